@@ -1,0 +1,3 @@
+//! The `sqs-rpc` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Send a request through Amazon SQS and await its reply.

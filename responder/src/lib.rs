@@ -1,0 +1,1 @@
+//! Serve requests that arrive on an Amazon SQS queue.

@@ -1,0 +1,1 @@
+//! Request-reply RPC and temporary virtual queues over Amazon SQS.

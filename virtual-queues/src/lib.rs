@@ -1,0 +1,1 @@
+//! Many logical queues on one Amazon SQS queue.
