@@ -1,0 +1,198 @@
+//! The id that ties a reply to its request.
+//!
+//! Owns its form. Does not own the table of what is pending, nor the random bits: they are handed in. Invariant: a
+//! correlation id is a valid [`VirtualQueueName`], and has one spelling.
+
+use crate::{Excerpt, VirtualQueueName, hex, text::parsed_id};
+use std::fmt;
+
+/// Hex digits of the process prefix, the dash, hex digits of the rest.
+const PREFIX_DIGITS: usize = 16;
+const RANDOM_DIGITS: usize = 32;
+
+/// Ties a reply to its request: it *is* the name of the virtual queue that the reply is sent to.
+///
+/// Written as the [`ProcessPrefix`] (16 hex digits), a dash, and 128 random bits (32 hex digits), all lower case. The
+/// random part is what keeps others from guessing where a reply is awaited; the prefix tells a process its own replies
+/// from those of another one that was given the same host queue by mistake.
+///
+/// # Examples
+///
+/// ```
+/// use sqs_rpc_protocol::{CorrelationId, ProcessPrefix};
+///
+/// let process = ProcessPrefix::from_bits(0x1234);
+/// let id = CorrelationId::new(process, 0xff);
+/// assert_eq!(id.to_string(), "0000000000001234-000000000000000000000000000000ff");
+/// assert!(id.is_from(process));
+/// assert_eq!(CorrelationId::from_name(&id.to_name()), Some(id));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CorrelationId {
+    prefix: ProcessPrefix,
+    random: u128,
+}
+
+/// What all correlation ids of one process begin with: 64 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessPrefix(u64);
+
+impl CorrelationId {
+    /// The id made of a process's prefix and 128 bits, fresh and random for each request.
+    pub const fn new(prefix: ProcessPrefix, random: u128) -> Self {
+        Self { prefix, random }
+    }
+
+    /// The id that a virtual queue's name spells, or `None` if the name has another form (it is a user's own queue, or
+    /// a Java requester's).
+    pub fn from_name(name: &VirtualQueueName) -> Option<Self> {
+        Self::from_text(name.as_str())
+    }
+
+    /// Reads an id.
+    ///
+    /// # Errors
+    ///
+    /// [`CorrelationIdError`] if it has another form.
+    pub fn parse(text: &str) -> Result<Self, CorrelationIdError> {
+        Self::from_text(text).ok_or_else(|| CorrelationIdError {
+            found: Excerpt::of(text),
+        })
+    }
+
+    /// The prefix of the process that made it.
+    pub const fn prefix(self) -> ProcessPrefix {
+        self.prefix
+    }
+
+    /// The bits after the prefix.
+    pub const fn random_bits(self) -> u128 {
+        self.random
+    }
+
+    /// Whether the process with this prefix made it.
+    pub fn is_from(self, process: ProcessPrefix) -> bool {
+        self.prefix == process
+    }
+
+    /// The virtual queue's name that it is.
+    pub fn to_name(self) -> VirtualQueueName {
+        VirtualQueueName::new_unchecked(&self.to_string())
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (prefix, random) = text.split_once('-')?;
+        Some(Self {
+            prefix: ProcessPrefix(hex::parse_u64(prefix)?),
+            random: hex::parse(random, RANDOM_DIGITS)?,
+        })
+    }
+}
+
+impl ProcessPrefix {
+    /// The prefix that these 64 random bits make. Draw them once, when a process (or rather: a requester) starts.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The bits that it was made from.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+impl From<CorrelationId> for VirtualQueueName {
+    fn from(id: CorrelationId) -> Self {
+        id.to_name()
+    }
+}
+
+impl TryFrom<&VirtualQueueName> for CorrelationId {
+    type Error = CorrelationIdError;
+
+    fn try_from(name: &VirtualQueueName) -> Result<Self, Self::Error> {
+        Self::parse(name.as_str())
+    }
+}
+
+parsed_id!(CorrelationId, CorrelationIdError);
+
+impl fmt::Display for CorrelationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}-{:0width$x}",
+            self.prefix,
+            self.random,
+            width = RANDOM_DIGITS
+        )
+    }
+}
+
+impl fmt::Debug for CorrelationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CorrelationId({self})")
+    }
+}
+
+impl fmt::Display for ProcessPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:0width$x}", self.0, width = PREFIX_DIGITS)
+    }
+}
+
+impl fmt::Debug for ProcessPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProcessPrefix({self})")
+    }
+}
+
+/// A text that is no [`CorrelationId`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{found} is not a correlation id: 16 lower-case hex digits, a dash and 32 more are allowed"
+)]
+#[non_exhaustive]
+pub struct CorrelationIdError {
+    /// What was found instead.
+    pub found: Excerpt,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn round_trips_as_text_and_as_name(prefix: u64, random: u128) {
+            let id = CorrelationId::new(ProcessPrefix::from_bits(prefix), random);
+            prop_assert_eq!(CorrelationId::parse(&id.to_string()), Ok(id));
+            prop_assert_eq!(CorrelationId::from_name(&id.to_name()), Some(id));
+            // The name was made unchecked; this is the check.
+            prop_assert_eq!(VirtualQueueName::parse(&id.to_string()), Ok(id.to_name()));
+        }
+
+        #[test]
+        fn what_is_accepted_is_written_the_same_again(text in "\\PC{0,60}|[0-9a-f]{15,17}-[0-9a-f]{31,33}") {
+            if let Ok(id) = CorrelationId::parse(&text) {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_other_queues_are_none() {
+        let java = VirtualQueueName::parse(
+            "__RequesterClientQueues__0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a",
+        )
+        .unwrap();
+        assert_eq!(CorrelationId::from_name(&java), None);
+    }
+
+    #[test]
+    fn a_foreign_prefix_is_told_apart() {
+        let id = CorrelationId::new(ProcessPrefix::from_bits(1), 5);
+        assert!(!id.is_from(ProcessPrefix::from_bits(2)));
+    }
+}

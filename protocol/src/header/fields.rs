@@ -1,0 +1,261 @@
+//! The grammar below version and kind: `name=value` fields, separated by `;`, values percent-encoded.
+//!
+//! Owns the syntax, not the meaning of any field. Invariant: field names are unique.
+
+use super::{FieldError, HeaderError};
+use crate::Excerpt;
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Enough for any version to come, and few enough to look for duplicates by comparing.
+const MAX_FIELDS: usize = 32;
+const MAX_NAME: usize = 16;
+
+/// The fields of one header, still encoded.
+#[derive(Debug)]
+pub(super) struct Fields<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Fields<'a> {
+    /// Splits the text after version and kind.
+    pub(super) fn parse(text: &'a str) -> Result<Self, HeaderError> {
+        let mut fields: Vec<(&str, &str)> = Vec::new();
+        // `"".split(';')` gives one empty field.
+        for field in text.split(';').filter(|_| !text.is_empty()) {
+            let (name, value) = field
+                .split_once('=')
+                .filter(|(name, _)| is_name(name))
+                .ok_or_else(|| HeaderError::Syntax {
+                    found: Excerpt::of(field),
+                })?;
+            if fields.iter().any(|(other, _)| *other == name) {
+                return Err(HeaderError::Duplicate {
+                    name: Excerpt::of(name),
+                });
+            }
+            if fields.len() == MAX_FIELDS {
+                return Err(HeaderError::TooManyFields);
+            }
+            fields.push((name, value));
+        }
+        Ok(Self(fields))
+    }
+
+    /// The value of a field, decoded and then parsed.
+    pub(super) fn read<T, E: Into<FieldError>>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, HeaderError> {
+        let Some((_, raw)) = self.0.iter().find(|(other, _)| *other == name) else {
+            return Ok(None);
+        };
+        let value = decode(raw).ok_or_else(|| FieldError::Encoding {
+            found: Excerpt::of(raw),
+        });
+        value
+            .and_then(|value| parse(&value).map_err(Into::into))
+            .map(Some)
+            .map_err(|source| HeaderError::Field { name, source })
+    }
+
+    /// The value of a field that must be there.
+    pub(super) fn require<T, E: Into<FieldError>>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, HeaderError> {
+        self.read(name, parse)?.ok_or(HeaderError::Missing { name })
+    }
+
+    /// The value of a field whose errors do not matter.
+    pub(super) fn read_lenient(&self, name: &'static str) -> Option<Cow<'a, str>> {
+        self.0
+            .iter()
+            .find(|(other, _)| *other == name)
+            .and_then(|(_, raw)| decode(raw))
+    }
+}
+
+/// Builds the text of a header.
+#[derive(Debug)]
+pub(super) struct Writer(String);
+
+impl Writer {
+    pub(super) fn new(version: u16, kind: &str) -> Self {
+        Self(format!("{version};{kind}"))
+    }
+
+    /// Adds a field, if there is a value.
+    pub(super) fn field(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+        if let Some(value) = value {
+            self.0.push(';');
+            self.0.push_str(name);
+            self.0.push('=');
+            encode(&mut self.0, &value.to_string());
+        }
+        self
+    }
+
+    pub(super) fn finish(self) -> String {
+        debug_assert!(
+            self.0.len() <= super::MAX_HEADER_BYTES,
+            "the bounds of the values keep a header short"
+        );
+        self.0
+    }
+}
+
+/// A decimal number in its one spelling.
+pub(super) fn decimal(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let canonical = digits && (text == "0" || !text.starts_with('0'));
+    canonical.then(|| text.parse().ok()).flatten()
+}
+
+/// [`decimal`], as the parser of a field.
+pub(super) fn number(text: &str) -> Result<u64, FieldError> {
+    decimal(text).ok_or_else(|| FieldError::Number {
+        found: Excerpt::of(text),
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len())
+        && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9'))
+}
+
+/// What stands for itself: printable ASCII without the separator and the escape.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b';' | b'%')
+}
+
+fn encode(text: &mut String, value: &str) {
+    for byte in value.bytes() {
+        if is_plain(byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+}
+
+fn decode(raw: &str) -> Option<Cow<'_, str>> {
+    if raw.bytes().all(is_plain) {
+        return Some(Cow::Borrowed(raw));
+    }
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut rest = raw.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => hex_digit(rest.next()?)? << 4 | hex_digit(rest.next()?)?,
+            plain if is_plain(plain) => plain,
+            _ => return None,
+        });
+    }
+    String::from_utf8(bytes).ok().map(Cow::Owned)
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(value: &str) -> String {
+        let mut text = String::new();
+        encode(&mut text, value);
+        text
+    }
+
+    #[test]
+    fn only_what_must_be_is_encoded() {
+        assert_eq!(encoded("a=b/c,d+e"), "a=b/c,d+e");
+        assert_eq!(encoded("a;b%c d\né"), "a%3Bb%25c%20d%0A%C3%A9");
+    }
+
+    #[test]
+    fn bad_encodings_are_refused() {
+        for raw in ["%", "%4", "%4x", "a b", "é", "%FF", "%C3", "a\n", "%+1"] {
+            assert_eq!(decode(raw), None, "{raw}");
+        }
+        assert_eq!(decode("%c3%A9").as_deref(), Some("é"));
+    }
+
+    #[test]
+    fn numbers_have_one_spelling() {
+        assert_eq!(decimal("0"), Some(0));
+        assert_eq!(decimal("18446744073709551615"), Some(u64::MAX));
+        for text in [
+            "",
+            "00",
+            "01",
+            "+1",
+            "-1",
+            "1.0",
+            "1 ",
+            "18446744073709551616",
+            "٣",
+        ] {
+            assert_eq!(decimal(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn fields_are_bounded_and_unique() {
+        let many = |n: usize| {
+            (0..n)
+                .map(|i| format!("f{i}="))
+                .collect::<Vec<_>>()
+                .join(";")
+        };
+        assert!(Fields::parse(&many(MAX_FIELDS)).is_ok());
+        assert_eq!(
+            Fields::parse(&many(MAX_FIELDS + 1)).unwrap_err(),
+            HeaderError::TooManyFields
+        );
+        assert!(matches!(
+            Fields::parse("a=1;b=2;a=1").unwrap_err(),
+            HeaderError::Duplicate { .. }
+        ));
+        for text in [
+            ";",
+            "a",
+            "a=1;",
+            "=1",
+            "A=1",
+            "a b=1",
+            "abcdefghijklmnopq=1",
+        ] {
+            assert!(
+                matches!(Fields::parse(text).unwrap_err(), HeaderError::Syntax { .. }),
+                "{text}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn encoding_round_trips(value in any::<String>()) {
+            let text = encoded(&value);
+            prop_assert!(text.bytes().all(is_plain_or_percent));
+            let decoded = decode(&text);
+            prop_assert_eq!(decoded.as_deref(), Some(value.as_str()));
+        }
+
+        #[test]
+        fn decoding_never_panics(raw in any::<String>()) {
+            let _ = decode(&raw);
+            let _ = Fields::parse(&raw);
+        }
+    }
+
+    fn is_plain_or_percent(byte: u8) -> bool {
+        is_plain(byte) || byte == b'%'
+    }
+}

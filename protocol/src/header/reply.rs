@@ -1,0 +1,144 @@
+//! The header of a reply.
+//!
+//! Owns which fields a reply has, and what is understood where there is none. Invariant: a peer that knows nothing of
+//! headers (Java) is understood as success.
+
+use super::{ContentType, Header, HeaderError, HeaderKind, fields::Fields};
+use crate::{ErrorCode, RequestId};
+
+/// What a reply says beside its body. Of an error reply, the body is the message for people.
+///
+/// # Examples
+///
+/// ```
+/// use sqs_rpc_protocol::{ReplyHeader, ReplyStatus};
+///
+/// // A Java responder sends no header.
+/// assert_eq!(ReplyHeader::from_attribute(None)?.status, ReplyStatus::Ok);
+/// let error = ReplyHeader::from_attribute(Some("1;rep;code=overloaded"))?;
+/// assert!(error.error_code().is_some_and(|code| code.is_retryable()));
+/// # Ok::<(), sqs_rpc_protocol::HeaderError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReplyHeader {
+    /// The request that it answers, if that had an id. Field `id`.
+    pub request_id: Option<RequestId>,
+    /// Whether the request was handled. Field `code`, absent where it was.
+    pub status: ReplyStatus,
+    /// What the body is. Field `ct`.
+    pub content_type: Option<ContentType>,
+}
+
+/// Whether a request was handled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ReplyStatus {
+    /// It was; the body is the result.
+    #[default]
+    Ok,
+    /// It was not, or failed; the body is a message for people.
+    Error(ErrorCode),
+}
+
+impl ReplyHeader {
+    /// The header of a successful reply.
+    pub fn ok(request_id: impl Into<Option<RequestId>>) -> Self {
+        Self {
+            request_id: request_id.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The header of an error reply.
+    pub fn error(request_id: impl Into<Option<RequestId>>, code: ErrorCode) -> Self {
+        Self {
+            request_id: request_id.into(),
+            status: ReplyStatus::Error(code),
+            content_type: None,
+        }
+    }
+
+    /// The error code, if it is an error reply.
+    pub fn error_code(&self) -> Option<&ErrorCode> {
+        match &self.status {
+            ReplyStatus::Ok => None,
+            ReplyStatus::Error(code) => Some(code),
+        }
+    }
+
+    /// The header's text, as [`Header::encode`].
+    pub fn encode(&self) -> String {
+        HeaderKind::Reply
+            .writer()
+            .field("id", self.request_id)
+            .field("code", self.error_code())
+            .field("ct", self.content_type.as_ref())
+            .finish()
+    }
+
+    /// What the header's attribute on a reply says.
+    ///
+    /// None at all, or the *request's* header copied back (a Java responder may return the attributes that it got),
+    /// means success, with nothing known.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError`] if it is malformed or of a later version. It is not known then whether the request succeeded.
+    pub fn from_attribute(value: Option<&str>) -> Result<Self, HeaderError> {
+        match value.map(Header::parse).transpose()? {
+            Some(Header::Reply(header)) => Ok(header),
+            Some(Header::Request(_)) | None => Ok(Self::default()),
+        }
+    }
+
+    pub(super) fn from_fields(fields: &Fields<'_>) -> Result<Self, HeaderError> {
+        Ok(Self {
+            request_id: fields.read("id", RequestId::parse)?,
+            status: fields
+                .read("code", ErrorCode::parse)?
+                .map_or(ReplyStatus::Ok, ReplyStatus::Error),
+            content_type: fields.read("ct", ContentType::parse)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RequestHeader;
+
+    #[test]
+    fn nothing_and_a_copied_request_header_are_success() {
+        let copied = RequestHeader::new(RequestId::from_bits(5)).encode();
+        assert_eq!(
+            ReplyHeader::from_attribute(None),
+            Ok(ReplyHeader::default())
+        );
+        assert_eq!(
+            ReplyHeader::from_attribute(Some(&copied)),
+            Ok(ReplyHeader::default())
+        );
+    }
+
+    #[test]
+    fn a_header_that_is_not_understood_is_not_success() {
+        for text in [
+            "",
+            "2;rep",
+            "1;rep;code=",
+            "1;rep;code=A",
+            "1;rep;id=1",
+            "garbage",
+        ] {
+            assert!(ReplyHeader::from_attribute(Some(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn fields_of_a_request_are_ignored() {
+        assert_eq!(
+            ReplyHeader::from_attribute(Some("1;rep;ttl=x;key=")),
+            Ok(ReplyHeader::default())
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! The header of a request.
+//!
+//! Owns which fields a request has. Invariant: encoding and parsing are inverse to each other.
+
+use super::{
+    ContentType, Header, HeaderError, HeaderKind, IdempotencyKey, Operation, TraceContext,
+    TraceState,
+    fields::{Fields, number},
+};
+use crate::{Deadline, RequestId, SqsTime};
+use std::time::Duration;
+
+/// What a request says beside its body. Make one with [`new`](Self::new) and set what it has.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use sqs_rpc_protocol::{ContentType, Deadline, Header, RequestHeader, RequestId};
+///
+/// let mut header = RequestHeader::new(RequestId::from_bits(1));
+/// header.deadline = Deadline::after(Duration::from_secs(30));
+/// header.content_type = Some(ContentType::json());
+/// assert_eq!(
+///     Header::from(header).encode(),
+///     "1;req;id=00000000000000000000000000000001;ttl=30000;ct=application/json",
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestHeader {
+    /// Names the request. Field `id`.
+    pub request_id: RequestId,
+    /// Until when its requester waits. Fields `ttl` (remaining ms) and `exp` (SQS's time, ms). Default: none.
+    pub deadline: Deadline,
+    /// Ties it to requests that mean the same. Field `key`.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// Which operation of a service is meant; reserved. Field `op`.
+    pub operation: Option<Operation>,
+    /// What the body is. Field `ct`.
+    pub content_type: Option<ContentType>,
+    /// The trace that it belongs to. Fields `tp` and `ts`; dropped where it is invalid.
+    pub trace_context: Option<TraceContext>,
+}
+
+impl RequestHeader {
+    /// The header of a request that has an id and nothing else.
+    pub fn new(request_id: RequestId) -> Self {
+        Self {
+            request_id,
+            deadline: Deadline::NONE,
+            idempotency_key: None,
+            operation: None,
+            content_type: None,
+            trace_context: None,
+        }
+    }
+
+    /// The header's text, as [`Header::encode`].
+    pub fn encode(&self) -> String {
+        let trace = self.trace_context.as_ref();
+        HeaderKind::Request
+            .writer()
+            .field("id", Some(self.request_id))
+            .field(
+                "ttl",
+                self.deadline
+                    .at_send()
+                    .map(|remaining| remaining.as_millis()),
+            )
+            .field("exp", self.deadline.expiry())
+            .field("key", self.idempotency_key.as_ref())
+            .field("op", self.operation.as_ref())
+            .field("ct", self.content_type.as_ref())
+            .field("tp", trace.map(TraceContext::traceparent))
+            .field("ts", trace.and_then(TraceContext::tracestate))
+            .finish()
+    }
+
+    /// Reads the header of a request.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError`]; [`OtherKind`](HeaderError::OtherKind) if it is a reply's.
+    pub fn parse(text: &str) -> Result<Self, HeaderError> {
+        match Header::parse(text)? {
+            Header::Request(header) => Ok(header),
+            Header::Reply(_) => Err(HeaderError::OtherKind {
+                found: HeaderKind::Reply,
+                expected: HeaderKind::Request,
+            }),
+        }
+    }
+
+    pub(super) fn from_fields(fields: &Fields<'_>) -> Result<Self, HeaderError> {
+        let remaining = fields
+            .read("ttl", number)?
+            .map(|millis| Deadline::after(Duration::from_millis(millis)));
+        let expiry = fields.read("exp", number)?.map(SqsTime::from_millis);
+        let deadline = remaining.unwrap_or(Deadline::NONE);
+        Ok(Self {
+            request_id: fields.require("id", RequestId::parse)?,
+            deadline: expiry.map_or(deadline, |at| deadline.with_expiry(at)),
+            idempotency_key: fields.read("key", IdempotencyKey::parse)?,
+            operation: fields.read("op", Operation::parse)?,
+            content_type: fields.read("ct", ContentType::parse)?,
+            trace_context: trace_context(fields),
+        })
+    }
+}
+
+/// The trace context, as far as it is valid: a request is worth more than its trace.
+fn trace_context(fields: &Fields<'_>) -> Option<TraceContext> {
+    let context = TraceContext::parse(&fields.read_lenient("tp")?).ok()?;
+    let state = fields
+        .read_lenient("ts")
+        .and_then(|state| TraceState::parse(&state).ok());
+    Some(match state {
+        Some(state) => context.with_state(state),
+        None => context,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "id=0000000000000000000000000000000a";
+    const TP: &str = "tp=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn an_invalid_trace_context_is_dropped_and_no_more() {
+        let trace = |fields: &str| {
+            RequestHeader::parse(&format!("1;req;{ID};{fields}"))
+                .unwrap()
+                .trace_context
+        };
+        assert!(trace(TP).is_some_and(|t| t.tracestate().is_none()));
+        assert!(trace(&format!("{TP};ts=a=b")).is_some_and(|t| t.tracestate().is_some()));
+        assert!(trace(&format!("{TP};ts=broken")).is_some_and(|t| t.tracestate().is_none()));
+        assert_eq!(trace("tp=00-xyz"), None);
+        assert_eq!(trace("tp=%"), None);
+        assert_eq!(trace("ts=a=b"), None);
+    }
+
+    #[test]
+    fn other_malformed_fields_are_errors() {
+        for (field, name) in [
+            ("ttl=-1", "ttl"),
+            ("exp=1e9", "exp"),
+            ("key=", "key"),
+            ("op=a%20b", "op"),
+            ("ct=%0A", "ct"),
+        ] {
+            let error = RequestHeader::parse(&format!("1;req;{ID};{field}")).unwrap_err();
+            assert!(
+                matches!(error, HeaderError::Field { name: n, .. } if n == name),
+                "{field}: {error}"
+            );
+        }
+        assert_eq!(
+            RequestHeader::parse("1;req"),
+            Err(HeaderError::Missing { name: "id" })
+        );
+    }
+
+    #[test]
+    fn a_replys_header_is_no_requests() {
+        let error = RequestHeader::parse("1;rep").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the header is a reply's, and a request's is expected"
+        );
+    }
+
+    #[test]
+    fn the_longest_header_fits() {
+        // Each value as long as it may be, of characters that are encoded where the value may have them.
+        let mut header = RequestHeader::new(RequestId::from_bits(u128::MAX));
+        header.deadline =
+            Deadline::after(Duration::MAX).with_expiry(SqsTime::from_millis(u64::MAX));
+        header.idempotency_key = Some(IdempotencyKey::parse(&"é".repeat(64)).unwrap());
+        header.operation = Some(Operation::parse(&"x".repeat(128)).unwrap());
+        header.content_type = Some(ContentType::parse(&";".repeat(128)).unwrap());
+        let state = format!("a={},b={}", ";".repeat(253), ";".repeat(254));
+        let trace = TraceContext::new(u128::MAX, u64::MAX, u8::MAX).unwrap();
+        header.trace_context = Some(trace.with_state(TraceState::parse(&state).unwrap()));
+        assert_eq!(state.len(), 512);
+        let text = header.encode();
+        assert!(
+            text.len() <= super::super::MAX_HEADER_BYTES,
+            "{}",
+            text.len()
+        );
+        assert_eq!(RequestHeader::parse(&text), Ok(header));
+    }
+}

@@ -1,0 +1,284 @@
+//! What SQS takes, checked before a call is made.
+//!
+//! Owns the numbers and character rules of SQS for messages. Does not own what this crate itself writes: those texts
+//! are within the limits by construction. Source of the rules: the SQS API reference, `SendMessage` and
+//! `MessageAttributeValue`.
+
+use crate::{Excerpt, names};
+
+/// Message attributes on one message, ours included.
+pub const MAX_ATTRIBUTES: usize = 10;
+
+/// Message attributes that a user may set on a request or a reply: [`MAX_ATTRIBUTES`] less the three of the protocol.
+pub const MAX_USER_ATTRIBUTES: usize = 7;
+
+/// Bytes of one message, and of one batch: body, and names, types and values of attributes. 1 MiB.
+///
+/// A queue can be set lower, by its attribute `MaximumMessageSize`.
+pub const MAX_MESSAGE_BYTES: usize = 1_048_576;
+
+/// Characters in the name of a message attribute.
+pub const MAX_ATTRIBUTE_NAME: usize = 256;
+
+/// Checks that SQS takes this text as a message body.
+///
+/// The size is not checked here, since attributes count too: see [`message_size`] and [`MAX_MESSAGE_BYTES`].
+///
+/// # Errors
+///
+/// [`BodyError`], which says where the text is wrong and never shows it.
+///
+/// # Examples
+///
+/// ```
+/// use sqs_rpc_protocol::limits::{BodyError, check_body};
+///
+/// assert_eq!(check_body("hello\n"), Ok(()));
+/// assert_eq!(check_body(""), Err(BodyError::Empty));
+/// assert_eq!(
+///     check_body("a\u{0}b").unwrap_err().to_string(),
+///     "character U+0000 at byte 1 is not allowed: SQS takes U+0009, U+000A, U+000D, U+0020 to U+D7FF, \
+///      U+E000 to U+FFFD and U+10000 to U+10FFFF",
+/// );
+/// ```
+pub fn check_body(body: &str) -> Result<(), BodyError> {
+    if body.is_empty() {
+        return Err(BodyError::Empty);
+    }
+    match body.char_indices().find(|(_, c)| !is_allowed(*c)) {
+        Some((at, c)) => Err(BodyError::ForbiddenCharacter {
+            at,
+            code_point: u32::from(c),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Checks that SQS takes this text as the value of a String attribute: the same rules as for a body.
+///
+/// # Errors
+///
+/// [`BodyError`], as [`check_body`].
+pub fn check_attribute_value(value: &str) -> Result<(), BodyError> {
+    check_body(value)
+}
+
+/// Checks that SQS takes this as the name of a message attribute.
+///
+/// # Errors
+///
+/// [`AttributeNameError`]; never [`Reserved`](AttributeNameError::Reserved), see [`check_user_attribute_name`].
+pub fn check_attribute_name(name: &str) -> Result<(), AttributeNameError> {
+    let refuse = |error: fn(Excerpt) -> AttributeNameError| Err(error(Excerpt::of(name)));
+    if name.is_empty() {
+        return Err(AttributeNameError::Empty);
+    }
+    if name.len() > MAX_ATTRIBUTE_NAME {
+        return Err(AttributeNameError::TooLong {
+            length: name.len(),
+            name: Excerpt::of(name),
+        });
+    }
+    if !name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+    {
+        return refuse(AttributeNameError::Character);
+    }
+    if name.starts_with('.') || name.ends_with('.') || name.contains("..") {
+        return refuse(AttributeNameError::Dot);
+    }
+    let starts_with = |prefix: &str| {
+        name.get(..prefix.len())
+            .is_some_and(|p| p.eq_ignore_ascii_case(prefix))
+    };
+    if starts_with("aws.") || starts_with("amazon.") {
+        return refuse(AttributeNameError::AwsPrefix);
+    }
+    Ok(())
+}
+
+/// Checks that a user may set a message attribute of this name: [`check_attribute_name`], and not one of the
+/// protocol's own ([`names::is_reserved`]).
+///
+/// # Errors
+///
+/// [`AttributeNameError`]: choose another name.
+pub fn check_user_attribute_name(name: &str) -> Result<(), AttributeNameError> {
+    check_attribute_name(name)?;
+    if names::is_reserved(name) {
+        return Err(AttributeNameError::Reserved(Excerpt::of(name)));
+    }
+    Ok(())
+}
+
+/// The bytes that a message attribute counts for: name, data type and value.
+pub const fn attribute_size(name: &str, data_type: &str, value_bytes: usize) -> usize {
+    name.len()
+        .saturating_add(data_type.len())
+        .saturating_add(value_bytes)
+}
+
+/// The bytes that a message with String attributes counts for, against [`MAX_MESSAGE_BYTES`].
+pub fn message_size<'a>(
+    body: &str,
+    attributes: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> usize {
+    attributes
+        .into_iter()
+        .fold(body.len(), |sum, (name, value)| {
+            sum.saturating_add(attribute_size(name, "String", value.len()))
+        })
+}
+
+fn is_allowed(c: char) -> bool {
+    // A `char` is never a surrogate, so U+D800 to U+DFFF need no mention.
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// A text that SQS refuses as a body or as an attribute's value. It never shows the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// There is none: SQS takes one character at the least.
+    #[error("the text is empty: SQS takes at least one character")]
+    Empty,
+    /// A character that XML has no place for.
+    #[error(
+        "character U+{code_point:04X} at byte {at} is not allowed: SQS takes U+0009, U+000A, U+000D, U+0020 to U+D7FF, \
+         U+E000 to U+FFFD and U+10000 to U+10FFFF"
+    )]
+    ForbiddenCharacter {
+        /// Its offset in bytes.
+        at: usize,
+        /// Its Unicode code point.
+        code_point: u32,
+    },
+}
+
+/// A name that a message attribute cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttributeNameError {
+    /// It is empty.
+    #[error("the name of a message attribute is empty: 1 to 256 characters are allowed")]
+    Empty,
+    /// It is longer than [`MAX_ATTRIBUTE_NAME`].
+    #[error("attribute name {name} has {length} bytes: 1 to 256 characters are allowed")]
+    TooLong {
+        /// Its bytes.
+        length: usize,
+        /// Its beginning.
+        name: Excerpt,
+    },
+    /// It has a character that is not allowed.
+    #[error(
+        "attribute name {0} has a forbidden character: A-Z, a-z, 0-9, `_`, `-` and `.` are allowed"
+    )]
+    Character(Excerpt),
+    /// It begins or ends with a dot, or has two in a row.
+    #[error(
+        "attribute name {0} has a dot at its beginning or end, or two in a row, which SQS does not allow"
+    )]
+    Dot(Excerpt),
+    /// It begins with a prefix that Amazon keeps for itself.
+    #[error("attribute name {0} begins with `AWS.` or `Amazon.`, which SQS does not allow")]
+    AwsPrefix(Excerpt),
+    /// It is a name of the protocol ([`names::is_reserved`]).
+    #[error(
+        "attribute name {0} is reserved: any name but `ResponseQueueUrl` and those that begin with `SqsRpc` or \
+         `__AmazonSQS` is allowed"
+    )]
+    Reserved(Excerpt),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_edges_of_the_character_set() {
+        for allowed in [
+            "\t\n\r",
+            " ",
+            "\u{D7FF}",
+            "\u{E000}",
+            "\u{FFFD}",
+            "\u{10000}",
+            "\u{10FFFF}",
+        ] {
+            assert_eq!(check_body(allowed), Ok(()), "{allowed:?}");
+        }
+        for refused in [
+            "\u{0}", "\u{8}", "\u{B}", "\u{C}", "\u{E}", "\u{1F}", "\u{FFFE}", "\u{FFFF}",
+        ] {
+            assert!(
+                matches!(
+                    check_body(&format!("é{refused}")),
+                    Err(BodyError::ForbiddenCharacter { at: 2, .. })
+                ),
+                "{refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn attribute_names() {
+        for allowed in [
+            "a",
+            "a.b-c_D9",
+            &"x".repeat(256),
+            "AWSx",
+            "amazonian.x",
+            "-",
+        ] {
+            assert_eq!(check_attribute_name(allowed), Ok(()), "{allowed}");
+        }
+        use AttributeNameError as E;
+        assert_eq!(check_attribute_name(""), Err(E::Empty));
+        assert!(matches!(
+            check_attribute_name(&"x".repeat(257)),
+            Err(E::TooLong { length: 257, .. })
+        ));
+        for name in ["a b", "é", "a/b", "a\u{0}"] {
+            assert!(
+                matches!(check_attribute_name(name), Err(E::Character(_))),
+                "{name}"
+            );
+        }
+        for name in [".a", "a.", "a..b", "."] {
+            assert!(
+                matches!(check_attribute_name(name), Err(E::Dot(_))),
+                "{name}"
+            );
+        }
+        for name in ["AWS.x", "aws.x", "Amazon.x", "aMaZoN.x"] {
+            assert!(
+                matches!(check_attribute_name(name), Err(E::AwsPrefix(_))),
+                "{name}"
+            );
+        }
+        assert!(matches!(
+            check_user_attribute_name(names::HEADER),
+            Err(E::Reserved(_))
+        ));
+        assert_eq!(check_user_attribute_name("tenant"), Ok(()));
+    }
+
+    #[test]
+    fn names_types_and_values_count() {
+        assert_eq!(
+            message_size("body", [("ab", "c"), ("d", "ef")]),
+            4 + (2 + 6 + 1) + (1 + 6 + 2)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in any::<String>()) {
+            let _ = check_body(&text);
+            let _ = check_user_attribute_name(&text);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Where messages go: the URLs of host queues and of virtual queues.
+//!
+//! Owns their syntax and what it tells: account, region, name. Does not own whether a queue exists, nor whether a reply
+//! may be sent there (that is [`ReturnAddressPolicy`](crate::ReturnAddressPolicy)). Invariant: a value of a type here
+//! is well-formed, and its text is exactly the text that was parsed.
+
+mod endpoint;
+mod error;
+mod host;
+mod name;
+mod virtual_url;
+
+pub use error::{QueueUrlError, QueueUrlErrorKind};
+pub use host::HostQueueUrl;
+pub use name::{VirtualQueueName, VirtualQueueNameError};
+pub use virtual_url::VirtualQueueUrl;
+
+use crate::text::parsed_text;
+
+/// The URL of a queue: a real one, or a virtual one on a host queue.
+///
+/// Cheap to clone. Two are equal if their texts are; [`HostQueueUrl::same_queue`] sees through the different host names
+/// of one queue.
+///
+/// # Examples
+///
+/// ```
+/// use sqs_rpc_protocol::QueueUrl;
+///
+/// let host = QueueUrl::parse("https://sqs.eu-west-1.amazonaws.com/123456789012/login")?;
+/// assert!(host.as_virtual().is_none());
+/// let replies = QueueUrl::parse("https://sqs.eu-west-1.amazonaws.com/123456789012/hosts-1#r42")?;
+/// assert_eq!(replies.as_virtual().unwrap().name().as_str(), "r42");
+/// assert_eq!(replies.host().queue_name(), "hosts-1");
+/// # Ok::<(), sqs_rpc_protocol::QueueUrlError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QueueUrl {
+    /// A real queue.
+    Host(HostQueueUrl),
+    /// A virtual queue: `<host queue URL>#<name>`.
+    Virtual(VirtualQueueUrl),
+}
+
+impl QueueUrl {
+    /// Reads a URL; one with a `#` is a virtual queue's.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueUrlError`], which says what is wrong and what is allowed.
+    pub fn parse(text: &str) -> Result<Self, QueueUrlError> {
+        if text.contains('#') {
+            VirtualQueueUrl::parse(text).map(Self::Virtual)
+        } else {
+            HostQueueUrl::parse(text).map(Self::Host)
+        }
+    }
+
+    /// The URL's text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Host(url) => url.as_str(),
+            Self::Virtual(url) => url.as_str(),
+        }
+    }
+
+    /// The real queue: itself, or the one that carries the virtual queue.
+    pub fn host(&self) -> &HostQueueUrl {
+        match self {
+            Self::Host(url) => url,
+            Self::Virtual(url) => url.host(),
+        }
+    }
+
+    /// The virtual queue's URL, if it is one.
+    pub fn as_virtual(&self) -> Option<&VirtualQueueUrl> {
+        match self {
+            Self::Host(_) => None,
+            Self::Virtual(url) => Some(url),
+        }
+    }
+}
+
+impl From<HostQueueUrl> for QueueUrl {
+    fn from(url: HostQueueUrl) -> Self {
+        Self::Host(url)
+    }
+}
+
+impl From<VirtualQueueUrl> for QueueUrl {
+    fn from(url: VirtualQueueUrl) -> Self {
+        Self::Virtual(url)
+    }
+}
+
+parsed_text!(QueueUrl, QueueUrlError);
+
+impl std::fmt::Debug for QueueUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Host(url) => url.fmt(f),
+            Self::Virtual(url) => url.fmt(f),
+        }
+    }
+}
+
+/// Strategies for property tests of this crate.
+#[cfg(test)]
+pub(crate) mod arbitrary {
+    use super::*;
+    use proptest::prelude::*;
+
+    pub(crate) fn host() -> impl Strategy<Value = HostQueueUrl> {
+        let authority = prop_oneof![
+            Just("sqs.eu-west-1.amazonaws.com".to_owned()),
+            Just("queue.amazonaws.com".to_owned()),
+            Just("[::1]:9324".to_owned()),
+            "[a-z0-9]{1,10}(\\.[a-z]{2,3})?(:[1-9][0-9]{0,3})?",
+        ];
+        let path = prop_oneof![
+            Just(String::new()),
+            Just("queue/eu-west-1/".to_owned()),
+            "[a-z0-9_.-]{1,9}/"
+        ];
+        let name = "[A-Za-z0-9_-]{1,75}(\\.fifo)?";
+        (
+            prop_oneof![Just("http"), Just("https")],
+            authority,
+            path,
+            "[0-9]{12}",
+            name,
+        )
+            .prop_map(|(scheme, authority, path, account, name)| {
+                format!("{scheme}://{authority}/{path}{account}/{name}")
+            })
+            .prop_filter_map("a path of dots", |url| HostQueueUrl::parse(&url).ok())
+    }
+
+    pub(crate) fn name() -> impl Strategy<Value = VirtualQueueName> {
+        "[A-Za-z0-9_-]{1,80}".prop_map(|name| VirtualQueueName::parse(&name).unwrap())
+    }
+
+    pub(crate) fn url() -> impl Strategy<Value = QueueUrl> {
+        (host(), proptest::option::of(name())).prop_map(|(host, name)| match name {
+            None => QueueUrl::Host(host),
+            Some(name) => QueueUrl::Virtual(VirtualQueueUrl::new(&host, &name)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn round_trips(url in arbitrary::url()) {
+            prop_assert_eq!(QueueUrl::parse(url.as_str()), Ok(url.clone()));
+            prop_assert_eq!(QueueUrl::try_from(url.to_string()), Ok(url));
+        }
+
+        #[test]
+        fn never_panics(
+            text in prop_oneof![
+                any::<String>(),
+                "https?://\\PC{0,40}",
+                "https?://[a-z@:#?/\\[\\].0-9]{0,20}/[0-9]{11,13}/[a-z.#?/]{0,10}",
+            ]
+        ) {
+            match QueueUrl::parse(&text) {
+                Ok(url) => prop_assert_eq!(url.as_str(), &text),
+                Err(error) => prop_assert!(error.to_string().len() < 1_000),
+            }
+        }
+
+        #[test]
+        fn a_damaged_url_never_panics(url in arbitrary::url(), at: prop::sample::Index, with: char) {
+            let mut chars: Vec<char> = url.as_str().chars().collect();
+            let at = at.index(chars.len());
+            chars[at] = with;
+            let _ = QueueUrl::parse(&chars.into_iter().collect::<String>());
+        }
+    }
+}

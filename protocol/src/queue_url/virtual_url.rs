@@ -1,0 +1,141 @@
+//! The URL of a virtual queue.
+//!
+//! Owns the join of host queue and name. Invariant: `as_str` is the host's URL, a `#`, and the name.
+
+use super::{
+    HostQueueUrl, QueueUrl, QueueUrlError, QueueUrlErrorKind as Kind,
+    name::{VirtualQueueName, VirtualQueueNameError},
+};
+use crate::text::parsed_text;
+use std::{fmt, sync::Arc};
+
+/// The URL of a virtual queue: `<host queue URL>#<name>`. Cheap to clone.
+///
+/// It orders by host queue first.
+///
+/// # Examples
+///
+/// ```
+/// use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueName, VirtualQueueUrl};
+///
+/// let host: HostQueueUrl = "http://localhost:9324/000000000000/hosts-1".parse()?;
+/// let url = VirtualQueueUrl::new(&host, &VirtualQueueName::parse("replies")?);
+/// assert_eq!(url.as_str(), "http://localhost:9324/000000000000/hosts-1#replies");
+/// assert_eq!(url.host(), &host);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VirtualQueueUrl {
+    host: HostQueueUrl,
+    /// Its whole text is the URL's.
+    name: VirtualQueueName,
+}
+
+impl VirtualQueueUrl {
+    /// The URL of the virtual queue called `name` on `host`.
+    pub fn new(host: &HostQueueUrl, name: &VirtualQueueName) -> Self {
+        let text: Arc<str> = format!("{}#{}", host.as_str(), name.as_str()).into();
+        Self::join(host.clone(), text)
+    }
+
+    /// Reads a URL.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueUrlError`], which says what is wrong and what is allowed.
+    pub fn parse(text: &str) -> Result<Self, QueueUrlError> {
+        let refuse = |kind| QueueUrlError::virtual_url(text, kind);
+        let (host, name) = text
+            .split_once('#')
+            .ok_or_else(|| refuse(Kind::NoVirtualName))?;
+        // Refused with the whole text in the error, not only with the host's part.
+        let host = HostQueueUrl::parse_kind(host).map_err(refuse)?;
+        VirtualQueueName::check(name)
+            .map_err(|error: VirtualQueueNameError| refuse(error.into()))?;
+        Ok(Self::join(host, text.into()))
+    }
+
+    /// The URL's text.
+    pub fn as_str(&self) -> &str {
+        self.name.whole_text()
+    }
+
+    /// The host queue that carries it.
+    pub fn host(&self) -> &HostQueueUrl {
+        &self.host
+    }
+
+    /// Its name on that host.
+    pub fn name(&self) -> &VirtualQueueName {
+        &self.name
+    }
+
+    fn join(host: HostQueueUrl, text: Arc<str>) -> Self {
+        // A host's URL is bounded, so this fits.
+        let start = u16::try_from(host.as_str().len() + 1).unwrap_or(u16::MAX);
+        Self {
+            host,
+            name: VirtualQueueName::at_end_of(text, start),
+        }
+    }
+}
+
+parsed_text!(VirtualQueueUrl, QueueUrlError);
+
+impl fmt::Debug for VirtualQueueUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VirtualQueueUrl({self})")
+    }
+}
+
+impl TryFrom<QueueUrl> for VirtualQueueUrl {
+    type Error = QueueUrlError;
+
+    fn try_from(url: QueueUrl) -> Result<Self, Self::Error> {
+        match url {
+            QueueUrl::Virtual(url) => Ok(url),
+            QueueUrl::Host(url) => Err(QueueUrlError::virtual_url(
+                url.as_str(),
+                Kind::NoVirtualName,
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::arbitrary;
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn joined_and_parsed_are_equal(host in arbitrary::host(), name in arbitrary::name()) {
+            let joined = VirtualQueueUrl::new(&host, &name);
+            let parsed = VirtualQueueUrl::parse(joined.as_str());
+            prop_assert_eq!(parsed.as_ref(), Ok(&joined));
+            prop_assert_eq!(joined.host(), &host);
+            prop_assert_eq!(joined.name(), &name);
+        }
+
+        #[test]
+        fn never_panics(text in any::<String>()) {
+            let _ = VirtualQueueUrl::parse(&text);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let kind = |text| VirtualQueueUrl::parse(text).unwrap_err().kind().clone();
+        assert_eq!(kind("http://h/123456789012/q"), Kind::NoVirtualName);
+        assert!(matches!(
+            kind("http://h/123456789012/q#"),
+            Kind::VirtualName(_)
+        ));
+        assert!(matches!(
+            kind("http://h/123456789012/q#a#b"),
+            Kind::VirtualName(_)
+        ));
+        assert_eq!(kind("ftp://h/123456789012/q#a"), Kind::Scheme);
+    }
+}

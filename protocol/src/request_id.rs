@@ -1,0 +1,102 @@
+//! The id of one request.
+//!
+//! Owns its text. Does not make random bits: they are handed in. Invariant: one id has one spelling.
+
+use crate::{Excerpt, hex, text::parsed_id};
+use std::fmt;
+
+/// Names one request, on both sides and in logs.
+///
+/// 128 random bits, written as 32 lower-case hex digits. A send that is tried again keeps its id; a request that the
+/// user makes again has a new one (an [idempotency key](crate::IdempotencyKey) ties those together).
+///
+/// # Examples
+///
+/// ```
+/// use sqs_rpc_protocol::RequestId;
+///
+/// let id = RequestId::from_bits(0xab);
+/// assert_eq!(id.to_string(), "000000000000000000000000000000ab");
+/// assert_eq!(id.to_string().parse::<RequestId>()?, id);
+/// # Ok::<(), sqs_rpc_protocol::RequestIdError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(u128);
+
+impl RequestId {
+    /// The id that these 128 random bits make.
+    pub const fn from_bits(bits: u128) -> Self {
+        Self(bits)
+    }
+
+    /// The bits that it was made from.
+    pub const fn bits(self) -> u128 {
+        self.0
+    }
+
+    /// Reads 32 lower-case hex digits.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestIdError`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, RequestIdError> {
+        hex::parse(text, 32)
+            .map(Self)
+            .ok_or_else(|| RequestIdError {
+                found: Excerpt::of(text),
+            })
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestId({self})")
+    }
+}
+
+parsed_id!(RequestId, RequestIdError);
+
+/// A text that is no [`RequestId`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{found} is not a request id: 32 lower-case hex digits are allowed")]
+#[non_exhaustive]
+pub struct RequestIdError {
+    /// What was found instead.
+    pub found: Excerpt,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn round_trips(bits: u128) {
+            let id = RequestId::from_bits(bits);
+            prop_assert_eq!(RequestId::parse(&id.to_string()), Ok(id));
+            prop_assert_eq!(id.bits(), bits);
+        }
+
+        #[test]
+        fn what_is_accepted_is_written_the_same_again(text in "\\PC{0,40}|[0-9a-fA-F]{30,34}") {
+            if let Ok(id) = RequestId::parse(&text) {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_error_says_what_was_found_and_what_is_allowed() {
+        assert_eq!(
+            RequestId::parse("XY").unwrap_err().to_string(),
+            "\"XY\" is not a request id: 32 lower-case hex digits are allowed"
+        );
+    }
+}

@@ -1,0 +1,251 @@
+//! Whether a reply may be sent to an address that a stranger wrote.
+//!
+//! Owns the rule. Does not send. The danger: whoever may send requests names the queue that the reply goes to, and
+//! the responder sends it with its own rights. Invariant: by default only the temporary queues of the own account and region
+//! are replied to.
+
+use crate::{HostQueueUrl, QueueUrl, TemporaryQueueName};
+
+/// Which return addresses a responder replies to.
+///
+/// By default: a queue (or a virtual queue on one) in the account and region of the request queue, with a name as our
+/// and Java's temporary queues have it ([`TemporaryQueueName`]). An allow-list adds to that.
+///
+/// # Examples
+///
+/// ```
+/// use sqs_rpc_protocol::{HostQueueUrl, QueueUrl, ReturnAddressPolicy};
+///
+/// let requests = HostQueueUrl::parse("https://sqs.eu-west-1.amazonaws.com/123456789012/login")?;
+/// let orders = QueueUrl::parse("https://sqs.eu-west-1.amazonaws.com/123456789012/orders")?;
+/// let policy = ReturnAddressPolicy::default();
+/// assert!(policy.check(&requests, &orders).is_err());
+/// let policy = policy.allow_queue(orders.host().clone());
+/// assert!(policy.check(&requests, &orders).is_ok());
+/// # Ok::<(), sqs_rpc_protocol::QueueUrlError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReturnAddressPolicy {
+    /// Replies go anywhere.
+    any: bool,
+    /// Whole queues, in any account and region.
+    queues: Vec<HostQueueUrl>,
+    /// Beginnings of queue names, in the own account and region.
+    name_prefixes: Vec<String>,
+}
+
+impl ReturnAddressPolicy {
+    /// Every address. Only where everybody who may send requests may also send to every queue that the responder may.
+    pub fn any() -> Self {
+        Self {
+            any: true,
+            ..Self::default()
+        }
+    }
+
+    /// Adds one queue, in whatever account and region, under any of its host names.
+    #[must_use]
+    pub fn allow_queue(mut self, queue: HostQueueUrl) -> Self {
+        self.queues.push(queue);
+        self
+    }
+
+    /// Adds all queues of the own account and region whose names begin with `prefix`.
+    ///
+    /// An empty prefix allows every queue of the account.
+    #[must_use]
+    pub fn allow_name_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.name_prefixes.push(prefix.into());
+        self
+    }
+
+    /// Checks the address in a request that came from `request_queue`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], which says why; nothing may be sent to the address then.
+    pub fn check(&self, request_queue: &HostQueueUrl, address: &QueueUrl) -> Result<(), Refusal> {
+        let host = address.host();
+        if self.any || self.queues.iter().any(|queue| queue.same_queue(host)) {
+            return Ok(());
+        }
+        if host.account_id() != request_queue.account_id() {
+            return Err(Refusal::OtherAccount {
+                found: host.account_id().to_owned(),
+            });
+        }
+        if !host.same_region(request_queue) {
+            return Err(Refusal::OtherRegion {
+                found: host.region().unwrap_or("an unknown region").to_owned(),
+            });
+        }
+        let name = host.queue_name();
+        let is_listed = self
+            .name_prefixes
+            .iter()
+            .any(|prefix| name.starts_with(prefix.as_str()));
+        if is_listed || TemporaryQueueName::parse(name).is_some() {
+            Ok(())
+        } else {
+            Err(Refusal::NotTemporary {
+                name: name.to_owned(),
+            })
+        }
+    }
+}
+
+/// Why a return address is not replied to. What it shows is short and printable, since the address was parsed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The queue is in another account than the request queue.
+    #[error(
+        "the return address is in account {found}, and only the request queue's own is allowed"
+    )]
+    OtherAccount {
+        /// The account: 12 digits.
+        found: String,
+    },
+    /// The queue is in another region than the request queue, or at another service.
+    #[error("the return address is in {found}, and only the request queue's own region is allowed")]
+    OtherRegion {
+        /// The region.
+        found: String,
+    },
+    /// The queue's name is not that of a temporary queue, nor in the allow-list.
+    #[error(
+        "the return address is queue {name}, and only names that end in a UUID and a number, or are in the allow-list, \
+         are allowed"
+    )]
+    NotTemporary {
+        /// The queue's name: 80 characters at the most.
+        name: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UUID: &str = "0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a";
+
+    fn requests() -> HostQueueUrl {
+        aws("login")
+    }
+
+    fn aws(name: &str) -> HostQueueUrl {
+        HostQueueUrl::parse(&format!(
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/{name}"
+        ))
+        .unwrap()
+    }
+
+    fn address(text: &str) -> QueueUrl {
+        QueueUrl::parse(&text.replace("UUID", UUID)).unwrap()
+    }
+
+    #[test]
+    fn temporary_queues_of_the_own_account_and_region_are_allowed() {
+        let policy = ReturnAddressPolicy::default();
+        for allowed in [
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/sqs-rpc-UUID-1#reply",
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/__RequesterClientQueues__UUID-0#__RequesterClientQueues__x",
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/p-UUID-1-Failover",
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/p-UUID-1.fifo#r",
+            "https://eu-west-1.queue.amazonaws.com/123456789012/p-UUID-1#r",
+            "https://vpce-1-2.sqs.eu-west-1.vpce.amazonaws.com/123456789012/p-UUID-1#r",
+        ] {
+            assert_eq!(
+                policy.check(&requests(), &address(allowed)),
+                Ok(()),
+                "{allowed}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_accounts_regions_and_names_are_refused() {
+        let policy = ReturnAddressPolicy::default();
+        let refusal = |text| policy.check(&requests(), &address(text)).unwrap_err();
+        let other_account = refusal("https://sqs.eu-west-1.amazonaws.com/210987654321/p-UUID-1#r");
+        assert_eq!(
+            other_account,
+            Refusal::OtherAccount {
+                found: "210987654321".to_owned()
+            }
+        );
+        for text in [
+            "https://sqs.us-east-1.amazonaws.com/123456789012/p-UUID-1#r",
+            "https://sqs.eu-west-1.amazonaws.com.evil.example/123456789012/p-UUID-1#r",
+            "http://localhost:9324/queue/eu-west-1/123456789012/p-UUID-1#r",
+        ] {
+            assert!(
+                matches!(refusal(text), Refusal::OtherRegion { .. }),
+                "{text}"
+            );
+        }
+        for text in [
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/login",
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/orders#p-UUID-1",
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/p-UUID-1-dlq",
+        ] {
+            assert!(
+                matches!(refusal(text), Refusal::NotTemporary { .. }),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn local_servers_may_have_several_host_names() {
+        let requests = HostQueueUrl::parse("http://sqs:9324/000000000000/login").unwrap();
+        let policy = ReturnAddressPolicy::default();
+        assert_eq!(
+            policy.check(
+                &requests,
+                &address("http://localhost:9324/000000000000/p-UUID-1#r")
+            ),
+            Ok(())
+        );
+        let requests =
+            HostQueueUrl::parse("http://sqs:4566/queue/eu-west-1/000000000000/login").unwrap();
+        let other_region = address("http://sqs:4566/queue/us-east-1/000000000000/p-UUID-1#r");
+        assert!(matches!(
+            policy.check(&requests, &other_region),
+            Err(Refusal::OtherRegion { .. })
+        ));
+    }
+
+    #[test]
+    fn an_allow_list_adds_whole_queues_and_prefixes() {
+        let elsewhere = "https://sqs.us-east-1.amazonaws.com/210987654321/replies";
+        let policy = ReturnAddressPolicy::default()
+            .allow_queue(HostQueueUrl::parse(elsewhere).unwrap())
+            .allow_name_prefix("replies-");
+        assert_eq!(
+            policy.check(&requests(), &address(&format!("{elsewhere}#r"))),
+            Ok(())
+        );
+        assert_eq!(policy.check(&requests(), &aws("replies-a").into()), Ok(()));
+        assert_eq!(
+            policy.check(&requests(), &aws(&format!("p-{UUID}-1")).into()),
+            Ok(())
+        );
+        assert!(policy.check(&requests(), &aws("replies").into()).is_err());
+        // A prefix is for the own account and region only.
+        let other = address("https://sqs.eu-west-1.amazonaws.com/210987654321/replies-a");
+        assert!(matches!(
+            policy.check(&requests(), &other),
+            Err(Refusal::OtherAccount { .. })
+        ));
+    }
+
+    #[test]
+    fn any_is_any() {
+        let anywhere = address("https://sqs.us-east-1.amazonaws.com/210987654321/orders");
+        assert_eq!(
+            ReturnAddressPolicy::any().check(&requests(), &anywhere),
+            Ok(())
+        );
+    }
+}
