@@ -1,7 +1,7 @@
 //! The id that ties a reply to its request.
 //!
-//! Owns its form. Does not own the table of what is pending, nor the random bits: they are handed in. Invariant: a
-//! correlation id is a valid [`VirtualQueueName`], and has one spelling.
+//! Owns its form. Does not own the table of what is pending, nor the random bits: they are handed
+//! in. Invariant: a correlation id is a valid [`VirtualQueueName`], and has one spelling.
 
 use crate::{Excerpt, VirtualQueueName, hex, text::parsed_id};
 use std::fmt;
@@ -12,9 +12,10 @@ const RANDOM_DIGITS: usize = 32;
 
 /// Ties a reply to its request: it *is* the name of the virtual queue that the reply is sent to.
 ///
-/// Written as the [`ProcessPrefix`] (16 hex digits), a dash, and 128 random bits (32 hex digits), all lower case. The
-/// random part is what keeps others from guessing where a reply is awaited; the prefix tells a process its own replies
-/// from those of another one that was given the same host queue by mistake.
+/// Written as the [`ProcessPrefix`] (16 hex digits), a dash, and 128 random bits (32 hex digits),
+/// all lower case. The random part is what keeps others from guessing where a reply is awaited; the
+/// prefix tells a process its own replies from those of another one that was given the same host
+/// queue by mistake.
 ///
 /// # Examples
 ///
@@ -43,8 +44,8 @@ impl CorrelationId {
         Self { prefix, random }
     }
 
-    /// The id that a virtual queue's name spells, or `None` if the name has another form (it is a user's own queue, or
-    /// a Java requester's).
+    /// The id that a virtual queue's name spells, or `None` if the name has another form (it is a
+    /// user's own queue, or a Java requester's).
     pub fn from_name(name: &VirtualQueueName) -> Option<Self> {
         Self::from_text(name.as_str())
     }
@@ -90,7 +91,8 @@ impl CorrelationId {
 }
 
 impl ProcessPrefix {
-    /// The prefix that these 64 random bits make. Draw them once, when a process (or rather: a requester) starts.
+    /// The prefix that these 64 random bits make. Draw them once, when a process (or rather: a
+    /// requester) starts.
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }

@@ -1,7 +1,7 @@
 //! Until when somebody waits for a reply, in SQS's time.
 //!
-//! Owns the arithmetic. Has no clock: the caller says what SQS's time is, at its earliest bound, or that it does not
-//! know. Invariant: what is not known never makes a request expired.
+//! Owns the arithmetic. Has no clock: the caller says what SQS's time is, at its earliest bound, or
+//! that it does not know. Invariant: what is not known never makes a request expired.
 
 use std::{fmt, time::Duration};
 
@@ -10,11 +10,12 @@ pub const MAX_REMAINING: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// How long after the absolute expiry a request is dropped: 60 s.
 ///
-/// The expiry was stamped with the requester's estimate of SQS's time, and is compared with the responder's. Each may be
-/// off by some seconds: a `Date` header has whole seconds, arrives late by up to a round trip, and a clock drifts until
-/// the next sample. A minute is well beyond that, and costs nothing: while a request is fresh its age decides, which
-/// compares SQS's time with SQS's own stamp; the expiry is for messages that come back from a dead-letter queue, minutes to
-/// days later.
+/// The expiry was stamped with the requester's estimate of SQS's time, and is compared with the
+/// responder's. Each may be off by some seconds: a `Date` header has whole seconds, arrives late by
+/// up to a round trip, and a clock drifts until the next sample. A minute is well beyond that, and
+/// costs nothing: while a request is fresh its age decides, which compares SQS's time with SQS's
+/// own stamp; the expiry is for messages that come back from a dead-letter queue, minutes to days
+/// later.
 pub const EXPIRY_SLACK: Duration = Duration::from_secs(60);
 
 /// An instant of SQS's time: milliseconds since 1970, as in the message attribute `SentTimestamp`.
@@ -25,9 +26,10 @@ pub struct SqsTime(u64);
 
 /// Until when the requester waits.
 ///
-/// It travels as the time that remained when the request was sent, and, where the requester knew SQS's time, as the
-/// instant at which that ends. The first is measured against the age of the message and so needs no agreement of clocks;
-/// the second, with [`EXPIRY_SLACK`], stops requests whose `SentTimestamp` was renewed by a dead-letter queue's redrive.
+/// It travels as the time that remained when the request was sent, and, where the requester knew
+/// SQS's time, as the instant at which that ends. The first is measured against the age of the
+/// message and so needs no agreement of clocks; the second, with [`EXPIRY_SLACK`], stops requests
+/// whose `SentTimestamp` was renewed by a dead-letter queue's redrive.
 ///
 /// # Examples
 ///
@@ -56,7 +58,8 @@ impl Deadline {
         expiry: None,
     };
 
-    /// A deadline this long after the message is sent. Cut to whole milliseconds, and to [`MAX_REMAINING`].
+    /// A deadline this long after the message is sent. Cut to whole milliseconds, and to
+    /// [`MAX_REMAINING`].
     pub fn after(remaining: Duration) -> Self {
         let whole = Duration::from_secs(remaining.as_secs())
             + Duration::from_millis(remaining.subsec_millis().into());
@@ -92,8 +95,8 @@ impl Deadline {
 
     /// The time that remains, zero once expired, or `None` if no bound is known.
     ///
-    /// `server_now` is SQS's time at its *earliest* bound; `sent` the message's `SentTimestamp`. The age is their
-    /// difference, and zero where either is unknown.
+    /// `server_now` is SQS's time at its *earliest* bound; `sent` the message's `SentTimestamp`.
+    /// The age is their difference, and zero where either is unknown.
     pub fn remaining(
         &self,
         server_now: Option<SqsTime>,

@@ -1,7 +1,8 @@
 //! Which message attributes a request and a reply have.
 //!
-//! Owns the mapping between attributes and values, in one place for both sides. Does not own messages: attributes come by
-//! a look-up, and go as pairs. Invariant: what is encoded is decoded to the same value again.
+//! Owns the mapping between attributes and values, in one place for both sides. Does not own
+//! messages: attributes come by a look-up, and go as pairs. Invariant: what is encoded is decoded
+//! to the same value again.
 
 use crate::{
     Deadline, HeaderError, QueueUrl, QueueUrlError, ReplyHeader, RequestHeader, RequestId,
@@ -97,7 +98,8 @@ impl RequestEnvelope {
 }
 
 impl ReplyEnvelope {
-    /// The envelope of a reply to `return_address`. It is sent to the address's [`host`](QueueUrl::host).
+    /// The envelope of a reply to `return_address`. It is sent to the address's
+    /// [`host`](QueueUrl::host).
     pub fn to(return_address: &QueueUrl, header: ReplyHeader) -> Self {
         Self {
             virtual_queue: return_address.as_virtual().map(|url| url.name().clone()),
@@ -118,7 +120,8 @@ impl ReplyEnvelope {
 
     /// Reads the attributes of a reply; `lookup` finds one by its name.
     ///
-    /// No header, or the request's own copied back, is success: see [`ReplyHeader::from_attribute`].
+    /// No header, or the request's own copied back, is success: see
+    /// [`ReplyHeader::from_attribute`].
     ///
     /// # Errors
     ///
@@ -172,7 +175,7 @@ pub enum EnvelopeError {
     #[error("the name of the virtual queue is malformed")]
     VirtualQueueName(#[from] VirtualQueueNameError),
     /// The header is malformed, of a later version, or of the other kind.
-    #[error("the header (attribute SqsRpc) is malformed")]
+    #[error("the header (attribute SqsRpc) is not understood")]
     Header(#[from] HeaderError),
 }
 

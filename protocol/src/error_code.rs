@@ -1,7 +1,8 @@
 //! The codes of error replies.
 //!
-//! Owns the syntax and the codes that the framework itself sends. Does not own the message beside the code, which is
-//! the body of the reply. Invariant: a code is 1 to 64 characters of `[a-z0-9_.-]`, and so is safe in a log or a label.
+//! Owns the syntax and the codes that the framework itself sends. Does not own the message beside
+//! the code, which is the body of the reply. Invariant: a code is 1 to 64 characters of
+//! `[a-z0-9_.-]`, and so is safe in a log or a label.
 
 use crate::{Excerpt, text::parsed_text};
 use std::borrow::Cow;
@@ -9,10 +10,11 @@ use std::borrow::Cow;
 /// The longest code, in characters.
 const MAX_CHARS: usize = 64;
 
-/// Says what went wrong at the responder, for a program to act on: 1 to 64 characters of `[a-z0-9_.-]`.
+/// Says what went wrong at the responder, for a program to act on: 1 to 64 characters of
+/// `[a-z0-9_.-]`.
 ///
-/// Users make their own, with [`from_static`](Self::from_static) or [`parse`](Self::parse); a dot keeps families apart
-/// (`login.unknown_user`). The constants are what the framework sends.
+/// Users make their own, with [`from_static`](Self::from_static) or [`parse`](Self::parse); a dot
+/// keeps families apart (`login.unknown_user`). The constants are what the framework sends.
 ///
 /// # Examples
 ///
@@ -28,10 +30,11 @@ const MAX_CHARS: usize = 64;
 pub struct ErrorCode(Cow<'static, str>);
 
 impl ErrorCode {
-    /// The handler failed and said no more, or it panicked. A caller cannot tell which, on purpose: the details are in
-    /// the responder's log.
+    /// The handler failed and said no more, or it panicked. A caller cannot tell which, on purpose:
+    /// the details are in the responder's log.
     pub const INTERNAL: Self = Self::from_static("internal");
-    /// The request was understood as a message, but the handler's arguments could not be made from it.
+    /// The request was understood as a message, but the handler's arguments could not be made from
+    /// it.
     pub const BAD_REQUEST: Self = Self::from_static("bad_request");
     /// The request was handled, and its reply is too large for SQS. It is not handled again.
     pub const REPLY_TOO_LARGE: Self = Self::from_static("reply_too_large");

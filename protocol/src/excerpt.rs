@@ -1,7 +1,7 @@
 //! A piece of foreign text that is safe to put into an error or a log line.
 //!
-//! Owns the cut and the clean-up, nothing else. Invariant: an excerpt is printable ASCII and has a bounded length,
-//! whatever it was made from.
+//! Owns the cut and the clean-up, nothing else. Invariant: an excerpt is printable ASCII and has a
+//! bounded length, whatever it was made from.
 
 use std::fmt;
 
@@ -10,8 +10,9 @@ const MAX_CHARS: usize = 96;
 
 /// The beginning of a value that was refused, printable and bounded.
 ///
-/// Characters other than printable ASCII are shown as `?`, and text after the first 96 characters as `…`. Of a URL,
-/// credentials before an `@` and anything after a `?` are left out, since both may be secrets.
+/// Characters other than printable ASCII are shown as `?`, and text after the first 96 characters
+/// as `…`. Of a URL, credentials before an `@` and anything after a `?` are left out, since both
+/// may be secrets.
 ///
 /// # Examples
 ///

@@ -1,7 +1,7 @@
 //! Lower-case hexadecimal of fixed width.
 //!
-//! Owns the one spelling of the ids: no sign, no upper case, no other length, so that two texts name the same id only
-//! if they are the same text.
+//! Owns the one spelling of the ids: no sign, no upper case, no other length, so that two texts
+//! name the same id only if they are the same text.
 
 /// The number that exactly `digits` lower-case hex digits spell; `digits` is 32 at most.
 pub(crate) fn parse(text: &str, digits: usize) -> Option<u128> {

@@ -1,8 +1,8 @@
 //! What sqs-rpc puts on the wire: names, queue URLs, the header, deadlines, error codes.
 //!
-//! This crate is pure. It does no I/O, has no clock, no randomness and no AWS SDK in it: text comes in, values go
-//! out, and whoever needs the time or random bits hands them in. `docs/protocol.md` in the repository is the
-//! specification; this crate is its implementation.
+//! This crate is pure. It does no I/O, has no clock, no randomness and no AWS SDK in it: text comes
+//! in, values go out, and whoever needs the time or random bits hands them in. `docs/protocol.md`
+//! in the repository is the specification; this crate is its implementation.
 //!
 //! # Tour
 //!
@@ -17,8 +17,8 @@
 //! | may a reply be sent to this address? | [`ReturnAddressPolicy`], [`TemporaryQueueName`] |
 //! | will SQS take this message? | [`limits`] |
 //!
-//! Every type is parsed once and valid after. Parsing never panics, and its errors say what was found, cut short and
-//! made printable ([`Excerpt`]), and what is allowed.
+//! Every type is parsed once and valid after. Parsing never panics, and its errors say what was
+//! found, cut short and made printable ([`Excerpt`]), and what is allowed.
 //!
 //! # Examples
 //!

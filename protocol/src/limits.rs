@@ -1,15 +1,16 @@
 //! What SQS takes, checked before a call is made.
 //!
-//! Owns the numbers and character rules of SQS for messages. Does not own what this crate itself writes: those texts
-//! are within the limits by construction. Source of the rules: the SQS API reference, `SendMessage` and
-//! `MessageAttributeValue`.
+//! Owns the numbers and character rules of SQS for messages. Does not own what this crate itself
+//! writes: those texts are within the limits by construction. Source of the rules: the SQS API
+//! reference, `SendMessage` and `MessageAttributeValue`.
 
 use crate::{Excerpt, names};
 
 /// Message attributes on one message, ours included.
 pub const MAX_ATTRIBUTES: usize = 10;
 
-/// Message attributes that a user may set on a request or a reply: [`MAX_ATTRIBUTES`] less the three of the protocol.
+/// Message attributes that a user may set on a request or a reply: [`MAX_ATTRIBUTES`] less the
+/// three of the protocol.
 pub const MAX_USER_ATTRIBUTES: usize = 7;
 
 /// Bytes of one message, and of one batch: body, and names, types and values of attributes. 1 MiB.
@@ -22,7 +23,8 @@ pub const MAX_ATTRIBUTE_NAME: usize = 256;
 
 /// Checks that SQS takes this text as a message body.
 ///
-/// The size is not checked here, since attributes count too: see [`message_size`] and [`MAX_MESSAGE_BYTES`].
+/// The size is not checked here, since attributes count too: see [`message_size`] and
+/// [`MAX_MESSAGE_BYTES`].
 ///
 /// # Errors
 ///
@@ -54,7 +56,8 @@ pub fn check_body(body: &str) -> Result<(), BodyError> {
     }
 }
 
-/// Checks that SQS takes this text as the value of a String attribute: the same rules as for a body.
+/// Checks that SQS takes this text as the value of a String attribute: the same rules as for a
+/// body.
 ///
 /// # Errors
 ///
@@ -67,7 +70,8 @@ pub fn check_attribute_value(value: &str) -> Result<(), BodyError> {
 ///
 /// # Errors
 ///
-/// [`AttributeNameError`]; never [`Reserved`](AttributeNameError::Reserved), see [`check_user_attribute_name`].
+/// [`AttributeNameError`]; never [`Reserved`](AttributeNameError::Reserved), see
+/// [`check_user_attribute_name`].
 pub fn check_attribute_name(name: &str) -> Result<(), AttributeNameError> {
     let refuse = |error: fn(Excerpt) -> AttributeNameError| Err(error(Excerpt::of(name)));
     if name.is_empty() {
@@ -98,8 +102,8 @@ pub fn check_attribute_name(name: &str) -> Result<(), AttributeNameError> {
     Ok(())
 }
 
-/// Checks that a user may set a message attribute of this name: [`check_attribute_name`], and not one of the
-/// protocol's own ([`names::is_reserved`]).
+/// Checks that a user may set a message attribute of this name: [`check_attribute_name`], and not
+/// one of the protocol's own ([`names::is_reserved`]).
 ///
 /// # Errors
 ///

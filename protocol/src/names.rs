@@ -1,27 +1,32 @@
-//! Every name that sqs-rpc and Java's client put into SQS: message attributes, queue attributes, tags.
+//! Every name that sqs-rpc and Java's client put into SQS: message attributes, queue attributes,
+//! tags.
 //!
-//! Owns the spelling and nothing else. Invariant: a constant here never changes, since peers of another version and
-//! in Java read it.
+//! Owns the spelling and nothing else. Invariant: a constant here never changes, since peers of
+//! another version and in Java read it.
 
 /// Message attribute (String) of a request: the queue URL that the reply goes to. Java's name.
 pub const RESPONSE_QUEUE_URL: &str = "ResponseQueueUrl";
 
-/// Message attribute (String) of every message on a host queue: the name of the virtual queue. Java's name.
+/// Message attribute (String) of every message on a host queue: the name of the virtual queue.
+/// Java's name.
 pub const VIRTUAL_QUEUE_NAME: &str = "__AmazonSQSVirtualQueuesClient.QueueName";
 
 /// Message attribute (String) with our own [header](crate::Header).
 pub const HEADER: &str = "SqsRpc";
 
-/// Queue attribute that makes CreateQueue create a virtual queue: the URL of its host queue. Never sent to SQS.
+/// Queue attribute that makes CreateQueue create a virtual queue: the URL of its host queue. Never
+/// sent to SQS.
 pub const HOST_QUEUE_URL: &str = "HostQueueUrl";
 
-/// Queue attribute of a temporary queue: the seconds without use after which it is deleted. Never sent to SQS.
+/// Queue attribute of a temporary queue: the seconds without use after which it is deleted. Never
+/// sent to SQS.
 pub const IDLE_RETENTION: &str = "IdleQueueRetentionPeriodSeconds";
 
 /// Tag of a temporary host queue: its retention in seconds. Java's name, for Java's sweepers.
 pub const LEASE_RETENTION_TAG: &str = "__IdleQueueRetentionPeriodSeconds";
 
-/// Tag of a temporary host queue: its last heartbeat in ms since 1970. Java's name, for Java's sweepers.
+/// Tag of a temporary host queue: its last heartbeat in ms since 1970. Java's name, for Java's
+/// sweepers.
 pub const LEASE_HEARTBEAT_TAG: &str = "__AmazonSQSIdleQueueDeletingClient.LastHeartbeatTimestamp";
 
 /// Tag of a temporary host queue: our own lease, the one that we judge by.
@@ -29,8 +34,8 @@ pub const LEASE_TAG: &str = "SqsRpcLease";
 
 /// What the names of our temporary host queues begin with, unless the user says otherwise.
 ///
-/// It differs from Java's [`JAVA_HOST_PREFIX`], because Java's sweeper compares the clocks of machines: with one
-/// prefix for both, our hosts would be only as safe as Java's clocks.
+/// It differs from Java's [`JAVA_HOST_PREFIX`], because Java's sweeper compares the clocks of
+/// machines: with one prefix for both, our hosts would be only as safe as Java's clocks.
 pub const DEFAULT_HOST_PREFIX: &str = "sqs-rpc-";
 
 /// What the names of Java's temporary host queues begin with by default.
@@ -38,8 +43,8 @@ pub const JAVA_HOST_PREFIX: &str = "__RequesterClientQueues__";
 
 /// Whether a message attribute of this name belongs to the protocol, so that a user may not set it.
 ///
-/// That is [`RESPONSE_QUEUE_URL`], and everything that begins with [`HEADER`] or with `__AmazonSQS`: room for later
-/// versions, and for Java's.
+/// That is [`RESPONSE_QUEUE_URL`], and everything that begins with [`HEADER`] or with
+/// `__AmazonSQS`: room for later versions, and for Java's.
 ///
 /// # Examples
 ///

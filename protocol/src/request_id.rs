@@ -1,14 +1,16 @@
 //! The id of one request.
 //!
-//! Owns its text. Does not make random bits: they are handed in. Invariant: one id has one spelling.
+//! Owns its text. Does not make random bits: they are handed in. Invariant: one id has one
+//! spelling.
 
 use crate::{Excerpt, hex, text::parsed_id};
 use std::fmt;
 
 /// Names one request, on both sides and in logs.
 ///
-/// 128 random bits, written as 32 lower-case hex digits. A send that is tried again keeps its id; a request that the
-/// user makes again has a new one (an [idempotency key](crate::IdempotencyKey) ties those together).
+/// 128 random bits, written as 32 lower-case hex digits. A send that is tried again keeps its id; a
+/// request that the user makes again has a new one (an [idempotency key](crate::IdempotencyKey)
+/// ties those together).
 ///
 /// # Examples
 ///

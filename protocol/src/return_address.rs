@@ -1,15 +1,16 @@
 //! Whether a reply may be sent to an address that a stranger wrote.
 //!
-//! Owns the rule. Does not send. The danger: whoever may send requests names the queue that the reply goes to, and
-//! the responder sends it with its own rights. Invariant: by default only the temporary queues of the own account and region
-//! are replied to.
+//! Owns the rule. Does not send. The danger: whoever may send requests names the queue that the
+//! reply goes to, and the responder sends it with its own rights. Invariant: by default only the
+//! temporary queues of the own account and region are replied to.
 
 use crate::{HostQueueUrl, QueueUrl, TemporaryQueueName};
 
 /// Which return addresses a responder replies to.
 ///
-/// By default: a queue (or a virtual queue on one) in the account and region of the request queue, with a name as our
-/// and Java's temporary queues have it ([`TemporaryQueueName`]). An allow-list adds to that.
+/// By default: a queue (or a virtual queue on one) in the account and region of the request queue,
+/// with a name as our and Java's temporary queues have it ([`TemporaryQueueName`]). An allow-list
+/// adds to that.
 ///
 /// # Examples
 ///
@@ -35,7 +36,8 @@ pub struct ReturnAddressPolicy {
 }
 
 impl ReturnAddressPolicy {
-    /// Every address. Only where everybody who may send requests may also send to every queue that the responder may.
+    /// Every address. Only where everybody who may send requests may also send to every queue that
+    /// the responder may.
     pub fn any() -> Self {
         Self {
             any: true,
@@ -74,7 +76,7 @@ impl ReturnAddressPolicy {
                 found: host.account_id().to_owned(),
             });
         }
-        if !host.same_region(request_queue) {
+        if !request_queue.admits_region_of(host) {
             return Err(Refusal::OtherRegion {
                 found: host.region().unwrap_or("an unknown region").to_owned(),
             });
@@ -94,7 +96,8 @@ impl ReturnAddressPolicy {
     }
 }
 
-/// Why a return address is not replied to. What it shows is short and printable, since the address was parsed.
+/// Why a return address is not replied to. What it shows is short and printable, since the address
+/// was parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -214,6 +217,19 @@ mod tests {
             policy.check(&requests, &other_region),
             Err(Refusal::OtherRegion { .. })
         ));
+    }
+
+    #[test]
+    fn a_request_queue_behind_a_name_of_the_users_own_dns_is_answered() {
+        let requests = HostQueueUrl::parse("https://sqs.corp.example/123456789012/login").unwrap();
+        let own = address("https://sqs.eu-west-1.amazonaws.com/123456789012/p-UUID-1#r");
+        assert_eq!(
+            ReturnAddressPolicy::default().check(&requests, &own),
+            Ok(())
+        );
+        let foreign = address("https://sqs.eu-west-1.amazonaws.com/210987654321/p-UUID-1#r");
+        let refused = ReturnAddressPolicy::default().check(&requests, &foreign);
+        assert!(matches!(refused, Err(Refusal::OtherAccount { .. })));
     }
 
     #[test]

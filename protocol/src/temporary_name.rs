@@ -7,7 +7,8 @@ use crate::hex;
 
 /// The name of a temporary host queue, taken apart: prefix, random UUID, `-` and a number.
 ///
-/// Java's failover queues (`-Failover`) and FIFO queues (`.fifo`) have the same form with that at the end.
+/// Java's failover queues (`-Failover`) and FIFO queues (`.fifo`) have the same form with that at
+/// the end.
 ///
 /// # Examples
 ///
@@ -40,7 +41,8 @@ const UUID_CHARS: usize = 36;
 impl<'a> TemporaryQueueName<'a> {
     /// Takes a queue's name apart, or `None` if it has another form.
     pub fn parse(name: &'a str) -> Option<Self> {
-        // Java appends `-Failover` to the whole name, so it comes after `.fifo`; SQS would refuse that, so ours is before.
+        // Java appends `-Failover` to the whole name, so it comes after `.fifo`; SQS would refuse
+        // that, so ours is before.
         let (rest, is_fifo) = strip(name, ".fifo");
         let (rest, is_failover) = strip(rest, "-Failover");
         let (rest, number) = rest.rsplit_once('-')?;

@@ -1,9 +1,10 @@
 //! The traits that every parsed text of this crate has.
 //!
-//! Owns no rule: a type's rules are in its `parse`. The macro only spells out the standard ways to call it, so that
-//! all of them agree.
+//! Owns no rule: a type's rules are in its `parse`. The macro only spells out the standard ways to
+//! call it, so that all of them agree.
 
-/// `FromStr`, `TryFrom<&str>`, `TryFrom<String>`, `AsRef<str>` and `Display` by way of `parse` and `as_str`.
+/// `FromStr`, `TryFrom<&str>`, `TryFrom<String>`, `AsRef<str>` and `Display` by way of `parse` and
+/// `as_str`.
 macro_rules! parsed_text {
     ($type:ident, $error:ty) => {
         impl std::str::FromStr for $type {

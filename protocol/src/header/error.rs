@@ -1,6 +1,6 @@
 //! Why a text is no header.
 
-use super::HeaderKind;
+use super::{HeaderKind, MAX_HEADER_BYTES, VERSION, fields::MAX_FIELDS};
 use crate::{ErrorCodeError, Excerpt, RequestIdError};
 
 /// A text that is no [`Header`](super::Header).
@@ -8,7 +8,7 @@ use crate::{ErrorCodeError, Excerpt, RequestIdError};
 #[non_exhaustive]
 pub enum HeaderError {
     /// It is longer than [`MAX_HEADER_BYTES`](super::MAX_HEADER_BYTES).
-    #[error("the header has {length} bytes, and 3072 are allowed")]
+    #[error("the header has {length} bytes, and {MAX_HEADER_BYTES} are allowed")]
     TooLong {
         /// Its bytes.
         length: usize,
@@ -20,7 +20,7 @@ pub enum HeaderError {
         found: Excerpt,
     },
     /// It has a version that is not known: the peer is newer.
-    #[error("the header has version {found}, and version 1 is understood")]
+    #[error("the header has version {found}, and version {VERSION} is understood")]
     UnsupportedVersion {
         /// The version.
         found: Excerpt,
@@ -48,7 +48,7 @@ pub enum HeaderError {
         found: Excerpt,
     },
     /// There are too many fields.
-    #[error("the header has more than 32 fields")]
+    #[error("the header has more than {MAX_FIELDS} fields")]
     TooManyFields,
     /// A field is there twice.
     #[error("the header has the field {name} twice")]

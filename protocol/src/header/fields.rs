@@ -1,4 +1,5 @@
-//! The grammar below version and kind: `name=value` fields, separated by `;`, values percent-encoded.
+//! The grammar below version and kind: `name=value` fields, separated by `;`, values
+//! percent-encoded.
 //!
 //! Owns the syntax, not the meaning of any field. Invariant: field names are unique.
 
@@ -8,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Enough for any version to come, and few enough to look for duplicates by comparing.
-const MAX_FIELDS: usize = 32;
+pub(super) const MAX_FIELDS: usize = 32;
 const MAX_NAME: usize = 16;
 
 /// The fields of one header, still encoded.

@@ -1,8 +1,9 @@
 //! The `SqsRpc` header: what travels beside the body, in one String attribute.
 //!
 //! Owns its text: version, kind, fields. Does not own the other attributes (that is the
-//! [`RequestEnvelope`](crate::RequestEnvelope)). Invariants: what is encoded is parsed to the same value again; it has
-//! [`MAX_HEADER_BYTES`] at the most, and printable ASCII only. `docs/protocol.md` has the grammar.
+//! [`RequestEnvelope`](crate::RequestEnvelope)). Invariants: what is encoded is parsed to the same
+//! value again; it has [`MAX_HEADER_BYTES`] at the most, and printable ASCII only.
+//! `docs/protocol.md` has the grammar.
 
 mod error;
 mod fields;
@@ -62,18 +63,20 @@ pub enum HeaderKind {
 impl Header {
     /// Reads a header.
     ///
-    /// Fields that are not known are skipped, so that a later minor change of the protocol is read; a trace context that is
-    /// invalid is dropped, since a request is worth more than its trace.
+    /// Fields that are not known are skipped, so that a later minor change of the protocol is read;
+    /// a trace context that is invalid is dropped, since a request is worth more than its trace.
     ///
     /// # Errors
     ///
-    /// [`HeaderError`]. [`UnsupportedVersion`](HeaderError::UnsupportedVersion) means that the peer is newer.
+    /// [`HeaderError`]. [`UnsupportedVersion`](HeaderError::UnsupportedVersion) means that the peer
+    /// is newer.
     pub fn parse(text: &str) -> Result<Self, HeaderError> {
         if text.len() > MAX_HEADER_BYTES {
             return Err(HeaderError::TooLong { length: text.len() });
         }
         let (version, rest) = text.split_once(';').unwrap_or((text, ""));
-        // Nothing after the version may be looked at before it is known: another version may mean anything by it.
+        // Nothing after the version may be looked at before it is known: another version may mean
+        // anything by it.
         match fields::decimal(version) {
             Some(version) if version == u64::from(VERSION) => {}
             Some(_) => {

@@ -1,7 +1,7 @@
 //! The header of a reply.
 //!
-//! Owns which fields a reply has, and what is understood where there is none. Invariant: a peer that knows nothing of
-//! headers (Java) is understood as success.
+//! Owns which fields a reply has, and what is understood where there is none. Invariant: a peer
+//! that knows nothing of headers (Java) is understood as success.
 
 use super::{ContentType, Header, HeaderError, HeaderKind, fields::Fields};
 use crate::{ErrorCode, RequestId};
@@ -78,12 +78,13 @@ impl ReplyHeader {
 
     /// What the header's attribute on a reply says.
     ///
-    /// None at all, or the *request's* header copied back (a Java responder may return the attributes that it got),
-    /// means success, with nothing known.
+    /// None at all, or the *request's* header copied back (a Java responder may return the
+    /// attributes that it got), means success, with nothing known.
     ///
     /// # Errors
     ///
-    /// [`HeaderError`] if it is malformed or of a later version. It is not known then whether the request succeeded.
+    /// [`HeaderError`] if it is malformed or of a later version. It is not known then whether the
+    /// request succeeded.
     pub fn from_attribute(value: Option<&str>) -> Result<Self, HeaderError> {
         match value.map(Header::parse).transpose()? {
             Some(Header::Reply(header)) => Ok(header),

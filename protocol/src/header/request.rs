@@ -31,7 +31,8 @@ use std::time::Duration;
 pub struct RequestHeader {
     /// Names the request. Field `id`.
     pub request_id: RequestId,
-    /// Until when its requester waits. Fields `ttl` (remaining ms) and `exp` (SQS's time, ms). Default: none.
+    /// Until when its requester waits. Fields `ttl` (remaining ms) and `exp` (SQS's time, ms).
+    /// Default: none.
     pub deadline: Deadline,
     /// Ties it to requests that mean the same. Field `key`.
     pub idempotency_key: Option<IdempotencyKey>,
@@ -175,7 +176,8 @@ mod tests {
 
     #[test]
     fn the_longest_header_fits() {
-        // Each value as long as it may be, of characters that are encoded where the value may have them.
+        // Each value as long as it may be, of characters that are encoded where the value may have
+        // them.
         let mut header = RequestHeader::new(RequestId::from_bits(u128::MAX));
         header.deadline =
             Deadline::after(Duration::MAX).with_expiry(SqsTime::from_millis(u64::MAX));

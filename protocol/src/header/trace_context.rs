@@ -1,12 +1,13 @@
 //! W3C Trace Context: `traceparent` and `tracestate`.
 //!
-//! Owns their validation, after <https://www.w3.org/TR/trace-context/>. Does not make spans. Invariant: ids are never zero,
-//! as the standard wants.
+//! Owns their validation, after <https://www.w3.org/TR/trace-context/>. Does not make spans.
+//! Invariant: ids are never zero, as the standard wants.
 
 use crate::{Excerpt, hex, text::parsed_text};
 use std::{fmt, sync::Arc};
 
-/// The longest `tracestate` that travels, in characters: what the standard asks to propagate at the least.
+/// The longest `tracestate` that travels, in characters: what the standard asks to propagate at the
+/// least.
 const MAX_STATE: usize = 512;
 /// The most members of a `tracestate`.
 const MAX_MEMBERS: usize = 32;

@@ -9,13 +9,15 @@ use std::sync::Arc;
 /// The longest of these values, in bytes.
 const MAX_BYTES: usize = 128;
 
-/// Ties together requests that mean the same thing, so that a responder can answer the second like the first.
+/// Ties together requests that mean the same thing, so that a responder can answer the second like
+/// the first.
 ///
 /// 1 to 128 bytes of UTF-8 without control characters. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyKey(Arc<str>);
 
-/// Which of several operations of a service is meant. Reserved: the framework carries it and does not yet use it.
+/// Which of several operations of a service is meant. Reserved: the framework carries it and does
+/// not yet use it.
 ///
 /// 1 to 128 characters of `[A-Za-z0-9_.:/-]`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,7 +25,8 @@ pub struct Operation(Arc<str>);
 
 /// What the body is, as in HTTP: `application/json`.
 ///
-/// 1 to 128 printable ASCII characters with no space at either end. It is carried, not interpreted. Cheap to clone.
+/// 1 to 128 printable ASCII characters with no space at either end. It is carried, not interpreted.
+/// Cheap to clone.
 ///
 /// # Examples
 ///
@@ -88,7 +91,8 @@ impl ContentType {
     ///
     /// # Errors
     ///
-    /// [`FieldError::ContentType`] if it is empty, too long, has other characters, or a space at either end.
+    /// [`FieldError::ContentType`] if it is empty, too long, has other characters, or a space at
+    /// either end.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let is_allowed = |b: u8| b == b' ' || b.is_ascii_graphic();
         if is_bounded(text) && text.trim_ascii() == text && text.bytes().all(is_allowed) {

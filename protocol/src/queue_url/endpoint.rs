@@ -2,7 +2,8 @@
 //!
 //! Owns the list of Amazon's host names. Does not own local servers: their host names say nothing.
 //!
-//! The names are those of the SDK's endpoint rules and partitions, and the older ones that SQS still answers with:
+//! The names are those of the SDK's endpoint rules and partitions, and the older ones that SQS
+//! still answers with:
 //!
 //! | form | example |
 //! |---|---|

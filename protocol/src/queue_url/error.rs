@@ -5,7 +5,8 @@ use crate::Excerpt;
 
 /// A text that is no queue URL.
 ///
-/// Its text says what was found and what is allowed; credentials and query parameters are never shown.
+/// Its text says what was found and what is allowed; credentials and query parameters are never
+/// shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{url} is not the URL of a {what}: {kind}")]
 pub struct QueueUrlError {

@@ -1,7 +1,7 @@
 //! The URL of a real queue.
 //!
-//! Owns its syntax, and the question whether two URLs mean the same queue. Invariant: the offsets cut the text at
-//! ASCII characters, so that every accessor is a slice.
+//! Owns its syntax, and the question whether two URLs mean the same queue. Invariant: the offsets
+//! cut the text at ASCII characters, so that every accessor is a slice.
 
 use super::{
     QueueUrl, QueueUrlError, QueueUrlErrorKind as Kind,
@@ -18,9 +18,10 @@ const MAX_NAME: usize = 80;
 
 /// The URL of a real SQS queue, as SQS and local servers write it. Cheap to clone.
 ///
-/// `http` or `https`, a host, and a path that ends in an account of 12 digits and the queue's name. No user name, no
-/// query, no fragment; 1,024 bytes at the most. Equality, order and hash are those of the text;
-/// [`same_queue`](Self::same_queue) sees through the different host names that one queue has.
+/// `http` or `https`, a host, and a path that ends in an account of 12 digits and the queue's name.
+/// No user name, no query, no fragment; 1,024 bytes at the most. Equality, order and hash are those
+/// of the text; [`same_queue`](Self::same_queue) sees through the different host names that one
+/// queue has.
 ///
 /// # Examples
 ///
@@ -85,21 +86,23 @@ impl HostQueueUrl {
         self.queue_name().ends_with(".fifo")
     }
 
-    /// The region, where the URL tells: by a host name of Amazon's, or by a path `/queue/<region>/…` of a local server.
+    /// The region, where the URL tells: by a host name of Amazon's, or by a path
+    /// `/queue/<region>/…` of a local server.
     pub fn region(&self) -> Option<&str> {
         self.aws_region().or_else(|| self.path_region())
     }
 
-    /// Whether the host name is one of Amazon SQS. A name that the user's own DNS gives an endpoint is not.
+    /// Whether the host name is one of Amazon SQS. A name that the user's own DNS gives an endpoint
+    /// is not.
     pub fn is_aws(&self) -> bool {
         self.aws_region().is_some()
     }
 
     /// Whether both URLs mean the same queue, though they may name its host differently.
     ///
-    /// Account and name must be equal, and the service too: at Amazon that is the region, whatever the host name
-    /// (legacy, VPC endpoint, FIPS, dual-stack, and either scheme); elsewhere it is host, port and region of the path, where
-    /// `localhost`, `127.0.0.1` and `[::1]` are one host.
+    /// Account and name must be equal, and the service too: at Amazon that is the region, whatever
+    /// the host name (legacy, VPC endpoint, FIPS, dual-stack, and either scheme); elsewhere it is
+    /// host, port and region of the path, where `localhost`, `127.0.0.1` and `[::1]` are one host.
     ///
     /// # Examples
     ///
@@ -129,7 +132,8 @@ impl HostQueueUrl {
             .strip_prefix("https://")
             .or_else(|| text.strip_prefix("http://"))
             .ok_or(Kind::Scheme)?;
-        // In this order, so that each is named for what it is: `user:p?w@host` has user information.
+        // In this order, so that each is named for what it is: `user:p?w@host` has user
+        // information.
         for (mark, kind) in [
             ('@', Kind::UserInfo),
             ('?', Kind::Query),
@@ -163,18 +167,16 @@ impl HostQueueUrl {
         })
     }
 
-    /// Whether the URLs do not speak against one region and one service.
+    /// Whether `other` can be in the region of this queue.
     ///
-    /// At Amazon the regions must be equal. Elsewhere host names prove nothing, since one local server has as many as
-    /// there are containers that reach it; only different regions in the paths speak against it.
-    pub(crate) fn same_region(&self, other: &Self) -> bool {
-        match (self.aws_region(), other.aws_region()) {
-            (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
-            (None, None) => match (self.path_region(), other.path_region()) {
-                (Some(a), Some(b)) => a == b,
-                _ => true,
-            },
-            _ => false,
+    /// At Amazon the regions must be equal. Elsewhere host names prove nothing: one local server
+    /// has as many as there are containers that reach it, and a VPC endpoint has those of the
+    /// user's own DNS. There, only a different region speaks against it.
+    pub(crate) fn admits_region_of(&self, other: &Self) -> bool {
+        match (self.region(), other.region()) {
+            (Some(a), Some(b)) => a.eq_ignore_ascii_case(b) && (other.is_aws() || !self.is_aws()),
+            (Some(_), None) => !self.is_aws(),
+            (None, _) => true,
         }
     }
 
@@ -251,7 +253,8 @@ fn is_authority(authority: &str) -> bool {
     host_is_valid && port_is_valid
 }
 
-/// A piece of the path in front of the account; `.` and `..` would be cut out by some and not by others.
+/// A piece of the path in front of the account; `.` and `..` would be cut out by some and not by
+/// others.
 fn is_segment(segment: &str) -> bool {
     !matches!(segment, "" | "." | "..")
         && segment

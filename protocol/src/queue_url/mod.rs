@@ -1,8 +1,9 @@
 //! Where messages go: the URLs of host queues and of virtual queues.
 //!
-//! Owns their syntax and what it tells: account, region, name. Does not own whether a queue exists, nor whether a reply
-//! may be sent there (that is [`ReturnAddressPolicy`](crate::ReturnAddressPolicy)). Invariant: a value of a type here
-//! is well-formed, and its text is exactly the text that was parsed.
+//! Owns their syntax and what it tells: account, region, name. Does not own whether a queue exists,
+//! nor whether a reply may be sent there (that is
+//! [`ReturnAddressPolicy`](crate::ReturnAddressPolicy)). Invariant: a value of a type here is
+//! well-formed, and its text is exactly the text that was parsed.
 
 mod endpoint;
 mod error;
@@ -19,8 +20,8 @@ use crate::text::parsed_text;
 
 /// The URL of a queue: a real one, or a virtual one on a host queue.
 ///
-/// Cheap to clone. Two are equal if their texts are; [`HostQueueUrl::same_queue`] sees through the different host names
-/// of one queue.
+/// Cheap to clone. Two are equal if their texts are; [`HostQueueUrl::same_queue`] sees through the
+/// different host names of one queue.
 ///
 /// # Examples
 ///

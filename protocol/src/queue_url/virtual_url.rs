@@ -1,6 +1,7 @@
 //! The URL of a virtual queue.
 //!
-//! Owns the join of host queue and name. Invariant: `as_str` is the host's URL, a `#`, and the name.
+//! Owns the join of host queue and name. Invariant: `as_str` is the host's URL, a `#`, and the
+//! name.
 
 use super::{
     HostQueueUrl, QueueUrl, QueueUrlError, QueueUrlErrorKind as Kind,
