@@ -22,7 +22,7 @@ fn reason(kind: &QueueUrlErrorKind) -> &'static str {
 }
 
 fn host(text: &str) -> HostQueueUrl {
-    HostQueueUrl::parse(text).unwrap()
+    HostQueueUrl::parse(text).expect("the file says that it is one")
 }
 
 #[test]
