@@ -1,1 +1,21 @@
 //! An in-memory Amazon SQS for development and tests: in process, or over HTTP.
+//!
+//! - [`LocalSqs::start`] is a whole SQS in this process. Its [`client`](LocalSqs::client) is a stock
+//!   [`aws_sdk_sqs::Client`] that needs no socket, no container and no account.
+//! - [`Server`] puts it behind a port, for other processes and other languages.
+//! - [`engine`] is the SQS itself: a plain state machine that takes the time as an argument, for simulations.
+//!
+//! It is meant to be as strict as the real one: what it accepts, SQS accepts.
+
+pub mod engine;
+
+mod calls;
+mod clock;
+mod driver;
+mod front;
+mod local;
+mod wire;
+
+pub use calls::Calls;
+pub use front::http::Server;
+pub use local::{Builder, LocalSqs};

@@ -1,0 +1,37 @@
+//! The only place that asks what time it is.
+//!
+//! Time is a wall time taken at the start, and tokio's monotonic clock since: where a test pauses or advances tokio's
+//! clock, SQS's time stands still or moves with it.
+
+use crate::engine::Timestamp;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// SQS's clock.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    started: Instant,
+    wall: Timestamp,
+}
+
+impl Clock {
+    /// A clock that shows `wall` now, or the system's time.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
+    pub(crate) fn start(wall: Option<SystemTime>) -> Self {
+        let wall = wall.unwrap_or_else(SystemTime::now);
+        let since_epoch = wall.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Self {
+            started: Instant::now(),
+            wall: Timestamp::default().plus(since_epoch),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.wall.plus(self.started.elapsed())
+    }
+
+    /// The instant at which this clock shows `at`.
+    pub(crate) fn instant(&self, at: Timestamp) -> Instant {
+        self.started + at.since(self.wall)
+    }
+}

@@ -1,0 +1,180 @@
+//! The thin part around the engine: a lock, a clock, and the polls that wait.
+//!
+//! Owns the engine. Each waiting poll sleeps in its caller's own task until the engine says that something is due, so
+//! there is no task and no timer while nobody waits. Invariant: the lock is never held across an await.
+
+use crate::calls::Calls;
+use crate::clock::Clock;
+use crate::engine::{Caller, Effect, Engine, Error, Output, PollId, Request, Submitted, Timestamp};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// An engine that can be called from many tasks.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    engine: Engine,
+    calls: Calls,
+    /// An entry for each poll whose caller is still there. The engine's effects fill it, the caller takes it out.
+    polls: HashMap<PollId, Slot>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    /// Something happened: there is an answer, or an earlier instant to wake at.
+    changed: Arc<Notify>,
+    answer: Option<Result<Output, Error>>,
+}
+
+/// An answer, and what goes into its headers.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) result: Result<Output, Error>,
+    pub(crate) request_id: String,
+    pub(crate) at: Timestamp,
+}
+
+impl Driver {
+    pub(crate) fn new(engine: Engine, clock: Clock) -> Self {
+        Self {
+            clock,
+            state: Mutex::new(State {
+                engine,
+                calls: Calls::default(),
+                polls: HashMap::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn calls(&self) -> Calls {
+        self.lock().calls.clone()
+    }
+
+    /// Carries out a request. `end` ends a poll that waits; it then answers nothing.
+    ///
+    /// Dropped while it waits, it has taken nothing. Dropped after messages were put into it, they stay hidden until
+    /// their visibility ends, as in SQS.
+    pub(crate) async fn call(
+        &self,
+        caller: &Caller,
+        request: Request,
+        end: &CancellationToken,
+    ) -> Answer {
+        let (submitted, request_id) = {
+            let mut state = self.lock();
+            state.calls.add(request.action());
+            let request_id = state.engine.new_id();
+            let submitted = state.engine.submit(self.clock.now(), caller, request);
+            state.deliver();
+            if let Submitted::Waiting(poll) = submitted {
+                state.polls.insert(
+                    poll,
+                    Slot {
+                        changed: Arc::default(),
+                        answer: None,
+                    },
+                );
+            }
+            (submitted, request_id)
+        };
+        let result = match submitted {
+            Submitted::Done(result) => result,
+            Submitted::Waiting(poll) => self.wait(poll, end).await,
+        };
+        Answer {
+            result,
+            request_id,
+            at: self.clock.now(),
+        }
+    }
+
+    /// The answer to something that is no request of the API.
+    pub(crate) fn refuse(&self, error: Error) -> Answer {
+        let request_id = self.lock().engine.new_id();
+        Answer {
+            result: Err(error),
+            request_id,
+            at: self.clock.now(),
+        }
+    }
+
+    async fn wait(&self, poll: PollId, end: &CancellationToken) -> Result<Output, Error> {
+        let leaving = Leaving { driver: self, poll };
+        loop {
+            let (wake_at, changed) = {
+                let mut state = self.lock();
+                state.engine.advance(self.clock.now());
+                state.deliver();
+                let Some(slot) = state.polls.get_mut(&poll) else {
+                    return Ok(nothing());
+                };
+                if let Some(answer) = slot.answer.take() {
+                    return answer;
+                }
+                let changed = slot.changed.clone();
+                (state.engine.wake_at(poll), changed)
+            };
+            // Without a runtime there is no timer: what is not there at once is not waited for.
+            let (Some(wake_at), Ok(_runtime)) = (wake_at, tokio::runtime::Handle::try_current())
+            else {
+                return Ok(nothing());
+            };
+            tokio::select! {
+                biased;
+                () = changed.notified() => {}
+                () = end.cancelled() => {
+                    drop(leaving);
+                    return Ok(nothing());
+                }
+                () = tokio::time::sleep_until(self.clock.instant(wake_at)) => {}
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The engine is consistent after each call, and a panic in it is a bug that the next call may show, too.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Hands the engine's effects to the callers that wait for them.
+    fn deliver(&mut self) {
+        for effect in self.engine.effects() {
+            let (poll, answer) = match effect {
+                Effect::Answered(poll, answer) => (poll, Some(answer)),
+                Effect::Earlier(poll) => (poll, None),
+            };
+            if let Some(slot) = self.polls.get_mut(&poll) {
+                slot.answer = answer.or(slot.answer.take());
+                slot.changed.notify_one();
+            }
+        }
+    }
+}
+
+/// A caller that waits; when it goes, for whatever reason, its poll goes, too.
+struct Leaving<'a> {
+    driver: &'a Driver,
+    poll: PollId,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let mut state = self.driver.lock();
+        state.polls.remove(&self.poll);
+        state.engine.cancel(self.poll);
+        state.deliver();
+    }
+}
+
+fn nothing() -> Output {
+    Output::Messages(crate::engine::api::outputs::Messages::default())
+}

@@ -1,0 +1,93 @@
+//! The requests and answers of the SQS API as plain data.
+//!
+//! Owns the names of all actions and their members. Checks nothing: what is missing is `None` here and an error later,
+//! as in SQS. The serde names are those of the service's model, so that the JSON protocol needs no second description.
+
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+
+pub mod outputs;
+pub mod requests;
+mod values;
+
+pub use outputs::Output;
+pub use values::{Blob, MessageAttribute};
+
+macro_rules! actions {
+    ($($action:ident,)*) => {
+        /// An action of the SQS API.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Action {
+            $(#[doc = concat!("`", stringify!($action), "`.")] $action,)*
+        }
+
+        impl Action {
+            /// All actions, in order of their names.
+            pub const ALL: &'static [Self] = &[$(Self::$action,)*];
+
+            /// The action's name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$action => stringify!($action),)* }
+            }
+
+            /// The action of this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $(stringify!($action) => Some(Self::$action),)* _ => None }
+            }
+
+            /// Reads the members of this action's request.
+            ///
+            /// # Errors
+            ///
+            /// The deserializer's, if a member has the wrong type. A missing member is no error here.
+            pub fn decode<'de, D: Deserializer<'de>>(self, members: D) -> Result<Request, D::Error> {
+                Ok(match self { $(Self::$action => Request::$action(Deserialize::deserialize(members)?),)* })
+            }
+        }
+
+        /// A request: an action and its members.
+        #[derive(Clone, Debug)]
+        pub enum Request {
+            $(#[doc = concat!("`", stringify!($action), "`.")] $action(requests::$action),)*
+        }
+
+        impl Request {
+            /// Which action this is.
+            pub const fn action(&self) -> Action {
+                match self { $(Self::$action(_) => Action::$action,)* }
+            }
+        }
+    };
+}
+
+actions! {
+    AddPermission,
+    CancelMessageMoveTask,
+    ChangeMessageVisibility,
+    ChangeMessageVisibilityBatch,
+    CreateQueue,
+    DeleteMessage,
+    DeleteMessageBatch,
+    DeleteQueue,
+    GetQueueAttributes,
+    GetQueueUrl,
+    ListDeadLetterSourceQueues,
+    ListMessageMoveTasks,
+    ListQueueTags,
+    ListQueues,
+    PurgeQueue,
+    ReceiveMessage,
+    RemovePermission,
+    SendMessage,
+    SendMessageBatch,
+    SetQueueAttributes,
+    StartMessageMoveTask,
+    TagQueue,
+    UntagQueue,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

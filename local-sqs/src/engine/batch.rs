@@ -1,0 +1,154 @@
+//! Batches: the same request up to ten times, each entry with a fate of its own.
+
+use super::api::outputs::{Batch, DoneEntry, FailedEntry, SentEntry};
+use super::api::requests;
+use super::contents;
+use super::error::ErrorKind;
+use super::{Caller, Engine, Error, Output};
+use std::collections::HashSet;
+
+const MOST_ENTRIES: usize = 10;
+/// Of all messages of a batch together, however large a message of this queue may be.
+const LONGEST: usize = 1_048_576;
+
+impl Engine {
+    pub(super) fn send_batch(
+        &mut self,
+        caller: &Caller,
+        request: requests::SendMessageBatch,
+    ) -> Result<Output, Error> {
+        let id = self.find(caller, request.queue_url.as_deref())?;
+        let entries = checked(
+            request.entries,
+            |entry| entry.id.as_deref(),
+            "SendMessageBatchRequestEntry",
+        )?;
+        if entries
+            .iter()
+            .any(|(_, entry)| entry.message_body.as_deref().is_none_or(str::is_empty))
+        {
+            return Err(Error::missing("MessageBody"));
+        }
+        let length = |entry: &requests::SendMessageBatchEntry| {
+            let body = entry.message_body.as_deref().unwrap_or_default();
+            let none = contents::Attributes::new();
+            contents::length(body, entry.message_attributes.as_ref().unwrap_or(&none))
+        };
+        let total: usize = entries.iter().map(|(_, entry)| length(entry)).sum();
+        if total > LONGEST {
+            return Err(Error::new(
+                ErrorKind::BatchRequestTooLong,
+                format!(
+                    "Batch requests cannot be longer than {LONGEST} bytes. You have sent {total} bytes."
+                ),
+            ));
+        }
+        let batch = carry_out(entries, |entry_id, entry| {
+            let sent = self.accept(id, caller, entry.into())?;
+            Ok(SentEntry { id: entry_id, sent })
+        });
+        self.settle(id);
+        Ok(Output::SentBatch(batch))
+    }
+
+    pub(super) fn delete_batch(
+        &mut self,
+        caller: &Caller,
+        request: requests::DeleteMessageBatch,
+    ) -> Result<Output, Error> {
+        let id = self.find(caller, request.queue_url.as_deref())?;
+        let entries = checked(
+            request.entries,
+            |entry| entry.id.as_deref(),
+            "DeleteMessageBatchRequestEntry",
+        )?;
+        let batch = carry_out(entries, |entry_id, entry| {
+            self.delete_received(id, entry.receipt_handle.as_deref())?;
+            Ok(DoneEntry { id: entry_id })
+        });
+        self.settle(id);
+        Ok(Output::Batch(batch))
+    }
+
+    pub(super) fn change_visibility_batch(
+        &mut self,
+        caller: &Caller,
+        request: requests::ChangeMessageVisibilityBatch,
+    ) -> Result<Output, Error> {
+        let id = self.find(caller, request.queue_url.as_deref())?;
+        let parameter = "ChangeMessageVisibilityBatchRequestEntry";
+        let entries = checked(request.entries, |entry| entry.id.as_deref(), parameter)?;
+        let batch = carry_out(entries, |entry_id, entry| {
+            let timeout = entry
+                .visibility_timeout
+                .ok_or_else(|| Error::missing("VisibilityTimeout"))?;
+            self.hide_received(id, entry.receipt_handle.as_deref(), timeout)?;
+            Ok(DoneEntry { id: entry_id })
+        });
+        self.settle(id);
+        Ok(Output::Batch(batch))
+    }
+}
+
+/// The entries with their ids, if the batch as a whole is well formed.
+fn checked<T>(
+    entries: Option<Vec<T>>,
+    id: impl Fn(&T) -> Option<&str>,
+    parameter: &str,
+) -> Result<Vec<(String, T)>, Error> {
+    let entries = entries.unwrap_or_default();
+    if entries.is_empty() {
+        let text = format!("There should be at least one {parameter} in the request.");
+        return Err(Error::new(ErrorKind::EmptyBatchRequest, text));
+    }
+    if entries.len() > MOST_ENTRIES {
+        let text = format!(
+            "Maximum number of entries per request are 10. You have sent {}.",
+            entries.len()
+        );
+        return Err(Error::new(ErrorKind::TooManyEntriesInBatchRequest, text));
+    }
+    let mut ids = HashSet::new();
+    let entries = entries.into_iter().map(|entry| {
+        let id = id(&entry).ok_or_else(|| Error::missing(&format!("{parameter}.Id")))?.to_owned();
+        if !is_id(&id) {
+            return Err(Error::new(
+                ErrorKind::InvalidBatchEntryId,
+                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most \
+                 80 letters long.",
+            ));
+        }
+        if !ids.insert(id.clone()) {
+            return Err(Error::new(ErrorKind::BatchEntryIdsNotDistinct, format!("Id {id} repeated.")));
+        }
+        Ok((id, entry))
+    });
+    entries.collect()
+}
+
+fn is_id(id: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=80).contains(&id.len()) && id.bytes().all(allowed)
+}
+
+fn carry_out<T, O>(
+    entries: Vec<(String, T)>,
+    mut one: impl FnMut(String, T) -> Result<O, Error>,
+) -> Batch<O> {
+    let mut batch = Batch {
+        successful: Vec::new(),
+        failed: Vec::new(),
+    };
+    for (id, entry) in entries {
+        match one(id.clone(), entry) {
+            Ok(done) => batch.successful.push(done),
+            Err(error) => batch.failed.push(FailedEntry {
+                id,
+                sender_fault: error.kind().is_sender_fault(),
+                code: error.kind().query_code(),
+                message: error.message().to_owned(),
+            }),
+        }
+    }
+    batch
+}

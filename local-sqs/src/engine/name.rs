@@ -1,0 +1,180 @@
+//! Names of queues: in a URL, in an ARN, and what they may be.
+
+use super::Error;
+use super::error::ErrorKind;
+use std::fmt;
+use std::sync::Arc;
+
+/// Who calls, and through which address; SQS learns both from the request's signature and host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The account number.
+    pub account: Arc<str>,
+    /// The region's name.
+    pub region: Arc<str>,
+    /// Scheme and host of the queue URLs that are answered, with no slash at the end.
+    pub origin: Arc<str>,
+    /// Shown as `SenderId`.
+    pub principal: Arc<str>,
+}
+
+/// Where a queue lives; the full name of a queue.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct QueueName {
+    pub(super) region: Arc<str>,
+    pub(super) account: Arc<str>,
+    pub(super) name: Arc<str>,
+}
+
+impl QueueName {
+    /// The caller's queue of this name, whether or not it exists.
+    pub(super) fn of(caller: &Caller, name: &str) -> Self {
+        Self {
+            region: caller.region.clone(),
+            account: caller.account.clone(),
+            name: name.into(),
+        }
+    }
+
+    /// The queue that a URL's path names. The host says nothing: a queue is reached through many.
+    pub(super) fn from_url(caller: &Caller, url: &str) -> Result<Self, Error> {
+        let path = url.split_once("://").map_or(url, |(_, rest)| {
+            rest.split_once('/').map_or("", |(_, path)| path)
+        });
+        let path = path.trim_start_matches('/').trim_end_matches('/');
+        match path.split_once('/') {
+            Some((account, name))
+                if !account.is_empty() && !name.is_empty() && !name.contains('/') =>
+            {
+                Ok(Self {
+                    region: caller.region.clone(),
+                    account: account.into(),
+                    name: name.into(),
+                })
+            }
+            _ => Err(Error::new(
+                ErrorKind::InvalidAddress,
+                format!("The address {url} is not valid for this endpoint."),
+            )),
+        }
+    }
+
+    pub(super) fn from_arn(arn: &str) -> Option<Self> {
+        let mut parts = arn.splitn(6, ':');
+        let head = (parts.next()?, parts.next()?, parts.next()?);
+        let (region, account, name) = (parts.next()?, parts.next()?, parts.next()?);
+        let well_formed = head.0 == "arn" && head.1.starts_with("aws") && head.2 == "sqs";
+        well_formed.then(|| Self {
+            region: region.into(),
+            account: account.into(),
+            name: name.into(),
+        })
+    }
+
+    pub(super) fn url(&self, caller: &Caller) -> String {
+        format!("{}/{}/{}", caller.origin, self.account, self.name)
+    }
+
+    pub(super) fn arn(&self) -> String {
+        format!("arn:aws:sqs:{}:{}:{}", self.region, self.account, self.name)
+    }
+}
+
+impl fmt::Display for QueueName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// Checks the name of a new queue.
+pub(super) fn check_name(name: &str, fifo: bool) -> Result<(), Error> {
+    const STANDARD: &str =
+        "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
+    const FIFO: &str = "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, \
+                        must end with .fifo suffix and be 1 to 80 in length";
+    let (stem, reason) = match (fifo, name.strip_suffix(".fifo")) {
+        (true, Some(stem)) => (stem, FIFO),
+        (true, None) => ("", FIFO),
+        (false, _) => (name, STANDARD),
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if stem.is_empty() || name.len() > 80 || !stem.bytes().all(allowed) {
+        return Err(Error::invalid_value(name, "QueueName", reason));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller() -> Caller {
+        Caller {
+            account: "000000000000".into(),
+            region: "us-east-1".into(),
+            origin: "http://localhost:9324".into(),
+            principal: "AIDA".into(),
+        }
+    }
+
+    #[test]
+    fn a_url_names_a_queue_by_its_path_alone() {
+        let expected = QueueName::of(&caller(), "jobs");
+        for url in [
+            "https://sqs.us-east-1.amazonaws.com/000000000000/jobs",
+            "http://127.0.0.1:9324/000000000000/jobs",
+            "http://localhost/000000000000/jobs/",
+            "000000000000/jobs",
+        ] {
+            assert_eq!(
+                QueueName::from_url(&caller(), url),
+                Ok(expected.clone()),
+                "{url}"
+            );
+        }
+        for url in [
+            "",
+            "jobs",
+            "https://host",
+            "https://host/jobs",
+            "https://host/a/b/c",
+            "::::",
+        ] {
+            let error = QueueName::from_url(&caller(), url).expect_err(url);
+            assert_eq!(error.kind(), ErrorKind::InvalidAddress);
+        }
+    }
+
+    #[test]
+    fn an_arn_reads_back() {
+        let queue = QueueName::of(&caller(), "jobs.fifo");
+        assert_eq!(QueueName::from_arn(&queue.arn()), Some(queue));
+        assert_eq!(
+            QueueName::from_arn("arn:aws:sns:us-east-1:000000000000:jobs"),
+            None
+        );
+        assert_eq!(
+            QueueName::from_arn("arn:aws:sqs:us-east-1:000000000000"),
+            None
+        );
+    }
+
+    #[test]
+    fn names_have_a_length_and_characters() {
+        let eighty = "x".repeat(80);
+        for (name, fifo, ok) in [
+            ("jobs-_9", false, true),
+            (eighty.as_str(), false, true),
+            (&"x".repeat(81), false, false),
+            ("", false, false),
+            ("jobs.fifo", false, false),
+            ("jobs.fifo", true, true),
+            (".fifo", true, false),
+            ("jobs", true, false),
+            ("jöbs", false, false),
+            ("jobs#1", false, false),
+        ] {
+            assert_eq!(check_name(name, fifo).is_ok(), ok, "{name}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! One queue: its settings, its messages, and who waits for them.
+
+use super::api::requests;
+use super::deduplication::Deduplication;
+use super::filter::Filter;
+use super::name::QueueName;
+use super::settings::Settings;
+use super::store::Store;
+use super::{Error, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// A queue's number: a queue that is deleted and made again gets another one.
+pub(super) type QueueId = u64;
+
+/// A long poll that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PollId(pub(super) u64);
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) name: QueueName,
+    pub(super) settings: Settings,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) created: Timestamp,
+    pub(super) modified: Timestamp,
+    pub(super) purged: Option<Timestamp>,
+    pub(super) store: Store,
+    /// Empty in a standard queue.
+    pub(super) deduplication: Deduplication,
+    /// Polls that wait, in order of arrival. The engine takes them out when they end.
+    pub(super) waiting: BTreeSet<PollId>,
+}
+
+impl Queue {
+    pub(super) fn new(
+        name: QueueName,
+        settings: Settings,
+        tags: BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Self {
+        let store = Store::new(settings.fifo);
+        Self {
+            name,
+            settings,
+            tags,
+            created: now,
+            modified: now,
+            purged: None,
+            store,
+            deduplication: Deduplication::default(),
+            waiting: BTreeSet::new(),
+        }
+    }
+
+    /// Brings the messages up to `now`.
+    pub(super) fn advance(&mut self, now: Timestamp) {
+        self.store.advance(now, self.settings.retention());
+    }
+
+    /// When [`advance`](Self::advance) has something to do next.
+    pub(super) fn next_event(&self) -> Option<Timestamp> {
+        self.store.next_event(self.settings.retention())
+    }
+}
+
+/// What a receive asks for, checked.
+#[derive(Clone, Debug)]
+pub(super) struct Demand {
+    pub(super) most: usize,
+    pub(super) visibility: Duration,
+    pub(super) wait: Duration,
+    pub(super) system_attributes: Filter,
+    pub(super) attributes: Filter,
+}
+
+impl Demand {
+    pub(super) fn new(
+        request: &requests::ReceiveMessage,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        let most = request.max_number_of_messages.unwrap_or(1);
+        if !(1..=10).contains(&most) {
+            return Err(Error::invalid_value(
+                most,
+                "MaxNumberOfMessages",
+                "Must be between 1 and 10, if provided.",
+            ));
+        }
+        let visibility = request
+            .visibility_timeout
+            .unwrap_or(settings.visibility_seconds.into());
+        if !(0..=43_200).contains(&visibility) {
+            return Err(Error::invalid_value(
+                visibility,
+                "VisibilityTimeout",
+                "Must be >= 0 and <= 43200, if provided.",
+            ));
+        }
+        let wait = request
+            .wait_time_seconds
+            .unwrap_or(settings.receive_wait_seconds.into());
+        if !(0..=20).contains(&wait) {
+            return Err(Error::invalid_value(
+                wait,
+                "WaitTimeSeconds",
+                "Must be >= 0 and <= 20, if provided.",
+            ));
+        }
+        let names = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+        let mut system = names(&request.attribute_names);
+        system.extend(names(&request.message_system_attribute_names));
+        Ok(Self {
+            most: most as usize,
+            visibility: Duration::from_secs(visibility as u64),
+            wait: Duration::from_secs(wait as u64),
+            system_attributes: Filter::of_system_attributes(system)?,
+            attributes: Filter::of_attributes(names(&request.message_attribute_names)),
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! Receiving: taking messages for a caller, and long polls that wait for them.
+
+use super::api::{outputs, requests};
+use super::digest::md5_of_attributes;
+use super::error::ErrorKind;
+use super::filter::SYSTEM_ATTRIBUTES;
+use super::message::Number;
+use super::queue::{Demand, QueueId};
+use super::receipt::Receipt;
+use super::store::Entry;
+use super::{Caller, Engine, Error, Output, Poll, PollId, Submitted, Timer};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// More messages than this are never in flight in one queue.
+const MOST_IN_FLIGHT: usize = 120_000;
+
+impl Engine {
+    pub(super) fn receive(
+        &mut self,
+        caller: &Caller,
+        request: &requests::ReceiveMessage,
+    ) -> Result<Submitted, Error> {
+        let id = self.find(caller, request.queue_url.as_deref())?;
+        let queue = self.queue(id)?;
+        let demand = Demand::new(request, &queue.settings)?;
+        if demand.wait.is_zero() && queue.store.in_flight() >= MOST_IN_FLIGHT {
+            return Err(Error::new(
+                ErrorKind::OverLimit,
+                "Too many messages are in flight.",
+            ));
+        }
+        let messages = self.take(id, &demand);
+        if !messages.is_empty() || demand.wait.is_zero() {
+            self.settle(id);
+            return Ok(Submitted::Done(Ok(Output::Messages(outputs::Messages {
+                messages,
+            }))));
+        }
+        let poll = PollId(self.next_number());
+        let end = self.now.plus(demand.wait);
+        self.queue_mut(id)?.waiting.insert(poll);
+        self.polls.insert(
+            poll,
+            Poll {
+                queue: id,
+                demand,
+                end,
+            },
+        );
+        self.schedule.set(Timer::Poll(poll), Some(end));
+        Ok(Submitted::Waiting(poll))
+    }
+
+    /// Gives what there is to polls that wait, in order of their arrival.
+    pub(super) fn serve_waiting(&mut self, id: QueueId) {
+        while let Some(queue) = self.queues.get(&id)
+            && queue.store.has_next()
+            && let Some(&poll) = queue.waiting.first()
+            && let Some(waiting) = self.polls.get(&poll)
+        {
+            let demand = waiting.demand.clone();
+            let messages = self.take(id, &demand);
+            if messages.is_empty() {
+                break;
+            }
+            self.end_poll(poll, Ok(Output::Messages(outputs::Messages { messages })));
+        }
+    }
+
+    /// Takes messages for a receive; those that were received too often go to the dead-letter queue instead.
+    fn take(&mut self, id: QueueId, demand: &Demand) -> Vec<outputs::Message> {
+        let now = self.now;
+        let mut messages = Vec::new();
+        let mut taken = Vec::new();
+        let mut dead_letter_queues = BTreeSet::new();
+        while let Some(queue) = self.queues.get_mut(&id) {
+            let room = MOST_IN_FLIGHT
+                .saturating_sub(queue.store.in_flight())
+                .min(demand.most - messages.len());
+            let picked = queue.store.take(room, now, demand.visibility);
+            if picked.is_empty() {
+                break;
+            }
+            for number in picked {
+                if let Some(target) = self.bury(id, number) {
+                    dead_letter_queues.insert(target);
+                } else if let Some(queue) = self.queues.get(&id)
+                    && let Some(entry) = queue.store.get(number)
+                {
+                    messages.push(show(id, number, entry, demand));
+                    taken.push(number);
+                }
+            }
+        }
+        // Only now: visible again at once, they would have been taken again and again.
+        if let (true, Some(queue)) = (demand.visibility.is_zero(), self.queues.get_mut(&id)) {
+            taken
+                .into_iter()
+                .for_each(|number| queue.store.hide_until(number, now, now));
+        }
+        dead_letter_queues
+            .into_iter()
+            .for_each(|target| self.settle(target));
+        messages
+    }
+
+    /// Moves a message to the dead-letter queue if it has been received too often; answers that queue.
+    fn bury(&mut self, id: QueueId, number: Number) -> Option<QueueId> {
+        let queue = self.queues.get(&id)?;
+        let redrive = queue.settings.redrive.as_ref()?;
+        let entry = queue.store.get(number)?;
+        // This receive is counted already.
+        if entry.message.receives_here <= redrive.max_receives {
+            return None;
+        }
+        let target = *self.by_name.get(&redrive.target)?;
+        let source: Arc<str> = queue.name.arn().into();
+        let mut message = self.queues.get_mut(&id)?.store.remove(number)?;
+        message.receives -= 1;
+        message.receives_here = 0;
+        message.dead_letter_source = Some(source);
+        let now = self.now;
+        let number = self.next_number();
+        let target_queue = self.queues.get_mut(&target)?;
+        // A standard queue's dead letter keeps its age, a FIFO queue's does not.
+        if target_queue.settings.fifo {
+            message.enqueued = now;
+        }
+        target_queue
+            .store
+            .insert(number, message, now, std::time::Duration::ZERO);
+        Some(target)
+    }
+}
+
+/// A message as this receive shows it.
+fn show(id: QueueId, number: Number, entry: &Entry, demand: &Demand) -> outputs::Message {
+    let message = &entry.message;
+    let attributes = message
+        .attributes
+        .iter()
+        .filter(|(name, _)| demand.attributes.wants(name));
+    let message_attributes: super::contents::Attributes = attributes
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let system = SYSTEM_ATTRIBUTES
+        .into_iter()
+        .filter(|name| demand.system_attributes.wants(name));
+    let first_received = message.first_received.unwrap_or(message.sent);
+    let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
+    let value = |name: &str| match name {
+        "AWSTraceHeader" => text(&message.trace_header),
+        "ApproximateFirstReceiveTimestamp" => Some(first_received.as_millis().to_string()),
+        "ApproximateReceiveCount" => Some(message.receives.to_string()),
+        "DeadLetterQueueSourceArn" => text(&message.dead_letter_source),
+        "MessageDeduplicationId" => text(&message.deduplication_id),
+        "MessageGroupId" => text(&message.group),
+        "SenderId" => Some(message.sender.to_string()),
+        "SentTimestamp" => Some(message.sent.as_millis().to_string()),
+        _ => message.sequence_number.map(|number| number.to_string()),
+    };
+    outputs::Message {
+        message_id: message.id.to_string(),
+        receipt_handle: Receipt {
+            queue: id,
+            message: number,
+            generation: entry.generation,
+        }
+        .encode(),
+        md5_of_body: message.md5.to_string(),
+        body: message.body.clone(),
+        attributes: system
+            .filter_map(|name| Some((name, value(name)?)))
+            .collect(),
+        md5_of_message_attributes: md5_of_attributes(&message_attributes),
+        message_attributes,
+    }
+}

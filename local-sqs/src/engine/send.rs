@@ -1,0 +1,215 @@
+//! Sending messages.
+
+use super::api::{outputs::Sent, requests};
+use super::contents::{self, Attributes};
+use super::deduplication::Accepted;
+use super::digest::{md5_of, md5_of_attributes};
+use super::error::ErrorKind;
+use super::message::Message;
+use super::queue::{Queue, QueueId};
+use super::{Caller, Engine, Error, Output};
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Sequence numbers have 20 digits.
+const FIRST_SEQUENCE_NUMBER: u64 = 10_000_000_000_000_000_000;
+
+impl Engine {
+    pub(super) fn send(
+        &mut self,
+        caller: &Caller,
+        request: requests::SendMessage,
+    ) -> Result<Output, Error> {
+        let id = self.find(caller, request.queue_url.as_deref())?;
+        let sent = self.accept(id, caller, request)?;
+        self.settle(id);
+        Ok(Output::Sent(sent))
+    }
+
+    /// Puts one message into a queue. Waiting polls are not served yet.
+    pub(super) fn accept(
+        &mut self,
+        id: QueueId,
+        caller: &Caller,
+        request: requests::SendMessage,
+    ) -> Result<Sent, Error> {
+        let now = self.now;
+        let queue = self.queue(id)?;
+        let body = request.message_body.filter(|body| !body.is_empty());
+        let body = body.ok_or_else(|| Error::missing("MessageBody"))?;
+        let attributes = request.message_attributes.unwrap_or_default();
+        let system_attributes = request.message_system_attributes.unwrap_or_default();
+        let trace_header = contents::trace_header(&system_attributes)?;
+        check_contents(queue, &body, &attributes)?;
+        let delay = delay(queue, request.delay_seconds)?;
+        let ordering = Ordering {
+            group: request.message_group_id,
+            deduplication_id: request.message_deduplication_id,
+        };
+        let ordering = ordering.checked(queue, &body)?;
+
+        let mut sent = Sent {
+            message_id: String::new(),
+            md5_of_message_body: md5_of(body.as_bytes()),
+            md5_of_message_attributes: md5_of_attributes(&attributes),
+            md5_of_message_system_attributes: md5_of_attributes(&system_attributes),
+            sequence_number: None,
+        };
+        let key = ordering
+            .deduplication_id
+            .clone()
+            .map(|id| (ordering.deduplication_group(queue), id));
+        let queue = self.queue_mut(id)?;
+        if let Some(earlier) = key
+            .as_ref()
+            .and_then(|key| queue.deduplication.earlier(now, key))
+        {
+            sent.message_id = earlier.message_id.to_string();
+            sent.sequence_number = Some(earlier.sequence_number.to_string());
+            return Ok(sent);
+        }
+        let number = self.next_number();
+        let message_id: Arc<str> = self.new_id().into();
+        let sequence_number = key.as_ref().map(|_| FIRST_SEQUENCE_NUMBER + (number << 8));
+        sent.message_id = message_id.to_string();
+        sent.sequence_number = sequence_number.map(|number| number.to_string());
+        let message = Message {
+            id: message_id.clone(),
+            body,
+            md5: sent.md5_of_message_body.as_str().into(),
+            attributes,
+            trace_header,
+            sender: caller.principal.clone(),
+            sent: now,
+            enqueued: now,
+            group: ordering.group,
+            deduplication_id: ordering.deduplication_id,
+            sequence_number,
+            dead_letter_source: None,
+            receives: 0,
+            receives_here: 0,
+            first_received: None,
+        };
+        let queue = self.queue_mut(id)?;
+        if let (Some(key), Some(sequence_number)) = (key, sequence_number) {
+            queue.deduplication.remember(
+                now,
+                key,
+                Accepted {
+                    message_id,
+                    sequence_number,
+                },
+            );
+        }
+        queue.store.insert(number, message, now, delay);
+        Ok(sent)
+    }
+}
+
+/// What a send says about order: nothing but the tenant's key in a standard queue.
+struct Ordering {
+    group: Option<Arc<str>>,
+    deduplication_id: Option<Arc<str>>,
+}
+
+impl Ordering {
+    /// What it comes to in this queue.
+    fn checked(self, queue: &Queue, body: &str) -> Result<Self, Error> {
+        let Self {
+            group,
+            deduplication_id,
+        } = self;
+        if let Some(group) = &group {
+            check_id(group, "MessageGroupId")?;
+        }
+        if let Some(id) = &deduplication_id {
+            check_id(id, "MessageDeduplicationId")?;
+        }
+        if !queue.settings.fifo {
+            return match deduplication_id {
+                Some(id) => Err(Error::invalid_value(
+                    id,
+                    "MessageDeduplicationId",
+                    "The request includes a parameter that is not valid for this queue type.",
+                )),
+                None => Ok(Self {
+                    group,
+                    deduplication_id: None,
+                }),
+            };
+        }
+        if group.is_none() {
+            return Err(Error::missing("MessageGroupId"));
+        }
+        let of_content = || {
+            let digest = Sha256::digest(body.as_bytes());
+            queue
+                .settings
+                .content_based_deduplication
+                .then(|| super::digest::hex(&digest).into())
+        };
+        let Some(deduplication_id) = deduplication_id.or_else(of_content) else {
+            return Err(Error::invalid(
+                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
+                 explicitly",
+            ));
+        };
+        Ok(Self {
+            group,
+            deduplication_id: Some(deduplication_id),
+        })
+    }
+
+    /// The group within which ids count, if not the whole queue.
+    fn deduplication_group(&self, queue: &Queue) -> Option<Arc<str>> {
+        self.group
+            .clone()
+            .filter(|_| queue.settings.deduplicates_by_group)
+    }
+}
+
+fn check_contents(queue: &Queue, body: &str, attributes: &Attributes) -> Result<(), Error> {
+    contents::check_attributes(attributes)?;
+    contents::check_body(body)?;
+    let most = queue.settings.maximum_message_size;
+    if contents::length(body, attributes) > most as usize {
+        return Err(Error::new(
+            ErrorKind::InvalidParameterValue,
+            format!(
+                "One or more parameters are invalid. Reason: Message must be shorter than {most} bytes."
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn delay(queue: &Queue, asked: Option<i64>) -> Result<Duration, Error> {
+    if let (true, Some(seconds)) = (queue.settings.fifo, asked.filter(|&seconds| seconds != 0)) {
+        let reason = "The request include parameter that is not valid for this queue type.";
+        return Err(Error::invalid_value(seconds, "DelaySeconds", reason));
+    }
+    let seconds = match asked {
+        Some(seconds) if !queue.settings.fifo => seconds,
+        _ => queue.settings.delay_seconds.into(),
+    };
+    match u64::try_from(seconds) {
+        Ok(seconds @ 0..=900) => Ok(Duration::from_secs(seconds)),
+        _ => Err(Error::invalid_value(
+            seconds,
+            "DelaySeconds",
+            "DelaySeconds must be >= 0 and <= 900.",
+        )),
+    }
+}
+
+fn check_id(id: &str, parameter: &str) -> Result<(), Error> {
+    let allowed = |byte: u8| byte.is_ascii_graphic();
+    if id.is_empty() || id.len() > 128 || !id.bytes().all(allowed) {
+        let reason = format!(
+            "{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length."
+        );
+        return Err(Error::invalid_value(id, parameter, &reason));
+    }
+    Ok(())
+}

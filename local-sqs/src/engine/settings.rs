@@ -1,0 +1,442 @@
+//! The attributes of a queue that can be set: their ranges, defaults and how they are shown.
+//!
+//! Knows no other queue, so whether a dead-letter queue exists is checked elsewhere. Ranges and defaults are those of the
+//! API reference, `SetQueueAttributes`.
+
+use super::Error;
+use super::error::ErrorKind;
+use super::name::QueueName;
+use serde_json::{Value, json};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// What a queue's attributes say.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Settings {
+    pub(super) fifo: bool,
+    pub(super) delay_seconds: u32,
+    pub(super) maximum_message_size: u32,
+    pub(super) retention_seconds: u32,
+    pub(super) receive_wait_seconds: u32,
+    pub(super) visibility_seconds: u32,
+    pub(super) redrive: Option<Redrive>,
+    pub(super) redrive_allow: Option<RedriveAllow>,
+    pub(super) content_based_deduplication: bool,
+    pub(super) deduplicates_by_group: bool,
+    policy: Option<String>,
+    kms_key: Option<String>,
+    kms_reuse_seconds: u32,
+    sse_managed: bool,
+    throughput_by_group: bool,
+}
+
+/// Where messages go that were received too often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Redrive {
+    pub(super) target: QueueName,
+    pub(super) max_receives: u32,
+}
+
+/// Which queues may name this one as their dead-letter queue.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RedriveAllow {
+    raw: Value,
+    allowed: Allowed,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Allowed {
+    All,
+    None,
+    Queues(Vec<QueueName>),
+}
+
+impl RedriveAllow {
+    pub(super) fn allows(&self, source: &QueueName) -> bool {
+        match &self.allowed {
+            Allowed::All => true,
+            Allowed::None => false,
+            Allowed::Queues(queues) => queues.contains(source),
+        }
+    }
+}
+
+/// Names of the attributes that can be set, in the order in which they are shown.
+const SETTABLE: [&str; 15] = [
+    "ContentBasedDeduplication",
+    "DeduplicationScope",
+    "DelaySeconds",
+    "FifoQueue",
+    "FifoThroughputLimit",
+    "KmsDataKeyReusePeriodSeconds",
+    "KmsMasterKeyId",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "Policy",
+    "ReceiveMessageWaitTimeSeconds",
+    "RedriveAllowPolicy",
+    "RedrivePolicy",
+    "SqsManagedSseEnabled",
+    "VisibilityTimeout",
+];
+
+impl Settings {
+    pub(super) const fn new(fifo: bool) -> Self {
+        Self {
+            fifo,
+            delay_seconds: 0,
+            maximum_message_size: 1_048_576,
+            retention_seconds: 345_600,
+            receive_wait_seconds: 0,
+            visibility_seconds: 30,
+            redrive: None,
+            redrive_allow: None,
+            content_based_deduplication: false,
+            deduplicates_by_group: false,
+            policy: None,
+            kms_key: None,
+            kms_reuse_seconds: 300,
+            sse_managed: true,
+            throughput_by_group: false,
+        }
+    }
+
+    /// The settings with one attribute changed.
+    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        match name {
+            "DelaySeconds" => self.delay_seconds = number(name, value, 0..=900)?,
+            "MaximumMessageSize" => {
+                self.maximum_message_size = number(name, value, 1024..=1_048_576)?
+            }
+            "MessageRetentionPeriod" => {
+                self.retention_seconds = number(name, value, 60..=1_209_600)?
+            }
+            "ReceiveMessageWaitTimeSeconds" => {
+                self.receive_wait_seconds = number(name, value, 0..=20)?
+            }
+            "VisibilityTimeout" => self.visibility_seconds = number(name, value, 0..=43_200)?,
+            "KmsDataKeyReusePeriodSeconds" => {
+                self.kms_reuse_seconds = number(name, value, 60..=86_400)?
+            }
+            "KmsMasterKeyId" => {
+                self.kms_key = (!value.is_empty()).then(|| value.to_owned());
+                // The two kinds of encryption exclude each other; the one set last wins.
+                self.sse_managed &= self.kms_key.is_none();
+            }
+            "SqsManagedSseEnabled" => {
+                self.sse_managed = boolean(name, value)?;
+                if self.sse_managed {
+                    self.kms_key = None;
+                }
+            }
+            "Policy" => self.policy = policy(name, value)?,
+            "RedrivePolicy" => self.redrive = redrive(value)?,
+            "RedriveAllowPolicy" => self.redrive_allow = redrive_allow(value)?,
+            "FifoQueue" if self.fifo && boolean(name, value)? => {}
+            "FifoQueue" if self.fifo => return Err(invalid(name)),
+            "ContentBasedDeduplication" if self.fifo => {
+                self.content_based_deduplication = boolean(name, value)?
+            }
+            "DeduplicationScope" if self.fifo => {
+                self.deduplicates_by_group = choice(name, value, "queue", "messageGroup")?;
+            }
+            "FifoThroughputLimit" if self.fifo => {
+                self.throughput_by_group = choice(name, value, "perQueue", "perMessageGroupId")?;
+            }
+            _ => return Err(unknown(name)),
+        }
+        Ok(())
+    }
+
+    /// Whether the attributes fit together, once all are set.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.throughput_by_group && !self.deduplicates_by_group {
+            return Err(invalid("FifoThroughputLimit"));
+        }
+        Ok(())
+    }
+
+    /// Each attribute that has a value, by name.
+    pub(super) fn shown(&self) -> impl Iterator<Item = (&'static str, String)> {
+        SETTABLE
+            .into_iter()
+            .filter_map(|name| Some((name, self.show(name)?)))
+    }
+
+    /// Whether both have the same value for this attribute.
+    pub(super) fn agrees(&self, other: &Self, name: &str) -> bool {
+        match name {
+            "RedriveAllowPolicy" => self.redrive_allow == other.redrive_allow,
+            "Policy" => {
+                let parsed = |policy: &Option<String>| {
+                    policy
+                        .as_deref()
+                        .and_then(|text| serde_json::from_str::<Value>(text).ok())
+                };
+                parsed(&self.policy) == parsed(&other.policy)
+            }
+            _ => self.show(name) == other.show(name),
+        }
+    }
+
+    pub(super) const fn retention(&self) -> Duration {
+        Duration::from_secs(self.retention_seconds as u64)
+    }
+
+    fn show(&self, name: &str) -> Option<String> {
+        let in_fifo = |value: &str| self.fifo.then(|| value.to_owned());
+        match name {
+            "DelaySeconds" => Some(self.delay_seconds.to_string()),
+            "MaximumMessageSize" => Some(self.maximum_message_size.to_string()),
+            "MessageRetentionPeriod" => Some(self.retention_seconds.to_string()),
+            "ReceiveMessageWaitTimeSeconds" => Some(self.receive_wait_seconds.to_string()),
+            "VisibilityTimeout" => Some(self.visibility_seconds.to_string()),
+            "KmsDataKeyReusePeriodSeconds" => self.kms_key.is_some().then(|| self.kms_reuse_seconds.to_string()),
+            "KmsMasterKeyId" => self.kms_key.clone(),
+            "SqsManagedSseEnabled" => Some(self.sse_managed.to_string()),
+            "Policy" => self.policy.clone(),
+            "RedrivePolicy" => self.redrive.as_ref().map(|redrive| {
+                json!({ "deadLetterTargetArn": redrive.target.arn(), "maxReceiveCount": redrive.max_receives })
+                    .to_string()
+            }),
+            "RedriveAllowPolicy" => self.redrive_allow.as_ref().map(|allow| allow.raw.to_string()),
+            "FifoQueue" => in_fifo("true"),
+            "ContentBasedDeduplication" => in_fifo(if self.content_based_deduplication { "true" } else { "false" }),
+            "DeduplicationScope" => in_fifo(if self.deduplicates_by_group { "messageGroup" } else { "queue" }),
+            "FifoThroughputLimit" => in_fifo(if self.throughput_by_group { "perMessageGroupId" } else { "perQueue" }),
+            _ => None,
+        }
+    }
+}
+
+/// Whether some queue has an attribute of this name that can be set.
+pub(super) fn is_name(name: &str) -> bool {
+    SETTABLE.contains(&name)
+}
+
+/// The error for an attribute that no queue has, or not this type of queue.
+pub(super) fn unknown(name: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidAttributeName,
+        format!("Unknown Attribute {name}."),
+    )
+}
+
+fn invalid(name: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidAttributeValue,
+        format!("Invalid value for the parameter {name}."),
+    )
+}
+
+fn number(name: &str, value: &str, range: RangeInclusive<u32>) -> Result<u32, Error> {
+    value
+        .parse()
+        .ok()
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| invalid(name))
+}
+
+fn boolean(name: &str, value: &str) -> Result<bool, Error> {
+    // SQS takes either case.
+    value
+        .to_ascii_lowercase()
+        .parse()
+        .map_err(|_| invalid(name))
+}
+
+/// Whether it is the second of the two.
+fn choice(name: &str, value: &str, first: &str, second: &str) -> Result<bool, Error> {
+    if value == first {
+        Ok(false)
+    } else if value == second {
+        Ok(true)
+    } else {
+        Err(invalid(name))
+    }
+}
+
+fn policy(name: &str, value: &str) -> Result<Option<String>, Error> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    match serde_json::from_str(value) {
+        Ok(Value::Object(_)) => Ok(Some(value.to_owned())),
+        _ => Err(invalid(name)),
+    }
+}
+
+fn redrive(value: &str) -> Result<Option<Redrive>, Error> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let refuse = |reason: &str| Error::invalid_value(value, "RedrivePolicy", reason);
+    let Ok(Value::Object(policy)) = serde_json::from_str(value) else {
+        return Err(refuse("Redrive policy is not a valid JSON map."));
+    };
+    if let Some(extra) = policy
+        .keys()
+        .find(|key| !["deadLetterTargetArn", "maxReceiveCount"].contains(&key.as_str()))
+    {
+        return Err(refuse(&format!(
+            "Only following attributes are supported: [deadLetterTargetArn, maxReceiveCount]; not {extra}."
+        )));
+    }
+    let mandatory = |key: &str| {
+        let missing = || {
+            refuse(&format!(
+                "Redrive policy does not contain mandatory attribute: {key}."
+            ))
+        };
+        policy.get(key).ok_or_else(missing)
+    };
+    let target = mandatory("deadLetterTargetArn")?;
+    let target = target
+        .as_str()
+        .and_then(QueueName::from_arn)
+        .ok_or_else(|| refuse("Invalid value for deadLetterTargetArn."))?;
+    // A number, or a string with one in it: the Java client sends a string.
+    let count = mandatory("maxReceiveCount")?;
+    let parsed = count
+        .as_u64()
+        .or_else(|| count.as_str()?.parse().ok())
+        .and_then(|count| u32::try_from(count).ok());
+    let max_receives = parsed.filter(|count| (1..=1000).contains(count)).ok_or_else(|| {
+        refuse(&format!("Invalid value for maxReceiveCount: {count}, valid values are from 1 to 1000 both inclusive."))
+    })?;
+    Ok(Some(Redrive {
+        target,
+        max_receives,
+    }))
+}
+
+fn redrive_allow(value: &str) -> Result<Option<RedriveAllow>, Error> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let refuse = |reason: &str| Error::invalid_value(value, "RedriveAllowPolicy", reason);
+    let raw: Value = serde_json::from_str(value)
+        .map_err(|_| refuse("Redrive allow policy is not a valid JSON map."))?;
+    let sources = raw.get("sourceQueueArns");
+    let allowed = match (
+        raw.get("redrivePermission").and_then(Value::as_str),
+        sources,
+    ) {
+        (Some("allowAll"), None) => Allowed::All,
+        (Some("denyAll"), None) => Allowed::None,
+        (Some("byQueue"), Some(Value::Array(arns))) if (1..=10).contains(&arns.len()) => {
+            let queues = arns
+                .iter()
+                .map(|arn| arn.as_str().and_then(QueueName::from_arn))
+                .collect::<Option<_>>();
+            Allowed::Queues(queues.ok_or_else(|| refuse("Invalid value for sourceQueueArns."))?)
+        }
+        _ => {
+            return Err(refuse(
+                "Amazon SQS can't create the redrive allow policy. Check its attributes.",
+            ));
+        }
+    };
+    Ok(Some(RedriveAllow { raw, allowed }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(name: &str, value: &str) -> Result<Settings, ErrorKind> {
+        let mut settings = Settings::new(false);
+        settings
+            .set(name, value)
+            .map(|()| settings)
+            .map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn numbers_have_the_ranges_of_the_api_reference() {
+        for (name, low, high) in [
+            ("DelaySeconds", 0, 900),
+            ("MaximumMessageSize", 1024, 1_048_576),
+            ("MessageRetentionPeriod", 60, 1_209_600),
+            ("ReceiveMessageWaitTimeSeconds", 0, 20),
+            ("VisibilityTimeout", 0, 43_200),
+            ("KmsDataKeyReusePeriodSeconds", 60, 86_400),
+        ] {
+            for inside in [low, high] {
+                assert!(set(name, &inside.to_string()).is_ok(), "{name} {inside}");
+            }
+            for outside in [
+                (low - 1).to_string(),
+                (high + 1).to_string(),
+                "x".into(),
+                String::new(),
+            ] {
+                assert_eq!(
+                    set(name, &outside),
+                    Err(ErrorKind::InvalidAttributeValue),
+                    "{name} {outside}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn max_receive_count_is_a_number_or_a_string() {
+        let arn = "arn:aws:sqs:us-east-1:000000000000:dead";
+        for count in ["3", "\"3\""] {
+            let policy = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{count}}}"#);
+            let redrive = set("RedrivePolicy", &policy)
+                .expect("valid")
+                .redrive
+                .expect("set");
+            assert_eq!(
+                (redrive.max_receives, redrive.target.arn().as_str()),
+                (3, arn)
+            );
+        }
+        for count in ["0", "1001", "-1", "\"x\"", "null"] {
+            let policy = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{count}}}"#);
+            assert_eq!(
+                set("RedrivePolicy", &policy),
+                Err(ErrorKind::InvalidParameterValue),
+                "{count}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_policy_takes_it_away() {
+        let mut settings = set("Policy", r#"{"Version":"2012-10-17"}"#).expect("valid");
+        settings.set("Policy", "").expect("valid");
+        assert_eq!(settings, Settings::new(false));
+        assert_eq!(set("Policy", "[]"), Err(ErrorKind::InvalidAttributeValue));
+    }
+
+    #[test]
+    fn fifo_attributes_are_unknown_to_a_standard_queue() {
+        for name in [
+            "FifoQueue",
+            "ContentBasedDeduplication",
+            "DeduplicationScope",
+            "FifoThroughputLimit",
+            "Nonsense",
+        ] {
+            assert_eq!(
+                set(name, "true"),
+                Err(ErrorKind::InvalidAttributeName),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_two_kinds_of_encryption_exclude_each_other() {
+        let mut settings = set("KmsMasterKeyId", "alias/aws/sqs").expect("valid");
+        assert_eq!(
+            settings.show("SqsManagedSseEnabled").as_deref(),
+            Some("false")
+        );
+        settings.set("SqsManagedSseEnabled", "true").expect("valid");
+        assert_eq!(settings.show("KmsMasterKeyId"), None);
+    }
+}

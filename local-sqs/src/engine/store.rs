@@ -1,0 +1,225 @@
+//! The messages of one queue, and the state that each is in.
+//!
+//! Owns the messages, and when a hidden one becomes visible or an old one is dropped. Knows nothing of requests.
+//! Invariant: a message is in exactly one state: ready (in `order`), delayed or in flight (in `hidden`, counted).
+
+use super::Timestamp;
+use super::message::{Message, Number};
+use super::order::Order;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One queue's messages.
+#[derive(Debug)]
+pub(super) struct Store {
+    entries: HashMap<Number, Entry>,
+    order: Order,
+    /// Delayed and in-flight messages, by when they become visible.
+    hidden: BTreeSet<(Timestamp, Number)>,
+    by_age: BTreeSet<(Timestamp, Number)>,
+    delayed: usize,
+    in_flight: usize,
+}
+
+/// A message and its state.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) message: Message,
+    pub(super) state: State,
+    /// Which receive this is: a handle of an earlier one is stale.
+    pub(super) generation: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Ready,
+    Delayed { until: Timestamp },
+    InFlight { since: Timestamp, until: Timestamp },
+}
+
+impl Store {
+    pub(super) fn new(fifo: bool) -> Self {
+        Self {
+            entries: HashMap::new(),
+            order: Order::new(fifo),
+            hidden: BTreeSet::new(),
+            by_age: BTreeSet::new(),
+            delayed: 0,
+            in_flight: 0,
+        }
+    }
+
+    /// Messages that can be received.
+    pub(super) fn ready(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(super) fn delayed(&self) -> usize {
+        self.delayed
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Whether a receive would find a message.
+    pub(super) fn has_next(&self) -> bool {
+        self.order.has_next()
+    }
+
+    pub(super) fn get(&self, number: Number) -> Option<&Entry> {
+        self.entries.get(&number)
+    }
+
+    /// Adds a message that becomes visible after `delay`.
+    pub(super) fn insert(
+        &mut self,
+        number: Number,
+        message: Message,
+        now: Timestamp,
+        delay: Duration,
+    ) {
+        self.by_age.insert((message.enqueued, number));
+        let group = message.group.clone();
+        let mut entry = Entry {
+            message,
+            state: State::Ready,
+            generation: 0,
+        };
+        if delay.is_zero() {
+            self.order.insert(number, group.as_ref());
+        } else {
+            let until = now.plus(delay);
+            entry.state = State::Delayed { until };
+            self.hidden.insert((until, number));
+            self.delayed += 1;
+        }
+        self.entries.insert(number, entry);
+    }
+
+    /// Receives at most `most` messages: they are in flight for `visibility`.
+    pub(super) fn take(
+        &mut self,
+        most: usize,
+        now: Timestamp,
+        visibility: Duration,
+    ) -> Vec<Number> {
+        let picked = self.order.pick(most);
+        for &number in &picked {
+            let Some(entry) = self.entries.get_mut(&number) else {
+                continue;
+            };
+            let until = now.plus(visibility);
+            entry.state = State::InFlight { since: now, until };
+            entry.generation = entry.generation.wrapping_add(1);
+            entry.message.receives += 1;
+            entry.message.receives_here += 1;
+            entry.message.first_received.get_or_insert(now);
+            self.hidden.insert((until, number));
+            self.in_flight += 1;
+        }
+        picked
+    }
+
+    /// Moves the end of an in-flight message's visibility; at or before `now`, it is ready at once.
+    pub(super) fn hide_until(&mut self, number: Number, now: Timestamp, until: Timestamp) {
+        let Some(entry) = self.entries.get_mut(&number) else {
+            return;
+        };
+        let State::InFlight { since, until: old } = entry.state else {
+            return;
+        };
+        self.hidden.remove(&(old, number));
+        entry.state = State::InFlight { since, until };
+        self.hidden.insert((until, number));
+        if until <= now {
+            self.show(until, number);
+        }
+    }
+
+    /// Takes a message out, whatever its state.
+    pub(super) fn remove(&mut self, number: Number) -> Option<Message> {
+        let entry = self.entries.remove(&number)?;
+        let group = entry.message.group.as_ref();
+        match entry.state {
+            State::Ready => self.order.remove(number, group),
+            State::Delayed { until } => {
+                self.hidden.remove(&(until, number));
+                self.delayed -= 1;
+            }
+            State::InFlight { until, .. } => {
+                self.hidden.remove(&(until, number));
+                self.in_flight -= 1;
+                self.order.came_back(group);
+            }
+        }
+        self.by_age.remove(&(entry.message.enqueued, number));
+        Some(entry.message)
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(matches!(self.order, Order::Fifo(_)));
+    }
+
+    /// Makes visible what is due and drops what is too old.
+    pub(super) fn advance(&mut self, now: Timestamp, retention: Duration) {
+        while let Some(&(until, number)) = self.hidden.first().filter(|&&(until, _)| until <= now) {
+            self.show(until, number);
+        }
+        while let Some(&(enqueued, number)) = self.by_age.first()
+            && enqueued.plus(retention) <= now
+        {
+            self.remove(number);
+        }
+    }
+
+    /// When [`advance`](Self::advance) has something to do next.
+    pub(super) fn next_event(&self, retention: Duration) -> Option<Timestamp> {
+        let shown = self.hidden.first().map(|&(until, _)| until);
+        let dropped = self
+            .by_age
+            .first()
+            .map(|&(enqueued, _)| enqueued.plus(retention));
+        shown.into_iter().chain(dropped).min()
+    }
+
+    /// Gives all delayed messages another delay, counted from when they were sent.
+    pub(super) fn set_delay(&mut self, now: Timestamp, delay: Duration) {
+        let delayed = self
+            .entries
+            .iter_mut()
+            .filter_map(|(&number, entry)| match entry.state {
+                State::Delayed { until } => Some((number, until, entry)),
+                _ => None,
+            });
+        for (number, old, entry) in delayed {
+            let until = entry.message.sent.plus(delay);
+            entry.state = State::Delayed { until };
+            self.hidden.remove(&(old, number));
+            self.hidden.insert((until, number));
+        }
+        while let Some(&(until, number)) = self.hidden.first().filter(|&&(until, _)| until <= now) {
+            self.show(until, number);
+        }
+    }
+
+    /// A hidden message becomes ready.
+    fn show(&mut self, until: Timestamp, number: Number) {
+        self.hidden.remove(&(until, number));
+        let Some(entry) = self.entries.get_mut(&number) else {
+            return;
+        };
+        let group: Option<&Arc<str>> = entry.message.group.as_ref();
+        match entry.state {
+            State::Delayed { .. } => self.delayed -= 1,
+            State::InFlight { .. } => {
+                self.in_flight -= 1;
+                self.order.came_back(group);
+            }
+            State::Ready => return,
+        }
+        entry.state = State::Ready;
+        self.order.insert(number, group);
+    }
+}

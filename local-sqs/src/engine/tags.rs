@@ -1,0 +1,145 @@
+//! Tags of queues.
+//!
+//! Limits are those of the Developer Guide, "Tagging Amazon SQS queues", and of the tagging rules common to all of AWS.
+
+use super::api::{outputs, requests};
+use super::{Caller, Engine, Error, Output};
+use std::collections::BTreeMap;
+
+const MOST: usize = 50;
+
+impl Engine {
+    pub(super) fn list_tags(
+        &self,
+        caller: &Caller,
+        request: &requests::ListQueueTags,
+    ) -> Result<Output, Error> {
+        let queue = self.queue(self.find(caller, request.queue_url.as_deref())?)?;
+        Ok(Output::Tags(outputs::Tags {
+            tags: queue.tags.clone(),
+        }))
+    }
+
+    pub(super) fn tag(
+        &mut self,
+        caller: &Caller,
+        request: requests::TagQueue,
+    ) -> Result<Output, Error> {
+        let id = self.find(caller, request.queue_url.as_deref())?;
+        let tags = request
+            .tags
+            .filter(|tags| !tags.is_empty())
+            .ok_or_else(|| Error::missing("Tags"))?;
+        let queue = self.queue_mut(id)?;
+        check(&queue.tags, &tags)?;
+        queue.tags.extend(tags);
+        Ok(Output::EMPTY)
+    }
+
+    pub(super) fn untag(
+        &mut self,
+        caller: &Caller,
+        request: &requests::UntagQueue,
+    ) -> Result<Output, Error> {
+        let id = self.find(caller, request.queue_url.as_deref())?;
+        let keys = request
+            .tag_keys
+            .as_ref()
+            .filter(|keys| !keys.is_empty())
+            .ok_or_else(|| Error::missing("TagKeys"))?;
+        let queue = self.queue_mut(id)?;
+        keys.iter().for_each(|key| {
+            queue.tags.remove(key);
+        });
+        Ok(Output::EMPTY)
+    }
+}
+
+/// Whether tags may be added to those that a queue has.
+pub(super) fn check(
+    existing: &BTreeMap<String, String>,
+    added: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let new = added
+        .keys()
+        .filter(|key| !existing.contains_key(*key))
+        .count();
+    if existing.len() + new > MOST {
+        return Err(Error::invalid(format!(
+            "Too many tags: a queue can have {MOST}."
+        )));
+    }
+    for (key, value) in added {
+        if key.is_empty() || key.chars().count() > 128 || !key.chars().all(allowed) {
+            return Err(Error::invalid_value(
+                key,
+                "TagKey",
+                "It must have 1 to 128 letters, digits, spaces or _.:/=+-@.",
+            ));
+        }
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return Err(Error::invalid_value(
+                key,
+                "TagKey",
+                "The prefix aws: is reserved.",
+            ));
+        }
+        if value.chars().count() > 256 || !value.chars().all(allowed) {
+            return Err(Error::invalid_value(
+                value,
+                "TagValue",
+                "It must have at most 256 letters, digits, spaces or _.:/=+-@.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn allowed(c: char) -> bool {
+    c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags<K: Into<String>>(
+        pairs: impl IntoIterator<Item = (K, &'static str)>,
+    ) -> BTreeMap<String, String> {
+        pairs
+            .into_iter()
+            .map(|(key, value)| (key.into(), value.to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_queue_has_fifty_tags_at_most() {
+        let fifty = tags((0..50).map(|i| (i.to_string(), "x")));
+        assert_eq!(check(&BTreeMap::new(), &fifty), Ok(()));
+        assert_eq!(
+            check(&fifty, &tags([("0", "y")])),
+            Ok(()),
+            "a tag that is overwritten is no new one"
+        );
+        assert!(check(&fifty, &tags([("50", "x")])).is_err());
+    }
+
+    #[test]
+    fn keys_and_values_have_lengths_and_characters() {
+        for (key, value, ok) in [
+            ("k".repeat(128), "", true),
+            ("k".repeat(129), "", false),
+            (String::new(), "v", false),
+            ("__Idle.Client:x/y=1+2-3@4".into(), "a b", true),
+            ("a#b".into(), "v", false),
+            ("a".into(), "a#b", false),
+            ("aws:x".into(), "v", false),
+        ] {
+            assert_eq!(
+                check(&BTreeMap::new(), &tags([(key.clone(), value)])).is_ok(),
+                ok,
+                "{key}"
+            );
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The front without a socket: an HTTP client for the SDK that answers by itself.
+
+use super::Service;
+use crate::wire::{Incoming, Outgoing};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// An HTTP client whose every connection ends at the same in-memory SQS.
+#[derive(Clone, Debug)]
+pub(crate) struct InProcess {
+    pub(crate) service: Arc<Service>,
+}
+
+impl HttpClient for InProcess {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for InProcess {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let service = self.service.clone();
+        HttpConnectorFuture::new(async move { respond(&service, request).await })
+    }
+}
+
+async fn respond(
+    service: &Service,
+    mut request: HttpRequest,
+) -> Result<HttpResponse, ConnectorError> {
+    // Read to its end, as a socket would: the SDK takes a request whose body nobody reads for stalled after 5 s.
+    let body = ByteStream::new(request.take_body()).collect().await;
+    let body = body
+        .map_err(|error| ConnectorError::io(error.into()))?
+        .into_bytes();
+    let headers = request.headers();
+    let incoming = Incoming {
+        target: headers.get("x-amz-target"),
+        authorization: headers.get("authorization"),
+        origin: origin(request.uri()),
+        body: &body,
+    };
+    let outgoing = service.respond(&incoming, &CancellationToken::new()).await;
+    response(outgoing).map_err(|error| ConnectorError::other(error.into(), None))
+}
+
+/// Scheme and host of an absolute URI.
+fn origin(uri: &str) -> String {
+    let (scheme, rest) = uri.split_once("://").unwrap_or(("https", uri));
+    let host = rest.split(['/', '?']).next().unwrap_or(rest);
+    format!("{scheme}://{host}")
+}
+
+fn response(outgoing: Outgoing) -> Result<HttpResponse, http::Error> {
+    let mut response = http::Response::builder().status(outgoing.status);
+    for (name, value) in outgoing.headers {
+        response = response.header(name, value);
+    }
+    let response = response.body(SdkBody::from(outgoing.body))?;
+    Ok(HttpResponse::try_from(response).expect("headers of this crate are text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_is_scheme_and_host() {
+        assert_eq!(
+            origin("https://sqs.us-east-1.amazonaws.com/"),
+            "https://sqs.us-east-1.amazonaws.com"
+        );
+        assert_eq!(origin("http://127.0.0.1:80?x"), "http://127.0.0.1:80");
+    }
+}

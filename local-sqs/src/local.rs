@@ -1,0 +1,231 @@
+//! The handle that people hold: an in-memory SQS, ready to use.
+
+use crate::calls::Calls;
+use crate::clock::Clock;
+use crate::driver::Driver;
+use crate::engine::api::requests;
+use crate::engine::{Caller, Engine, Error, ErrorKind, Output, Request};
+use crate::front::Service;
+use crate::front::in_process::InProcess;
+use crate::wire::Identity;
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio_util::sync::CancellationToken;
+
+/// An in-memory Amazon SQS. Clones are the same SQS.
+///
+/// It needs no task, no socket and no runtime of its own: waiting polls wait in their callers' tasks, and nobody
+/// calls, nothing runs. Time is tokio's, so under a paused clock a visibility timeout of hours passes at once.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use local_sqs::LocalSqs;
+///
+/// let sqs = LocalSqs::start();
+/// let queue = sqs.create_queue("jobs").await?;
+///
+/// let client: aws_sdk_sqs::Client = sqs.client();
+/// client.send_message().queue_url(&queue).message_body("hello").send().await?;
+/// let received = client.receive_message().queue_url(&queue).wait_time_seconds(20).send().await?;
+/// assert_eq!(received.messages()[0].body(), Some("hello"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct LocalSqs {
+    service: Arc<Service>,
+}
+
+impl LocalSqs {
+    /// An SQS with no queues and the default options.
+    pub fn start() -> Self {
+        Self::builder().build()
+    }
+
+    /// An SQS with options of your own.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A client of the AWS SDK for it; no credentials, no socket.
+    ///
+    /// Each call makes a new client, with its own connection settings and credentials cache; clone one where you can.
+    pub fn client(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::from_conf(self.sdk_config().build())
+    }
+
+    /// The configuration of [`client`](Self::client), to be changed before a client is made from it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use aws_sdk_sqs::config::retry::RetryConfig;
+    ///
+    /// let sqs = local_sqs::LocalSqs::start();
+    /// let config = sqs.sdk_config().retry_config(RetryConfig::disabled()).build();
+    /// let client = aws_sdk_sqs::Client::from_conf(config);
+    /// assert!(client.list_queues().send().await?.queue_urls().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sdk_config(&self) -> aws_sdk_sqs::config::Builder {
+        aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.service.identity.region.to_string()))
+            .credentials_provider(Credentials::new("local", "local", None, None, "local-sqs"))
+            .http_client(self.http_client())
+    }
+
+    /// An HTTP client for any SDK configuration: whatever it is asked, this SQS answers.
+    pub fn http_client(&self) -> SharedHttpClient {
+        SharedHttpClient::new(InProcess {
+            service: self.service.clone(),
+        })
+    }
+
+    /// Makes a queue with default attributes, or finds it, and answers its URL. A name that ends in `.fifo` makes a
+    /// FIFO queue.
+    ///
+    /// It counts as a call of `CreateQueue`.
+    ///
+    /// # Errors
+    ///
+    /// SQS's own: a name that none can have, one that was deleted less than a minute ago, or one that exists with other
+    /// attributes.
+    ///
+    /// # Cancel safety
+    ///
+    /// The queue is made when this is first polled.
+    pub async fn create_queue(&self, name: &str) -> Result<String, Error> {
+        let fifo = name
+            .ends_with(".fifo")
+            .then(|| [("FifoQueue".to_owned(), "true".to_owned())].into());
+        let request = requests::CreateQueue {
+            queue_name: Some(name.to_owned()),
+            attributes: fifo,
+            tags: None,
+        };
+        let Identity {
+            account,
+            region,
+            principal,
+        } = self.service.identity.clone();
+        let origin = format!("https://sqs.{region}.amazonaws.com").into();
+        let caller = Caller {
+            account,
+            region,
+            origin,
+            principal,
+        };
+        let never = CancellationToken::new();
+        let answer = self
+            .service
+            .driver
+            .call(&caller, Request::CreateQueue(request), &never)
+            .await;
+        match answer.result? {
+            Output::QueueUrl(made) => Ok(made.queue_url),
+            _ => Err(Error::new(
+                ErrorKind::InternalFailure,
+                "CreateQueue answered no URL",
+            )),
+        }
+    }
+
+    /// How many API calls there were so far, on all ways in.
+    pub fn calls(&self) -> Calls {
+        self.service.driver.calls()
+    }
+
+    pub(crate) fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+}
+
+/// Options of a [`LocalSqs`].
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// let sqs = local_sqs::LocalSqs::builder()
+///     .seed(7)
+///     .account("123456789012")
+///     .region("eu-central-1")
+///     .start_time(UNIX_EPOCH + Duration::from_secs(1_800_000_000))
+///     .build();
+/// let url = sqs.create_queue("jobs").await?;
+/// assert_eq!(url, "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    seed: u64,
+    account: String,
+    region: String,
+    start_time: Option<SystemTime>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            start_time: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Decides about message ids and everything else that is random. Default: 0, so that runs can be repeated; give
+    /// two that meet in one place different seeds.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The account that callers have. Default: `000000000000`.
+    pub fn account(mut self, account: impl Into<String>) -> Self {
+        self.account = account.into();
+        self
+    }
+
+    /// The region of requests that do not say. Default: `us-east-1`. A signed request says: its signature names a
+    /// region, and each region has queues of its own.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// What SQS's clock shows at the start. Default: the system's time. From then on tokio's clock counts.
+    pub fn start_time(mut self, time: SystemTime) -> Self {
+        self.start_time = Some(time);
+        self
+    }
+
+    /// Starts it.
+    pub fn build(self) -> LocalSqs {
+        let identity = Identity {
+            account: self.account.into(),
+            region: self.region.into(),
+            principal: "AIDALOCALSQSLOCALSQSX".into(),
+        };
+        let driver = Driver::new(Engine::new(self.seed), Clock::start(self.start_time));
+        LocalSqs {
+            service: Arc::new(Service { driver, identity }),
+        }
+    }
+}

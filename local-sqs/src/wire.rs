@@ -1,0 +1,104 @@
+//! SQS on the wire: from the bytes of an HTTP request to the engine's requests, and back.
+//!
+//! Knows both protocols and no transport. Invariant: whatever comes in, something well formed goes out.
+
+mod json;
+
+use crate::driver::Answer;
+use crate::engine::{Caller, Error, Request, Timestamp};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// What a transport knows of an HTTP request.
+#[derive(Debug, Default)]
+pub(crate) struct Incoming<'a> {
+    /// The header `x-amz-target`.
+    pub(crate) target: Option<&'a str>,
+    /// The header `authorization`.
+    pub(crate) authorization: Option<&'a str>,
+    /// Scheme and host that the caller used, with no slash at the end.
+    pub(crate) origin: String,
+    pub(crate) body: &'a [u8],
+}
+
+/// What a transport answers.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Who everybody is, unless a request says otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) account: std::sync::Arc<str>,
+    pub(crate) region: std::sync::Arc<str>,
+    pub(crate) principal: std::sync::Arc<str>,
+}
+
+impl Identity {
+    /// Who sent this request.
+    pub(crate) fn caller(&self, incoming: &Incoming<'_>) -> Caller {
+        let region = incoming
+            .authorization
+            .and_then(region_of)
+            .map_or_else(|| self.region.clone(), Into::into);
+        Caller {
+            account: self.account.clone(),
+            region,
+            origin: incoming.origin.as_str().into(),
+            principal: self.principal.clone(),
+        }
+    }
+}
+
+/// Reads a request.
+pub(crate) fn decode(incoming: &Incoming<'_>) -> Result<Request, Error> {
+    json::decode(incoming.target, incoming.body)
+}
+
+/// Writes an answer.
+pub(crate) fn encode(answer: &Answer) -> Outgoing {
+    let mut outgoing = json::encode(&answer.result);
+    outgoing
+        .headers
+        .push(("x-amzn-requestid", answer.request_id.clone()));
+    outgoing.headers.push(("date", date(answer.at)));
+    outgoing
+}
+
+/// The region in a signature's scope: `Credential=KEY/DATE/REGION/sqs/aws4_request`.
+fn region_of(authorization: &str) -> Option<&str> {
+    let (_, scope) = authorization.split_once("Credential=")?;
+    scope
+        .split([',', ' '])
+        .next()?
+        .split('/')
+        .nth(2)
+        .filter(|region| !region.is_empty())
+}
+
+fn date(at: Timestamp) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(at.as_millis()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_is_the_one_that_the_request_was_signed_for() {
+        let header = "AWS4-HMAC-SHA256 Credential=AKID/20261123/eu-west-1/sqs/aws4_request, SignedHeaders=host";
+        assert_eq!(region_of(header), Some("eu-west-1"));
+        assert_eq!(region_of("Bearer x"), None);
+        assert_eq!(region_of("Credential=x"), None);
+    }
+
+    #[test]
+    fn a_date_is_one_of_http() {
+        assert_eq!(
+            date(Timestamp::from_millis(784_111_777_999)),
+            "Sun, 06 Nov 1994 08:49:37 GMT"
+        );
+    }
+}

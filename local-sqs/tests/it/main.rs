@@ -1,0 +1,5 @@
+//! The SQS of this crate as a stock client of the AWS SDK sees it, on both ways in.
+
+mod basics;
+mod long_polls;
+mod support;
