@@ -243,6 +243,12 @@ mod tests {
 
     proptest! {
         #[test]
+        fn sent_timestamps_round_trip(millis: u64) {
+            let time = SqsTime::from_millis(millis);
+            prop_assert_eq!(SqsTime::parse_millis(&time.to_string()), Some(time));
+        }
+
+        #[test]
         fn never_overflows(ttl: Duration, expiry: u64, now: Option<u64>, sent: Option<u64>) {
             let deadline = Deadline::after(ttl).with_expiry(SqsTime(expiry));
             let (now, sent) = (now.map(SqsTime), sent.map(SqsTime));

@@ -27,7 +27,7 @@ pub struct Excerpt(Box<str>);
 
 impl Excerpt {
     /// The beginning of `text`.
-    pub(crate) fn of(text: &str) -> Self {
+    pub fn of(text: &str) -> Self {
         let mut kept = String::with_capacity(text.len().min(MAX_CHARS + 3));
         Self::push_clean(&mut kept, text);
         Self(kept.into())

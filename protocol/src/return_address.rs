@@ -129,6 +129,7 @@ pub enum Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::{prelude::*, sample::select};
 
     const UUID: &str = "0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a";
 
@@ -254,6 +255,41 @@ mod tests {
             policy.check(&requests(), &other),
             Err(Refusal::OtherAccount { .. })
         ));
+    }
+
+    /// Addresses that come close to what is allowed.
+    fn close_addresses() -> impl Strategy<Value = HostQueueUrl> {
+        let authority = select(vec![
+            "sqs.eu-west-1.amazonaws.com",
+            "eu-west-1.queue.amazonaws.com",
+            "sqs.us-east-1.amazonaws.com",
+            "localhost:9324",
+            "localhost:9324/queue/eu-west-1",
+        ]);
+        let account = select(vec!["123456789012", "210987654321"]);
+        let name = select(vec!["p-UUID-1", "p-UUID-1.fifo", "p-UUID", "orders"]);
+        (authority, account, name).prop_map(|(authority, account, name)| {
+            let name = name.replace("UUID", UUID);
+            HostQueueUrl::parse(&format!("https://{authority}/{account}/{name}")).unwrap()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_allowed_has_the_account_and_a_temporary_name_and_no_other_region(
+            requests in close_addresses(),
+            address in close_addresses(),
+        ) {
+            let allowed = ReturnAddressPolicy::default().check(&requests, &address.clone().into()).is_ok();
+            let regions_agree = match (requests.region(), address.region()) {
+                (Some(a), Some(b)) => a == b && (address.is_aws() || !requests.is_aws()),
+                (Some(_), None) => !requests.is_aws(),
+                (None, _) => true,
+            };
+            let is_temporary = TemporaryQueueName::parse(address.queue_name()).is_some();
+            let same_account = requests.account_id() == address.account_id();
+            prop_assert_eq!(allowed, same_account && regions_agree && is_temporary);
+        }
     }
 
     #[test]

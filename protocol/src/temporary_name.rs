@@ -68,13 +68,15 @@ fn strip<'a>(name: &'a str, end: &str) -> (&'a str, bool) {
     }
 }
 
+/// Whether a text of [`UUID_CHARS`] is a UUID. Groups and dashes fill it, so there is no room for a
+/// sixth group.
 fn is_uuid(text: &str) -> bool {
     let mut groups = text.split('-');
     UUID_GROUPS.iter().all(|digits| {
         groups
             .next()
             .is_some_and(|group| hex::parse(group, *digits).is_some())
-    }) && groups.next().is_none()
+    })
 }
 
 #[cfg(test)]
@@ -127,6 +129,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_put_together_is_taken_apart(
+            prefix in "[A-Za-z0-9_-]{0,30}",
+            uuid in "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+            number: u32,
+            is_failover: bool,
+            is_fifo: bool,
+        ) {
+            let failover = if is_failover { "-Failover" } else { "" };
+            let fifo = if is_fifo { ".fifo" } else { "" };
+            let name = format!("{prefix}{uuid}-{number}{failover}{fifo}");
+            let expected = TemporaryQueueName { prefix: &prefix, uuid: &uuid, number, is_failover, is_fifo };
+            prop_assert_eq!(TemporaryQueueName::parse(&name), Some(expected));
+        }
+
         #[test]
         fn never_panics(name in prop_oneof![any::<String>(), "\\PC{0,4}[0-9a-f-]{30,40}-\\PC{0,3}"]) {
             let _ = TemporaryQueueName::parse(&name);

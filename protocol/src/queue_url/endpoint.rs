@@ -134,6 +134,7 @@ mod tests {
             "sqs.us-east-1.localhost.localstack.cloud",
             "sqs.us-west-2.amazonaws.com.evil.example",
             "sqs.us-west-2.evil-amazonaws.com",
+            "sqs.us-west-2-amazonaws.com",
             "evil.sqs.us-west-2.amazonaws.com",
             "evil.queue.amazonaws.com",
             "s3.us-west-2.amazonaws.com",

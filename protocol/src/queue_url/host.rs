@@ -423,6 +423,11 @@ mod tests {
 
     proptest! {
         #[test]
+        fn being_the_same_queue_goes_both_ways(a in arbitrary::host(), b in arbitrary::host()) {
+            prop_assert_eq!(a.same_queue(&b), b.same_queue(&a));
+        }
+
+        #[test]
         fn round_trips(url in arbitrary::host()) {
             prop_assert_eq!(HostQueueUrl::parse(url.as_str()), Ok(url.clone()));
             prop_assert!(url.same_queue(&url));
