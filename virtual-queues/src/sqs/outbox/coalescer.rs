@@ -1,0 +1,463 @@
+//! When the next batch goes, and who is in it. Pure: no clock, no task, no SDK.
+//!
+//! Owns: the entries that wait, their order and the number of calls out. Does not own: the calls and their answers.
+//!
+//! **Invariant:** entries leave in the order of their tickets, but for those that wait out a back-off. In an ordered
+//! queue nothing leaves before those have.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::sqs::Moment;
+
+/// The waiting entries of one queue and one kind of call.
+///
+/// With no call out an urgent entry goes at once. Otherwise a batch goes when it is full, when the last call out
+/// returns, or when one of its entries has waited for its linger time. A return with other calls still out starts
+/// nothing: at a load that keeps more than one call out, each return would send off a batch that is half empty.
+#[derive(Debug)]
+pub(super) struct Coalescer<E> {
+    limits: Limits,
+    /// In order of arrival. An entry that comes back takes its old place, in front of all that came after it.
+    waiting: BTreeMap<Ticket, Waiting<E>>,
+    /// Entries that failed, by the end of their back-off; moved to `waiting` by [`release`](Self::release).
+    held: BTreeMap<(Moment, Ticket), Waiting<E>>,
+    /// Number of entries that ever came.
+    tickets: u64,
+    /// Calls out.
+    out: usize,
+    /// Whether nothing lingers any more.
+    flushing: bool,
+}
+
+/// What a batch and a queue can take.
+#[derive(Debug, Clone)]
+pub(super) struct Limits {
+    /// Entries in one batch.
+    pub(super) entries: usize,
+    /// Bytes in one batch.
+    pub(super) bytes: usize,
+    /// Calls out at a time.
+    pub(super) calls_out: usize,
+    /// Whether a failed entry holds back all that came after it. Makes sense with one call out only.
+    pub(super) ordered: bool,
+}
+
+/// The place of an entry in the order of arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ticket(u64);
+
+/// How long a new entry waits for company.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Pace {
+    /// Not at all if no call is out, else for this long at most.
+    Urgent(Duration),
+    /// For this long at most, call out or not.
+    Relaxed(Duration),
+}
+
+/// How an entry that was in a batch is to be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// In a batch of its own.
+    Alone,
+    /// Not before this moment.
+    After(Moment),
+}
+
+/// What to do now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next<E> {
+    /// Make a call with these entries, and ask again. The call counts as out until [`Coalescer::returned`].
+    Call(Vec<(Ticket, E)>),
+    /// Ask again at this moment, or after the next event.
+    Wait(Option<Moment>),
+}
+
+#[derive(Debug)]
+struct Waiting<E> {
+    entry: E,
+    size: usize,
+    urgent: bool,
+    /// When it has waited long enough.
+    due: Moment,
+    alone: bool,
+}
+
+impl<E> Coalescer<E> {
+    pub(super) const fn new(limits: Limits) -> Self {
+        Self { limits, waiting: BTreeMap::new(), held: BTreeMap::new(), tickets: 0, out: 0, flushing: false }
+    }
+
+    /// Takes a new entry of `size` bytes. One that is too large for any batch goes alone: refuse it before.
+    pub(super) fn push(&mut self, entry: E, size: usize, pace: Pace, now: Moment) -> Ticket {
+        let ticket = Ticket(self.tickets);
+        self.tickets += 1;
+        let (urgent, linger) = match pace {
+            Pace::Urgent(linger) => (true, linger),
+            Pace::Relaxed(linger) => (false, linger),
+        };
+        self.waiting.insert(ticket, Waiting { entry, size, urgent, due: now + linger, alone: false });
+        ticket
+    }
+
+    /// Takes back an entry that was in a batch.
+    pub(super) fn put_back(&mut self, ticket: Ticket, entry: E, size: usize, again: Again) {
+        let waiting = |due, alone| Waiting { entry, size, urgent: true, due, alone };
+        match again {
+            Again::Alone => self.waiting.insert(ticket, waiting(Moment::default(), true)),
+            Again::After(at) => self.held.insert((at, ticket), waiting(at, false)),
+        };
+    }
+
+    /// Removes an entry, if it waits.
+    pub(super) fn withdraw(&mut self, ticket: Ticket) -> Option<E> {
+        let found = self.waiting.remove(&ticket).or_else(|| {
+            let key = *self.held.keys().find(|(_, held)| *held == ticket)?;
+            self.held.remove(&key)
+        });
+        found.map(|waiting| waiting.entry)
+    }
+
+    /// Notes that a call is not out any more. Put back what failed first.
+    pub(super) const fn returned(&mut self) {
+        self.out = self.out.saturating_sub(1);
+    }
+
+    /// From now on nothing lingers. Back-offs are still waited out.
+    pub(super) const fn flush(&mut self) {
+        self.flushing = true;
+    }
+
+    /// Whether no entry waits. Some may be out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.held.is_empty()
+    }
+
+    /// Removes all entries that wait, in order.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = E> + use<E> {
+        self.release(Moment::from_start(Duration::MAX));
+        std::mem::take(&mut self.waiting).into_values().map(|waiting| waiting.entry)
+    }
+
+    /// Says what to do now. Ask until it says [`Next::Wait`].
+    pub(super) fn next(&mut self, now: Moment) -> Next<E> {
+        if self.out >= self.limits.calls_out {
+            return Next::Wait(None);
+        }
+        self.release(now);
+        let held_until = if self.limits.ordered { self.held.last_key_value() } else { self.held.first_key_value() };
+        let held_until = held_until.map(|((at, _), _)| *at);
+        if self.limits.ordered && held_until.is_some() {
+            return Next::Wait(held_until);
+        }
+        let plan = self.plan();
+        match plan.goes_at {
+            Some(at) if at <= now => {
+                self.out += 1;
+                let batch = std::iter::from_fn(|| self.waiting.pop_first()).take(plan.len);
+                Next::Call(batch.map(|(ticket, waiting)| (ticket, waiting.entry)).collect())
+            }
+            goes_at => Next::Wait(goes_at.into_iter().chain(held_until).min()),
+        }
+    }
+
+    /// Puts back in line what has waited out its back-off: in an ordered queue, once all have.
+    fn release(&mut self, now: Moment) {
+        if self.limits.ordered && self.held.last_key_value().is_some_and(|((at, _), _)| *at > now) {
+            return;
+        }
+        while let Some(first) = self.held.first_entry() {
+            let (at, ticket) = *first.key();
+            if at > now {
+                return;
+            }
+            self.waiting.insert(ticket, first.remove());
+        }
+    }
+
+    /// The next batch. It looks at one batch's worth of entries only: a batch that is not full holds all there are.
+    fn plan(&self) -> Plan {
+        let mut plan = Plan { len: 0, goes_at: None };
+        let mut bytes = 0_usize;
+        let full = Some(Moment::default());
+        for waiting in self.waiting.values() {
+            let fits = bytes.saturating_add(waiting.size) <= self.limits.bytes;
+            if plan.len > 0 && (waiting.alone || !fits) {
+                plan.goes_at = full;
+                break;
+            }
+            plan.len += 1;
+            bytes = bytes.saturating_add(waiting.size);
+            if waiting.alone || plan.len >= self.limits.entries {
+                plan.goes_at = full;
+                break;
+            }
+            let at_once = self.flushing || (waiting.urgent && self.out == 0);
+            let due = if at_once { Moment::default() } else { waiting.due };
+            plan.goes_at = plan.goes_at.into_iter().chain([due]).min();
+        }
+        plan
+    }
+}
+
+struct Plan {
+    len: usize,
+    /// `None` if there is nothing to send.
+    goes_at: Option<Moment>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::sqs::Random;
+
+    const LINGER: Duration = Duration::from_millis(5);
+    const URGENT: Pace = Pace::Urgent(LINGER);
+    const RELAXED: Pace = Pace::Relaxed(Duration::from_millis(50));
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_start(Duration::from_millis(millis))
+    }
+
+    fn limits() -> Limits {
+        Limits { entries: 10, bytes: 100, calls_out: 3, ordered: false }
+    }
+
+    fn ordered() -> Limits {
+        Limits { calls_out: 1, ordered: true, ..limits() }
+    }
+
+    /// Pushes one-byte entries.
+    fn push(coalescer: &mut Coalescer<u32>, entries: impl IntoIterator<Item = u32>, pace: Pace, now: Moment) {
+        for entry in entries {
+            coalescer.push(entry, 1, pace, now);
+        }
+    }
+
+    fn call(coalescer: &mut Coalescer<u32>, now: Moment) -> Vec<(Ticket, u32)> {
+        match coalescer.next(now) {
+            Next::Call(batch) => batch,
+            Next::Wait(wake) => panic!("no call, wake at {wake:?}"),
+        }
+    }
+
+    fn called(coalescer: &mut Coalescer<u32>, now: Moment) -> Vec<u32> {
+        call(coalescer, now).into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    #[test]
+    fn with_no_call_out_an_urgent_entry_goes_at_once() {
+        let mut coalescer = Coalescer::new(limits());
+        assert_eq!(coalescer.next(at(0)), Next::Wait(None));
+        push(&mut coalescer, [1, 2], URGENT, at(0));
+        assert_eq!(called(&mut coalescer, at(0)), [1, 2]);
+        assert_eq!(coalescer.next(at(0)), Next::Wait(None));
+    }
+
+    #[test]
+    fn with_a_call_out_entries_wait_for_ten_or_for_the_linger_time() {
+        let mut coalescer = Coalescer::new(limits());
+        push(&mut coalescer, [0], URGENT, at(0));
+        call(&mut coalescer, at(0));
+        push(&mut coalescer, [1], URGENT, at(1));
+        push(&mut coalescer, [2], URGENT, at(4));
+        assert_eq!(coalescer.next(at(5)), Next::Wait(Some(at(6))));
+        assert_eq!(called(&mut coalescer, at(6)), [1, 2], "the first one has waited for 5 ms");
+        push(&mut coalescer, 10..19, URGENT, at(7));
+        assert_eq!(coalescer.next(at(7)), Next::Wait(Some(at(12))));
+        push(&mut coalescer, 19..30, URGENT, at(7));
+        assert_eq!(called(&mut coalescer, at(7)), (10..20).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_return_of_the_last_call_out_sends_off_what_waits() {
+        let mut coalescer = Coalescer::new(limits());
+        push(&mut coalescer, 0..20, URGENT, at(0));
+        call(&mut coalescer, at(0));
+        call(&mut coalescer, at(0));
+        push(&mut coalescer, [20], URGENT, at(1));
+        coalescer.returned();
+        assert_eq!(coalescer.next(at(2)), Next::Wait(Some(at(6))));
+        coalescer.returned();
+        assert_eq!(called(&mut coalescer, at(2)), [20]);
+    }
+
+    #[test]
+    fn no_more_calls_are_out_than_allowed() {
+        let mut coalescer = Coalescer::new(limits());
+        push(&mut coalescer, 0..100, URGENT, at(0));
+        for _ in 0..3 {
+            call(&mut coalescer, at(0));
+        }
+        assert_eq!(coalescer.next(at(1000)), Next::Wait(None));
+        coalescer.returned();
+        assert_eq!(called(&mut coalescer, at(1000)), (30..40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_relaxed_entry_waits_even_with_no_call_out_and_joins_an_urgent_one() {
+        let mut coalescer = Coalescer::new(limits());
+        push(&mut coalescer, [1], RELAXED, at(0));
+        assert_eq!(coalescer.next(at(49)), Next::Wait(Some(at(50))));
+        push(&mut coalescer, [2], URGENT, at(49));
+        assert_eq!(called(&mut coalescer, at(49)), [1, 2]);
+        coalescer.returned();
+        push(&mut coalescer, [3], RELAXED, at(50));
+        assert_eq!(called(&mut coalescer, at(100)), [3]);
+    }
+
+    #[test]
+    fn a_batch_ends_before_the_byte_limit() {
+        let mut coalescer = Coalescer::new(limits());
+        for (entry, size) in [(1, 60), (2, 40), (3, 1), (4, 100), (5, 99)] {
+            coalescer.push(entry, size, RELAXED, at(0));
+        }
+        assert_eq!(called(&mut coalescer, at(0)), [1, 2]);
+        assert_eq!(called(&mut coalescer, at(0)), [3], "full, since the next one does not fit");
+        assert_eq!(called(&mut coalescer, at(0)), [4]);
+        (0..3).for_each(|_| coalescer.returned());
+        assert_eq!(coalescer.next(at(0)), Next::Wait(Some(at(50))), "5 could have company");
+    }
+
+    #[test]
+    fn what_is_withdrawn_does_not_go() {
+        let mut coalescer = Coalescer::new(limits());
+        let first = coalescer.push(1, 1, RELAXED, at(0));
+        let second = coalescer.push(2, 1, RELAXED, at(0));
+        assert_eq!(coalescer.withdraw(first), Some(1));
+        assert_eq!(coalescer.withdraw(first), None);
+        assert_eq!(call(&mut coalescer, at(50)), [(second, 2)]);
+        assert_eq!(coalescer.withdraw(second), None, "it is out");
+        coalescer.put_back(second, 2, 1, Again::After(at(60)));
+        assert_eq!(coalescer.withdraw(second), Some(2));
+        assert!(coalescer.is_empty());
+    }
+
+    #[test]
+    fn a_failed_entry_takes_its_old_place_after_its_back_off() {
+        let mut coalescer = Coalescer::new(limits());
+        push(&mut coalescer, [1, 2, 3], URGENT, at(0));
+        let batch = call(&mut coalescer, at(0));
+        coalescer.put_back(batch[1].0, 2, 1, Again::After(at(100)));
+        coalescer.returned();
+        assert_eq!(coalescer.next(at(10)), Next::Wait(Some(at(100))));
+        push(&mut coalescer, [4], URGENT, at(10));
+        assert_eq!(called(&mut coalescer, at(10)), [4], "it holds up nobody");
+        push(&mut coalescer, [5], URGENT, at(99));
+        assert_eq!(called(&mut coalescer, at(100)), [2, 5], "and does not linger");
+    }
+
+    #[test]
+    fn in_an_ordered_queue_failed_entries_hold_back_all_others() {
+        let mut coalescer = Coalescer::new(ordered());
+        push(&mut coalescer, 0..12, URGENT, at(0));
+        let batch = call(&mut coalescer, at(0));
+        assert_eq!(coalescer.next(at(0)), Next::Wait(None), "one call at a time");
+        coalescer.put_back(batch[5].0, 5, 1, Again::After(at(100)));
+        coalescer.put_back(batch[2].0, 2, 1, Again::After(at(120)));
+        coalescer.returned();
+        assert_eq!(coalescer.next(at(110)), Next::Wait(Some(at(120))));
+        assert_eq!(called(&mut coalescer, at(120)), [2, 5, 10, 11]);
+    }
+
+    #[test]
+    fn entries_of_a_refused_batch_go_alone_and_in_order() {
+        let mut coalescer = Coalescer::new(limits());
+        push(&mut coalescer, 0..3, URGENT, at(0));
+        for (ticket, entry) in call(&mut coalescer, at(0)) {
+            coalescer.put_back(ticket, entry, 1, Again::Alone);
+        }
+        coalescer.returned();
+        push(&mut coalescer, [3, 4], URGENT, at(0));
+        for expected in [vec![0], vec![1], vec![2]] {
+            assert_eq!(called(&mut coalescer, at(0)), expected);
+        }
+        (0..3).for_each(|_| coalescer.returned());
+        assert_eq!(called(&mut coalescer, at(0)), [3, 4]);
+    }
+
+    #[test]
+    fn a_flush_ends_the_linger_times_but_no_back_off() {
+        let mut coalescer = Coalescer::new(limits());
+        push(&mut coalescer, [0, 1], RELAXED, at(0));
+        coalescer.flush();
+        let batch = call(&mut coalescer, at(0));
+        coalescer.put_back(batch[0].0, 0, 1, Again::After(at(100)));
+        push(&mut coalescer, [2], RELAXED, at(1));
+        assert_eq!(called(&mut coalescer, at(1)), [2], "although a call is out");
+        assert_eq!(coalescer.next(at(1)), Next::Wait(Some(at(100))));
+        assert!(!coalescer.is_empty());
+        assert_eq!(coalescer.drain().collect::<Vec<_>>(), [0]);
+        assert!(coalescer.is_empty());
+    }
+
+    /// Random traffic, failures and withdrawals: nothing is lost or doubled, no bound is broken, nothing waits past its
+    /// time while a call may go, and in an ordered queue nothing is overtaken.
+    #[test]
+    fn random_traffic_keeps_the_invariants() {
+        for seed in 0..300 {
+            let random = Random::seeded(seed);
+            let draw = |below: u64| random.bits64() % below;
+            let limits = if seed % 2 == 0 { limits() } else { ordered() };
+            let mut coalescer = Coalescer::new(limits.clone());
+            let mut sizes = BTreeMap::new();
+            let mut out: VecDeque<Vec<(Ticket, u32)>> = VecDeque::new();
+            let (mut pushed, mut gone, mut last) = (0_u32, 0_u32, None);
+            let mut now = 0;
+            while gone < 200 {
+                now += draw(3);
+                for _ in 0..draw(6).min(u64::from(200 - pushed)) {
+                    let size = draw(60) as usize + 1;
+                    let pace = if draw(3) == 0 { RELAXED } else { URGENT };
+                    let ticket = coalescer.push(pushed, size, pace, at(now));
+                    sizes.insert(ticket, size);
+                    pushed += 1;
+                    if draw(20) == 0 {
+                        assert_eq!(coalescer.withdraw(ticket), Some(pushed - 1));
+                        gone += 1;
+                    }
+                }
+                if draw(3) == 0
+                    && let Some(batch) = out.pop_front()
+                {
+                    let alone = batch.len() > 1 && draw(10) == 0;
+                    for (ticket, entry) in batch {
+                        match draw(5) {
+                            _ if alone => coalescer.put_back(ticket, entry, sizes[&ticket], Again::Alone),
+                            0 => coalescer.put_back(ticket, entry, sizes[&ticket], Again::After(at(now + draw(30)))),
+                            _ => {
+                                gone += 1;
+                                continue;
+                            }
+                        }
+                        last = last.min(Some(entry.saturating_sub(1)));
+                    }
+                    coalescer.returned();
+                }
+                let wake = loop {
+                    match coalescer.next(at(now)) {
+                        Next::Wait(wake) => break wake,
+                        Next::Call(batch) => {
+                            assert!(!batch.is_empty() && batch.len() <= 10, "seed {seed}");
+                            assert!(batch.iter().map(|(ticket, _)| sizes[ticket]).sum::<usize>() <= 100, "seed {seed}");
+                            if limits.ordered {
+                                let order: Vec<_> = last.into_iter().chain(batch.iter().map(|b| b.1)).collect();
+                                assert!(order.is_sorted(), "seed {seed}: {order:?}");
+                                last = order.last().copied();
+                            }
+                            out.push_back(batch);
+                            assert!(out.len() <= limits.calls_out, "seed {seed}");
+                        }
+                    }
+                };
+                let stuck = wake.is_none() && !coalescer.is_empty() && out.len() < limits.calls_out;
+                assert!(!stuck, "seed {seed}: entries wait for nothing");
+                assert!(wake.is_none_or(|wake| wake > at(now)), "seed {seed}: a wake in the past would spin");
+            }
+            assert_eq!((gone, coalescer.is_empty(), out.is_empty()), (200, true, true), "seed {seed}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What sends, deletes and visibility changes have in common.
+
+use std::fmt;
+
+use aws_sdk_sqs::types::BatchResultErrorEntry;
+use sqs_rpc_protocol::HostQueueUrl;
+
+use crate::sqs::{Fault, Sqs};
+use crate::stats::{Action, Counter};
+
+/// A kind of batch call.
+pub(super) trait Kind: fmt::Debug + Send + Sync + 'static {
+    /// What a caller hands in. Kept until it is answered, because it may have to be sent again.
+    type Input: Send + Sync + 'static;
+    /// The SDK's batch entry.
+    type Entry: Send + 'static;
+    /// What SQS answers for one entry.
+    type Output: Send + 'static;
+
+    /// The batch action.
+    const ACTION: Action;
+    /// Counted for each entry that failed for good.
+    const FAILED: Option<Counter>;
+
+    /// The bytes that count against the limit of a batch.
+    fn size(input: &Self::Input) -> usize;
+
+    /// Whether the order of entries matters on this queue.
+    fn is_ordered(_queue: &HostQueueUrl) -> bool {
+        false
+    }
+
+    /// The group within which the order matters, on a queue where it does.
+    fn group(_input: &Self::Input) -> Option<&str> {
+        None
+    }
+
+    /// The SDK's entry, with this id.
+    fn entry(input: &Self::Input, id: String) -> Self::Entry;
+
+    /// Makes the call.
+    fn call(
+        sqs: &Sqs,
+        queue: &HostQueueUrl,
+        entries: Vec<Self::Entry>,
+    ) -> impl Future<Output = Result<BatchAnswer<Self::Output>, Fault>> + Send;
+
+    /// Compares what SQS says it took with what was sent.
+    ///
+    /// # Errors
+    /// The fault for the caller.
+    fn check(_input: &Self::Input, _output: &Self::Output) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// SQS's answer to a batch call: by id, in any order.
+#[derive(Debug)]
+pub(super) struct BatchAnswer<T> {
+    pub(super) successful: Vec<(String, T)>,
+    pub(super) failed: Vec<BatchResultErrorEntry>,
+}
+
+impl<T> BatchAnswer<T> {
+    /// The answer for each of `len` entries whose ids are their indices. `None`: SQS named it in neither list.
+    ///
+    /// An id that is not ours is ignored; of two answers for one id the first counts, and success before failure.
+    pub(super) fn by_entry(self, action: Action, len: usize) -> Vec<Option<Result<T, Fault>>> {
+        let mut answers: Vec<_> = std::iter::repeat_with(|| None).take(len).collect();
+        let successful = self.successful.into_iter().map(|(id, output)| (id, Ok(output)));
+        let failed = self.failed.into_iter().map(|failed| {
+            let fault = Fault::of_entry(action, &failed.code, failed.sender_fault);
+            (failed.id, Err(fault))
+        });
+        for (id, answer) in successful.chain(failed) {
+            let slot = id.parse().ok().and_then(|index: usize| answers.get_mut(index));
+            if let Some(slot @ None) = slot {
+                *slot = Some(answer);
+            }
+        }
+        answers
+    }
+}

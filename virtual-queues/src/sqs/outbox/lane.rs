@@ -1,0 +1,264 @@
+//! The lanes of one kind of call: one per queue, made by its first entry, forgotten when idle.
+//!
+//! Owns: admission, room, and the lock around the [`Coalescer`]. Does not own: the calls, see
+//! [`worker`](super::worker).
+//!
+//! **Invariant:** the lock is held for bookkeeping only: no call, no await, no answer to a caller happens under it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dashmap::{DashMap, Entry as Slot};
+use sqs_rpc_protocol::HostQueueUrl;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::coalescer::{Again, Coalescer, Next, Pace, Ticket};
+use super::entry::{Entry, closed};
+use super::kind::Kind;
+use super::options::BatchOptions;
+use super::worker::Worker;
+use crate::sqs::{Backoff, Delivery, Fault, FaultKind, Sqs, Tasks};
+
+/// What all lanes of an outbox share.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) sqs: Sqs,
+    pub(super) tasks: Tasks,
+    pub(super) options: BatchOptions,
+    /// Cancelled when nothing new is accepted any more: by the shutdown, by the last outbox's drop, or with the tasks.
+    pub(super) closing: CancellationToken,
+    /// Cancelled when the shutdown's time is up.
+    pub(super) given_up: CancellationToken,
+    /// Counts the workers.
+    pub(super) workers: TaskTracker,
+}
+
+/// All lanes of one kind.
+#[derive(Debug)]
+pub(super) struct Lanes<K: Kind> {
+    lanes: DashMap<HostQueueUrl, Arc<Lane<K>>>,
+    context: Arc<Context>,
+}
+
+/// One queue's entries of one kind.
+pub(super) struct Lane<K: Kind> {
+    state: Mutex<State<K>>,
+    /// Wakes the worker.
+    pub(super) changed: Notify,
+    /// One permit for each entry that is not answered. Closed together with the lane.
+    room: Arc<Semaphore>,
+}
+
+struct State<K: Kind> {
+    coalescer: Coalescer<Entry<K>>,
+    /// Set when the worker has ended.
+    closed: bool,
+}
+
+impl<K: Kind> Lanes<K> {
+    pub(super) fn new(context: Arc<Context>) -> Arc<Self> {
+        Arc::new(Self { lanes: DashMap::new(), context })
+    }
+
+    /// Queues an entry and waits for its answer.
+    pub(super) async fn submit(self: &Arc<Self>, queue: &HostQueueUrl, input: K::Input) -> Result<K::Output, Fault> {
+        let size = self.check(&input)?;
+        let lane = self.lane(queue)?;
+        let permit = Arc::clone(&lane.room).acquire_owned().await.map_err(|_| closed::<K>(Delivery::NotSent))?;
+        let (entry, answer) = self.entry(input, size, permit).attended();
+        let pace = Pace::Urgent(self.context.options.linger);
+        let ticket = lane.push(&self.context, entry, pace).ok_or_else(|| closed::<K>(Delivery::NotSent))?;
+        let mut caller = Caller { lane: &lane, ticket, answer };
+        (&mut caller.answer).await.unwrap_or_else(|_| Err(closed::<K>(Delivery::Unknown)))
+    }
+
+    /// Queues an entry whose answer nobody waits for.
+    pub(super) fn submit_later(self: &Arc<Self>, queue: &HostQueueUrl, input: K::Input) {
+        if self.try_submit_later(queue, input).is_none()
+            && let Some(counter) = K::FAILED
+        {
+            self.context.sqs.counters().count(counter);
+        }
+    }
+
+    fn try_submit_later(self: &Arc<Self>, queue: &HostQueueUrl, input: K::Input) -> Option<()> {
+        let size = self.check(&input).ok()?;
+        let lane = self.lane(queue).ok()?;
+        let permit = Arc::clone(&lane.room).try_acquire_owned().ok()?;
+        let entry = self.entry(input, size, permit);
+        // An entry that is refused here has counted itself by its drop.
+        let _ = lane.push(&self.context, entry, Pace::Relaxed(self.context.options.delete_linger));
+        Some(())
+    }
+
+    /// Entries that are not answered yet.
+    pub(super) fn unanswered(&self) -> usize {
+        let room = self.context.options.room();
+        self.lanes.iter().map(|lane| room.saturating_sub(lane.room.available_permits())).sum()
+    }
+
+    /// Forgets a lane if it has nothing to do, and says so. Nobody can have got hold of it in between: lanes are
+    /// handed out under the lock that `remove_if` takes.
+    pub(super) fn forget_idle(&self, queue: &HostQueueUrl, lane: &Arc<Lane<K>>) -> bool {
+        // The map's reference and the worker's.
+        let unused = |found: &Arc<Lane<K>>| {
+            Arc::ptr_eq(found, lane) && Arc::strong_count(found) == 2 && found.lock().coalescer.is_empty()
+        };
+        self.lanes.remove_if(queue, |_, found| unused(found)).is_some()
+    }
+
+    /// Forgets a lane whose worker has ended.
+    pub(super) fn forget(&self, queue: &HostQueueUrl, lane: &Arc<Lane<K>>) {
+        self.lanes.remove_if(queue, |_, found| Arc::ptr_eq(found, lane));
+    }
+
+    fn check(&self, input: &K::Input) -> Result<usize, Fault> {
+        let (size, most) = (K::size(input), self.context.options.bytes());
+        if size > most {
+            return Err(Fault::local(K::ACTION, FaultKind::Refused, Delivery::NotSent, TooLarge { size, most }));
+        }
+        Ok(size)
+    }
+
+    fn entry(&self, input: K::Input, size: usize, permit: OwnedSemaphorePermit) -> Entry<K> {
+        let backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
+        Entry::unattended(input, size, backoff, self.context.sqs.counters().clone(), permit)
+    }
+
+    fn lane(self: &Arc<Self>, queue: &HostQueueUrl) -> Result<Arc<Lane<K>>, Fault> {
+        if self.context.closing.is_cancelled() {
+            return Err(closed::<K>(Delivery::NotSent));
+        }
+        if let Some(lane) = self.lanes.get(queue) {
+            return Ok(Arc::clone(&lane));
+        }
+        let lane = match self.lanes.entry(queue.clone()) {
+            Slot::Occupied(slot) => return Ok(Arc::clone(slot.get())),
+            Slot::Vacant(slot) => Arc::clone(&slot.insert(Arc::new(Lane::new(&self.context.options, queue)))),
+        };
+        // Outside of the map's lock: on a runtime that has ended, the worker is dropped here, and forgets its lane.
+        let worker = Worker::new(queue.clone(), Arc::clone(&lane), Arc::downgrade(self), Arc::clone(&self.context));
+        self.context.tasks.spawn(worker.run());
+        Ok(lane)
+    }
+}
+
+impl<K: Kind> Lane<K> {
+    fn new(options: &BatchOptions, queue: &HostQueueUrl) -> Self {
+        let coalescer = Coalescer::new(options.limits(K::is_ordered(queue)));
+        Self {
+            state: Mutex::new(State { coalescer, closed: false }),
+            changed: Notify::new(),
+            room: Arc::new(Semaphore::new(options.room())),
+        }
+    }
+
+    fn push(&self, context: &Context, entry: Entry<K>, pace: Pace) -> Option<Ticket> {
+        let (now, size) = (context.sqs.clock().now(), entry.size);
+        let refused = {
+            let mut state = self.lock();
+            if state.closed || context.closing.is_cancelled() {
+                entry
+            } else {
+                let ticket = state.coalescer.push(entry, size, pace, now);
+                drop(state);
+                self.changed.notify_one();
+                return Some(ticket);
+            }
+        };
+        drop(refused);
+        None
+    }
+
+    /// What the worker has to do now, and whether anything waits.
+    pub(super) fn next(&self, context: &Context) -> (Next<Entry<K>>, bool) {
+        let now = context.sqs.clock().now();
+        let mut state = self.lock();
+        (state.coalescer.next(now), state.coalescer.is_empty())
+    }
+
+    /// Notes the end of a call, with those of its entries that are to be tried again.
+    pub(super) fn returned(&self, again: Vec<(Ticket, Entry<K>, Again)>) {
+        let mut unwanted = Vec::new();
+        let mut state = self.lock();
+        for (ticket, entry, again) in again {
+            if entry.is_wanted() {
+                let size = entry.size;
+                state.coalescer.put_back(ticket, entry, size, again);
+            } else {
+                unwanted.push(entry);
+            }
+        }
+        state.coalescer.returned();
+        drop(state);
+        unwanted.into_iter().for_each(Entry::forget);
+    }
+
+    /// Ends all lingering.
+    pub(super) fn flush(&self) {
+        self.lock().coalescer.flush();
+    }
+
+    /// Refuses entries from now on, and drops those that wait.
+    pub(super) fn close(&self) {
+        self.room.close();
+        let left: Vec<_> = {
+            let mut state = self.lock();
+            state.closed = true;
+            state.coalescer.drain().collect()
+        };
+        drop(left);
+    }
+
+    fn withdraw(&self, ticket: Ticket) {
+        let withdrawn = self.lock().coalescer.withdraw(ticket);
+        if let Some(entry) = withdrawn {
+            entry.forget();
+            // What is left may have another due time.
+            self.changed.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<K>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Kind> std::fmt::Debug for Lane<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Entries hold bodies and receipt handles.
+        f.debug_struct("Lane").field("room", &self.room.available_permits()).finish_non_exhaustive()
+    }
+}
+
+/// A caller that waits for its answer. Its drop takes the entry out of line.
+struct Caller<'a, K: Kind> {
+    lane: &'a Lane<K>,
+    ticket: Ticket,
+    answer: oneshot::Receiver<Result<K::Output, Fault>>,
+}
+
+impl<K: Kind> Drop for Caller<'_, K> {
+    fn drop(&mut self) {
+        if self.answer.is_terminated() {
+            return;
+        }
+        // First this, so that an entry that comes back from a call right now is seen to be unwanted.
+        self.answer.close();
+        self.lane.withdraw(self.ticket);
+    }
+}
+
+/// Waits between the attempts of an entry that SQS answered with a temporary failure of its own.
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+
+/// An entry that no batch can take.
+#[derive(Debug, thiserror::Error)]
+#[error("it has {size} bytes: at most {most} fit into a batch")]
+struct TooLarge {
+    size: usize,
+    most: usize,
+}
