@@ -74,7 +74,7 @@ impl Header {
         if text.len() > MAX_HEADER_BYTES {
             return Err(HeaderError::TooLong { length: text.len() });
         }
-        let (version, rest) = text.split_once(';').unwrap_or((text, ""));
+        let (version, rest) = split_first(text);
         // Nothing after the version may be looked at before it is known: another version may mean
         // anything by it.
         match fields::decimal(version) {
@@ -90,7 +90,7 @@ impl Header {
                 });
             }
         }
-        let (kind, rest) = rest.split_once(';').unwrap_or((rest, ""));
+        let (kind, rest) = split_first(rest.unwrap_or_default());
         let kind = HeaderKind::parse(kind)?;
         let fields = Fields::parse(rest)?;
         match kind {
@@ -118,6 +118,14 @@ impl Header {
             Self::Request(_) => HeaderKind::Request,
             Self::Reply(_) => HeaderKind::Reply,
         }
+    }
+}
+
+/// What stands before the first `;`, and what after it.
+fn split_first(text: &str) -> (&str, Option<&str>) {
+    match text.split_once(';') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (text, None),
     }
 }
 
