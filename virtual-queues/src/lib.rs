@@ -1,1 +1,20 @@
 //! Many logical queues on one Amazon SQS queue.
+//!
+//! A *host queue* is a real SQS queue. A *virtual queue* is a name on it: its messages carry the name in an
+//! attribute, and this crate routes them. Creating one costs no API call, and its URL is `<host queue URL>#<name>`.
+//!
+//! - [`VirtualQueues`] is where to begin: it makes [`VirtualQueue`]s and, for request-reply, waits for single
+//!   replies ([`Host::expect_reply`]).
+//! - [`sqs`] is the seam to Amazon SQS: what it is called with, its time, its errors.
+//! - [`Stats`] has all counters.
+
+mod multiplexer;
+pub mod sqs;
+mod stats;
+
+pub use multiplexer::{
+    CreateQueue, ExpectError, Host, InvalidMessage, OrphanHook, OutgoingMessage, PendingError,
+    PendingReply, QueueError, Receive, ShutdownReport, VirtualQueue, VirtualQueues,
+    VirtualQueuesBuilder, is_intact,
+};
+pub use stats::{Action, Calls, Counter, Counters, Stats};

@@ -33,12 +33,22 @@ impl<K: Kind> Call<K> {
         batch: Vec<(Ticket, Entry<K>)>,
         done: oneshot::Sender<Returned<K>>,
     ) -> Self {
-        Self { context, queue, batch, done }
+        Self {
+            context,
+            queue,
+            batch,
+            done,
+        }
     }
 
     pub(super) async fn run(mut self) {
         let ids = (0..).map(|index: usize| index.to_string());
-        let entries = self.batch.iter().zip(ids).map(|((_, entry), id)| K::entry(&entry.input, id)).collect();
+        let entries = self
+            .batch
+            .iter()
+            .zip(ids)
+            .map(|((_, entry), id)| K::entry(&entry.input, id))
+            .collect();
         for (_, entry) in &mut self.batch {
             entry.goes_out();
         }
@@ -49,7 +59,12 @@ impl<K: Kind> Call<K> {
             () = self.context.given_up.cancelled() => return,
         };
         let again = match answer {
-            Ok(answer) => sort(&self.context, K::is_ordered(&self.queue), self.batch, answer),
+            Ok(answer) => sort(
+                &self.context,
+                K::is_ordered(&self.queue),
+                self.batch,
+                answer,
+            ),
             Err(fault) => refused(self.batch, &fault),
         };
         // If the worker is gone, the entries in here answer by their drop.
@@ -77,7 +92,8 @@ fn refused<K: Kind>(batch: Vec<(Ticket, Entry<K>)>, fault: &Fault) -> Returned<K
 fn blames_content(fault: &Fault) -> bool {
     let code = fault.code().unwrap_or_default();
     let short = code.rsplit(['#', '.']).next().unwrap_or_default();
-    let of_queue = matches!(short, "InvalidAddress" | "UnsupportedOperation") || short.starts_with("Kms");
+    let of_queue =
+        matches!(short, "InvalidAddress" | "UnsupportedOperation") || short.starts_with("Kms");
     fault.kind() == FaultKind::Refused && !of_queue
 }
 
@@ -108,11 +124,20 @@ fn sort<K: Kind>(
                     continue;
                 }
                 let wait = entry.backoff.failed(context.sqs.random());
-                again.push((ticket, entry, Again::After(context.sqs.clock().now() + wait)));
+                again.push((
+                    ticket,
+                    entry,
+                    Again::After(context.sqs.clock().now() + wait),
+                ));
             }
             None => {
                 context.sqs.counters().count(Counter::EntriesUnanswered);
-                entry.answer(Err(Fault::local(K::ACTION, FaultKind::Unreadable, Delivery::Unknown, Unanswered)));
+                entry.answer(Err(Fault::local(
+                    K::ACTION,
+                    FaultKind::Unreadable,
+                    Delivery::Unknown,
+                    Unanswered,
+                )));
             }
         }
     }

@@ -86,7 +86,14 @@ struct Waiting<E> {
 
 impl<E> Coalescer<E> {
     pub(super) const fn new(limits: Limits) -> Self {
-        Self { limits, waiting: BTreeMap::new(), held: BTreeMap::new(), tickets: 0, out: 0, flushing: false }
+        Self {
+            limits,
+            waiting: BTreeMap::new(),
+            held: BTreeMap::new(),
+            tickets: 0,
+            out: 0,
+            flushing: false,
+        }
     }
 
     /// Takes a new entry of `size` bytes. One that is too large for any batch goes alone: refuse it before.
@@ -97,15 +104,32 @@ impl<E> Coalescer<E> {
             Pace::Urgent(linger) => (true, linger),
             Pace::Relaxed(linger) => (false, linger),
         };
-        self.waiting.insert(ticket, Waiting { entry, size, urgent, due: now + linger, alone: false });
+        self.waiting.insert(
+            ticket,
+            Waiting {
+                entry,
+                size,
+                urgent,
+                due: now + linger,
+                alone: false,
+            },
+        );
         ticket
     }
 
     /// Takes back an entry that was in a batch.
     pub(super) fn put_back(&mut self, ticket: Ticket, entry: E, size: usize, again: Again) {
-        let waiting = |due, alone| Waiting { entry, size, urgent: true, due, alone };
+        let waiting = |due, alone| Waiting {
+            entry,
+            size,
+            urgent: true,
+            due,
+            alone,
+        };
         match again {
-            Again::Alone => self.waiting.insert(ticket, waiting(Moment::default(), true)),
+            Again::Alone => self
+                .waiting
+                .insert(ticket, waiting(Moment::default(), true)),
             Again::After(at) => self.held.insert((at, ticket), waiting(at, false)),
         };
     }
@@ -137,7 +161,9 @@ impl<E> Coalescer<E> {
     /// Removes all entries that wait, in order.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = E> + use<E> {
         self.release(Moment::from_start(Duration::MAX));
-        std::mem::take(&mut self.waiting).into_values().map(|waiting| waiting.entry)
+        std::mem::take(&mut self.waiting)
+            .into_values()
+            .map(|waiting| waiting.entry)
     }
 
     /// Says what to do now. Ask until it says [`Next::Wait`].
@@ -146,7 +172,11 @@ impl<E> Coalescer<E> {
             return Next::Wait(None);
         }
         self.release(now);
-        let held_until = if self.limits.ordered { self.held.last_key_value() } else { self.held.first_key_value() };
+        let held_until = if self.limits.ordered {
+            self.held.last_key_value()
+        } else {
+            self.held.first_key_value()
+        };
         let held_until = held_until.map(|((at, _), _)| *at);
         if self.limits.ordered && held_until.is_some() {
             return Next::Wait(held_until);
@@ -156,7 +186,11 @@ impl<E> Coalescer<E> {
             Some(at) if at <= now => {
                 self.out += 1;
                 let batch = std::iter::from_fn(|| self.waiting.pop_first()).take(plan.len);
-                Next::Call(batch.map(|(ticket, waiting)| (ticket, waiting.entry)).collect())
+                Next::Call(
+                    batch
+                        .map(|(ticket, waiting)| (ticket, waiting.entry))
+                        .collect(),
+                )
             }
             goes_at => Next::Wait(goes_at.into_iter().chain(held_until).min()),
         }
@@ -164,7 +198,12 @@ impl<E> Coalescer<E> {
 
     /// Puts back in line what has waited out its back-off: in an ordered queue, once all have.
     fn release(&mut self, now: Moment) {
-        if self.limits.ordered && self.held.last_key_value().is_some_and(|((at, _), _)| *at > now) {
+        if self.limits.ordered
+            && self
+                .held
+                .last_key_value()
+                .is_some_and(|((at, _), _)| *at > now)
+        {
             return;
         }
         while let Some(first) = self.held.first_entry() {
@@ -178,7 +217,10 @@ impl<E> Coalescer<E> {
 
     /// The next batch. It looks at one batch's worth of entries only: a batch that is not full holds all there are.
     fn plan(&self) -> Plan {
-        let mut plan = Plan { len: 0, goes_at: None };
+        let mut plan = Plan {
+            len: 0,
+            goes_at: None,
+        };
         let mut bytes = 0_usize;
         let full = Some(Moment::default());
         for waiting in self.waiting.values() {
@@ -194,7 +236,11 @@ impl<E> Coalescer<E> {
                 break;
             }
             let at_once = self.flushing || (waiting.urgent && self.out == 0);
-            let due = if at_once { Moment::default() } else { waiting.due };
+            let due = if at_once {
+                Moment::default()
+            } else {
+                waiting.due
+            };
             plan.goes_at = plan.goes_at.into_iter().chain([due]).min();
         }
         plan
@@ -223,15 +269,29 @@ mod tests {
     }
 
     fn limits() -> Limits {
-        Limits { entries: 10, bytes: 100, calls_out: 3, ordered: false }
+        Limits {
+            entries: 10,
+            bytes: 100,
+            calls_out: 3,
+            ordered: false,
+        }
     }
 
     fn ordered() -> Limits {
-        Limits { calls_out: 1, ordered: true, ..limits() }
+        Limits {
+            calls_out: 1,
+            ordered: true,
+            ..limits()
+        }
     }
 
     /// Pushes one-byte entries.
-    fn push(coalescer: &mut Coalescer<u32>, entries: impl IntoIterator<Item = u32>, pace: Pace, now: Moment) {
+    fn push(
+        coalescer: &mut Coalescer<u32>,
+        entries: impl IntoIterator<Item = u32>,
+        pace: Pace,
+        now: Moment,
+    ) {
         for entry in entries {
             coalescer.push(entry, 1, pace, now);
         }
@@ -245,7 +305,10 @@ mod tests {
     }
 
     fn called(coalescer: &mut Coalescer<u32>, now: Moment) -> Vec<u32> {
-        call(coalescer, now).into_iter().map(|(_, entry)| entry).collect()
+        call(coalescer, now)
+            .into_iter()
+            .map(|(_, entry)| entry)
+            .collect()
     }
 
     #[test]
@@ -265,7 +328,11 @@ mod tests {
         push(&mut coalescer, [1], URGENT, at(1));
         push(&mut coalescer, [2], URGENT, at(4));
         assert_eq!(coalescer.next(at(5)), Next::Wait(Some(at(6))));
-        assert_eq!(called(&mut coalescer, at(6)), [1, 2], "the first one has waited for 5 ms");
+        assert_eq!(
+            called(&mut coalescer, at(6)),
+            [1, 2],
+            "the first one has waited for 5 ms"
+        );
         push(&mut coalescer, 10..19, URGENT, at(7));
         assert_eq!(coalescer.next(at(7)), Next::Wait(Some(at(12))));
         push(&mut coalescer, 19..30, URGENT, at(7));
@@ -294,7 +361,10 @@ mod tests {
         }
         assert_eq!(coalescer.next(at(1000)), Next::Wait(None));
         coalescer.returned();
-        assert_eq!(called(&mut coalescer, at(1000)), (30..40).collect::<Vec<_>>());
+        assert_eq!(
+            called(&mut coalescer, at(1000)),
+            (30..40).collect::<Vec<_>>()
+        );
     }
 
     #[test]
@@ -316,10 +386,18 @@ mod tests {
             coalescer.push(entry, size, RELAXED, at(0));
         }
         assert_eq!(called(&mut coalescer, at(0)), [1, 2]);
-        assert_eq!(called(&mut coalescer, at(0)), [3], "full, since the next one does not fit");
+        assert_eq!(
+            called(&mut coalescer, at(0)),
+            [3],
+            "full, since the next one does not fit"
+        );
         assert_eq!(called(&mut coalescer, at(0)), [4]);
         (0..3).for_each(|_| coalescer.returned());
-        assert_eq!(coalescer.next(at(0)), Next::Wait(Some(at(50))), "5 could have company");
+        assert_eq!(
+            coalescer.next(at(0)),
+            Next::Wait(Some(at(50))),
+            "5 could have company"
+        );
     }
 
     #[test]
@@ -347,7 +425,11 @@ mod tests {
         push(&mut coalescer, [4], URGENT, at(10));
         assert_eq!(called(&mut coalescer, at(10)), [4], "it holds up nobody");
         push(&mut coalescer, [5], URGENT, at(99));
-        assert_eq!(called(&mut coalescer, at(100)), [2, 5], "and does not linger");
+        assert_eq!(
+            called(&mut coalescer, at(100)),
+            [2, 5],
+            "and does not linger"
+        );
     }
 
     #[test]
@@ -355,7 +437,11 @@ mod tests {
         let mut coalescer = Coalescer::new(ordered());
         push(&mut coalescer, 0..12, URGENT, at(0));
         let batch = call(&mut coalescer, at(0));
-        assert_eq!(coalescer.next(at(0)), Next::Wait(None), "one call at a time");
+        assert_eq!(
+            coalescer.next(at(0)),
+            Next::Wait(None),
+            "one call at a time"
+        );
         coalescer.put_back(batch[5].0, 5, 1, Again::After(at(100)));
         coalescer.put_back(batch[2].0, 2, 1, Again::After(at(120)));
         coalescer.returned();
@@ -426,8 +512,15 @@ mod tests {
                     let alone = batch.len() > 1 && draw(10) == 0;
                     for (ticket, entry) in batch {
                         match draw(5) {
-                            _ if alone => coalescer.put_back(ticket, entry, sizes[&ticket], Again::Alone),
-                            0 => coalescer.put_back(ticket, entry, sizes[&ticket], Again::After(at(now + draw(30)))),
+                            _ if alone => {
+                                coalescer.put_back(ticket, entry, sizes[&ticket], Again::Alone)
+                            }
+                            0 => coalescer.put_back(
+                                ticket,
+                                entry,
+                                sizes[&ticket],
+                                Again::After(at(now + draw(30))),
+                            ),
                             _ => {
                                 gone += 1;
                                 continue;
@@ -442,9 +535,13 @@ mod tests {
                         Next::Wait(wake) => break wake,
                         Next::Call(batch) => {
                             assert!(!batch.is_empty() && batch.len() <= 10, "seed {seed}");
-                            assert!(batch.iter().map(|(ticket, _)| sizes[ticket]).sum::<usize>() <= 100, "seed {seed}");
+                            assert!(
+                                batch.iter().map(|(ticket, _)| sizes[ticket]).sum::<usize>() <= 100,
+                                "seed {seed}"
+                            );
                             if limits.ordered {
-                                let order: Vec<_> = last.into_iter().chain(batch.iter().map(|b| b.1)).collect();
+                                let order: Vec<_> =
+                                    last.into_iter().chain(batch.iter().map(|b| b.1)).collect();
                                 assert!(order.is_sorted(), "seed {seed}: {order:?}");
                                 last = order.last().copied();
                             }
@@ -455,9 +552,16 @@ mod tests {
                 };
                 let stuck = wake.is_none() && !coalescer.is_empty() && out.len() < limits.calls_out;
                 assert!(!stuck, "seed {seed}: entries wait for nothing");
-                assert!(wake.is_none_or(|wake| wake > at(now)), "seed {seed}: a wake in the past would spin");
+                assert!(
+                    wake.is_none_or(|wake| wake > at(now)),
+                    "seed {seed}: a wake in the past would spin"
+                );
             }
-            assert_eq!((gone, coalescer.is_empty(), out.is_empty()), (200, true, true), "seed {seed}");
+            assert_eq!(
+                (gone, coalescer.is_empty(), out.is_empty()),
+                (200, true, true),
+                "seed {seed}"
+            );
         }
     }
 }

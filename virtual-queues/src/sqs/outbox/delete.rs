@@ -25,14 +25,31 @@ impl Kind for Delete {
     }
 
     fn entry(receipt_handle: &String, id: String) -> Self::Entry {
-        let builder = DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(receipt_handle);
-        builder.build().expect("id and receipt handle are all that is required")
+        let builder = DeleteMessageBatchRequestEntry::builder()
+            .id(id)
+            .receipt_handle(receipt_handle);
+        builder
+            .build()
+            .expect("id and receipt handle are all that is required")
     }
 
-    async fn call(sqs: &Sqs, queue: &HostQueueUrl, entries: Vec<Self::Entry>) -> Result<BatchAnswer<()>, Fault> {
-        let input = DeleteMessageBatchInputBuilder::default().queue_url(queue.as_str()).set_entries(Some(entries));
+    async fn call(
+        sqs: &Sqs,
+        queue: &HostQueueUrl,
+        entries: Vec<Self::Entry>,
+    ) -> Result<BatchAnswer<()>, Fault> {
+        let input = DeleteMessageBatchInputBuilder::default()
+            .queue_url(queue.as_str())
+            .set_entries(Some(entries));
         let output = sqs.delete_message_batch(input).await?;
-        let successful = output.successful.into_iter().map(|entry| (entry.id, ())).collect();
-        Ok(BatchAnswer { successful, failed: output.failed })
+        let successful = output
+            .successful
+            .into_iter()
+            .map(|entry| (entry.id, ()))
+            .collect();
+        Ok(BatchAnswer {
+            successful,
+            failed: output.failed,
+        })
     }
 }

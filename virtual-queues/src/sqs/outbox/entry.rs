@@ -37,7 +37,15 @@ impl<K: Kind> Entry<K> {
         counters: Counters,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        Self { input, size, backoff, out: false, answer: Some(Answer::Nobody), counters, _permit: permit }
+        Self {
+            input,
+            size,
+            backoff,
+            out: false,
+            answer: Some(Answer::Nobody),
+            counters,
+            _permit: permit,
+        }
     }
 
     /// Gives the entry a caller, and returns what the caller waits on.
@@ -77,7 +85,9 @@ impl<K: Kind> Entry<K> {
     }
 
     fn settle(&mut self, result: Result<K::Output, Fault>) {
-        let Some(answer) = self.answer.take() else { return };
+        let Some(answer) = self.answer.take() else {
+            return;
+        };
         if let (Err(_), Some(counter)) = (&result, K::FAILED) {
             self.counters.count(counter);
         }
@@ -90,7 +100,11 @@ impl<K: Kind> Entry<K> {
 
 impl<K: Kind> Drop for Entry<K> {
     fn drop(&mut self) {
-        let delivery = if self.out { Delivery::Unknown } else { Delivery::NotSent };
+        let delivery = if self.out {
+            Delivery::Unknown
+        } else {
+            Delivery::NotSent
+        };
         self.settle(Err(closed::<K>(delivery)));
     }
 }

@@ -67,13 +67,19 @@ impl<T> BatchAnswer<T> {
     /// An id that is not ours is ignored; of two answers for one id the first counts, and success before failure.
     pub(super) fn by_entry(self, action: Action, len: usize) -> Vec<Option<Result<T, Fault>>> {
         let mut answers: Vec<_> = std::iter::repeat_with(|| None).take(len).collect();
-        let successful = self.successful.into_iter().map(|(id, output)| (id, Ok(output)));
+        let successful = self
+            .successful
+            .into_iter()
+            .map(|(id, output)| (id, Ok(output)));
         let failed = self.failed.into_iter().map(|failed| {
             let fault = Fault::of_entry(action, &failed.code, failed.sender_fault);
             (failed.id, Err(fault))
         });
         for (id, answer) in successful.chain(failed) {
-            let slot = id.parse().ok().and_then(|index: usize| answers.get_mut(index));
+            let slot = id
+                .parse()
+                .ok()
+                .and_then(|index: usize| answers.get_mut(index));
             if let Some(slot @ None) = slot {
                 *slot = Some(answer);
             }

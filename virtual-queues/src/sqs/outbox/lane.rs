@@ -59,19 +59,37 @@ struct State<K: Kind> {
 
 impl<K: Kind> Lanes<K> {
     pub(super) fn new(context: Arc<Context>) -> Arc<Self> {
-        Arc::new(Self { lanes: DashMap::new(), context })
+        Arc::new(Self {
+            lanes: DashMap::new(),
+            context,
+        })
     }
 
     /// Queues an entry and waits for its answer.
-    pub(super) async fn submit(self: &Arc<Self>, queue: &HostQueueUrl, input: K::Input) -> Result<K::Output, Fault> {
+    pub(super) async fn submit(
+        self: &Arc<Self>,
+        queue: &HostQueueUrl,
+        input: K::Input,
+    ) -> Result<K::Output, Fault> {
         let size = self.check(&input)?;
         let lane = self.lane(queue)?;
-        let permit = Arc::clone(&lane.room).acquire_owned().await.map_err(|_| closed::<K>(Delivery::NotSent))?;
+        let permit = Arc::clone(&lane.room)
+            .acquire_owned()
+            .await
+            .map_err(|_| closed::<K>(Delivery::NotSent))?;
         let (entry, answer) = self.entry(input, size, permit).attended();
         let pace = Pace::Urgent(self.context.options.linger);
-        let ticket = lane.push(&self.context, entry, pace).ok_or_else(|| closed::<K>(Delivery::NotSent))?;
-        let mut caller = Caller { lane: &lane, ticket, answer };
-        (&mut caller.answer).await.unwrap_or_else(|_| Err(closed::<K>(Delivery::Unknown)))
+        let ticket = lane
+            .push(&self.context, entry, pace)
+            .ok_or_else(|| closed::<K>(Delivery::NotSent))?;
+        let mut caller = Caller {
+            lane: &lane,
+            ticket,
+            answer,
+        };
+        (&mut caller.answer)
+            .await
+            .unwrap_or_else(|_| Err(closed::<K>(Delivery::Unknown)))
     }
 
     /// Queues an entry whose answer nobody waits for.
@@ -89,14 +107,21 @@ impl<K: Kind> Lanes<K> {
         let permit = Arc::clone(&lane.room).try_acquire_owned().ok()?;
         let entry = self.entry(input, size, permit);
         // An entry that is refused here has counted itself by its drop.
-        let _ = lane.push(&self.context, entry, Pace::Relaxed(self.context.options.delete_linger));
+        let _ = lane.push(
+            &self.context,
+            entry,
+            Pace::Relaxed(self.context.options.delete_linger),
+        );
         Some(())
     }
 
     /// Entries that are not answered yet.
     pub(super) fn unanswered(&self) -> usize {
         let room = self.context.options.room();
-        self.lanes.iter().map(|lane| room.saturating_sub(lane.room.available_permits())).sum()
+        self.lanes
+            .iter()
+            .map(|lane| room.saturating_sub(lane.room.available_permits()))
+            .sum()
     }
 
     /// Forgets a lane if it has nothing to do, and says so. Nobody can have got hold of it in between: lanes are
@@ -104,27 +129,43 @@ impl<K: Kind> Lanes<K> {
     pub(super) fn forget_idle(&self, queue: &HostQueueUrl, lane: &Arc<Lane<K>>) -> bool {
         // The map's reference and the worker's.
         let unused = |found: &Arc<Lane<K>>| {
-            Arc::ptr_eq(found, lane) && Arc::strong_count(found) == 2 && found.lock().coalescer.is_empty()
+            Arc::ptr_eq(found, lane)
+                && Arc::strong_count(found) == 2
+                && found.lock().coalescer.is_empty()
         };
-        self.lanes.remove_if(queue, |_, found| unused(found)).is_some()
+        self.lanes
+            .remove_if(queue, |_, found| unused(found))
+            .is_some()
     }
 
     /// Forgets a lane whose worker has ended.
     pub(super) fn forget(&self, queue: &HostQueueUrl, lane: &Arc<Lane<K>>) {
-        self.lanes.remove_if(queue, |_, found| Arc::ptr_eq(found, lane));
+        self.lanes
+            .remove_if(queue, |_, found| Arc::ptr_eq(found, lane));
     }
 
     fn check(&self, input: &K::Input) -> Result<usize, Fault> {
         let (size, most) = (K::size(input), self.context.options.bytes());
         if size > most {
-            return Err(Fault::local(K::ACTION, FaultKind::Refused, Delivery::NotSent, TooLarge { size, most }));
+            return Err(Fault::local(
+                K::ACTION,
+                FaultKind::Refused,
+                Delivery::NotSent,
+                TooLarge { size, most },
+            ));
         }
         Ok(size)
     }
 
     fn entry(&self, input: K::Input, size: usize, permit: OwnedSemaphorePermit) -> Entry<K> {
         let backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
-        Entry::unattended(input, size, backoff, self.context.sqs.counters().clone(), permit)
+        Entry::unattended(
+            input,
+            size,
+            backoff,
+            self.context.sqs.counters().clone(),
+            permit,
+        )
     }
 
     fn lane(self: &Arc<Self>, queue: &HostQueueUrl) -> Result<Arc<Lane<K>>, Fault> {
@@ -136,10 +177,17 @@ impl<K: Kind> Lanes<K> {
         }
         let lane = match self.lanes.entry(queue.clone()) {
             Slot::Occupied(slot) => return Ok(Arc::clone(slot.get())),
-            Slot::Vacant(slot) => Arc::clone(&slot.insert(Arc::new(Lane::new(&self.context.options, queue)))),
+            Slot::Vacant(slot) => {
+                Arc::clone(&slot.insert(Arc::new(Lane::new(&self.context.options, queue))))
+            }
         };
         // Outside of the map's lock: on a runtime that has ended, the worker is dropped here, and forgets its lane.
-        let worker = Worker::new(queue.clone(), Arc::clone(&lane), Arc::downgrade(self), Arc::clone(&self.context));
+        let worker = Worker::new(
+            queue.clone(),
+            Arc::clone(&lane),
+            Arc::downgrade(self),
+            Arc::clone(&self.context),
+        );
         self.context.tasks.spawn(worker.run());
         Ok(lane)
     }
@@ -149,7 +197,10 @@ impl<K: Kind> Lane<K> {
     fn new(options: &BatchOptions, queue: &HostQueueUrl) -> Self {
         let coalescer = Coalescer::new(options.limits(K::is_ordered(queue)));
         Self {
-            state: Mutex::new(State { coalescer, closed: false }),
+            state: Mutex::new(State {
+                coalescer,
+                closed: false,
+            }),
             changed: Notify::new(),
             room: Arc::new(Semaphore::new(options.room())),
         }
@@ -229,7 +280,9 @@ impl<K: Kind> Lane<K> {
 impl<K: Kind> std::fmt::Debug for Lane<K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Entries hold bodies and receipt handles.
-        f.debug_struct("Lane").field("room", &self.room.available_permits()).finish_non_exhaustive()
+        f.debug_struct("Lane")
+            .field("room", &self.room.available_permits())
+            .finish_non_exhaustive()
     }
 }
 

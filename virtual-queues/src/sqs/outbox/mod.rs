@@ -82,7 +82,14 @@ impl Outbox {
     pub fn new(sqs: Sqs, tasks: Tasks, options: BatchOptions) -> Self {
         let closing = tasks.stopping().child_token();
         let (given_up, workers) = (CancellationToken::new(), TaskTracker::new());
-        let context = Arc::new(Context { sqs, tasks, options, closing, given_up, workers });
+        let context = Arc::new(Context {
+            sqs,
+            tasks,
+            options,
+            closing,
+            given_up,
+            workers,
+        });
         Self(Arc::new(Shared {
             sends: Lanes::new(Arc::clone(&context)),
             deletes: Lanes::new(Arc::clone(&context)),
@@ -148,13 +155,33 @@ impl Outbox {
         receipt_handle: String,
         timeout: Duration,
     ) -> Result<(), Fault> {
-        self.0.changes.submit(queue, Change { receipt_handle, timeout }).await
+        self.0
+            .changes
+            .submit(
+                queue,
+                Change {
+                    receipt_handle,
+                    timeout,
+                },
+            )
+            .await
     }
 
     /// As [`change_visibility`](Self::change_visibility), off the caller's path. One that fails or finds no room is
     /// dropped: the message keeps the timeout that it has.
-    pub fn change_visibility_later(&self, queue: &HostQueueUrl, receipt_handle: String, timeout: Duration) {
-        self.0.changes.submit_later(queue, Change { receipt_handle, timeout });
+    pub fn change_visibility_later(
+        &self,
+        queue: &HostQueueUrl,
+        receipt_handle: String,
+        timeout: Duration,
+    ) {
+        self.0.changes.submit_later(
+            queue,
+            Change {
+                receipt_handle,
+                timeout,
+            },
+        );
     }
 
     /// Refuses new entries with [`Closed`](super::FaultKind::Closed), sends out everything that waits, and returns
@@ -167,7 +194,13 @@ impl Outbox {
         let context = &self.0.context;
         context.closing.cancel();
         context.workers.close();
-        if context.sqs.clock().timeout_at(at, context.workers.wait()).await.is_ok() {
+        if context
+            .sqs
+            .clock()
+            .timeout_at(at, context.workers.wait())
+            .await
+            .is_ok()
+        {
             return 0;
         }
         let unanswered = self.unanswered();
@@ -184,7 +217,9 @@ impl Outbox {
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("unanswered", &self.unanswered()).finish_non_exhaustive()
+        f.debug_struct("Outbox")
+            .field("unanswered", &self.unanswered())
+            .finish_non_exhaustive()
     }
 }
 

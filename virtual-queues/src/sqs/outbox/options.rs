@@ -60,7 +60,11 @@ impl BatchOptions {
         Limits {
             entries: MAX_BATCH_ENTRIES,
             bytes: self.bytes(),
-            calls_out: if ordered { 1 } else { self.max_calls_out.max(1) },
+            calls_out: if ordered {
+                1
+            } else {
+                self.max_calls_out.max(1)
+            },
             ordered,
         }
     }
@@ -70,6 +74,7 @@ impl BatchOptions {
     }
 
     pub(super) fn room(&self) -> usize {
-        self.max_waiting.clamp(1, tokio::sync::Semaphore::MAX_PERMITS)
+        self.max_waiting
+            .clamp(1, tokio::sync::Semaphore::MAX_PERMITS)
     }
 }

@@ -2,7 +2,9 @@
 
 use aws_sdk_sqs::operation::send_message_batch::builders::SendMessageBatchInputBuilder;
 use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
-use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry, SendMessageBatchResultEntry};
+use aws_sdk_sqs::types::{
+    MessageAttributeValue, SendMessageBatchRequestEntry, SendMessageBatchResultEntry,
+};
 use md5::{Digest, Md5};
 use sqs_rpc_protocol::{HostQueueUrl, limits};
 
@@ -14,7 +16,9 @@ use crate::stats::{Action, Counter};
 pub(super) struct Send;
 
 /// Builds the entry before it is queued, so that one without a body fails its own caller only.
-pub(super) fn build(message: SendMessageBatchRequestEntryBuilder) -> Result<SendMessageBatchRequestEntry, Fault> {
+pub(super) fn build(
+    message: SendMessageBatchRequestEntryBuilder,
+) -> Result<SendMessageBatchRequestEntry, Fault> {
     // The id is set by the batch.
     let built = message.id("").build();
     built.map_err(|error| Fault::local(Send::ACTION, FaultKind::NotMade, Delivery::NotSent, error))
@@ -32,7 +36,11 @@ impl Kind for Send {
     fn size(message: &Self::Input) -> usize {
         let attributes = message.message_attributes.iter().flatten();
         attributes.fold(message.message_body.len(), |sum, (name, value)| {
-            sum.saturating_add(limits::attribute_size(name, &value.data_type, value_size(value)))
+            sum.saturating_add(limits::attribute_size(
+                name,
+                &value.data_type,
+                value_size(value),
+            ))
         })
     }
 
@@ -55,10 +63,19 @@ impl Kind for Send {
         queue: &HostQueueUrl,
         entries: Vec<Self::Entry>,
     ) -> Result<BatchAnswer<Self::Output>, Fault> {
-        let input = SendMessageBatchInputBuilder::default().queue_url(queue.as_str()).set_entries(Some(entries));
+        let input = SendMessageBatchInputBuilder::default()
+            .queue_url(queue.as_str())
+            .set_entries(Some(entries));
         let output = sqs.send_message_batch(input).await?;
-        let successful = output.successful.into_iter().map(|entry| (entry.id.clone(), entry)).collect();
-        Ok(BatchAnswer { successful, failed: output.failed })
+        let successful = output
+            .successful
+            .into_iter()
+            .map(|entry| (entry.id.clone(), entry))
+            .collect();
+        Ok(BatchAnswer {
+            successful,
+            failed: output.failed,
+        })
     }
 
     fn check(message: &Self::Input, output: &Self::Output) -> Result<(), Fault> {
@@ -67,7 +84,12 @@ impl Kind for Send {
             return Ok(());
         }
         // Something was sent, but not this message: a second copy does no harm, the lack of one may.
-        Err(Fault::local(Self::ACTION, FaultKind::Unreadable, Delivery::Unknown, Altered))
+        Err(Fault::local(
+            Self::ACTION,
+            FaultKind::Unreadable,
+            Delivery::Unknown,
+            Altered,
+        ))
     }
 }
 
@@ -77,7 +99,8 @@ impl Kind for Send {
 struct Altered;
 
 fn value_size(value: &MessageAttributeValue) -> usize {
-    value.string_value.as_ref().map_or(0, String::len) + value.binary_value.as_ref().map_or(0, |b| b.as_ref().len())
+    value.string_value.as_ref().map_or(0, String::len)
+        + value.binary_value.as_ref().map_or(0, |b| b.as_ref().len())
 }
 
 fn is_md5_of(hex: &str, text: &str) -> bool {
@@ -90,7 +113,11 @@ mod tests {
 
     #[test]
     fn body_and_names_types_and_values_of_attributes_count() {
-        let string = MessageAttributeValue::builder().data_type("String").string_value("abc").build().unwrap();
+        let string = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value("abc")
+            .build()
+            .unwrap();
         let binary = MessageAttributeValue::builder()
             .data_type("Binary")
             .binary_value(aws_smithy_types::Blob::new([0; 5]))
@@ -100,19 +127,31 @@ mod tests {
             .message_body("body")
             .message_attributes("na", string)
             .message_attributes("n", binary);
-        assert_eq!(Send::size(&build(message).unwrap()), 4 + (2 + 6 + 3) + (1 + 6 + 5));
+        assert_eq!(
+            Send::size(&build(message).unwrap()),
+            4 + (2 + 6 + 3) + (1 + 6 + 5)
+        );
     }
 
     #[test]
     fn a_message_without_a_body_is_not_sent() {
         let fault = build(SendMessageBatchRequestEntry::builder()).unwrap_err();
-        assert_eq!((fault.kind(), fault.delivery()), (FaultKind::NotMade, Delivery::NotSent));
+        assert_eq!(
+            (fault.kind(), fault.delivery()),
+            (FaultKind::NotMade, Delivery::NotSent)
+        );
     }
 
     #[test]
     fn md5_as_sqs_writes_it() {
-        assert!(is_md5_of("f96b697d7cb7938d525a2f31aaf161d0", "message digest"));
-        assert!(!is_md5_of("f96b697d7cb7938d525a2f31aaf161d1", "message digest"));
+        assert!(is_md5_of(
+            "f96b697d7cb7938d525a2f31aaf161d0",
+            "message digest"
+        ));
+        assert!(!is_md5_of(
+            "f96b697d7cb7938d525a2f31aaf161d1",
+            "message digest"
+        ));
         assert!(!is_md5_of("", "message digest"));
     }
 }

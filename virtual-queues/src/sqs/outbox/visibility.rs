@@ -43,15 +43,29 @@ impl Kind for ChangeVisibility {
             .id(id)
             .receipt_handle(&change.receipt_handle)
             .visibility_timeout(change.seconds());
-        builder.build().expect("id and receipt handle are all that is required")
+        builder
+            .build()
+            .expect("id and receipt handle are all that is required")
     }
 
-    async fn call(sqs: &Sqs, queue: &HostQueueUrl, entries: Vec<Self::Entry>) -> Result<BatchAnswer<()>, Fault> {
-        let input =
-            ChangeMessageVisibilityBatchInputBuilder::default().queue_url(queue.as_str()).set_entries(Some(entries));
+    async fn call(
+        sqs: &Sqs,
+        queue: &HostQueueUrl,
+        entries: Vec<Self::Entry>,
+    ) -> Result<BatchAnswer<()>, Fault> {
+        let input = ChangeMessageVisibilityBatchInputBuilder::default()
+            .queue_url(queue.as_str())
+            .set_entries(Some(entries));
         let output = sqs.change_message_visibility_batch(input).await?;
-        let successful = output.successful.into_iter().map(|entry| (entry.id, ())).collect();
-        Ok(BatchAnswer { successful, failed: output.failed })
+        let successful = output
+            .successful
+            .into_iter()
+            .map(|entry| (entry.id, ()))
+            .collect();
+        Ok(BatchAnswer {
+            successful,
+            failed: output.failed,
+        })
     }
 }
 
@@ -61,7 +75,13 @@ mod tests {
 
     #[test]
     fn a_part_of_a_second_counts_as_a_whole_one() {
-        let seconds = |timeout| Change { receipt_handle: String::new(), timeout }.seconds();
+        let seconds = |timeout| {
+            Change {
+                receipt_handle: String::new(),
+                timeout,
+            }
+            .seconds()
+        };
         assert_eq!(seconds(Duration::ZERO), 0);
         assert_eq!(seconds(Duration::from_millis(1)), 1);
         assert_eq!(seconds(Duration::from_secs(30)), 30);

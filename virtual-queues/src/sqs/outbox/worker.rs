@@ -29,9 +29,21 @@ pub(super) struct Worker<K: Kind> {
 }
 
 impl<K: Kind> Worker<K> {
-    pub(super) fn new(queue: HostQueueUrl, lane: Arc<Lane<K>>, lanes: Weak<Lanes<K>>, context: Arc<Context>) -> Self {
+    pub(super) fn new(
+        queue: HostQueueUrl,
+        lane: Arc<Lane<K>>,
+        lanes: Weak<Lanes<K>>,
+        context: Arc<Context>,
+    ) -> Self {
         let alive = context.workers.token();
-        Self { queue, lane, lanes, context, out: FuturesUnordered::new(), _alive: alive }
+        Self {
+            queue,
+            lane,
+            lanes,
+            context,
+            out: FuturesUnordered::new(),
+            _alive: alive,
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -75,7 +87,8 @@ impl<K: Kind> Worker<K> {
                 (Next::Wait(wake), nothing_waits) => return (wake, nothing_waits),
                 (Next::Call(batch), _) => {
                     let (done, returned) = oneshot::channel();
-                    let call = Call::new(Arc::clone(&self.context), self.queue.clone(), batch, done);
+                    let call =
+                        Call::new(Arc::clone(&self.context), self.queue.clone(), batch, done);
                     self.context.tasks.spawn(call.run());
                     self.out.push(returned);
                 }
@@ -84,7 +97,9 @@ impl<K: Kind> Worker<K> {
     }
 
     fn forget_idle(&self) -> bool {
-        self.lanes.upgrade().is_none_or(|lanes| lanes.forget_idle(&self.queue, &self.lane))
+        self.lanes
+            .upgrade()
+            .is_none_or(|lanes| lanes.forget_idle(&self.queue, &self.lane))
     }
 }
 

@@ -1,0 +1,317 @@
+//! The task of a host: polls while somebody waits, hands out what comes, wakes at what is due.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageInputBuilder;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use futures::StreamExt;
+use futures::future::{self, Either};
+use futures::stream::FuturesUnordered;
+use tokio_util::sync::CancellationToken;
+
+use super::error::PendingError;
+use super::host::{ReplySink, Shared};
+use super::message::is_intact;
+use super::routing::{Arrival, Due, Routed};
+use crate::sqs::{Backoff, Fault, FaultKind, Moment};
+use crate::stats::Counter;
+
+/// SQS's longest wait: the fewest calls.
+const LONG_WAIT: Duration = Duration::from_secs(20);
+/// A poll without an answer so long after its wait has a broken connection.
+const GRACE: Duration = Duration::from_secs(5);
+/// SQS may not know a new queue for its first second, and its parts learn of it at different times.
+const SETTLING: Duration = Duration::from_secs(5);
+/// After so many polls in a row that were denied, pending requests are told instead of left to their deadlines.
+const DENIALS: u32 = 3;
+
+/// Runs a host until it is stopped or gone.
+pub(super) async fn drive(shared: Arc<Shared>, stop: CancellationToken) {
+    // If the runtime ends, this task is dropped, and everybody who waits must hear of it.
+    let _closed = CloseOnDrop(&shared);
+    Driver {
+        shared: &shared,
+        crowded: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
+    }
+    .run(&stop)
+    .await;
+}
+
+struct Driver<'a> {
+    shared: &'a Shared,
+    crowded: Backoff,
+}
+
+/// A poll that has ended.
+struct Polled {
+    kind: Kind,
+    result: Result<Vec<Message>, Fault>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Long(usize),
+    Short,
+}
+
+impl Driver<'_> {
+    async fn run(&mut self, stop: &CancellationToken) {
+        let clock = self.shared.sqs.clock();
+        let mut polls = FuturesUnordered::new();
+        let mut stopping = false;
+        loop {
+            let now = clock.now();
+            self.do_what_is_due(now);
+            if !stopping {
+                for kind in self.polls_to_start(now) {
+                    polls.push(poll(self.shared, kind));
+                }
+            } else if polls.is_empty() {
+                return;
+            }
+            let alarm = match self.next_alarm() {
+                Some(at) => Either::Left(clock.sleep_until(at)),
+                None => Either::Right(future::pending()),
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    self.shared.end(PendingError::Closed);
+                }
+                Some(polled) = polls.next(), if !polls.is_empty() => self.polled(polled),
+                () = self.shared.changed.notified() => {}
+                () = alarm => {}
+            }
+            // A host that is gone needs no poll more; those that are out end by themselves.
+            stopping |= self.shared.lock().ended.is_some();
+        }
+    }
+
+    fn do_what_is_due(&self, now: Moment) {
+        let counters = self.shared.sqs.counters();
+        loop {
+            let due = {
+                let mut state = self.shared.lock();
+                let due = state.router.next_due(now);
+                if let Some(Due::Visible(messages) | Due::Expired(messages)) = due {
+                    state.polls.settled(messages);
+                }
+                due
+            };
+            match due {
+                Some(Due::TimedOut(sink)) => drop(sink.send(Err(PendingError::TimedOut))),
+                Some(Due::Visible(messages)) => {
+                    counters.add(Counter::BufferExpired, messages as u64)
+                }
+                Some(Due::Expired(_)) => counters.count(Counter::QueuesExpired),
+                None => return,
+            }
+        }
+    }
+
+    fn polls_to_start(&self, now: Moment) -> Vec<Kind> {
+        let mut state = self.shared.lock();
+        let demand = state.router.demand();
+        state.polls.set_demand(demand);
+        let mut kinds: Vec<_> = std::iter::from_fn(|| state.polls.start(now))
+            .map(Kind::Long)
+            .collect();
+        if state.router.start_short_poll() {
+            kinds.push(Kind::Short);
+        }
+        kinds
+    }
+
+    fn next_alarm(&self) -> Option<Moment> {
+        let state = self.shared.lock();
+        let alarms = [state.router.next_alarm(), state.polls.next_start()];
+        alarms.into_iter().flatten().min()
+    }
+
+    fn polled(&mut self, polled: Polled) {
+        let now = self.shared.sqs.clock().now();
+        match polled.result {
+            Ok(messages) => self.received(polled.kind, messages, now),
+            Err(fault) => self.failed(polled.kind, &fault, now),
+        }
+        if matches!(polled.kind, Kind::Short) {
+            let wakers = self.shared.lock().router.short_poll_done();
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn received(&mut self, kind: Kind, messages: Vec<Message>, now: Moment) {
+        let counters = self.shared.sqs.counters();
+        let got = messages.len();
+        counters.add(Counter::MessagesReceived, got as u64);
+        let visibility = self.shared.options.visibility();
+        // The answer was on its way for a while. A message that is dropped from its buffer too early only comes again.
+        let visible_until = now + visibility - (visibility / 4).min(GRACE);
+        if let Kind::Long(size) = kind {
+            self.shared
+                .lock()
+                .polls
+                .returned(size, got, now + visibility);
+        }
+        let arrival = Arrival {
+            visible_until,
+            server_now: self.shared.sqs.earliest_server_time(),
+        };
+        let mut put_back = 0;
+        for message in messages {
+            if !is_intact(&message) {
+                // It stays with SQS and comes again, whole or broken.
+                counters.count(Counter::Corrupted);
+                continue;
+            }
+            let routed = self.shared.lock().router.route(message, arrival);
+            put_back += usize::from(matches!(routed, Routed::Full(..) | Routed::Foreign(..)));
+            self.carry_out(routed);
+        }
+        // If all that came had to be put back, the next poll would bring more of it: slower, then.
+        if got > 0 && put_back == got {
+            let wait = self.crowded.failed(self.shared.sqs.random());
+            self.shared.lock().polls.pause(now + wait);
+        } else if got > 0 {
+            self.crowded.succeeded();
+        }
+    }
+
+    fn carry_out(&self, routed: Routed<ReplySink>) {
+        let counters = self.shared.sqs.counters();
+        match routed {
+            Routed::Reply(sink, message) => {
+                let handle = message.receipt_handle().map(str::to_owned);
+                let counter = match sink.send(Ok(message)) {
+                    Ok(()) => Counter::RepliesReceived,
+                    // The request was dropped between our look at the table and now.
+                    Err(_) => Counter::LateReplies,
+                };
+                counters.count(counter);
+                self.delete(handle);
+            }
+            Routed::Buffered(waker) => {
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+            Routed::Again => {}
+            Routed::Full(after, message) => {
+                counters.count(Counter::PutBack);
+                self.put_back(&message, after);
+            }
+            Routed::Foreign(after, message) => {
+                counters.count(Counter::ForeignReplies);
+                // Two processes were given one host by mistake. Once a message, not once a look: it doubles its wait.
+                tracing::warn!(host = %self.shared.url, "a reply to another process's request was put back");
+                self.put_back(&message, after);
+            }
+            Routed::Duplicate(message) => {
+                counters.count(Counter::DuplicateReplies);
+                self.delete(message.receipt_handle().map(str::to_owned));
+            }
+            Routed::Late(message) => {
+                counters.count(Counter::LateReplies);
+                self.delete(message.receipt_handle().map(str::to_owned));
+            }
+            Routed::Orphan(name, message) => {
+                counters.count(Counter::Orphans);
+                if let Some(hook) = &self.shared.options.orphan_hook {
+                    hook(name.as_ref(), &message);
+                }
+                self.delete(message.receipt_handle().map(str::to_owned));
+            }
+            Routed::GiveBack(message) => self.put_back(&message, Duration::ZERO),
+        }
+    }
+
+    fn delete(&self, receipt_handle: Option<String>) {
+        self.shared.lock().polls.settled(1);
+        if let Some(handle) = receipt_handle {
+            self.shared.outbox.delete_later(&self.shared.url, handle);
+        }
+    }
+
+    fn put_back(&self, message: &Message, after: Duration) {
+        self.shared.lock().polls.settled(1);
+        if let Some(handle) = message.receipt_handle() {
+            self.shared
+                .outbox
+                .change_visibility_later(&self.shared.url, handle.to_owned(), after);
+        }
+    }
+
+    fn failed(&self, kind: Kind, fault: &Fault, now: Moment) {
+        self.shared.sqs.counters().count(Counter::PollsFailed);
+        let settling = self
+            .shared
+            .made_at
+            .is_some_and(|made| now.since(made) < SETTLING);
+        if fault.kind() == FaultKind::QueueNotFound && !settling {
+            self.shared.sqs.counters().count(Counter::HostsLost);
+            tracing::warn!(host = %self.shared.url, "the host queue is gone");
+            self.shared.end(PendingError::HostLost);
+            return;
+        }
+        // A short poll's receivers get nothing, as from a short poll that found nothing.
+        let Kind::Long(size) = kind else { return };
+        let told = {
+            let mut state = self.shared.lock();
+            state.polls.failed(size, now, self.shared.sqs.random());
+            let hopeless =
+                fault.kind() == FaultKind::AccessDenied && state.polls.failures() >= DENIALS;
+            if hopeless {
+                state.router.take_pending()
+            } else {
+                Vec::new()
+            }
+        };
+        if fault.kind() == FaultKind::AccessDenied {
+            tracing::warn!(host = %self.shared.url, code = fault.code(), "ReceiveMessage was denied");
+        }
+        for sink in told {
+            // A request that was dropped meanwhile needs no answer.
+            let _ = sink.send(Err(PendingError::Failed(fault.clone())));
+        }
+    }
+}
+
+async fn poll(shared: &Shared, kind: Kind) -> Polled {
+    let (size, wait) = match kind {
+        Kind::Long(size) => (size, LONG_WAIT),
+        Kind::Short => (crate::sqs::RECEIVE_MAX, Duration::ZERO),
+    };
+    let input = ReceiveMessageInputBuilder::default()
+        .queue_url(shared.url.as_str())
+        .max_number_of_messages(size as i32)
+        .wait_time_seconds(wait.as_secs() as i32)
+        .visibility_timeout(i32::from(shared.options.visibility_secs))
+        .message_attribute_names("All")
+        .message_system_attribute_names(MessageSystemAttributeName::All);
+    let clock = shared.sqs.clock();
+    let end = clock.now() + wait + GRACE;
+    let result = match clock
+        .timeout_at(end, shared.sqs.receive_message(input))
+        .await
+    {
+        Ok(result) => result.map(|output| output.messages.unwrap_or_default()),
+        Err(elapsed) => Err(Fault::local(
+            crate::Action::ReceiveMessage,
+            FaultKind::TimedOut,
+            crate::sqs::Delivery::Unknown,
+            elapsed,
+        )),
+    };
+    Polled { kind, result }
+}
+
+struct CloseOnDrop<'a>(&'a Shared);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.end(PendingError::Closed);
+    }
+}

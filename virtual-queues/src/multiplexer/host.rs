@@ -1,0 +1,205 @@
+//! One host in use: its table, its polls, and the way to both.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use sqs_rpc_protocol::{CorrelationId, HostQueueUrl, ProcessPrefix, VirtualQueueUrl};
+use tokio::sync::{Notify, oneshot};
+
+use super::driver;
+use super::error::{PendingError, QueueError};
+use super::options::Options;
+use super::pending::{Outcome, PendingReply};
+use super::routing::{Refused, Router, RouterOptions};
+use crate::sqs::{Moment, Outbox, PollController, Sqs, Tasks};
+
+/// A host queue that this process uses. Made by [`VirtualQueues::host`](super::VirtualQueues::host); cheap to clone.
+#[derive(Clone)]
+pub struct Host(pub(super) Arc<Shared>);
+
+/// What the driver of a host and its users share.
+pub(super) struct Shared {
+    pub(super) url: HostQueueUrl,
+    pub(super) sqs: Sqs,
+    pub(super) outbox: Outbox,
+    pub(super) options: Options,
+    /// When this process made the queue: SQS may not know it for its first second.
+    pub(super) made_at: Option<Moment>,
+    state: Mutex<State>,
+    /// Wakes the driver: somebody waits, or something is due earlier than the driver knows.
+    pub(super) changed: Notify,
+}
+
+pub(super) struct State {
+    pub(super) router: Router<ReplySink>,
+    pub(super) polls: PollController,
+    /// Why the host is of no use any more; later callers get the same answer.
+    pub(super) ended: Option<PendingError>,
+}
+
+pub(super) type ReplySink = oneshot::Sender<Outcome>;
+
+impl Host {
+    /// Begins to use a host: starts its driver, which makes no call until somebody waits.
+    pub(super) fn open(
+        url: HostQueueUrl,
+        process: ProcessPrefix,
+        made_at: Option<Moment>,
+        sqs: &Sqs,
+        outbox: &Outbox,
+        options: &Options,
+        tasks: &Tasks,
+    ) -> Self {
+        let router = Router::new(RouterOptions {
+            process,
+            limits: options.limits.clone(),
+        });
+        let polls = PollController::new(options.polls.clone());
+        let shared = Arc::new(Shared {
+            url,
+            sqs: sqs.clone(),
+            outbox: outbox.clone(),
+            options: options.clone(),
+            made_at,
+            state: Mutex::new(State {
+                router,
+                polls,
+                ended: None,
+            }),
+            changed: Notify::new(),
+        });
+        tasks.spawn(driver::drive(Arc::clone(&shared), tasks.stopping().clone()));
+        Self(shared)
+    }
+
+    /// The host's URL.
+    #[must_use]
+    pub fn url(&self) -> &HostQueueUrl {
+        &self.0.url
+    }
+
+    /// Waits for one message to `<host>#<id>` until `deadline`: the reply to a request that is yet to be sent.
+    ///
+    /// From now on the host is polled. Dropping the result frees the name at once.
+    ///
+    /// # Errors
+    /// [`PendingError`] if the host is gone or shut down. [`QueueError::TooMany`] if it has no room.
+    pub fn expect_reply(
+        &self,
+        id: CorrelationId,
+        deadline: Moment,
+    ) -> Result<PendingReply, ExpectError> {
+        let name = id.to_name();
+        let (sink, outcome) = oneshot::channel();
+        self.0.update(|state| {
+            if let Some(why) = &state.ended {
+                return Err(ExpectError::Ended(why.clone()));
+            }
+            state
+                .router
+                .expect(name.clone(), deadline, sink)
+                .map_err(|refused| match refused {
+                    Refused::Closed => ExpectError::Ended(PendingError::Closed),
+                    Refused::Full | Refused::Taken => {
+                        ExpectError::NoRoom(self.0.options.limits.names)
+                    }
+                })
+        })?;
+        let url = VirtualQueueUrl::new(&self.0.url, &name);
+        Ok(PendingReply::new(Arc::clone(&self.0), url, outcome))
+    }
+
+    /// Requests that wait for their reply.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.0.lock().router.pending()
+    }
+
+    /// Why the host is of no use any more, if it is not.
+    #[must_use]
+    pub fn ended(&self) -> Option<PendingError> {
+        self.0.lock().ended.clone()
+    }
+
+    /// Stops using the host: whatever waits on it ends with `why`, and so does whatever comes later.
+    pub fn end(&self, why: PendingError) {
+        self.0.end(why);
+    }
+}
+
+/// Why [`Host::expect_reply`] did not begin to wait.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExpectError {
+    /// The host is of no use any more.
+    #[error(transparent)]
+    Ended(PendingError),
+    /// The host already has so many virtual queues and pending requests, the most that are allowed.
+    #[error("{0} virtual queues and pending requests are the most that are allowed")]
+    NoRoom(usize),
+}
+
+impl Shared {
+    /// For looking, and for changes that the driver need not know of.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state, and wakes the driver if that gave it something to do.
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let before = (state.router.demand() > 0, state.router.next_alarm());
+        let result = change(&mut state);
+        let after = (state.router.demand() > 0, state.router.next_alarm());
+        let earlier = after
+            .1
+            .is_some_and(|at| before.1.is_none_or(|known| at < known));
+        let wake = (after.0 && !before.0) || earlier || state.router.wants_short_poll();
+        drop(state);
+        if wake {
+            self.changed.notify_one();
+        }
+        result
+    }
+
+    /// Ends the host for everybody. The first reason stays.
+    pub(super) fn end(&self, why: PendingError) {
+        let (pending, wakers, why) = {
+            let mut state = self.lock();
+            let why = state.ended.get_or_insert(why).clone();
+            let (pending, wakers) = state.router.close();
+            (pending, wakers, why)
+        };
+        self.changed.notify_one();
+        for sink in pending {
+            // A request that was dropped meanwhile needs no answer.
+            let _ = sink.send(Err(why.clone()));
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The error of an operation on a virtual queue that is not in the table.
+    pub(super) fn not_there(&self, url: &VirtualQueueUrl) -> QueueError {
+        match self.lock().ended {
+            Some(PendingError::Closed) => QueueError::Closed,
+            _ => QueueError::DoesNotExist(url.clone()),
+        }
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("url", &self.0.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,26 @@
+//! Virtual queues on a host: many names, one stream of messages.
+//!
+//! Owns: which messages are fetched, who gets them, and what becomes of those nobody waits for. Does not own: how
+//! a host comes into being or goes, nor what a message means. [`routing`] decides, [`host`] does it.
+//!
+//! **Invariant:** a host is polled only while somebody waits on it, and a poll that is out is never aborted.
+
+mod driver;
+mod error;
+mod host;
+mod message;
+mod options;
+mod pending;
+mod queue;
+mod queues;
+mod receive;
+mod routing;
+
+pub use error::{PendingError, QueueError};
+pub use host::{ExpectError, Host};
+pub use message::{InvalidMessage, OutgoingMessage, is_intact};
+pub use options::{OrphanHook, VirtualQueuesBuilder};
+pub use pending::PendingReply;
+pub use queue::VirtualQueue;
+pub use queues::{CreateQueue, ShutdownReport, VirtualQueues};
+pub use receive::Receive;

@@ -1,0 +1,169 @@
+//! What can be set.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::Message;
+use sqs_rpc_protocol::VirtualQueueName;
+
+use super::error::QueueError;
+use super::queues::VirtualQueues;
+use super::routing::Limits;
+use crate::sqs::{BatchOptions, PollOptions, Sqs};
+
+/// Is called with every orphan before it is deleted: the name that it was sent to, if it names one, and the message.
+pub type OrphanHook = dyn Fn(Option<&VirtualQueueName>, &Message) + Send + Sync;
+
+/// Sets up [`VirtualQueues`]. Made by [`VirtualQueues::builder`].
+#[must_use]
+pub struct VirtualQueuesBuilder {
+    sqs: Sqs,
+    options: Options,
+    batches: BatchOptions,
+}
+
+#[derive(Clone)]
+pub(super) struct Options {
+    pub(super) polls: PollOptions,
+    /// Whole seconds: SQS has no other unit.
+    pub(super) visibility_secs: u16,
+    pub(super) limits: Limits,
+    pub(super) orphan_hook: Option<Arc<OrphanHook>>,
+}
+
+impl VirtualQueuesBuilder {
+    pub(super) fn new(sqs: Sqs) -> Self {
+        let limits = Limits {
+            names: 1_000_000,
+            queue_messages: 1_000,
+            host_messages: 10_000,
+            host_bytes: 64 * 1024 * 1024,
+        };
+        let options = Options {
+            polls: PollOptions::default(),
+            visibility_secs: 30,
+            limits,
+            orphan_hook: None,
+        };
+        Self {
+            sqs,
+            options,
+            batches: BatchOptions::default(),
+        }
+    }
+
+    /// How long SQS hides a received message. Default 30 s; 1 s to 12 h, in whole seconds (rounded down). A buffered
+    /// message is dropped from its buffer shortly before that, and comes again; too short a time means that nobody
+    /// gets it in time, too long a one that a message taken by a killed process comes again late.
+    pub fn visibility(mut self, visibility: Duration) -> Self {
+        // Checked in `build`.
+        self.options.visibility_secs = u16::try_from(visibility.as_secs()).unwrap_or(u16::MAX);
+        self
+    }
+
+    /// The most receives that are out on one host. Default 8; at least 1.
+    pub fn max_polls(mut self, polls: usize) -> Self {
+        self.options.polls.max_polls = polls;
+        self
+    }
+
+    /// The most virtual queues and pending requests of one host. Default 1,000,000; beyond, creating one fails.
+    pub fn max_names(mut self, names: usize) -> Self {
+        self.options.limits.names = names;
+        self
+    }
+
+    /// The most messages in one virtual queue's buffer. Default 1,000; at least 1. What comes beyond is put back
+    /// with a visibility timeout that grows from 2 s to 5 min.
+    pub fn queue_capacity(mut self, messages: usize) -> Self {
+        self.options.limits.queue_messages = messages;
+        self
+    }
+
+    /// The most messages and bytes in all buffers of one host. Default 10,000 and 64 MiB; at least 1 each. Beyond,
+    /// only those who wait get messages, and the host is polled ever more slowly, down to once in 5 s.
+    pub fn host_capacity(mut self, messages: usize, bytes: usize) -> Self {
+        self.options.limits.host_messages = messages;
+        self.options.limits.host_bytes = bytes;
+        self
+    }
+
+    /// Is called with every orphan before it is deleted. Default: none. It runs within the driver: it must be quick.
+    pub fn on_orphan(
+        mut self,
+        hook: impl Fn(Option<&VirtualQueueName>, &Message) + Send + Sync + 'static,
+    ) -> Self {
+        self.options.orphan_hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// How sends and deletes are put together into batches.
+    pub fn batches(mut self, batches: BatchOptions) -> Self {
+        self.batches = batches;
+        self
+    }
+
+    /// Puts it together. Makes no call and needs no runtime yet.
+    ///
+    /// # Errors
+    /// [`QueueError::OutOfRange`] names the option that is out of its range.
+    pub fn build(self) -> Result<VirtualQueues, QueueError> {
+        let limits = &self.options.limits;
+        let at_least_one = [
+            ("max_polls", self.options.polls.max_polls),
+            ("max_names", limits.names),
+            ("queue_capacity", limits.queue_messages),
+            ("host_capacity in messages", limits.host_messages),
+            ("host_capacity in bytes", limits.host_bytes),
+        ];
+        for (what, value) in at_least_one {
+            if value == 0 {
+                return Err(QueueError::OutOfRange {
+                    what,
+                    value: "0".into(),
+                    allowed: "1 and more",
+                });
+            }
+        }
+        let visibility = self.options.visibility_secs;
+        if !(1..=43_200).contains(&visibility) {
+            let value = if visibility == u16::MAX {
+                "more".into()
+            } else {
+                format!("{visibility} s")
+            };
+            return Err(QueueError::OutOfRange {
+                what: "visibility",
+                value,
+                allowed: "1 s to 12 h",
+            });
+        }
+        Ok(VirtualQueues::new(self.sqs, self.options, self.batches))
+    }
+}
+
+impl Options {
+    pub(super) const fn visibility(&self) -> Duration {
+        Duration::from_secs(self.visibility_secs as u64)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("polls", &self.polls)
+            .field("visibility_secs", &self.visibility_secs)
+            .field("limits", &self.limits)
+            .field("orphan_hook", &self.orphan_hook.is_some())
+            .finish()
+    }
+}
+
+impl fmt::Debug for VirtualQueuesBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VirtualQueuesBuilder")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

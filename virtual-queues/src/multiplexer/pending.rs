@@ -1,0 +1,76 @@
+//! The wait for one reply.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use aws_sdk_sqs::types::Message;
+use sqs_rpc_protocol::VirtualQueueUrl;
+use tokio::sync::oneshot;
+
+use super::error::PendingError;
+use super::host::Shared;
+
+/// What became of a pending request.
+pub(super) type Outcome = Result<Box<Message>, PendingError>;
+
+/// A pending request: completes with its reply, or with the reason why none will come, by its deadline.
+///
+/// It costs a slot in its host's table and an entry among the deadlines, no task and no timer. The message is deleted
+/// from the host by the framework.
+///
+/// # Cancel safety
+/// Dropping it frees the slot at once. A reply that comes later is counted as late and deleted.
+#[derive(Debug)]
+#[must_use = "a pending request that is dropped is given up"]
+pub struct PendingReply {
+    shared: Arc<Shared>,
+    url: VirtualQueueUrl,
+    outcome: oneshot::Receiver<Outcome>,
+    ended: bool,
+}
+
+impl PendingReply {
+    pub(super) const fn new(
+        shared: Arc<Shared>,
+        url: VirtualQueueUrl,
+        outcome: oneshot::Receiver<Outcome>,
+    ) -> Self {
+        Self {
+            shared,
+            url,
+            outcome,
+            ended: false,
+        }
+    }
+
+    /// The return address: where the reply must go.
+    #[must_use]
+    pub const fn url(&self) -> &VirtualQueueUrl {
+        &self.url
+    }
+}
+
+impl Future for PendingReply {
+    type Output = Result<Message, PendingError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = ready!(Pin::new(&mut self.outcome).poll(cx));
+        self.ended = true;
+        // The driver answers everybody before it ends; a sender that is dropped means that its runtime has ended.
+        Poll::Ready(
+            outcome
+                .unwrap_or(Err(PendingError::Closed))
+                .map(|message| *message),
+        )
+    }
+}
+
+impl Drop for PendingReply {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.shared
+                .update(|state| state.router.forget(self.url.name()));
+        }
+    }
+}

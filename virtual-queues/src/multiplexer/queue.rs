@@ -1,0 +1,175 @@
+//! The handle of a virtual queue.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::SendMessageBatchResultEntry;
+use sqs_rpc_protocol::{VirtualQueueUrl, names};
+
+use super::error::QueueError;
+use super::host::Shared;
+use super::message::OutgoingMessage;
+use super::receive::Receive;
+use crate::sqs::Fault;
+
+/// A virtual queue of this process. Made by [`VirtualQueues::create`](super::VirtualQueues::create); cheap to clone.
+///
+/// It behaves as an SQS queue does: at-least-once, a received message is invisible until its visibility time-out
+/// ends, and gone when it is deleted. The queue lives until [`delete_queue`](Self::delete_queue), its idle expiry, or
+/// the shutdown; dropping a handle does nothing.
+#[derive(Debug, Clone)]
+pub struct VirtualQueue {
+    shared: Arc<Shared>,
+    url: VirtualQueueUrl,
+}
+
+impl VirtualQueue {
+    pub(super) const fn new(shared: Arc<Shared>, url: VirtualQueueUrl) -> Self {
+        Self { shared, url }
+    }
+
+    /// The queue's URL, `<host>#<name>`: what others send to.
+    #[must_use]
+    pub const fn url(&self) -> &VirtualQueueUrl {
+        &self.url
+    }
+
+    /// Sends a message to this queue, alone or in a batch; returns SQS's answer, with the message's id.
+    ///
+    /// # Errors
+    /// [`QueueError::InvalidMessage`] before any call; [`QueueError::Call`], whose [`Fault::delivery`] says whether
+    /// the message may have been sent.
+    ///
+    /// # Cancel safety
+    /// Dropping the future takes the message back only as long as no call has it.
+    pub async fn send(
+        &self,
+        message: impl Into<OutgoingMessage>,
+    ) -> Result<SendMessageBatchResultEntry, QueueError> {
+        let entry = message.into().into_entry([(
+            names::VIRTUAL_QUEUE_NAME,
+            self.url.name().as_str().to_owned(),
+        )])?;
+        self.touch()?;
+        self.shared
+            .outbox
+            .send(&self.shared.url, entry)
+            .await
+            .map_err(QueueError::Call)
+    }
+
+    /// Receives up to 10 messages: set what is wanted, then await it.
+    pub fn receive(&self) -> Receive {
+        Receive::new(Arc::clone(&self.shared), self.url.clone())
+    }
+
+    /// Deletes a received message, by its receipt handle.
+    ///
+    /// # Errors
+    /// [`QueueError::Call`]: the message comes again when its visibility time-out ends.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves it open whether the message is deleted.
+    pub async fn delete(&self, receipt_handle: impl Into<String>) -> Result<(), QueueError> {
+        self.touch()?;
+        self.settle(
+            self.shared
+                .outbox
+                .delete(&self.shared.url, receipt_handle.into())
+                .await,
+        )
+    }
+
+    /// Sets how long a received message stays invisible from now on: 0 (visible at once) to 12 h, in whole seconds.
+    ///
+    /// # Errors
+    /// [`QueueError::OutOfRange`] before any call; [`QueueError::Call`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves it open whether the time-out is changed.
+    pub async fn change_visibility(
+        &self,
+        receipt_handle: impl Into<String>,
+        visibility: Duration,
+    ) -> Result<(), QueueError> {
+        if visibility > Duration::from_secs(43_200) {
+            let value = format!("{} s", visibility.as_secs_f64());
+            return Err(QueueError::OutOfRange {
+                what: "visibility",
+                value,
+                allowed: "0 to 12 h",
+            });
+        }
+        self.touch()?;
+        let changed = self
+            .shared
+            .outbox
+            .change_visibility(&self.shared.url, receipt_handle.into(), visibility)
+            .await;
+        if visibility.is_zero() {
+            self.settle(changed)
+        } else {
+            changed.map_err(QueueError::Call)
+        }
+    }
+
+    /// Empties the buffer and deletes what was in it. It cannot see messages that are with SQS and not received yet.
+    /// Returns how many messages it deleted.
+    ///
+    /// # Errors
+    /// [`QueueError::DoesNotExist`], [`QueueError::Closed`].
+    pub fn purge(&self) -> Result<usize, QueueError> {
+        let now = self.shared.sqs.clock().now();
+        let purged = self.shared.update(|state| {
+            let purged = state.router.purge(self.url.name(), now)?;
+            state.polls.settled(purged.len());
+            Some(purged)
+        });
+        let purged = purged.ok_or_else(|| self.shared.not_there(&self.url))?;
+        for handle in purged.iter().filter_map(|message| message.receipt_handle()) {
+            self.shared
+                .outbox
+                .delete_later(&self.shared.url, handle.to_owned());
+        }
+        Ok(purged.len())
+    }
+
+    /// Messages in the buffer: received from the host, not yet by anybody here. `None` if the queue does not exist.
+    #[must_use]
+    pub fn buffered(&self) -> Option<usize> {
+        self.shared.lock().router.buffered_in(self.url.name())
+    }
+
+    /// Deletes the queue, without a call. Receives that wait on it end with [`QueueError::DoesNotExist`]; messages
+    /// that are still with SQS become orphans.
+    ///
+    /// # Errors
+    /// [`QueueError::DoesNotExist`], [`QueueError::Closed`].
+    pub fn delete_queue(&self) -> Result<(), QueueError> {
+        let deleted = self.shared.update(|state| {
+            let (wakers, messages) = state.router.delete(self.url.name())?;
+            state.polls.settled(messages);
+            Some(wakers)
+        });
+        let wakers = deleted.ok_or_else(|| self.shared.not_there(&self.url))?;
+        wakers.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    /// Notes the operation for the idle expiry, and refuses it if the queue is not there.
+    fn touch(&self) -> Result<(), QueueError> {
+        let now = self.shared.sqs.clock().now();
+        if self.shared.lock().router.touch(self.url.name(), now) {
+            Ok(())
+        } else {
+            Err(self.shared.not_there(&self.url))
+        }
+    }
+
+    fn settle(&self, result: Result<(), Fault>) -> Result<(), QueueError> {
+        result.map_err(QueueError::Call)?;
+        self.shared.update(|state| state.polls.settled(1));
+        Ok(())
+    }
+}

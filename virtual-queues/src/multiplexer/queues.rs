@@ -1,0 +1,297 @@
+//! All hosts and virtual queues of a process.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use sqs_rpc_protocol::{HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl};
+
+use super::error::{PendingError, QueueError};
+use super::host::Host;
+use super::options::{Options, VirtualQueuesBuilder};
+use super::queue::VirtualQueue;
+use super::routing::Refused;
+use crate::sqs::{BatchOptions, Moment, Outbox, Sqs, Tasks};
+use crate::stats::Stats;
+
+/// The multiplexer: many virtual queues on few hosts. Cheap to clone; clones share everything.
+///
+/// It makes no call until something is sent or awaited, and none while nobody waits. Its tasks, one a host in use
+/// and one a call, run on the Tokio runtime of its first use.
+///
+/// Dropping the last clone stops the drivers; [`shutdown`](Self::shutdown) is the orderly way.
+///
+/// # Examples
+/// ```
+/// use sqs_virtual_queues::{CreateQueue, VirtualQueues};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let local = local_sqs::LocalSqs::start();
+/// let host = local.create_queue("host").await?.parse()?;
+///
+/// let queues = VirtualQueues::builder(&local.client()).build()?;
+/// let orders = queues.create(&host, CreateQueue::named("orders"))?;
+/// orders.send("two of them").await?;
+///
+/// let received = orders.receive().await?;
+/// assert_eq!(received[0].body(), Some("two of them"));
+/// orders.delete(received[0].receipt_handle().unwrap()).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct VirtualQueues(Arc<Inner>);
+
+struct Inner {
+    sqs: Sqs,
+    options: Options,
+    batches: BatchOptions,
+    process: ProcessPrefix,
+    hosts: DashMap<HostQueueUrl, Host>,
+    /// Made on first use, on the runtime of that moment.
+    running: OnceLock<Running>,
+    closed: AtomicBool,
+}
+
+#[derive(Clone)]
+struct Running {
+    drivers: Tasks,
+    /// Apart from the drivers: they still have something to send while they end.
+    calls: Tasks,
+    outbox: Outbox,
+}
+
+/// Kept back from a shutdown's time for the last deletes, at the most.
+const FLUSH: Duration = Duration::from_millis(500);
+
+/// A virtual queue to be made.
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct CreateQueue {
+    name: Option<String>,
+    idle_retention: Option<Duration>,
+}
+
+/// What a shutdown left undone. Nothing is lost by it: what is still with SQS comes again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Requests that still waited for their reply, and ended with [`PendingError::Closed`].
+    pub pending: usize,
+    /// Hosts whose polls were still out when the time was up. Messages in such a poll are lost to this process, and
+    /// come again when their visibility time-out ends.
+    pub abandoned_polls: usize,
+    /// Sends, deletes and changes of visibility that were not answered when the time was up.
+    pub abandoned_calls: usize,
+}
+
+impl VirtualQueues {
+    /// Starts from an SDK client (or a reference to one), or an [`Sqs`].
+    pub fn builder(sqs: impl Into<Sqs>) -> VirtualQueuesBuilder {
+        VirtualQueuesBuilder::new(sqs.into())
+    }
+
+    pub(super) fn new(sqs: Sqs, options: Options, batches: BatchOptions) -> Self {
+        let process = ProcessPrefix::from_bits(sqs.random().bits64());
+        Self(Arc::new(Inner {
+            sqs,
+            options,
+            batches,
+            process,
+            hosts: DashMap::new(),
+            running: OnceLock::new(),
+            closed: AtomicBool::new(false),
+        }))
+    }
+
+    /// Makes a virtual queue on `host`, or returns the one of that name, with its messages. Makes no call.
+    ///
+    /// # Errors
+    /// [`QueueError::InvalidName`], [`QueueError::OutOfRange`] for a retention below 1 s,
+    /// [`QueueError::TooMany`], [`QueueError::Taken`], [`QueueError::Closed`], [`QueueError::NoRuntime`].
+    pub fn create(
+        &self,
+        host: &HostQueueUrl,
+        queue: CreateQueue,
+    ) -> Result<VirtualQueue, QueueError> {
+        let name = match queue.name {
+            Some(name) => VirtualQueueName::try_from(name.as_str())?,
+            None => VirtualQueueName::try_from(self.0.sqs.random().uuid().to_string().as_str())?,
+        };
+        if let Some(retention) = queue
+            .idle_retention
+            .filter(|retention| *retention < Duration::from_secs(1))
+        {
+            let value = format!("{} s", retention.as_secs_f64());
+            return Err(QueueError::OutOfRange {
+                what: "idle retention",
+                value,
+                allowed: "1 s and more",
+            });
+        }
+        let shared = self.host(host)?.0;
+        let url = VirtualQueueUrl::new(host, &name);
+        let now = self.0.sqs.clock().now();
+        let created = shared.update(|state| state.router.create(name, queue.idle_retention, now));
+        match created {
+            Ok(_) => Ok(VirtualQueue::new(shared, url)),
+            Err(Refused::Closed) => Err(shared.not_there(&url)),
+            Err(Refused::Full) => Err(QueueError::TooMany(self.0.options.limits.names)),
+            Err(Refused::Taken) => Err(QueueError::Taken(url)),
+        }
+    }
+
+    /// Begins to use a host that exists, or returns it if it is in use and not gone.
+    ///
+    /// # Errors
+    /// [`QueueError::Closed`], [`QueueError::NoRuntime`].
+    pub fn host(&self, url: &HostQueueUrl) -> Result<Host, QueueError> {
+        self.open(url, None)
+    }
+
+    /// Begins to use a host that this process made at `made_at`: for its first seconds, SQS may not know it.
+    ///
+    /// # Errors
+    /// As [`host`](Self::host).
+    pub fn new_host(&self, url: &HostQueueUrl, made_at: Moment) -> Result<Host, QueueError> {
+        self.open(url, Some(made_at))
+    }
+
+    /// This process, as its correlation ids name it.
+    #[must_use]
+    pub fn process(&self) -> ProcessPrefix {
+        self.0.process
+    }
+
+    /// What the calls are made with.
+    #[must_use]
+    pub fn sqs(&self) -> &Sqs {
+        &self.0.sqs
+    }
+
+    /// The batches of sends and deletes.
+    ///
+    /// # Errors
+    /// [`QueueError::Closed`], [`QueueError::NoRuntime`].
+    pub fn outbox(&self) -> Result<Outbox, QueueError> {
+        Ok(self.running()?.outbox)
+    }
+
+    /// All counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.0.sqs.counters().snapshot()
+    }
+
+    /// Stops: receives and pending requests end at once, buffered messages are left to SQS, polls that are out and
+    /// calls under way are waited for, `within` at the longest.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the waiting, not the shutdown.
+    pub async fn shutdown(&self, within: Duration) -> ShutdownReport {
+        let clock = self.0.sqs.clock();
+        let end = clock.now() + within;
+        self.0.closed.store(true, Ordering::Release);
+        let mut report = ShutdownReport::default();
+        for host in &self.0.hosts {
+            report.pending += host.pending();
+            host.end(PendingError::Closed);
+        }
+        let Some(running) = self.0.running.get() else {
+            return report;
+        };
+        // The drivers' last polls may take all the time there is; what they hand to the outbox needs some, too.
+        let polls_end = end - (within / 10).min(FLUSH);
+        if running.drivers.stopped_by(clock, polls_end).await.is_err() {
+            report.abandoned_polls = running.drivers.running();
+        }
+        report.abandoned_calls = running.outbox.shutdown(end).await;
+        running.calls.stop();
+        report
+    }
+
+    fn open(&self, url: &HostQueueUrl, made_at: Option<Moment>) -> Result<Host, QueueError> {
+        let running = self.running()?;
+        let open = || {
+            let inner = &self.0;
+            let Running {
+                drivers, outbox, ..
+            } = &running;
+            Host::open(
+                url.clone(),
+                inner.process,
+                made_at,
+                &inner.sqs,
+                outbox,
+                &inner.options,
+                drivers,
+            )
+        };
+        let mut host = self.0.hosts.entry(url.clone()).or_insert_with(open);
+        // A host that vanished may have been made again by its owner, or this is the first look at a wrong URL.
+        if matches!(host.ended(), Some(PendingError::HostLost)) {
+            *host = open();
+        }
+        Ok(host.clone())
+    }
+
+    fn running(&self) -> Result<Running, QueueError> {
+        if self.0.closed.load(Ordering::Acquire) {
+            return Err(QueueError::Closed);
+        }
+        if let Some(running) = self.0.running.get() {
+            return Ok(running.clone());
+        }
+        let (drivers, calls) = (Tasks::on_current_runtime()?, Tasks::on_current_runtime()?);
+        let made = || {
+            let outbox = Outbox::new(self.0.sqs.clone(), calls.clone(), self.0.batches.clone());
+            Running {
+                drivers,
+                calls,
+                outbox,
+            }
+        };
+        Ok(self.0.running.get_or_init(made).clone())
+    }
+}
+
+impl CreateQueue {
+    /// A queue of this name: 1 to 80 letters, digits, `-` and `_`.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: Some(name.into()),
+            ..Self::default()
+        }
+    }
+
+    /// A queue with a name of 122 random bits, which nobody can guess.
+    pub fn random() -> Self {
+        Self::default()
+    }
+
+    /// Deletes the queue when no operation used it for so long: 1 s and more. Default: never.
+    pub const fn idle_retention(mut self, retention: Duration) -> Self {
+        self.idle_retention = Some(retention);
+        self
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.get() {
+            running.drivers.stop();
+            running.calls.stop();
+        }
+    }
+}
+
+impl fmt::Debug for VirtualQueues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VirtualQueues")
+            .field("hosts", &self.0.hosts.len())
+            .finish_non_exhaustive()
+    }
+}

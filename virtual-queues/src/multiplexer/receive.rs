@@ -1,0 +1,180 @@
+//! Receiving from a virtual queue.
+
+use std::future::{IntoFuture, poll_fn};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aws_sdk_sqs::types::Message;
+use futures::future::BoxFuture;
+use sqs_rpc_protocol::VirtualQueueUrl;
+
+use super::error::QueueError;
+use super::host::Shared;
+use super::routing::{Received, Ticket};
+
+/// A receive to be awaited. Made by [`VirtualQueue::receive`](super::VirtualQueue::receive).
+///
+/// # Cancel safety
+/// Dropping the future at any time loses nothing: a message leaves the buffer in the same poll that returns it.
+#[derive(Debug)]
+#[must_use = "a receive does nothing unless it is awaited"]
+pub struct Receive {
+    shared: Arc<Shared>,
+    url: VirtualQueueUrl,
+    max: usize,
+    wait: Duration,
+    visibility: Option<Duration>,
+}
+
+impl Receive {
+    pub(super) const fn new(shared: Arc<Shared>, url: VirtualQueueUrl) -> Self {
+        Self {
+            shared,
+            url,
+            max: 1,
+            wait: Duration::from_secs(20),
+            visibility: None,
+        }
+    }
+
+    /// The most messages to return: 1 to 10. Default 1, as SQS.
+    pub const fn max(mut self, messages: usize) -> Self {
+        self.max = messages;
+        self
+    }
+
+    /// How long to wait for a message: 0 to 20 s, default 20 s. With 0 it takes what is buffered, or what one short
+    /// poll of the host brings, which all such receives share.
+    pub const fn wait(mut self, wait: Duration) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// How long the messages stay invisible from now on: 0 to 12 h, in whole seconds. Default: what is left of the
+    /// host's visibility time-out. Setting it costs a call, off the caller's path.
+    pub const fn visibility(mut self, visibility: Duration) -> Self {
+        self.visibility = Some(visibility);
+        self
+    }
+
+    /// Receives, as a plain future.
+    ///
+    /// # Errors
+    /// [`QueueError::DoesNotExist`] if the queue is not there, or is deleted meanwhile; [`QueueError::OutOfRange`];
+    /// [`QueueError::Closed`].
+    pub async fn send(self) -> Result<Vec<Message>, QueueError> {
+        self.check()?;
+        let clock = self.shared.sqs.clock().clone();
+        let end = clock.now() + self.wait;
+        let short = self.wait.is_zero();
+        let mut turn = Turn {
+            shared: &self.shared,
+            url: &self.url,
+            ticket: None,
+        };
+        let taken = poll_fn(|cx| turn.look(self.max, short, cx));
+        let messages = if short {
+            taken.await?
+        } else {
+            // No message within the wait is an empty result, as with SQS.
+            clock
+                .timeout_at(end, taken)
+                .await
+                .unwrap_or_else(|_| Ok(Vec::new()))?
+        };
+        if let Some(visibility) = self.visibility {
+            for handle in messages.iter().filter_map(Message::receipt_handle) {
+                self.shared.outbox.change_visibility_later(
+                    &self.shared.url,
+                    handle.to_owned(),
+                    visibility,
+                );
+            }
+        }
+        Ok(messages)
+    }
+
+    fn check(&self) -> Result<(), QueueError> {
+        let out_of_range = |what, value: String, allowed| {
+            Err(QueueError::OutOfRange {
+                what,
+                value,
+                allowed,
+            })
+        };
+        if !(1..=10).contains(&self.max) {
+            return out_of_range("max", self.max.to_string(), "1 to 10");
+        }
+        if self.wait > Duration::from_secs(20) {
+            return out_of_range(
+                "wait",
+                format!("{} s", self.wait.as_secs_f64()),
+                "0 to 20 s",
+            );
+        }
+        match self.visibility {
+            Some(visibility) if visibility > Duration::from_secs(43_200) => out_of_range(
+                "visibility",
+                format!("{} s", visibility.as_secs_f64()),
+                "0 to 12 h",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl IntoFuture for Receive {
+    type Output = Result<Vec<Message>, QueueError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+/// A place in a queue's line, given back when it is dropped.
+struct Turn<'a> {
+    shared: &'a Shared,
+    url: &'a VirtualQueueUrl,
+    ticket: Option<Ticket>,
+}
+
+impl Turn<'_> {
+    fn look(
+        &mut self,
+        max: usize,
+        short: bool,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Vec<Message>, QueueError>> {
+        let now = self.shared.sqs.clock().now();
+        let ticket = self.ticket;
+        let received = self.shared.update(|state| {
+            state
+                .router
+                .receive(self.url.name(), ticket, max, short, now, cx.waker())
+        });
+        match received {
+            Received::Messages(messages) => Poll::Ready(Ok(messages)),
+            Received::Nothing => Poll::Ready(Ok(Vec::new())),
+            Received::Gone => Poll::Ready(Err(self.shared.not_there(self.url))),
+            Received::Wait(ticket) => {
+                self.ticket = Some(ticket);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket else { return };
+        let now = self.shared.sqs.clock().now();
+        let next = self
+            .shared
+            .update(|state| state.router.leave(self.url.name(), ticket, now));
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+}

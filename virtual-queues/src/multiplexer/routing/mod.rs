@@ -1,0 +1,14 @@
+//! Who gets a message: the pure half of the multiplexer.
+//!
+//! Owns, for one host: the table of names, their waiters and buffers, what is due when. Does not own: polls, time,
+//! calls, tasks. Every method takes `now` where it matters and returns what is to be done.
+//!
+//! **Invariant:** a message is in exactly one place: with SQS, in one buffer, or with one caller.
+
+mod answered;
+mod buffer;
+mod deadlines;
+mod router;
+
+pub(crate) use buffer::Ticket;
+pub(crate) use router::{Arrival, Due, Limits, Received, Refused, Routed, Router, RouterOptions};

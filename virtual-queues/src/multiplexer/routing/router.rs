@@ -1,0 +1,655 @@
+//! The table of one host.
+
+use std::collections::HashMap;
+use std::task::Waker;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use sqs_rpc_protocol::{CorrelationId, ProcessPrefix, SqsTime, VirtualQueueName, names};
+
+use super::answered::Answered;
+use super::buffer::{Buffered, QueueSlot, Ticket};
+use super::deadlines::{Deadlines, Key};
+use crate::sqs::{Moment, RECEIVE_MAX};
+
+/// Routes the messages of one host to those who wait for them.
+///
+/// `S` is where a reply goes: the driver's one-shot sender, or a number in a test.
+#[derive(Debug)]
+pub(crate) struct Router<S> {
+    options: RouterOptions,
+    slots: HashMap<VirtualQueueName, Slot<S>>,
+    due: Deadlines<Alarm>,
+    answered: Answered,
+    /// Requests that wait for their reply.
+    pending: usize,
+    /// Receivers that wait with a long poll.
+    waiting: usize,
+    buffered: usize,
+    buffered_bytes: usize,
+    /// Messages dropped from a buffer by a receiver that looked before the alarm; reported by `next_due`.
+    noticed: usize,
+    short_polls: ShortPolls,
+    /// Tickets given to receivers so far.
+    tickets: u64,
+    closed: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct RouterOptions {
+    /// This process: replies to others are foreign.
+    pub(crate) process: ProcessPrefix,
+    pub(crate) limits: Limits,
+}
+
+/// Caps of what is kept in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// Slots of a host.
+    pub(crate) names: usize,
+    /// Messages in one virtual queue's buffer.
+    pub(crate) queue_messages: usize,
+    /// Messages in all buffers of a host.
+    pub(crate) host_messages: usize,
+    /// Bytes in all buffers of a host.
+    pub(crate) host_bytes: usize,
+}
+
+/// A foreign reply older than this is deleted: whoever waited for it does not any more.
+const FOREIGN_LIFE: Duration = Duration::from_secs(15 * 60);
+/// The longest time for which a message is put back.
+const LONGEST_PUT_BACK: Duration = Duration::from_secs(300);
+
+/// Circumstances of a message that came out of a poll.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    /// When SQS shows it to others again, at the earliest.
+    pub(crate) visible_until: Moment,
+    /// SQS's time at the earliest, if known.
+    pub(crate) server_now: Option<SqsTime>,
+}
+
+/// What to do with a message.
+#[derive(Debug)]
+pub(crate) enum Routed<S> {
+    /// Give it to the request, delete it.
+    Reply(S, Box<Message>),
+    /// It is in a buffer; wake a receiver.
+    Buffered(Option<Waker>),
+    /// It was in a buffer already and has got its newest receipt handle.
+    Again,
+    /// Its buffer is full: make it visible again after this time.
+    Full(Duration, Box<Message>),
+    /// It answers another process's request: make it visible again after this time.
+    Foreign(Duration, Box<Message>),
+    /// A second reply to an answered request: delete it.
+    Duplicate(Box<Message>),
+    /// A reply that nobody waits for any more: delete it.
+    Late(Box<Message>),
+    /// Its virtual queue does not exist.
+    Orphan(Option<VirtualQueueName>, Box<Message>),
+    /// The host is shut down here: give it back at once.
+    GiveBack(Box<Message>),
+}
+
+/// What a deadline brought.
+#[derive(Debug)]
+pub(crate) enum Due<S> {
+    /// Tell this request that its time is up.
+    TimedOut(S),
+    /// So many messages were taken out of a buffer, because SQS shows them to others again.
+    Visible(usize),
+    /// A virtual queue was deleted because nobody used it; so many messages were in it.
+    Expired(usize),
+}
+
+/// Why a name cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The host is shut down, or gone.
+    Closed,
+    /// The host has as many names as it may have.
+    Full,
+    /// The name is taken by a request that waits for its reply.
+    Taken,
+}
+
+/// What a receiver gets.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// Messages, at least one.
+    Messages(Vec<Message>),
+    /// The short poll that it waited for is over.
+    Nothing,
+    /// Wait: the ticket holds a place in the line.
+    Wait(Ticket),
+    /// The queue does not exist (any more).
+    Gone,
+}
+
+#[derive(Debug)]
+enum Slot<S> {
+    OneShot { sink: S, key: Key },
+    Queue(Box<QueueSlot>),
+}
+
+#[derive(Debug, Clone)]
+enum Alarm {
+    Deadline(VirtualQueueName),
+    Visibility(VirtualQueueName),
+    Idle(VirtualQueueName),
+}
+
+/// All receives with wait 0 of a host share short polls: one that joins is served by the next to start.
+#[derive(Debug, Default)]
+struct ShortPolls {
+    started: u64,
+    done: u64,
+    wanted: bool,
+}
+
+impl<S> Router<S> {
+    pub(crate) fn new(options: RouterOptions) -> Self {
+        Self {
+            options,
+            slots: HashMap::new(),
+            due: Deadlines::new(),
+            answered: Answered::default(),
+            pending: 0,
+            waiting: 0,
+            buffered: 0,
+            buffered_bytes: 0,
+            noticed: 0,
+            short_polls: ShortPolls::default(),
+            tickets: 0,
+            closed: false,
+        }
+    }
+
+    // --- requests that wait for their reply
+
+    /// Waits for one message to `name` until `deadline`.
+    pub(crate) fn expect(
+        &mut self,
+        name: VirtualQueueName,
+        deadline: Moment,
+        sink: S,
+    ) -> Result<(), Refused> {
+        self.admit()?;
+        if self.slots.contains_key(&name) {
+            return Err(Refused::Taken);
+        }
+        let key = self.due.add(deadline, Alarm::Deadline(name.clone()));
+        self.slots.insert(name, Slot::OneShot { sink, key });
+        self.pending += 1;
+        Ok(())
+    }
+
+    /// Stops waiting for the reply to `name`; says whether it was still awaited.
+    pub(crate) fn forget(&mut self, name: &VirtualQueueName) -> bool {
+        if !matches!(self.slots.get(name), Some(Slot::OneShot { .. })) {
+            return false;
+        }
+        if let Some(Slot::OneShot { key, .. }) = self.slots.remove(name) {
+            self.due.remove(key);
+            self.pending -= 1;
+        }
+        self.release_memory();
+        true
+    }
+
+    /// Takes out all requests that wait, to tell them why their reply will not come.
+    pub(crate) fn take_pending(&mut self) -> Vec<S> {
+        let (taken, kept) = std::mem::take(&mut self.slots)
+            .into_iter()
+            .partition::<HashMap<_, _>, _>(|(_, slot)| matches!(slot, Slot::OneShot { .. }));
+        self.slots = kept;
+        self.pending = 0;
+        // In the order of their deadlines, not in that of the hash map.
+        let mut taken: Vec<_> = taken
+            .into_values()
+            .filter_map(|slot| match slot {
+                Slot::OneShot { sink, key } => Some((key, sink)),
+                Slot::Queue(_) => None,
+            })
+            .collect();
+        taken.sort_unstable_by_key(|(key, _)| *key);
+        taken.iter().for_each(|(key, _)| self.due.remove(*key));
+        taken.into_iter().map(|(_, sink)| sink).collect()
+    }
+
+    // --- virtual queues
+
+    /// Makes a virtual queue, or keeps the one that exists, with its messages and its retention.
+    pub(crate) fn create(
+        &mut self,
+        name: VirtualQueueName,
+        retention: Option<Duration>,
+        now: Moment,
+    ) -> Result<(), Refused> {
+        match self.slots.get(&name) {
+            Some(Slot::OneShot { .. }) => return Err(Refused::Taken),
+            Some(Slot::Queue(_)) => {
+                self.touch(&name, now);
+                return Ok(());
+            }
+            None => self.admit()?,
+        }
+        let mut slot = QueueSlot::new(retention, now);
+        slot.idle_key =
+            retention.map(|retention| self.due.add(now + retention, Alarm::Idle(name.clone())));
+        self.slots.insert(name, Slot::Queue(Box::new(slot)));
+        Ok(())
+    }
+
+    /// Deletes a virtual queue. Returns those who waited for it, and how many messages were in it; `None` if it
+    /// does not exist.
+    pub(crate) fn delete(&mut self, name: &VirtualQueueName) -> Option<(Vec<Waker>, usize)> {
+        self.queue(name)?;
+        let Some(Slot::Queue(mut slot)) = self.slots.remove(name) else {
+            return None;
+        };
+        let messages = self.unbuffered(slot.drain());
+        self.forget_alarms(&slot);
+        self.waiting_left(&slot);
+        self.release_memory();
+        Some((slot.into_wakers().collect(), messages.len()))
+    }
+
+    /// Notes that a virtual queue is in use. Says whether it exists.
+    pub(crate) fn touch(&mut self, name: &VirtualQueueName, now: Moment) -> bool {
+        self.queue(name).map(|slot| slot.last_used = now).is_some()
+    }
+
+    /// Number of messages in a virtual queue's buffer; `None` if it does not exist.
+    pub(crate) fn buffered_in(&self, name: &VirtualQueueName) -> Option<usize> {
+        match self.slots.get(name) {
+            Some(Slot::Queue(slot)) => Some(slot.len()),
+            _ => None,
+        }
+    }
+
+    /// Empties a virtual queue's buffer, for a purge; `None` if it does not exist.
+    pub(crate) fn purge(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Vec<Message>> {
+        let slot = self.queue(name)?;
+        slot.last_used = now;
+        let drained = slot.drain();
+        let messages = self.unbuffered(drained);
+        self.watch_visibility(name);
+        Some(messages)
+    }
+
+    /// One look of a receiver: takes messages, or a place in the line. `short`: it waits for a short poll only.
+    pub(crate) fn receive(
+        &mut self,
+        name: &VirtualQueueName,
+        ticket: Option<Ticket>,
+        max: usize,
+        short: bool,
+        now: Moment,
+        waker: &Waker,
+    ) -> Received {
+        let done = self.short_polls.done;
+        let newcomer = Ticket::new(self.tickets, short.then_some(self.short_polls.started + 1));
+        let Some(slot) = self.queue(name) else {
+            return Received::Gone;
+        };
+        if ticket.is_some_and(|ticket| !slot.holds(ticket)) {
+            return Received::Gone;
+        }
+        slot.last_used = now;
+        let visible = slot.drop_visible(now);
+        let taken = slot.take(ticket, max);
+        let waits = taken.is_empty() && !ticket.is_some_and(|ticket| ticket.gives_up_at(done));
+        let place = ticket.unwrap_or(newcomer);
+        let joined = waits && slot.wait(place, waker);
+        self.noticed += self.unbuffered(visible).len();
+        let taken = self.unbuffered(taken);
+        self.watch_visibility(name);
+        if joined {
+            self.tickets += 1;
+            self.short_polls.wanted |= short;
+            self.waiting += usize::from(!short);
+        }
+        match () {
+            () if waits => Received::Wait(place),
+            () if taken.is_empty() => Received::Nothing,
+            () => Received::Messages(taken),
+        }
+    }
+
+    /// A receiver with this ticket is gone, with messages or without. Returns whom to wake instead.
+    pub(crate) fn leave(
+        &mut self,
+        name: &VirtualQueueName,
+        ticket: Ticket,
+        now: Moment,
+    ) -> Option<Waker> {
+        let slot = self.queue(name)?;
+        slot.last_used = now;
+        let (waker, left) = slot.leave(ticket);
+        if left && !ticket.is_short() {
+            self.waiting -= 1;
+        }
+        waker
+    }
+
+    // --- polls
+
+    /// How many messages a long poll may bring now; 0: nobody waits.
+    pub(crate) fn demand(&self) -> usize {
+        if self.closed || self.pending + self.waiting == 0 {
+            return 0;
+        }
+        // Whoever waits has an empty buffer, so there is room for what he waits for even if others' are full.
+        self.options
+            .limits
+            .host_messages
+            .saturating_sub(self.buffered)
+            .max(RECEIVE_MAX)
+    }
+
+    /// Whether the buffers of the host are full: what comes for nobody who waits would be put back.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.buffered >= self.options.limits.host_messages
+            || self.buffered_bytes >= self.options.limits.host_bytes
+    }
+
+    /// Whether a receive with wait 0 waits for a short poll to start.
+    pub(crate) const fn wants_short_poll(&self) -> bool {
+        self.short_polls.wanted
+    }
+
+    /// Says once that a short poll is to be sent.
+    pub(crate) fn start_short_poll(&mut self) -> bool {
+        let idle = self.short_polls.done == self.short_polls.started;
+        let start = idle && self.short_polls.wanted && !self.closed;
+        if start {
+            self.short_polls.wanted = false;
+            self.short_polls.started += 1;
+        }
+        start
+    }
+
+    /// The short poll is over. Returns whom to wake.
+    pub(crate) fn short_poll_done(&mut self) -> Vec<Waker> {
+        self.short_polls.done = self.short_polls.started;
+        let done = self.short_polls.done;
+        // Waking order does not decide who gets a message: the line of each queue does.
+        let queues = self.slots.values().filter_map(|slot| match slot {
+            Slot::Queue(slot) => Some(slot),
+            Slot::OneShot { .. } => None,
+        });
+        queues
+            .flat_map(|slot| slot.waited_for_short_poll(done))
+            .collect()
+    }
+
+    /// Decides what becomes of a message.
+    pub(crate) fn route(&mut self, message: Message, arrival: Arrival) -> Routed<S> {
+        let Some(name) = name_of(&message) else {
+            return Routed::Orphan(None, Box::new(message));
+        };
+        match self.slots.get_mut(&name) {
+            Some(Slot::OneShot { .. }) => self.complete(name, message),
+            Some(Slot::Queue(_)) => self.buffer(&name, message, arrival),
+            None => self.unexpected(name, message, arrival),
+        }
+    }
+
+    /// Does one thing that is due at `now`; call it until it returns `None`.
+    pub(crate) fn next_due(&mut self, now: Moment) -> Option<Due<S>> {
+        if self.noticed > 0 {
+            return Some(Due::Visible(std::mem::take(&mut self.noticed)));
+        }
+        while let Some(alarm) = self.due.pop(now) {
+            let due = match alarm {
+                Alarm::Deadline(name) => self.time_out(&name),
+                Alarm::Visibility(name) => self.end_visibility(&name, now),
+                Alarm::Idle(name) => self.expire(&name, now),
+            };
+            if due.is_some() {
+                return due;
+            }
+        }
+        None
+    }
+
+    /// When something is due next.
+    pub(crate) fn next_alarm(&self) -> Option<Moment> {
+        self.due.next()
+    }
+
+    // --- the end
+
+    /// Refuses everything from now on. Returns what waited, and whom to wake: their queues are gone.
+    pub(crate) fn close(&mut self) -> (Vec<S>, Vec<Waker>) {
+        self.closed = true;
+        let pending = self.take_pending();
+        let slots = std::mem::take(&mut self.slots);
+        self.due = Deadlines::new();
+        (self.waiting, self.buffered, self.buffered_bytes) = (0, 0, 0);
+        let wakers = slots.into_values().flat_map(|slot| match slot {
+            Slot::Queue(slot) => slot.into_wakers().collect(),
+            Slot::OneShot { .. } => Vec::new(),
+        });
+        (pending, wakers.collect())
+    }
+
+    /// Requests that wait for their reply.
+    pub(crate) const fn pending(&self) -> usize {
+        self.pending
+    }
+
+    // --- inside
+
+    fn admit(&self) -> Result<(), Refused> {
+        match () {
+            () if self.closed => Err(Refused::Closed),
+            () if self.slots.len() >= self.options.limits.names => Err(Refused::Full),
+            () => Ok(()),
+        }
+    }
+
+    fn queue(&mut self, name: &VirtualQueueName) -> Option<&mut QueueSlot> {
+        match self.slots.get_mut(name) {
+            Some(Slot::Queue(slot)) => Some(slot),
+            _ => None,
+        }
+    }
+
+    fn complete(&mut self, name: VirtualQueueName, message: Message) -> Routed<S> {
+        let Some(Slot::OneShot { sink, key }) = self.slots.remove(&name) else {
+            return Routed::Late(Box::new(message));
+        };
+        self.due.remove(key);
+        self.pending -= 1;
+        self.answered.remember(name);
+        self.release_memory();
+        Routed::Reply(sink, Box::new(message))
+    }
+
+    fn buffer(&mut self, name: &VirtualQueueName, message: Message, arrival: Arrival) -> Routed<S> {
+        let limits = self.options.limits.clone();
+        let crowded = self.is_crowded();
+        let bytes = size_of(&message);
+        let Some(slot) = self.queue(name) else {
+            return Routed::Orphan(None, Box::new(message));
+        };
+        if receive_count(&message) > 1
+            && let Some(known) = message.message_id().and_then(|id| slot.again(id))
+        {
+            known.message = message;
+            return Routed::Again;
+        }
+        // Whoever waits takes it at once, so it does not count against a full host.
+        if slot.len() >= limits.queue_messages || (crowded && !slot.is_waited_for()) {
+            return Routed::Full(put_back_for(&message), Box::new(message));
+        }
+        let waker = slot.push(Buffered {
+            message,
+            bytes,
+            visible_until: arrival.visible_until,
+        });
+        self.buffered += 1;
+        self.buffered_bytes += bytes;
+        self.watch_visibility(name);
+        Routed::Buffered(waker)
+    }
+
+    fn unexpected(&self, name: VirtualQueueName, message: Message, arrival: Arrival) -> Routed<S> {
+        let message = Box::new(message);
+        match CorrelationId::from_name(&name) {
+            Some(id) if id.is_from(self.options.process) => {
+                if self.answered.contains(&name) {
+                    Routed::Duplicate(message)
+                } else {
+                    Routed::Late(message)
+                }
+            }
+            Some(_) if is_older_than(&message, FOREIGN_LIFE, arrival.server_now) => {
+                Routed::Late(message)
+            }
+            Some(_) => Routed::Foreign(put_back_for(&message), message),
+            None if self.closed => Routed::GiveBack(message),
+            None => Routed::Orphan(Some(name), message),
+        }
+    }
+
+    fn time_out(&mut self, name: &VirtualQueueName) -> Option<Due<S>> {
+        if !matches!(self.slots.get(name), Some(Slot::OneShot { .. })) {
+            return None;
+        }
+        let Some(Slot::OneShot { sink, .. }) = self.slots.remove(name) else {
+            return None;
+        };
+        self.pending -= 1;
+        self.release_memory();
+        Some(Due::TimedOut(sink))
+    }
+
+    fn end_visibility(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Due<S>> {
+        let slot = self.queue(name)?;
+        slot.visibility_key = None;
+        let dropped = slot.drop_visible(now);
+        let dropped = self.unbuffered(dropped).len();
+        self.watch_visibility(name);
+        (dropped > 0).then_some(Due::Visible(dropped))
+    }
+
+    fn expire(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Due<S>> {
+        let slot = self.queue(name)?;
+        slot.idle_key = None;
+        let retention = slot.retention?;
+        // A receive under way is an operation that has not ended.
+        let used = if slot.is_waited_for() {
+            now
+        } else {
+            slot.last_used
+        };
+        if now.since(used) < retention {
+            let key = self.due.add(used + retention, Alarm::Idle(name.clone()));
+            if let Some(slot) = self.queue(name) {
+                slot.idle_key = Some(key);
+            }
+            return None;
+        }
+        let (_, messages) = self.delete(name)?;
+        Some(Due::Expired(messages))
+    }
+
+    /// Keeps the alarm at the end of the first message's visibility.
+    fn watch_visibility(&mut self, name: &VirtualQueueName) {
+        let Some(slot) = self.queue(name) else { return };
+        let (at, key) = (slot.next_visible(), slot.visibility_key.take());
+        let key = match (at, key) {
+            (Some(at), Some(key)) if key.0 == at => Some(key),
+            (at, old) => {
+                if let Some(old) = old {
+                    self.due.remove(old);
+                }
+                at.map(|at| self.due.add(at, Alarm::Visibility(name.clone())))
+            }
+        };
+        if let Some(slot) = self.queue(name) {
+            slot.visibility_key = key;
+        }
+    }
+
+    fn forget_alarms(&mut self, slot: &QueueSlot) {
+        for key in [slot.visibility_key, slot.idle_key].into_iter().flatten() {
+            self.due.remove(key);
+        }
+    }
+
+    /// The receivers of a deleted queue wait no more.
+    fn waiting_left(&mut self, slot: &QueueSlot) {
+        self.waiting -= slot.long_receivers();
+    }
+
+    fn unbuffered(&mut self, taken: Vec<Buffered>) -> Vec<Message> {
+        self.buffered -= taken.len();
+        self.buffered_bytes -= taken.iter().map(|buffered| buffered.bytes).sum::<usize>();
+        taken.into_iter().map(|buffered| buffered.message).collect()
+    }
+
+    /// After a burst the table gives its memory back, at a cost that is spread over the removals.
+    fn release_memory(&mut self) {
+        let (len, capacity) = (self.slots.len(), self.slots.capacity());
+        if capacity > 1024 && len < capacity / 8 {
+            self.slots.shrink_to(len * 2);
+        }
+    }
+}
+
+/// The virtual queue that a message is for. A name that is none is nobody's.
+fn name_of(message: &Message) -> Option<VirtualQueueName> {
+    let value = message
+        .message_attributes()?
+        .get(names::VIRTUAL_QUEUE_NAME)?
+        .string_value()?;
+    VirtualQueueName::try_from(value).ok()
+}
+
+fn system_attribute<'a>(
+    message: &'a Message,
+    name: &MessageSystemAttributeName,
+) -> Option<&'a str> {
+    Some(message.attributes()?.get(name)?.as_str())
+}
+
+fn receive_count(message: &Message) -> u32 {
+    system_attribute(
+        message,
+        &MessageSystemAttributeName::ApproximateReceiveCount,
+    )
+    .and_then(|count| count.parse().ok())
+    .unwrap_or(1)
+}
+
+/// 2 s after the first receive, doubled with each further one: never 0, or the same ten messages would come again.
+fn put_back_for(message: &Message) -> Duration {
+    let doublings = receive_count(message).clamp(1, 16);
+    Duration::from_secs(1 << doublings).min(LONGEST_PUT_BACK)
+}
+
+fn is_older_than(message: &Message, age: Duration, server_now: Option<SqsTime>) -> bool {
+    let sent = system_attribute(message, &MessageSystemAttributeName::SentTimestamp)
+        .and_then(SqsTime::parse_millis);
+    matches!((sent, server_now), (Some(sent), Some(now)) if sent + age < now)
+}
+
+/// What a message costs in memory, roughly: its texts, and a constant for the rest.
+fn size_of(message: &Message) -> usize {
+    const OVERHEAD: usize = 512;
+    let text = |text: Option<&str>| text.map_or(0, str::len);
+    let attributes = message.message_attributes().into_iter().flatten();
+    let attributes: usize = attributes
+        .map(|(name, value)| name.len() + text(value.string_value()) + 64)
+        .sum();
+    OVERHEAD + text(message.body()) + text(message.receipt_handle()) + attributes
+}
+
+#[cfg(test)]
+#[path = "router_tests.rs"]
+mod tests;

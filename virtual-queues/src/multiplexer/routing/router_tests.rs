@@ -1,0 +1,649 @@
+use std::collections::HashMap as Map;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
+
+use aws_sdk_sqs::types::MessageAttributeValue;
+
+use super::*;
+
+const PROCESS: ProcessPrefix = ProcessPrefix::from_bits(7);
+const OTHER: ProcessPrefix = ProcessPrefix::from_bits(8);
+
+fn at(secs: u64) -> Moment {
+    Moment::from_start(Duration::from_secs(secs))
+}
+
+fn router() -> Router<u32> {
+    let limits = Limits {
+        names: 1_000,
+        queue_messages: 3,
+        host_messages: 5,
+        host_bytes: 1 << 20,
+    };
+    Router::new(RouterOptions {
+        process: PROCESS,
+        limits,
+    })
+}
+
+fn name(text: &str) -> VirtualQueueName {
+    VirtualQueueName::try_from(text).unwrap()
+}
+
+fn reply_name(process: ProcessPrefix, n: u128) -> VirtualQueueName {
+    CorrelationId::new(process, n).to_name()
+}
+
+fn message(to: &VirtualQueueName, id: &str, receives: u32) -> Message {
+    let attribute = MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(to.as_str())
+        .build()
+        .unwrap();
+    Message::builder()
+        .message_id(id)
+        .body("b")
+        .receipt_handle(format!("{id}#{receives}"))
+        .attributes(
+            MessageSystemAttributeName::ApproximateReceiveCount,
+            receives.to_string(),
+        )
+        .attributes(MessageSystemAttributeName::SentTimestamp, "1000000")
+        .message_attributes(names::VIRTUAL_QUEUE_NAME, attribute)
+        .build()
+}
+
+fn arrives(router: &mut Router<u32>, to: &VirtualQueueName, id: &str) -> Routed<u32> {
+    router.route(
+        message(to, id, 1),
+        Arrival {
+            visible_until: at(100),
+            server_now: None,
+        },
+    )
+}
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A receiver that is polled by hand.
+struct Hand {
+    name: VirtualQueueName,
+    ticket: Option<Ticket>,
+    woken: Arc<Woken>,
+    short: bool,
+}
+
+impl Hand {
+    fn new(name: &VirtualQueueName) -> Self {
+        Self {
+            name: name.clone(),
+            ticket: None,
+            woken: Arc::default(),
+            short: false,
+        }
+    }
+
+    fn short(name: &VirtualQueueName) -> Self {
+        Self {
+            short: true,
+            ..Self::new(name)
+        }
+    }
+
+    fn look(&mut self, router: &mut Router<u32>, max: usize) -> Received {
+        let waker = Waker::from(Arc::clone(&self.woken));
+        let received = router.receive(&self.name, self.ticket, max, self.short, at(1), &waker);
+        if let Received::Wait(ticket) = received {
+            self.ticket = Some(ticket);
+        }
+        received
+    }
+
+    fn gets(&mut self, router: &mut Router<u32>, max: usize) -> Vec<String> {
+        match self.look(router, max) {
+            Received::Messages(messages) => ids(&messages),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn waits(&mut self, router: &mut Router<u32>) {
+        assert!(matches!(self.look(router, 10), Received::Wait(_)));
+    }
+
+    fn leaves(self, router: &mut Router<u32>) {
+        if let Some(waker) = self
+            .ticket
+            .and_then(|ticket| router.leave(&self.name, ticket, at(1)))
+        {
+            waker.wake();
+        }
+    }
+
+    fn was_woken(&self) -> bool {
+        self.woken.0.swap(0, Ordering::Relaxed) > 0
+    }
+}
+
+fn ids(messages: &[Message]) -> Vec<String> {
+    messages
+        .iter()
+        .map(|message| message.message_id().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_reply_goes_to_its_own_request_only() {
+    let mut router = router();
+    let names: Vec<_> = (0..3).map(|n| reply_name(PROCESS, n)).collect();
+    for (n, name) in names.iter().enumerate() {
+        router.expect(name.clone(), at(30), n as u32).unwrap();
+    }
+    assert!(matches!(
+        arrives(&mut router, &names[1], "m"),
+        Routed::Reply(1, _)
+    ));
+    assert_eq!(router.pending(), 2);
+}
+
+#[test]
+fn a_second_reply_is_a_duplicate_and_one_after_the_deadline_is_late() {
+    let mut router = router();
+    let (answered, forgotten, timed_out) = (
+        reply_name(PROCESS, 1),
+        reply_name(PROCESS, 2),
+        reply_name(PROCESS, 3),
+    );
+    for name in [&answered, &forgotten, &timed_out] {
+        router.expect(name.clone(), at(30), 0).unwrap();
+    }
+    assert!(matches!(
+        arrives(&mut router, &answered, "m"),
+        Routed::Reply(..)
+    ));
+    assert!(matches!(
+        arrives(&mut router, &answered, "m2"),
+        Routed::Duplicate(_)
+    ));
+
+    assert!(router.forget(&forgotten) && !router.forget(&forgotten));
+    assert!(matches!(
+        arrives(&mut router, &forgotten, "m3"),
+        Routed::Late(_)
+    ));
+
+    assert!(router.next_due(at(29)).is_none());
+    assert!(matches!(router.next_due(at(30)), Some(Due::TimedOut(0))));
+    assert!(
+        router.next_due(at(30)).is_none(),
+        "the answered and the forgotten have left no alarm"
+    );
+    assert!(matches!(
+        arrives(&mut router, &timed_out, "m4"),
+        Routed::Late(_)
+    ));
+}
+
+#[test]
+fn a_dropped_request_leaves_nothing_behind() {
+    let mut router = router();
+    for n in 0..100_000 {
+        let name = reply_name(PROCESS, n);
+        router.expect(name.clone(), at(30), 0).unwrap();
+        assert!(router.forget(&name));
+    }
+    assert_eq!(
+        (router.pending(), router.demand(), router.next_alarm()),
+        (0, 0, None)
+    );
+    assert!(router.slots.capacity() < 4_096);
+}
+
+#[test]
+fn the_table_gives_memory_back_after_a_burst() {
+    let mut router = Router::<u32>::new(RouterOptions {
+        process: PROCESS,
+        limits: Limits {
+            names: 1_000_000,
+            ..router().options.limits
+        },
+    });
+    let names: Vec<_> = (0..100_000).map(|n| reply_name(PROCESS, n)).collect();
+    names
+        .iter()
+        .for_each(|name| router.expect(name.clone(), at(30), 0).unwrap());
+    names.iter().for_each(|name| assert!(router.forget(name)));
+    assert!(router.slots.capacity() < 4_096);
+}
+
+#[test]
+fn a_reply_to_another_process_is_put_back_and_ever_longer() {
+    let mut router = router();
+    let foreign = reply_name(OTHER, 1);
+    let mut put_back = |receives, server_now| {
+        let arrival = Arrival {
+            visible_until: at(100),
+            server_now,
+        };
+        match router.route(message(&foreign, "m", receives), arrival) {
+            Routed::Foreign(after, _) => Some(after.as_secs()),
+            Routed::Late(_) => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    let times: Vec<_> = [1, 2, 3, 8, 9, 1_000]
+        .map(|receives| put_back(receives, None).unwrap())
+        .into();
+    assert_eq!(times, [2, 4, 8, 256, 300, 300]);
+    // Sent at 1,000 s of SQS's time.
+    assert!(put_back(1, Some(SqsTime::from_millis(1_900_000))).is_some());
+    assert_eq!(
+        put_back(1, Some(SqsTime::from_millis(1_900_001))),
+        None,
+        "a quarter of an hour old"
+    );
+}
+
+#[test]
+fn a_message_for_nobody_is_an_orphan() {
+    let mut router = router();
+    assert!(matches!(
+        arrives(&mut router, &name("nobody"), "m"),
+        Routed::Orphan(Some(_), _)
+    ));
+    let nameless = Message::builder().message_id("m").body("b").build();
+    let arrival = Arrival {
+        visible_until: at(100),
+        server_now: None,
+    };
+    assert!(matches!(
+        router.route(nameless, arrival),
+        Routed::Orphan(None, _)
+    ));
+    // The same name on another host is another queue.
+    let mut other = Router::<u32>::new(router.options.clone());
+    other.create(name("here"), None, at(0)).unwrap();
+    assert!(matches!(
+        arrives(&mut router, &name("here"), "m"),
+        Routed::Orphan(..)
+    ));
+}
+
+#[test]
+fn receivers_are_served_in_order_of_arrival() {
+    let mut router = router();
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    let (mut first, mut second) = (Hand::new(&queue), Hand::new(&queue));
+    first.waits(&mut router);
+    second.waits(&mut router);
+    let Routed::Buffered(Some(waker)) = arrives(&mut router, &queue, "a") else {
+        panic!()
+    };
+    waker.wake();
+    assert!(first.was_woken() && !second.was_woken());
+    second.waits(&mut router);
+    let mut newcomer = Hand::new(&queue);
+    newcomer.waits(&mut router);
+    arrives(&mut router, &queue, "b");
+    assert_eq!(first.gets(&mut router, 1), ["a"]);
+    first.leaves(&mut router);
+    assert!(second.was_woken(), "whoever takes a part wakes the next");
+    assert_eq!(second.gets(&mut router, 10), ["b"]);
+}
+
+#[test]
+fn a_receiver_that_is_dropped_after_its_wake_loses_nothing() {
+    let mut router = router();
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    let (mut dropped, mut other) = (Hand::new(&queue), Hand::new(&queue));
+    dropped.waits(&mut router);
+    other.waits(&mut router);
+    let Routed::Buffered(Some(waker)) = arrives(&mut router, &queue, "a") else {
+        panic!()
+    };
+    waker.wake();
+    dropped.leaves(&mut router);
+    assert!(other.was_woken());
+    assert_eq!(other.gets(&mut router, 10), ["a"]);
+    other.leaves(&mut router);
+    assert_eq!((router.waiting, router.demand()), (0, 0));
+}
+
+#[test]
+fn a_full_queue_does_not_stop_the_others() {
+    let mut router = router();
+    let (full, other) = (name("full"), name("other"));
+    for queue in [&full, &other] {
+        router.create(queue.clone(), None, at(0)).unwrap();
+    }
+    for id in ["1", "2", "3"] {
+        assert!(matches!(
+            arrives(&mut router, &full, id),
+            Routed::Buffered(None)
+        ));
+    }
+    let Routed::Full(after, _) = arrives(&mut router, &full, "4") else {
+        panic!()
+    };
+    assert_eq!(after, Duration::from_secs(2));
+    for id in ["5", "6"] {
+        assert!(matches!(
+            arrives(&mut router, &other, id),
+            Routed::Buffered(None)
+        ));
+    }
+    // Five are buffered: the host is full, for all but those who wait.
+    assert!(router.is_crowded());
+    assert!(matches!(
+        arrives(&mut router, &other, "7"),
+        Routed::Full(..)
+    ));
+    let mut receiver = Hand::new(&other);
+    assert_eq!(receiver.gets(&mut router, 10), ["5", "6"]);
+    assert!(!router.is_crowded());
+    arrives(&mut router, &full, "8");
+    router.create(name("third"), None, at(0)).unwrap();
+    for id in ["9", "10"] {
+        arrives(&mut router, &name("third"), id);
+    }
+    let mut waiter = Hand::new(&other);
+    waiter.waits(&mut router);
+    assert!(router.is_crowded() && router.demand() > 0);
+    assert!(matches!(
+        arrives(&mut router, &other, "11"),
+        Routed::Buffered(Some(_))
+    ));
+}
+
+#[test]
+fn a_message_is_dropped_from_its_buffer_when_sqs_shows_it_to_others() {
+    let mut router = router();
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    for (id, visible) in [("a", 20), ("b", 25)] {
+        router.route(
+            message(&queue, id, 1),
+            Arrival {
+                visible_until: at(visible),
+                server_now: None,
+            },
+        );
+    }
+    assert_eq!(router.next_alarm(), Some(at(20)));
+    assert!(matches!(router.next_due(at(20)), Some(Due::Visible(1))));
+    assert_eq!(
+        (router.buffered_in(&queue), router.next_alarm()),
+        (Some(1), Some(at(25)))
+    );
+    assert_eq!(Hand::new(&queue).gets(&mut router, 10), ["b"]);
+    assert_eq!(
+        (router.buffered, router.buffered_bytes, router.next_alarm()),
+        (0, 0, None)
+    );
+}
+
+#[test]
+fn a_buffered_message_that_comes_again_is_kept_once_with_its_newest_handle() {
+    let mut router = router();
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    arrives(&mut router, &queue, "a");
+    let arrival = Arrival {
+        visible_until: at(200),
+        server_now: None,
+    };
+    assert!(matches!(
+        router.route(message(&queue, "a", 2), arrival),
+        Routed::Again
+    ));
+    let Received::Messages(got) = Hand::new(&queue).look(&mut router, 10) else {
+        panic!()
+    };
+    assert_eq!((got.len(), got[0].receipt_handle()), (1, Some("a#2")));
+}
+
+#[test]
+fn short_receives_share_one_poll_that_starts_after_them() {
+    let mut router = router();
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    let (mut first, mut second) = (Hand::short(&queue), Hand::short(&queue));
+    first.waits(&mut router);
+    second.waits(&mut router);
+    assert_eq!(router.demand(), 0, "they start no long poll");
+    assert!(router.start_short_poll() && !router.start_short_poll());
+    let mut late = Hand::short(&queue);
+    late.waits(&mut router);
+    router.short_poll_done().into_iter().for_each(Waker::wake);
+    assert!(first.was_woken() && second.was_woken() && !late.was_woken());
+    assert!(matches!(first.look(&mut router, 10), Received::Nothing));
+    late.waits(&mut router);
+    assert!(router.start_short_poll(), "the latecomer's own");
+    arrives(&mut router, &queue, "a");
+    first.leaves(&mut router);
+    assert_eq!(second.gets(&mut router, 10), ["a"]);
+}
+
+#[test]
+fn an_unused_queue_expires_but_not_while_a_receive_waits() {
+    let mut router = router();
+    let (idle, busy) = (name("idle"), name("busy"));
+    for queue in [&idle, &busy] {
+        router
+            .create(queue.clone(), Some(Duration::from_secs(10)), at(0))
+            .unwrap();
+    }
+    let mut receiver = Hand::new(&busy);
+    receiver.waits(&mut router);
+    router.touch(&idle, at(5));
+    assert!(router.next_due(at(10)).is_none());
+    assert!(matches!(router.next_due(at(15)), Some(Due::Expired(0))));
+    assert_eq!(
+        (router.buffered_in(&idle), router.buffered_in(&busy)),
+        (None, Some(0))
+    );
+    receiver.leaves(&mut router);
+    assert!(matches!(router.next_due(at(20)), Some(Due::Expired(0))));
+    assert!(matches!(
+        Hand::new(&busy).look(&mut router, 1),
+        Received::Gone
+    ));
+}
+
+#[test]
+fn creating_an_existing_queue_keeps_what_is_in_it() {
+    let mut router = router();
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    arrives(&mut router, &queue, "a");
+    router.create(queue.clone(), None, at(1)).unwrap();
+    assert_eq!(Hand::new(&queue).gets(&mut router, 10), ["a"]);
+    let taken = reply_name(PROCESS, 1);
+    router.expect(taken.clone(), at(30), 0).unwrap();
+    assert_eq!(
+        router.create(taken.clone(), None, at(0)),
+        Err(Refused::Taken)
+    );
+    assert_eq!(router.expect(taken, at(30), 1), Err(Refused::Taken));
+}
+
+#[test]
+fn deleting_a_queue_tells_those_who_wait_and_frees_its_memory() {
+    let mut router = router();
+    let queue = name("q");
+    router
+        .create(queue.clone(), Some(Duration::from_secs(10)), at(0))
+        .unwrap();
+    let mut receiver = Hand::new(&queue);
+    receiver.waits(&mut router);
+    let (wakers, _) = router.delete(&queue).unwrap();
+    wakers.into_iter().for_each(Waker::wake);
+    assert!(receiver.was_woken());
+    assert!(matches!(receiver.look(&mut router, 1), Received::Gone));
+    receiver.leaves(&mut router);
+    assert_eq!(
+        (router.demand(), router.next_alarm(), router.buffered),
+        (0, None, 0)
+    );
+    assert!(router.delete(&queue).is_none());
+}
+
+#[test]
+fn a_receiver_of_a_deleted_queue_is_told_even_if_the_name_is_taken_again() {
+    let mut router = router();
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    let (mut old, mut new) = (Hand::new(&queue), Hand::new(&queue));
+    old.waits(&mut router);
+    router.delete(&queue).unwrap();
+    router.create(queue.clone(), None, at(0)).unwrap();
+    new.waits(&mut router);
+    assert!(matches!(old.look(&mut router, 1), Received::Gone));
+    old.leaves(&mut router);
+    assert!(router.demand() > 0, "the new receiver still waits");
+    arrives(&mut router, &queue, "a");
+    assert_eq!(new.gets(&mut router, 1), ["a"]);
+}
+
+#[test]
+fn a_closed_host_ends_everything_and_gives_messages_back() {
+    let mut router = router();
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    let mut receiver = Hand::new(&queue);
+    receiver.waits(&mut router);
+    for n in [3, 1, 2] {
+        router
+            .expect(reply_name(PROCESS, n), at(n as u64), n as u32)
+            .unwrap();
+    }
+    let (pending, wakers) = router.close();
+    assert_eq!(pending, [1, 2, 3], "in the order of their deadlines");
+    assert_eq!(wakers.len(), 1);
+    assert!(matches!(
+        arrives(&mut router, &queue, "a"),
+        Routed::GiveBack(_)
+    ));
+    assert_eq!(
+        router.expect(reply_name(PROCESS, 9), at(30), 0),
+        Err(Refused::Closed)
+    );
+    assert_eq!(router.create(queue, None, at(0)), Err(Refused::Closed));
+    assert_eq!((router.demand(), router.next_alarm()), (0, None));
+}
+
+#[test]
+fn no_more_names_than_allowed() {
+    let mut router = router();
+    for n in 0..1_000 {
+        router.expect(reply_name(PROCESS, n), at(30), 0).unwrap();
+    }
+    assert_eq!(
+        router.expect(reply_name(PROCESS, 1_000), at(30), 0),
+        Err(Refused::Full)
+    );
+    assert_eq!(router.create(name("q"), None, at(0)), Err(Refused::Full));
+}
+
+/// Whatever is done to a router in whatever order, its counts are those of its tables.
+#[test]
+fn the_counts_are_those_of_the_tables() {
+    let random = crate::sqs::Random::seeded(42);
+    let mut router = router();
+    let mut hands: Map<u64, Hand> = Map::new();
+    let queues: Vec<_> = (0..4).map(|n| name(&format!("q{n}"))).collect();
+    for step in 0..20_000u64 {
+        let (n, now) = (random.bits64() % 4, at(step / 10));
+        let queue = &queues[n as usize];
+        match random.bits64() % 8 {
+            0 => drop(router.create(queue.clone(), Some(Duration::from_secs(20)), now)),
+            1 => drop(router.delete(queue)),
+            2 => drop(router.expect(
+                reply_name(PROCESS, u128::from(n)),
+                now + Duration::from_secs(3),
+                0,
+            )),
+            3 => drop(router.forget(&reply_name(PROCESS, u128::from(n)))),
+            4 => {
+                let to = if n % 2 == 0 {
+                    queue.clone()
+                } else {
+                    reply_name(PROCESS, u128::from(n))
+                };
+                let visible_until = now + Duration::from_secs(5);
+                drop(router.route(
+                    message(&to, &step.to_string(), 1),
+                    Arrival {
+                        visible_until,
+                        server_now: None,
+                    },
+                ));
+            }
+            5 => {
+                let hand = hands.entry(n).or_insert_with(|| {
+                    if step % 3 == 0 {
+                        Hand::short(queue)
+                    } else {
+                        Hand::new(queue)
+                    }
+                });
+                if !matches!(hand.look(&mut router, 2), Received::Wait(_)) {
+                    hands.remove(&n).unwrap().leaves(&mut router);
+                }
+            }
+            6 => {
+                if let Some(hand) = hands.remove(&n) {
+                    hand.leaves(&mut router);
+                }
+            }
+            _ => while router.next_due(now).is_some() {},
+        }
+        let slots = || router.slots.values();
+        let queue_slots = || {
+            slots().filter_map(|slot| {
+                if let Slot::Queue(slot) = slot {
+                    Some(slot)
+                } else {
+                    None
+                }
+            })
+        };
+        assert_eq!(
+            router.buffered,
+            queue_slots().map(|slot| slot.len()).sum::<usize>()
+        );
+        assert_eq!(
+            router.waiting,
+            queue_slots()
+                .map(|slot| slot.long_receivers())
+                .sum::<usize>()
+        );
+        assert_eq!(
+            router.pending,
+            slots()
+                .filter(|slot| matches!(slot, Slot::OneShot { .. }))
+                .count()
+        );
+        let alarms = queue_slots()
+            .map(|slot| usize::from(slot.len() > 0) + usize::from(slot.retention.is_some()));
+        assert_eq!(
+            router.due.len(),
+            router.pending + alarms.sum::<usize>(),
+            "step {step}"
+        );
+        assert!(
+            router.buffered <= 5 + queues.len()
+                && (router.buffered > 0 || router.buffered_bytes == 0)
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! [`Sqs`]: what every part of the framework calls SQS with.
+
+use std::sync::Arc;
+
+use aws_sdk_sqs::error::ProvideErrorMetadata;
+use sqs_rpc_protocol::SqsTime;
+
+use super::api::{Call, SqsApi, for_each_operation, import_operations};
+use super::client_api::ClientApi;
+use super::clock::Clock;
+use super::fault::Fault;
+use super::random::Random;
+use super::server_clock::{Sample, ServerClock};
+use crate::stats::{Action, Counter, Counters};
+
+/// The seam together with the clock, the random source, SQS's time and the counters. Cheap to clone; clones share all.
+///
+/// Every call made through it is counted, teaches [`ServerClock`] by its answer's date, and fails with a [`Fault`].
+///
+/// # Examples
+/// ```
+/// use sqs_virtual_queues::sqs::Sqs;
+/// # let local = local_sqs::LocalSqs::start();
+/// let sqs = Sqs::from(&local.client());
+/// ```
+#[derive(Debug, Clone)]
+pub struct Sqs {
+    api: Arc<dyn SqsApi>,
+    clock: Clock,
+    random: Random,
+    server_clock: ServerClock,
+    counters: Counters,
+}
+
+/// Sets what an [`Sqs`] is made of. Made by [`Sqs::builder`].
+#[derive(Debug)]
+pub struct SqsBuilder {
+    api: Arc<dyn SqsApi>,
+    clock: Option<Clock>,
+    random: Option<Random>,
+}
+
+impl Sqs {
+    /// Starts from an implementation of the seam.
+    pub fn builder(api: impl SqsApi) -> SqsBuilder {
+        SqsBuilder {
+            api: Arc::new(api),
+            clock: None,
+            random: None,
+        }
+    }
+
+    /// The clock that all deadlines are measured by.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The source of ids and jitter.
+    #[must_use]
+    pub const fn random(&self) -> &Random {
+        &self.random
+    }
+
+    /// The counters that [`Stats`](crate::Stats) is read from.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The earliest that SQS's time can be; `None` if it is not known.
+    #[must_use]
+    pub fn earliest_server_time(&self) -> Option<SqsTime> {
+        self.server_clock
+            .earliest(self.clock.now(), self.clock.wall())
+    }
+
+    /// The latest that SQS's time can be; `None` if it is not known.
+    #[must_use]
+    pub fn latest_server_time(&self) -> Option<SqsTime> {
+        self.server_clock
+            .latest(self.clock.now(), self.clock.wall())
+    }
+
+    async fn observe<T, E>(&self, action: Action, call: Call<T, E>) -> Result<T, Fault>
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        self.counters.call(action);
+        let sent = self.clock.now();
+        let answer = call.await;
+        if let Some(date) = answer.date {
+            self.server_clock.learn(Sample {
+                sent,
+                received: self.clock.now(),
+                wall: self.clock.wall(),
+                date,
+            });
+        }
+        answer.result.map_err(|error| {
+            let fault = Fault::from_sdk(action, error);
+            self.counters.count(Counter::FailedCalls);
+            tracing::debug!(%action, kind = ?fault.kind(), code = fault.code(), "call failed");
+            fault
+        })
+    }
+}
+
+for_each_operation!(import_operations);
+
+macro_rules! call {
+    ($($(#[$doc:meta])* $method:ident $action:ident $input:ident $output:ident $error:ident;)*) => {
+        impl Sqs {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// The [`Fault`] that the SDK's error stands for.
+                ///
+                /// # Cancel safety
+                /// Dropping the future abandons the call: nobody knows then whether it had its effect.
+                pub async fn $method(&self, input: $input) -> Result<$output, Fault> {
+                    self.observe(Action::$action, self.api.$method(input)).await
+                }
+            )*
+        }
+    };
+}
+for_each_operation!(call);
+
+impl From<&aws_sdk_sqs::Client> for Sqs {
+    fn from(client: &aws_sdk_sqs::Client) -> Self {
+        Self::builder(ClientApi::new(client)).build()
+    }
+}
+
+impl From<aws_sdk_sqs::Client> for Sqs {
+    fn from(client: aws_sdk_sqs::Client) -> Self {
+        Self::from(&client)
+    }
+}
+
+impl SqsBuilder {
+    /// The clock. Default: [`Clock::system`].
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The random source. Default: [`Random::from_os`].
+    #[must_use]
+    pub fn random(mut self, random: Random) -> Self {
+        self.random = Some(random);
+        self
+    }
+
+    /// Puts it together. Makes no call.
+    #[must_use]
+    pub fn build(self) -> Sqs {
+        Sqs {
+            api: self.api,
+            clock: self.clock.unwrap_or_else(Clock::system),
+            random: self.random.unwrap_or_else(Random::from_os),
+            server_clock: ServerClock::new(),
+            counters: Counters::default(),
+        }
+    }
+}

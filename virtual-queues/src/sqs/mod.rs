@@ -1,0 +1,31 @@
+//! Everything between this crate and Amazon SQS.
+//!
+//! Owns: the seam ([`SqsApi`]) and its implementation over an SDK client ([`ClientApi`]), the handle that the
+//! layers above call ([`Sqs`]), what an error means ([`Fault`]), time ([`Clock`], [`ServerClock`]) and chance
+//! ([`Random`]). Does not own: queues, routing, hosts. It imports nothing of the modules above it.
+//!
+//! **Invariant:** no other module of this crate reads a clock, draws a random number or calls an SDK client.
+
+mod api;
+mod backoff;
+mod client_api;
+mod clock;
+mod connection;
+mod fault;
+mod outbox;
+mod poll_controller;
+mod random;
+mod server_clock;
+mod tasks;
+
+pub use api::{Answer, Call, SqsApi, Unsupported};
+pub use backoff::Backoff;
+pub use client_api::ClientApi;
+pub use clock::{Clock, Elapsed, Moment, TimeSource};
+pub use connection::{Sqs, SqsBuilder};
+pub use fault::{Delivery, Fault, FaultKind};
+pub use outbox::{BatchOptions, Outbox};
+pub use poll_controller::{PollController, PollOptions, RECEIVE_MAX};
+pub use random::Random;
+pub use server_clock::{Sample, ServerClock};
+pub use tasks::{NoRuntime, Tasks};

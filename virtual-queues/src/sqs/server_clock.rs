@@ -1,0 +1,198 @@
+//! SQS's time, learnt from its answers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqs_rpc_protocol::SqsTime;
+
+use super::clock::Moment;
+
+/// How far the local monotonic clock is from SQS's, as the answers of SQS show it. Cheap to clone and shared.
+///
+/// An answer that carries `Date: d` and was awaited from `sent` to `received` proves that SQS's clock stood
+/// somewhere in `[d, d + 1 s)` (the header has whole seconds, cut off) at some moment between the two. So SQS's time
+/// now is at least `d + (now - received)` and less than `d + 1 s + (now - sent)`. The sample with the shortest round
+/// trip leaves the least room and is kept.
+///
+/// **Invariant:** two machines' clocks are never compared; where SQS's time is unknown, the answer is `None`, and
+/// the caller takes the careful side.
+#[derive(Debug, Clone, Default)]
+pub struct ServerClock(Arc<Mutex<Option<Sample>>>);
+
+/// One answer of SQS and when it was awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// Just before the call.
+    pub sent: Moment,
+    /// Just after its answer.
+    pub received: Moment,
+    /// The local wall clock at `received`: to notice that the machine slept.
+    pub wall: SystemTime,
+    /// The answer's `Date`.
+    pub date: SystemTime,
+}
+
+/// After this a sample is no longer believed: two crystals part by some milliseconds in that time.
+const LIFE: Duration = Duration::from_secs(600);
+
+/// If the wall and the monotonic clock part by this much, the monotonic one stood still (a suspended machine) or
+/// somebody set the wall clock: the sample may be wrong.
+const PARTED: Duration = Duration::from_secs(2);
+
+impl ServerClock {
+    /// A clock that knows nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Learns from an answer. Only answers that came from SQS itself may be given.
+    pub fn learn(&self, sample: Sample) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let better = match *kept {
+            Some(old) if old.is_alive(sample.received, sample.wall) => {
+                // An old sample loses a thousandth of its age: far more than clocks drift, and enough to prefer a
+                // fresh sample of the same quality.
+                let slack = sample.received.since(old.received) / 1000;
+                sample.round_trip() <= old.round_trip() + slack
+            }
+            _ => true,
+        };
+        if better {
+            *kept = Some(sample);
+        }
+    }
+
+    /// The earliest that SQS's time can be; `None` if it is not known.
+    #[must_use]
+    pub fn earliest(&self, now: Moment, wall: SystemTime) -> Option<SqsTime> {
+        let sample = self.alive(now, wall)?;
+        to_sqs_time(sample.date, now.since(sample.received))
+    }
+
+    /// The latest that SQS's time can be; `None` if it is not known.
+    #[must_use]
+    pub fn latest(&self, now: Moment, wall: SystemTime) -> Option<SqsTime> {
+        let sample = self.alive(now, wall)?;
+        to_sqs_time(sample.date, now.since(sample.sent) + Duration::from_secs(1))
+    }
+
+    fn alive(&self, now: Moment, wall: SystemTime) -> Option<Sample> {
+        let sample = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sample.filter(|sample| sample.is_alive(now, wall))
+    }
+}
+
+impl Sample {
+    fn round_trip(&self) -> Duration {
+        self.received.since(self.sent)
+    }
+
+    fn is_alive(&self, now: Moment, wall: SystemTime) -> bool {
+        let monotonic = now.since(self.received);
+        let Ok(walled) = wall.duration_since(self.wall) else {
+            return self
+                .wall
+                .duration_since(wall)
+                .is_ok_and(|back| back + monotonic < PARTED);
+        };
+        monotonic < LIFE && monotonic.abs_diff(walled) < PARTED
+    }
+}
+
+fn to_sqs_time(date: SystemTime, since: Duration) -> Option<SqsTime> {
+    let epoch = date.duration_since(UNIX_EPOCH).ok()?.checked_add(since)?;
+    u64::try_from(epoch.as_millis())
+        .ok()
+        .map(SqsTime::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_start(Duration::from_millis(millis))
+    }
+
+    /// The local wall clock, wrong by an hour: it must not matter.
+    fn wall(millis: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_700_003_600) + Duration::from_millis(millis)
+    }
+
+    fn sample(sent: u64, received: u64, date: u64) -> Sample {
+        let date = UNIX_EPOCH + Duration::from_secs(1_700_000_000 + date);
+        Sample {
+            sent: at(sent),
+            received: at(received),
+            wall: wall(received),
+            date,
+        }
+    }
+
+    fn millis(time: Option<SqsTime>) -> Option<u64> {
+        time.map(|time| time.as_millis() - 1_700_000_000_000)
+    }
+
+    #[test]
+    fn knows_nothing_before_the_first_answer() {
+        assert_eq!(ServerClock::new().earliest(at(0), wall(0)), None);
+    }
+
+    #[test]
+    fn the_bounds_enclose_the_true_time() {
+        let clock = ServerClock::new();
+        clock.learn(sample(100, 140, 7));
+        assert_eq!(millis(clock.earliest(at(640), wall(640))), Some(7_500));
+        assert_eq!(millis(clock.latest(at(640), wall(640))), Some(8_540));
+    }
+
+    #[test]
+    fn the_shortest_round_trip_counts_until_it_is_old() {
+        let clock = ServerClock::new();
+        clock.learn(sample(100, 120, 7));
+        clock.learn(sample(1_000, 1_500, 8));
+        assert_eq!(millis(clock.earliest(at(1_120), wall(1_120))), Some(8_000));
+        // Ten minutes later even a slow answer is better.
+        clock.learn(sample(600_000, 601_000, 610));
+        assert_eq!(
+            millis(clock.earliest(at(601_000), wall(601_000))),
+            Some(610_000)
+        );
+    }
+
+    #[test]
+    fn a_sample_dies_after_ten_minutes() {
+        let clock = ServerClock::new();
+        clock.learn(sample(0, 0, 7));
+        assert!(clock.earliest(at(599_999), wall(599_999)).is_some());
+        assert_eq!(clock.earliest(at(600_000), wall(600_000)), None);
+    }
+
+    #[test]
+    fn a_sleep_or_a_set_wall_clock_kills_the_sample() {
+        let clock = ServerClock::new();
+        clock.learn(sample(0, 5_000, 7));
+        let now = at(10_000);
+        assert!(clock.earliest(now, wall(11_999)).is_some());
+        assert_eq!(
+            clock.earliest(now, wall(12_000)),
+            None,
+            "the monotonic clock stood still"
+        );
+        assert_eq!(
+            clock.earliest(now, wall(8_000)),
+            None,
+            "the wall clock was set back"
+        );
+        assert_eq!(
+            clock.earliest(now, wall(0)),
+            None,
+            "the wall clock was set back before the sample"
+        );
+        assert!(
+            clock.earliest(at(5_500), wall(4_000)).is_some(),
+            "half a second and a small step back"
+        );
+    }
+}

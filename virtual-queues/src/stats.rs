@@ -1,0 +1,292 @@
+//! What is counted, in one place.
+//!
+//! Owns: the list of all counters of the framework, the requester's and the responder's included, so that one
+//! snapshot shows both sides of a request. Does not own: when something is counted.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! actions {
+    ($($name:ident),* $(,)?) => {
+        /// An action of the SQS API, by the name that IAM policies use.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Action {
+            $(
+                #[doc = concat!("`sqs:", stringify!($name), "`")]
+                $name,
+            )*
+        }
+
+        impl Action {
+            /// All actions that the framework can call.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The action's name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),* }
+            }
+        }
+    };
+}
+
+actions! {
+    CreateQueue, DeleteQueue, ListQueues, GetQueueAttributes, ListQueueTags, TagQueue,
+    SendMessage, SendMessageBatch, ReceiveMessage, DeleteMessage, DeleteMessageBatch,
+    ChangeMessageVisibility, ChangeMessageVisibilityBatch,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $variant:ident $field:ident),* $(,)?) => {
+        /// An event that is counted.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Counter {
+            $($(#[doc = $doc])+ $variant,)*
+        }
+
+        impl Counter {
+            /// All counters.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The counter's name: its field in [`Stats`], and, after `sqs_rpc.`, its name in the `metrics` facade.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($field)),* }
+            }
+        }
+
+        /// All counters at one moment. Made by [`Counters::snapshot`].
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Stats {
+            /// Calls of the SQS API, by action.
+            pub calls: Calls,
+            $($(#[doc = $doc])+ pub $field: u64,)*
+        }
+
+        impl Counters {
+            /// Reads all counters. Counters that change meanwhile may be a step apart.
+            #[must_use]
+            pub fn snapshot(&self) -> Stats {
+                Stats {
+                    calls: self.calls(),
+                    $($field: self.0.events[Counter::$variant as usize].load(Ordering::Relaxed),)*
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Calls that ended with an error.
+    FailedCalls failed_calls,
+    /// Messages that polls of hosts brought.
+    MessagesReceived messages_received,
+    /// Messages whose MD5 is not that of their body: treated as not received.
+    Corrupted corrupted,
+    /// Messages on a host whose virtual queue does not exist (any more), or that name none.
+    Orphans orphans,
+    /// Replies to a request that nobody waits for any more: its future was dropped, or its deadline had passed.
+    LateReplies late_replies,
+    /// Replies to a request that was answered before.
+    DuplicateReplies duplicate_replies,
+    /// Replies to requests of another process, on a host that both were given: put back.
+    ForeignReplies foreign_replies,
+    /// Messages put back because their virtual queue's buffer was full.
+    PutBack put_back,
+    /// Buffered messages dropped because their visibility timeout was about to end: SQS delivers them again.
+    BufferExpired buffer_expired,
+    /// Virtual queues deleted because nothing used them for their retention.
+    QueuesExpired queues_expired,
+    /// Hosts that vanished under their users.
+    HostsLost hosts_lost,
+    /// Polls that ended with an error or had no answer in time.
+    PollsFailed polls_failed,
+    /// Deletes that SQS refused for one message: it is delivered again.
+    DeletesFailed deletes_failed,
+    /// Batch entries that SQS's answer named neither as successful nor as failed.
+    EntriesUnanswered entries_unanswered,
+    /// Requests that were sent.
+    RequestsSent requests_sent,
+    /// Replies that reached the request they answer.
+    RepliesReceived replies_received,
+    /// Requests that ended at their deadline.
+    TimedOut timed_out,
+    /// Requests whose future was dropped before it ended.
+    Cancelled cancelled,
+    /// Replies whose header cannot be read.
+    RepliesUnreadable replies_unreadable,
+    /// Requests that a responder received.
+    RequestsReceived requests_received,
+    /// Requests given to a handler.
+    Handled handled,
+    /// Requests dropped unhandled because nobody waits for their reply any more.
+    Expired expired,
+    /// Requests that are still being handled, or were answered from the reply cache: delivered again by SQS.
+    DuplicateRequests duplicate_requests,
+    /// Requests without a return address, handled and not answered.
+    OneWay one_way,
+    /// Requests that cannot be understood: left for the dead-letter queue.
+    Undecodable undecodable,
+    /// Requests whose return address is refused: left for the dead-letter queue.
+    AddressesRefused addresses_refused,
+    /// Handlers that panicked.
+    Panics panics,
+    /// Handlers that returned an error.
+    HandlerErrors handler_errors,
+    /// Replies that were sent.
+    RepliesSent replies_sent,
+    /// Replies that could not be sent.
+    RepliesUnsendable replies_unsendable,
+    /// Replies over the size limit: the requester was told so instead.
+    RepliesTooLarge replies_too_large,
+    /// Extensions of the visibility timeout of messages that were still being handled.
+    VisibilityExtended visibility_extended,
+    /// Messages given back to SQS unhandled at shutdown.
+    Released released,
+}
+
+impl Stats {
+    /// What was counted after `earlier` was taken.
+    #[must_use]
+    pub fn calls_since(&self, earlier: &Self) -> Calls {
+        let mut counts = self.calls.0;
+        for (now, before) in counts.iter_mut().zip(earlier.calls.0) {
+            *now = now.saturating_sub(before);
+        }
+        Calls(counts)
+    }
+}
+
+/// Numbers of API calls by action. A call counts once, however often the SDK tried it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Calls([u64; Action::ALL.len()]);
+
+impl Calls {
+    /// Calls of one action.
+    #[must_use]
+    pub const fn of(&self, action: Action) -> u64 {
+        self.0[action as usize]
+    }
+
+    /// Calls of all actions.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+impl fmt::Display for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut called = Action::ALL
+            .iter()
+            .filter(|action| self.of(**action) > 0)
+            .peekable();
+        if called.peek().is_none() {
+            return f.write_str("no calls");
+        }
+        while let Some(action) = called.next() {
+            write!(f, "{} {action}", self.of(*action))?;
+            if called.peek().is_some() {
+                f.write_str(", ")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Calls({self})")
+    }
+}
+
+/// The counters themselves. Cheap to clone; clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Counters(Arc<Cells>);
+
+#[derive(Debug)]
+struct Cells {
+    events: [AtomicU64; Counter::ALL.len()],
+    calls: [AtomicU64; Action::ALL.len()],
+}
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self {
+            events: [const { AtomicU64::new(0) }; _],
+            calls: [const { AtomicU64::new(0) }; _],
+        }
+    }
+}
+
+impl Counters {
+    /// Counts one event.
+    pub fn count(&self, counter: Counter) {
+        self.add(counter, 1);
+    }
+
+    /// Counts `n` events.
+    pub fn add(&self, counter: Counter, n: u64) {
+        self.0.events[counter as usize].fetch_add(n, Ordering::Relaxed);
+        #[cfg(feature = "metrics")]
+        metrics::counter!(format!("sqs_rpc.{}", counter.name())).increment(n);
+    }
+
+    /// The value of one counter.
+    #[must_use]
+    pub fn of(&self, counter: Counter) -> u64 {
+        self.0.events[counter as usize].load(Ordering::Relaxed)
+    }
+
+    /// API calls so far.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        let mut calls = Calls::default();
+        for (count, cell) in calls.0.iter_mut().zip(&self.0.calls) {
+            *count = cell.load(Ordering::Relaxed);
+        }
+        calls
+    }
+
+    pub(crate) fn call(&self, action: Action) {
+        self.0.calls[action as usize].fetch_add(1, Ordering::Relaxed);
+        #[cfg(feature = "metrics")]
+        metrics::counter!("sqs_rpc.calls", "action" => action.name()).increment(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_shows_what_was_counted() {
+        let counters = Counters::default();
+        counters.count(Counter::Orphans);
+        counters.clone().add(Counter::Orphans, 2);
+        counters.call(Action::SendMessage);
+        let before = counters.snapshot();
+        counters.call(Action::SendMessage);
+        counters.call(Action::ReceiveMessage);
+        let after = counters.snapshot();
+        assert_eq!(
+            (before.orphans, before.calls.of(Action::SendMessage)),
+            (3, 1)
+        );
+        assert_eq!(
+            after.calls_since(&before).to_string(),
+            "1 SendMessage, 1 ReceiveMessage"
+        );
+        assert_eq!(Stats::default().calls.to_string(), "no calls");
+    }
+}
