@@ -1,3 +1,62 @@
-//! The project’s own commands.
+//! The project's own commands: `cargo xtask check|deny|test|examples|ci|aws-check`.
+//!
+//! Owns the list of commands and what each consists of. Does not install anything (that is `.ci/run`) and has no
+//! dependencies, so that it is there in seconds.
+//!
+//! Invariant: exit code 0 means that each step was run and succeeded; a step that cannot run is a failure.
 
-fn main() {}
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to its terminal"
+)]
+
+mod clock;
+mod plan;
+mod run;
+mod step;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  check      formatting, clippy with every set of features, documentation; warnings are errors
+  deny       licences, duplicates and sources of the dependencies (needs cargo-deny)
+  test       all tests and documentation tests
+  examples   runs each example that needs no arguments
+  ci         all of the above, in that order, up to the first failure
+  aws-check  login, time-out and clean-up on a real AWS account; see `cargo xtask aws-check -- --help`";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next();
+    let rest: Vec<String> = arguments.collect();
+    let root = workspace_root();
+
+    let steps = match command.as_deref() {
+        Some("--help" | "-h" | "help") => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Some("aws-check") => return run::hand_over(&plan::aws_check(rest), root),
+        Some(name) if rest.is_empty() => plan::steps(name, root),
+        Some(name) => Err(format!("`{name}` takes no arguments")),
+        None => Err("a command is needed".to_owned()),
+    };
+    match steps {
+        Ok(steps) => run::all(&steps, root),
+        Err(message) => {
+            eprintln!("xtask: {message}; `cargo xtask help` lists the commands");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The commands work from any directory.
+fn workspace_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask is a folder of the workspace")
+}

@@ -1,0 +1,165 @@
+//! What each command consists of.
+//!
+//! Owns the steps and their order; runs nothing.
+//!
+//! Invariant: `ci` is every other command's steps, so that nothing is checked by hand only.
+
+use std::path::Path;
+
+use crate::step::Step;
+
+/// Libraries with features: each is looked at by itself with none of them, because in a build of the whole workspace
+/// the features that one member asks for are there for all.
+const WITH_FEATURES: [&str; 4] = [
+    "sqs-virtual-queues",
+    "sqs-requester",
+    "sqs-responder",
+    "sqs-rpc",
+];
+
+/// Examples that are not run by `examples`: they need an account.
+const NEED_AN_ACCOUNT: [&str; 1] = ["aws_check"];
+
+const DENY_HINT: &str = "if cargo has no such command: cargo install --locked cargo-deny";
+
+/// The steps of a command, or why there are none.
+pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
+    Ok(match command {
+        "check" => check(),
+        "deny" => deny(),
+        "test" => test(),
+        "examples" => examples(&example_names(root)?),
+        "ci" => [check(), deny(), test(), examples(&example_names(root)?)].concat(),
+        "sim" | "bench" | "interop" => return Err(format!("`{command}` is not there yet")),
+        other => return Err(format!("there is no command `{other}`")),
+    })
+}
+
+/// Builds and runs the check on a real account, with the user's own arguments.
+pub(crate) fn aws_check(arguments: Vec<String>) -> Step {
+    let arguments = arguments
+        .into_iter()
+        .skip_while(|argument| argument == "--");
+    Step::cargo("aws-check", "run --quiet --example aws_check --").arguments(arguments)
+}
+
+fn check() -> Vec<Step> {
+    let mut steps = vec![
+        Step::cargo("format", "fmt --all --check").hint("`cargo fmt --all` puts it right"),
+        Step::cargo("clippy", "clippy --workspace --all-targets -- -D warnings"),
+        Step::cargo(
+            "clippy, all features",
+            "clippy --workspace --all-targets --all-features -- -D warnings",
+        ),
+    ];
+    steps.extend(WITH_FEATURES.map(|package| {
+        let arguments =
+            format!("clippy --package {package} --lib --no-default-features -- -D warnings");
+        Step::cargo(format!("clippy, {package} without features"), &arguments)
+    }));
+    steps.push(
+        Step::cargo("documentation", "doc --workspace --all-features --no-deps")
+            .environment("RUSTDOCFLAGS", "-D warnings"),
+    );
+    steps
+}
+
+fn deny() -> Vec<Step> {
+    vec![Step::cargo("dependencies", "deny check licenses bans sources").hint(DENY_HINT)]
+}
+
+fn test() -> Vec<Step> {
+    vec![
+        Step::cargo("tests", "test --workspace"),
+        Step::cargo(
+            "tests with metrics",
+            "test --package sqs-virtual-queues --all-features --lib",
+        ),
+    ]
+}
+
+fn examples(names: &[String]) -> Vec<Step> {
+    names
+        .iter()
+        .map(|name| {
+            Step::cargo(
+                format!("example {name}"),
+                &format!("run --quiet --example {name}"),
+            )
+        })
+        .collect()
+}
+
+/// The files and folders of `examples/`, in order of name. It is an error if there are none, so that a move of the
+/// folder does not go unseen.
+fn example_names(root: &Path) -> Result<Vec<String>, String> {
+    let folder = root.join("examples");
+    let cannot_read = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(cannot_read)? {
+        let path = entry.map_err(cannot_read)?.path();
+        let is_example =
+            path.extension().is_some_and(|it| it == "rs") || path.join("main.rs").is_file();
+        if let Some(name) = path
+            .file_stem()
+            .and_then(|it| it.to_str())
+            .filter(|_| is_example)
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.retain(|name| !NEED_AN_ACCOUNT.contains(&name.as_str()));
+    names.sort();
+    if names.is_empty() {
+        return Err(format!("no examples in {}", folder.display()));
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> &'static Path {
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+    }
+
+    #[test]
+    fn ci_has_the_steps_of_every_command() {
+        let ci = steps("ci", root()).unwrap();
+        for command in ["check", "deny", "test", "examples"] {
+            for step in steps(command, root()).unwrap() {
+                assert!(ci.contains(&step), "{command}: {}", step.name);
+            }
+        }
+    }
+
+    #[test]
+    fn examples_are_found_and_the_one_for_an_account_is_not_run() {
+        let names = example_names(root()).unwrap();
+        assert!(names.contains(&"login".to_owned()), "{names:?}");
+        assert!(!names.contains(&"aws_check".to_owned()), "{names:?}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error() {
+        assert_eq!(
+            steps("sim", root()),
+            Err("`sim` is not there yet".to_owned())
+        );
+        assert_eq!(
+            steps("chekc", root()),
+            Err("there is no command `chekc`".to_owned())
+        );
+        assert!(example_names(Path::new("/no/such/folder")).is_err());
+    }
+
+    #[test]
+    fn aws_check_hands_its_arguments_on() {
+        let step = aws_check(vec!["--".to_owned(), "--yes".to_owned()]);
+        assert_eq!(
+            step.to_string(),
+            "cargo run --quiet --example aws_check -- --yes"
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! Runs steps, one after the other, and says how it went.
+
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use crate::clock::Stopwatch;
+use crate::step::Step;
+
+/// Runs the steps in order and stops at the first that fails. The last line says `N passed, M failed`.
+pub(crate) fn all(steps: &[Step], root: &Path) -> ExitCode {
+    let total = steps.len();
+    let whole = Stopwatch::start();
+    let mut durations: Vec<Duration> = Vec::with_capacity(total);
+    let mut failure = None;
+
+    for (index, step) in steps.iter().enumerate() {
+        println!("\n==> [{}/{total}] {}: {step}", index + 1, step.name);
+        let watch = Stopwatch::start();
+        let outcome = outcome(step, root);
+        durations.push(watch.elapsed());
+        if let Err(reason) = outcome {
+            failure = Some((step, reason));
+            break;
+        }
+    }
+
+    println!("\n{}", table(steps, &durations, failure.is_some()));
+    println!("took {}", seconds(whole.elapsed()));
+    match failure {
+        None => {
+            println!("{total} passed, 0 failed");
+            ExitCode::SUCCESS
+        }
+        Some((step, reason)) => {
+            println!("{}: {reason}", step.name);
+            if let Some(hint) = step.hint {
+                println!("{hint}");
+            }
+            println!("to run it alone: {step}");
+            println!("{} passed, 1 failed", durations.len() - 1);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one step on the user's own terminal, input included, and gives back its exit code.
+pub(crate) fn hand_over(step: &Step, root: &Path) -> ExitCode {
+    match step.command(root).stdin(Stdio::inherit()).status() {
+        Ok(status) => status
+            .code()
+            .and_then(|code| u8::try_from(code).ok())
+            .map_or(ExitCode::FAILURE, ExitCode::from),
+        Err(error) => {
+            eprintln!("xtask: cannot run `{step}`: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn outcome(step: &Step, root: &Path) -> Result<(), String> {
+    match step.command(root).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(status.to_string()),
+        Err(error) => Err(format!("cannot be run: {error}")),
+    }
+}
+
+/// One line a step: how it ended and how long it took. `durations` has those that were run; the last of them failed
+/// if `failed` says so.
+fn table(steps: &[Step], durations: &[Duration], failed: bool) -> String {
+    let lines = steps
+        .iter()
+        .enumerate()
+        .map(|(index, step)| match durations.get(index) {
+            Some(duration) => {
+                let word = if failed && index + 1 == durations.len() {
+                    "FAILED"
+                } else {
+                    "ok"
+                };
+                format!("{word:>7} {:>9}  {}", seconds(*duration), step.name)
+            }
+            None => format!("not run {:>9}  {}", "", step.name),
+        });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_tells_ok_failed_and_not_run_apart() {
+        let steps = ["a", "b", "c"].map(|name| Step::cargo(name, "x"));
+        let durations = [Duration::from_millis(1_500), Duration::from_secs(70)];
+        let expected = "     ok     1.5 s  a\n FAILED    70.0 s  b\nnot run            c";
+        assert_eq!(table(&steps, &durations, true), expected);
+    }
+
+    #[test]
+    fn a_table_without_failure_has_only_ok() {
+        let steps = ["a", "b"].map(|name| Step::cargo(name, "x"));
+        let table = table(&steps, &[Duration::ZERO, Duration::ZERO], false);
+        assert_eq!(table.matches("ok").count(), 2);
+        assert!(!table.contains("FAILED"));
+    }
+}

@@ -1,0 +1,79 @@
+//! One step of a command: a program with its arguments.
+
+use std::fmt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// One program to run; it succeeds if the program exits with 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// What a reader of the log knows it by.
+    pub(crate) name: String,
+    arguments: Vec<String>,
+    environment: Vec<(&'static str, &'static str)>,
+    /// Said when the step fails, if there is more to say than its own output.
+    pub(crate) hint: Option<&'static str>,
+}
+
+impl Step {
+    /// A step that runs cargo; the arguments are given as one text, parted by spaces.
+    pub(crate) fn cargo(name: impl Into<String>, arguments: &str) -> Self {
+        Self {
+            name: name.into(),
+            arguments: arguments.split_whitespace().map(str::to_owned).collect(),
+            environment: Vec::new(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn arguments(mut self, more: impl IntoIterator<Item = String>) -> Self {
+        self.arguments.extend(more);
+        self
+    }
+
+    pub(crate) fn environment(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// The command to run in `root`. Its input is closed, so that nothing waits for a person.
+    pub(crate) fn command(&self, root: &Path) -> Command {
+        // The cargo that runs us, so that a toolchain that was chosen by hand stays chosen.
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command
+            .args(&self.arguments)
+            .envs(self.environment.iter().copied())
+            .current_dir(root)
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// The line that a person would type.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.environment {
+            write!(f, "{name}='{value}' ")?;
+        }
+        write!(f, "cargo {}", self.arguments.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_prints_as_it_would_be_typed() {
+        let step = Step::cargo("docs", "doc --no-deps").environment("RUSTDOCFLAGS", "-D warnings");
+        assert_eq!(
+            step.to_string(),
+            "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps"
+        );
+    }
+}
