@@ -8,6 +8,7 @@
 
 mod acknowledge;
 pub mod api;
+mod attempts;
 mod batch;
 mod contents;
 mod deduplication;
@@ -15,8 +16,10 @@ mod digest;
 mod error;
 mod filter;
 mod message;
+mod moves;
 mod name;
 mod order;
+mod permissions;
 mod queue;
 mod queues;
 mod receipt;
@@ -35,6 +38,7 @@ pub use queue::PollId;
 pub use time::Timestamp;
 
 use message::Number;
+use moves::Moves;
 use name::QueueName;
 use queue::{Demand, Queue, QueueId};
 use rand::rngs::StdRng;
@@ -80,6 +84,7 @@ pub struct Engine {
     deleted: HashMap<QueueName, Timestamp>,
     forgetting: BTreeMap<u64, QueueName>,
     polls: HashMap<PollId, Poll>,
+    moves: Moves,
     schedule: Schedule<Timer>,
     effects: Vec<Effect>,
 }
@@ -114,6 +119,8 @@ struct Poll {
 enum Timer {
     /// The next event of a queue's messages.
     Queue(QueueId),
+    /// A move task moves its next message.
+    Move(u64),
     /// A poll's wait is over. After the queue's event, so that what arrives at that instant is received.
     Poll(PollId),
     /// A deleted name may be used again.
@@ -132,6 +139,7 @@ impl Engine {
             deleted: HashMap::new(),
             forgetting: BTreeMap::new(),
             polls: HashMap::new(),
+            moves: Moves::default(),
             schedule: Schedule::new(),
             effects: Vec::new(),
         }
@@ -140,6 +148,9 @@ impl Engine {
     /// Carries out a request, after all that is due at `now`.
     pub fn submit(&mut self, now: Timestamp, caller: &Caller, request: Request) -> Submitted {
         self.advance(now);
+        if let Err(error) = self.check_owner(caller, &request) {
+            return Submitted::Done(Err(error));
+        }
         let answer = match request {
             Request::ReceiveMessage(request) => match self.receive(caller, &request) {
                 Ok(submitted) => return submitted,
@@ -164,14 +175,11 @@ impl Engine {
             Request::ChangeMessageVisibilityBatch(request) => {
                 self.change_visibility_batch(caller, request)
             }
-            Request::AddPermission(_)
-            | Request::RemovePermission(_)
-            | Request::StartMessageMoveTask(_)
-            | Request::CancelMessageMoveTask(_)
-            | Request::ListMessageMoveTasks(_) => Err(Error::new(
-                ErrorKind::UnsupportedOperation,
-                "This action is not implemented.",
-            )),
+            Request::AddPermission(request) => self.add_permission(caller, request),
+            Request::RemovePermission(request) => self.remove_permission(caller, request),
+            Request::StartMessageMoveTask(request) => self.start_move(caller, &request),
+            Request::CancelMessageMoveTask(request) => self.cancel_move(caller, &request),
+            Request::ListMessageMoveTasks(request) => self.list_moves(caller, &request),
         };
         Submitted::Done(answer)
     }
@@ -183,6 +191,7 @@ impl Engine {
             self.now = self.now.max(at);
             match timer {
                 Timer::Queue(id) => self.settle(id),
+                Timer::Move(number) => self.step_move(number),
                 Timer::Poll(id) => {
                     self.end_poll(id, Ok(Output::Messages(api::outputs::Messages::default())))
                 }
@@ -207,10 +216,9 @@ impl Engine {
     pub fn wake_at(&self, poll: PollId) -> Option<Timestamp> {
         let waiting = self.polls.get(&poll)?;
         let queue = self.queues.get(&waiting.queue)?;
-        let event = queue
-            .next_event()
-            .filter(|_| queue.waiting.first() == Some(&poll));
-        Some(event.map_or(waiting.end, |event| event.min(waiting.end)))
+        let is_first = queue.waiting.first() == Some(&poll);
+        let events = queue.next_event().into_iter().chain(self.moves.next_step());
+        events.filter(|_| is_first).chain([waiting.end]).min()
     }
 
     /// Ends a poll whose caller has gone. It has taken nothing.

@@ -6,7 +6,7 @@ pub(crate) mod http;
 pub(crate) mod in_process;
 
 use crate::driver::Driver;
-use crate::wire::{self, Identity, Incoming, Outgoing};
+use crate::wire::{Identity, Incoming, Outgoing, Protocol};
 use tokio_util::sync::CancellationToken;
 
 /// What both fronts share.
@@ -23,14 +23,15 @@ impl Service {
         incoming: &Incoming<'_>,
         end: &CancellationToken,
     ) -> Outgoing {
-        let answer = match wire::decode(incoming) {
+        let protocol = Protocol::of(incoming);
+        let (action, answer) = match protocol.decode(incoming) {
             Ok(request) => {
-                self.driver
-                    .call(&self.identity.caller(incoming), request, end)
-                    .await
+                let action = request.action();
+                let caller = self.identity.caller(incoming);
+                (Some(action), self.driver.call(&caller, request, end).await)
             }
-            Err(error) => self.driver.refuse(error),
+            Err(error) => (None, self.driver.refuse(error)),
         };
-        wire::encode(&answer)
+        protocol.encode(action, &answer)
     }
 }

@@ -3,9 +3,10 @@
 //! Knows both protocols and no transport. Invariant: whatever comes in, something well formed goes out.
 
 mod json;
+mod query;
 
 use crate::driver::Answer;
-use crate::engine::{Caller, Error, Request, Timestamp};
+use crate::engine::{Action, Caller, Error, Request, Timestamp};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// What a transport knows of an HTTP request.
@@ -13,11 +14,57 @@ use std::time::{Duration, UNIX_EPOCH};
 pub(crate) struct Incoming<'a> {
     /// The header `x-amz-target`.
     pub(crate) target: Option<&'a str>,
+    /// The header `content-type`.
+    pub(crate) content_type: Option<&'a str>,
     /// The header `authorization`.
     pub(crate) authorization: Option<&'a str>,
     /// Scheme and host that the caller used, with no slash at the end.
     pub(crate) origin: String,
+    /// The path, with a slash at its beginning.
+    pub(crate) path: &'a str,
+    /// What follows the question mark.
+    pub(crate) query: &'a str,
     pub(crate) body: &'a [u8],
+}
+
+/// The two protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Json,
+    Query,
+}
+
+impl Protocol {
+    /// The protocol that a request speaks, well or badly.
+    pub(crate) fn of(incoming: &Incoming<'_>) -> Self {
+        let json = |content_type: &str| content_type.starts_with("application/x-amz-json");
+        if incoming.target.is_some() || incoming.content_type.is_some_and(json) {
+            Self::Json
+        } else {
+            Self::Query
+        }
+    }
+
+    /// Reads a request.
+    pub(crate) fn decode(self, incoming: &Incoming<'_>) -> Result<Request, Error> {
+        match self {
+            Self::Json => json::decode(incoming.target, incoming.body),
+            Self::Query => query::decode(incoming),
+        }
+    }
+
+    /// Writes an answer to a request of this action, if it was one.
+    pub(crate) fn encode(self, action: Option<Action>, answer: &Answer) -> Outgoing {
+        let mut outgoing = match self {
+            Self::Json => json::encode(&answer.result),
+            Self::Query => query::encode(action, answer),
+        };
+        outgoing
+            .headers
+            .push(("x-amzn-requestid", answer.request_id.clone()));
+        outgoing.headers.push(("date", date(answer.at)));
+        outgoing
+    }
 }
 
 /// What a transport answers.
@@ -50,21 +97,6 @@ impl Identity {
             principal: self.principal.clone(),
         }
     }
-}
-
-/// Reads a request.
-pub(crate) fn decode(incoming: &Incoming<'_>) -> Result<Request, Error> {
-    json::decode(incoming.target, incoming.body)
-}
-
-/// Writes an answer.
-pub(crate) fn encode(answer: &Answer) -> Outgoing {
-    let mut outgoing = json::encode(&answer.result);
-    outgoing
-        .headers
-        .push(("x-amzn-requestid", answer.request_id.clone()));
-    outgoing.headers.push(("date", date(answer.at)));
-    outgoing
 }
 
 /// The region in a signature's scope: `Credential=KEY/DATE/REGION/sqs/aws4_request`.

@@ -91,3 +91,35 @@ impl fmt::Display for Action {
         f.pad(self.name())
     }
 }
+
+impl Request {
+    /// The queue that it is about; none of an action that is about no queue, or finds it in another way.
+    pub fn queue_url(&self) -> Option<&str> {
+        let url = match self {
+            Self::AddPermission(it) => &it.queue_url,
+            Self::ChangeMessageVisibility(it) => &it.queue_url,
+            Self::ChangeMessageVisibilityBatch(it) => &it.queue_url,
+            Self::DeleteMessage(it) => &it.queue_url,
+            Self::DeleteMessageBatch(it) => &it.queue_url,
+            Self::DeleteQueue(it) => &it.queue_url,
+            Self::GetQueueAttributes(it) => &it.queue_url,
+            Self::ListDeadLetterSourceQueues(it) => &it.queue_url,
+            Self::ListQueueTags(it) => &it.queue_url,
+            Self::PurgeQueue(it) => &it.queue_url,
+            Self::ReceiveMessage(it) => &it.queue_url,
+            Self::RemovePermission(it) => &it.queue_url,
+            Self::SendMessage(it) => &it.queue_url,
+            Self::SendMessageBatch(it) => &it.queue_url,
+            Self::SetQueueAttributes(it) => &it.queue_url,
+            Self::TagQueue(it) => &it.queue_url,
+            Self::UntagQueue(it) => &it.queue_url,
+            Self::CancelMessageMoveTask(_)
+            | Self::CreateQueue(_)
+            | Self::GetQueueUrl(_)
+            | Self::ListMessageMoveTasks(_)
+            | Self::ListQueues(_)
+            | Self::StartMessageMoveTask(_) => &None,
+        };
+        url.as_deref().filter(|url| !url.is_empty())
+    }
+}

@@ -79,6 +79,18 @@ pub(super) fn length(body: &str, attributes: &Attributes) -> usize {
             .sum::<usize>()
 }
 
+/// Checks an id that the caller gives: of a group, of a message for de-duplication, of an attempt.
+pub(super) fn check_id(id: &str, parameter: &str) -> Result<(), Error> {
+    let allowed = |byte: u8| byte.is_ascii_graphic();
+    if id.is_empty() || id.len() > 128 || !id.bytes().all(allowed) {
+        let reason = format!(
+            "{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length."
+        );
+        return Err(Error::invalid_value(id, parameter, &reason));
+    }
+    Ok(())
+}
+
 fn check_name(name: &str) -> Result<(), Error> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if name.is_empty() || name.len() > LONGEST_NAME {

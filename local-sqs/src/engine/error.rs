@@ -1,5 +1,6 @@
 //! The errors of the SQS API: their names in both protocols, and their HTTP status.
 
+use super::name::Caller;
 use std::fmt;
 
 /// An error as SQS would answer it: a kind with its names on the wire, and a text for people.
@@ -42,6 +43,20 @@ impl Error {
         Self::new(
             ErrorKind::QueueDoesNotExist,
             "The specified queue does not exist.",
+        )
+    }
+
+    pub(crate) fn access_denied(caller: &Caller, action: &str, resource: &str) -> Self {
+        let Caller {
+            account, principal, ..
+        } = caller;
+        let action = action.to_lowercase();
+        Self::new(
+            ErrorKind::AccessDenied,
+            format!(
+                "User: arn:aws:iam::{account}:user/{principal} is not authorized to perform: sqs:{action} on resource: \
+                 {resource}"
+            ),
         )
     }
 
@@ -128,6 +143,8 @@ kinds! {
     InvalidMessageContents, "InvalidMessageContents", 400;
     /// A parameter cannot have this value.
     InvalidParameterValue, "InvalidParameterValue", 400;
+    /// The request names no action.
+    MissingAction, "MissingAction", 400;
     /// Credentials are missing.
     MissingAuthenticationToken, "MissingAuthenticationToken", 403;
     /// A parameter is missing.

@@ -53,11 +53,11 @@ impl Order {
         }
     }
 
-    /// Whether [`pick`](Self::pick) would find one.
-    pub(super) fn has_next(&self) -> bool {
+    /// The message that [`pick`](Self::pick) would take first.
+    pub(super) fn first(&self) -> Option<Number> {
         match self {
-            Self::Standard(arrivals) => !arrivals.places.is_empty(),
-            Self::Fifo(groups) => !groups.open.is_empty(),
+            Self::Standard(arrivals) => arrivals.places.values().next().copied(),
+            Self::Fifo(groups) => groups.open.keys().next().copied(),
         }
     }
 
@@ -183,7 +183,7 @@ mod tests {
         order.remove(1, None);
         assert_eq!(order.len(), 2);
         assert_eq!(order.pick(10), [3, 2]);
-        assert!(!order.has_next());
+        assert!(order.first().is_none());
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(order.pick(2), [1, 2]);
         assert_eq!(order.pick(10), [4], "group a is out, group b is not");
         order.came_back(Some(&a));
-        assert!(!order.has_next(), "message 2 is still out");
+        assert!(order.first().is_none(), "message 2 is still out");
         order.came_back(Some(&a));
         order.insert(2, Some(&a));
         assert_eq!(order.pick(10), [2, 3], "in their first order again");

@@ -1,6 +1,8 @@
 //! One queue: its settings, its messages, and who waits for them.
 
 use super::api::requests;
+use super::attempts::Attempts;
+use super::contents;
 use super::deduplication::Deduplication;
 use super::filter::Filter;
 use super::name::QueueName;
@@ -8,6 +10,7 @@ use super::settings::Settings;
 use super::store::Store;
 use super::{Error, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A queue's number: a queue that is deleted and made again gets another one.
@@ -28,6 +31,8 @@ pub(super) struct Queue {
     pub(super) store: Store,
     /// Empty in a standard queue.
     pub(super) deduplication: Deduplication,
+    /// Empty in a standard queue.
+    pub(super) attempts: Attempts,
     /// Polls that wait, in order of arrival. The engine takes them out when they end.
     pub(super) waiting: BTreeSet<PollId>,
 }
@@ -49,6 +54,7 @@ impl Queue {
             purged: None,
             store,
             deduplication: Deduplication::default(),
+            attempts: Attempts::default(),
             waiting: BTreeSet::new(),
         }
     }
@@ -72,6 +78,8 @@ pub(super) struct Demand {
     pub(super) wait: Duration,
     pub(super) system_attributes: Filter,
     pub(super) attributes: Filter,
+    /// The caller's name for this receive, if it may be repeated.
+    pub(super) attempt: Option<Arc<str>>,
 }
 
 impl Demand {
@@ -116,6 +124,18 @@ impl Demand {
             wait: Duration::from_secs(wait as u64),
             system_attributes: Filter::of_system_attributes(system)?,
             attributes: Filter::of_attributes(names(&request.message_attribute_names)),
+            attempt: attempt(request.receive_request_attempt_id.as_deref(), settings)?,
         })
     }
+}
+
+fn attempt(id: Option<&str>, settings: &Settings) -> Result<Option<Arc<str>>, Error> {
+    const PARAMETER: &str = "ReceiveRequestAttemptId";
+    let Some(id) = id else { return Ok(None) };
+    if !settings.fifo {
+        let reason = "The request include parameter that is not valid for this queue type.";
+        return Err(Error::invalid_value(id, PARAMETER, reason));
+    }
+    contents::check_id(id, PARAMETER)?;
+    Ok(Some(id.into()))
 }

@@ -11,6 +11,7 @@ use super::store::Entry;
 use super::{Caller, Engine, Error, Output, Poll, PollId, Submitted, Timer};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// More messages than this are never in flight in one queue.
 const MOST_IN_FLIGHT: usize = 120_000;
@@ -24,13 +25,20 @@ impl Engine {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let queue = self.queue(id)?;
         let demand = Demand::new(request, &queue.settings)?;
-        if demand.wait.is_zero() && queue.store.in_flight() >= MOST_IN_FLIGHT {
+        // A FIFO queue answers nothing then, and no error.
+        let full = queue.store.in_flight() >= MOST_IN_FLIGHT;
+        if full && demand.wait.is_zero() && !queue.settings.fifo {
             return Err(Error::new(
                 ErrorKind::OverLimit,
                 "Too many messages are in flight.",
             ));
         }
-        let messages = self.take(id, &demand);
+        let again = self.take_again(id, &demand);
+        let messages = if again.is_empty() {
+            self.take(id, &demand)
+        } else {
+            again
+        };
         if !messages.is_empty() || demand.wait.is_zero() {
             self.settle(id);
             return Ok(Submitted::Done(Ok(Output::Messages(outputs::Messages {
@@ -55,7 +63,7 @@ impl Engine {
     /// Gives what there is to polls that wait, in order of their arrival.
     pub(super) fn serve_waiting(&mut self, id: QueueId) {
         while let Some(queue) = self.queues.get(&id)
-            && queue.store.has_next()
+            && queue.store.peek().is_some()
             && let Some(&poll) = queue.waiting.first()
             && let Some(waiting) = self.polls.get(&poll)
         {
@@ -93,6 +101,11 @@ impl Engine {
                 }
             }
         }
+        if let (Some(attempt), Some(queue)) = (&demand.attempt, self.queues.get_mut(&id)) {
+            let as_taken = |&number: &Number| queue.store.taken(number);
+            let as_taken = taken.iter().filter_map(as_taken).collect();
+            queue.attempts.remember(now, attempt, as_taken);
+        }
         // Only now: visible again at once, they would have been taken again and again.
         if let (true, Some(queue)) = (demand.visibility.is_zero(), self.queues.get_mut(&id)) {
             taken
@@ -103,6 +116,40 @@ impl Engine {
             .into_iter()
             .for_each(|target| self.settle(target));
         messages
+    }
+
+    /// The messages of an attempt that is repeated, if none was changed since; they are hidden anew.
+    fn take_again(&mut self, id: QueueId, demand: &Demand) -> Vec<outputs::Message> {
+        let now = self.now;
+        let Some((attempt, queue)) = demand.attempt.as_ref().zip(self.queues.get_mut(&id)) else {
+            return Vec::new();
+        };
+        let taken = queue
+            .attempts
+            .earlier(now, attempt)
+            .unwrap_or_default()
+            .to_vec();
+        if taken.is_empty()
+            || !taken
+                .iter()
+                .all(|taken| queue.store.taken(taken.number) == Some(*taken))
+        {
+            return Vec::new();
+        }
+        let hidden = taken.iter().filter_map(|taken| {
+            queue
+                .store
+                .hide_until(taken.number, now, now.plus(demand.visibility));
+            queue.store.taken(taken.number)
+        });
+        let hidden: Vec<_> = hidden.collect();
+        queue.attempts.remember(now, attempt, hidden);
+        let entries = taken
+            .iter()
+            .filter_map(|taken| Some((taken.number, queue.store.get(taken.number)?)));
+        entries
+            .map(|(number, entry)| show(id, number, entry, demand))
+            .collect()
     }
 
     /// Moves a message to the dead-letter queue if it has been received too often; answers that queue.
@@ -129,7 +176,7 @@ impl Engine {
         }
         target_queue
             .store
-            .insert(number, message, now, std::time::Duration::ZERO);
+            .insert(number, message, now, Duration::ZERO);
         Some(target)
     }
 }

@@ -121,10 +121,10 @@ impl Ordering {
             deduplication_id,
         } = self;
         if let Some(group) = &group {
-            check_id(group, "MessageGroupId")?;
+            contents::check_id(group, "MessageGroupId")?;
         }
         if let Some(id) = &deduplication_id {
-            check_id(id, "MessageDeduplicationId")?;
+            contents::check_id(id, "MessageDeduplicationId")?;
         }
         if !queue.settings.fifo {
             return match deduplication_id {
@@ -201,15 +201,4 @@ fn delay(queue: &Queue, asked: Option<i64>) -> Result<Duration, Error> {
             "DelaySeconds must be >= 0 and <= 900.",
         )),
     }
-}
-
-fn check_id(id: &str, parameter: &str) -> Result<(), Error> {
-    let allowed = |byte: u8| byte.is_ascii_graphic();
-    if id.is_empty() || id.len() > 128 || !id.bytes().all(allowed) {
-        let reason = format!(
-            "{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length."
-        );
-        return Err(Error::invalid_value(id, parameter, &reason));
-    }
-    Ok(())
 }

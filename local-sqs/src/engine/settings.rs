@@ -167,20 +167,22 @@ impl Settings {
     pub(super) fn agrees(&self, other: &Self, name: &str) -> bool {
         match name {
             "RedriveAllowPolicy" => self.redrive_allow == other.redrive_allow,
-            "Policy" => {
-                let parsed = |policy: &Option<String>| {
-                    policy
-                        .as_deref()
-                        .and_then(|text| serde_json::from_str::<Value>(text).ok())
-                };
-                parsed(&self.policy) == parsed(&other.policy)
-            }
+            "Policy" => self.policy() == other.policy(),
             _ => self.show(name) == other.show(name),
         }
     }
 
     pub(super) const fn retention(&self) -> Duration {
         Duration::from_secs(self.retention_seconds as u64)
+    }
+
+    /// The queue's policy, parsed.
+    pub(super) fn policy(&self) -> Option<Value> {
+        serde_json::from_str(self.policy.as_deref()?).ok()
+    }
+
+    pub(super) fn replace_policy(&mut self, policy: Option<&Value>) {
+        self.policy = policy.map(Value::to_string);
     }
 
     fn show(&self, name: &str) -> Option<String> {

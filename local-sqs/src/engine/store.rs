@@ -4,6 +4,7 @@
 //! Invariant: a message is in exactly one state: ready (in `order`), delayed or in flight (in `hidden`, counted).
 
 use super::Timestamp;
+use super::attempts::Taken;
 use super::message::{Message, Number};
 use super::order::Order;
 use std::collections::{BTreeSet, HashMap};
@@ -63,13 +64,26 @@ impl Store {
         self.in_flight
     }
 
-    /// Whether a receive would find a message.
-    pub(super) fn has_next(&self) -> bool {
-        self.order.has_next()
+    /// The message that a receive would find first.
+    pub(super) fn peek(&self) -> Option<Number> {
+        self.order.first()
     }
 
     pub(super) fn get(&self, number: Number) -> Option<&Entry> {
         self.entries.get(&number)
+    }
+
+    /// An in-flight message as its latest receive left it.
+    pub(super) fn taken(&self, number: Number) -> Option<Taken> {
+        let entry = self.entries.get(&number)?;
+        match entry.state {
+            State::InFlight { until, .. } => Some(Taken {
+                number,
+                generation: entry.generation,
+                until,
+            }),
+            State::Ready | State::Delayed { .. } => None,
+        }
     }
 
     /// Adds a message that becomes visible after `delay`.

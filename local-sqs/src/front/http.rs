@@ -6,9 +6,9 @@
 use super::Service;
 use crate::LocalSqs;
 use crate::engine::{Error, ErrorKind};
-use crate::wire::{self, Incoming, Outgoing};
+use crate::wire::{Incoming, Outgoing, Protocol};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HOST};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming as Body;
@@ -184,11 +184,14 @@ async fn respond(
             let body = body.to_bytes();
             let incoming = Incoming {
                 target: text(&head.headers, &HeaderName::from_static("x-amz-target")),
+                content_type: text(&head.headers, &CONTENT_TYPE),
                 authorization: text(&head.headers, &AUTHORIZATION),
                 origin: format!(
                     "http://{}",
                     text(&head.headers, &HOST).unwrap_or("localhost")
                 ),
+                path: head.uri.path(),
+                query: head.uri.query().unwrap_or_default(),
                 body: &body,
             };
             service.respond(&incoming, end).await
@@ -200,7 +203,7 @@ async fn respond(
                 "The request broke off."
             };
             let error = Error::new(ErrorKind::SerializationException, reason);
-            wire::encode(&service.driver.refuse(error))
+            Protocol::Json.encode(None, &service.driver.refuse(error))
         }
     };
     response(outgoing)

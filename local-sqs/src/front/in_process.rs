@@ -45,22 +45,40 @@ async fn respond(
     let body = body
         .map_err(|error| ConnectorError::io(error.into()))?
         .into_bytes();
+    let address = Address::of(request.uri());
     let headers = request.headers();
     let incoming = Incoming {
         target: headers.get("x-amz-target"),
+        content_type: headers.get("content-type"),
         authorization: headers.get("authorization"),
-        origin: origin(request.uri()),
+        origin: address.origin,
+        path: address.path,
+        query: address.query,
         body: &body,
     };
     let outgoing = service.respond(&incoming, &CancellationToken::new()).await;
     response(outgoing).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-/// Scheme and host of an absolute URI.
-fn origin(uri: &str) -> String {
-    let (scheme, rest) = uri.split_once("://").unwrap_or(("https", uri));
-    let host = rest.split(['/', '?']).next().unwrap_or(rest);
-    format!("{scheme}://{host}")
+/// An absolute URI, taken apart.
+struct Address<'a> {
+    origin: String,
+    path: &'a str,
+    query: &'a str,
+}
+
+impl<'a> Address<'a> {
+    fn of(uri: &'a str) -> Self {
+        let (scheme, rest) = uri.split_once("://").unwrap_or(("https", uri));
+        let host_end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (host, rest) = rest.split_at(host_end);
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        Self {
+            origin: format!("{scheme}://{host}"),
+            path,
+            query,
+        }
+    }
 }
 
 fn response(outgoing: Outgoing) -> Result<HttpResponse, http::Error> {
@@ -77,11 +95,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_origin_is_scheme_and_host() {
-        assert_eq!(
-            origin("https://sqs.us-east-1.amazonaws.com/"),
-            "https://sqs.us-east-1.amazonaws.com"
-        );
-        assert_eq!(origin("http://127.0.0.1:80?x"), "http://127.0.0.1:80");
+    fn an_address_is_taken_apart() {
+        for (uri, expected) in [
+            (
+                "https://sqs.us-east-1.amazonaws.com/",
+                ("https://sqs.us-east-1.amazonaws.com", "/", ""),
+            ),
+            ("http://127.0.0.1:80?x", ("http://127.0.0.1:80", "", "x")),
+            ("http://host/1/q?a=b", ("http://host", "/1/q", "a=b")),
+        ] {
+            let Address {
+                origin,
+                path,
+                query,
+            } = Address::of(uri);
+            assert_eq!((origin.as_str(), path, query), expected);
+        }
     }
 }

@@ -1,0 +1,376 @@
+//! Message move tasks: taking dead letters back to where they came from, at a pace.
+//!
+//! Owns the tasks, running and past. Invariant: a queue is the source of at most one running task.
+
+use super::api::{Output, outputs, requests};
+use super::error::ErrorKind;
+use super::message::Number;
+use super::name::QueueName;
+use super::queue::QueueId;
+use super::{Caller, Engine, Error, Timer, Timestamp};
+use aws_smithy_types::base64;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Past tasks are shown, but no more than this many of a queue.
+const SHOWN: usize = 10;
+const MOST_PER_SECOND: u32 = 500;
+
+/// All move tasks by their numbers, which grow with time.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    tasks: BTreeMap<u64, Task>,
+}
+
+#[derive(Debug)]
+struct Task {
+    source: QueueName,
+    /// None: each message goes back to the queue that it came from.
+    destination: Option<QueueName>,
+    rate: Option<u32>,
+    status: Status,
+    moved: u64,
+    to_move: u64,
+    started: Timestamp,
+    next_step: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Status {
+    Running,
+    Completed,
+    Cancelled,
+    Failed(&'static str),
+}
+
+impl Status {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Completed => "COMPLETED",
+            Self::Cancelled => "CANCELLED",
+            Self::Failed(_) => "FAILED",
+        }
+    }
+}
+
+impl Task {
+    /// One message at each step.
+    fn pace(&self) -> Duration {
+        Duration::from_secs(1) / self.rate.unwrap_or(MOST_PER_SECOND)
+    }
+}
+
+impl Moves {
+    /// When the next message is moved, by any task.
+    pub(super) fn next_step(&self) -> Option<Timestamp> {
+        self.running().map(|(_, task)| task.next_step).min()
+    }
+
+    fn running(&self) -> impl Iterator<Item = (u64, &Task)> {
+        let running = |(number, task): (&u64, _)| Some((*number, task));
+        self.tasks
+            .iter()
+            .filter_map(running)
+            .filter(|(_, task): &(u64, &Task)| task.status == Status::Running)
+    }
+
+    fn of<'a>(&'a self, source: &'a QueueName) -> impl Iterator<Item = (u64, &'a Task)> {
+        let of_source = move |(number, task): (&u64, &'a Task)| {
+            (task.source == *source).then_some((*number, task))
+        };
+        self.tasks.iter().rev().filter_map(of_source)
+    }
+}
+
+impl Engine {
+    pub(super) fn start_move(
+        &mut self,
+        caller: &Caller,
+        request: &requests::StartMessageMoveTask,
+    ) -> Result<Output, Error> {
+        let (source, id) = self.by_arn(caller, request.source_arn.as_deref(), "SourceArn")?;
+        let is_target = |queue: &super::Queue| {
+            queue
+                .settings
+                .redrive
+                .as_ref()
+                .is_some_and(|it| it.target == source)
+        };
+        if !self.queues.values().any(is_target) {
+            return Err(Error::invalid(
+                "Source queue must be configured as a Dead Letter Queue.",
+            ));
+        }
+        let destination = match request.destination_arn.as_deref() {
+            None => None,
+            arn => Some(self.by_arn(caller, arn, "DestinationArn")?),
+        };
+        if let Some((destination, destination_id)) = &destination {
+            if *destination == source {
+                return Err(Error::invalid(
+                    "Source queue arn and destination queue arn cannot be the same.",
+                ));
+            }
+            if self.queue(*destination_id)?.settings.fifo != self.queue(id)?.settings.fifo {
+                return Err(Error::invalid(
+                    "Source and destination queues must be of the same type.",
+                ));
+            }
+        }
+        let rate = request
+            .max_number_of_messages_per_second
+            .map(checked_rate)
+            .transpose()?;
+        if self
+            .moves
+            .of(&source)
+            .any(|(_, task)| task.status == Status::Running)
+        {
+            return Err(Error::new(
+                ErrorKind::UnsupportedOperation,
+                "There is already a task running. Only one active task is allowed for a source queue arn at a given \
+                 time.",
+            ));
+        }
+        let number = self.next_number();
+        let task_handle = handle(number, &source);
+        let mut task = Task {
+            source: source.clone(),
+            destination: destination.map(|(name, _)| name),
+            rate,
+            status: Status::Running,
+            moved: 0,
+            to_move: self.queue(id)?.store.ready() as u64,
+            started: self.now,
+            next_step: self.now,
+        };
+        task.next_step = self.now.plus(task.pace());
+        self.schedule.set(Timer::Move(number), Some(task.next_step));
+        self.moves.tasks.insert(number, task);
+        let too_old: Vec<_> = self
+            .moves
+            .of(&source)
+            .skip(SHOWN)
+            .map(|(number, _)| number)
+            .collect();
+        too_old.into_iter().for_each(|number| {
+            self.moves.tasks.remove(&number);
+        });
+        // Any queue may get the next message.
+        let waited_at: BTreeSet<_> = self.polls.values().map(|poll| poll.queue).collect();
+        waited_at
+            .into_iter()
+            .for_each(|queue| self.wake_first(queue));
+        Ok(Output::MoveTaskStarted(outputs::MoveTaskStarted {
+            task_handle,
+        }))
+    }
+
+    pub(super) fn cancel_move(
+        &mut self,
+        caller: &Caller,
+        request: &requests::CancelMessageMoveTask,
+    ) -> Result<Output, Error> {
+        let handle = request
+            .task_handle
+            .as_deref()
+            .filter(|handle| !handle.is_empty());
+        let handle = handle.ok_or_else(|| Error::missing("TaskHandle"))?;
+        let (number, source) = parse_handle(handle).ok_or_else(|| {
+            Error::invalid_value(handle, "TaskHandle", "The task handle is not valid.")
+        })?;
+        check_owner(caller, &source, "CancelMessageMoveTask")?;
+        let task = self
+            .moves
+            .tasks
+            .get_mut(&number)
+            .filter(|task| task.source == source);
+        let Some(task) = task else {
+            return Err(Error::new(
+                ErrorKind::ResourceNotFoundException,
+                "Task does not exist.",
+            ));
+        };
+        if task.status != Status::Running {
+            return Err(Error::new(
+                ErrorKind::UnsupportedOperation,
+                "Only active tasks can be cancelled.",
+            ));
+        }
+        task.status = Status::Cancelled;
+        let approximate_number_of_messages_moved = task.moved;
+        self.schedule.set(Timer::Move(number), None);
+        let cancelled = outputs::MoveTaskCancelled {
+            approximate_number_of_messages_moved,
+        };
+        Ok(Output::MoveTaskCancelled(cancelled))
+    }
+
+    pub(super) fn list_moves(
+        &self,
+        caller: &Caller,
+        request: &requests::ListMessageMoveTasks,
+    ) -> Result<Output, Error> {
+        let (source, _) = self.by_arn(caller, request.source_arn.as_deref(), "SourceArn")?;
+        let most = request.max_results.unwrap_or(1);
+        if !(1..=SHOWN as i64).contains(&most) {
+            return Err(Error::invalid_value(
+                most,
+                "MaxResults",
+                "MaxResults must be an integer between 1 and 10.",
+            ));
+        }
+        let results = self
+            .moves
+            .of(&source)
+            .take(most as usize)
+            .map(|(number, task)| show(number, task))
+            .collect();
+        Ok(Output::MoveTasks(outputs::MoveTasks { results }))
+    }
+
+    /// A task's timer: moves one message.
+    pub(super) fn step_move(&mut self, number: u64) {
+        let Some(task) = self
+            .moves
+            .tasks
+            .get(&number)
+            .filter(|task| task.status == Status::Running)
+        else {
+            return;
+        };
+        let (source, destination) = (task.source.clone(), task.destination.clone());
+        let outcome = self.move_one(&source, destination.as_ref());
+        let Some(task) = self.moves.tasks.get_mut(&number) else {
+            return;
+        };
+        match outcome {
+            Ok(true) => {
+                task.moved += 1;
+                if task.moved >= task.to_move {
+                    task.status = Status::Completed;
+                }
+            }
+            Ok(false) => task.status = Status::Completed,
+            Err(reason) => task.status = Status::Failed(reason),
+        }
+        task.next_step = task.next_step.plus(task.pace());
+        let next = (task.status == Status::Running).then_some(task.next_step);
+        self.schedule.set(Timer::Move(number), next);
+    }
+
+    /// Whether there was one to move.
+    fn move_one(
+        &mut self,
+        source: &QueueName,
+        destination: Option<&QueueName>,
+    ) -> Result<bool, &'static str> {
+        let missing = "AWS.SimpleQueueService.NonExistentQueue";
+        let now = self.now;
+        let source_id = *self.by_name.get(source).ok_or(missing)?;
+        let queue = self.queues.get_mut(&source_id).ok_or(missing)?;
+        let Some(number) = queue.store.peek() else {
+            return Ok(false);
+        };
+        let origin = || {
+            let arn = queue
+                .store
+                .get(number)?
+                .message
+                .dead_letter_source
+                .as_deref()?;
+            QueueName::from_arn(arn)
+        };
+        let destination = destination
+            .cloned()
+            .or_else(origin)
+            .ok_or("CouldNotDetermineMessageSource")?;
+        let destination_id = *self.by_name.get(&destination).ok_or(missing)?;
+        let Some(mut message) = queue.store.remove(number) else {
+            return Ok(false);
+        };
+        // A message that was moved back is a new one.
+        message.id = self.new_id().into();
+        message.sent = now;
+        message.enqueued = now;
+        message.receives = 0;
+        message.receives_here = 0;
+        message.first_received = None;
+        message.dead_letter_source = None;
+        let new: Number = self.next_number();
+        if let Some(queue) = self.queues.get_mut(&destination_id) {
+            queue.store.insert(new, message, now, Duration::ZERO);
+        }
+        self.settle(source_id);
+        self.settle(destination_id);
+        Ok(true)
+    }
+
+    fn by_arn(
+        &self,
+        caller: &Caller,
+        arn: Option<&str>,
+        parameter: &str,
+    ) -> Result<(QueueName, QueueId), Error> {
+        let arn = arn
+            .filter(|arn| !arn.is_empty())
+            .ok_or_else(|| Error::missing(parameter))?;
+        let missing = || {
+            let text = format!(
+                "The resource that you specified for the {parameter} parameter doesn't exist."
+            );
+            Error::new(ErrorKind::ResourceNotFoundException, text)
+        };
+        let name = QueueName::from_arn(arn).ok_or_else(missing)?;
+        check_owner(caller, &name, "StartMessageMoveTask")?;
+        let id = *self.by_name.get(&name).ok_or_else(missing)?;
+        Ok((name, id))
+    }
+}
+
+/// Move tasks are the owner's.
+fn check_owner(caller: &Caller, name: &QueueName, action: &str) -> Result<(), Error> {
+    if name.account == caller.account {
+        Ok(())
+    } else {
+        Err(Error::access_denied(caller, action, &name.arn()))
+    }
+}
+
+fn checked_rate(rate: i64) -> Result<u32, Error> {
+    let in_range = u32::try_from(rate)
+        .ok()
+        .filter(|rate| (1..=MOST_PER_SECOND).contains(rate));
+    in_range.ok_or_else(|| {
+        let reason = "It must be between 1 and 500.";
+        Error::invalid_value(rate, "MaxNumberOfMessagesPerSecond", reason)
+    })
+}
+
+fn handle(number: u64, source: &QueueName) -> String {
+    base64::encode(format!("{number} {}", source.arn()))
+}
+
+fn parse_handle(handle: &str) -> Option<(u64, QueueName)> {
+    let text = String::from_utf8(base64::decode(handle).ok()?).ok()?;
+    let (number, arn) = text.split_once(' ')?;
+    Some((number.parse().ok()?, QueueName::from_arn(arn)?))
+}
+
+fn show(number: u64, task: &Task) -> outputs::MoveTask {
+    outputs::MoveTask {
+        task_handle: (task.status == Status::Running).then(|| handle(number, &task.source)),
+        status: task.status.name(),
+        source_arn: task.source.arn(),
+        destination_arn: task.destination.as_ref().map(QueueName::arn),
+        max_number_of_messages_per_second: task.rate,
+        approximate_number_of_messages_moved: task.moved,
+        approximate_number_of_messages_to_move: Some(task.to_move),
+        failure_reason: match task.status {
+            Status::Failed(reason) => Some(reason.to_owned()),
+            _ => None,
+        },
+        started_timestamp: task.started.as_millis(),
+    }
+}

@@ -1,0 +1,249 @@
+//! The older Query protocol: a form in, XML out.
+//!
+//! It says the same as the JSON protocol with other names: lists and maps are flattened into numbered parameters. So a
+//! form is turned into the members of the JSON protocol, and an answer's members into elements, by the tables below.
+
+mod form;
+mod xml;
+
+use super::{Incoming, Outgoing};
+use crate::driver::Answer;
+use crate::engine::{Action, Error, ErrorKind, Request};
+use form::Form;
+use serde_json::{Map, Value};
+
+/// Flattened lists of texts: the parameter, and the member.
+const LISTS: [(&str, &str); 6] = [
+    ("AttributeName", "AttributeNames"),
+    ("MessageSystemAttributeName", "MessageSystemAttributeNames"),
+    ("MessageAttributeName", "MessageAttributeNames"),
+    ("TagKey", "TagKeys"),
+    ("AWSAccountId", "AWSAccountIds"),
+    ("ActionName", "Actions"),
+];
+
+/// Flattened maps: the parameter, the member, and what the key is called.
+const MAPS: [(&str, &str, &str); 5] = [
+    ("Attribute", "Attributes", "Name"),
+    ("Tag", "Tags", "Key"),
+    ("Tags", "Tags", "Key"),
+    ("MessageAttribute", "MessageAttributes", "Name"),
+    ("MessageSystemAttribute", "MessageSystemAttributes", "Name"),
+];
+
+const NUMBERS: [&str; 6] = [
+    "DelaySeconds",
+    "MaxNumberOfMessages",
+    "MaxNumberOfMessagesPerSecond",
+    "MaxResults",
+    "VisibilityTimeout",
+    "WaitTimeSeconds",
+];
+
+/// The end of the names of a batch's entries.
+const ENTRY: &str = "BatchRequestEntry";
+
+/// Reads a request: its action and its members are form parameters, in the body or after the path.
+pub(super) fn decode(incoming: &Incoming<'_>) -> Result<Request, Error> {
+    let mut form = Form::parse(incoming.query.as_bytes());
+    form.extend(incoming.body);
+    let name = form.take("Action").ok_or_else(|| {
+        Error::new(
+            ErrorKind::MissingAction,
+            "The request must contain the parameter Action.",
+        )
+    })?;
+    let action = Action::from_name(&name).ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidAction,
+            format!("The action {name} is not valid for this endpoint."),
+        )
+    })?;
+    let mut members = members(form)?;
+    // Older SDKs post to the queue's own address.
+    if !members.contains_key("QueueUrl") && incoming.path.trim_matches('/').contains('/') {
+        let url = format!("{}{}", incoming.origin, incoming.path);
+        members.insert("QueueUrl".to_owned(), Value::String(url));
+    }
+    action
+        .decode(Value::Object(members))
+        .map_err(|error| malformed(&error.to_string()))
+}
+
+/// Writes an answer.
+pub(super) fn encode(action: Option<Action>, answer: &Answer) -> Outgoing {
+    let (status, body) = match &answer.result {
+        Ok(output) => (200, xml::success(action, output, &answer.request_id)),
+        Err(error) => (
+            error.kind().status(),
+            xml::failure(error, &answer.request_id),
+        ),
+    };
+    let headers = vec![("content-type", "text/xml".to_owned())];
+    Outgoing {
+        status,
+        headers,
+        body: body.into_bytes(),
+    }
+}
+
+fn members(form: Form) -> Result<Map<String, Value>, Error> {
+    let mut members = Map::new();
+    for (name, form) in form.into_parts() {
+        if let Some((_, member)) = LISTS.iter().find(|(list, _)| *list == name) {
+            members.insert(
+                (*member).to_owned(),
+                form.into_numbered().filter_map(Form::into_text).collect(),
+            );
+        } else if let Some((_, member, key)) = MAPS.iter().find(|(map, ..)| *map == name) {
+            members.insert((*member).to_owned(), Value::Object(map(form, key)?));
+        } else if name.ends_with(ENTRY) {
+            let entries = form
+                .into_numbered()
+                .map(|entry| members_of_entry(entry).map(Value::Object));
+            members.insert(
+                "Entries".to_owned(),
+                Value::Array(entries.collect::<Result<_, _>>()?),
+            );
+        } else if let Some(text) = form.into_text() {
+            let value = if NUMBERS.contains(&name.as_str()) {
+                number(&name, &text)?
+            } else {
+                Value::String(text)
+            };
+            members.insert(name, value);
+        }
+    }
+    Ok(members)
+}
+
+/// An entry has no entries: this ends the recursion.
+fn members_of_entry(mut entry: Form) -> Result<Map<String, Value>, Error> {
+    entry.remove_parts(|name| name.ends_with(ENTRY));
+    members(entry)
+}
+
+fn map(form: Form, key: &str) -> Result<Map<String, Value>, Error> {
+    let mut map = Map::new();
+    for mut entry in form.into_numbered() {
+        let name = entry
+            .take(key)
+            .ok_or_else(|| malformed("a map's entry has no name"))?;
+        let value = match entry.take_part("Value") {
+            Some(value) if value.has_parts() => {
+                let texts = value
+                    .into_parts()
+                    .filter_map(|(name, value)| Some((name, value.into_text()?.into())));
+                Value::Object(texts.collect())
+            }
+            value => Value::String(value.and_then(Form::into_text).unwrap_or_default()),
+        };
+        map.insert(name, value);
+    }
+    Ok(map)
+}
+
+fn number(name: &str, text: &str) -> Result<Value, Error> {
+    text.trim()
+        .parse::<i64>()
+        .map(Value::from)
+        .map_err(|_| malformed(&format!("{name} is no number")))
+}
+
+fn malformed(reason: &str) -> Error {
+    Error::new(ErrorKind::SerializationException, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(body: &str) -> Result<Request, Error> {
+        decode(&Incoming {
+            body: body.as_bytes(),
+            path: "/",
+            ..Incoming::default()
+        })
+    }
+
+    #[test]
+    fn lists_maps_and_entries_are_put_together_again() {
+        let body = "Action=SendMessageBatch&QueueUrl=http%3A%2F%2Fh%2F1%2Fq&Version=2012-11-05\
+                    &SendMessageBatchRequestEntry.2.Id=b&SendMessageBatchRequestEntry.2.MessageBody=two\
+                    &SendMessageBatchRequestEntry.1.Id=a&SendMessageBatchRequestEntry.1.MessageBody=one+1\
+                    &SendMessageBatchRequestEntry.1.DelaySeconds=3\
+                    &SendMessageBatchRequestEntry.1.MessageAttribute.1.Name=k\
+                    &SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.DataType=Binary\
+                    &SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.BinaryValue=AQI%3D";
+        let Ok(Request::SendMessageBatch(batch)) = read(body) else {
+            panic!("no batch")
+        };
+        assert_eq!(batch.queue_url.as_deref(), Some("http://h/1/q"));
+        let [a, b] = &batch.entries.expect("entries")[..] else {
+            panic!("two entries")
+        };
+        assert_eq!(
+            (a.id.as_deref(), a.message_body.as_deref(), a.delay_seconds),
+            (Some("a"), Some("one 1"), Some(3))
+        );
+        assert_eq!(
+            (b.id.as_deref(), b.message_body.as_deref(), b.delay_seconds),
+            (Some("b"), Some("two"), None)
+        );
+        let attributes = a.message_attributes.as_ref().expect("one");
+        assert_eq!(
+            attributes["k"].binary_value.as_ref().map(|bytes| &*bytes.0),
+            Some(&[1, 2][..])
+        );
+    }
+
+    #[test]
+    fn attributes_and_tags_of_a_queue_are_maps() {
+        let body = "Action=CreateQueue&QueueName=q&Attribute.1.Name=DelaySeconds&Attribute.1.Value=5\
+                    &Tag.1.Key=team&Tag.1.Value=a&Tag.2.Key=empty&Tag.2.Value=";
+        let Ok(Request::CreateQueue(request)) = read(body) else {
+            panic!("no request")
+        };
+        assert_eq!(request.attributes.expect("one")["DelaySeconds"], "5");
+        let tags = request.tags.expect("two");
+        assert_eq!((tags["team"].as_str(), tags["empty"].as_str()), ("a", ""));
+    }
+
+    #[test]
+    fn the_path_names_the_queue_if_nothing_else_does() {
+        let incoming = Incoming {
+            origin: "http://h".to_owned(),
+            path: "/000000000000/q",
+            body: b"Action=PurgeQueue",
+            ..Incoming::default()
+        };
+        let request = decode(&incoming).expect("readable");
+        assert_eq!(request.queue_url(), Some("http://h/000000000000/q"));
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        for (body, kind) in [
+            ("", ErrorKind::MissingAction),
+            ("Action=Nonsense", ErrorKind::InvalidAction),
+            (
+                "Action=ReceiveMessage&WaitTimeSeconds=x",
+                ErrorKind::SerializationException,
+            ),
+            (
+                "Action=CreateQueue&Attribute.1.Value=5",
+                ErrorKind::SerializationException,
+            ),
+        ] {
+            assert_eq!(read(body).expect_err(body).kind(), kind, "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_form_is_refused_or_read_without_a_panic(body in "(Action=[A-Z][a-zA-Z]{0,20})?([&=.%+0-9a-zA-Z]{0,200})") {
+            let _ = read(&body);
+        }
+    }
+}
