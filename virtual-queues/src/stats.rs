@@ -153,6 +153,8 @@ counters! {
     VisibilityExtended visibility_extended,
     /// Messages given back to SQS unhandled at shutdown.
     Released released,
+    /// Replies that were not sent, because their deadline had passed when the handler ended.
+    RepliesTooLate replies_too_late,
 }
 
 impl Stats {

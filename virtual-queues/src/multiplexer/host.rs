@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
+use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{CorrelationId, HostQueueUrl, ProcessPrefix, VirtualQueueUrl};
 use tokio::sync::{Notify, oneshot};
 
@@ -11,12 +13,17 @@ use super::driver;
 use super::error::{PendingError, QueueError};
 use super::options::Options;
 use super::pending::{Outcome, PendingReply};
+use super::queues::VirtualQueues;
 use super::routing::{Refused, Router, RouterOptions};
 use crate::sqs::{Moment, Outbox, PollController, Sqs, Tasks};
 
-/// A host queue that this process uses. Made by [`VirtualQueues::host`](super::VirtualQueues::host); cheap to clone.
+/// A host queue that this process uses. Made by [`VirtualQueues::host`]; cheap to clone. It keeps the multiplexer
+/// running.
 #[derive(Clone)]
-pub struct Host(pub(super) Arc<Shared>);
+pub struct Host {
+    shared: Arc<Shared>,
+    _owner: VirtualQueues,
+}
 
 /// What the driver of a host and its users share.
 pub(super) struct Shared {
@@ -40,7 +47,7 @@ pub(super) struct State {
 
 pub(super) type ReplySink = oneshot::Sender<Outcome>;
 
-impl Host {
+impl Shared {
     /// Begins to use a host: starts its driver, which makes no call until somebody waits.
     pub(super) fn open(
         url: HostQueueUrl,
@@ -50,13 +57,13 @@ impl Host {
         outbox: &Outbox,
         options: &Options,
         tasks: &Tasks,
-    ) -> Self {
+    ) -> Arc<Self> {
         let router = Router::new(RouterOptions {
             process,
             limits: options.limits.clone(),
         });
         let polls = PollController::new(options.polls.clone());
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(Self {
             url,
             sqs: sqs.clone(),
             outbox: outbox.clone(),
@@ -70,13 +77,22 @@ impl Host {
             changed: Notify::new(),
         });
         tasks.spawn(driver::drive(Arc::clone(&shared), tasks.stopping().clone()));
-        Self(shared)
+        shared
+    }
+}
+
+impl Host {
+    pub(super) const fn new(shared: Arc<Shared>, owner: VirtualQueues) -> Self {
+        Self {
+            shared,
+            _owner: owner,
+        }
     }
 
     /// The host's URL.
     #[must_use]
     pub fn url(&self) -> &HostQueueUrl {
-        &self.0.url
+        &self.shared.url
     }
 
     /// Waits for one message to `<host>#<id>` until `deadline`: the reply to a request that is yet to be sent.
@@ -92,7 +108,7 @@ impl Host {
     ) -> Result<PendingReply, ExpectError> {
         let name = id.to_name();
         let (sink, outcome) = oneshot::channel();
-        self.0.update(|state| {
+        self.shared.update(|state| {
             if let Some(why) = &state.ended {
                 return Err(ExpectError::Ended(why.clone()));
             }
@@ -102,29 +118,29 @@ impl Host {
                 .map_err(|refused| match refused {
                     Refused::Closed => ExpectError::Ended(PendingError::Closed),
                     Refused::Full | Refused::Taken => {
-                        ExpectError::NoRoom(self.0.options.limits.names)
+                        ExpectError::NoRoom(self.shared.options.limits.names)
                     }
                 })
         })?;
-        let url = VirtualQueueUrl::new(&self.0.url, &name);
-        Ok(PendingReply::new(Arc::clone(&self.0), url, outcome))
+        let url = VirtualQueueUrl::new(&self.shared.url, &name);
+        Ok(PendingReply::new(Arc::clone(&self.shared), url, outcome))
     }
 
     /// Requests that wait for their reply.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.0.lock().router.pending()
+        self.shared.lock().router.pending()
     }
 
     /// Why the host is of no use any more, if it is not.
     #[must_use]
     pub fn ended(&self) -> Option<PendingError> {
-        self.0.lock().ended.clone()
+        self.shared.lock().ended.clone()
     }
 
     /// Stops using the host: whatever waits on it ends with `why`, and so does whatever comes later.
     pub fn end(&self, why: PendingError) {
-        self.0.end(why);
+        self.shared.end(why);
     }
 }
 
@@ -165,18 +181,24 @@ impl Shared {
 
     /// Ends the host for everybody. The first reason stays.
     pub(super) fn end(&self, why: PendingError) {
-        let (pending, wakers, why) = {
+        let (left, why) = {
             let mut state = self.lock();
             let why = state.ended.get_or_insert(why).clone();
-            let (pending, wakers) = state.router.close();
-            (pending, wakers, why)
+            (state.router.close(), why)
         };
         self.changed.notify_one();
-        for sink in pending {
+        for sink in left.pending {
             // A request that was dropped meanwhile needs no answer.
             let _ = sink.send(Err(why.clone()));
         }
-        wakers.into_iter().for_each(Waker::wake);
+        left.wakers.into_iter().for_each(Waker::wake);
+        // On a host that is gone there is nobody to give them back to.
+        if !matches!(why, PendingError::HostLost) {
+            for handle in left.messages.iter().filter_map(Message::receipt_handle) {
+                self.outbox
+                    .change_visibility_later(&self.url, handle.to_owned(), Duration::ZERO);
+            }
+        }
     }
 
     /// The error of an operation on a virtual queue that is not in the table.
@@ -191,7 +213,7 @@ impl Shared {
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host")
-            .field("url", &self.0.url)
+            .field("url", &self.shared.url)
             .finish_non_exhaustive()
     }
 }

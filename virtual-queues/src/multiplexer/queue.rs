@@ -10,23 +10,34 @@ use sqs_rpc_protocol::{VirtualQueueUrl, names};
 use super::error::QueueError;
 use super::host::Shared;
 use super::message::OutgoingMessage;
+use super::queues::VirtualQueues;
 use super::receive::Receive;
 use crate::sqs::Fault;
 
 /// A virtual queue of this process. Made by [`VirtualQueues::create`](super::VirtualQueues::create); cheap to clone.
 ///
 /// It behaves as an SQS queue does: at-least-once, a received message is invisible until its visibility time-out
-/// ends, and gone when it is deleted. The queue lives until [`delete_queue`](Self::delete_queue), its idle expiry, or
+/// ends, and gone when it is deleted. A handle keeps the multiplexer running; the queue lives until [`delete_queue`](Self::delete_queue), its idle expiry, or
 /// the shutdown; dropping a handle does nothing.
 #[derive(Debug, Clone)]
 pub struct VirtualQueue {
-    shared: Arc<Shared>,
-    url: VirtualQueueUrl,
+    pub(super) shared: Arc<Shared>,
+    pub(super) url: VirtualQueueUrl,
+    /// Keeps the multiplexer running.
+    _owner: VirtualQueues,
 }
 
 impl VirtualQueue {
-    pub(super) const fn new(shared: Arc<Shared>, url: VirtualQueueUrl) -> Self {
-        Self { shared, url }
+    pub(super) const fn new(
+        shared: Arc<Shared>,
+        url: VirtualQueueUrl,
+        owner: VirtualQueues,
+    ) -> Self {
+        Self {
+            shared,
+            url,
+            _owner: owner,
+        }
     }
 
     /// The queue's URL, `<host>#<name>`: what others send to.
@@ -61,7 +72,7 @@ impl VirtualQueue {
 
     /// Receives up to 10 messages: set what is wanted, then await it.
     pub fn receive(&self) -> Receive {
-        Receive::new(Arc::clone(&self.shared), self.url.clone())
+        Receive::new(self.clone())
     }
 
     /// Deletes a received message, by its receipt handle.

@@ -9,7 +9,7 @@ use dashmap::DashMap;
 use sqs_rpc_protocol::{HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl};
 
 use super::error::{PendingError, QueueError};
-use super::host::Host;
+use super::host::{Host, Shared};
 use super::options::{Options, VirtualQueuesBuilder};
 use super::queue::VirtualQueue;
 use super::routing::Refused;
@@ -21,7 +21,7 @@ use crate::stats::Stats;
 /// It makes no call until something is sent or awaited, and none while nobody waits. Its tasks, one a host in use
 /// and one a call, run on the Tokio runtime of its first use.
 ///
-/// Dropping the last clone stops the drivers; [`shutdown`](Self::shutdown) is the orderly way.
+/// Dropping the last clone, and the last handle made by it, stops the drivers; [`shutdown`](Self::shutdown) is the orderly way.
 ///
 /// # Examples
 /// ```
@@ -50,7 +50,7 @@ struct Inner {
     options: Options,
     batches: BatchOptions,
     process: ProcessPrefix,
-    hosts: DashMap<HostQueueUrl, Host>,
+    hosts: DashMap<HostQueueUrl, Arc<Shared>>,
     /// Made on first use, on the runtime of that moment.
     running: OnceLock<Running>,
     closed: AtomicBool,
@@ -132,12 +132,12 @@ impl VirtualQueues {
                 allowed: "1 s and more",
             });
         }
-        let shared = self.host(host)?.0;
+        let shared = self.open(host, None)?;
         let url = VirtualQueueUrl::new(host, &name);
         let now = self.0.sqs.clock().now();
         let created = shared.update(|state| state.router.create(name, queue.idle_retention, now));
         match created {
-            Ok(_) => Ok(VirtualQueue::new(shared, url)),
+            Ok(()) => Ok(VirtualQueue::new(shared, url, self.clone())),
             Err(Refused::Closed) => Err(shared.not_there(&url)),
             Err(Refused::Full) => Err(QueueError::TooMany(self.0.options.limits.names)),
             Err(Refused::Taken) => Err(QueueError::Taken(url)),
@@ -149,7 +149,7 @@ impl VirtualQueues {
     /// # Errors
     /// [`QueueError::Closed`], [`QueueError::NoRuntime`].
     pub fn host(&self, url: &HostQueueUrl) -> Result<Host, QueueError> {
-        self.open(url, None)
+        Ok(Host::new(self.open(url, None)?, self.clone()))
     }
 
     /// Begins to use a host that this process made at `made_at`: for its first seconds, SQS may not know it.
@@ -157,7 +157,7 @@ impl VirtualQueues {
     /// # Errors
     /// As [`host`](Self::host).
     pub fn new_host(&self, url: &HostQueueUrl, made_at: Moment) -> Result<Host, QueueError> {
-        self.open(url, Some(made_at))
+        Ok(Host::new(self.open(url, Some(made_at))?, self.clone()))
     }
 
     /// This process, as its correlation ids name it.
@@ -197,7 +197,7 @@ impl VirtualQueues {
         self.0.closed.store(true, Ordering::Release);
         let mut report = ShutdownReport::default();
         for host in &self.0.hosts {
-            report.pending += host.pending();
+            report.pending += host.lock().router.pending();
             host.end(PendingError::Closed);
         }
         let Some(running) = self.0.running.get() else {
@@ -213,14 +213,14 @@ impl VirtualQueues {
         report
     }
 
-    fn open(&self, url: &HostQueueUrl, made_at: Option<Moment>) -> Result<Host, QueueError> {
+    fn open(&self, url: &HostQueueUrl, made_at: Option<Moment>) -> Result<Arc<Shared>, QueueError> {
         let running = self.running()?;
         let open = || {
             let inner = &self.0;
             let Running {
                 drivers, outbox, ..
             } = &running;
-            Host::open(
+            Shared::open(
                 url.clone(),
                 inner.process,
                 made_at,
@@ -232,10 +232,10 @@ impl VirtualQueues {
         };
         let mut host = self.0.hosts.entry(url.clone()).or_insert_with(open);
         // A host that vanished may have been made again by its owner, or this is the first look at a wrong URL.
-        if matches!(host.ended(), Some(PendingError::HostLost)) {
+        if matches!(host.lock().ended, Some(PendingError::HostLost)) {
             *host = open();
         }
-        Ok(host.clone())
+        Ok(Arc::clone(&host))
     }
 
     fn running(&self) -> Result<Running, QueueError> {

@@ -1,7 +1,6 @@
 //! Receiving from a virtual queue.
 
 use std::future::{IntoFuture, poll_fn};
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use sqs_rpc_protocol::VirtualQueueUrl;
 
 use super::error::QueueError;
 use super::host::Shared;
+use super::queue::VirtualQueue;
 use super::routing::{Received, Ticket};
 
 /// A receive to be awaited. Made by [`VirtualQueue::receive`](super::VirtualQueue::receive).
@@ -20,18 +20,16 @@ use super::routing::{Received, Ticket};
 #[derive(Debug)]
 #[must_use = "a receive does nothing unless it is awaited"]
 pub struct Receive {
-    shared: Arc<Shared>,
-    url: VirtualQueueUrl,
+    queue: VirtualQueue,
     max: usize,
     wait: Duration,
     visibility: Option<Duration>,
 }
 
 impl Receive {
-    pub(super) const fn new(shared: Arc<Shared>, url: VirtualQueueUrl) -> Self {
+    pub(super) const fn new(queue: VirtualQueue) -> Self {
         Self {
-            shared,
-            url,
+            queue,
             max: 1,
             wait: Duration::from_secs(20),
             visibility: None,
@@ -65,12 +63,13 @@ impl Receive {
     /// [`QueueError::Closed`].
     pub async fn send(self) -> Result<Vec<Message>, QueueError> {
         self.check()?;
-        let clock = self.shared.sqs.clock().clone();
+        let VirtualQueue { shared, url, .. } = &self.queue;
+        let clock = shared.sqs.clock();
         let end = clock.now() + self.wait;
         let short = self.wait.is_zero();
         let mut turn = Turn {
-            shared: &self.shared,
-            url: &self.url,
+            shared,
+            url,
             ticket: None,
         };
         let taken = poll_fn(|cx| turn.look(self.max, short, cx));
@@ -85,11 +84,9 @@ impl Receive {
         };
         if let Some(visibility) = self.visibility {
             for handle in messages.iter().filter_map(Message::receipt_handle) {
-                self.shared.outbox.change_visibility_later(
-                    &self.shared.url,
-                    handle.to_owned(),
-                    visibility,
-                );
+                shared
+                    .outbox
+                    .change_visibility_later(&shared.url, handle.to_owned(), visibility);
             }
         }
         Ok(messages)

@@ -16,7 +16,10 @@ use crate::sqs::Moment;
 #[derive(Debug)]
 pub(super) struct QueueSlot {
     messages: VecDeque<Buffered>,
+    bytes: usize,
     receivers: VecDeque<Receiver>,
+    /// Those of the receivers that wait with a long poll.
+    long_receivers: usize,
     /// Deleted when nothing used it for so long; `None`: never.
     pub(super) retention: Option<Duration>,
     pub(super) last_used: Moment,
@@ -24,6 +27,15 @@ pub(super) struct QueueSlot {
     pub(super) visibility_key: Option<Key>,
     /// The entry of the idle expiry, while there is a retention.
     pub(super) idle_key: Option<Key>,
+}
+
+/// What a virtual queue adds to its host's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) messages: usize,
+    pub(super) bytes: usize,
+    /// Receivers for whom a long poll is needed: those who find something in the buffer need none.
+    pub(super) hungry: usize,
 }
 
 /// A message that SQS keeps invisible for us.
@@ -52,7 +64,9 @@ impl QueueSlot {
     pub(super) const fn new(retention: Option<Duration>, now: Moment) -> Self {
         Self {
             messages: VecDeque::new(),
+            bytes: 0,
             receivers: VecDeque::new(),
+            long_receivers: 0,
             retention,
             last_used: now,
             visibility_key: None,
@@ -60,24 +74,26 @@ impl QueueSlot {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.messages.len()
-    }
-
     pub(super) fn is_waited_for(&self) -> bool {
         !self.receivers.is_empty()
     }
 
-    /// Receivers that wait with a long poll.
-    pub(super) fn long_receivers(&self) -> usize {
-        self.receivers
-            .iter()
-            .filter(|receiver| !receiver.ticket.is_short())
-            .count()
+    pub(super) fn load(&self) -> Load {
+        let hungry = if self.messages.is_empty() {
+            self.long_receivers
+        } else {
+            0
+        };
+        Load {
+            messages: self.messages.len(),
+            bytes: self.bytes,
+            hungry,
+        }
     }
 
     /// Adds a message; returns whom to wake.
     pub(super) fn push(&mut self, message: Buffered) -> Option<Waker> {
+        self.bytes += message.bytes;
         self.messages.push_back(message);
         self.wake_front()
     }
@@ -90,13 +106,11 @@ impl QueueSlot {
     }
 
     /// Takes up to `max` messages if there are any and it is the turn of `ticket` (or of a newcomer without one).
-    pub(super) fn take(&mut self, ticket: Option<Ticket>, max: usize) -> Vec<Buffered> {
+    pub(super) fn take(&mut self, ticket: Option<Ticket>, max: usize) -> Vec<Message> {
         if self.receivers.front().map(|first| first.ticket) != ticket {
             return Vec::new();
         }
-        self.messages
-            .drain(..max.min(self.messages.len()))
-            .collect()
+        self.remove_front(max)
     }
 
     /// Whether the ticket holds a place. One of a queue that was deleted and made again under its name does not.
@@ -116,6 +130,7 @@ impl QueueSlot {
             receiver.waker.clone_from(waker);
             return false;
         }
+        self.long_receivers += usize::from(!ticket.is_short());
         self.receivers.push_back(Receiver {
             ticket,
             waker: waker.clone(),
@@ -123,19 +138,19 @@ impl QueueSlot {
         true
     }
 
-    /// Leaves the line; returns whom to wake instead, and whether the place was still held.
-    pub(super) fn leave(&mut self, ticket: Ticket) -> (Option<Waker>, bool) {
-        let before = self.receivers.len();
-        self.receivers.retain(|receiver| receiver.ticket != ticket);
-        let left = self.receivers.len() < before;
-        (
-            if left && !self.messages.is_empty() {
-                self.wake_front()
-            } else {
-                None
-            },
-            left,
-        )
+    /// Leaves the line; returns whom to wake instead.
+    pub(super) fn leave(&mut self, ticket: Ticket) -> Option<Waker> {
+        let at = self
+            .receivers
+            .iter()
+            .position(|receiver| receiver.ticket == ticket)?;
+        self.receivers.remove(at);
+        self.long_receivers -= usize::from(!ticket.is_short());
+        if self.messages.is_empty() {
+            None
+        } else {
+            self.wake_front()
+        }
     }
 
     /// Whoever gave up with short poll `done`, to be woken.
@@ -151,17 +166,17 @@ impl QueueSlot {
         self.receivers.into_iter().map(|receiver| receiver.waker)
     }
 
-    /// Drops the messages whose visibility has ended at `now`: SQS delivers them again.
-    pub(super) fn drop_visible(&mut self, now: Moment) -> Vec<Buffered> {
+    /// Drops the messages whose visibility has ended at `now`: SQS delivers them again. Returns how many.
+    pub(super) fn drop_visible(&mut self, now: Moment) -> usize {
         let ended = self
             .messages
             .partition_point(|buffered| buffered.visible_until <= now);
-        self.messages.drain(..ended).collect()
+        self.remove_front(ended).len()
     }
 
     /// Takes all messages, for a purge.
-    pub(super) fn drain(&mut self) -> Vec<Buffered> {
-        self.messages.drain(..).collect()
+    pub(super) fn drain(&mut self) -> Vec<Message> {
+        self.remove_front(usize::MAX)
     }
 
     /// When the visibility of the first message ends.
@@ -169,10 +184,28 @@ impl QueueSlot {
         self.messages.front().map(|buffered| buffered.visible_until)
     }
 
+    fn remove_front(&mut self, max: usize) -> Vec<Message> {
+        let removed = self.messages.drain(..max.min(self.messages.len()));
+        let removed = removed.map(|buffered| {
+            self.bytes -= buffered.bytes;
+            buffered.message
+        });
+        removed.collect()
+    }
+
     fn wake_front(&self) -> Option<Waker> {
         self.receivers
             .front()
             .map(|receiver| receiver.waker.clone())
+    }
+}
+
+impl Load {
+    /// Replaces one queue's part in the host's sum.
+    pub(super) fn replace(&mut self, before: Self, after: Self) {
+        self.messages = self.messages - before.messages + after.messages;
+        self.bytes = self.bytes - before.bytes + after.bytes;
+        self.hungry = self.hungry - before.hungry + after.hungry;
     }
 }
 

@@ -8,7 +8,10 @@
 mod answered;
 mod buffer;
 mod deadlines;
+mod facts;
+mod outcome;
 mod router;
 
 pub(crate) use buffer::Ticket;
-pub(crate) use router::{Arrival, Due, Limits, Received, Refused, Routed, Router, RouterOptions};
+pub(crate) use outcome::{Arrival, Due, Received, Refused, Routed};
+pub(crate) use router::{Limits, Router, RouterOptions};

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::task::Waker;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use sqs_rpc_protocol::{CorrelationId, ProcessPrefix, SqsTime, VirtualQueueName, names};
+use aws_sdk_sqs::types::Message;
+use sqs_rpc_protocol::{CorrelationId, ProcessPrefix, VirtualQueueName};
 
 use super::answered::Answered;
-use super::buffer::{Buffered, QueueSlot, Ticket};
+use super::buffer::{Buffered, Load, QueueSlot, Ticket};
 use super::deadlines::{Deadlines, Key};
+use super::facts::{is_older_than, name_of, put_back_for, receive_count, size_of};
+use super::outcome::{Arrival, Due, Leftovers, Received, Refused, Routed};
 use crate::sqs::{Moment, RECEIVE_MAX};
 
 /// Routes the messages of one host to those who wait for them.
@@ -23,10 +25,8 @@ pub(crate) struct Router<S> {
     answered: Answered,
     /// Requests that wait for their reply.
     pending: usize,
-    /// Receivers that wait with a long poll.
-    waiting: usize,
-    buffered: usize,
-    buffered_bytes: usize,
+    /// The sum over all virtual queues.
+    load: Load,
     /// Messages dropped from a buffer by a receiver that looked before the alarm; reported by `next_due`.
     noticed: usize,
     short_polls: ShortPolls,
@@ -57,75 +57,6 @@ pub(crate) struct Limits {
 
 /// A foreign reply older than this is deleted: whoever waited for it does not any more.
 const FOREIGN_LIFE: Duration = Duration::from_secs(15 * 60);
-/// The longest time for which a message is put back.
-const LONGEST_PUT_BACK: Duration = Duration::from_secs(300);
-
-/// Circumstances of a message that came out of a poll.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrival {
-    /// When SQS shows it to others again, at the earliest.
-    pub(crate) visible_until: Moment,
-    /// SQS's time at the earliest, if known.
-    pub(crate) server_now: Option<SqsTime>,
-}
-
-/// What to do with a message.
-#[derive(Debug)]
-pub(crate) enum Routed<S> {
-    /// Give it to the request, delete it.
-    Reply(S, Box<Message>),
-    /// It is in a buffer; wake a receiver.
-    Buffered(Option<Waker>),
-    /// It was in a buffer already and has got its newest receipt handle.
-    Again,
-    /// Its buffer is full: make it visible again after this time.
-    Full(Duration, Box<Message>),
-    /// It answers another process's request: make it visible again after this time.
-    Foreign(Duration, Box<Message>),
-    /// A second reply to an answered request: delete it.
-    Duplicate(Box<Message>),
-    /// A reply that nobody waits for any more: delete it.
-    Late(Box<Message>),
-    /// Its virtual queue does not exist.
-    Orphan(Option<VirtualQueueName>, Box<Message>),
-    /// The host is shut down here: give it back at once.
-    GiveBack(Box<Message>),
-}
-
-/// What a deadline brought.
-#[derive(Debug)]
-pub(crate) enum Due<S> {
-    /// Tell this request that its time is up.
-    TimedOut(S),
-    /// So many messages were taken out of a buffer, because SQS shows them to others again.
-    Visible(usize),
-    /// A virtual queue was deleted because nobody used it; so many messages were in it.
-    Expired(usize),
-}
-
-/// Why a name cannot be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// The host is shut down, or gone.
-    Closed,
-    /// The host has as many names as it may have.
-    Full,
-    /// The name is taken by a request that waits for its reply.
-    Taken,
-}
-
-/// What a receiver gets.
-#[derive(Debug)]
-pub(crate) enum Received {
-    /// Messages, at least one.
-    Messages(Vec<Message>),
-    /// The short poll that it waited for is over.
-    Nothing,
-    /// Wait: the ticket holds a place in the line.
-    Wait(Ticket),
-    /// The queue does not exist (any more).
-    Gone,
-}
 
 #[derive(Debug)]
 enum Slot<S> {
@@ -156,9 +87,7 @@ impl<S> Router<S> {
             due: Deadlines::new(),
             answered: Answered::default(),
             pending: 0,
-            waiting: 0,
-            buffered: 0,
-            buffered_bytes: 0,
+            load: Load::default(),
             noticed: 0,
             short_polls: ShortPolls::default(),
             tickets: 0,
@@ -246,14 +175,16 @@ impl<S> Router<S> {
     /// does not exist.
     pub(crate) fn delete(&mut self, name: &VirtualQueueName) -> Option<(Vec<Waker>, usize)> {
         self.queue(name)?;
-        let Some(Slot::Queue(mut slot)) = self.slots.remove(name) else {
+        let Some(Slot::Queue(slot)) = self.slots.remove(name) else {
             return None;
         };
-        let messages = self.unbuffered(slot.drain());
-        self.forget_alarms(&slot);
-        self.waiting_left(&slot);
+        let load = slot.load();
+        self.load.replace(load, Load::default());
+        for key in [slot.visibility_key, slot.idle_key].into_iter().flatten() {
+            self.due.remove(key);
+        }
         self.release_memory();
-        Some((slot.into_wakers().collect(), messages.len()))
+        Some((slot.into_wakers().collect(), load.messages))
     }
 
     /// Notes that a virtual queue is in use. Says whether it exists.
@@ -264,19 +195,17 @@ impl<S> Router<S> {
     /// Number of messages in a virtual queue's buffer; `None` if it does not exist.
     pub(crate) fn buffered_in(&self, name: &VirtualQueueName) -> Option<usize> {
         match self.slots.get(name) {
-            Some(Slot::Queue(slot)) => Some(slot.len()),
+            Some(Slot::Queue(slot)) => Some(slot.load().messages),
             _ => None,
         }
     }
 
     /// Empties a virtual queue's buffer, for a purge; `None` if it does not exist.
     pub(crate) fn purge(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Vec<Message>> {
-        let slot = self.queue(name)?;
-        slot.last_used = now;
-        let drained = slot.drain();
-        let messages = self.unbuffered(drained);
-        self.watch_visibility(name);
-        Some(messages)
+        self.change(name, |slot| {
+            slot.last_used = now;
+            slot.drain()
+        })
     }
 
     /// One look of a receiver: takes messages, or a place in the line. `short`: it waits for a short poll only.
@@ -291,31 +220,32 @@ impl<S> Router<S> {
     ) -> Received {
         let done = self.short_polls.done;
         let newcomer = Ticket::new(self.tickets, short.then_some(self.short_polls.started + 1));
-        let Some(slot) = self.queue(name) else {
+        let looked = self.change(name, |slot| {
+            if ticket.is_some_and(|ticket| !slot.holds(ticket)) {
+                return (Received::Gone, 0, false);
+            }
+            slot.last_used = now;
+            let visible = slot.drop_visible(now);
+            let taken = slot.take(ticket, max);
+            if !taken.is_empty() {
+                return (Received::Messages(taken), visible, false);
+            }
+            if ticket.is_some_and(|ticket| ticket.gives_up_at(done)) {
+                return (Received::Nothing, visible, false);
+            }
+            let place = ticket.unwrap_or(newcomer);
+            let joined = slot.wait(place, waker);
+            (Received::Wait(place), visible, joined)
+        });
+        let Some((received, visible, joined)) = looked else {
             return Received::Gone;
         };
-        if ticket.is_some_and(|ticket| !slot.holds(ticket)) {
-            return Received::Gone;
-        }
-        slot.last_used = now;
-        let visible = slot.drop_visible(now);
-        let taken = slot.take(ticket, max);
-        let waits = taken.is_empty() && !ticket.is_some_and(|ticket| ticket.gives_up_at(done));
-        let place = ticket.unwrap_or(newcomer);
-        let joined = waits && slot.wait(place, waker);
-        self.noticed += self.unbuffered(visible).len();
-        let taken = self.unbuffered(taken);
-        self.watch_visibility(name);
+        self.noticed += visible;
         if joined {
             self.tickets += 1;
             self.short_polls.wanted |= short;
-            self.waiting += usize::from(!short);
         }
-        match () {
-            () if waits => Received::Wait(place),
-            () if taken.is_empty() => Received::Nothing,
-            () => Received::Messages(taken),
-        }
+        received
     }
 
     /// A receiver with this ticket is gone, with messages or without. Returns whom to wake instead.
@@ -325,34 +255,31 @@ impl<S> Router<S> {
         ticket: Ticket,
         now: Moment,
     ) -> Option<Waker> {
-        let slot = self.queue(name)?;
-        slot.last_used = now;
-        let (waker, left) = slot.leave(ticket);
-        if left && !ticket.is_short() {
-            self.waiting -= 1;
-        }
-        waker
+        self.change(name, |slot| {
+            slot.last_used = now;
+            slot.leave(ticket)
+        })?
     }
 
     // --- polls
 
     /// How many messages a long poll may bring now; 0: nobody waits.
     pub(crate) fn demand(&self) -> usize {
-        if self.closed || self.pending + self.waiting == 0 {
+        if self.closed || self.pending + self.load.hungry == 0 {
             return 0;
         }
         // Whoever waits has an empty buffer, so there is room for what he waits for even if others' are full.
         self.options
             .limits
             .host_messages
-            .saturating_sub(self.buffered)
+            .saturating_sub(self.load.messages)
             .max(RECEIVE_MAX)
     }
 
     /// Whether the buffers of the host are full: what comes for nobody who waits would be put back.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.buffered >= self.options.limits.host_messages
-            || self.buffered_bytes >= self.options.limits.host_bytes
+        self.load.messages >= self.options.limits.host_messages
+            || self.load.bytes >= self.options.limits.host_bytes
     }
 
     /// Whether a receive with wait 0 waits for a short poll to start.
@@ -422,18 +349,27 @@ impl<S> Router<S> {
 
     // --- the end
 
-    /// Refuses everything from now on. Returns what waited, and whom to wake: their queues are gone.
-    pub(crate) fn close(&mut self) -> (Vec<S>, Vec<Waker>) {
+    /// Refuses everything from now on. What was in the table is the caller's to deal with.
+    pub(crate) fn close(&mut self) -> Leftovers<S> {
         self.closed = true;
         let pending = self.take_pending();
-        let slots = std::mem::take(&mut self.slots);
+        let mut slots: Vec<_> = std::mem::take(&mut self.slots).into_iter().collect();
+        slots.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         self.due = Deadlines::new();
-        (self.waiting, self.buffered, self.buffered_bytes) = (0, 0, 0);
-        let wakers = slots.into_values().flat_map(|slot| match slot {
-            Slot::Queue(slot) => slot.into_wakers().collect(),
-            Slot::OneShot { .. } => Vec::new(),
-        });
-        (pending, wakers.collect())
+        self.load = Load::default();
+        let mut left = Leftovers {
+            pending,
+            wakers: Vec::new(),
+            messages: Vec::new(),
+        };
+        for (_, slot) in slots {
+            let Slot::Queue(mut slot) = slot else {
+                continue;
+            };
+            left.messages.extend(slot.drain());
+            left.wakers.extend(slot.into_wakers());
+        }
+        left
     }
 
     /// Requests that wait for their reply.
@@ -470,31 +406,26 @@ impl<S> Router<S> {
     }
 
     fn buffer(&mut self, name: &VirtualQueueName, message: Message, arrival: Arrival) -> Routed<S> {
-        let limits = self.options.limits.clone();
-        let crowded = self.is_crowded();
-        let bytes = size_of(&message);
-        let Some(slot) = self.queue(name) else {
-            return Routed::Orphan(None, Box::new(message));
-        };
-        if receive_count(&message) > 1
-            && let Some(known) = message.message_id().and_then(|id| slot.again(id))
-        {
-            known.message = message;
-            return Routed::Again;
-        }
-        // Whoever waits takes it at once, so it does not count against a full host.
-        if slot.len() >= limits.queue_messages || (crowded && !slot.is_waited_for()) {
-            return Routed::Full(put_back_for(&message), Box::new(message));
-        }
-        let waker = slot.push(Buffered {
-            message,
-            bytes,
-            visible_until: arrival.visible_until,
+        let (capacity, crowded) = (self.options.limits.queue_messages, self.is_crowded());
+        let routed = self.change_with(name, message, |slot, message| {
+            if receive_count(&message) > 1
+                && let Some(known) = message.message_id().and_then(|id| slot.again(id))
+            {
+                known.message = message;
+                return Routed::Again;
+            }
+            // Whoever waits takes it at once, so it does not count against a full host.
+            if slot.load().messages >= capacity || (crowded && !slot.is_waited_for()) {
+                return Routed::Full(put_back_for(&message), Box::new(message));
+            }
+            let bytes = size_of(&message);
+            Routed::Buffered(slot.push(Buffered {
+                message,
+                bytes,
+                visible_until: arrival.visible_until,
+            }))
         });
-        self.buffered += 1;
-        self.buffered_bytes += bytes;
-        self.watch_visibility(name);
-        Routed::Buffered(waker)
+        routed.unwrap_or_else(|message| Routed::Orphan(Some(name.clone()), Box::new(message)))
     }
 
     fn unexpected(&self, name: VirtualQueueName, message: Message, arrival: Arrival) -> Routed<S> {
@@ -529,11 +460,10 @@ impl<S> Router<S> {
     }
 
     fn end_visibility(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Due<S>> {
-        let slot = self.queue(name)?;
-        slot.visibility_key = None;
-        let dropped = slot.drop_visible(now);
-        let dropped = self.unbuffered(dropped).len();
-        self.watch_visibility(name);
+        let dropped = self.change(name, |slot| {
+            slot.visibility_key = None;
+            slot.drop_visible(now)
+        })?;
         (dropped > 0).then_some(Due::Visible(dropped))
     }
 
@@ -558,39 +488,37 @@ impl<S> Router<S> {
         Some(Due::Expired(messages))
     }
 
-    /// Keeps the alarm at the end of the first message's visibility.
-    fn watch_visibility(&mut self, name: &VirtualQueueName) {
-        let Some(slot) = self.queue(name) else { return };
-        let (at, key) = (slot.next_visible(), slot.visibility_key.take());
-        let key = match (at, key) {
-            (Some(at), Some(key)) if key.0 == at => Some(key),
-            (at, old) => {
-                if let Some(old) = old {
-                    self.due.remove(old);
-                }
-                at.map(|at| self.due.add(at, Alarm::Visibility(name.clone())))
-            }
+    /// Changes a virtual queue, and with it the sums over all and the alarm at the end of the first message's
+    /// visibility. `None` if it does not exist.
+    fn change<T>(
+        &mut self,
+        name: &VirtualQueueName,
+        change: impl FnOnce(&mut QueueSlot) -> T,
+    ) -> Option<T> {
+        self.change_with(name, (), |slot, ()| change(slot)).ok()
+    }
+
+    /// As [`change`](Self::change), for a change that takes something, which comes back if there is no such queue.
+    fn change_with<A, T>(
+        &mut self,
+        name: &VirtualQueueName,
+        given: A,
+        change: impl FnOnce(&mut QueueSlot, A) -> T,
+    ) -> Result<T, A> {
+        let Some(Slot::Queue(slot)) = self.slots.get_mut(name) else {
+            return Err(given);
         };
-        if let Some(slot) = self.queue(name) {
-            slot.visibility_key = key;
+        let before = slot.load();
+        let result = change(slot, given);
+        self.load.replace(before, slot.load());
+        let (at, key) = (slot.next_visible(), slot.visibility_key);
+        if at != key.map(|(at, _)| at) {
+            if let Some(key) = key {
+                self.due.remove(key);
+            }
+            slot.visibility_key = at.map(|at| self.due.add(at, Alarm::Visibility(name.clone())));
         }
-    }
-
-    fn forget_alarms(&mut self, slot: &QueueSlot) {
-        for key in [slot.visibility_key, slot.idle_key].into_iter().flatten() {
-            self.due.remove(key);
-        }
-    }
-
-    /// The receivers of a deleted queue wait no more.
-    fn waiting_left(&mut self, slot: &QueueSlot) {
-        self.waiting -= slot.long_receivers();
-    }
-
-    fn unbuffered(&mut self, taken: Vec<Buffered>) -> Vec<Message> {
-        self.buffered -= taken.len();
-        self.buffered_bytes -= taken.iter().map(|buffered| buffered.bytes).sum::<usize>();
-        taken.into_iter().map(|buffered| buffered.message).collect()
+        Ok(result)
     }
 
     /// After a burst the table gives its memory back, at a cost that is spread over the removals.
@@ -600,54 +528,6 @@ impl<S> Router<S> {
             self.slots.shrink_to(len * 2);
         }
     }
-}
-
-/// The virtual queue that a message is for. A name that is none is nobody's.
-fn name_of(message: &Message) -> Option<VirtualQueueName> {
-    let value = message
-        .message_attributes()?
-        .get(names::VIRTUAL_QUEUE_NAME)?
-        .string_value()?;
-    VirtualQueueName::try_from(value).ok()
-}
-
-fn system_attribute<'a>(
-    message: &'a Message,
-    name: &MessageSystemAttributeName,
-) -> Option<&'a str> {
-    Some(message.attributes()?.get(name)?.as_str())
-}
-
-fn receive_count(message: &Message) -> u32 {
-    system_attribute(
-        message,
-        &MessageSystemAttributeName::ApproximateReceiveCount,
-    )
-    .and_then(|count| count.parse().ok())
-    .unwrap_or(1)
-}
-
-/// 2 s after the first receive, doubled with each further one: never 0, or the same ten messages would come again.
-fn put_back_for(message: &Message) -> Duration {
-    let doublings = receive_count(message).clamp(1, 16);
-    Duration::from_secs(1 << doublings).min(LONGEST_PUT_BACK)
-}
-
-fn is_older_than(message: &Message, age: Duration, server_now: Option<SqsTime>) -> bool {
-    let sent = system_attribute(message, &MessageSystemAttributeName::SentTimestamp)
-        .and_then(SqsTime::parse_millis);
-    matches!((sent, server_now), (Some(sent), Some(now)) if sent + age < now)
-}
-
-/// What a message costs in memory, roughly: its texts, and a constant for the rest.
-fn size_of(message: &Message) -> usize {
-    const OVERHEAD: usize = 512;
-    let text = |text: Option<&str>| text.map_or(0, str::len);
-    let attributes = message.message_attributes().into_iter().flatten();
-    let attributes: usize = attributes
-        .map(|(name, value)| name.len() + text(value.string_value()) + 64)
-        .sum();
-    OVERHEAD + text(message.body()) + text(message.receipt_handle()) + attributes
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
-use aws_sdk_sqs::types::MessageAttributeValue;
+use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName};
+use sqs_rpc_protocol::{SqsTime, names};
 
 use super::*;
 
@@ -316,7 +317,7 @@ fn a_receiver_that_is_dropped_after_its_wake_loses_nothing() {
     assert!(other.was_woken());
     assert_eq!(other.gets(&mut router, 10), ["a"]);
     other.leaves(&mut router);
-    assert_eq!((router.waiting, router.demand()), (0, 0));
+    assert_eq!((router.load.hungry, router.demand()), (0, 0));
 }
 
 #[test]
@@ -386,10 +387,7 @@ fn a_message_is_dropped_from_its_buffer_when_sqs_shows_it_to_others() {
         (Some(1), Some(at(25)))
     );
     assert_eq!(Hand::new(&queue).gets(&mut router, 10), ["b"]);
-    assert_eq!(
-        (router.buffered, router.buffered_bytes, router.next_alarm()),
-        (0, 0, None)
-    );
+    assert_eq!((router.load, router.next_alarm()), (Load::default(), None));
 }
 
 #[test]
@@ -492,8 +490,8 @@ fn deleting_a_queue_tells_those_who_wait_and_frees_its_memory() {
     assert!(matches!(receiver.look(&mut router, 1), Received::Gone));
     receiver.leaves(&mut router);
     assert_eq!(
-        (router.demand(), router.next_alarm(), router.buffered),
-        (0, None, 0)
+        (router.demand(), router.next_alarm(), router.load),
+        (0, None, Load::default())
     );
     assert!(router.delete(&queue).is_none());
 }
@@ -527,9 +525,15 @@ fn a_closed_host_ends_everything_and_gives_messages_back() {
             .expect(reply_name(PROCESS, n), at(n as u64), n as u32)
             .unwrap();
     }
-    let (pending, wakers) = router.close();
-    assert_eq!(pending, [1, 2, 3], "in the order of their deadlines");
-    assert_eq!(wakers.len(), 1);
+    let full = name("full");
+    router.create(full.clone(), None, at(0)).unwrap();
+    arrives(&mut router, &full, "m");
+    let left = router.close();
+    assert_eq!(left.pending, [1, 2, 3], "in the order of their deadlines");
+    assert_eq!(
+        (left.wakers.len(), ids(&left.messages)),
+        (1, vec!["m".to_owned()])
+    );
     assert!(matches!(
         arrives(&mut router, &queue, "a"),
         Routed::GiveBack(_)
@@ -618,32 +622,26 @@ fn the_counts_are_those_of_the_tables() {
                 }
             })
         };
-        assert_eq!(
-            router.buffered,
-            queue_slots().map(|slot| slot.len()).sum::<usize>()
-        );
-        assert_eq!(
-            router.waiting,
-            queue_slots()
-                .map(|slot| slot.long_receivers())
-                .sum::<usize>()
-        );
+        let mut load = Load::default();
+        queue_slots().for_each(|slot| load.replace(Load::default(), slot.load()));
+        assert_eq!(router.load, load);
         assert_eq!(
             router.pending,
             slots()
                 .filter(|slot| matches!(slot, Slot::OneShot { .. }))
                 .count()
         );
-        let alarms = queue_slots()
-            .map(|slot| usize::from(slot.len() > 0) + usize::from(slot.retention.is_some()));
+        let alarms = queue_slots().map(|slot| {
+            usize::from(slot.load().messages > 0) + usize::from(slot.retention.is_some())
+        });
         assert_eq!(
             router.due.len(),
             router.pending + alarms.sum::<usize>(),
             "step {step}"
         );
         assert!(
-            router.buffered <= 5 + queues.len()
-                && (router.buffered > 0 || router.buffered_bytes == 0)
+            router.load.messages <= 5 + queues.len()
+                && (router.load.messages > 0 || router.load.bytes == 0)
         );
     }
 }

@@ -1,0 +1,66 @@
+//! What polls survive.
+
+use std::time::Duration;
+
+use sqs_virtual_queues::CreateQueue;
+
+use crate::support::{Changed, HalfOpen, Meddled, TestResult, World};
+
+#[tokio::test(start_paused = true)]
+async fn a_half_open_poll_is_given_up_and_replaced() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world
+        .builder_over(Meddled::new(&world.client, HalfOpen))
+        .build()?;
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    queue.send("hello").await?;
+    let start = tokio::time::Instant::now();
+    assert!(queue.receive().await?.is_empty());
+    assert_eq!(queue.receive().await?[0].body(), Some("hello"));
+    let took = start.elapsed();
+    assert!(
+        (25.0..26.0).contains(&took.as_secs_f64()),
+        "wait, grace, and a short back-off: {took:?}"
+    );
+    assert_eq!(queues.stats().polls_failed, 1);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_changed_on_the_way_is_not_received() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world
+        .builder_over(Meddled::new(&world.client, Changed))
+        .build()?;
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    queue.send("hello").await?;
+    let mut received = Vec::new();
+    while received.is_empty() {
+        received = queue.receive().await?;
+    }
+    assert_eq!(received[0].body(), Some("hello"), "it came again, whole");
+    assert_eq!(queues.stats().corrupted, 1);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_hour_without_a_host_makes_few_calls() -> TestResult {
+    let world = World::new();
+    let host = world
+        .host("made")
+        .await
+        .as_str()
+        .replace("made", "never")
+        .parse()?;
+    let queues = world.queues();
+    let start = queues.sqs().clock().now();
+    while queues.sqs().clock().now().since(start) < Duration::from_secs(3600) {
+        let queue = queues.create(&host, CreateQueue::named("q"))?;
+        assert!(queue.receive().await.is_err());
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    assert_eq!(world.calls("ReceiveMessage"), 60);
+    Ok(())
+}

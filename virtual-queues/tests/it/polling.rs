@@ -1,0 +1,109 @@
+//! When a host is polled.
+
+use std::time::Duration;
+
+use sqs_virtual_queues::CreateQueue;
+
+use crate::support::{TestResult, World, pass, until};
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_called_while_nobody_waits() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let before = world.local.calls();
+    let queues = world.queues();
+    for n in 0..100 {
+        queues.create(&host, CreateQueue::named(format!("q{n}")))?;
+    }
+    pass(Duration::from_secs(3600)).await;
+    assert_eq!(world.local.calls().since(&before).total(), 0);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_outlives_its_waiter_and_serves_the_next() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queue = world.queues().create(&host, CreateQueue::named("q"))?;
+    {
+        let receive = queue.receive().send();
+        assert!(
+            tokio::time::timeout(Duration::from_secs(1), receive)
+                .await
+                .is_err()
+        );
+    }
+    assert_eq!(world.calls("ReceiveMessage"), 1);
+    world.send(queue.url(), "late").await;
+    let received = queue.receive().await?;
+    assert_eq!((received.len(), received[0].body()), (1, Some("late")));
+    pass(Duration::from_secs(60)).await;
+    assert_eq!(
+        world.calls("ReceiveMessage"),
+        1,
+        "the one that was out, and none since"
+    );
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_receive_polls_again_until_its_wait_is_over() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queue = world.queues().create(&host, CreateQueue::named("q"))?;
+    // The first receive is dropped in the middle of a poll, so that the second needs two.
+    drop(tokio::time::timeout(Duration::from_secs(10), queue.receive().send()).await);
+    let start = tokio::time::Instant::now();
+    assert!(queue.receive().await?.is_empty());
+    assert_eq!(start.elapsed(), Duration::from_secs(20));
+    assert_eq!(world.calls("ReceiveMessage"), 2);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn receives_with_wait_0_share_short_polls() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.queues();
+    let receives = (0..50).map(|n| {
+        let queue = queues
+            .create(&host, CreateQueue::named(format!("q{n}")))
+            .unwrap();
+        queue.receive().wait(Duration::ZERO).send()
+    });
+    for received in futures::future::join_all(receives).await {
+        assert!(received?.is_empty());
+    }
+    assert!(
+        world.calls("ReceiveMessage") <= 2,
+        "{}",
+        world.local.calls()
+    );
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_polls_bring_more_polls() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.queues();
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    for n in 0..500 {
+        world.send(queue.url(), &n.to_string()).await;
+    }
+    let mut got = 0;
+    while got < 500 {
+        got += queue.receive().max(10).await?.len();
+    }
+    assert_eq!(queues.stats().messages_received, 500);
+    let receives = world.calls("ReceiveMessage");
+    assert!(
+        receives < 70,
+        "50 full ones and the polls that found the rest gone, not {receives}"
+    );
+    until("the last polls are over", || {
+        world.calls("ReceiveMessage") == receives
+    })
+    .await;
+    Ok(())
+}

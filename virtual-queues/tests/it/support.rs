@@ -1,0 +1,245 @@
+//! What the tests share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_sdk_sqs::operation::change_message_visibility_batch::builders::ChangeMessageVisibilityBatchInputBuilder;
+use aws_sdk_sqs::operation::change_message_visibility_batch::{
+    ChangeMessageVisibilityBatchError, ChangeMessageVisibilityBatchOutput,
+};
+use aws_sdk_sqs::operation::delete_message_batch::builders::DeleteMessageBatchInputBuilder;
+use aws_sdk_sqs::operation::delete_message_batch::{
+    DeleteMessageBatchError, DeleteMessageBatchOutput,
+};
+use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageInputBuilder;
+use aws_sdk_sqs::operation::receive_message::{ReceiveMessageError, ReceiveMessageOutput};
+use aws_sdk_sqs::operation::send_message_batch::builders::SendMessageBatchInputBuilder;
+use aws_sdk_sqs::operation::send_message_batch::{SendMessageBatchError, SendMessageBatchOutput};
+use aws_sdk_sqs::types::MessageAttributeValue;
+use futures::FutureExt;
+use local_sqs::LocalSqs;
+use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueUrl, names};
+use sqs_virtual_queues::sqs::{Call, ClientApi, Clock, Sqs, SqsApi};
+use sqs_virtual_queues::{VirtualQueues, VirtualQueuesBuilder};
+
+pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+/// A local SQS, and virtual queues on it, with clocks that move together.
+pub(crate) struct World {
+    pub(crate) local: LocalSqs,
+    pub(crate) client: aws_sdk_sqs::Client,
+    pub(crate) clock: Clock,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let wall = UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        let local = LocalSqs::builder().start_time(wall).build();
+        let client = local.client();
+        Self {
+            local,
+            client,
+            clock: Clock::tokio(wall),
+        }
+    }
+
+    pub(crate) fn builder(&self) -> VirtualQueuesBuilder {
+        self.builder_over(ClientApi::new(&self.client))
+    }
+
+    pub(crate) fn builder_over(&self, api: impl SqsApi) -> VirtualQueuesBuilder {
+        VirtualQueues::builder(Sqs::builder(api).clock(self.clock.clone()).build())
+    }
+
+    pub(crate) fn queues(&self) -> VirtualQueues {
+        self.builder().build().expect("the defaults are valid")
+    }
+
+    pub(crate) async fn host(&self, name: &str) -> HostQueueUrl {
+        self.local
+            .create_queue(name)
+            .await
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    pub(crate) fn calls(&self, action: &str) -> u64 {
+        self.local.calls().of(action)
+    }
+
+    /// Sends as a stranger would, with a plain SDK client.
+    pub(crate) async fn send(&self, to: &VirtualQueueUrl, body: &str) {
+        let name = text(to.name().as_str());
+        let send = self
+            .client
+            .send_message()
+            .queue_url(to.host().as_str())
+            .message_body(body);
+        send.message_attributes(names::VIRTUAL_QUEUE_NAME, name)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// Messages on a host, visible or not.
+    pub(crate) async fn messages_on(&self, host: &HostQueueUrl) -> usize {
+        use aws_sdk_sqs::types::QueueAttributeName as Name;
+        let names = [
+            Name::ApproximateNumberOfMessages,
+            Name::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let get = self
+            .client
+            .get_queue_attributes()
+            .queue_url(host.as_str())
+            .set_attribute_names(Some(names.into()));
+        let attributes = get.send().await.unwrap().attributes.unwrap();
+        attributes
+            .values()
+            .map(|count| count.parse::<usize>().unwrap())
+            .sum()
+    }
+
+    pub(crate) async fn messages_visible_on(&self, host: &HostQueueUrl) -> String {
+        use aws_sdk_sqs::types::QueueAttributeName as Name;
+        let get = self.client.get_queue_attributes().queue_url(host.as_str());
+        let got = get
+            .attribute_names(Name::ApproximateNumberOfMessages)
+            .send()
+            .await
+            .unwrap();
+        got.attributes.unwrap()[&Name::ApproximateNumberOfMessages].clone()
+    }
+}
+
+pub(crate) fn text(value: &str) -> MessageAttributeValue {
+    MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value)
+        .build()
+        .unwrap()
+}
+
+/// Lets every task run until all wait, and `time` pass.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// Waits for a condition that other tasks bring about, for an hour of virtual time at the most.
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..360_000 {
+        if condition() {
+            return;
+        }
+        pass(Duration::from_millis(10)).await;
+    }
+    panic!("an hour passed, and still not: {what}");
+}
+
+/// An API in front of the SDK's, whose receives a test can meddle with.
+#[derive(Debug)]
+pub(crate) struct Meddled<M> {
+    inner: ClientApi,
+    meddle: M,
+    receives: Arc<AtomicUsize>,
+}
+
+/// Gets the number of the receive, from 0, and the real call; returns what is to happen instead.
+pub(crate) trait Meddle: std::fmt::Debug + Send + Sync + 'static {
+    fn receive(
+        &self,
+        number: usize,
+        call: Call<ReceiveMessageOutput, ReceiveMessageError>,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError>;
+}
+
+impl<M: Meddle> Meddled<M> {
+    pub(crate) fn new(client: &aws_sdk_sqs::Client, meddle: M) -> Self {
+        Self {
+            inner: ClientApi::new(client),
+            meddle,
+            receives: Arc::default(),
+        }
+    }
+}
+
+impl<M: Meddle> SqsApi for Meddled<M> {
+    fn receive_message(
+        &self,
+        input: ReceiveMessageInputBuilder,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError> {
+        let number = self.receives.fetch_add(1, Ordering::Relaxed);
+        self.meddle
+            .receive(number, self.inner.receive_message(input))
+    }
+
+    fn send_message_batch(
+        &self,
+        input: SendMessageBatchInputBuilder,
+    ) -> Call<SendMessageBatchOutput, SendMessageBatchError> {
+        self.inner.send_message_batch(input)
+    }
+
+    fn delete_message_batch(
+        &self,
+        input: DeleteMessageBatchInputBuilder,
+    ) -> Call<DeleteMessageBatchOutput, DeleteMessageBatchError> {
+        self.inner.delete_message_batch(input)
+    }
+
+    fn change_message_visibility_batch(
+        &self,
+        input: ChangeMessageVisibilityBatchInputBuilder,
+    ) -> Call<ChangeMessageVisibilityBatchOutput, ChangeMessageVisibilityBatchError> {
+        self.inner.change_message_visibility_batch(input)
+    }
+}
+
+/// The first receive never gets an answer.
+#[derive(Debug)]
+pub(crate) struct HalfOpen;
+
+impl Meddle for HalfOpen {
+    fn receive(
+        &self,
+        number: usize,
+        call: Call<ReceiveMessageOutput, ReceiveMessageError>,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError> {
+        if number == 0 {
+            futures::future::pending().boxed()
+        } else {
+            call
+        }
+    }
+}
+
+/// The first message received is not the one that was sent.
+#[derive(Debug)]
+pub(crate) struct Changed;
+
+impl Meddle for Changed {
+    fn receive(
+        &self,
+        number: usize,
+        call: Call<ReceiveMessageOutput, ReceiveMessageError>,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError> {
+        if number > 0 {
+            return call;
+        }
+        call.map(|mut answer| {
+            if let Ok(Some(messages)) = answer
+                .result
+                .as_mut()
+                .map(|output| output.messages.as_mut())
+            {
+                messages
+                    .iter_mut()
+                    .for_each(|message| message.body = Some("another".into()));
+            }
+            answer
+        })
+        .boxed()
+    }
+}
