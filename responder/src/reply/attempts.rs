@@ -1,0 +1,188 @@
+//! When a reply that could not be sent is tried again, as a pure state machine.
+//!
+//! Owns: how long, and what it means when that is over. Does not send. Invariant: no reply is tried again at or after
+//! its deadline.
+
+use std::time::Duration;
+
+use sqs_virtual_queues::sqs::{Backoff, Fault, FaultKind, Moment, Random};
+
+/// A queue that was just made may be unknown to SQS for a second (its documentation); twice that is waited.
+const NEW_QUEUE: Duration = Duration::from_secs(2);
+
+/// How long a reply is tried that has no deadline (a Java requester's). Then the request is left to be delivered
+/// again, and is answered from the reply cache.
+const WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
+
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Counts the attempts to send one reply.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    first: Moment,
+    deadline: Option<Moment>,
+    backoff: Backoff,
+}
+
+/// What to do after a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Try again then.
+    At(Moment),
+    /// Send something smaller, or at least something else: SQS refuses this message for good.
+    Refused,
+    /// Give up.
+    Stop(Unsent),
+}
+
+/// Why a reply was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unsent {
+    /// The deadline has passed: nobody waits.
+    TooLate,
+    /// The return address does not exist: nobody waits.
+    NoQueue,
+    /// SQS refuses the message.
+    Refused,
+    /// The responder lacks the right.
+    Denied,
+    /// SQS could not be reached for too long.
+    Unreachable,
+}
+
+impl Unsent {
+    /// Whether the request is to be deleted all the same, because nothing is gained if it is delivered again.
+    pub(crate) const fn is_final(self) -> bool {
+        matches!(self, Self::TooLate | Self::NoQueue | Self::Refused)
+    }
+}
+
+impl Attempts {
+    pub(crate) const fn new(now: Moment, deadline: Option<Moment>) -> Self {
+        Self {
+            first: now,
+            deadline,
+            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
+        }
+    }
+
+    /// Whether it is too late to try.
+    pub(crate) fn is_too_late(&self, now: Moment) -> bool {
+        self.deadline.is_some_and(|at| now >= at)
+    }
+
+    /// The deadline, as a bound of one attempt.
+    pub(crate) fn until(&self) -> Moment {
+        self.deadline.unwrap_or(self.first + WITHOUT_DEADLINE)
+    }
+
+    /// An attempt failed.
+    pub(crate) fn failed(&mut self, fault: &Fault, now: Moment, random: &Random) -> Next {
+        let (until, otherwise) = match fault.kind() {
+            FaultKind::AccessDenied => return Next::Stop(Unsent::Denied),
+            FaultKind::Closed => return Next::Stop(Unsent::Unreachable),
+            FaultKind::QueueNotFound => (self.first + NEW_QUEUE, Unsent::NoQueue),
+            _ if fault.is_temporary() => (self.first + WITHOUT_DEADLINE, Unsent::Unreachable),
+            _ => return Next::Refused,
+        };
+        let wait = self.backoff.failed(random);
+        let is_missing = otherwise == Unsent::NoQueue;
+        match self.deadline {
+            Some(deadline) if now >= deadline => Next::Stop(Unsent::TooLate),
+            // The deadline alone bounds a reply that SQS does not take; a missing queue is given up before.
+            Some(deadline) if !is_missing => Next::At((now + wait).min(deadline)),
+            _ if now >= until => Next::Stop(otherwise),
+            deadline => Next::At((now + wait).min(until).min(deadline.unwrap_or(until))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqs_virtual_queues::Action;
+    use sqs_virtual_queues::sqs::Delivery;
+
+    fn fault(kind: FaultKind) -> Fault {
+        Fault::local(
+            Action::SendMessageBatch,
+            kind,
+            Delivery::NotSent,
+            std::io::Error::other("x"),
+        )
+    }
+
+    fn at(secs: u64) -> Moment {
+        Moment::from_start(Duration::from_secs(secs))
+    }
+
+    /// Fails every attempt until the end; returns how long that took, how many attempts, and why it ended.
+    fn run(kind: FaultKind, deadline: Option<u64>) -> (Duration, usize, Next) {
+        let random = Random::seeded(3);
+        let mut attempts = Attempts::new(at(100), deadline.map(|secs| at(100 + secs)));
+        let (mut now, mut tries) = (at(100), 1);
+        loop {
+            match attempts.failed(&fault(kind), now, &random) {
+                Next::At(next) => {
+                    assert!(next > now, "no spinning");
+                    (now, tries) = (next, tries + 1);
+                }
+                end => return (now.since(at(100)), tries, end),
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_queue_is_tried_for_two_seconds() {
+        for deadline in [None, Some(30)] {
+            let (took, tries, end) = run(FaultKind::QueueNotFound, deadline);
+            assert_eq!(
+                (took, end),
+                (NEW_QUEUE, Next::Stop(Unsent::NoQueue)),
+                "{deadline:?}"
+            );
+            assert!((4..10).contains(&tries), "{tries}");
+        }
+    }
+
+    #[test]
+    fn no_attempt_is_made_after_the_deadline() {
+        let (took, _, end) = run(FaultKind::QueueNotFound, Some(1));
+        assert_eq!(
+            (took, end),
+            (Duration::from_secs(1), Next::Stop(Unsent::TooLate))
+        );
+        let (took, tries, end) = run(FaultKind::Throttled, Some(90));
+        assert_eq!(
+            (took, end),
+            (Duration::from_secs(90), Next::Stop(Unsent::TooLate))
+        );
+        assert!(tries < 20, "{tries}");
+    }
+
+    #[test]
+    fn without_a_deadline_an_outage_is_waited_for_a_minute() {
+        let (took, _, end) = run(FaultKind::Unreachable, None);
+        assert_eq!(
+            (took, end),
+            (WITHOUT_DEADLINE, Next::Stop(Unsent::Unreachable))
+        );
+    }
+
+    #[test]
+    fn what_cannot_get_better_is_not_tried_again() {
+        for (kind, expected) in [
+            (FaultKind::AccessDenied, Next::Stop(Unsent::Denied)),
+            (FaultKind::Closed, Next::Stop(Unsent::Unreachable)),
+            (FaultKind::Refused, Next::Refused),
+            (FaultKind::NotMade, Next::Refused),
+        ] {
+            assert_eq!(
+                run(kind, Some(30)),
+                (Duration::ZERO, 1, expected),
+                "{kind:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! [`Responder::reply`](crate::Responder::reply): one reply for code that receives by itself.
+//!
+//! Owns: what can be wrong with such a message, and the outbox of those replies. Does not own: the sending. Invariant:
+//! whoever is not answered is an error to the caller, never silence.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::OnceLock;
+
+use aws_sdk_sqs::types::Message;
+use sqs_rpc_protocol::{EnvelopeError, Refusal};
+use sqs_virtual_queues::sqs::{BatchOptions, Fault, NoRuntime, Outbox, Sqs, Tasks};
+
+use super::Reply;
+use super::attempts::Unsent;
+use super::encode::{EncodeError, encode};
+use super::sender::{Addressee, NotSent, Sender, Sent};
+use crate::options::Options;
+use crate::request;
+
+/// Sends single replies; the calls of several at a time are shared.
+#[derive(Debug)]
+pub(crate) struct DirectReplies(Sender);
+
+/// Why a message was not answered.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sqs_responder::{Responder, SendReplyErrorKind};
+///
+/// # let local = local_sqs::LocalSqs::start();
+/// # let client = local.client();
+/// # let requests = local.create_queue("requests").await?;
+/// # client.send_message().queue_url(&requests).message_body("ping").send().await?;
+/// let responder = Responder::builder(&client).request_queue(requests.parse()?).build()?;
+/// let received = client.receive_message().queue_url(&requests).send().await?; // without attributes
+/// let error = responder.reply(&received.messages()[0], "pong").await.unwrap_err();
+/// assert_eq!(error.kind(), SendReplyErrorKind::MissingAttributes);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct SendReplyError {
+    kind: SendReplyErrorKind,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SendReplyErrorKind {
+    /// The message has no attributes at all. Either it was received without them (set `MessageAttributeNames` to
+    /// `All`), or nobody asked for a reply.
+    MissingAttributes,
+    /// The message has attributes, but no return address: it is one-way, or only some attributes were asked for.
+    NoReturnAddress,
+    /// The protocol's attributes cannot be read. Leave the message to the dead-letter queue.
+    Undecodable,
+    /// The return address is not allowed. Leave the message to the dead-letter queue, or set
+    /// [`return_addresses`](crate::ResponderBuilder::return_addresses).
+    AddressRefused,
+    /// The responder was built without [`request_queue`](crate::ResponderBuilder::request_queue), so the return
+    /// address cannot be checked.
+    NoRequestQueue,
+    /// The reply is one that SQS does not take: empty, with forbidden characters, or with such attributes. Nothing was
+    /// sent.
+    InvalidReply,
+    /// The reply is too large. The requester was told so in its place: delete the message.
+    TooLarge,
+    /// The request's deadline has passed: nobody waits. Delete the message.
+    Expired,
+    /// The return address does not exist: nobody waits. Delete the message.
+    QueueNotFound,
+    /// The responder may not send to the return address.
+    AccessDenied,
+    /// SQS refuses the reply, and an error reply in its place as well.
+    Refused,
+    /// SQS could not be reached in time. Let the message be delivered again.
+    Unreachable,
+    /// There is no Tokio runtime here.
+    NoRuntime,
+}
+
+impl SendReplyError {
+    /// What is wrong.
+    #[must_use]
+    pub const fn kind(&self) -> SendReplyErrorKind {
+        self.kind
+    }
+
+    fn new(kind: SendReplyErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    fn because(kind: SendReplyErrorKind, source: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            kind,
+            source: Some(Box::new(source)),
+        }
+    }
+}
+
+impl DirectReplies {
+    /// The one of a responder, made by the first call.
+    pub(crate) fn of<'a>(
+        cell: &'a OnceLock<Self>,
+        sqs: &Sqs,
+        batches: &BatchOptions,
+    ) -> Result<&'a Self, SendReplyError> {
+        if let Some(made) = cell.get() {
+            return Ok(made);
+        }
+        let tasks = Tasks::on_current_runtime()?;
+        let outbox = Outbox::new(sqs.clone(), tasks, batches.clone());
+        Ok(cell.get_or_init(|| Self(Sender::new(sqs.clone(), outbox))))
+    }
+
+    pub(crate) async fn reply(
+        &self,
+        sqs: &Sqs,
+        options: &Options,
+        message: &Message,
+        reply: &Reply,
+    ) -> Result<(), SendReplyError> {
+        let to = addressee(sqs, options, message)?;
+        if let Err(error) = encode(&to.address, to.request_id, reply, sqs.random())
+            && !matches!(error, EncodeError::TooLarge { .. })
+        {
+            return Err(SendReplyError::because(
+                SendReplyErrorKind::InvalidReply,
+                error,
+            ));
+        }
+        match self.0.send(&to, reply).await? {
+            Sent::Reply => Ok(()),
+            Sent::TooLarge => Err(SendReplyError::new(SendReplyErrorKind::TooLarge)),
+            Sent::Invalid => Err(SendReplyError::new(SendReplyErrorKind::InvalidReply)),
+        }
+    }
+}
+
+fn addressee(sqs: &Sqs, options: &Options, message: &Message) -> Result<Addressee, SendReplyError> {
+    use SendReplyErrorKind as Kind;
+
+    let envelope = request::envelope(message)?;
+    let Some(address) = envelope.return_address.clone() else {
+        let has_some = message
+            .message_attributes()
+            .is_some_and(|attributes| !attributes.is_empty());
+        return Err(SendReplyError::new(if has_some {
+            Kind::NoReturnAddress
+        } else {
+            Kind::MissingAttributes
+        }));
+    };
+    let queue = options
+        .request_queue
+        .as_ref()
+        .ok_or_else(|| SendReplyError::new(Kind::NoRequestQueue))?;
+    options.return_addresses.check(queue, &address)?;
+    let remaining = envelope
+        .deadline()
+        .remaining(sqs.earliest_server_time(), request::sent(message));
+    let deadline = remaining.map(|remaining| sqs.clock().now() + remaining);
+    Ok(Addressee {
+        address,
+        request_id: envelope.request_id(),
+        deadline,
+    })
+}
+
+impl fmt::Display for SendReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            SendReplyErrorKind::MissingAttributes => {
+                "the message has no attributes: receive it with MessageAttributeNames `All`, or it is one-way"
+            }
+            SendReplyErrorKind::NoReturnAddress => "the message has no return address: it is one-way",
+            SendReplyErrorKind::Undecodable => "the message's attributes cannot be read",
+            SendReplyErrorKind::AddressRefused => "the return address is refused",
+            SendReplyErrorKind::NoRequestQueue => {
+                "the return address cannot be checked: build the responder with `request_queue`"
+            }
+            SendReplyErrorKind::InvalidReply => "the reply is not one that SQS takes",
+            SendReplyErrorKind::TooLarge => "the reply is too large, and the requester was told so",
+            SendReplyErrorKind::Expired => "the request's deadline has passed",
+            SendReplyErrorKind::QueueNotFound => "the return address does not exist",
+            SendReplyErrorKind::AccessDenied => "sending to the return address is denied",
+            SendReplyErrorKind::Refused => "SQS refuses the reply",
+            SendReplyErrorKind::Unreachable => "SQS could not be reached in time",
+            SendReplyErrorKind::NoRuntime => "the reply cannot be sent",
+        })
+    }
+}
+
+impl Error for SendReplyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+impl From<EnvelopeError> for SendReplyError {
+    fn from(error: EnvelopeError) -> Self {
+        Self::because(SendReplyErrorKind::Undecodable, error)
+    }
+}
+
+impl From<Refusal> for SendReplyError {
+    fn from(refusal: Refusal) -> Self {
+        Self::because(SendReplyErrorKind::AddressRefused, refusal)
+    }
+}
+
+impl From<NoRuntime> for SendReplyError {
+    fn from(error: NoRuntime) -> Self {
+        Self::because(SendReplyErrorKind::NoRuntime, error)
+    }
+}
+
+impl From<NotSent> for SendReplyError {
+    fn from(not_sent: NotSent) -> Self {
+        let kind = match not_sent.why {
+            Unsent::TooLate => SendReplyErrorKind::Expired,
+            Unsent::NoQueue => SendReplyErrorKind::QueueNotFound,
+            Unsent::Refused => SendReplyErrorKind::Refused,
+            Unsent::Denied => SendReplyErrorKind::AccessDenied,
+            Unsent::Unreachable => SendReplyErrorKind::Unreachable,
+        };
+        let source = not_sent
+            .fault
+            .map(|fault: Fault| Box::new(fault) as Box<dyn Error + Send + Sync>);
+        Self { kind, source }
+    }
+}

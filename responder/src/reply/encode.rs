@@ -1,0 +1,238 @@
+//! A reply as an SQS message.
+//!
+//! Owns: which attributes it has, and whether SQS will take it. Does not send. Invariant: what is returned keeps to
+//! every rule of SQS but a lower `MaximumMessageSize` of the queue, which only SQS knows.
+
+use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
+use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use sqs_rpc_protocol::limits::{self, AttributeNameError, BodyError};
+use sqs_rpc_protocol::{ErrorCode, HostQueueUrl, QueueUrl, ReplyEnvelope, ReplyHeader, RequestId};
+use sqs_virtual_queues::sqs::Random;
+
+use super::Reply;
+
+/// A reply that is ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// The real queue that it is sent to.
+    pub(crate) queue: HostQueueUrl,
+    pub(crate) entry: SendMessageBatchRequestEntryBuilder,
+    /// What it counts for, against SQS's limit.
+    pub(crate) bytes: usize,
+}
+
+/// A reply that SQS would not take. The message never shows the reply.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EncodeError {
+    #[error(
+        "the reply has {bytes} bytes with its attributes: 1 to {} are allowed",
+        limits::MAX_MESSAGE_BYTES
+    )]
+    TooLarge { bytes: usize },
+    #[error("the body of the reply cannot be sent")]
+    Body(#[source] BodyError),
+    #[error("an attribute of the reply cannot be sent")]
+    AttributeName(#[from] AttributeNameError),
+    #[error("the value of a reply's attribute cannot be sent")]
+    AttributeValue(#[source] BodyError),
+    #[error(
+        "the reply has {found} attributes: 0 to {} are allowed",
+        limits::MAX_USER_ATTRIBUTES
+    )]
+    TooManyAttributes { found: usize },
+}
+
+impl EncodeError {
+    /// What the requester is told instead.
+    pub(crate) fn to_reply(&self) -> Reply {
+        match self {
+            Self::TooLarge { .. } => Reply::error(ErrorCode::REPLY_TOO_LARGE, self.to_string()),
+            _ => Reply::error(ErrorCode::INTERNAL, "the reply could not be sent"),
+        }
+    }
+}
+
+/// Makes the message that carries `reply` to `address`.
+pub(crate) fn encode(
+    address: &QueueUrl,
+    request_id: Option<RequestId>,
+    reply: &Reply,
+    random: &Random,
+) -> Result<Outgoing, EncodeError> {
+    limits::check_body(reply.body()).map_err(EncodeError::Body)?;
+    let found = reply.attributes().count();
+    if found > limits::MAX_USER_ATTRIBUTES {
+        return Err(EncodeError::TooManyAttributes { found });
+    }
+    for (name, value) in reply.attributes() {
+        limits::check_user_attribute_name(name)?;
+        limits::check_attribute_value(value).map_err(EncodeError::AttributeValue)?;
+    }
+
+    let mut header = match reply.error_code() {
+        None => ReplyHeader::ok(request_id),
+        Some(code) => ReplyHeader::error(request_id, code.clone()),
+    };
+    header.content_type = reply.body_type().cloned();
+    let envelope = ReplyEnvelope::to(address, header).encode();
+    let ours = envelope.iter().map(|(name, value)| (*name, value.as_str()));
+    let attributes: Vec<(&str, &str)> = ours.chain(reply.attributes()).collect();
+
+    let bytes = limits::message_size(reply.body(), attributes.iter().copied());
+    if bytes > limits::MAX_MESSAGE_BYTES {
+        return Err(EncodeError::TooLarge { bytes });
+    }
+
+    let mut entry = SendMessageBatchRequestEntry::builder().message_body(reply.body());
+    for (name, value) in attributes {
+        entry = entry.message_attributes(name, string(value));
+    }
+    let queue = address.host().clone();
+    if queue.is_fifo() {
+        // One group per virtual queue, so that no reply waits for another's. SQS's de-duplication by content would
+        // look at the body alone, and swallow equal replies to two requesters.
+        let group = address
+            .as_virtual()
+            .map_or("replies", |url| url.name().as_str());
+        let group: String = group.chars().take(LONGEST_GROUP).collect();
+        entry = entry
+            .message_group_id(group)
+            .message_deduplication_id(random.uuid().to_string());
+    }
+    Ok(Outgoing {
+        queue,
+        entry,
+        bytes,
+    })
+}
+
+/// Characters of a MessageGroupId (SQS).
+const LONGEST_GROUP: usize = 128;
+
+fn string(value: &str) -> MessageAttributeValue {
+    MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value)
+        .build()
+        .expect("the data type is set, and nothing else is required")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqs_rpc_protocol::{ContentType, ReplyStatus, names};
+
+    const HOST: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/h";
+
+    fn send(address: &str, reply: &Reply) -> Result<Outgoing, EncodeError> {
+        let id = RequestId::from_bits(7);
+        encode(
+            &QueueUrl::parse(address).unwrap(),
+            Some(id),
+            reply,
+            &Random::seeded(1),
+        )
+    }
+
+    fn attribute(outgoing: &Outgoing, name: &str) -> Option<String> {
+        let attributes = outgoing.entry.get_message_attributes().as_ref()?;
+        attributes.get(name)?.string_value().map(str::to_owned)
+    }
+
+    #[test]
+    fn a_reply_to_a_virtual_queue_goes_to_its_host_with_its_name() {
+        let reply = Reply::new("42")
+            .content_type(ContentType::json())
+            .attribute("unit", "kg");
+        let outgoing = send(&format!("{HOST}#r-1"), &reply).unwrap();
+        assert_eq!(outgoing.queue.as_str(), HOST);
+        assert_eq!(
+            attribute(&outgoing, names::VIRTUAL_QUEUE_NAME).as_deref(),
+            Some("r-1")
+        );
+        assert_eq!(attribute(&outgoing, "unit").as_deref(), Some("kg"));
+        assert_eq!(outgoing.entry.get_message_group_id(), &None);
+        let header =
+            ReplyHeader::from_attribute(attribute(&outgoing, names::HEADER).as_deref()).unwrap();
+        assert_eq!(header.status, ReplyStatus::Ok);
+        assert_eq!(header.request_id, Some(RequestId::from_bits(7)));
+        assert!(header.content_type.unwrap().is_json());
+    }
+
+    #[test]
+    fn a_reply_to_a_real_queue_names_no_virtual_one() {
+        let outgoing = send(HOST, &Reply::error(ErrorCode::OVERLOADED, "later")).unwrap();
+        assert_eq!(attribute(&outgoing, names::VIRTUAL_QUEUE_NAME), None);
+        let header =
+            ReplyHeader::from_attribute(attribute(&outgoing, names::HEADER).as_deref()).unwrap();
+        assert_eq!(header.error_code(), Some(&ErrorCode::OVERLOADED));
+    }
+
+    #[test]
+    fn a_reply_to_a_fifo_host_has_a_group_and_an_id_of_its_own() {
+        let address = format!("{HOST}.fifo#r-1");
+        let random = Random::seeded(1);
+        let ids = [(); 2].map(|()| {
+            let sent = encode(
+                &QueueUrl::parse(&address).unwrap(),
+                None,
+                &Reply::new("same"),
+                &random,
+            )
+            .unwrap();
+            assert_eq!(sent.entry.get_message_group_id().as_deref(), Some("r-1"));
+            sent.entry.get_message_deduplication_id().clone().unwrap()
+        });
+        assert_ne!(ids[0], ids[1]);
+    }
+
+    #[test]
+    fn what_sqs_would_refuse_is_not_sent_and_the_requester_is_told() {
+        let full = "x".repeat(limits::MAX_MESSAGE_BYTES);
+        let too_large = send(HOST, &Reply::new(full)).unwrap_err();
+        assert!(
+            matches!(too_large, EncodeError::TooLarge { bytes } if bytes > limits::MAX_MESSAGE_BYTES)
+        );
+        assert_eq!(
+            too_large.to_reply().error_code(),
+            Some(&ErrorCode::REPLY_TOO_LARGE)
+        );
+
+        let eight = (0..8).fold(Reply::new("x"), |reply, i| {
+            reply.attribute(format!("a{i}"), "x")
+        });
+        for (reply, expected) in [
+            (Reply::new(""), EncodeError::Body(BodyError::Empty)),
+            (eight, EncodeError::TooManyAttributes { found: 8 }),
+            (
+                Reply::new("x").attribute("a", ""),
+                EncodeError::AttributeValue(BodyError::Empty),
+            ),
+        ] {
+            let error = send(HOST, &reply).unwrap_err();
+            assert_eq!(error, expected);
+            assert_eq!(error.to_reply().error_code(), Some(&ErrorCode::INTERNAL));
+        }
+        let reserved = send(HOST, &Reply::new("x").attribute(names::HEADER, "1;rep")).unwrap_err();
+        assert!(matches!(
+            reserved,
+            EncodeError::AttributeName(AttributeNameError::Reserved(_))
+        ));
+    }
+
+    #[test]
+    fn the_largest_reply_just_fits() {
+        let address = format!("{HOST}#r");
+        let overhead = send(&address, &Reply::new("x")).unwrap().bytes - 1;
+        let fits = Reply::new("x".repeat(limits::MAX_MESSAGE_BYTES - overhead));
+        assert_eq!(
+            send(&address, &fits).unwrap().bytes,
+            limits::MAX_MESSAGE_BYTES
+        );
+        let over = Reply::new(format!("{}x", fits.body()));
+        assert!(matches!(
+            send(&address, &over),
+            Err(EncodeError::TooLarge { .. })
+        ));
+    }
+}

@@ -1,0 +1,119 @@
+//! Replies: what a handler returns, and how it reaches the requester.
+//!
+//! Owns: the value ([`Reply`]), its message ([`encode`]), when to try a failed send again ([`attempts`]) and the sending
+//! itself ([`sender`]). Does not own: which requests are answered.
+
+pub(crate) mod attempts;
+mod direct;
+pub(crate) mod encode;
+pub(crate) mod sender;
+
+pub(crate) use direct::DirectReplies;
+pub use direct::{SendReplyError, SendReplyErrorKind};
+
+use std::fmt;
+
+use sqs_rpc_protocol::{ContentType, ErrorCode};
+
+/// The answer to a request: a body, and whether it is the result or says what went wrong.
+///
+/// Handlers mostly return something [that becomes one](crate::IntoReply). Its `Debug` does not show the body.
+///
+/// # Examples
+///
+/// ```
+/// use sqs_responder::{ErrorCode, Reply};
+///
+/// let reply = Reply::new("42").attribute("unit", "kg");
+/// assert_eq!((reply.body(), reply.error_code()), ("42", None));
+/// let error = Reply::error(ErrorCode::from_static("login.locked"), "try again tomorrow");
+/// assert_eq!(error.error_code().unwrap().as_str(), "login.locked");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    body: String,
+    code: Option<ErrorCode>,
+    content_type: Option<ContentType>,
+    attributes: Vec<(String, String)>,
+}
+
+impl Reply {
+    /// A result. The body must not be empty and must keep to SQS's characters, or the requester is told `internal`.
+    #[must_use]
+    pub fn new(body: impl Into<String>) -> Self {
+        Self {
+            body: body.into(),
+            code: None,
+            content_type: None,
+            attributes: Vec::new(),
+        }
+    }
+
+    /// An error that the requester may see: a code for programs, a message for people.
+    #[must_use]
+    pub fn error(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code: Some(code),
+            content_type: Some(ContentType::text()),
+            ..Self::new(message)
+        }
+    }
+
+    /// Says what the body is. Default: nothing said; `text/plain` for errors, `application/json` for `Json`.
+    #[must_use]
+    pub fn content_type(mut self, content_type: ContentType) -> Self {
+        self.content_type = Some(content_type);
+        self
+    }
+
+    /// Adds a String message attribute: 7 at the most, and none of the protocol's own names.
+    #[must_use]
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.attributes.push((name.into(), value.into()));
+        self
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// The error code; `None` if it is a result.
+    #[must_use]
+    pub const fn error_code(&self) -> Option<&ErrorCode> {
+        self.code.as_ref()
+    }
+
+    /// What the body is, if that was said.
+    #[must_use]
+    pub const fn body_type(&self) -> Option<&ContentType> {
+        self.content_type.as_ref()
+    }
+
+    /// The message attributes, names and values.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The bytes that it takes in memory, about: what a cache counts.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.attributes()
+            .fold(self.body.len(), |sum, (name, value)| {
+                sum + name.len() + value.len()
+            })
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("code", &self.code)
+            .field("content_type", &self.content_type)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,168 @@
+//! Sends a reply, however often that takes.
+//!
+//! Owns: the loop around [`Attempts`], and what is sent instead of a reply that SQS does not take. Does not own: what
+//! becomes of the request after. Invariant: of one reply, one message is accepted by SQS at the most, but for sends of
+//! unknown outcome.
+
+use sqs_rpc_protocol::{ErrorCode, QueueUrl, RequestId};
+use sqs_virtual_queues::Counter;
+use sqs_virtual_queues::sqs::{Fault, Moment, Outbox, Sqs};
+
+use super::Reply;
+use super::attempts::{Attempts, Next, Unsent};
+use super::encode::{EncodeError, Outgoing, encode};
+
+/// Every queue takes messages of this size: SQS's least `MaximumMessageSize`.
+const ANY_QUEUE_TAKES: usize = 1_024;
+
+/// Who gets a reply, and until when.
+#[derive(Debug, Clone)]
+pub(crate) struct Addressee {
+    pub(crate) address: QueueUrl,
+    pub(crate) request_id: Option<RequestId>,
+    pub(crate) deadline: Option<Moment>,
+}
+
+/// What was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// The reply.
+    Reply,
+    /// An error reply in its place, since the reply was too large.
+    TooLarge,
+    /// An error reply in its place, for another reason.
+    Invalid,
+}
+
+/// Why nothing was sent.
+#[derive(Debug, Clone)]
+pub(crate) struct NotSent {
+    pub(crate) why: Unsent,
+    /// The last answer of SQS, if there was one.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// Sends replies.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender {
+    sqs: Sqs,
+    outbox: Outbox,
+}
+
+impl Sender {
+    pub(crate) const fn new(sqs: Sqs, outbox: Outbox) -> Self {
+        Self { sqs, outbox }
+    }
+
+    /// Sends a reply, or the error reply that tells why it cannot be sent.
+    pub(crate) async fn send(&self, to: &Addressee, reply: &Reply) -> Result<Sent, NotSent> {
+        let (mut outgoing, mut sent) = match self.encode(to, reply) {
+            Ok(outgoing) => (outgoing, Sent::Reply),
+            Err(error) => self.instead(to, &error)?,
+        };
+        let clock = self.sqs.clock();
+        let mut attempts = Attempts::new(clock.now(), to.deadline);
+        let mut fault = None;
+        while !attempts.is_too_late(clock.now()) {
+            let call = self.outbox.send(&outgoing.queue, outgoing.entry.clone());
+            let failed = match clock.timeout_at(attempts.until(), call).await {
+                Ok(Ok(_)) => {
+                    self.count(sent);
+                    return Ok(sent);
+                }
+                Ok(Err(failed)) => failed,
+                // Dropped while it was out: SQS may have it, which a requester survives.
+                Err(_) if to.deadline.is_some() => break,
+                Err(_) => {
+                    return Err(NotSent {
+                        why: Unsent::Unreachable,
+                        fault,
+                    });
+                }
+            };
+            match attempts.failed(&failed, clock.now(), self.sqs.random()) {
+                Next::At(at) => clock.sleep_until(at).await,
+                Next::Refused if sent == Sent::Reply => {
+                    // What could be checked was checked. What is left is the queue's own limit, if that can be it.
+                    let bytes = outgoing.bytes;
+                    let instead = if bytes > ANY_QUEUE_TAKES {
+                        (
+                            Reply::error(ErrorCode::REPLY_TOO_LARGE, TOO_LARGE_FOR_QUEUE),
+                            Sent::TooLarge,
+                        )
+                    } else {
+                        (
+                            Reply::error(ErrorCode::INTERNAL, "the reply could not be sent"),
+                            Sent::Invalid,
+                        )
+                    };
+                    tracing::warn!(bytes, fault = %failed, "the reply queue refuses the reply");
+                    (outgoing, sent) = (
+                        self.encode(to, &instead.0)
+                            .map_err(|_| NotSent::refused())?,
+                        instead.1,
+                    );
+                }
+                Next::Refused => {
+                    return Err(NotSent {
+                        why: Unsent::Refused,
+                        fault: Some(failed),
+                    });
+                }
+                Next::Stop(why) => {
+                    return Err(NotSent {
+                        why,
+                        fault: Some(failed),
+                    });
+                }
+            }
+            fault = Some(failed);
+        }
+        Err(NotSent {
+            why: Unsent::TooLate,
+            fault,
+        })
+    }
+
+    fn encode(&self, to: &Addressee, reply: &Reply) -> Result<Outgoing, EncodeError> {
+        encode(&to.address, to.request_id, reply, self.sqs.random())
+    }
+
+    fn instead(&self, to: &Addressee, error: &EncodeError) -> Result<(Outgoing, Sent), NotSent> {
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            "the reply cannot be sent"
+        );
+        let sent = if matches!(error, EncodeError::TooLarge { .. }) {
+            Sent::TooLarge
+        } else {
+            Sent::Invalid
+        };
+        let outgoing = self
+            .encode(to, &error.to_reply())
+            .map_err(|_| NotSent::refused())?;
+        Ok((outgoing, sent))
+    }
+
+    fn count(&self, sent: Sent) {
+        let counters = self.sqs.counters();
+        counters.count(Counter::RepliesSent);
+        match sent {
+            Sent::Reply => {}
+            Sent::TooLarge => counters.count(Counter::RepliesTooLarge),
+            Sent::Invalid => counters.count(Counter::HandlerErrors),
+        }
+    }
+}
+
+const TOO_LARGE_FOR_QUEUE: &str = "the reply is larger than the reply queue takes";
+
+impl NotSent {
+    /// An error reply of ours is always short and valid, so this does not happen.
+    const fn refused() -> Self {
+        Self {
+            why: Unsent::Refused,
+            fault: None,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! How a handler says that it failed.
+//!
+//! Owns: what the requester may see of a failure. Invariant: of an error that was not made for the requester, nothing
+//! but the code `internal` leaves the process.
+
+use std::error::Error;
+use std::fmt;
+
+use sqs_rpc_protocol::ErrorCode;
+
+use crate::Reply;
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What a requester reads when it may know no more.
+const INTERNAL_MESSAGE: &str = "the request could not be handled";
+
+/// Why a request was not handled.
+///
+/// Made by `?` from any [`Error`], it sends the code [`internal`](ErrorCode::INTERNAL) and a fixed message; the
+/// error's text goes to the log only. What the requester may see is said explicitly, with [`new`](Self::new).
+///
+/// It does not implement [`Error`] itself, because then it could not be made from all of them.
+///
+/// # Examples
+///
+/// ```
+/// use sqs_responder::{ErrorCode, ReplyError};
+///
+/// const UNKNOWN_USER: ErrorCode = ErrorCode::from_static("login.unknown_user");
+///
+/// fn find(user: &str) -> Result<u32, ReplyError> {
+///     match user {
+///         "ada" => Ok("1815".parse()?), // were this to fail, the requester would see `internal`
+///         _ => Err(ReplyError::new(UNKNOWN_USER, "there is no such user")),
+///     }
+/// }
+///
+/// assert_eq!(find("ada").ok(), Some(1815));
+/// assert_eq!(find("bob").unwrap_err().code(), &UNKNOWN_USER);
+/// let hidden = ReplyError::from(std::io::Error::other("disk 7 is full"));
+/// assert_eq!(hidden.message(), "the request could not be handled");
+/// ```
+pub struct ReplyError {
+    code: ErrorCode,
+    message: String,
+    source: Option<BoxError>,
+    undecodable: bool,
+}
+
+impl ReplyError {
+    /// An error that the requester may see: a code for programs, a message for people.
+    #[must_use]
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            source: None,
+            undecodable: false,
+        }
+    }
+
+    /// The request cannot be decoded; the message, which the requester may see, says why.
+    ///
+    /// For what makes the arguments of handlers ([`FromRequest`](crate::FromRequest)). The requester is told
+    /// [`bad_request`](ErrorCode::BAD_REQUEST), once, and the request is not deleted: it stays for the dead-letter
+    /// queue of the request queue.
+    #[must_use]
+    pub fn undecodable(message: impl Into<String>) -> Self {
+        Self {
+            undecodable: true,
+            ..Self::new(ErrorCode::BAD_REQUEST, message)
+        }
+    }
+
+    /// An error of which the requester may see nothing, as `?` makes it of an [`Error`]. Also takes a text.
+    #[must_use]
+    pub fn internal(source: impl Into<BoxError>) -> Self {
+        Self::new(ErrorCode::INTERNAL, INTERNAL_MESSAGE).with_source(source)
+    }
+
+    /// The same error with a cause, for the log only.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The code that the requester sees.
+    #[must_use]
+    pub const fn code(&self) -> &ErrorCode {
+        &self.code
+    }
+
+    /// The message that the requester sees.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether the request stays for the dead-letter queue: see [`undecodable`](Self::undecodable).
+    #[must_use]
+    pub const fn is_undecodable(&self) -> bool {
+        self.undecodable
+    }
+
+    /// The cause, which the requester does not see.
+    pub(crate) fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for ReplyError {
+    fn from(error: E) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<ReplyError> for Reply {
+    fn from(error: ReplyError) -> Self {
+        // SQS takes no empty body.
+        let message = if error.message.is_empty() {
+            error.code.to_string()
+        } else {
+            error.message
+        };
+        Self::error(error.code, message)
+    }
+}
+
+impl fmt::Debug for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyError")
+            .field("code", &self.code)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_not_made_for_the_requester_shows_it_nothing() {
+        let error = ReplyError::from(std::io::Error::other("secret"));
+        assert_eq!(error.source().unwrap().to_string(), "secret");
+        let reply = Reply::from(error);
+        assert_eq!(reply.error_code(), Some(&ErrorCode::INTERNAL));
+        assert_eq!(reply.body(), INTERNAL_MESSAGE);
+    }
+
+    #[test]
+    fn an_error_without_a_message_still_makes_a_body_that_sqs_takes() {
+        let reply = Reply::from(ReplyError::new(ErrorCode::OVERLOADED, ""));
+        assert_eq!(reply.body(), "overloaded");
+    }
+}

@@ -1,0 +1,318 @@
+//! [`Responder`]: the handle, and the builder that makes it.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_sdk_sqs::types::Message;
+use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
+use sqs_virtual_queues::Stats;
+use sqs_virtual_queues::sqs::{BatchOptions, Sqs};
+use tower_service::Service;
+
+use crate::handler::BoxedHandler;
+use crate::options::Options;
+use crate::reply::{DirectReplies, SendReplyError};
+use crate::reply_error::BoxError;
+use crate::{Handler, IntoReply, InvalidOption, Reply, ReplyCache, Request, Serve};
+
+/// Answers requests that arrive on SQS queues. Cheap to clone; clones share state, reply cache and counters.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use sqs_responder::{Body, Responder};
+///
+/// # let local = local_sqs::LocalSqs::start();
+/// # let client = local.client();
+/// # let queue_url = local.create_queue("requests").await?;
+/// let responder = Responder::builder(client).concurrency(16).build()?;
+/// let drained = responder
+///     .serve(&queue_url, async |Body(name): Body| format!("hello, {name}"))
+///     .drain(Duration::from_secs(25))
+///     .with_graceful_shutdown(async { /* ctrl-c, say */ })
+///     .await?;
+/// assert!(drained.is_clean());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Responder<S = ()> {
+    sqs: Sqs,
+    state: S,
+    options: Options,
+    /// For [`reply`](Self::reply); made by its first call, since that needs a runtime.
+    direct: Arc<OnceLock<DirectReplies>>,
+}
+
+/// Sets what a [`Responder`] does. Made by [`Responder::builder`].
+#[derive(Clone)]
+pub struct ResponderBuilder<S = ()> {
+    sqs: Sqs,
+    state: S,
+    options: Options,
+}
+
+impl Responder {
+    /// Starts from a client of the SDK, or from an [`Sqs`].
+    ///
+    /// The client may be dropped or used elsewhere; the responder derives its own from the client's config.
+    pub fn builder(sqs: impl Into<Sqs>) -> ResponderBuilder {
+        ResponderBuilder {
+            sqs: sqs.into(),
+            state: (),
+            options: Options::default(),
+        }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Responder<S> {
+    /// Serves a queue with a handler: await the result. See [`Serve`] for what may be set, and [`Handler`] for what a
+    /// handler is.
+    ///
+    /// The queue must be a real one; a virtual queue's URL is refused when the result is awaited, as is a text that is
+    /// no queue URL.
+    pub fn serve<Args>(&self, queue_url: impl AsRef<str>, handler: impl Handler<Args, S>) -> Serve {
+        let handler = BoxedHandler::of_handler(handler, self.state.clone());
+        Serve::new(
+            self.sqs.clone(),
+            self.options.clone(),
+            queue_url.as_ref(),
+            handler,
+        )
+    }
+
+    /// Serves a queue with a tower service: await the result.
+    ///
+    /// The service is cloned for each request and is asked whether it is ready before it is called, within the
+    /// request's concurrency slot. An error of the service is answered with `internal`; for one that the requester may
+    /// see, return [`Reply::error`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sqs_responder::{Reply, Request, Responder};
+    /// use std::convert::Infallible;
+    /// use std::future::{Ready, ready};
+    /// use std::task::{Context, Poll};
+    ///
+    /// #[derive(Clone)]
+    /// struct Echo;
+    ///
+    /// impl tower_service::Service<Request> for Echo {
+    ///     type Response = Reply;
+    ///     type Error = Infallible;
+    ///     type Future = Ready<Result<Reply, Infallible>>;
+    ///
+    ///     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    ///         Poll::Ready(Ok(()))
+    ///     }
+    ///
+    ///     fn call(&mut self, request: Request) -> Self::Future {
+    ///         ready(Ok(Reply::new(request.into_body())))
+    ///     }
+    /// }
+    ///
+    /// # let local = local_sqs::LocalSqs::start();
+    /// # let client = local.client();
+    /// # let queue_url = local.create_queue("requests").await?;
+    /// let responder = Responder::builder(client).build()?;
+    /// responder.serve_service(&queue_url, Echo).with_graceful_shutdown(async {}).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn serve_service<V>(&self, queue_url: impl AsRef<str>, service: V) -> Serve
+    where
+        V: Service<Request, Response = Reply> + Clone + Send + Sync + 'static,
+        V::Error: Into<BoxError>,
+        V::Future: Send,
+    {
+        let handler = BoxedHandler::of_service(service);
+        Serve::new(
+            self.sqs.clone(),
+            self.options.clone(),
+            queue_url.as_ref(),
+            handler,
+        )
+    }
+
+    /// Answers a message, for code that receives by itself.
+    ///
+    /// The message must have been received with all its message attributes (`MessageAttributeNames` `All`). It is not
+    /// deleted: that is the caller's to do, after this. The reply cache is not asked.
+    ///
+    /// A missing return queue is tried again for 2 s, since a new queue may be unknown for its first second; a throttled
+    /// or unreachable SQS is tried again until the request's deadline, or for 60 s if it has none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sqs_responder::{Responder, ReturnAddressPolicy};
+    ///
+    /// # let local = local_sqs::LocalSqs::start();
+    /// # let client = local.client();
+    /// # let requests = local.create_queue("requests").await?;
+    /// # let replies = local.create_queue("replies").await?;
+    /// # use aws_sdk_sqs::types::MessageAttributeValue;
+    /// # let address = MessageAttributeValue::builder().data_type("String").string_value(&replies).build()?;
+    /// # client.send_message().queue_url(&requests).message_body("ping")
+    /// #     .message_attributes("ResponseQueueUrl", address).send().await?;
+    /// let responder = Responder::builder(&client)
+    ///     .request_queue(requests.parse()?)
+    ///     .return_addresses(ReturnAddressPolicy::default().allow_name_prefix("replies"))
+    ///     .build()?;
+    /// let received = client.receive_message().queue_url(&requests).message_attribute_names("All").send().await?;
+    /// for message in received.messages() {
+    ///     responder.reply(message, "pong").await?;
+    ///     client.delete_message().queue_url(&requests)
+    ///         .receipt_handle(message.receipt_handle().unwrap_or_default()).send().await?;
+    /// }
+    /// let reply = client.receive_message().queue_url(&replies).send().await?;
+    /// assert_eq!(reply.messages()[0].body(), Some("pong"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SendReplyError`]: its [`kind`](SendReplyError::kind) says what to do. A one-way request is an error here, and
+    /// so is a message that was received without its attributes.
+    ///
+    /// # Cancel safety
+    ///
+    /// A reply whose future is dropped may have been sent.
+    pub async fn reply(
+        &self,
+        message: &Message,
+        reply: impl IntoReply,
+    ) -> Result<(), SendReplyError> {
+        let reply = reply.into_reply().unwrap_or_else(Reply::from);
+        DirectReplies::of(&self.direct, &self.sqs, &self.options.batches)?
+            .reply(&self.sqs, &self.options, message, &reply)
+            .await
+    }
+
+    /// All counters. They are those of the [`Sqs`] that it was built from, and so also count what others do with that.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.sqs.counters().snapshot()
+    }
+}
+
+impl<S> ResponderBuilder<S> {
+    /// The state that handlers get with [`State`](crate::State). Default: `()`. It is cloned for each request.
+    #[must_use]
+    pub fn state<T: Clone + Send + Sync + 'static>(self, state: T) -> ResponderBuilder<T> {
+        ResponderBuilder {
+            sqs: self.sqs,
+            state,
+            options: self.options,
+        }
+    }
+
+    /// The most requests in hand at a time, for each queue served: handled, waiting for their FIFO group, or being
+    /// answered. Default 64; 1 to 100,000. At the bound nothing more is received. 1 handles one after the other.
+    #[must_use]
+    pub fn concurrency(mut self, requests: usize) -> Self {
+        self.options.concurrency = requests;
+        self
+    }
+
+    /// How long SQS hides a received request from others. Default 30 s; 1 s to 12 h, in whole seconds (rounded up).
+    ///
+    /// It is extended while the request is in hand, at about half of it, so it does not bound a handler's time (but for
+    /// SQS's own bound of 12 h in all). It is the time after which another process gets the requests of one that
+    /// crashed; the shorter, the more calls extend it.
+    #[must_use]
+    pub fn visibility_timeout(mut self, timeout: Duration) -> Self {
+        self.options.visibility = timeout;
+        self
+    }
+
+    /// How long a poll waits for requests. Default, and the most, 20 s; 1 s at the least, in whole seconds (rounded
+    /// up). Shorter ones cost more calls when idle, and make a graceful shutdown of an idle responder as much faster.
+    #[must_use]
+    pub fn poll_wait(mut self, wait: Duration) -> Self {
+        self.options.poll_wait = wait;
+        self
+    }
+
+    /// The most polls out at a time, for each queue served. Default 8; 1 to 1,000. There is one as long as polls do not
+    /// come back full.
+    #[must_use]
+    pub fn max_polls(mut self, polls: usize) -> Self {
+        self.options.max_polls = polls;
+        self
+    }
+
+    /// Which return addresses are replied to. Default: temporary queues in the request queue's account and region.
+    #[must_use]
+    pub fn return_addresses(mut self, policy: ReturnAddressPolicy) -> Self {
+        self.options.return_addresses = policy;
+        self
+    }
+
+    /// The queue from which the messages come that [`reply`](Responder::reply) answers: the return addresses are
+    /// checked against its account and region. Default: none, and `reply` answers nothing.
+    ///
+    /// [`serve`](Responder::serve) does not need it.
+    #[must_use]
+    pub fn request_queue(mut self, queue: HostQueueUrl) -> Self {
+        self.options.request_queue = Some(queue);
+        self
+    }
+
+    /// Where replies are kept for requests that SQS delivers again. Default: [`InMemoryReplyCache::default`].
+    ///
+    /// [`InMemoryReplyCache::default`]: crate::InMemoryReplyCache
+    #[must_use]
+    pub fn reply_cache(mut self, cache: impl ReplyCache) -> Self {
+        self.options.reply_cache = Arc::new(cache);
+        self
+    }
+
+    /// How replies and deletes share calls. Default: [`BatchOptions::default`].
+    #[must_use]
+    pub fn batches(mut self, batches: BatchOptions) -> Self {
+        self.options.batches = batches;
+        self
+    }
+
+    /// Puts it together. Makes no call, and needs no runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidOption`] if an option is out of its range: it names the option, the value and what is allowed.
+    pub fn build(self) -> Result<Responder<S>, InvalidOption> {
+        let options = self.options.check()?;
+        Ok(Responder {
+            sqs: self.sqs,
+            state: self.state,
+            options,
+            direct: Arc::default(),
+        })
+    }
+}
+
+impl<S> fmt::Debug for Responder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> fmt::Debug for ResponderBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponderBuilder")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

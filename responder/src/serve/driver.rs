@@ -1,0 +1,223 @@
+//! The driver: one loop that waits for polls, jobs and the clock, inside the future that serves.
+//!
+//! Owns: the pure parts, the set of jobs, and the loop. Does not own: what the events mean (`events.rs`) and how it ends
+//! (`shutdown.rs`). Invariant: the only tasks that outlive it are polls, which end by themselves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::{self, BoxFuture, Either};
+use sqs_rpc_protocol::HostQueueUrl;
+use sqs_virtual_queues::Counter;
+use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, PollController, PollOptions, Sqs, Tasks};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::in_hand::InHand;
+use super::jobs::{Context, Done};
+use super::polls::{Poll, Polled};
+use super::shutdown::Drain;
+use super::{Drained, ServeError};
+use crate::handler::BoxedHandler;
+use crate::options::Options;
+use crate::reply::sender::{Addressee, Sender};
+use crate::{Deadline, Reply, ReplyKey, Request};
+
+/// A new queue may be unknown to SQS for a second (its documentation); twice that is waited at the start.
+const NEW_QUEUE: Duration = Duration::from_secs(2);
+
+pub(super) struct Driver {
+    pub(super) context: Arc<Context>,
+    pub(super) polls: PollController,
+    /// Where polls put what they bring. Holds what all polls can bring, so none waits for room.
+    pub(super) polled: mpsc::Receiver<Polled>,
+    pub(super) hand: InHand<Payload, Reply>,
+    pub(super) jobs: JoinSet<Done>,
+    /// Handlers that run.
+    pub(super) handling: usize,
+    /// Error replies under way to messages that are not in hand, because they cannot be decoded.
+    pub(super) complaints: usize,
+    /// Set by the signal.
+    pub(super) drain: Option<Drain>,
+    poll: Arc<Poll>,
+    tasks: Tasks,
+    to_driver: mpsc::Sender<Polled>,
+    health: Health,
+}
+
+/// What is kept with a message in hand.
+#[derive(Debug)]
+pub(super) struct Payload {
+    /// Until a handler takes it.
+    pub(super) request: Option<Box<Request>>,
+    pub(super) key: ReplyKey,
+    /// `None`: one-way.
+    pub(super) to: Option<Addressee>,
+    pub(super) deadline: Deadline,
+    pub(super) receive_count: Option<u32>,
+    pub(super) span: tracing::Span,
+}
+
+/// How polling goes.
+#[derive(Debug, Default)]
+struct Health {
+    /// Whether any poll has worked.
+    proven: bool,
+    /// The first of the polls that failed in a row.
+    failing_since: Option<Moment>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        sqs: Sqs,
+        options: Options,
+        queue: HostQueueUrl,
+        handler: BoxedHandler,
+    ) -> Result<Self, ServeError> {
+        let tasks = Tasks::on_current_runtime()?;
+        let outbox = Outbox::new(sqs.clone(), tasks.clone(), options.batches.clone());
+        let mut poll_options = PollOptions::default();
+        poll_options.max_polls = options.max_polls;
+        let (to_driver, polled) = mpsc::channel(options.max_polls);
+        let poll = Poll {
+            sqs: sqs.clone(),
+            queue: queue.clone(),
+            wait: options.poll_wait,
+            visibility: options.visibility,
+        };
+        Ok(Self {
+            polls: PollController::new(poll_options),
+            polled,
+            hand: InHand::new(options.visibility),
+            jobs: JoinSet::new(),
+            handling: 0,
+            complaints: 0,
+            drain: None,
+            poll: Arc::new(poll),
+            tasks,
+            to_driver,
+            health: Health::default(),
+            context: Arc::new(Context {
+                sender: Sender::new(sqs.clone(), outbox.clone()),
+                sqs,
+                options,
+                queue,
+                handler,
+                outbox,
+            }),
+        })
+    }
+
+    pub(super) async fn run(
+        mut self,
+        mut signal: BoxFuture<'static, ()>,
+        drain: Duration,
+    ) -> Result<Drained, ServeError> {
+        let clock = self.context.sqs.clock().clone();
+        // A signal that is there already starts no poll, which could not be ended.
+        if (&mut signal).now_or_never().is_some() {
+            self.start_drain(drain);
+        }
+        loop {
+            self.start_polls();
+            self.extend();
+            if self.is_drained() {
+                return Ok(self.finish().await);
+            }
+            let alarm = match self.next_alarm() {
+                Some(at) => Either::Left(clock.sleep_until(at)),
+                None => Either::Right(future::pending()),
+            };
+            tokio::select! {
+                biased;
+                () = &mut signal, if self.drain.is_none() => self.start_drain(drain),
+                Some(done) = self.jobs.join_next() => {
+                    // A job that was lost in a panic of ours: its message comes again when its timeout ends.
+                    if let Ok(done) = done {
+                        self.done(done);
+                    }
+                }
+                Some(polled) = self.polled.recv() => self.take(polled)?,
+                () = alarm => {}
+            }
+        }
+    }
+
+    fn start_polls(&mut self) {
+        let room = self
+            .context
+            .options
+            .concurrency
+            .saturating_sub(self.hand.len() + self.complaints);
+        self.polls
+            .set_demand(if self.drain.is_some() { 0 } else { room });
+        while let Some(size) = self.polls.start(self.context.sqs.clock().now()) {
+            self.tasks
+                .spawn(Arc::clone(&self.poll).run(size, self.to_driver.clone()));
+        }
+    }
+
+    fn extend(&mut self) {
+        let extensions = self.hand.extensions(self.context.sqs.clock().now());
+        if !extensions.is_empty() {
+            self.jobs
+                .spawn(Arc::clone(&self.context).extend(extensions));
+        }
+    }
+
+    fn next_alarm(&self) -> Option<Moment> {
+        let drained_by = self.drain.as_ref().map(|drain| drain.work_until);
+        [
+            self.hand.next_extension(),
+            self.polls.next_start(),
+            drained_by,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// A poll has ended.
+    fn take(&mut self, polled: Polled) -> Result<(), ServeError> {
+        match polled.result {
+            Ok(messages) => {
+                let now = self.context.sqs.clock().now();
+                self.polls.returned(
+                    polled.size,
+                    messages.len(),
+                    now + self.context.options.visibility,
+                );
+                self.health = Health {
+                    proven: true,
+                    failing_since: None,
+                };
+                self.received(messages);
+            }
+            Err(fault) => {
+                let now = self.context.sqs.clock().now();
+                self.context.count(Counter::PollsFailed);
+                self.polls
+                    .failed(polled.size, now, self.context.sqs.random());
+                let since = *self.health.failing_since.get_or_insert(now);
+                let queue = &self.context.queue;
+                if !self.health.proven {
+                    match fault.kind() {
+                        FaultKind::AccessDenied => {
+                            return Err(ServeError::access_denied(queue.clone(), fault));
+                        }
+                        FaultKind::QueueNotFound if now.since(since) >= NEW_QUEUE => {
+                            return Err(ServeError::queue_not_found(queue.clone(), fault));
+                        }
+                        _ => {}
+                    }
+                }
+                let failures = self.polls.failures();
+                if failures.is_power_of_two() {
+                    tracing::warn!(%queue, %fault, failures, "polling fails and goes on");
+                }
+            }
+        }
+        Ok(())
+    }
+}

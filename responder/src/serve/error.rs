@@ -1,0 +1,113 @@
+//! Why a queue cannot be served.
+
+use std::error::Error;
+use std::fmt;
+
+use sqs_rpc_protocol::{HostQueueUrl, QueueUrlError};
+use sqs_virtual_queues::Action;
+use sqs_virtual_queues::sqs::{Fault, NoRuntime};
+
+/// Why a queue is not served. Only what shows at the start is an error; later faults are waited out.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sqs_responder::{Responder, ServeErrorKind};
+///
+/// # let local = local_sqs::LocalSqs::start();
+/// # let client = local.client();
+/// let responder = Responder::builder(client).build()?;
+/// let error = responder.serve("requests", async || "pong").await.unwrap_err();
+/// assert_eq!(error.kind(), ServeErrorKind::InvalidQueueUrl);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct ServeError {
+    kind: ServeErrorKind,
+    queue: Option<HostQueueUrl>,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ServeErrorKind {
+    /// The text is no URL of a real queue. The source says what is allowed.
+    InvalidQueueUrl,
+    /// There is no such queue. This is found after 2 s, since a new queue may be unknown for its first second.
+    QueueNotFound,
+    /// The credentials are missing or wrong, or lack the right to this action.
+    AccessDenied(Action),
+    /// There is no Tokio runtime here.
+    NoRuntime,
+}
+
+impl ServeError {
+    /// What is wrong.
+    #[must_use]
+    pub const fn kind(&self) -> ServeErrorKind {
+        self.kind
+    }
+
+    pub(super) fn queue_not_found(queue: HostQueueUrl, fault: Fault) -> Self {
+        Self {
+            kind: ServeErrorKind::QueueNotFound,
+            queue: Some(queue),
+            source: fault.into(),
+        }
+    }
+
+    pub(super) fn access_denied(queue: HostQueueUrl, fault: Fault) -> Self {
+        Self {
+            kind: ServeErrorKind::AccessDenied(fault.action()),
+            queue: Some(queue),
+            source: fault.into(),
+        }
+    }
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            ServeErrorKind::InvalidQueueUrl => f.write_str("the request queue's URL is not valid"),
+            ServeErrorKind::QueueNotFound => f.write_str("the request queue does not exist"),
+            ServeErrorKind::AccessDenied(action) => {
+                write!(f, "sqs:{action} on the request queue is denied")
+            }
+            ServeErrorKind::NoRuntime => f.write_str("the queue cannot be served"),
+        }?;
+        match &self.queue {
+            Some(queue) => write!(f, ": {queue}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for ServeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+impl From<QueueUrlError> for ServeError {
+    fn from(error: QueueUrlError) -> Self {
+        Self {
+            kind: ServeErrorKind::InvalidQueueUrl,
+            queue: None,
+            source: error.into(),
+        }
+    }
+}
+
+impl From<NoRuntime> for ServeError {
+    fn from(error: NoRuntime) -> Self {
+        Self {
+            kind: ServeErrorKind::NoRuntime,
+            queue: None,
+            source: error.into(),
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! What the driver does with messages: admit, start, answer, settle.
+//!
+//! Owns: the way of a message through the pure parts and the jobs. Invariant: every message that a poll brought is
+//! admitted, deleted, hidden for a while, or (if it is damaged) left as it is; and is settled with the poll controller
+//! once it is not in hand.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use sqs_rpc_protocol::RequestEnvelope;
+use sqs_rpc_protocol::SqsTime;
+use sqs_virtual_queues::Counter;
+use tracing::Instrument;
+
+use super::driver::{Driver, Payload};
+use super::in_hand::{Admission, Arrival, Ticket};
+use super::jobs::Done;
+use super::patience::hidden_after;
+use super::verdict::{Ended, Then, is_first};
+use crate::reply::sender::Addressee;
+use crate::request::{self, Received};
+use crate::{Deadline, Reply, ReplyKey, Request};
+
+impl Driver {
+    /// A poll brought messages.
+    pub(super) fn received(&mut self, messages: Vec<Message>) {
+        // FIFO: groups of which a message stays in SQS. What came behind it must not overtake it.
+        let mut blocked = HashSet::new();
+        for message in messages {
+            let group = self
+                .context
+                .queue
+                .is_fifo()
+                .then(|| group(&message))
+                .flatten();
+            if let (Some(group), Some(receipt)) = (&group, message.receipt_handle())
+                && blocked.contains(group)
+            {
+                self.put_back(receipt.to_owned(), Duration::ZERO);
+                continue;
+            }
+            if let Stays::Yes = self.received_one(message, group.clone()) {
+                blocked.extend(group);
+            }
+        }
+    }
+
+    fn received_one(&mut self, message: Message, group: Option<String>) -> Stays {
+        let (receipt, count) = (
+            message.receipt_handle().unwrap_or_default().to_owned(),
+            request::receive_count(&message),
+        );
+        let context = Arc::clone(&self.context);
+        let clock = context.sqs.clock();
+        let deadline = |envelope: &RequestEnvelope, sent: Option<SqsTime>| {
+            let remaining = envelope
+                .deadline()
+                .remaining(context.sqs.earliest_server_time(), sent);
+            Deadline::new(
+                remaining.map(|remaining| clock.now() + remaining),
+                clock.clone(),
+            )
+        };
+        match Received::read(
+            message,
+            &context.queue,
+            &context.options.return_addresses,
+            deadline,
+        ) {
+            Received::Request(request) => {
+                context.count(Counter::RequestsReceived);
+                if request.deadline().is_past() {
+                    self.expired(receipt);
+                } else {
+                    self.admit(request, receipt, group);
+                }
+                Stays::No
+            }
+            Received::Corrupted => {
+                if context.count_and_tell(Counter::Corrupted) {
+                    tracing::warn!(queue = %context.queue, "a message was damaged on its way");
+                }
+                self.polls.settled(1);
+                Stays::Yes
+            }
+            Received::Undecodable { error, address } => {
+                if context.count_and_tell(Counter::Undecodable) {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(queue = %context.queue, error, "a request cannot be decoded and stays on its queue");
+                }
+                if let Some(address) = address.filter(|_| is_first(count)) {
+                    self.complaints += 1;
+                    self.jobs.spawn(context.complain(Addressee {
+                        address,
+                        request_id: None,
+                        deadline: None,
+                    }));
+                }
+                self.put_back(receipt, hidden_after(count));
+                Stays::Yes
+            }
+            Received::Refused(refusal) => {
+                if context.count_and_tell(Counter::AddressesRefused) {
+                    tracing::warn!(queue = %context.queue, %refusal, "a request stays on its queue");
+                }
+                self.put_back(receipt, hidden_after(count));
+                Stays::Yes
+            }
+        }
+    }
+
+    fn admit(&mut self, request: Box<Request>, receipt: String, group: Option<String>) {
+        let key = ReplyKey::from(&*request);
+        let to = request.return_address().map(|address| Addressee {
+            address: address.clone(),
+            request_id: request.request_id(),
+            deadline: request.deadline().moment(),
+        });
+        let arrival = Arrival {
+            message_id: request.message_id().to_owned(),
+            receipt,
+            key: key.clone(),
+            group,
+            payload: Payload {
+                key,
+                to,
+                deadline: request.deadline().clone(),
+                receive_count: request.receive_count(),
+                span: span(&request),
+                request: Some(request),
+            },
+        };
+        let admission = self.hand.admit(arrival, self.context.sqs.clock().now());
+        self.admitted(admission);
+    }
+
+    fn admitted(&mut self, admission: Admission<Reply>) {
+        match admission {
+            Admission::Handle(ticket) => self.handle(ticket),
+            Admission::Answer(ticket, reply) => {
+                self.context.count(Counter::DuplicateRequests);
+                self.settle_handled(ticket, Ended::Done, reply);
+            }
+            Admission::Queue => {}
+            Admission::Follow => self.context.count(Counter::DuplicateRequests),
+            Admission::Again => {
+                self.context.count(Counter::DuplicateRequests);
+                self.polls.settled(1);
+            }
+        }
+    }
+
+    fn handle(&mut self, ticket: Ticket) {
+        let Some(payload) = self.hand.payload(ticket) else {
+            return;
+        };
+        let Some(request) = payload.request.take() else {
+            return;
+        };
+        let job = Arc::clone(&self.context).handle(ticket, payload.key.clone(), *request);
+        self.handling += 1;
+        self.jobs.spawn(job.instrument(payload.span.clone()));
+    }
+
+    /// A job has ended.
+    pub(super) fn done(&mut self, done: Done) {
+        match done {
+            Done::Handled {
+                ticket,
+                ended,
+                reply,
+            } => {
+                self.handling -= 1;
+                let one_way = self
+                    .hand
+                    .payload(ticket)
+                    .is_none_or(|payload| payload.to.is_none());
+                let lasting = ended.is_lasting(one_way).then(|| reply.clone());
+                for ticket in self.hand.handled(ticket, lasting) {
+                    self.settle_handled(ticket, ended, reply.clone());
+                }
+            }
+            Done::Answered { ticket, then } => self.settle(ticket, then),
+            Done::Extended { asked, results } => {
+                let now = self.context.sqs.clock().now();
+                for (extension, how) in results {
+                    self.hand.extended(&extension, how, asked, now);
+                }
+            }
+            Done::Complained => self.complaints -= 1,
+        }
+    }
+
+    /// A message's request was handled: answers it, or is done with it.
+    fn settle_handled(&mut self, ticket: Ticket, ended: Ended, reply: Reply) {
+        let Some(payload) = self.hand.payload(ticket) else {
+            return;
+        };
+        let verdict = ended.verdict(payload.to.is_none(), payload.receive_count);
+        match payload.to.clone().filter(|_| verdict.answer) {
+            Some(to) => {
+                let job = Arc::clone(&self.context).answer(ticket, to, reply, verdict.then);
+                self.jobs.spawn(job.instrument(payload.span.clone()));
+            }
+            None => {
+                if payload.to.is_none() && verdict.then == Then::Delete {
+                    self.context.count(Counter::OneWay);
+                }
+                self.settle(ticket, verdict.then);
+            }
+        }
+    }
+
+    /// A message leaves.
+    fn settle(&mut self, ticket: Ticket, then: Then) {
+        if let Some(drain) = &mut self.drain {
+            drain.drained.finished += 1;
+        }
+        match then {
+            Then::Delete => {
+                let mut next = self.delete(ticket);
+                while let Some(ticket) = next {
+                    next = self.start(ticket);
+                }
+            }
+            Then::Leave => {
+                let Some((out, behind)) = self.hand.leave(ticket) else {
+                    return;
+                };
+                self.put_back(out.receipt, hidden_after(out.payload.receive_count));
+                for out in behind {
+                    self.put_back(out.receipt, Duration::ZERO);
+                }
+            }
+        }
+    }
+
+    /// Deletes a message, and returns the next of its group.
+    fn delete(&mut self, ticket: Ticket) -> Option<Ticket> {
+        let (out, next) = self.hand.delete(ticket)?;
+        self.context
+            .outbox
+            .delete_later(&self.context.queue, out.receipt);
+        self.polls.settled(1);
+        next
+    }
+
+    /// Starts a message that waited for its group. If nobody waits for it any more, returns the one behind it.
+    fn start(&mut self, ticket: Ticket) -> Option<Ticket> {
+        if self.hand.payload(ticket)?.deadline.is_past() {
+            self.context.count(Counter::Expired);
+            return self.delete(ticket);
+        }
+        let admission = self.hand.start(ticket);
+        self.admitted(admission);
+        None
+    }
+
+    fn expired(&mut self, receipt: String) {
+        self.context.count(Counter::Expired);
+        self.context
+            .outbox
+            .delete_later(&self.context.queue, receipt);
+        self.polls.settled(1);
+    }
+
+    /// Leaves a message to SQS, hidden for a while.
+    fn put_back(&mut self, receipt: String, hidden: Duration) {
+        self.context
+            .outbox
+            .change_visibility_later(&self.context.queue, receipt, hidden);
+        self.polls.settled(1);
+    }
+}
+
+/// Whether a message stays in SQS.
+enum Stays {
+    Yes,
+    No,
+}
+
+fn group(message: &Message) -> Option<String> {
+    message
+        .attributes()?
+        .get(&MessageSystemAttributeName::MessageGroupId)
+        .cloned()
+}
+
+/// The span in which a request is handled and answered. Nothing of its contents is in it.
+fn span(request: &Request) -> tracing::Span {
+    use tracing::field::{Empty, display};
+
+    let span = tracing::info_span!(
+        "handle request",
+        queue = %request.queue(),
+        message_id = request.message_id(),
+        request_id = Empty,
+        correlation_id = Empty,
+        trace_id = Empty,
+        parent_id = Empty,
+    );
+    if let Some(id) = request.request_id() {
+        span.record("request_id", display(id));
+    }
+    if let Some(url) = request
+        .return_address()
+        .and_then(|address| address.as_virtual())
+    {
+        span.record("correlation_id", display(url.name()));
+    }
+    if let Some(trace) = request.trace_context() {
+        span.record(
+            "trace_id",
+            display(format_args!("{:032x}", trace.trace_id())),
+        );
+        span.record(
+            "parent_id",
+            display(format_args!("{:016x}", trace.parent_id())),
+        );
+    }
+    span
+}

@@ -1,0 +1,387 @@
+//! The messages that this process has received and not yet settled, as a pure state machine.
+//!
+//! Owns: which message is handled, which waits, whose visibility timeout is extended when, and which receipt handle is
+//! the newest. Does not own: handlers, calls, clocks. It takes `now` and an event and says what to do.
+//!
+//! **Invariants:** of all messages with one [`ReplyKey`] at most one is being handled; of all messages of one FIFO group
+//! at most one is past the queue, and they leave it in the order in which they came; every admitted message leaves by
+//! [`delete`](InHand::delete), [`leave`](InHand::leave) or [`give_back`](InHand::give_back), once.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use sqs_virtual_queues::sqs::Moment;
+
+use crate::ReplyKey;
+
+/// The longest that SQS hides a message after one receive, however often that is extended.
+const LONGEST_HIDDEN: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Kept free of [`LONGEST_HIDDEN`]: SQS counts from its own receive, which was a little earlier than our answer.
+const LONGEST_HIDDEN_MARGIN: Duration = Duration::from_secs(60);
+
+/// Names a message in hand. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Ticket(u64);
+
+/// A message that has just been received.
+#[derive(Debug)]
+pub(crate) struct Arrival<P> {
+    pub(crate) message_id: String,
+    pub(crate) receipt: String,
+    pub(crate) key: ReplyKey,
+    /// The group whose order counts: `None` on a standard queue.
+    pub(crate) group: Option<String>,
+    pub(crate) payload: P,
+}
+
+/// What to do with a message that was admitted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Admission<R> {
+    /// Handle it.
+    Handle(Ticket),
+    /// Its request was handled: answer it with this reply.
+    Answer(Ticket, R),
+    /// Nothing: an earlier message of its group is in hand.
+    Queue,
+    /// Nothing: its request is being handled, and will be answered to it, too.
+    Follow,
+    /// Nothing: it is the same message once more. Its new receipt handle replaces the old one.
+    Again,
+}
+
+/// A visibility timeout to extend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Extension {
+    pub(crate) ticket: Ticket,
+    /// Tells an answer that concerns an older receipt handle.
+    generation: u32,
+    pub(crate) receipt: String,
+    /// The new timeout, from now.
+    pub(crate) timeout: Duration,
+}
+
+/// How an [`Extension`] ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extended {
+    /// SQS did it.
+    Done,
+    /// It failed and may succeed when tried again.
+    TryAgain,
+    /// SQS refused it: the message is not ours any more.
+    Refused,
+}
+
+/// A message that leaves the table.
+#[derive(Debug)]
+pub(crate) struct Out<P> {
+    /// Its newest receipt handle.
+    pub(crate) receipt: String,
+    pub(crate) payload: P,
+}
+
+/// The table. `P` is what the owner keeps with a message, `R` a reply.
+#[derive(Debug)]
+pub(crate) struct InHand<P, R> {
+    visibility: Duration,
+    next: u64,
+    held: BTreeMap<Ticket, Held<P>>,
+    by_message: HashMap<String, Ticket>,
+    work: HashMap<ReplyKey, Work<R>>,
+    /// FIFO only: messages of a group in order of arrival. The first is past the queue.
+    groups: HashMap<String, VecDeque<Ticket>>,
+    /// When to extend whose timeout. A message is absent while its extension is out, and once it cannot be extended.
+    due: BTreeSet<(Moment, Ticket)>,
+}
+
+#[derive(Debug)]
+struct Held<P> {
+    message_id: String,
+    receipt: String,
+    key: ReplyKey,
+    group: Option<String>,
+    payload: P,
+    received: Moment,
+    /// Until when SQS hides it, as far as is known.
+    hidden_until: Moment,
+    extend_at: Option<Moment>,
+    generation: u32,
+}
+
+/// One request, however many messages carry it.
+#[derive(Debug)]
+struct Work<R> {
+    /// `None` while it is being handled.
+    reply: Option<R>,
+    /// Messages past their group's queue that carry it, in order of arrival.
+    tickets: Vec<Ticket>,
+}
+
+impl<P, R: Clone> InHand<P, R> {
+    /// An empty table for messages that are received with this visibility timeout.
+    pub(crate) fn new(visibility: Duration) -> Self {
+        Self {
+            visibility,
+            next: 0,
+            held: BTreeMap::new(),
+            by_message: HashMap::new(),
+            work: HashMap::new(),
+            groups: HashMap::new(),
+            due: BTreeSet::new(),
+        }
+    }
+
+    /// Messages in hand.
+    pub(crate) fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// What is kept with a message, as long as it is in hand.
+    pub(crate) fn payload(&mut self, ticket: Ticket) -> Option<&mut P> {
+        self.held.get_mut(&ticket).map(|held| &mut held.payload)
+    }
+
+    /// Takes in a message.
+    pub(crate) fn admit(&mut self, arrival: Arrival<P>, now: Moment) -> Admission<R> {
+        if let Some(&ticket) = self.by_message.get(&arrival.message_id) {
+            self.received_again(ticket, arrival.receipt, now);
+            return Admission::Again;
+        }
+        let ticket = Ticket(self.next);
+        self.next += 1;
+        let Arrival {
+            message_id,
+            receipt,
+            key,
+            group,
+            payload,
+        } = arrival;
+        self.by_message.insert(message_id.clone(), ticket);
+        let first_of_group = group.as_ref().is_none_or(|group| {
+            let tickets = self.groups.entry(group.clone()).or_default();
+            tickets.push_back(ticket);
+            tickets.len() == 1
+        });
+        let held = Held {
+            message_id,
+            receipt,
+            key,
+            group,
+            payload,
+            received: now,
+            hidden_until: now + self.visibility,
+            extend_at: None,
+            generation: 0,
+        };
+        self.held.insert(ticket, held);
+        self.schedule(ticket, now + self.visibility / 2);
+        if first_of_group {
+            self.start(ticket)
+        } else {
+            Admission::Queue
+        }
+    }
+
+    /// A message's turn in its group has come: says what to do with it.
+    pub(crate) fn start(&mut self, ticket: Ticket) -> Admission<R> {
+        let Some(held) = self.held.get(&ticket) else {
+            return Admission::Again;
+        };
+        match self.work.get_mut(&held.key) {
+            None => {
+                self.work.insert(
+                    held.key.clone(),
+                    Work {
+                        reply: None,
+                        tickets: vec![ticket],
+                    },
+                );
+                Admission::Handle(ticket)
+            }
+            Some(work) => {
+                work.tickets.push(ticket);
+                match &work.reply {
+                    Some(reply) => Admission::Answer(ticket, reply.clone()),
+                    None => Admission::Follow,
+                }
+            }
+        }
+    }
+
+    /// The handler of this message's request ended. Returns all messages that carry the request, to be settled one by
+    /// one. With a reply, messages that still come for it are answered with that as long as one of these is in hand.
+    pub(crate) fn handled(&mut self, ticket: Ticket, reply: Option<R>) -> Vec<Ticket> {
+        let Some(held) = self.held.get(&ticket) else {
+            return Vec::new();
+        };
+        match reply {
+            Some(reply) => match self.work.get_mut(&held.key) {
+                Some(work) => {
+                    work.reply = Some(reply);
+                    work.tickets.clone()
+                }
+                None => Vec::new(),
+            },
+            None => self
+                .work
+                .remove(&held.key)
+                .map(|work| work.tickets)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// A message is done and is to be deleted. Also returns the next of its group, to be [started](Self::start).
+    pub(crate) fn delete(&mut self, ticket: Ticket) -> Option<(Out<P>, Option<Ticket>)> {
+        let (out, group) = self.remove(ticket)?;
+        let next = group.and_then(|group| {
+            let tickets = self.groups.get_mut(&group)?;
+            tickets.retain(|other| *other != ticket);
+            let next = tickets.front().copied();
+            if next.is_none() {
+                self.groups.remove(&group);
+            }
+            next
+        });
+        Some((out, next))
+    }
+
+    /// A message is not deleted: it stays in SQS. Also returns those behind it in its group, which must not overtake it.
+    pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<(Out<P>, Vec<Out<P>>)> {
+        let (out, group) = self.remove(ticket)?;
+        let behind = group
+            .and_then(|group| self.groups.remove(&group))
+            .unwrap_or_default();
+        let behind = behind
+            .into_iter()
+            .filter_map(|ticket| Some(self.remove(ticket)?.0))
+            .collect();
+        Some((out, behind))
+    }
+
+    /// Empties the table, in order of arrival.
+    pub(crate) fn give_back(&mut self) -> Vec<Out<P>> {
+        let held = std::mem::take(&mut self.held);
+        self.by_message.clear();
+        self.work.clear();
+        self.groups.clear();
+        self.due.clear();
+        held.into_values()
+            .map(|held| Out {
+                receipt: held.receipt,
+                payload: held.payload,
+            })
+            .collect()
+    }
+
+    /// When to call [`extensions`](Self::extensions).
+    pub(crate) fn next_extension(&self) -> Option<Moment> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// The extensions to make now. If any is due, those that will soon be go with it, so that they share calls.
+    pub(crate) fn extensions(&mut self, now: Moment) -> Vec<Extension> {
+        if self.next_extension().is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        let soon = now + self.visibility / 8;
+        let mut extensions = Vec::new();
+        while let Some(&(at, ticket)) = self.due.first()
+            && at <= soon
+        {
+            self.due.pop_first();
+            let Some(held) = self.held.get_mut(&ticket) else {
+                continue;
+            };
+            held.extend_at = None;
+            let left =
+                (LONGEST_HIDDEN - LONGEST_HIDDEN_MARGIN).saturating_sub(now.since(held.received));
+            // SQS takes whole seconds.
+            let timeout = Duration::from_secs(self.visibility.min(left).as_secs());
+            if now + timeout > held.hidden_until {
+                let (generation, receipt) = (held.generation, held.receipt.clone());
+                extensions.push(Extension {
+                    ticket,
+                    generation,
+                    receipt,
+                    timeout,
+                });
+            }
+        }
+        extensions
+    }
+
+    /// An extension that was asked for at `asked` ended.
+    pub(crate) fn extended(
+        &mut self,
+        extension: &Extension,
+        how: Extended,
+        asked: Moment,
+        now: Moment,
+    ) {
+        let Some(held) = self.held.get_mut(&extension.ticket) else {
+            return;
+        };
+        if held.generation != extension.generation {
+            return;
+        }
+        match how {
+            Extended::Done => {
+                held.hidden_until = asked + extension.timeout;
+                self.schedule(extension.ticket, asked + self.visibility / 2);
+            }
+            Extended::TryAgain => self.schedule(extension.ticket, now + self.visibility / 8),
+            Extended::Refused => {}
+        }
+    }
+
+    fn received_again(&mut self, ticket: Ticket, receipt: String, now: Moment) {
+        let Some(held) = self.held.get_mut(&ticket) else {
+            return;
+        };
+        held.receipt = receipt;
+        held.generation = held.generation.wrapping_add(1);
+        held.received = now;
+        held.hidden_until = now + self.visibility;
+        self.schedule(ticket, now + self.visibility / 2);
+    }
+
+    fn schedule(&mut self, ticket: Ticket, at: Moment) {
+        let Some(held) = self.held.get_mut(&ticket) else {
+            return;
+        };
+        if let Some(before) = held.extend_at.replace(at) {
+            self.due.remove(&(before, ticket));
+        }
+        self.due.insert((at, ticket));
+    }
+
+    /// Takes a message out of everything but its group.
+    fn remove(&mut self, ticket: Ticket) -> Option<(Out<P>, Option<String>)> {
+        let held = self.held.remove(&ticket)?;
+        self.by_message.remove(&held.message_id);
+        if let Some(at) = held.extend_at {
+            self.due.remove(&(at, ticket));
+        }
+        if let Some(work) = self.work.get_mut(&held.key) {
+            work.tickets.retain(|other| *other != ticket);
+            if work.tickets.is_empty() {
+                self.work.remove(&held.key);
+            }
+        }
+        Some((
+            Out {
+                receipt: held.receipt,
+                payload: held.payload,
+            },
+            held.group,
+        ))
+    }
+}
+
+#[cfg(test)]
+#[path = "in_hand_tests.rs"]
+mod tests;

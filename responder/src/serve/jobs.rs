@@ -1,0 +1,222 @@
+//! What runs beside the driver: handlers, replies, extensions.
+//!
+//! Owns: the futures, and what they count. Does not own: the messages, which are the driver's; a job returns a [`Done`]
+//! that says what became of its part. Invariant: a job ends with a [`Done`], whatever the user's code in it does.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::join_all;
+use sqs_rpc_protocol::{ErrorCode, HostQueueUrl};
+use sqs_virtual_queues::Counter;
+use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, Sqs};
+
+use super::in_hand::{Extended, Extension, Ticket};
+use super::verdict::{Ended, Then};
+use crate::handler::{BoxedHandler, Outcome};
+use crate::options::Options;
+use crate::reply::attempts::Unsent;
+use crate::reply::sender::{Addressee, Sender};
+use crate::{Reply, ReplyKey, Request};
+
+/// What the driver and all jobs of one served queue need.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) sqs: Sqs,
+    pub(super) options: Options,
+    pub(super) queue: HostQueueUrl,
+    pub(super) handler: BoxedHandler,
+    pub(super) outbox: Outbox,
+    pub(super) sender: Sender,
+}
+
+/// A job that has ended.
+#[derive(Debug)]
+pub(super) enum Done {
+    /// A request was handled, or its reply was found in the cache.
+    Handled {
+        ticket: Ticket,
+        ended: Ended,
+        reply: Reply,
+    },
+    /// A message is done with.
+    Answered { ticket: Ticket, then: Then },
+    /// Visibility timeouts were extended, or not.
+    Extended {
+        asked: Moment,
+        results: Vec<(Extension, Extended)>,
+    },
+    /// The requester of a message that cannot be decoded was told.
+    Complained,
+}
+
+impl Context {
+    pub(super) fn count(&self, counter: Counter) {
+        self.sqs.counters().count(counter);
+    }
+
+    /// Counts, and says whether this one is to be logged: the 1st, 2nd, 4th, 8th, .., so that a flood of bad messages
+    /// is not a flood of lines.
+    pub(super) fn count_and_tell(&self, counter: Counter) -> bool {
+        self.count(counter);
+        self.sqs.counters().of(counter).is_power_of_two()
+    }
+
+    /// Handles a request, or finds the reply that was given to it before.
+    pub(super) async fn handle(
+        self: Arc<Self>,
+        ticket: Ticket,
+        key: ReplyKey,
+        request: Request,
+    ) -> Done {
+        // The handler catches its own panics; this is for the user's cache.
+        let work = AssertUnwindSafe(self.handle_or_find(&key, request))
+            .catch_unwind()
+            .await;
+        let (ended, reply) = work.unwrap_or_else(|_| {
+            self.count(Counter::Panics);
+            tracing::error!("the reply cache panicked");
+            Ended::of(Outcome::Panicked)
+        });
+        Done::Handled {
+            ticket,
+            ended,
+            reply,
+        }
+    }
+
+    async fn handle_or_find(&self, key: &ReplyKey, request: Request) -> (Ended, Reply) {
+        let cache = &self.options.reply_cache;
+        match cache.find(key).await {
+            Ok(Some(reply)) => {
+                self.count(Counter::DuplicateRequests);
+                return (Ended::Done, reply);
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(
+                error = &*error as &dyn std::error::Error,
+                "the reply cache cannot be read"
+            ),
+        }
+        self.count(Counter::Handled);
+        let one_way = request.return_address().is_none();
+        let outcome = self.handler.handle(request).await;
+        self.note(&outcome);
+        let (ended, reply) = Ended::of(outcome);
+        if ended.is_lasting(one_way)
+            && let Err(error) = cache.store(key, &reply).await
+        {
+            tracing::warn!(
+                error = &*error as &dyn std::error::Error,
+                "the reply cache cannot be written"
+            );
+        }
+        (ended, reply)
+    }
+
+    fn note(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Reply(reply) => match reply.error_code() {
+                None => {}
+                Some(code) => {
+                    self.count(Counter::HandlerErrors);
+                    tracing::debug!(%code, "the handler returned an error reply");
+                }
+            },
+            Outcome::Failed(error) if error.is_undecodable() => {
+                // What is wrong with it may quote the request: only the requester reads that.
+                if self.count_and_tell(Counter::Undecodable) {
+                    tracing::warn!(
+                        "the handler's arguments cannot be made from the request, which stays on its queue"
+                    );
+                }
+            }
+            Outcome::Failed(error) => {
+                self.count(Counter::HandlerErrors);
+                let code = error.code();
+                match error.source() {
+                    Some(source) => tracing::warn!(%code, error = source, "the handler failed"),
+                    None => tracing::debug!(%code, "the handler returned an error"),
+                }
+            }
+            Outcome::Panicked => {
+                self.count(Counter::Panics);
+                tracing::error!("the handler panicked");
+            }
+        }
+    }
+
+    /// Sends a reply for a message.
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        ticket: Ticket,
+        to: Addressee,
+        reply: Reply,
+        then: Then,
+    ) -> Done {
+        let then = match self.sender.send(&to, &reply).await {
+            Ok(_) => then,
+            Err(not_sent) => {
+                let counter = match not_sent.why {
+                    Unsent::TooLate => Counter::RepliesTooLate,
+                    _ => Counter::RepliesUnsendable,
+                };
+                if self.count_and_tell(counter) {
+                    let (why, fault) = (
+                        not_sent.why,
+                        not_sent.fault.as_ref().map(tracing::field::display),
+                    );
+                    tracing::warn!(?why, fault, host = %to.address.host(), "a reply was not sent");
+                }
+                then.unless(not_sent.why)
+            }
+        };
+        Done::Answered { ticket, then }
+    }
+
+    /// Tells a requester that its request's header cannot be decoded.
+    pub(super) async fn complain(self: Arc<Self>, to: Addressee) -> Done {
+        let reply = Reply::error(
+            ErrorCode::BAD_REQUEST,
+            "the request's header cannot be decoded",
+        );
+        if self.sender.send(&to, &reply).await.is_err() {
+            self.count(Counter::RepliesUnsendable);
+        }
+        Done::Complained
+    }
+
+    /// Extends visibility timeouts; the outbox makes batches of them.
+    pub(super) async fn extend(self: Arc<Self>, extensions: Vec<Extension>) -> Done {
+        let asked = self.sqs.clock().now();
+        let results = extensions.into_iter().map(|extension| async {
+            let how = self.extend_one(&extension).await;
+            (extension, how)
+        });
+        Done::Extended {
+            asked,
+            results: join_all(results).await,
+        }
+    }
+
+    async fn extend_one(&self, extension: &Extension) -> Extended {
+        match self
+            .outbox
+            .change_visibility(&self.queue, extension.receipt.clone(), extension.timeout)
+            .await
+        {
+            Ok(()) => {
+                self.count(Counter::VisibilityExtended);
+                Extended::Done
+            }
+            Err(fault) if fault.is_temporary() => Extended::TryAgain,
+            Err(fault) => {
+                if fault.kind() == FaultKind::AccessDenied {
+                    tracing::warn!(queue = %self.queue, %fault, "requests that take long will be delivered again");
+                }
+                Extended::Refused
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Serving a queue: receive, handle, reply, delete, until told to stop.
+//!
+//! | file | question |
+//! |---|---|
+//! | `in_hand` | which message is handled, waits, is extended? (pure) |
+//! | `verdict` | what becomes of a request that was handled? (pure) |
+//! | `patience` | how long is a message hidden that stays in SQS? (pure) |
+//! | `polls` | how do messages come in, and what if nobody is there any more? |
+//! | `jobs` | what runs beside the driver? |
+//! | `driver` | who waits for what? |
+//! | `events` | what is done with a message? |
+//! | `shutdown` | how does it end? |
+//!
+//! **Invariant:** a request is deleted only after its reply was sent, or when nobody waits for one.
+
+mod drained;
+mod driver;
+mod error;
+mod events;
+mod in_hand;
+mod jobs;
+mod patience;
+mod polls;
+mod shutdown;
+mod verdict;
+
+pub use drained::Drained;
+pub use error::{ServeError, ServeErrorKind};
+
+use std::fmt;
+use std::time::Duration;
+
+use futures::future::{self, BoxFuture, FutureExt};
+use sqs_rpc_protocol::HostQueueUrl;
+use sqs_virtual_queues::sqs::Sqs;
+
+use self::driver::Driver;
+use crate::handler::BoxedHandler;
+use crate::options::Options;
+
+/// A queue about to be served: await it. Made by [`Responder::serve`](crate::Responder::serve).
+///
+/// It ends when the signal of [`with_graceful_shutdown`](Self::with_graceful_shutdown) completes, or with an error if
+/// the queue cannot be served from the start. Whatever goes wrong later is waited out.
+///
+/// # What becomes of a request
+///
+/// | case | requester | message |
+/// |---|---|---|
+/// | handled, also with an error | gets the reply | deleted |
+/// | the handler panics | gets `internal` | deleted |
+/// | one-way, handled | | deleted |
+/// | one-way, failed with `internal` or a panic | | stays, hidden for a time that grows |
+/// | its deadline has passed before it is handled | | deleted unhandled |
+/// | delivered again while it is handled, or after | gets the one reply | deleted |
+/// | cannot be decoded | gets `bad_request`, the first time | stays, hidden for a time that grows |
+/// | its return address is refused | | stays, hidden for a time that grows |
+/// | its return address does not exist, 2 s after it was handled | | deleted |
+/// | its reply is too large | gets `reply_too_large` | deleted |
+/// | SQS is throttled or down when the reply is sent | gets it, before its deadline | deleted |
+/// | the reply may not be sent (AccessDenied) | | stays, hidden for a time that grows |
+///
+/// "Stays" means: for the queue's dead-letter queue, or a later delivery. The time is 10 s after the first delivery and
+/// doubles with each further one, up to 15 minutes. On a FIFO queue the rest of its group waits for it. All of these are
+/// counted in [`Stats`](crate::Stats).
+///
+/// # FIFO queues
+///
+/// At most one request of a message group is handled at a time, in order. Groups are handled side by side.
+///
+/// # Cancel safety
+///
+/// Dropping it cuts off the handlers that run and the replies that are being sent; those requests are delivered again
+/// when their visibility timeout ends. A poll that is out runs to its end and gives back what it brings.
+#[must_use = "nothing is served until this is awaited"]
+pub struct Serve {
+    sqs: Sqs,
+    options: Options,
+    queue_url: Box<str>,
+    handler: BoxedHandler,
+    drain: Duration,
+    signal: BoxFuture<'static, ()>,
+}
+
+impl Serve {
+    pub(crate) fn new(sqs: Sqs, options: Options, queue_url: &str, handler: BoxedHandler) -> Self {
+        let signal = future::pending().boxed();
+        Self {
+            sqs,
+            options,
+            queue_url: queue_url.into(),
+            handler,
+            drain: Duration::from_secs(25),
+            signal,
+        }
+    }
+
+    /// How long a graceful shutdown may take. Default 25 s, which leaves room in the 30 s that most supervisors give.
+    ///
+    /// Shorter than [`poll_wait`](crate::ResponderBuilder::poll_wait) it may end before the last poll does: what that
+    /// brings is given back if the runtime still runs, and is hidden for the visibility timeout otherwise. Zero cuts off
+    /// everything at once, and gives nothing back.
+    pub const fn drain(mut self, within: Duration) -> Self {
+        self.drain = within;
+        self
+    }
+
+    /// Stops in order when `signal` completes: starts no poll, takes what the last ones bring, finishes what runs
+    /// within the [drain](Self::drain) time, and gives the rest back to SQS, visible at once.
+    ///
+    /// The last fifth of the drain time, one second at the most, is for giving back.
+    pub fn with_graceful_shutdown(
+        mut self,
+        signal: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        self.signal = signal.boxed();
+        self
+    }
+}
+
+impl IntoFuture for Serve {
+    type Output = Result<Drained, ServeError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        async move {
+            let queue = HostQueueUrl::parse(&self.queue_url)?;
+            let driver = Driver::new(self.sqs, self.options, queue, self.handler)?;
+            driver.run(self.signal, self.drain).await
+        }
+        .boxed()
+    }
+}
+
+impl fmt::Debug for Serve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve")
+            .field("queue_url", &self.queue_url)
+            .field("drain", &self.drain)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,116 @@
+//! Polls: how messages come in.
+//!
+//! Owns: one poll's call and time, and what becomes of its messages if nobody takes them. Does not own: how many polls
+//! there are. Invariant: a poll that is out is not ended early; what it brings is taken, or given back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::operation::change_message_visibility_batch::builders::ChangeMessageVisibilityBatchInputBuilder;
+use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageInputBuilder;
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName,
+};
+use sqs_rpc_protocol::HostQueueUrl;
+use sqs_virtual_queues::Action;
+use sqs_virtual_queues::sqs::{Delivery, Elapsed, Fault, FaultKind, Sqs};
+use tokio::sync::mpsc;
+
+/// How much longer than its wait a poll may take before its connection counts as dead.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What every poll of a queue needs.
+#[derive(Debug)]
+pub(super) struct Poll {
+    pub(super) sqs: Sqs,
+    pub(super) queue: HostQueueUrl,
+    pub(super) wait: Duration,
+    pub(super) visibility: Duration,
+}
+
+/// A poll that has ended.
+#[derive(Debug)]
+pub(super) struct Polled {
+    /// How many messages it asked for.
+    pub(super) size: usize,
+    pub(super) result: Result<Vec<Message>, Fault>,
+}
+
+impl Poll {
+    /// Polls once and hands over what comes. It runs as a task of its own, so that it outlives the driver.
+    pub(super) async fn run(self: Arc<Self>, size: usize, driver: mpsc::Sender<Polled>) {
+        let until = self.sqs.clock().now() + self.wait + GRACE;
+        let result = match self
+            .sqs
+            .clock()
+            .timeout_at(until, self.sqs.receive_message(self.input(size)))
+            .await
+        {
+            Ok(Ok(output)) => Ok(output.messages.unwrap_or_default()),
+            Ok(Err(fault)) => Err(fault),
+            Err(Elapsed) => Err(Fault::local(
+                Action::ReceiveMessage,
+                FaultKind::TimedOut,
+                Delivery::Unknown,
+                Elapsed,
+            )),
+        };
+        if let Err(unwanted) = driver.send(Polled { size, result }).await {
+            self.give_back(unwanted.0).await;
+        }
+    }
+
+    fn input(&self, size: usize) -> ReceiveMessageInputBuilder {
+        ReceiveMessageInputBuilder::default()
+            .queue_url(self.queue.as_str())
+            .max_number_of_messages(int(size))
+            .wait_time_seconds(seconds(self.wait))
+            .visibility_timeout(seconds(self.visibility))
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+    }
+
+    /// The driver is gone, and its outbox as well: makes the messages visible to others, in one call.
+    async fn give_back(&self, polled: Polled) {
+        let Ok(messages) = polled.result else { return };
+        let handles = messages
+            .into_iter()
+            .filter_map(|message| message.receipt_handle);
+        let entries: Vec<_> = handles
+            .enumerate()
+            .filter_map(|(i, handle)| put_back(i, handle))
+            .collect();
+        if entries.is_empty() {
+            return;
+        }
+        tracing::debug!(queue = %self.queue, messages = entries.len(), "a poll outlived its responder; messages given back");
+        let input =
+            ChangeMessageVisibilityBatchInputBuilder::default().queue_url(self.queue.as_str());
+        // If it fails they come again when their visibility timeout ends.
+        drop(
+            self.sqs
+                .change_message_visibility_batch(input.set_entries(Some(entries)))
+                .await,
+        );
+    }
+}
+
+fn put_back(
+    index: usize,
+    receipt_handle: String,
+) -> Option<ChangeMessageVisibilityBatchRequestEntry> {
+    ChangeMessageVisibilityBatchRequestEntry::builder()
+        .id(index.to_string())
+        .receipt_handle(receipt_handle)
+        .visibility_timeout(0)
+        .build()
+        .ok()
+}
+
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+}
+
+fn int(size: usize) -> i32 {
+    i32::try_from(size).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,91 @@
+//! How serving ends in order.
+//!
+//! Owns: the two points in time, and what is given back. Invariant: nothing is awaited after the drain time.
+
+use std::time::Duration;
+
+use sqs_virtual_queues::Counter;
+use sqs_virtual_queues::sqs::Moment;
+
+use super::Drained;
+use super::driver::Driver;
+
+/// The most of the drain time that is kept for giving back.
+const FOR_GIVING_BACK: Duration = Duration::from_secs(1);
+
+/// A shutdown under way.
+#[derive(Debug)]
+pub(super) struct Drain {
+    /// Until when handlers and polls are waited for.
+    pub(super) work_until: Moment,
+    /// Until when SQS's answers are waited for.
+    end: Moment,
+    pub(super) drained: Drained,
+}
+
+impl Driver {
+    pub(super) fn start_drain(&mut self, within: Duration) {
+        let end = self.context.sqs.clock().now() + within;
+        let work_until = end - FOR_GIVING_BACK.min(within / 5);
+        self.drain = Some(Drain {
+            work_until,
+            end,
+            drained: Drained::default(),
+        });
+        let (in_hand, polls) = (self.hand.len(), self.polls.out());
+        tracing::info!(queue = %self.context.queue, in_hand, polls, "shutting down");
+    }
+
+    /// Whether there is nothing to wait for any more, or no time.
+    pub(super) fn is_drained(&self) -> bool {
+        let Some(drain) = &self.drain else {
+            return false;
+        };
+        let idle = self.polls.out() == 0 && self.hand.is_empty() && self.jobs.is_empty();
+        idle || self.context.sqs.clock().now() >= drain.work_until
+    }
+
+    /// Gives back what is left.
+    pub(super) async fn finish(mut self) -> Drained {
+        // From here on polls give back by themselves what they bring. What lies in the channel is ours to give back.
+        self.polled.close();
+        while let Ok(polled) = self.polled.try_recv() {
+            let messages = polled.result.unwrap_or_default();
+            self.polls
+                .returned(polled.size, messages.len(), Moment::default());
+            let receipts = messages
+                .into_iter()
+                .filter_map(|message| message.receipt_handle);
+            receipts.for_each(|receipt| self.give_back(receipt));
+        }
+        self.jobs.abort_all();
+        for out in self.hand.give_back() {
+            self.give_back(out.receipt);
+        }
+        let (abandoned, polls_abandoned) = (self.handling, self.polls.out());
+        let Some(Drain { end, drained, .. }) = self.drain.take() else {
+            return Drained::default();
+        };
+        let calls_unanswered = self.context.outbox.shutdown(end).await;
+        let released = drained.released;
+        let drained = Drained {
+            abandoned,
+            polls_abandoned,
+            calls_unanswered,
+            released,
+            ..drained
+        };
+        tracing::info!(queue = %self.context.queue, ?drained, "shut down");
+        drained
+    }
+
+    fn give_back(&mut self, receipt: String) {
+        self.context.count(Counter::Released);
+        self.context
+            .outbox
+            .change_visibility_later(&self.context.queue, receipt, Duration::ZERO);
+        if let Some(drain) = &mut self.drain {
+            drain.drained.released += 1;
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What becomes of a request that was handled, as pure functions.
+//!
+//! Owns: the table in [`Serve`](super::Serve)'s documentation, from the handler's end on. Does not do anything.
+
+use sqs_rpc_protocol::ErrorCode;
+
+use crate::Reply;
+use crate::handler::Outcome;
+use crate::reply::attempts::Unsent;
+
+/// How a handler ended, as far as it matters to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// With a result, or with an error that was made for the requester.
+    Done,
+    /// With an error that was not, or a panic.
+    Broke,
+    /// It was not called: its arguments could not be made from the request.
+    Undecodable,
+}
+
+/// The message's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It is deleted.
+    Delete,
+    /// It stays in SQS, hidden for a time that grows.
+    Leave,
+}
+
+/// What to do with one message whose request was handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// Whether the reply is sent.
+    pub(super) answer: bool,
+    pub(super) then: Then,
+}
+
+impl Ended {
+    /// Sorts an outcome, and makes the reply that the requester gets.
+    pub(super) fn of(outcome: Outcome) -> (Self, Reply) {
+        match outcome {
+            Outcome::Reply(reply) => (Self::Done, reply),
+            Outcome::Failed(error) if error.is_undecodable() => (Self::Undecodable, error.into()),
+            Outcome::Failed(error) if *error.code() == ErrorCode::INTERNAL => {
+                (Self::Broke, error.into())
+            }
+            Outcome::Failed(error) => (Self::Done, error.into()),
+            Outcome::Panicked => (Self::Broke, crate::ReplyError::internal("panicked").into()),
+        }
+    }
+
+    /// Whether messages that come for the same request are answered with the reply, instead of being handled again.
+    pub(super) const fn is_lasting(self, one_way: bool) -> bool {
+        match self {
+            Self::Done => true,
+            // The requester was told and decides. Of a one-way request nobody was told: it gets another chance.
+            Self::Broke => !one_way,
+            Self::Undecodable => false,
+        }
+    }
+
+    /// What to do with one message that carries the request.
+    pub(super) fn verdict(self, one_way: bool, receive_count: Option<u32>) -> Verdict {
+        match self {
+            Self::Done => Verdict {
+                answer: !one_way,
+                then: Then::Delete,
+            },
+            Self::Broke if one_way => Verdict {
+                answer: false,
+                then: Then::Leave,
+            },
+            Self::Broke => Verdict {
+                answer: true,
+                then: Then::Delete,
+            },
+            Self::Undecodable => Verdict {
+                answer: !one_way && is_first(receive_count),
+                then: Then::Leave,
+            },
+        }
+    }
+}
+
+/// Whether the requester is told that its request cannot be decoded: once is enough.
+pub(super) fn is_first(receive_count: Option<u32>) -> bool {
+    receive_count.is_none_or(|count| count <= 1)
+}
+
+impl Then {
+    /// After a reply could not be sent.
+    pub(super) const fn unless(self, unsent: Unsent) -> Self {
+        if unsent.is_final() { self } else { Self::Leave }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReplyError;
+
+    fn ended(outcome: Outcome) -> Ended {
+        Ended::of(outcome).0
+    }
+
+    #[test]
+    fn an_error_made_for_the_requester_is_an_end_like_a_result() {
+        let code = ErrorCode::from_static("login.locked");
+        assert_eq!(
+            ended(Outcome::Failed(ReplyError::new(code, "x"))),
+            Ended::Done
+        );
+        assert_eq!(
+            ended(Outcome::Failed(ReplyError::internal("x"))),
+            Ended::Broke
+        );
+        assert_eq!(ended(Outcome::Panicked), Ended::Broke);
+        assert_eq!(
+            ended(Outcome::Failed(ReplyError::undecodable("x"))),
+            Ended::Undecodable
+        );
+    }
+
+    #[test]
+    fn a_panic_says_no_more_than_a_hidden_error() {
+        let hidden = Ended::of(Outcome::Failed(ReplyError::internal("disk 7 is full"))).1;
+        assert_eq!(Ended::of(Outcome::Panicked).1, hidden);
+    }
+
+    #[test]
+    fn who_is_answered_and_what_stays() {
+        let verdict = |ended: Ended, one_way, count| {
+            let Verdict { answer, then } = ended.verdict(one_way, Some(count));
+            (answer, then)
+        };
+        for count in [1, 5] {
+            assert_eq!(verdict(Ended::Done, false, count), (true, Then::Delete));
+            assert_eq!(verdict(Ended::Done, true, count), (false, Then::Delete));
+            assert_eq!(verdict(Ended::Broke, false, count), (true, Then::Delete));
+            assert_eq!(verdict(Ended::Broke, true, count), (false, Then::Leave));
+            assert_eq!(
+                verdict(Ended::Undecodable, true, count),
+                (false, Then::Leave)
+            );
+        }
+        assert_eq!(verdict(Ended::Undecodable, false, 1), (true, Then::Leave));
+        assert_eq!(verdict(Ended::Undecodable, false, 2), (false, Then::Leave));
+        assert!(Ended::Undecodable.verdict(false, None).answer);
+    }
+
+    #[test]
+    fn what_is_to_be_handled_again_is_not_kept() {
+        assert!(Ended::Done.is_lasting(true) && Ended::Broke.is_lasting(false));
+        assert!(!Ended::Broke.is_lasting(true) && !Ended::Undecodable.is_lasting(false));
+    }
+
+    #[test]
+    fn an_unsent_reply_keeps_the_request_only_if_that_helps() {
+        for unsent in [Unsent::TooLate, Unsent::NoQueue, Unsent::Refused] {
+            assert_eq!(Then::Delete.unless(unsent), Then::Delete);
+            assert_eq!(Then::Leave.unless(unsent), Then::Leave);
+        }
+        for unsent in [Unsent::Denied, Unsent::Unreachable] {
+            assert_eq!(Then::Delete.unless(unsent), Then::Leave);
+        }
+    }
+}
