@@ -16,6 +16,7 @@
 //! | what went wrong over there? | [`ErrorCode`] |
 //! | may a reply be sent to this address? | [`ReturnAddressPolicy`], [`TemporaryQueueName`] |
 //! | will SQS take this message? | [`limits`] |
+//! | is the body JSON? | [`Json`] |
 //!
 //! Every type is parsed once and valid after. Parsing never panics, and its errors say what was
 //! found, cut short and made printable ([`Excerpt`]), and what is allowed.
@@ -54,6 +55,7 @@ mod error_code;
 mod excerpt;
 mod header;
 mod hex;
+mod json;
 pub mod limits;
 pub mod names;
 mod queue_url;
@@ -72,6 +74,7 @@ pub use header::{
     Operation, ReplyHeader, ReplyStatus, RequestHeader, TraceContext, TraceContextError,
     TraceState, VERSION,
 };
+pub use json::Json;
 pub use queue_url::{
     HostQueueUrl, QueueUrl, QueueUrlError, QueueUrlErrorKind, VirtualQueueName,
     VirtualQueueNameError, VirtualQueueUrl,
