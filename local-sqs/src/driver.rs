@@ -3,11 +3,16 @@
 //! Owns the engine. Each waiting poll sleeps in its caller's own task until the engine says that something is due, so
 //! there is no task and no timer while nobody waits. Invariant: the lock is never held across an await.
 
+use crate::behaviour::Behaviour;
 use crate::calls::Calls;
 use crate::clock::Clock;
-use crate::engine::{Caller, Effect, Engine, Error, Output, PollId, Request, Submitted, Timestamp};
+use crate::engine::{
+    Caller, Effect, Engine, Error, ErrorKind, Output, PollId, Request, Submitted, Timestamp,
+};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -38,7 +43,19 @@ struct Slot {
 pub(crate) struct Answer {
     pub(crate) result: Result<Output, Error>,
     pub(crate) request_id: String,
-    pub(crate) at: Timestamp,
+    /// For the header `Date`, if there is one.
+    pub(crate) date: Option<Timestamp>,
+}
+
+/// The answer was lost on its way; the call may have had its effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lost;
+
+/// What a call meets on its way.
+struct Fate {
+    latency: Duration,
+    refused: Option<Error>,
+    lost: bool,
 }
 
 impl Driver {
@@ -57,6 +74,11 @@ impl Driver {
         self.lock().calls.clone()
     }
 
+    /// Behaves so from now on.
+    pub(crate) fn set_behaviour(&self, behaviour: Behaviour) {
+        self.lock().engine.set_behaviour(behaviour);
+    }
+
     /// Carries out a request. `end` ends a poll that waits; it then answers nothing.
     ///
     /// Dropped while it waits, it has taken nothing. Dropped after messages were put into it, they stay hidden until
@@ -66,43 +88,62 @@ impl Driver {
         caller: &Caller,
         request: Request,
         end: &CancellationToken,
-    ) -> Answer {
-        let (submitted, request_id) = {
-            let mut state = self.lock();
-            state.calls.add(request.action());
-            let request_id = state.engine.new_id();
-            let submitted = state.engine.submit(self.clock.now(), caller, request);
-            state.deliver();
-            if let Submitted::Waiting(poll) = submitted {
-                state.polls.insert(
-                    poll,
-                    Slot {
-                        changed: Arc::default(),
-                        answer: None,
-                    },
-                );
-            }
-            (submitted, request_id)
+    ) -> Result<Answer, Lost> {
+        let fate = self.lock().meet(&request);
+        pause(fate.latency / 2).await;
+        let result = match fate.refused {
+            Some(error) => Err(error),
+            None => self.carry_out(caller, request, end).await,
         };
-        let result = match submitted {
-            Submitted::Done(result) => result,
-            Submitted::Waiting(poll) => self.wait(poll, end).await,
-        };
-        Answer {
-            result,
-            request_id,
-            at: self.clock.now(),
+        pause(fate.latency / 2).await;
+        if fate.lost {
+            Err(Lost)
+        } else {
+            Ok(self.answer(result))
         }
     }
 
     /// The answer to something that is no request of the API.
     pub(crate) fn refuse(&self, error: Error) -> Answer {
-        let request_id = self.lock().engine.new_id();
+        self.answer(Err(error))
+    }
+
+    fn answer(&self, result: Result<Output, Error>) -> Answer {
+        let mut state = self.lock();
+        let request_id = state.engine.new_id();
+        let (behaviour, chance) = state.engine.faults();
         Answer {
-            result: Err(error),
+            result,
             request_id,
-            at: self.clock.now(),
+            date: chance.date(behaviour.date, self.clock.now()),
         }
+    }
+
+    async fn carry_out(
+        &self,
+        caller: &Caller,
+        request: Request,
+        end: &CancellationToken,
+    ) -> Result<Output, Error> {
+        let poll = {
+            let mut state = self.lock();
+            let submitted = state.engine.submit(self.clock.now(), caller, request);
+            state.deliver();
+            match submitted {
+                Submitted::Done(result) => return result,
+                Submitted::Waiting(poll) => {
+                    state.polls.insert(
+                        poll,
+                        Slot {
+                            changed: Arc::default(),
+                            answer: None,
+                        },
+                    );
+                    poll
+                }
+            }
+        };
+        self.wait(poll, end).await
     }
 
     async fn wait(&self, poll: PollId, end: &CancellationToken) -> Result<Output, Error> {
@@ -122,8 +163,7 @@ impl Driver {
                 (state.engine.wake_at(poll), changed)
             };
             // Without a runtime there is no timer: what is not there at once is not waited for.
-            let (Some(wake_at), Ok(_runtime)) = (wake_at, tokio::runtime::Handle::try_current())
-            else {
+            let (Some(wake_at), Ok(_runtime)) = (wake_at, Handle::try_current()) else {
                 return Ok(nothing());
             };
             tokio::select! {
@@ -145,6 +185,38 @@ impl Driver {
 }
 
 impl State {
+    /// Counts a call and draws its fate.
+    fn meet(&mut self, request: &Request) -> Fate {
+        self.calls.add(request.action());
+        let (behaviour, chance) = self.engine.faults();
+        let latency = chance.sample(behaviour.latency);
+        if !behaviour.concerns(request.action()) {
+            return Fate {
+                latency,
+                refused: None,
+                lost: false,
+            };
+        }
+        let refused = if chance.happens(behaviour.throttled) {
+            Some(Error::new(
+                ErrorKind::RequestThrottled,
+                "The request was denied due to request throttling.",
+            ))
+        } else if chance.happens(behaviour.unavailable) {
+            Some(Error::new(
+                ErrorKind::ServiceUnavailable,
+                "The request has failed due to a temporary failure of the server.",
+            ))
+        } else {
+            None
+        };
+        Fate {
+            latency,
+            refused,
+            lost: chance.happens(behaviour.lost_answers),
+        }
+    }
+
     /// Hands the engine's effects to the callers that wait for them.
     fn deliver(&mut self) {
         for effect in self.engine.effects() {
@@ -172,6 +244,13 @@ impl Drop for Leaving<'_> {
         state.polls.remove(&self.poll);
         state.engine.cancel(self.poll);
         state.deliver();
+    }
+}
+
+/// Waits, if there is a runtime that can.
+async fn pause(duration: Duration) {
+    if !duration.is_zero() && Handle::try_current().is_ok() {
+        tokio::time::sleep(duration).await;
     }
 }
 

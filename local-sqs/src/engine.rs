@@ -37,6 +37,7 @@ pub use name::Caller;
 pub use queue::PollId;
 pub use time::Timestamp;
 
+use crate::behaviour::{Behaviour, Chance};
 use message::Number;
 use moves::Moves;
 use name::QueueName;
@@ -76,11 +77,13 @@ use std::mem;
 pub struct Engine {
     now: Timestamp,
     rng: StdRng,
+    behaviour: Behaviour,
+    chance: Chance,
     /// For queues, messages and polls alike.
     next_number: u64,
     queues: BTreeMap<QueueId, Queue>,
     by_name: BTreeMap<QueueName, QueueId>,
-    /// Names that were deleted less than 60 seconds ago.
+    /// Names that were deleted less than 60 seconds ago, and when.
     deleted: HashMap<QueueName, Timestamp>,
     forgetting: BTreeMap<u64, QueueName>,
     polls: HashMap<PollId, Poll>,
@@ -128,11 +131,13 @@ enum Timer {
 }
 
 impl Engine {
-    /// An SQS with no queues. The seed decides about ids and nothing else.
+    /// An SQS with no queues that behaves well. The seed decides about ids, and about faults once there are any.
     pub fn new(seed: u64) -> Self {
         Self {
             now: Timestamp::default(),
             rng: StdRng::seed_from_u64(seed),
+            behaviour: Behaviour::default(),
+            chance: Chance::new(seed),
             next_number: 0,
             queues: BTreeMap::new(),
             by_name: BTreeMap::new(),
@@ -143,6 +148,12 @@ impl Engine {
             schedule: Schedule::new(),
             effects: Vec::new(),
         }
+    }
+
+    /// Behaves so from now on. What concerns transport is not the engine's: latency, `Date`, refused calls and lost
+    /// answers are for whoever drives it.
+    pub fn set_behaviour(&mut self, behaviour: Behaviour) {
+        self.behaviour = behaviour;
     }
 
     /// Carries out a request, after all that is due at `now`.
@@ -233,6 +244,11 @@ impl Engine {
         mem::take(&mut self.effects)
     }
 
+    /// How the engine behaves, and its dice: for the transport's faults.
+    pub(crate) fn faults(&mut self) -> (&Behaviour, &mut Chance) {
+        (&self.behaviour, &mut self.chance)
+    }
+
     /// A new request id.
     pub(crate) fn new_id(&mut self) -> String {
         uuid::Builder::from_random_bytes(self.rng.random())
@@ -251,10 +267,17 @@ impl Engine {
             .filter(|url| !url.is_empty())
             .ok_or_else(|| Error::missing("QueueUrl"))?;
         let name = QueueName::from_url(caller, url)?;
-        self.by_name
+        let id = self
+            .by_name
             .get(&name)
             .copied()
-            .ok_or_else(Error::no_such_queue)
+            .ok_or_else(Error::no_such_queue)?;
+        let settled = self.queue(id)?.created.plus(self.behaviour.settling);
+        if self.now < settled {
+            Err(Error::no_such_queue())
+        } else {
+            Ok(id)
+        }
     }
 
     fn queue(&self, id: QueueId) -> Result<&Queue, Error> {

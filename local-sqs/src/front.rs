@@ -5,7 +5,7 @@
 pub(crate) mod http;
 pub(crate) mod in_process;
 
-use crate::driver::Driver;
+use crate::driver::{Driver, Lost};
 use crate::wire::{Identity, Incoming, Outgoing, Protocol};
 use tokio_util::sync::CancellationToken;
 
@@ -22,16 +22,16 @@ impl Service {
         &self,
         incoming: &Incoming<'_>,
         end: &CancellationToken,
-    ) -> Outgoing {
+    ) -> Result<Outgoing, Lost> {
         let protocol = Protocol::of(incoming);
         let (action, answer) = match protocol.decode(incoming) {
             Ok(request) => {
                 let action = request.action();
                 let caller = self.identity.caller(incoming);
-                (Some(action), self.driver.call(&caller, request, end).await)
+                (Some(action), self.driver.call(&caller, request, end).await?)
             }
             Err(error) => (None, self.driver.refuse(error)),
         };
-        protocol.encode(action, &answer)
+        Ok(protocol.encode(action, &answer))
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod engine;
 
+mod behaviour;
 mod calls;
 mod clock;
 mod driver;
@@ -16,6 +17,7 @@ mod front;
 mod local;
 mod wire;
 
+pub use behaviour::{Behaviour, Date, Latency};
 pub use calls::Calls;
 pub use front::http::Server;
 pub use local::{Builder, LocalSqs};

@@ -1,8 +1,9 @@
 //! The handle that people hold: an in-memory SQS, ready to use.
 
+use crate::behaviour::Behaviour;
 use crate::calls::Calls;
 use crate::clock::Clock;
-use crate::driver::Driver;
+use crate::driver::{Driver, Lost};
 use crate::engine::api::requests;
 use crate::engine::{Caller, Engine, Error, ErrorKind, Output, Request};
 use crate::front::Service;
@@ -130,6 +131,8 @@ impl LocalSqs {
             .driver
             .call(&caller, Request::CreateQueue(request), &never)
             .await;
+        let answer =
+            answer.map_err(|Lost| Error::new(ErrorKind::InternalFailure, "the answer was lost"))?;
         match answer.result? {
             Output::QueueUrl(made) => Ok(made.queue_url),
             _ => Err(Error::new(
@@ -137,6 +140,11 @@ impl LocalSqs {
                 "CreateQueue answered no URL",
             )),
         }
+    }
+
+    /// Behaves so from now on: faults come and go while a test runs.
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
+        self.service.driver.set_behaviour(behaviour);
     }
 
     /// How many API calls there were so far, on all ways in.
@@ -176,6 +184,7 @@ pub struct Builder {
     account: String,
     region: String,
     start_time: Option<SystemTime>,
+    behaviour: Behaviour,
 }
 
 impl Default for Builder {
@@ -185,6 +194,7 @@ impl Default for Builder {
             account: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
             start_time: None,
+            behaviour: Behaviour::default(),
         }
     }
 }
@@ -216,6 +226,12 @@ impl Builder {
         self
     }
 
+    /// What goes wrong, and how often. Default: nothing.
+    pub fn behaviour(mut self, behaviour: Behaviour) -> Self {
+        self.behaviour = behaviour;
+        self
+    }
+
     /// Starts it.
     pub fn build(self) -> LocalSqs {
         let identity = Identity {
@@ -223,7 +239,9 @@ impl Builder {
             region: self.region.into(),
             principal: "AIDALOCALSQSLOCALSQSX".into(),
         };
-        let driver = Driver::new(Engine::new(self.seed), Clock::start(self.start_time));
+        let mut engine = Engine::new(self.seed);
+        engine.set_behaviour(self.behaviour);
+        let driver = Driver::new(engine, Clock::start(self.start_time));
         LocalSqs {
             service: Arc::new(Service { driver, identity }),
         }

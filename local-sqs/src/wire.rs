@@ -62,7 +62,9 @@ impl Protocol {
         outgoing
             .headers
             .push(("x-amzn-requestid", answer.request_id.clone()));
-        outgoing.headers.push(("date", date(answer.at)));
+        outgoing
+            .headers
+            .extend(answer.date.map(|at| ("date", date(at))));
         outgoing
     }
 }

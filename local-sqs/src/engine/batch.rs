@@ -17,7 +17,7 @@ impl Engine {
         caller: &Caller,
         request: requests::SendMessageBatch,
     ) -> Result<Output, Error> {
-        let id = self.find(caller, request.queue_url.as_deref())?;
+        let id = self.find_or_vanishing(caller, request.queue_url.as_deref())?;
         let entries = checked(
             request.entries,
             |entry| entry.id.as_deref(),
@@ -43,11 +43,14 @@ impl Engine {
                 ),
             ));
         }
-        let batch = carry_out(entries, |entry_id, entry| {
-            let sent = self.accept(id, caller, entry.into())?;
+        let batch = self.carry_out(entries, |engine, entry_id, entry| {
+            let sent = match id {
+                Some(id) => engine.accept(id, caller, entry.into())?,
+                None => engine.vanish(&entry.into()),
+            };
             Ok(SentEntry { id: entry_id, sent })
         });
-        self.settle(id);
+        id.into_iter().for_each(|id| self.settle(id));
         Ok(Output::SentBatch(batch))
     }
 
@@ -62,8 +65,8 @@ impl Engine {
             |entry| entry.id.as_deref(),
             "DeleteMessageBatchRequestEntry",
         )?;
-        let batch = carry_out(entries, |entry_id, entry| {
-            self.delete_received(id, entry.receipt_handle.as_deref())?;
+        let batch = self.carry_out(entries, |engine, entry_id, entry| {
+            engine.delete_received(id, entry.receipt_handle.as_deref())?;
             Ok(DoneEntry { id: entry_id })
         });
         self.settle(id);
@@ -78,15 +81,47 @@ impl Engine {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let parameter = "ChangeMessageVisibilityBatchRequestEntry";
         let entries = checked(request.entries, |entry| entry.id.as_deref(), parameter)?;
-        let batch = carry_out(entries, |entry_id, entry| {
+        let batch = self.carry_out(entries, |engine, entry_id, entry| {
             let timeout = entry
                 .visibility_timeout
                 .ok_or_else(|| Error::missing("VisibilityTimeout"))?;
-            self.hide_received(id, entry.receipt_handle.as_deref(), timeout)?;
+            engine.hide_received(id, entry.receipt_handle.as_deref(), timeout)?;
             Ok(DoneEntry { id: entry_id })
         });
         self.settle(id);
         Ok(Output::Batch(batch))
+    }
+
+    /// Does one thing for each entry; each succeeds or fails alone.
+    fn carry_out<T, O>(
+        &mut self,
+        entries: Vec<(String, T)>,
+        mut one: impl FnMut(&mut Self, String, T) -> Result<O, Error>,
+    ) -> Batch<O> {
+        let mut batch = Batch {
+            successful: Vec::new(),
+            failed: Vec::new(),
+        };
+        for (id, entry) in entries {
+            let done = if self.chance.happens(self.behaviour.failed_entries) {
+                Err(Error::new(
+                    ErrorKind::InternalFailure,
+                    "Request processing has failed. Try again.",
+                ))
+            } else {
+                one(self, id.clone(), entry)
+            };
+            match done {
+                Ok(done) => batch.successful.push(done),
+                Err(error) => batch.failed.push(FailedEntry {
+                    id,
+                    sender_fault: error.kind().is_sender_fault(),
+                    code: error.kind().query_code(),
+                    message: error.message().to_owned(),
+                }),
+            }
+        }
+        batch
     }
 }
 
@@ -129,26 +164,4 @@ fn checked<T>(
 fn is_id(id: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=80).contains(&id.len()) && id.bytes().all(allowed)
-}
-
-fn carry_out<T, O>(
-    entries: Vec<(String, T)>,
-    mut one: impl FnMut(String, T) -> Result<O, Error>,
-) -> Batch<O> {
-    let mut batch = Batch {
-        successful: Vec::new(),
-        failed: Vec::new(),
-    };
-    for (id, entry) in entries {
-        match one(id.clone(), entry) {
-            Ok(done) => batch.successful.push(done),
-            Err(error) => batch.failed.push(FailedEntry {
-                id,
-                sender_fault: error.kind().is_sender_fault(),
-                code: error.kind().query_code(),
-                message: error.message().to_owned(),
-            }),
-        }
-    }
-    batch
 }

@@ -85,10 +85,11 @@ impl Order {
         }
     }
 
-    /// Takes out at most `most` messages. They are out until [`came_back`](Self::came_back) is called for each.
-    pub(super) fn pick(&mut self, most: usize) -> Vec<Number> {
+    /// Takes out at most `most` messages. They are out until [`came_back`](Self::came_back) is called for each. `skip`
+    /// says how many are passed over first; a FIFO queue passes over none.
+    pub(super) fn pick(&mut self, most: usize, mut skip: impl FnMut() -> usize) -> Vec<Number> {
         match self {
-            Self::Standard(arrivals) => std::iter::from_fn(|| arrivals.pop_first())
+            Self::Standard(arrivals) => std::iter::from_fn(|| arrivals.pop(skip()))
                 .take(most)
                 .collect(),
             Self::Fifo(groups) => groups.pick(most),
@@ -117,8 +118,11 @@ impl Arrivals {
         }
     }
 
-    fn pop_first(&mut self) -> Option<Number> {
-        let (_, number) = self.places.pop_first()?;
+    /// Takes out the one behind `skip` others, or the last one.
+    fn pop(&mut self, skip: usize) -> Option<Number> {
+        let nth = skip.min(self.places.len().saturating_sub(1));
+        let (&place, &number) = self.places.iter().nth(nth)?;
+        self.places.remove(&place);
         self.place_of.remove(&number);
         Some(number)
     }
@@ -182,7 +186,7 @@ mod tests {
         }
         order.remove(1, None);
         assert_eq!(order.len(), 2);
-        assert_eq!(order.pick(10), [3, 2]);
+        assert_eq!(order.pick(10, || 0), [3, 2]);
         assert!(order.first().is_none());
     }
 
@@ -194,13 +198,13 @@ mod tests {
             order.insert(number, Some(&a));
         }
         order.insert(4, Some(&b));
-        assert_eq!(order.pick(2), [1, 2]);
-        assert_eq!(order.pick(10), [4], "group a is out, group b is not");
+        assert_eq!(order.pick(2, || 0), [1, 2]);
+        assert_eq!(order.pick(10, || 0), [4], "group a is out, group b is not");
         order.came_back(Some(&a));
         assert!(order.first().is_none(), "message 2 is still out");
         order.came_back(Some(&a));
         order.insert(2, Some(&a));
-        assert_eq!(order.pick(10), [2, 3], "in their first order again");
+        assert_eq!(order.pick(10, || 0), [2, 3], "in their first order again");
     }
 
     #[test]
@@ -210,7 +214,7 @@ mod tests {
         order.insert(2, Some(&group("b")));
         order.insert(3, Some(&group("a")));
         assert_eq!(order.len(), 3);
-        assert_eq!(order.pick(10), [1, 3, 2]);
+        assert_eq!(order.pick(10, || 0), [1, 3, 2]);
         assert_eq!(order.len(), 0);
     }
 }

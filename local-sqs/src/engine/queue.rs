@@ -8,6 +8,7 @@ use super::filter::Filter;
 use super::name::QueueName;
 use super::settings::Settings;
 use super::store::Store;
+use super::tags::TagHistory;
 use super::{Error, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,7 +25,7 @@ pub struct PollId(pub(super) u64);
 pub(super) struct Queue {
     pub(super) name: QueueName,
     pub(super) settings: Settings,
-    pub(super) tags: BTreeMap<String, String>,
+    pub(super) tags: TagHistory,
     pub(super) created: Timestamp,
     pub(super) modified: Timestamp,
     pub(super) purged: Option<Timestamp>,
@@ -48,7 +49,7 @@ impl Queue {
         Self {
             name,
             settings,
-            tags,
+            tags: TagHistory::new(tags),
             created: now,
             modified: now,
             purged: None,

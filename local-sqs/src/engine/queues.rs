@@ -82,7 +82,7 @@ impl Engine {
         let end = self.now.plus(REST);
         self.schedule.set(Timer::Forget(number), Some(end));
         self.forgetting.insert(number, queue.name.clone());
-        self.deleted.insert(queue.name, end);
+        self.deleted.insert(queue.name, self.now);
         Ok(Output::EMPTY)
     }
 
@@ -155,11 +155,11 @@ impl Engine {
     }
 
     pub(super) fn queue_attributes(
-        &self,
+        &mut self,
         caller: &Caller,
         request: requests::GetQueueAttributes,
     ) -> Result<Output, Error> {
-        let queue = self.queue(self.find(caller, request.queue_url.as_deref())?)?;
+        let id = self.find(caller, request.queue_url.as_deref())?;
         let names = request.attribute_names.unwrap_or_default();
         let known =
             |name: &str| name == "All" || READ_ONLY.contains(&name) || settings::is_name(name);
@@ -167,7 +167,13 @@ impl Engine {
             return Err(settings::unknown(unknown));
         }
         let wanted = |name: &str| names.iter().any(|asked| asked == "All" || asked == name);
-        let attributes = describe(queue).filter(|(name, _)| wanted(name)).collect();
+        let (error, chance) = (self.behaviour.count_error, &mut self.chance);
+        let Some(queue) = self.queues.get(&id) else {
+            return Err(Error::no_such_queue());
+        };
+        let attributes = describe(queue, |count| chance.approximate(count, error))
+            .filter(|(name, _)| wanted(name))
+            .collect();
         Ok(Output::QueueAttributes(outputs::QueueAttributes {
             attributes,
         }))
@@ -361,24 +367,28 @@ fn same_queue(
     // Seen on the real service, though its reference names attributes alone.
     if let Some((key, _)) = tags
         .iter()
-        .find(|(key, value)| existing.tags.get(*key) != Some(value))
+        .find(|(key, value)| existing.tags.latest().get(*key) != Some(value))
     {
         return exists(format!("tag {key}"));
     }
     Ok(())
 }
 
-fn describe(queue: &Queue) -> impl Iterator<Item = (&'static str, String)> {
-    let counts = [
-        queue.store.ready().to_string(),
-        queue.store.delayed().to_string(),
-        queue.store.in_flight().to_string(),
+/// Each attribute of a queue. `count` makes exact numbers approximate.
+fn describe(
+    queue: &Queue,
+    mut count: impl FnMut(usize) -> usize,
+) -> impl Iterator<Item = (&'static str, String)> {
+    let read_only = [
+        count(queue.store.ready()).to_string(),
+        count(queue.store.delayed()).to_string(),
+        count(queue.store.in_flight()).to_string(),
         queue.created.as_secs().to_string(),
         queue.modified.as_secs().to_string(),
         queue.name.arn(),
     ];
     READ_ONLY
         .into_iter()
-        .zip(counts)
+        .zip(read_only)
         .chain(queue.settings.shown())
 }

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// More messages than this are never in flight in one queue.
 const MOST_IN_FLIGHT: usize = 120_000;
+/// A message is overtaken by one of so many behind it.
+const FARTHEST: usize = 32;
 
 impl Engine {
     pub(super) fn receive(
@@ -79,14 +81,23 @@ impl Engine {
     /// Takes messages for a receive; those that were received too often go to the dead-letter queue instead.
     fn take(&mut self, id: QueueId, demand: &Demand) -> Vec<outputs::Message> {
         let now = self.now;
+        let most = self.found(id, demand);
         let mut messages = Vec::new();
         let mut taken = Vec::new();
         let mut dead_letter_queues = BTreeSet::new();
         while let Some(queue) = self.queues.get_mut(&id) {
             let room = MOST_IN_FLIGHT
                 .saturating_sub(queue.store.in_flight())
-                .min(demand.most - messages.len());
-            let picked = queue.store.take(room, now, demand.visibility);
+                .min(most - messages.len());
+            let (behaviour, chance) = (&self.behaviour, &mut self.chance);
+            let skip = || {
+                if chance.happens(behaviour.reordering) {
+                    1 + chance.up_to(FARTHEST - 1)
+                } else {
+                    0
+                }
+            };
+            let picked = queue.store.take(room, now, demand.visibility, skip);
             if picked.is_empty() {
                 break;
             }
@@ -101,21 +112,46 @@ impl Engine {
                 }
             }
         }
-        if let (Some(attempt), Some(queue)) = (&demand.attempt, self.queues.get_mut(&id)) {
-            let as_taken = |&number: &Number| queue.store.taken(number);
-            let as_taken = taken.iter().filter_map(as_taken).collect();
-            queue.attempts.remember(now, attempt, as_taken);
-        }
-        // Only now: visible again at once, they would have been taken again and again.
-        if let (true, Some(queue)) = (demand.visibility.is_zero(), self.queues.get_mut(&id)) {
-            taken
-                .into_iter()
-                .for_each(|number| queue.store.hide_until(number, now, now));
-        }
+        self.after_taking(id, demand, &taken);
         dead_letter_queues
             .into_iter()
             .for_each(|target| self.settle(target));
         messages
+    }
+
+    /// How many messages this receive may find.
+    fn found(&mut self, id: QueueId, demand: &Demand) -> usize {
+        let Some(queue) = self.queues.get(&id) else {
+            return 0;
+        };
+        let there = demand.most.min(queue.store.ready());
+        if queue.settings.fifo || there == 0 || !self.chance.happens(self.behaviour.missed) {
+            return demand.most;
+        }
+        let least = usize::from(!demand.wait.is_zero());
+        least + self.chance.up_to(there - least)
+    }
+
+    /// Remembers an attempt, and shows again at once what this receive did not hide.
+    fn after_taking(&mut self, id: QueueId, demand: &Demand, taken: &[Number]) {
+        let now = self.now;
+        let Some(queue) = self.queues.get_mut(&id) else {
+            return;
+        };
+        if let Some(attempt) = &demand.attempt {
+            let as_taken = taken
+                .iter()
+                .filter_map(|&number| queue.store.taken(number))
+                .collect();
+            queue.attempts.remember(now, attempt, as_taken);
+        }
+        // Only now: visible before, they would have been taken again and again.
+        for &number in taken {
+            let twice = !queue.settings.fifo && self.chance.happens(self.behaviour.duplicates);
+            if twice || demand.visibility.is_zero() {
+                queue.store.hide_until(number, now, now);
+            }
+        }
     }
 
     /// The messages of an attempt that is repeated, if none was changed since; they are hidden anew.

@@ -6,6 +6,7 @@ use super::deduplication::Accepted;
 use super::digest::{md5_of, md5_of_attributes};
 use super::error::ErrorKind;
 use super::message::Message;
+use super::name::QueueName;
 use super::queue::{Queue, QueueId};
 use super::{Caller, Engine, Error, Output};
 use sha2::{Digest as _, Sha256};
@@ -21,10 +22,45 @@ impl Engine {
         caller: &Caller,
         request: requests::SendMessage,
     ) -> Result<Output, Error> {
-        let id = self.find(caller, request.queue_url.as_deref())?;
+        let Some(id) = self.find_or_vanishing(caller, request.queue_url.as_deref())? else {
+            return Ok(Output::Sent(self.vanish(&request)));
+        };
         let sent = self.accept(id, caller, request)?;
         self.settle(id);
         Ok(Output::Sent(sent))
+    }
+
+    /// The queue to send to; none if it is being deleted and what is sent to it vanishes.
+    pub(super) fn find_or_vanishing(
+        &self,
+        caller: &Caller,
+        url: Option<&str>,
+    ) -> Result<Option<QueueId>, Error> {
+        let found = self.find(caller, url);
+        let name = QueueName::from_url(caller, url.unwrap_or_default());
+        match (found, name.ok().and_then(|name| self.deleted.get(&name))) {
+            (Err(_), Some(deleted)) if self.now < deleted.plus(self.behaviour.deletion) => Ok(None),
+            (found, _) => found.map(Some),
+        }
+    }
+
+    /// Answers a send that has no effect.
+    pub(super) fn vanish(&mut self, request: &requests::SendMessage) -> Sent {
+        Sent {
+            message_id: self.new_id(),
+            md5_of_message_body: md5_of(
+                request
+                    .message_body
+                    .as_deref()
+                    .unwrap_or_default()
+                    .as_bytes(),
+            ),
+            md5_of_message_attributes: request
+                .message_attributes
+                .as_ref()
+                .and_then(md5_of_attributes),
+            ..Sent::default()
+        }
     }
 
     /// Puts one message into a queue. Waiting polls are not served yet.
@@ -42,7 +78,7 @@ impl Engine {
         let system_attributes = request.message_system_attributes.unwrap_or_default();
         let trace_header = contents::trace_header(&system_attributes)?;
         check_contents(queue, &body, &attributes)?;
-        let delay = delay(queue, request.delay_seconds)?;
+        let mut delay = delay(queue, request.delay_seconds)?;
         let ordering = Ordering {
             group: request.message_group_id,
             deduplication_id: request.message_deduplication_id,
@@ -91,6 +127,9 @@ impl Engine {
             receives_here: 0,
             first_received: None,
         };
+        if sequence_number.is_none() {
+            delay += self.chance.sample(self.behaviour.delivery);
+        }
         let queue = self.queue_mut(id)?;
         if let (Some(key), Some(sequence_number)) = (key, sequence_number) {
             queue.deduplication.remember(

@@ -112,14 +112,16 @@ impl Store {
         self.entries.insert(number, entry);
     }
 
-    /// Receives at most `most` messages: they are in flight for `visibility`.
+    /// Receives at most `most` messages: they are in flight for `visibility`. `skip` says how many are passed over before
+    /// each.
     pub(super) fn take(
         &mut self,
         most: usize,
         now: Timestamp,
         visibility: Duration,
+        skip: impl FnMut() -> usize,
     ) -> Vec<Number> {
-        let picked = self.order.pick(most);
+        let picked = self.order.pick(most, skip);
         for &number in &picked {
             let Some(entry) = self.entries.get_mut(&number) else {
                 continue;

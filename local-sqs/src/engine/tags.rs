@@ -3,20 +3,23 @@
 //! Limits are those of the Developer Guide, "Tagging Amazon SQS queues", and of the tagging rules common to all of AWS.
 
 use super::api::{outputs, requests};
-use super::{Caller, Engine, Error, Output};
-use std::collections::BTreeMap;
+use super::{Caller, Engine, Error, Output, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
 
 const MOST: usize = 50;
 
 impl Engine {
     pub(super) fn list_tags(
-        &self,
+        &mut self,
         caller: &Caller,
         request: &requests::ListQueueTags,
     ) -> Result<Output, Error> {
-        let queue = self.queue(self.find(caller, request.queue_url.as_deref())?)?;
+        let id = self.find(caller, request.queue_url.as_deref())?;
+        let age = self.chance.duration_up_to(self.behaviour.stale_tags);
+        let as_of = self.now.minus(age);
+        let queue = self.queue(id)?;
         Ok(Output::Tags(outputs::Tags {
-            tags: queue.tags.clone(),
+            tags: queue.tags.as_of(as_of).clone(),
         }))
     }
 
@@ -30,9 +33,10 @@ impl Engine {
             .tags
             .filter(|tags| !tags.is_empty())
             .ok_or_else(|| Error::missing("Tags"))?;
+        let (now, oldest) = (self.now, self.now.minus(self.behaviour.stale_tags));
         let queue = self.queue_mut(id)?;
-        check(&queue.tags, &tags)?;
-        queue.tags.extend(tags);
+        check(queue.tags.latest(), &tags)?;
+        queue.tags.change(now, oldest, |all| all.extend(tags));
         Ok(Output::EMPTY)
     }
 
@@ -47,11 +51,57 @@ impl Engine {
             .as_ref()
             .filter(|keys| !keys.is_empty())
             .ok_or_else(|| Error::missing("TagKeys"))?;
+        let (now, oldest) = (self.now, self.now.minus(self.behaviour.stale_tags));
         let queue = self.queue_mut(id)?;
-        keys.iter().for_each(|key| {
-            queue.tags.remove(key);
-        });
+        queue
+            .tags
+            .change(now, oldest, |all| all.retain(|key, _| !keys.contains(key)));
         Ok(Output::EMPTY)
+    }
+}
+
+/// A queue's tags, and what they were before, as long as somebody may still read that.
+#[derive(Debug)]
+pub(super) struct TagHistory {
+    latest: BTreeMap<String, String>,
+    /// Older ones, and until when they were the latest; oldest first.
+    before: VecDeque<(Timestamp, BTreeMap<String, String>)>,
+}
+
+impl TagHistory {
+    pub(super) fn new(tags: BTreeMap<String, String>) -> Self {
+        Self {
+            latest: tags,
+            before: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn latest(&self) -> &BTreeMap<String, String> {
+        &self.latest
+    }
+
+    /// The tags as they were then.
+    fn as_of(&self, then: Timestamp) -> &BTreeMap<String, String> {
+        let old = self.before.iter().find(|(until, _)| then < *until);
+        old.map_or(&self.latest, |(_, tags)| tags)
+    }
+
+    /// Changes the tags; what was older than `oldest` is forgotten.
+    fn change(
+        &mut self,
+        now: Timestamp,
+        oldest: Timestamp,
+        change: impl FnOnce(&mut BTreeMap<String, String>),
+    ) {
+        while self
+            .before
+            .pop_front_if(|(until, _)| *until <= oldest)
+            .is_some()
+        {}
+        if oldest < now {
+            self.before.push_back((now, self.latest.clone()));
+        }
+        change(&mut self.latest);
     }
 }
 
@@ -77,7 +127,10 @@ pub(super) fn check(
                 "It must have 1 to 128 letters, digits, spaces or _.:/=+-@.",
             ));
         }
-        if key.to_ascii_lowercase().starts_with("aws:") {
+        if [key, value]
+            .iter()
+            .any(|it| it.to_ascii_lowercase().starts_with("aws:"))
+        {
             return Err(Error::invalid_value(
                 key,
                 "TagKey",
@@ -110,6 +163,20 @@ mod tests {
             .into_iter()
             .map(|(key, value)| (key.into(), value.to_owned()))
             .collect()
+    }
+
+    #[test]
+    fn old_tags_are_kept_for_as_long_as_somebody_may_read_them() {
+        let at = Timestamp::from_millis;
+        let mut history = TagHistory::new(tags([("k", "0")]));
+        for (now, value) in [(10, "1"), (20, "2")] {
+            history.change(at(now), at(now - 10), |all| *all = tags([("k", value)]));
+        }
+        for (then, value) in [(10, "1"), (19, "1"), (20, "2")] {
+            assert_eq!(history.as_of(at(then))["k"], value, "as of {then}");
+        }
+        history.change(at(30), at(30), |all| all.clear());
+        assert!(history.before.is_empty() && history.latest().is_empty());
     }
 
     #[test]

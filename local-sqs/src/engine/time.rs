@@ -40,6 +40,11 @@ impl Timestamp {
         Self(self.0.saturating_add(duration.as_millis() as u64))
     }
 
+    /// This instant less `duration`; not before the epoch.
+    pub const fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(duration.as_millis() as u64))
+    }
+
     /// How long after `earlier` this is; zero if it is before it.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

@@ -5,6 +5,7 @@
 
 use super::Service;
 use crate::LocalSqs;
+use crate::driver::Lost;
 use crate::engine::{Error, ErrorKind};
 use crate::wire::{Incoming, Outgoing, Protocol};
 use bytes::Bytes;
@@ -14,7 +15,6 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming as Body;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -153,8 +153,12 @@ async fn serve(stream: TcpStream, service: Arc<Service>, end: CancellationToken)
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
-    let answer =
-        service_fn(|request| async { Ok::<_, Infallible>(respond(&service, request, &end).await) });
+    // An answer that is lost takes its connection with it.
+    let answer = service_fn(|request| async {
+        respond(&service, request, &end)
+            .await
+            .map_err(|Lost| io::Error::from(io::ErrorKind::ConnectionReset))
+    });
     let mut connection = pin!(
         hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -177,7 +181,7 @@ async fn respond(
     service: &Service,
     request: Request<Body>,
     end: &CancellationToken,
-) -> Response<Full<Bytes>> {
+) -> Result<Response<Full<Bytes>>, Lost> {
     let (head, body) = request.into_parts();
     let outgoing = match Limited::new(body, LONGEST_REQUEST).collect().await {
         Ok(body) => {
@@ -194,7 +198,7 @@ async fn respond(
                 query: head.uri.query().unwrap_or_default(),
                 body: &body,
             };
-            service.respond(&incoming, end).await
+            service.respond(&incoming, end).await?
         }
         Err(error) => {
             let reason = if error.is::<LengthLimitError>() {
@@ -206,7 +210,7 @@ async fn respond(
             Protocol::Json.encode(None, &service.driver.refuse(error))
         }
     };
-    response(outgoing)
+    Ok(response(outgoing))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

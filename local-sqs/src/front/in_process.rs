@@ -1,6 +1,7 @@
 //! The front without a socket: an HTTP client for the SDK that answers by itself.
 
 use super::Service;
+use crate::driver::Lost;
 use crate::wire::{Incoming, Outgoing};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -10,6 +11,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
+use std::io;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -56,7 +58,11 @@ async fn respond(
         query: address.query,
         body: &body,
     };
-    let outgoing = service.respond(&incoming, &CancellationToken::new()).await;
+    let answered = service.respond(&incoming, &CancellationToken::new()).await;
+    let outgoing = answered.map_err(|Lost| {
+        let reset = io::Error::new(io::ErrorKind::ConnectionReset, "the answer was lost");
+        ConnectorError::io(reset.into())
+    })?;
     response(outgoing).map_err(|error| ConnectorError::other(error.into(), None))
 }
 

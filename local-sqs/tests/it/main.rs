@@ -1,5 +1,6 @@
 //! The SQS of this crate as a stock client of the AWS SDK sees it, on both ways in.
 
 mod basics;
+mod behaviour;
 mod long_polls;
 mod support;
