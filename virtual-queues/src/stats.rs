@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! actions {
     ($($name:ident),* $(,)?) => {
-        /// An action of the SQS API, by the name that IAM policies use.
+        /// An action of the SQS API.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Action {
             $(
-                #[doc = concat!("`sqs:", stringify!($name), "`")]
+                #[doc = concat!("`", stringify!($name), "`")]
                 $name,
             )*
         }
@@ -36,6 +36,28 @@ actions! {
     CreateQueue, DeleteQueue, ListQueues, GetQueueAttributes, ListQueueTags, TagQueue,
     SendMessage, SendMessageBatch, ReceiveMessage, DeleteMessage, DeleteMessageBatch,
     ChangeMessageVisibility, ChangeMessageVisibilityBatch,
+}
+
+impl Action {
+    /// The right that an IAM policy must allow for the action, as `sqs:SendMessage`: a batch needs that of its single
+    /// form.
+    #[must_use]
+    pub const fn permission(self) -> &'static str {
+        match self {
+            Self::CreateQueue => "sqs:CreateQueue",
+            Self::DeleteQueue => "sqs:DeleteQueue",
+            Self::ListQueues => "sqs:ListQueues",
+            Self::GetQueueAttributes => "sqs:GetQueueAttributes",
+            Self::ListQueueTags => "sqs:ListQueueTags",
+            Self::TagQueue => "sqs:TagQueue",
+            Self::SendMessage | Self::SendMessageBatch => "sqs:SendMessage",
+            Self::ReceiveMessage => "sqs:ReceiveMessage",
+            Self::DeleteMessage | Self::DeleteMessageBatch => "sqs:DeleteMessage",
+            Self::ChangeMessageVisibility | Self::ChangeMessageVisibilityBatch => {
+                "sqs:ChangeMessageVisibility"
+            }
+        }
+    }
 }
 
 impl fmt::Display for Action {

@@ -182,7 +182,7 @@ impl fmt::Display for Fault {
         let action = self.action;
         match self.kind {
             FaultKind::Throttled => write!(f, "{action} was throttled"),
-            FaultKind::AccessDenied => write!(f, "{action} was denied"),
+            FaultKind::AccessDenied => write!(f, "{} was denied", action.permission()),
             FaultKind::QueueNotFound => write!(f, "{action} found no such queue"),
             FaultKind::Refused => write!(f, "{action} was refused"),
             FaultKind::OverLimit => write!(f, "{action} found too many messages in flight"),
