@@ -11,8 +11,6 @@ mod responder;
 mod serve;
 
 pub use deadline::Deadline;
-#[cfg(feature = "json")]
-pub use handler::Json;
 pub use handler::{Attributes, Body, FromRef, FromRequest, Handler, IntoReply, MessageId, State};
 pub use options::InvalidOption;
 pub use reply::{Reply, SendReplyError, SendReplyErrorKind};
@@ -21,6 +19,8 @@ pub use reply_error::ReplyError;
 pub use request::Request;
 pub use responder::{Responder, ResponderBuilder};
 pub use serve::{Drained, Serve, ServeError, ServeErrorKind};
+#[cfg(feature = "json")]
+pub use sqs_rpc_protocol::Json;
 pub use sqs_rpc_protocol::{
     ContentType, ErrorCode, IdempotencyKey, Operation, RequestId, ReturnAddressPolicy, TraceContext,
 };

@@ -14,6 +14,7 @@ use crate::handler::BoxedHandler;
 use crate::options::Options;
 use crate::reply::{DirectReplies, SendReplyError};
 use crate::reply_error::BoxError;
+use crate::serve::Handling;
 use crate::{Handler, IntoReply, InvalidOption, Reply, ReplyCache, Request, Serve};
 
 /// Answers requests that arrive on SQS queues. Cheap to clone; clones share state, reply cache and counters.
@@ -44,6 +45,7 @@ pub struct Responder<S = ()> {
     sqs: Sqs,
     state: S,
     options: Options,
+    handling: Handling,
     /// For [`reply`](Self::reply); made by its first call, since that needs a runtime.
     direct: Arc<OnceLock<DirectReplies>>,
 }
@@ -77,12 +79,7 @@ impl<S: Clone + Send + Sync + 'static> Responder<S> {
     /// no queue URL.
     pub fn serve<Args>(&self, queue_url: impl AsRef<str>, handler: impl Handler<Args, S>) -> Serve {
         let handler = BoxedHandler::of_handler(handler, self.state.clone());
-        Serve::new(
-            self.sqs.clone(),
-            self.options.clone(),
-            queue_url.as_ref(),
-            handler,
-        )
+        self.serve_boxed(queue_url.as_ref(), handler)
     }
 
     /// Serves a queue with a tower service: await the result.
@@ -133,12 +130,16 @@ impl<S: Clone + Send + Sync + 'static> Responder<S> {
         V::Future: Send,
     {
         let handler = BoxedHandler::of_service(service);
-        Serve::new(
+        self.serve_boxed(queue_url.as_ref(), handler)
+    }
+
+    fn serve_boxed(&self, queue_url: &str, handler: BoxedHandler) -> Serve {
+        let (sqs, options, handling) = (
             self.sqs.clone(),
             self.options.clone(),
-            queue_url.as_ref(),
-            handler,
-        )
+            self.handling.clone(),
+        );
+        Serve::new(sqs, options, queue_url, handler, handling)
     }
 
     /// Answers a message, for code that receives by itself.
@@ -296,6 +297,7 @@ impl<S> ResponderBuilder<S> {
             sqs: self.sqs,
             state: self.state,
             options,
+            handling: Handling::default(),
             direct: Arc::default(),
         })
     }

@@ -1,40 +1,14 @@
-//! Bodies in JSON.
+//! Bodies in JSON: what [`Json`] means as an argument of a handler, and as its result.
+//!
+//! A request whose body is not JSON, or not a `T`, is answered with `bad_request` and what is wrong with it, and stays
+//! for the dead-letter queue. The content type that the requester states does not matter: Java's requesters state none.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqs_rpc_protocol::ContentType;
+use sqs_rpc_protocol::{ContentType, Json};
 
 use super::{FromRequest, IntoReply};
 use crate::{Reply, ReplyError, Request};
-
-/// A body in JSON: as an argument of a handler and as its result.
-///
-/// A request whose body is not JSON, or not a `T`, is answered with `bad_request` and what is wrong with it, and stays
-/// for the dead-letter queue. The content type that the requester states does not matter: Java's requesters state none.
-///
-/// # Examples
-///
-/// ```
-/// use serde::{Deserialize, Serialize};
-/// use sqs_responder::Json;
-///
-/// #[derive(Deserialize)]
-/// struct Add {
-///     a: i64,
-///     b: i64,
-/// }
-///
-/// #[derive(Serialize)]
-/// struct Sum {
-///     sum: i64,
-/// }
-///
-/// async fn add(Json(add): Json<Add>) -> Json<Sum> {
-///     Json(Sum { sum: add.a + add.b })
-/// }
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Json<T>(pub T);
 
 impl<S, T: DeserializeOwned> FromRequest<S> for Json<T> {
     fn from_request(request: &Request, _: &S) -> Result<Self, ReplyError> {
@@ -53,13 +27,5 @@ impl<T: Serialize> IntoReply for Json<T> {
     fn into_reply(self) -> Result<Reply, ReplyError> {
         let body = serde_json::to_string(&self.0)?;
         Ok(Reply::new(body).content_type(ContentType::json()))
-    }
-}
-
-impl<T> std::fmt::Debug for Json<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Json")
-            .field(&std::any::type_name::<T>())
-            .finish()
     }
 }

@@ -15,8 +15,6 @@ pub(crate) use boxed::{BoxedHandler, Outcome};
 pub use extract::{Attributes, Body, MessageId, State};
 pub use from_request::{FromRef, FromRequest};
 pub use into_reply::IntoReply;
-#[cfg(feature = "json")]
-pub use json::Json;
 
 use crate::{Reply, ReplyError, Request};
 

@@ -6,7 +6,7 @@
 pub struct Drained {
     /// Requests that were in hand or came in after the signal, and were finished.
     pub finished: usize,
-    /// Handlers that were cut off at the end of the drain time. Their requests are among `released`: they are delivered
+    /// Requests whose handlers were cut off at the end of the drain time. They are among `released`: they are delivered
     /// again, and handled again.
     pub abandoned: usize,
     /// Requests given back to SQS: those of `abandoned`, those whose handler had not started, and those whose reply

@@ -15,14 +15,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::in_hand::InHand;
-use super::jobs::{Context, Done};
+use super::jobs::{Context, Done, Handling};
 use super::polls::{Poll, Polled};
 use super::shutdown::Drain;
 use super::{Drained, ServeError};
 use crate::handler::BoxedHandler;
 use crate::options::Options;
 use crate::reply::sender::{Addressee, Sender};
-use crate::{Deadline, Reply, ReplyKey, Request};
+use crate::{Deadline, Request};
 
 /// A new queue may be unknown to SQS for a second (its documentation); twice that is waited at the start.
 const NEW_QUEUE: Duration = Duration::from_secs(2);
@@ -32,9 +32,9 @@ pub(super) struct Driver {
     pub(super) polls: PollController,
     /// Where polls put what they bring. Holds what all polls can bring, so none waits for room.
     pub(super) polled: mpsc::Receiver<Polled>,
-    pub(super) hand: InHand<Payload, Reply>,
+    pub(super) hand: InHand<Payload>,
     pub(super) jobs: JoinSet<Done>,
-    /// Handlers that run.
+    /// Jobs that handle a request, or wait for its outcome.
     pub(super) handling: usize,
     /// Error replies under way to messages that are not in hand, because they cannot be decoded.
     pub(super) complaints: usize,
@@ -51,7 +51,6 @@ pub(super) struct Driver {
 pub(super) struct Payload {
     /// Until a handler takes it.
     pub(super) request: Option<Box<Request>>,
-    pub(super) key: ReplyKey,
     /// `None`: one-way.
     pub(super) to: Option<Addressee>,
     pub(super) deadline: Deadline,
@@ -74,6 +73,7 @@ impl Driver {
         options: Options,
         queue: HostQueueUrl,
         handler: BoxedHandler,
+        handling: Handling,
     ) -> Result<Self, ServeError> {
         let tasks = Tasks::on_current_runtime()?;
         let outbox = Outbox::new(sqs.clone(), tasks.clone(), options.batches.clone());
@@ -104,6 +104,7 @@ impl Driver {
                 options,
                 queue,
                 handler,
+                handling,
                 outbox,
             }),
         })

@@ -21,7 +21,7 @@ use super::patience::hidden_after;
 use super::verdict::{Ended, Then, is_first};
 use crate::reply::sender::Addressee;
 use crate::request::{self, Received};
-use crate::{Deadline, Reply, ReplyKey, Request};
+use crate::{Deadline, Reply, Request};
 
 impl Driver {
     /// A poll brought messages.
@@ -112,7 +112,6 @@ impl Driver {
     }
 
     fn admit(&mut self, request: Box<Request>, receipt: String, group: Option<String>) {
-        let key = ReplyKey::from(&*request);
         let to = request.return_address().map(|address| Addressee {
             address: address.clone(),
             request_id: request.request_id(),
@@ -121,10 +120,8 @@ impl Driver {
         let arrival = Arrival {
             message_id: request.message_id().to_owned(),
             receipt,
-            key: key.clone(),
             group,
             payload: Payload {
-                key,
                 to,
                 deadline: request.deadline().clone(),
                 receive_count: request.receive_count(),
@@ -132,19 +129,9 @@ impl Driver {
                 request: Some(request),
             },
         };
-        let admission = self.hand.admit(arrival, self.context.sqs.clock().now());
-        self.admitted(admission);
-    }
-
-    fn admitted(&mut self, admission: Admission<Reply>) {
-        match admission {
+        match self.hand.admit(arrival, self.context.sqs.clock().now()) {
             Admission::Handle(ticket) => self.handle(ticket),
-            Admission::Answer(ticket, reply) => {
-                self.context.count(Counter::DuplicateRequests);
-                self.settle_handled(ticket, Ended::Done, reply);
-            }
             Admission::Queue => {}
-            Admission::Follow => self.context.count(Counter::DuplicateRequests),
             Admission::Again => {
                 self.context.count(Counter::DuplicateRequests);
                 self.polls.settled(1);
@@ -159,7 +146,7 @@ impl Driver {
         let Some(request) = payload.request.take() else {
             return;
         };
-        let job = Arc::clone(&self.context).handle(ticket, payload.key.clone(), *request);
+        let job = Arc::clone(&self.context).handle(ticket, *request);
         self.handling += 1;
         self.jobs.spawn(job.instrument(payload.span.clone()));
     }
@@ -173,14 +160,7 @@ impl Driver {
                 reply,
             } => {
                 self.handling -= 1;
-                let one_way = self
-                    .hand
-                    .payload(ticket)
-                    .is_none_or(|payload| payload.to.is_none());
-                let lasting = ended.is_lasting(one_way).then(|| reply.clone());
-                for ticket in self.hand.handled(ticket, lasting) {
-                    self.settle_handled(ticket, ended, reply.clone());
-                }
+                self.settle_handled(ticket, ended, reply);
             }
             Done::Answered { ticket, then } => self.settle(ticket, then),
             Done::Extended { asked, results } => {
@@ -253,8 +233,7 @@ impl Driver {
             self.context.count(Counter::Expired);
             return self.delete(ticket);
         }
-        let admission = self.hand.start(ticket);
-        self.admitted(admission);
+        self.handle(ticket);
         None
     }
 

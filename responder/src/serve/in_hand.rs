@@ -1,18 +1,17 @@
 //! The messages that this process has received and not yet settled, as a pure state machine.
 //!
-//! Owns: which message is handled, which waits, whose visibility timeout is extended when, and which receipt handle is
-//! the newest. Does not own: handlers, calls, clocks. It takes `now` and an event and says what to do.
+//! Owns: which message waits for its group, whose visibility timeout is extended when, and which receipt handle is the
+//! newest. Does not own: handlers, calls, clocks, nor which requests are the same (`claims.rs`). It takes `now` and an
+//! event and says what to do.
 //!
-//! **Invariants:** of all messages with one [`ReplyKey`] at most one is being handled; of all messages of one FIFO group
-//! at most one is past the queue, and they leave it in the order in which they came; every admitted message leaves by
-//! [`delete`](InHand::delete), [`leave`](InHand::leave) or [`give_back`](InHand::give_back), once.
+//! **Invariants:** a message is in it once; of all messages of one FIFO group at most one is past the queue, and they
+//! leave it in the order in which they came; every admitted message leaves by [`delete`](InHand::delete),
+//! [`leave`](InHand::leave) or [`give_back`](InHand::give_back), once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use sqs_virtual_queues::sqs::Moment;
-
-use crate::ReplyKey;
 
 /// The longest that SQS hides a message after one receive, however often that is extended.
 const LONGEST_HIDDEN: Duration = Duration::from_secs(12 * 60 * 60);
@@ -29,7 +28,6 @@ pub(crate) struct Ticket(u64);
 pub(crate) struct Arrival<P> {
     pub(crate) message_id: String,
     pub(crate) receipt: String,
-    pub(crate) key: ReplyKey,
     /// The group whose order counts: `None` on a standard queue.
     pub(crate) group: Option<String>,
     pub(crate) payload: P,
@@ -37,15 +35,11 @@ pub(crate) struct Arrival<P> {
 
 /// What to do with a message that was admitted.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Admission<R> {
+pub(crate) enum Admission {
     /// Handle it.
     Handle(Ticket),
-    /// Its request was handled: answer it with this reply.
-    Answer(Ticket, R),
     /// Nothing: an earlier message of its group is in hand.
     Queue,
-    /// Nothing: its request is being handled, and will be answered to it, too.
-    Follow,
     /// Nothing: it is the same message once more. Its new receipt handle replaces the old one.
     Again,
 }
@@ -80,14 +74,13 @@ pub(crate) struct Out<P> {
     pub(crate) payload: P,
 }
 
-/// The table. `P` is what the owner keeps with a message, `R` a reply.
+/// The table. `P` is what the owner keeps with a message.
 #[derive(Debug)]
-pub(crate) struct InHand<P, R> {
+pub(crate) struct InHand<P> {
     visibility: Duration,
     next: u64,
     held: BTreeMap<Ticket, Held<P>>,
     by_message: HashMap<String, Ticket>,
-    work: HashMap<ReplyKey, Work<R>>,
     /// FIFO only: messages of a group in order of arrival. The first is past the queue.
     groups: HashMap<String, VecDeque<Ticket>>,
     /// When to extend whose timeout. A message is absent while its extension is out, and once it cannot be extended.
@@ -98,7 +91,6 @@ pub(crate) struct InHand<P, R> {
 struct Held<P> {
     message_id: String,
     receipt: String,
-    key: ReplyKey,
     group: Option<String>,
     payload: P,
     received: Moment,
@@ -108,16 +100,7 @@ struct Held<P> {
     generation: u32,
 }
 
-/// One request, however many messages carry it.
-#[derive(Debug)]
-struct Work<R> {
-    /// `None` while it is being handled.
-    reply: Option<R>,
-    /// Messages past their group's queue that carry it, in order of arrival.
-    tickets: Vec<Ticket>,
-}
-
-impl<P, R: Clone> InHand<P, R> {
+impl<P> InHand<P> {
     /// An empty table for messages that are received with this visibility timeout.
     pub(crate) fn new(visibility: Duration) -> Self {
         Self {
@@ -125,7 +108,6 @@ impl<P, R: Clone> InHand<P, R> {
             next: 0,
             held: BTreeMap::new(),
             by_message: HashMap::new(),
-            work: HashMap::new(),
             groups: HashMap::new(),
             due: BTreeSet::new(),
         }
@@ -146,7 +128,7 @@ impl<P, R: Clone> InHand<P, R> {
     }
 
     /// Takes in a message.
-    pub(crate) fn admit(&mut self, arrival: Arrival<P>, now: Moment) -> Admission<R> {
+    pub(crate) fn admit(&mut self, arrival: Arrival<P>, now: Moment) -> Admission {
         if let Some(&ticket) = self.by_message.get(&arrival.message_id) {
             self.received_again(ticket, arrival.receipt, now);
             return Admission::Again;
@@ -156,7 +138,6 @@ impl<P, R: Clone> InHand<P, R> {
         let Arrival {
             message_id,
             receipt,
-            key,
             group,
             payload,
         } = arrival;
@@ -169,7 +150,6 @@ impl<P, R: Clone> InHand<P, R> {
         let held = Held {
             message_id,
             receipt,
-            key,
             group,
             payload,
             received: now,
@@ -180,61 +160,13 @@ impl<P, R: Clone> InHand<P, R> {
         self.held.insert(ticket, held);
         self.schedule(ticket, now + self.visibility / 2);
         if first_of_group {
-            self.start(ticket)
+            Admission::Handle(ticket)
         } else {
             Admission::Queue
         }
     }
 
-    /// A message's turn in its group has come: says what to do with it.
-    pub(crate) fn start(&mut self, ticket: Ticket) -> Admission<R> {
-        let Some(held) = self.held.get(&ticket) else {
-            return Admission::Again;
-        };
-        match self.work.get_mut(&held.key) {
-            None => {
-                self.work.insert(
-                    held.key.clone(),
-                    Work {
-                        reply: None,
-                        tickets: vec![ticket],
-                    },
-                );
-                Admission::Handle(ticket)
-            }
-            Some(work) => {
-                work.tickets.push(ticket);
-                match &work.reply {
-                    Some(reply) => Admission::Answer(ticket, reply.clone()),
-                    None => Admission::Follow,
-                }
-            }
-        }
-    }
-
-    /// The handler of this message's request ended. Returns all messages that carry the request, to be settled one by
-    /// one. With a reply, messages that still come for it are answered with that as long as one of these is in hand.
-    pub(crate) fn handled(&mut self, ticket: Ticket, reply: Option<R>) -> Vec<Ticket> {
-        let Some(held) = self.held.get(&ticket) else {
-            return Vec::new();
-        };
-        match reply {
-            Some(reply) => match self.work.get_mut(&held.key) {
-                Some(work) => {
-                    work.reply = Some(reply);
-                    work.tickets.clone()
-                }
-                None => Vec::new(),
-            },
-            None => self
-                .work
-                .remove(&held.key)
-                .map(|work| work.tickets)
-                .unwrap_or_default(),
-        }
-    }
-
-    /// A message is done and is to be deleted. Also returns the next of its group, to be [started](Self::start).
+    /// A message is done and is to be deleted. Also returns the next of its group, to be handled.
     pub(crate) fn delete(&mut self, ticket: Ticket) -> Option<(Out<P>, Option<Ticket>)> {
         let (out, group) = self.remove(ticket)?;
         let next = group.and_then(|group| {
@@ -266,7 +198,6 @@ impl<P, R: Clone> InHand<P, R> {
     pub(crate) fn give_back(&mut self) -> Vec<Out<P>> {
         let held = std::mem::take(&mut self.held);
         self.by_message.clear();
-        self.work.clear();
         self.groups.clear();
         self.due.clear();
         held.into_values()
@@ -365,12 +296,6 @@ impl<P, R: Clone> InHand<P, R> {
         self.by_message.remove(&held.message_id);
         if let Some(at) = held.extend_at {
             self.due.remove(&(at, ticket));
-        }
-        if let Some(work) = self.work.get_mut(&held.key) {
-            work.tickets.retain(|other| *other != ticket);
-            if work.tickets.is_empty() {
-                self.work.remove(&held.key);
-            }
         }
         Some((
             Out {

@@ -12,6 +12,7 @@ use sqs_rpc_protocol::{ErrorCode, HostQueueUrl};
 use sqs_virtual_queues::Counter;
 use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, Sqs};
 
+use super::claims::Claims;
 use super::in_hand::{Extended, Extension, Ticket};
 use super::verdict::{Ended, Then};
 use crate::handler::{BoxedHandler, Outcome};
@@ -27,14 +28,18 @@ pub(super) struct Context {
     pub(super) options: Options,
     pub(super) queue: HostQueueUrl,
     pub(super) handler: BoxedHandler,
+    pub(super) handling: Handling,
     pub(super) outbox: Outbox,
     pub(super) sender: Sender,
 }
 
+/// The requests that are being handled, in all queues that one responder serves.
+pub(crate) type Handling = Claims<(Ended, Reply)>;
+
 /// A job that has ended.
 #[derive(Debug)]
 pub(super) enum Done {
-    /// A request was handled, or its reply was found in the cache.
+    /// A request was handled, here or elsewhere, now or before.
     Handled {
         ticket: Ticket,
         ended: Ended,
@@ -63,15 +68,10 @@ impl Context {
         self.sqs.counters().of(counter).is_power_of_two()
     }
 
-    /// Handles a request, or finds the reply that was given to it before.
-    pub(super) async fn handle(
-        self: Arc<Self>,
-        ticket: Ticket,
-        key: ReplyKey,
-        request: Request,
-    ) -> Done {
-        // The handler catches its own panics; this is for the user's cache.
-        let work = AssertUnwindSafe(self.handle_or_find(&key, request))
+    /// Handles a request, or finds the reply that is or was given to it elsewhere.
+    pub(super) async fn handle(self: Arc<Self>, ticket: Ticket, request: Request) -> Done {
+        // The handler's own panics are caught closer to it; this is for the user's cache.
+        let work = AssertUnwindSafe(self.handle_or_wait(request))
             .catch_unwind()
             .await;
         let (ended, reply) = work.unwrap_or_else(|_| {
@@ -83,6 +83,21 @@ impl Context {
             ticket,
             ended,
             reply,
+        }
+    }
+
+    async fn handle_or_wait(&self, request: Request) -> (Ended, Reply) {
+        let key = ReplyKey::from(&request);
+        match self.handling.claim_or_wait(&key).await {
+            Ok(claim) => {
+                let outcome = self.handle_or_find(&key, request).await;
+                claim.settle(outcome.clone());
+                outcome
+            }
+            Err(outcome) => {
+                self.count(Counter::DuplicateRequests);
+                outcome
+            }
         }
     }
 

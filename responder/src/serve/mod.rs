@@ -2,7 +2,8 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `in_hand` | which message is handled, waits, is extended? (pure) |
+//! | `in_hand` | which message waits, is extended, has which receipt handle? (pure) |
+//! | `claims` | who handles a request, and who waits for its outcome? |
 //! | `verdict` | what becomes of a request that was handled? (pure) |
 //! | `patience` | how long is a message hidden that stays in SQS? (pure) |
 //! | `polls` | how do messages come in, and what if nobody is there any more? |
@@ -13,6 +14,7 @@
 //!
 //! **Invariant:** a request is deleted only after its reply was sent, or when nobody waits for one.
 
+mod claims;
 mod drained;
 mod driver;
 mod error;
@@ -26,6 +28,7 @@ mod verdict;
 
 pub use drained::Drained;
 pub use error::{ServeError, ServeErrorKind};
+pub(crate) use jobs::Handling;
 
 use std::fmt;
 use std::time::Duration;
@@ -78,18 +81,26 @@ pub struct Serve {
     options: Options,
     queue_url: Box<str>,
     handler: BoxedHandler,
+    handling: Handling,
     drain: Duration,
     signal: BoxFuture<'static, ()>,
 }
 
 impl Serve {
-    pub(crate) fn new(sqs: Sqs, options: Options, queue_url: &str, handler: BoxedHandler) -> Self {
+    pub(crate) fn new(
+        sqs: Sqs,
+        options: Options,
+        queue_url: &str,
+        handler: BoxedHandler,
+        handling: Handling,
+    ) -> Self {
         let signal = future::pending().boxed();
         Self {
             sqs,
             options,
             queue_url: queue_url.into(),
             handler,
+            handling,
             drain: Duration::from_secs(25),
             signal,
         }
@@ -125,7 +136,7 @@ impl IntoFuture for Serve {
     fn into_future(self) -> Self::IntoFuture {
         async move {
             let queue = HostQueueUrl::parse(&self.queue_url)?;
-            let driver = Driver::new(self.sqs, self.options, queue, self.handler)?;
+            let driver = Driver::new(self.sqs, self.options, queue, self.handler, self.handling)?;
             driver.run(self.signal, self.drain).await
         }
         .boxed()

@@ -10,7 +10,7 @@ use crate::reply::attempts::Unsent;
 
 /// How a handler ended, as far as it matters to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     /// With a result, or with an error that was made for the requester.
     Done,
     /// With an error that was not, or a panic.

@@ -1,0 +1,372 @@
+//! What the tests share: a local SQS, a requester made of plain SDK calls, and a seam that fails on demand.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::http::HttpResponse;
+use aws_sdk_sqs::error::{ErrorMetadata, SdkError};
+use aws_sdk_sqs::operation::change_message_visibility_batch::builders::ChangeMessageVisibilityBatchInputBuilder;
+use aws_sdk_sqs::operation::change_message_visibility_batch::{
+    ChangeMessageVisibilityBatchError, ChangeMessageVisibilityBatchOutput,
+};
+use aws_sdk_sqs::operation::delete_message_batch::builders::DeleteMessageBatchInputBuilder;
+use aws_sdk_sqs::operation::delete_message_batch::{
+    DeleteMessageBatchError, DeleteMessageBatchOutput,
+};
+use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageInputBuilder;
+use aws_sdk_sqs::operation::receive_message::{ReceiveMessageError, ReceiveMessageOutput};
+use aws_sdk_sqs::operation::send_message_batch::builders::SendMessageBatchInputBuilder;
+use aws_sdk_sqs::operation::send_message_batch::{SendMessageBatchError, SendMessageBatchOutput};
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, QueueAttributeName};
+use aws_smithy_types::body::SdkBody;
+use local_sqs::LocalSqs;
+use sqs_responder::{Drained, Responder, ResponderBuilder, Serve, ServeError, Stats};
+use sqs_rpc_protocol::{Deadline, ReplyHeader, RequestHeader, RequestId, SqsTime, names};
+use sqs_virtual_queues::Action;
+use sqs_virtual_queues::sqs::{Answer, Call, ClientApi, Clock, Random, Sqs, SqsApi};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// SQS's time when a bed is made.
+pub(crate) const START: Duration = Duration::from_secs(1_800_000_000);
+
+/// A local SQS with a request queue and a temporary queue for replies.
+pub(crate) struct Bed {
+    pub(crate) client: Client,
+    pub(crate) sqs: Sqs,
+    pub(crate) faults: Faults,
+    pub(crate) requests: String,
+    pub(crate) replies: String,
+    pub(crate) local: LocalSqs,
+}
+
+/// A responder at work.
+pub(crate) struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<Result<Drained, ServeError>>,
+}
+
+impl Bed {
+    pub(crate) async fn start() -> Self {
+        Self::with_requests("requests").await
+    }
+
+    pub(crate) async fn with_requests(name: &str) -> Self {
+        let wall = UNIX_EPOCH + START;
+        let local = LocalSqs::builder().start_time(wall).build();
+        let client = local.client();
+        let requests = local.create_queue(name).await.unwrap();
+        let replies = local.create_queue(&temporary_name(0)).await.unwrap();
+        let faults = Faults::default();
+        let api = Faulty {
+            inner: ClientApi::new(&client),
+            faults: faults.clone(),
+        };
+        // Paused time has a wall clock of its own.
+        let sqs = Sqs::builder(api)
+            .clock(Clock::tokio(wall))
+            .random(Random::seeded(1))
+            .build();
+        Self {
+            client,
+            sqs,
+            faults,
+            requests,
+            replies,
+            local,
+        }
+    }
+
+    pub(crate) fn builder(&self) -> ResponderBuilder {
+        Responder::builder(self.sqs.clone())
+    }
+
+    pub(crate) fn responder(&self) -> Responder {
+        self.builder().build().unwrap()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.sqs.counters().snapshot()
+    }
+
+    /// Sends a message to the request queue.
+    pub(crate) async fn send(&self, ask: &Ask) {
+        let send = self
+            .client
+            .send_message()
+            .queue_url(&self.requests)
+            .message_body(&ask.body);
+        let send = send.set_message_group_id(ask.group.clone());
+        let send = send.set_message_deduplication_id(
+            ask.group
+                .as_ref()
+                .map(|_| self.sqs.random().uuid().to_string()),
+        );
+        ask.attributes
+            .iter()
+            .fold(send, |send, (name, value)| {
+                send.message_attributes(name, string(value))
+            })
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// A request that waits for its reply in the real reply queue.
+    pub(crate) fn ask(&self, body: &str) -> Ask {
+        Ask::one_way(body).attribute(names::RESPONSE_QUEUE_URL, &self.replies)
+    }
+
+    /// A request of a requester of ours.
+    pub(crate) fn ask_with(
+        &self,
+        body: &str,
+        id: u128,
+        change: impl FnOnce(&mut RequestHeader),
+    ) -> Ask {
+        let mut header = RequestHeader::new(RequestId::from_bits(id));
+        change(&mut header);
+        self.ask(body).attribute(names::HEADER, &header.encode())
+    }
+
+    /// The next reply, within 20 seconds; it is deleted.
+    pub(crate) async fn reply(&self) -> Option<Reply> {
+        let message = self.receive(&self.replies, 20).await?;
+        let delete = self.client.delete_message().queue_url(&self.replies);
+        delete
+            .receipt_handle(message.receipt_handle().unwrap())
+            .send()
+            .await
+            .unwrap();
+        Some(Reply(message))
+    }
+
+    pub(crate) async fn receive(&self, queue: &str, wait: i32) -> Option<Message> {
+        let receive = self
+            .client
+            .receive_message()
+            .queue_url(queue)
+            .wait_time_seconds(wait);
+        let received = receive.message_attribute_names("All").send().await.unwrap();
+        received.messages.unwrap_or_default().pop()
+    }
+
+    /// Messages in the request queue: visible, and in flight.
+    pub(crate) async fn left(&self) -> (u32, u32) {
+        use QueueAttributeName::{
+            ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible,
+        };
+        let asked = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.requests)
+            .attribute_names(QueueAttributeName::All);
+        let attributes = asked.send().await.unwrap().attributes.unwrap();
+        let number = |name| attributes[&name].parse().unwrap();
+        (
+            number(ApproximateNumberOfMessages),
+            number(ApproximateNumberOfMessagesNotVisible),
+        )
+    }
+
+    /// Waits until what is counted is so, for an hour at the most.
+    pub(crate) async fn until(&self, what: &str, so: impl Fn(&Stats) -> bool) {
+        for _ in 0..36_000 {
+            if so(&self.stats()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("waited in vain until {what}: {:?}", self.stats());
+    }
+
+    /// Waits until the request queue is empty.
+    pub(crate) async fn until_deleted(&self) {
+        for _ in 0..36_000 {
+            if self.left().await == (0, 0) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("requests are left: {:?}", self.left().await);
+    }
+}
+
+/// The name of a temporary queue, of the default policy.
+pub(crate) fn temporary_name(n: u32) -> String {
+    format!("sqs-rpc-0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a-{n}")
+}
+
+pub(crate) fn deadline(after: Duration) -> Deadline {
+    Deadline::after(after)
+}
+
+pub(crate) fn deadline_and_expiry(after: Duration, expiry: Duration) -> Deadline {
+    Deadline::after(after).with_expiry(SqsTime::from_millis(expiry.as_millis() as u64))
+}
+
+pub(crate) async fn sleep(secs: u64) {
+    tokio::time::sleep(Duration::from_secs(secs)).await;
+}
+
+pub(crate) fn string(value: &str) -> MessageAttributeValue {
+    MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value)
+        .build()
+        .unwrap()
+}
+
+/// A message to the request queue.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    body: String,
+    attributes: Vec<(String, String)>,
+    group: Option<String>,
+}
+
+impl Ask {
+    pub(crate) fn one_way(body: &str) -> Self {
+        Self {
+            body: body.to_owned(),
+            attributes: Vec::new(),
+            group: None,
+        }
+    }
+
+    pub(crate) fn attribute(mut self, name: &str, value: &str) -> Self {
+        self.attributes.retain(|(other, _)| other != name);
+        self.attributes.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn group(mut self, group: &str) -> Self {
+        self.group = Some(group.to_owned());
+        self
+    }
+}
+
+/// A message in the reply queue.
+#[derive(Debug)]
+pub(crate) struct Reply(pub(crate) Message);
+
+impl Reply {
+    pub(crate) fn body(&self) -> &str {
+        self.0.body().unwrap()
+    }
+
+    pub(crate) fn header(&self) -> ReplyHeader {
+        ReplyHeader::from_attribute(self.attribute(names::HEADER)).unwrap()
+    }
+
+    pub(crate) fn code(&self) -> Option<String> {
+        self.header().error_code().map(ToString::to_string)
+    }
+
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        self.0.message_attributes()?.get(name)?.string_value()
+    }
+}
+
+impl Running {
+    pub(crate) fn start(serve: Serve) -> Self {
+        let stop = CancellationToken::new();
+        let signal = stop.clone().cancelled_owned();
+        Self {
+            stop,
+            task: tokio::spawn(serve.with_graceful_shutdown(signal).into_future()),
+        }
+    }
+
+    pub(crate) async fn stop(self) -> Drained {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap()
+    }
+
+    /// As if the future that serves were dropped.
+    pub(crate) async fn drop_it(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+}
+
+/// Which calls fail, and how; shared with the seam.
+#[derive(Clone, Default)]
+pub(crate) struct Faults(Arc<Mutex<Option<Decide>>>);
+
+type Decide = Box<dyn FnMut(Action) -> Option<Failure> + Send>;
+
+#[derive(Clone, Copy)]
+pub(crate) enum Failure {
+    /// SQS answers with this error code and status; nothing was done.
+    Code(&'static str, u16),
+    /// No answer ever.
+    Hang,
+}
+
+pub(crate) const THROTTLED: Failure = Failure::Code("RequestThrottled", 400);
+pub(crate) const DENIED: Failure = Failure::Code("AccessDeniedException", 403);
+
+impl Faults {
+    pub(crate) fn set(&self, decide: impl FnMut(Action) -> Option<Failure> + Send + 'static) {
+        *self.0.lock().unwrap() = Some(Box::new(decide));
+    }
+
+    pub(crate) fn of(&self, action: Action, failure: Failure) {
+        self.set(move |called| (called == action).then_some(failure));
+    }
+
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap() = None;
+    }
+
+    fn next(&self, action: Action) -> Option<Failure> {
+        self.0
+            .lock()
+            .unwrap()
+            .as_mut()
+            .and_then(|decide| decide(action))
+    }
+}
+
+/// A seam that asks before each call.
+struct Faulty {
+    inner: ClientApi,
+    faults: Faults,
+}
+
+impl fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Faulty")
+    }
+}
+
+macro_rules! faulty {
+    ($($method:ident $action:ident $input:ident $output:ident $error:ident;)*) => {
+        impl SqsApi for Faulty {
+            $(fn $method(&self, input: $input) -> Call<$output, $error> {
+                match self.faults.next(Action::$action) {
+                    None => self.inner.$method(input),
+                    Some(Failure::Hang) => Box::pin(std::future::pending()),
+                    Some(Failure::Code(code, status)) => {
+                        let error = $error::generic(ErrorMetadata::builder().code(code).build());
+                        let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+                        let result = Err(SdkError::service_error(error, response));
+                        Box::pin(std::future::ready(Answer { date: None, result }))
+                    }
+                }
+            })*
+        }
+    };
+}
+
+faulty! {
+    receive_message ReceiveMessage ReceiveMessageInputBuilder ReceiveMessageOutput ReceiveMessageError;
+    send_message_batch SendMessageBatch SendMessageBatchInputBuilder SendMessageBatchOutput SendMessageBatchError;
+    delete_message_batch DeleteMessageBatch DeleteMessageBatchInputBuilder DeleteMessageBatchOutput
+        DeleteMessageBatchError;
+    change_message_visibility_batch ChangeMessageVisibilityBatch ChangeMessageVisibilityBatchInputBuilder
+        ChangeMessageVisibilityBatchOutput ChangeMessageVisibilityBatchError;
+}

@@ -1,0 +1,117 @@
+//! Polls that fail, and a start that cannot succeed.
+
+use std::time::Duration;
+
+use sqs_responder::{Body, ServeErrorKind};
+use sqs_virtual_queues::Action;
+
+use crate::bed::{Bed, DENIED, Failure, Running, THROTTLED, sleep};
+
+async fn echo(Body(body): Body) -> String {
+    body
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_without_an_answer_is_given_up_after_its_wait_and_5_seconds_and_replaced() {
+    let bed = Bed::start().await;
+    let mut polls = 0;
+    bed.faults.set(move |action| {
+        polls += usize::from(action == Action::ReceiveMessage);
+        (action == Action::ReceiveMessage && polls == 1).then_some(Failure::Hang)
+    });
+    let running = Running::start(bed.responder().serve(&bed.requests, echo));
+    bed.send(&bed.ask("x")).await;
+    let begun = tokio::time::Instant::now();
+    bed.until("it is given up", |stats| stats.polls_failed == 1)
+        .await;
+    assert_eq!(begun.elapsed().as_secs(), 25);
+    assert_eq!(bed.reply().await.unwrap().body(), "x");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn failing_polls_are_waited_out_with_few_calls_and_then_all_goes_on() {
+    let bed = Bed::start().await;
+    let running = Running::start(bed.responder().serve(&bed.requests, echo));
+    bed.send(&bed.ask("before")).await;
+    assert!(bed.reply().await.is_some());
+    for failure in [
+        THROTTLED,
+        DENIED,
+        Failure::Code("QueueDoesNotExist", 400),
+        Failure::Code("Oops", 503),
+    ] {
+        bed.faults.of(Action::ReceiveMessage, failure);
+        // The poll that is out ends, then 10 minutes of failures.
+        sleep(20).await;
+        let before = bed.stats().calls.of(Action::ReceiveMessage);
+        sleep(600).await;
+        let calls = bed.stats().calls.of(Action::ReceiveMessage) - before;
+        assert!((20..=60).contains(&calls), "{calls}");
+        bed.faults.clear();
+        bed.send(&bed.ask("after")).await;
+        bed.until("it is answered", |stats| stats.replies_sent % 2 == 0)
+            .await;
+        bed.send(&bed.ask("once more")).await;
+        bed.until("it is answered", |stats| stats.replies_sent % 2 == 1)
+            .await;
+    }
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_does_not_exist_is_an_error_after_two_seconds() {
+    let bed = Bed::start().await;
+    let missing = bed.requests.replace("requests", "missing");
+    let begun = tokio::time::Instant::now();
+    let error = bed.responder().serve(&missing, echo).await.unwrap_err();
+    assert_eq!(error.kind(), ServeErrorKind::QueueNotFound);
+    assert!(error.to_string().ends_with(&missing), "{error}");
+    let took = begun.elapsed();
+    assert!(
+        took >= Duration::from_secs(2) && took < Duration::from_secs(5),
+        "{took:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_a_second_late_is_served() {
+    let bed = Bed::start().await;
+    let late = bed.requests.replace("requests", "late");
+    let running = Running::start(bed.responder().serve(&late, echo));
+    sleep(1).await;
+    assert_eq!(bed.local.create_queue("late").await.unwrap(), late);
+    sleep(30).await;
+    assert!(running.stop().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_without_the_right_to_receive_is_an_error_that_names_it() {
+    let bed = Bed::start().await;
+    bed.faults.of(Action::ReceiveMessage, DENIED);
+    let error = bed
+        .responder()
+        .serve(&bed.requests, echo)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ServeErrorKind::AccessDenied(Action::ReceiveMessage)
+    );
+    assert!(
+        error
+            .to_string()
+            .starts_with("sqs:ReceiveMessage on the request queue is denied"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_url_of_a_real_queue_is_an_error_before_any_call() {
+    let bed = Bed::start().await;
+    for url in ["requests", "", &format!("{}#virtual", bed.requests)] {
+        let error = bed.responder().serve(url, echo).await.unwrap_err();
+        assert_eq!(error.kind(), ServeErrorKind::InvalidQueueUrl, "{url}");
+    }
+    assert_eq!(bed.stats().calls.total(), 0);
+}

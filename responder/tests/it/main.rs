@@ -1,0 +1,13 @@
+//! The responder over an in-memory SQS, in paused time, with a plain SDK client as its requester.
+
+mod bed;
+mod duplicates;
+mod faults;
+mod fifo;
+mod handlers;
+mod outage;
+mod refused;
+mod reply_by_hand;
+mod secrets;
+mod shutdown;
+mod visibility;

@@ -1,0 +1,238 @@
+//! Requests that are not handled: they cannot be decoded, or ask for replies where none may go.
+
+use std::time::Duration;
+
+use sqs_responder::{Body, Json, ReturnAddressPolicy};
+use sqs_rpc_protocol::names;
+use sqs_virtual_queues::Action;
+
+use crate::bed::{Ask, Bed, Running, sleep, string, temporary_name};
+
+/// When the one message in the request queue was delivered, in seconds, for an hour.
+async fn deliveries(bed: &Bed, counted: impl Fn(&sqs_responder::Stats) -> u64) -> Vec<u64> {
+    let mut times = Vec::new();
+    for second in 0..3600 {
+        while counted(&bed.stats()) > times.len() as u64 {
+            times.push(second);
+        }
+        sleep(1).await;
+    }
+    times
+}
+
+fn gaps(times: &[u64]) -> Vec<u64> {
+    times.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+fn assert_grows(times: &[u64]) {
+    let expected = [10, 20, 40, 80, 160, 320, 640, 900, 900];
+    let gaps = gaps(times);
+    assert_eq!(gaps.len(), 9, "{gaps:?}");
+    assert!(
+        gaps.iter()
+            .zip(expected)
+            .all(|(gap, expected)| gap.abs_diff(expected) <= 1),
+        "{gaps:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_that_cannot_be_read_is_told_once_and_the_request_stays_without_spinning() {
+    let bed = Bed::start().await;
+    let running = Running::start(
+        bed.responder()
+            .serve(&bed.requests, async |Body(body): Body| body),
+    );
+    bed.send(&bed.ask("x").attribute(names::HEADER, "1;req;id=nonsense"))
+        .await;
+    assert_eq!(
+        bed.reply().await.unwrap().code().as_deref(),
+        Some("bad_request")
+    );
+    let times = deliveries(&bed, |stats| stats.undecodable).await;
+    assert_grows(&times);
+    assert!(bed.reply().await.is_none(), "once is enough");
+    running.stop().await;
+    assert_eq!(bed.stats().handled, 0);
+    assert_eq!(
+        bed.left().await.0 + bed.left().await.1,
+        1,
+        "it is still there"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_not_the_json_expected_is_told_once_and_stays() {
+    let bed = Bed::start().await;
+    let running = Running::start(
+        bed.responder()
+            .serve(&bed.requests, async |Json(n): Json<u32>| Json(n)),
+    );
+    bed.send(&bed.ask("\"text\"")).await;
+    let reply = bed.reply().await.unwrap();
+    assert_eq!(reply.code().as_deref(), Some("bad_request"));
+    assert!(reply.body().contains("expected u32"), "{}", reply.body());
+    assert_grows(&deliveries(&bed, |stats| stats.undecodable).await);
+    assert!(bed.reply().await.is_none());
+    running.stop().await;
+    assert_eq!(bed.left().await.0 + bed.left().await.1, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_dead_letter_queue_it_ends_there() {
+    let bed = Bed::start().await;
+    let dead = bed.local.create_queue("dead").await.unwrap();
+    let arn = "arn:aws:sqs:us-east-1:000000000000:dead";
+    let policy = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":3}}"#);
+    let set = bed.client.set_queue_attributes().queue_url(&bed.requests);
+    set.attributes(
+        aws_sdk_sqs::types::QueueAttributeName::RedrivePolicy,
+        policy,
+    )
+    .send()
+    .await
+    .unwrap();
+    let running = Running::start(bed.responder().serve(&bed.requests, async || "pong"));
+    bed.send(&Ask::one_way("x").attribute(names::HEADER, "9;req"))
+        .await;
+    bed.until("it was tried", |stats| stats.undecodable == 3)
+        .await;
+    sleep(120).await;
+    assert_eq!(bed.receive(&dead, 1).await.unwrap().body(), Some("x"));
+    running.stop().await;
+    assert_eq!(bed.stats().undecodable, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_a_refused_address_nothing_is_sent() {
+    let bed = Bed::start().await;
+    let orders = bed.local.create_queue("orders").await.unwrap();
+    let running = Running::start(bed.responder().serve(&bed.requests, async || "pong"));
+    let elsewhere = bed.replies.replace("000000000000", "210987654321");
+    let other_region = bed.replies.replace("us-east-1", "us-west-2");
+    for address in [
+        &orders,
+        &bed.requests,
+        &format!("{orders}#{}", temporary_name(0)),
+        &elsewhere,
+        &other_region,
+    ] {
+        bed.send(&Ask::one_way("x").attribute(names::RESPONSE_QUEUE_URL, address))
+            .await;
+    }
+    bed.until("all were refused", |stats| stats.addresses_refused == 5)
+        .await;
+    sleep(5).await;
+    running.stop().await;
+    let stats = bed.stats();
+    assert_eq!(
+        (stats.handled, stats.calls.of(Action::SendMessageBatch)),
+        (0, 0)
+    );
+    assert_eq!(bed.left().await, (0, 5), "they stay, hidden");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hostile_addresses_and_attributes_are_counted_and_nothing_is_sent() {
+    let bed = Bed::start().await;
+    let running = Running::start(bed.responder().serve(&bed.requests, async || "pong"));
+    let long = format!(
+        "https://sqs.us-east-1.amazonaws.com/000000000000/{}",
+        "x".repeat(5_000)
+    );
+    let texts = [
+        "http://",
+        "javascript:alert(1)",
+        "https://a@b/000000000000/q",
+        "https://[::1",
+        "#",
+        "\u{202e}x",
+        &long,
+    ];
+    for text in texts {
+        bed.send(&Ask::one_way("x").attribute(names::RESPONSE_QUEUE_URL, text))
+            .await;
+    }
+    let binary = aws_sdk_sqs::types::MessageAttributeValue::builder()
+        .data_type("Binary")
+        .binary_value(aws_sdk_sqs::primitives::Blob::new([0xff; 64]))
+        .build()
+        .unwrap();
+    let send = || {
+        bed.client
+            .send_message()
+            .queue_url(&bed.requests)
+            .message_body("x")
+    };
+    send()
+        .message_attributes(names::RESPONSE_QUEUE_URL, binary.clone())
+        .send()
+        .await
+        .unwrap();
+    send()
+        .message_attributes(names::HEADER, binary)
+        .send()
+        .await
+        .unwrap();
+    let ten = (0..9).fold(send(), |send, i| {
+        send.message_attributes(format!("a{i}"), string("x"))
+    });
+    ten.message_attributes(names::HEADER, string("\u{fffd};\u{fffd}"))
+        .send()
+        .await
+        .unwrap();
+    bed.until("all were refused", |stats| {
+        stats.undecodable == texts.len() as u64 + 3
+    })
+    .await;
+    running.stop().await;
+    assert_eq!(
+        (
+            bed.stats().handled,
+            bed.stats().calls.of(Action::SendMessageBatch)
+        ),
+        (0, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_of_a_later_version_is_refused_and_unknown_fields_are_not() {
+    let bed = Bed::start().await;
+    let running = Running::start(bed.responder().serve(&bed.requests, async || "pong"));
+    let id = "id=0000000000000000000000000000000a";
+    bed.send(
+        &bed.ask("x")
+            .attribute(names::HEADER, &format!("2;req;{id}")),
+    )
+    .await;
+    assert_eq!(
+        bed.reply().await.unwrap().code().as_deref(),
+        Some("bad_request")
+    );
+    bed.send(
+        &bed.ask("x")
+            .attribute(names::HEADER, &format!("1;req;{id};zz=later")),
+    )
+    .await;
+    assert_eq!(bed.reply().await.unwrap().body(), "pong");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_allow_list_lets_more_addresses_in() {
+    let bed = Bed::start().await;
+    let orders = bed.local.create_queue("orders").await.unwrap();
+    let policy = ReturnAddressPolicy::default().allow_queue(orders.parse().unwrap());
+    let responder = bed.builder().return_addresses(policy).build().unwrap();
+    let running = Running::start(responder.serve(&bed.requests, async || "pong"));
+    bed.send(&Ask::one_way("x").attribute(names::RESPONSE_QUEUE_URL, &orders))
+        .await;
+    assert_eq!(bed.receive(&orders, 20).await.unwrap().body(), Some("pong"));
+    let stopped = running.stop();
+    assert!(
+        tokio::time::timeout(Duration::from_secs(25), stopped)
+            .await
+            .unwrap()
+            .is_clean()
+    );
+}

@@ -1,0 +1,194 @@
+//! Graceful shutdown, and none.
+
+use std::time::Duration;
+
+use sqs_responder::{Body, Drained};
+use sqs_virtual_queues::Action;
+
+use crate::bed::{Bed, Failure, Running, sleep};
+
+async fn slow(Body(secs): Body) -> String {
+    sleep(secs.parse().unwrap()).await;
+    secs
+}
+
+fn report(drained: Drained) -> [usize; 5] {
+    let Drained {
+        finished,
+        abandoned,
+        released,
+        polls_abandoned,
+        calls_unanswered,
+        ..
+    } = drained;
+    [
+        finished,
+        abandoned,
+        released,
+        polls_abandoned,
+        calls_unanswered,
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_is_finished_within_the_drain_time_and_the_rest_given_back() {
+    let bed = Bed::start().await;
+    let responder = bed
+        .builder()
+        .poll_wait(Duration::from_secs(5))
+        .build()
+        .unwrap();
+    let running = Running::start(
+        responder
+            .serve(&bed.requests, slow)
+            .drain(Duration::from_secs(25)),
+    );
+    bed.send(&bed.ask("10")).await;
+    bed.send(&bed.ask("100")).await;
+    bed.until("both are handled", |stats| stats.handled == 2)
+        .await;
+    let begun = tokio::time::Instant::now();
+    let drained = running.stop().await;
+    assert_eq!(report(drained), [1, 1, 1, 0, 0]);
+    assert!(!drained.is_clean());
+    let took = begun.elapsed();
+    assert!(
+        took >= Duration::from_secs(24) && took <= Duration::from_secs(25),
+        "{took:?}"
+    );
+    assert_eq!(bed.reply().await.unwrap().body(), "10");
+    assert_eq!(
+        bed.left().await,
+        (1, 0),
+        "the other is visible to others at once"
+    );
+    assert_eq!(bed.stats().released, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_as_soon_as_all_is_finished() {
+    let bed = Bed::start().await;
+    let responder = bed
+        .builder()
+        .poll_wait(Duration::from_secs(2))
+        .build()
+        .unwrap();
+    let running = Running::start(responder.serve(&bed.requests, slow));
+    bed.send(&bed.ask("3")).await;
+    bed.until("it is handled", |stats| stats.handled == 1).await;
+    let begun = tokio::time::Instant::now();
+    assert_eq!(report(running.stop().await), [1, 0, 0, 0, 0]);
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(bed.left().await, (0, 0), "its delete was not lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_last_poll_brings_is_handled() {
+    let bed = Bed::start().await;
+    let running = Running::start(bed.responder().serve(&bed.requests, slow));
+    sleep(1).await;
+    let stopped = tokio::spawn(running.stop());
+    sleep(5).await;
+    let polls = bed.stats().calls.of(Action::ReceiveMessage);
+    bed.send(&bed.ask("1")).await;
+    assert_eq!(bed.reply().await.unwrap().body(), "1");
+    assert_eq!(report(stopped.await.unwrap()), [1, 0, 0, 0, 0]);
+    assert_eq!(
+        bed.stats().calls.of(Action::ReceiveMessage),
+        polls,
+        "no poll is started after the signal"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_outlasts_the_drain_time_gives_back_what_it_brings() {
+    let bed = Bed::start().await;
+    let running = Running::start(
+        bed.responder()
+            .serve(&bed.requests, slow)
+            .drain(Duration::from_secs(5)),
+    );
+    sleep(1).await;
+    assert_eq!(report(running.stop().await), [0, 0, 0, 1, 0]);
+    bed.send(&bed.ask("1")).await;
+    sleep(1).await;
+    assert_eq!(bed.stats().handled, 0);
+    assert_eq!(bed.left().await, (1, 0), "visible, though the poll took it");
+    assert_eq!(
+        bed.stats().calls.of(Action::ChangeMessageVisibilityBatch),
+        1
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_no_drain_time_it_ends_at_once() {
+    let bed = Bed::start().await;
+    let running = Running::start(
+        bed.responder()
+            .serve(&bed.requests, slow)
+            .drain(Duration::ZERO),
+    );
+    bed.send(&bed.ask("100")).await;
+    bed.until("it is handled", |stats| stats.handled == 1).await;
+    let begun = tokio::time::Instant::now();
+    let drained = running.stop().await;
+    assert_eq!((drained.abandoned, drained.released), (1, 1));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_in_time_while_sqs_does_not_answer() {
+    let bed = Bed::start().await;
+    let running = Running::start(
+        bed.responder()
+            .serve(&bed.requests, slow)
+            .drain(Duration::from_secs(10)),
+    );
+    bed.send(&bed.ask("2")).await;
+    bed.send(&bed.ask("50")).await;
+    bed.until("both are handled", |stats| stats.handled == 2)
+        .await;
+    bed.faults.set(|_| Some(Failure::Hang));
+    let begun = tokio::time::Instant::now();
+    let drained = running.stop().await;
+    assert_eq!(begun.elapsed(), Duration::from_secs(10));
+    assert!(
+        drained.calls_unanswered > 0 && drained.released == 2,
+        "{drained:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_that_is_there_at_the_start_makes_no_call() {
+    let bed = Bed::start().await;
+    let serve = bed
+        .responder()
+        .serve(&bed.requests, slow)
+        .with_graceful_shutdown(async {});
+    assert!(serve.await.unwrap().is_clean());
+    assert_eq!(bed.stats().calls.total(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_it_cuts_off_handlers_and_its_poll_gives_back_what_it_brings() {
+    let bed = Bed::start().await;
+    let running = Running::start(bed.responder().serve(&bed.requests, slow));
+    bed.send(&bed.ask("5")).await;
+    bed.until("it is handled", |stats| stats.handled == 1).await;
+    sleep(1).await;
+    running.drop_it().await;
+    bed.send(&bed.ask("6")).await;
+    sleep(1).await;
+    assert_eq!(
+        bed.left().await,
+        (1, 1),
+        "the new one is visible, the other until its timeout ends not"
+    );
+    sleep(40).await;
+    assert_eq!(bed.left().await, (2, 0));
+    assert_eq!(bed.stats().replies_sent, 0);
+}
