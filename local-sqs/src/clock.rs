@@ -35,3 +35,11 @@ impl Clock {
         self.started + at.since(self.wall)
     }
 }
+
+/// Says how long ago it was made, on tokio's clock.
+#[cfg(feature = "contract")]
+#[expect(clippy::disallowed_methods, reason = "this is the clock module")]
+pub(crate) fn stopwatch() -> impl Fn() -> Duration {
+    let started = Instant::now();
+    move || started.elapsed()
+}

@@ -12,7 +12,7 @@ mod attempts;
 mod batch;
 mod contents;
 mod deduplication;
-mod digest;
+pub(crate) mod digest;
 mod error;
 mod filter;
 mod message;

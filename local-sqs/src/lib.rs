@@ -7,6 +7,8 @@
 //!
 //! It is meant to be as strict as the real one: what it accepts, SQS accepts.
 
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod engine;
 
 mod behaviour;

@@ -2,5 +2,6 @@
 
 mod basics;
 mod behaviour;
+mod contract;
 mod long_polls;
 mod support;

@@ -1,0 +1,325 @@
+//! What a check works with: a client, queues of its own, and ways to say what it saw.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::operation::send_message::SendMessageOutput;
+use aws_sdk_sqs::types::{Message, QueueAttributeName};
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The server that is looked at.
+#[derive(Debug)]
+pub struct Subject {
+    client: Client,
+    prefix: String,
+    made: Arc<AtomicU32>,
+    /// URLs of the queues of one check.
+    queues: Mutex<Vec<String>>,
+}
+
+/// What was seen, if it is not what SQS does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disagreement {
+    seen: String,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.seen)
+    }
+}
+
+impl std::error::Error for Disagreement {}
+
+impl<E: ProvideErrorMetadata + fmt::Debug> From<SdkError<E>> for Disagreement {
+    fn from(error: SdkError<E>) -> Self {
+        match error.as_service_error() {
+            Some(error) => disagreement(format!(
+                "a call failed with {}: {}",
+                error.code().unwrap_or("no code"),
+                error.message().unwrap_or_default()
+            )),
+            None => disagreement(format!("a call failed: {error:?}")),
+        }
+    }
+}
+
+pub(super) fn disagreement(seen: impl Into<String>) -> Disagreement {
+    Disagreement { seen: seen.into() }
+}
+
+/// How a check ends.
+pub(super) type Outcome = Result<(), Disagreement>;
+
+/// It must be so.
+pub(super) fn ensure(holds: bool, otherwise: impl fmt::Display) -> Outcome {
+    if holds {
+        Ok(())
+    } else {
+        Err(disagreement(otherwise.to_string()))
+    }
+}
+
+/// Both must be equal.
+pub(super) fn ensure_eq<T: PartialEq + fmt::Debug>(seen: T, expected: T, what: &str) -> Outcome {
+    if seen == expected {
+        Ok(())
+    } else {
+        Err(disagreement(format!("{what}: {seen:?}, not {expected:?}")))
+    }
+}
+
+/// The call must fail with one of these codes: servers use the names of either protocol.
+pub(super) fn ensure_code<T, E>(answer: Result<T, SdkError<E>>, codes: &[&str]) -> Outcome
+where
+    E: ProvideErrorMetadata + fmt::Debug,
+{
+    let Err(error) = answer else {
+        return Err(disagreement(format!(
+            "a call succeeded instead of failing with {codes:?}"
+        )));
+    };
+    let code = error.as_service_error().and_then(|error| error.code());
+    ensure(
+        code.is_some_and(|code| codes.contains(&code)),
+        format_args!("a call failed with {code:?}, not {codes:?}: {error:?}"),
+    )
+}
+
+pub(super) const NO_SUCH_QUEUE: &[&str] = &[
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist",
+];
+pub(super) const INVALID_VALUE: &[&str] =
+    &["InvalidParameterValue", "InvalidParameterValueException"];
+pub(super) const INVALID_ATTRIBUTE: &[&str] = &["InvalidAttributeValue", "InvalidParameterValue"];
+pub(super) const MISSING: &[&str] = &["MissingParameter", "MissingParameterException"];
+
+impl Subject {
+    /// The server behind a client. Its queues have names that begin with `prefix`: take another one for each run, and
+    /// one that the server has no queues with yet. At most 40 characters.
+    pub fn new(client: Client, prefix: impl Into<String>) -> Self {
+        Self {
+            client,
+            prefix: prefix.into(),
+            made: Arc::default(),
+            queues: Mutex::default(),
+        }
+    }
+
+    /// The same server, for one check.
+    pub(super) fn part(&self) -> Self {
+        let (client, prefix, made) = (self.client.clone(), self.prefix.clone(), self.made.clone());
+        Self {
+            client,
+            prefix,
+            made,
+            queues: Mutex::default(),
+        }
+    }
+
+    /// Deletes the check's queues; one that cannot be deleted is left.
+    pub(super) async fn clean_up(&self) {
+        let queues =
+            std::mem::take(&mut *self.queues.lock().unwrap_or_else(PoisonError::into_inner));
+        for url in queues {
+            let _ = self.client.delete_queue().queue_url(url).send().await;
+        }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// A name that no queue has yet.
+    pub(super) fn new_name(&self) -> String {
+        format!(
+            "{}-{}",
+            self.prefix,
+            self.made.fetch_add(1, Ordering::Relaxed)
+        )
+    }
+
+    /// Makes a queue that is deleted after the check.
+    pub(super) async fn queue(&self) -> Result<String, Disagreement> {
+        self.queue_with([]).await
+    }
+
+    pub(super) async fn queue_with<const N: usize>(
+        &self,
+        attributes: [(QueueAttributeName, &str); N],
+    ) -> Result<String, Disagreement> {
+        self.named_queue(&self.new_name(), attributes).await
+    }
+
+    /// Makes a FIFO queue that is deleted after the check.
+    pub(super) async fn fifo<const N: usize>(
+        &self,
+        attributes: [(QueueAttributeName, &str); N],
+    ) -> Result<String, Disagreement> {
+        let name = format!("{}.fifo", self.new_name());
+        let mut create = self
+            .client
+            .create_queue()
+            .queue_name(name)
+            .attributes(QueueAttributeName::FifoQueue, "true");
+        for (name, value) in attributes {
+            create = create.attributes(name, value);
+        }
+        self.keep(create.send().await?.queue_url())
+    }
+
+    pub(super) async fn named_queue<const N: usize>(
+        &self,
+        name: &str,
+        attributes: [(QueueAttributeName, &str); N],
+    ) -> Result<String, Disagreement> {
+        let mut create = self.client.create_queue().queue_name(name);
+        for (name, value) in attributes {
+            create = create.attributes(name, value);
+        }
+        self.keep(create.send().await?.queue_url())
+    }
+
+    fn keep(&self, url: Option<&str>) -> Result<String, Disagreement> {
+        let url = url
+            .ok_or_else(|| disagreement("CreateQueue answered no URL"))?
+            .to_owned();
+        self.queues
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(url.clone());
+        Ok(url)
+    }
+
+    pub(super) async fn send(
+        &self,
+        url: &str,
+        body: &str,
+    ) -> Result<SendMessageOutput, Disagreement> {
+        Ok(self
+            .client
+            .send_message()
+            .queue_url(url)
+            .message_body(body)
+            .send()
+            .await?)
+    }
+
+    /// Sends to a FIFO queue; the body is the de-duplication id, too.
+    pub(super) async fn send_in(
+        &self,
+        url: &str,
+        group: &str,
+        body: &str,
+    ) -> Result<SendMessageOutput, Disagreement> {
+        let send = self
+            .client
+            .send_message()
+            .queue_url(url)
+            .message_body(body)
+            .message_group_id(group);
+        Ok(send.message_deduplication_id(body).send().await?)
+    }
+
+    /// What is there now, up to ten.
+    pub(super) async fn receive(&self, url: &str) -> Result<Vec<Message>, Disagreement> {
+        let receive = self
+            .client
+            .receive_message()
+            .queue_url(url)
+            .max_number_of_messages(10);
+        Ok(receive.send().await?.messages.unwrap_or_default())
+    }
+
+    /// What is there now, by its bodies.
+    pub(super) async fn receive_bodies(&self, url: &str) -> Result<Vec<String>, Disagreement> {
+        Ok(self
+            .receive(url)
+            .await?
+            .into_iter()
+            .filter_map(|message| message.body)
+            .collect())
+    }
+
+    /// Waits for one message.
+    pub(super) async fn receive_one(&self, url: &str) -> Result<Message, Disagreement> {
+        let receive = self
+            .client
+            .receive_message()
+            .queue_url(url)
+            .wait_time_seconds(5);
+        let messages = receive.send().await?.messages.unwrap_or_default();
+        messages
+            .into_iter()
+            .next()
+            .ok_or_else(|| disagreement("no message came within 5 s"))
+    }
+
+    pub(super) async fn delete(&self, url: &str, handle: &str) -> Outcome {
+        self.client
+            .delete_message()
+            .queue_url(url)
+            .receipt_handle(handle)
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn hide(&self, url: &str, handle: &str, seconds: i32) -> Outcome {
+        let change = self
+            .client
+            .change_message_visibility()
+            .queue_url(url)
+            .receipt_handle(handle);
+        change.visibility_timeout(seconds).send().await?;
+        Ok(())
+    }
+
+    pub(super) async fn attribute(
+        &self,
+        url: &str,
+        name: QueueAttributeName,
+    ) -> Result<Option<String>, Disagreement> {
+        let attributes = self
+            .client
+            .get_queue_attributes()
+            .queue_url(url)
+            .attribute_names(name.clone())
+            .send()
+            .await?;
+        Ok(attributes
+            .attributes()
+            .and_then(|attributes| attributes.get(&name))
+            .cloned())
+    }
+
+    pub(super) async fn arn(&self, url: &str) -> Result<String, Disagreement> {
+        let arn = self.attribute(url, QueueAttributeName::QueueArn).await?;
+        arn.ok_or_else(|| disagreement("a queue has no ARN"))
+    }
+
+    /// Lets the server's clock move.
+    pub(super) async fn wait(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// The handle of a message that was received.
+pub(super) fn handle(message: &Message) -> Result<&str, Disagreement> {
+    message
+        .receipt_handle()
+        .ok_or_else(|| disagreement("a received message has no receipt handle"))
+}
+
+/// Exactly one message.
+pub(super) fn only(messages: Vec<Message>) -> Result<Message, Disagreement> {
+    let count = messages.len();
+    let mut messages = messages.into_iter();
+    match (messages.next(), messages.next()) {
+        (Some(message), None) => Ok(message),
+        _ => Err(disagreement(format!("{count} messages, not 1"))),
+    }
+}
