@@ -17,9 +17,11 @@ mod clock;
 mod driver;
 mod front;
 mod local;
+mod rights;
 mod wire;
 
 pub use behaviour::{Behaviour, Date, Latency};
 pub use calls::Calls;
 pub use front::http::Server;
 pub use local::{Builder, LocalSqs};
+pub use rights::AccessKey;

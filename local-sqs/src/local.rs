@@ -8,7 +8,7 @@ use crate::engine::api::requests;
 use crate::engine::{Caller, Engine, Error, ErrorKind, Output, Request};
 use crate::front::Service;
 use crate::front::in_process::InProcess;
-use crate::wire::Identity;
+use crate::rights::{AccessKey, Rights};
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ impl LocalSqs {
     pub fn sdk_config(&self) -> aws_sdk_sqs::config::Builder {
         aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(self.service.identity.region.to_string()))
+            .region(Region::new(self.service.rights.region.to_string()))
             .credentials_provider(Credentials::new("local", "local", None, None, "local-sqs"))
             .http_client(self.http_client())
     }
@@ -113,11 +113,12 @@ impl LocalSqs {
             attributes: fifo,
             tags: None,
         };
-        let Identity {
+        let Rights {
             account,
             region,
             principal,
-        } = self.service.identity.clone();
+            ..
+        } = self.service.rights.clone();
         let origin = format!("https://sqs.{region}.amazonaws.com").into();
         let caller = Caller {
             account,
@@ -185,6 +186,7 @@ pub struct Builder {
     region: String,
     start_time: Option<SystemTime>,
     behaviour: Behaviour,
+    keys: Vec<AccessKey>,
 }
 
 impl Default for Builder {
@@ -195,6 +197,7 @@ impl Default for Builder {
             region: "us-east-1".to_owned(),
             start_time: None,
             behaviour: Behaviour::default(),
+            keys: Vec::new(),
         }
     }
 }
@@ -207,7 +210,8 @@ impl Builder {
         self
     }
 
-    /// The account that callers have. Default: `000000000000`.
+    /// The account that callers have. Default: `000000000000`. Without [access keys](Self::access_key), a request that is
+    /// signed with a key id of twelve digits is from the account of that number.
     pub fn account(mut self, account: impl Into<String>) -> Self {
         self.account = account.into();
         self
@@ -232,18 +236,30 @@ impl Builder {
         self
     }
 
+    /// A key, and what may be done with it. Default: none, and everybody may do everything in their own account, signed or
+    /// not. With the first key that ends. [`LocalSqs::create_queue`] needs no key.
+    pub fn access_key(mut self, key: AccessKey) -> Self {
+        self.keys.push(key);
+        self
+    }
+
     /// Starts it.
     pub fn build(self) -> LocalSqs {
-        let identity = Identity {
+        let rights = Rights {
             account: self.account.into(),
             region: self.region.into(),
             principal: "AIDALOCALSQSLOCALSQSX".into(),
+            keys: self
+                .keys
+                .into_iter()
+                .map(|key| (key.id().to_owned(), key))
+                .collect(),
         };
         let mut engine = Engine::new(self.seed);
         engine.set_behaviour(self.behaviour);
         let driver = Driver::new(engine, Clock::start(self.start_time));
         LocalSqs {
-            service: Arc::new(Service { driver, identity }),
+            service: Arc::new(Service { driver, rights }),
         }
     }
 }

@@ -4,4 +4,5 @@ mod basics;
 mod behaviour;
 mod contract;
 mod long_polls;
+mod rights;
 mod support;
