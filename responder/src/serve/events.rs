@@ -87,8 +87,9 @@ impl Driver {
             }
             Received::Undecodable { error, address } => {
                 if context.count_and_tell(Counter::Undecodable) {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(queue = %context.queue, error, "a request cannot be decoded and stays on its queue");
+                    // Its causes quote the header, which the dead-letter queue shows in full.
+                    let queue = &context.queue;
+                    tracing::warn!(%queue, %error, "a request cannot be decoded and stays on its queue");
                 }
                 if let Some(address) = address.filter(|_| is_first(count)) {
                     self.complaints += 1;
