@@ -1,5 +1,6 @@
 //! What all clones of a requester share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::HostQueueUrl;
@@ -20,13 +21,13 @@ const CLOSING: Duration = Duration::from_millis(500);
 pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) queues: VirtualQueues,
-    pub(crate) slots: Slots,
+    pub(crate) slots: Arc<Slots>,
     pub(crate) reply_host: ReplyHost,
 }
 
 impl Shared {
     pub(crate) fn new(sqs: Sqs, options: Options, given_host: Option<HostQueueUrl>) -> Self {
-        let slots = Slots::new(options.max_pending, sqs.counters().clone());
+        let slots = Arc::new(Slots::new(options.max_pending, sqs.counters().clone()));
         let queues = VirtualQueues::builder(sqs)
             .visibility(options.visibility)
             .max_polls(options.max_polls)

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a request holds its slot from its first poll to its end or its drop, and nothing else counts it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sqs_virtual_queues::{Counter, Counters};
@@ -21,8 +22,8 @@ pub(crate) struct Slots {
 
 /// One request under way. Its drop frees the slot; if it has not [ended](Self::ended), that is a cancellation.
 #[derive(Debug)]
-pub(crate) struct Slot<'a> {
-    slots: &'a Slots,
+pub(crate) struct Slot {
+    slots: Arc<Slots>,
     ended: bool,
 }
 
@@ -46,11 +47,11 @@ impl Slots {
         }
     }
 
-    pub(crate) fn take(&self) -> Result<Slot<'_>, Refused> {
+    pub(crate) fn take(self: &Arc<Self>) -> Result<Slot, Refused> {
         // Counted before anything is looked at: a shutdown that closes now either sees this slot taken, or is seen here.
         let before = self.taken.fetch_add(1, Ordering::SeqCst);
         let mut slot = Slot {
-            slots: self,
+            slots: Arc::clone(self),
             ended: false,
         };
         let refused = if self.is_closed() {
@@ -80,8 +81,8 @@ impl Slots {
     /// Waits until no slot is taken. To be called after [`close`](Self::close).
     pub(crate) async fn emptied(&self) {
         loop {
-            let mut emptied = std::pin::pin!(self.emptied.notified());
-            emptied.as_mut().enable();
+            // Before the look: it hears of whatever happens from now on.
+            let emptied = self.emptied.notified();
             if self.taken() == 0 {
                 return;
             }
@@ -90,14 +91,14 @@ impl Slots {
     }
 }
 
-impl Slot<'_> {
+impl Slot {
     /// The request has a result.
     pub(crate) fn ended(mut self) {
         self.ended = true;
     }
 }
 
-impl Drop for Slot<'_> {
+impl Drop for Slot {
     fn drop(&mut self) {
         if !self.ended {
             self.slots.counters.count(Counter::Cancelled);
@@ -113,8 +114,8 @@ mod tests {
     use super::*;
     use futures::FutureExt;
 
-    fn slots(max: usize) -> Slots {
-        Slots::new(max, Counters::default())
+    fn slots(max: usize) -> Arc<Slots> {
+        Arc::new(Slots::new(max, Counters::default()))
     }
 
     #[test]

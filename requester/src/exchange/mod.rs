@@ -1,26 +1,23 @@
 //! How a request runs: check, host, slot for the reply, send, wait, read.
 //!
-//! Owns: the order of these steps, and what each of their failures means for the caller. Does not own: what is sent
+//! Owns: the order of these steps. Does not own: the first half, up to the answered send ([`begin`]), what is sent
 //! ([`outgoing`]) and how a reply is read ([`incoming`]).
 //! Invariants: nothing is called before everything is checked; the reply is expected before the request is sent; whatever
 //! way a request ends, its slots are free.
 
+mod begin;
 mod incoming;
 mod outgoing;
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{CorrelationId, QueueUrl, RequestId};
-use sqs_virtual_queues::sqs::{Delivery, Moment};
-use sqs_virtual_queues::{Counter, ExpectError, PendingError, PendingReply};
+use sqs_virtual_queues::Counter;
 use tracing::Instrument;
 
-use self::outgoing::Outgoing;
+use self::begin::{Begun, begin};
 use crate::shared::Shared;
-use crate::slots::Refused;
 use crate::{Reply, Request, RequestError, RequestErrorKind};
 
 /// The names of one request.
@@ -55,8 +52,16 @@ pub(crate) fn exchange(
         correlation_id = %ids.correlation,
         request_id = %ids.request,
     );
+    // On the heap: it is ten times the size of the wait that follows, which may be long.
+    let begun = Box::pin(begin(Arc::clone(&shared), request, ids));
     async move {
-        let result = checked(&shared, request, ids).await;
+        let result = match begun.await {
+            Ok(mut begun) => {
+                let received = begun.received().await;
+                finish(&shared, *begun, received)
+            }
+            Err(error) => Err(error),
+        };
         match &result {
             Ok(_) => tracing::debug!("the reply is here"),
             Err(error) => {
@@ -71,100 +76,18 @@ pub(crate) fn exchange(
     .instrument(span)
 }
 
-/// Does everything that needs no call, takes the slot, and goes on.
-async fn checked(shared: &Shared, request: Request, ids: Ids) -> Result<Reply, RequestError> {
-    let started = shared.now()?;
-    let outgoing = Outgoing::new(request, ids.request, shared.options.timeout)?;
-    let queue = outgoing.queue().clone();
-    let slot = shared.slots.take().map_err(|refused| match refused {
-        Refused::Full(max) => RequestError::overloaded(max),
-        Refused::Closed => RequestError::closed(Delivery::NotSent),
-    });
-    let result = match slot {
-        Ok(slot) => {
-            let result = under_way(shared, outgoing, ids, started).await;
-            slot.ended();
-            result
-        }
-        Err(refused) => Err(refused),
-    };
-    result.map_err(|error| error.of(&queue, ids.correlation))
-}
-
-async fn under_way(
+/// Reads the reply, and ends the request.
+fn finish(
     shared: &Shared,
-    outgoing: Outgoing,
-    ids: Ids,
-    started: Moment,
+    begun: Begun,
+    received: Result<Message, RequestError>,
 ) -> Result<Reply, RequestError> {
-    let timeout = outgoing.timeout();
-    let pending = expect(shared, ids.correlation, started + timeout, timeout).await?;
-    let message = send_and_wait(shared, outgoing, pending, started).await?;
-    incoming::decode(message).inspect_err(|error| {
-        if error.kind() == RequestErrorKind::Codec {
-            shared.count(Counter::RepliesUnreadable);
-        }
-    })
-}
-
-/// Opens the return address.
-async fn expect(
-    shared: &Shared,
-    id: CorrelationId,
-    deadline: Moment,
-    timeout: Duration,
-) -> Result<PendingReply, RequestError> {
-    loop {
-        let Some(host) = shared.reply_host.usable(deadline).await? else {
-            return Err(RequestError::timeout(timeout, Delivery::NotSent));
-        };
-        match host.expect_reply(id, deadline) {
-            // It vanished a moment ago. The next look sees that, and gets another host.
-            Err(ExpectError::Ended(PendingError::HostLost)) => {}
-            other => return Ok(other?),
-        }
+    let result = received
+        .and_then(incoming::decode)
+        .map_err(|error| begun.blame(error));
+    if matches!(&result, Err(error) if error.kind() == RequestErrorKind::Codec) {
+        shared.count(Counter::RepliesUnreadable);
     }
-}
-
-/// Sends the request, and waits for its reply meanwhile: it may be here before SQS has answered the send.
-async fn send_and_wait(
-    shared: &Shared,
-    outgoing: Outgoing,
-    mut pending: PendingReply,
-    started: Moment,
-) -> Result<Message, RequestError> {
-    let sqs = shared.queues.sqs();
-    let timeout = outgoing.timeout();
-    let remaining = timeout.saturating_sub(sqs.clock().now().since(started));
-    // Its latest bound: a request must never be dropped before its time.
-    let expiry = sqs.latest_server_time().map(|now| now + remaining);
-    let queue = outgoing.queue().host().clone();
-    let entry = outgoing.into_entry(pending.url(), remaining, expiry);
-
-    let outbox = shared.queues.outbox()?;
-    let early = {
-        let send = pin!(outbox.send(&queue, entry));
-        tokio::select! {
-            biased;
-            reply = &mut pending => Some(reply),
-            sent = send => {
-                sent.map_err(RequestError::send)?;
-                None
-            }
-        }
-    };
-    let (reply, delivery) = match early {
-        // Who answers has got it.
-        Some(Ok(message)) => {
-            shared.count(Counter::RequestsSent);
-            return Ok(message);
-        }
-        Some(Err(why)) => (Err(why), Delivery::Unknown),
-        None => {
-            shared.count(Counter::RequestsSent);
-            tracing::debug!("the request is sent");
-            (pending.await, Delivery::Sent)
-        }
-    };
-    reply.map_err(|why| RequestError::pending(why, delivery, timeout))
+    begun.slot.ended();
+    result
 }

@@ -148,9 +148,8 @@ impl ReplyHost {
 impl Own {
     async fn usable(self: &Arc<Self>, clock: &Clock) -> Result<Host, RequestError> {
         loop {
-            let mut changed = std::pin::pin!(self.changed.notified());
-            // Before the look at the machine, so that no change between the two is missed.
-            changed.as_mut().enable();
+            // Before the look at the machine: it hears of every change from now on.
+            let changed = self.changed.notified();
             match self.wanted() {
                 Step::Use { host, usable_at } if usable_at <= clock.now() => return Ok(host),
                 Step::Use { usable_at, .. } => {

@@ -4,6 +4,7 @@ use crate::double::{Double, Fate};
 use crate::support::{Answer, Bed, SECOND, Seen, Stopwatch, on_tokio_time, text};
 use sqs_requester::protocol::{ContentType, ErrorCode, TraceContext, VirtualQueueName, names};
 use sqs_requester::{Action, Delivery, Json, RequestErrorKind, Requester};
+use sqs_virtual_queues::sqs::BatchOptions;
 use sqs_virtual_queues::{CreateQueue, VirtualQueues};
 use tokio::task::JoinSet;
 
@@ -170,7 +171,7 @@ async fn every_reply_goes_to_its_own_request() {
     bed.echo();
     let requesters: Vec<_> = (0..4).map(|_| Requester::new(&bed.sqs)).collect();
     let mut tasks = JoinSet::new();
-    for i in 0..400 {
+    for i in 0..200 {
         let request = requesters[i % 4].request(&bed.queue, format!("{i}"));
         tasks.spawn(async move { (i, request.await) });
     }
@@ -182,7 +183,7 @@ async fn every_reply_goes_to_its_own_request() {
         let stats = requester.stats();
         assert_eq!(
             (stats.replies_received, stats.orphans, stats.foreign_replies),
-            (100, 0, 0)
+            (50, 0, 0)
         );
     }
     let hosts: std::collections::BTreeSet<_> = requesters
@@ -310,4 +311,39 @@ async fn a_guessed_name_is_an_orphan_and_no_reply() {
         (stats.replies_received, stats.orphans + stats.late_replies),
         (0, 1)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_is_lost_with_a_poll_comes_again_before_the_deadline() {
+    let bed = Bed::new().await;
+    bed.echo();
+    let double = Double::new(&bed.sqs);
+    double.fate(Action::ReceiveMessage, [Fate::AnswerLost]);
+    let requester = Requester::new(on_tokio_time(double));
+    requester.ready().await.unwrap();
+    let started = Stopwatch::start();
+    let reply = requester
+        .request(&bed.queue, "hello")
+        .timeout(10 * SECOND)
+        .await
+        .unwrap();
+    assert_eq!(reply.body(), "hello");
+    assert!(started.elapsed() >= 5 * SECOND, "the default visibility");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_above_the_users_own_limit_is_too_large() {
+    let bed = Bed::new().await;
+    let mut batches = BatchOptions::default();
+    batches.max_bytes = 2_000;
+    let requester = bed.builder().batches(batches).build().unwrap();
+    let error = requester
+        .request(&bed.queue, "x".repeat(2_000))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (RequestErrorKind::TooLarge, Delivery::NotSent)
+    );
+    assert_eq!(requester.stats().calls.of(Action::SendMessageBatch), 0);
 }

@@ -115,3 +115,11 @@ fn everything_can_be_sent_to_another_thread() {
     check::<sqs_requester::JsonRequest<Login>>();
     check_sync::<sqs_requester::TypedService<Login, std::rc::Rc<()>>>();
 }
+
+/// A service keeps as many of these as it has requests pending.
+#[tokio::test(start_paused = true)]
+async fn the_future_of_a_request_is_small() {
+    let bed = Bed::new().await;
+    let request = bed.requester().request(&bed.queue, "hello").send();
+    assert!(size_of_val(&request) <= 256, "{}", size_of_val(&request));
+}
