@@ -9,6 +9,7 @@ use crate::engine::{Caller, Engine, Error, ErrorKind, Output, Request};
 use crate::front::Service;
 use crate::front::in_process::InProcess;
 use crate::rights::{AccessKey, Rights};
+use crate::trace::{Trace, Watcher};
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::sync::Arc;
@@ -187,6 +188,7 @@ pub struct Builder {
     start_time: Option<SystemTime>,
     behaviour: Behaviour,
     keys: Vec<AccessKey>,
+    watcher: Option<Watcher>,
 }
 
 impl Default for Builder {
@@ -198,6 +200,7 @@ impl Default for Builder {
             start_time: None,
             behaviour: Behaviour::default(),
             keys: Vec::new(),
+            watcher: None,
         }
     }
 }
@@ -243,6 +246,34 @@ impl Builder {
         self
     }
 
+    /// Calls this for each request that was answered, and is a request of the API; it should not block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::sync::mpsc;
+    ///
+    /// let (lines, seen) = mpsc::channel();
+    /// let sqs = local_sqs::LocalSqs::builder()
+    ///     .trace(move |request| {
+    ///         lines.send(request.to_string()).ok();
+    ///     })
+    ///     .build();
+    /// let url = sqs.create_queue("jobs").await?;
+    /// sqs.client().receive_message().queue_url(url).send().await?;
+    /// let lines: Vec<_> = seen.try_iter().collect();
+    /// assert!(lines[0].starts_with("CreateQueue jobs ok"));
+    /// assert!(lines[1].starts_with("ReceiveMessage jobs ok 0"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn trace(mut self, watch: impl Fn(&Trace) + Send + Sync + 'static) -> Self {
+        self.watcher = Some(Watcher(Arc::new(watch)));
+        self
+    }
+
     /// Starts it.
     pub fn build(self) -> LocalSqs {
         let rights = Rights {
@@ -257,7 +288,7 @@ impl Builder {
         };
         let mut engine = Engine::new(self.seed);
         engine.set_behaviour(self.behaviour);
-        let driver = Driver::new(engine, Clock::start(self.start_time));
+        let driver = Driver::new(engine, Clock::start(self.start_time), self.watcher);
         LocalSqs {
             service: Arc::new(Service { driver, rights }),
         }
