@@ -26,7 +26,8 @@ use crate::{Reply, ReplyError, Request};
 /// - whose result implements [`IntoReply`],
 /// - and which are `Clone + Send + Sync + 'static`.
 ///
-/// `Args` is the tuple of the arguments' types; the compiler finds it.
+/// `Args` is the tuple of the arguments' types; the compiler finds it. A handler runs as a task of the runtime and must
+/// not block its thread: what takes long belongs on `tokio::task::spawn_blocking`.
 ///
 /// # Examples
 ///
