@@ -111,10 +111,8 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if !self.slots.is_closed()
-            && let Some(url) = self.reply_host.undeleted()
-        {
-            tracing::warn!(host = %url, "a requester was dropped without a shutdown, and its queue left behind");
+        if let Some(url) = self.reply_host.undeleted() {
+            tracing::warn!(host = %url, "a requester was dropped, and its queue for replies left behind");
         }
     }
 }

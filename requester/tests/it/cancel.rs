@@ -3,6 +3,7 @@
 use crate::support::{Answer, Bed, SECOND, reply, until};
 use futures::FutureExt;
 use sqs_requester::RequestErrorKind;
+use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_request_frees_its_slot_at_once_and_its_reply_is_late() {
@@ -99,4 +100,25 @@ async fn one_request_too_many_is_refused_and_the_next_after_an_end_is_not() {
     until(|| requester.pending() == 1).await;
     bed.echo();
     requester.request(&bed.queue, "hello").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_several_threads_every_request_ends_and_every_drop_is_seen() {
+    let bed = Bed::new().await;
+    bed.echo();
+    let requester = bed.builder().new_host_wait(Duration::ZERO).build().unwrap();
+    let tasks: Vec<_> = (0..100)
+        .map(|i| tokio::spawn(requester.request(&bed.queue, i.to_string()).send()))
+        .collect();
+    for task in tasks.iter().step_by(2) {
+        task.abort();
+    }
+    for (i, task) in tasks.into_iter().enumerate() {
+        match task.await {
+            Ok(reply) => assert_eq!(reply.unwrap().body(), i.to_string()),
+            Err(aborted) => assert!(aborted.is_cancelled() && i % 2 == 0),
+        }
+    }
+    assert_eq!(requester.pending(), 0);
+    assert_eq!(requester.shutdown(30 * SECOND).await.left_behind, None);
 }

@@ -296,3 +296,26 @@ async fn a_request_that_waits_for_a_host_is_pending() {
     until(|| requester.pending() == 1).await;
     assert_eq!(requester.stats().requests_sent, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_requesters_that_are_given_one_host_get_their_own_replies_all_the_same() {
+    let bed = Bed::new().await;
+    bed.echo();
+    let host = bed.local.create_queue("shared").await.unwrap();
+    let given = || bed.builder().reply_host(&host).build().unwrap();
+    let (a, b) = (given(), given());
+    let mut tasks = JoinSet::new();
+    for i in 0..20 {
+        let (requester, body) = (if i % 2 == 0 { &a } else { &b }, i.to_string());
+        let request = requester
+            .request(&bed.queue, &body)
+            .timeout(600 * SECOND)
+            .send();
+        tasks.spawn(async move { (body, request.await) });
+    }
+    while let Some(done) = tasks.join_next().await {
+        let (body, reply) = done.unwrap();
+        assert_eq!(reply.unwrap().body(), body);
+    }
+    assert!(a.stats().foreign_replies + b.stats().foreign_replies > 0);
+}

@@ -1,9 +1,10 @@
 //! Runtimes that end, and places without one.
 
+use crate::double::{Double, Fate};
 use crate::secrets::Recorder;
-use crate::support::{Bed, SECOND};
+use crate::support::{Bed, SECOND, on_tokio_time};
 use futures::executor::block_on;
-use sqs_requester::{RequestErrorKind, Requester};
+use sqs_requester::{Action, RequestErrorKind, Requester};
 use std::error::Error as _;
 use tokio::runtime::{Builder, Runtime};
 
@@ -44,16 +45,19 @@ fn a_request_whose_runtime_ends_while_the_host_is_made_ends_closed() {
     let first = runtime();
     let (bed, requester) = first.block_on(async {
         let bed = Bed::new().await;
-        let requester = bed.requester();
+        let double = Double::new(&bed.sqs);
+        double.fate(Action::CreateQueue, [Fate::Late(3_600 * SECOND)]);
+        let requester = Requester::new(on_tokio_time(double));
         let _begun = tokio::spawn(requester.request(&bed.queue, "hello").send());
-        tokio::task::yield_now().await;
-        assert_eq!(requester.pending(), 1);
+        tokio::time::sleep(SECOND).await;
+        assert_eq!((requester.pending(), requester.reply_host()), (1, None));
         (bed, requester)
     });
     drop(first);
     runtime().block_on(async {
         let error = requester.request(&bed.queue, "hello").await.unwrap_err();
         assert_eq!(error.kind(), RequestErrorKind::Closed);
+        assert_eq!(requester.shutdown(SECOND).await.unconfirmed, 1);
     });
 }
 

@@ -41,7 +41,8 @@ async fn what_is_pending_when_the_time_is_up_ends_closed_and_the_host_is_deleted
     let pending: Vec<_> = (0..3)
         .map(|_| tokio::spawn(requester.request(&bed.queue, "hello").send()))
         .collect();
-    tokio::time::sleep(2 * SECOND).await;
+    // The host's first seconds are over: its deletion would end them as a loss, if they did not end before.
+    tokio::time::sleep(10 * SECOND).await;
     let started = Stopwatch::start();
     let report = requester.shutdown(5 * SECOND).await;
     assert!(started.elapsed() <= 5 * SECOND);
@@ -84,9 +85,11 @@ async fn requests_that_wait_for_a_new_host_end_closed_and_the_host_is_deleted() 
             .send(),
     );
     tokio::time::sleep(SECOND).await;
+    let started = Stopwatch::start();
     let report = requester.shutdown(2 * SECOND).await;
     assert_eq!((report.pending, report.left_behind), (1, None));
     let error = waits.await.unwrap().unwrap_err();
+    assert!(started.elapsed() <= 2 * SECOND);
     assert_eq!(
         (error.kind(), error.delivery()),
         (RequestErrorKind::Closed, Delivery::NotSent)
