@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use sqs_rpc::{Json, Responder, ReturnAddressPolicy};
+use sqs_rpc::{Json, Responder, ReturnAddressPolicy, Stats};
 
 use crate::support::{Sum, TestResult, World, calculate, pass, until};
 
@@ -38,8 +38,10 @@ impl World {
             send = send.message_attributes(*name, value.clone());
         }
         send.send().await.unwrap();
+        let decided =
+            |stats: &Stats| stats.requests_received + stats.undecodable + stats.addresses_refused;
         until("the attack is received", || {
-            responder.stats().requests_received > before.requests_received
+            decided(&responder.stats()) > decided(&before)
         })
         .await;
         pass(Duration::from_secs(1)).await;

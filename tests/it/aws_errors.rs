@@ -29,7 +29,7 @@ async fn sqs_that_answers(
     }
     let nothing = ResponseTemplate::new(200)
         .set_body_json(json!({}))
-        .set_delay(Duration::from_secs(20));
+        .set_delay(Duration::from_secs(2));
     Mock::given(method("POST"))
         .and(header("x-amz-target", "AmazonSQS.ReceiveMessage"))
         .respond_with(nothing)

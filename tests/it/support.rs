@@ -157,13 +157,13 @@ pub(crate) async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// Waits for a condition that other tasks bring about, for an hour of virtual time at the most.
+/// Waits for a condition that other tasks bring about, for ten minutes of virtual time at the most.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..360_000 {
+    for _ in 0..60_000 {
         if condition() {
             return;
         }
         pass(Duration::from_millis(10)).await;
     }
-    panic!("an hour passed, and still not: {what}");
+    panic!("ten minutes passed, and still not: {what}");
 }
