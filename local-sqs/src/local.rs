@@ -131,7 +131,7 @@ impl LocalSqs {
         let answer = self
             .service
             .driver
-            .call(&caller, Request::CreateQueue(request), &never)
+            .call(Ok(caller), Request::CreateQueue(request), &never)
             .await;
         let answer =
             answer.map_err(|Lost| Error::new(ErrorKind::InternalFailure, "the answer was lost"))?;
