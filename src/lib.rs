@@ -65,5 +65,5 @@ pub use protocol::{
 pub use requester::{RequestError, RequestErrorKind, Requester};
 pub use responder::{Attributes, Body, Deadline, Drained, ReplyError, Responder, State};
 pub use virtual_queues::{
-    CreateQueue, OutgoingMessage, QueueError, Stats, VirtualQueue, VirtualQueues,
+    CreateQueue, InvalidOption, OutgoingMessage, QueueError, Stats, VirtualQueue, VirtualQueues,
 };

@@ -8,10 +8,12 @@
 //! - [`sqs`] is the seam to Amazon SQS: what it is called with, its time, its errors.
 //! - [`Stats`] has all counters.
 
+mod invalid_option;
 mod multiplexer;
 pub mod sqs;
 mod stats;
 
+pub use invalid_option::InvalidOption;
 pub use multiplexer::{
     CreateQueue, ExpectError, Host, InvalidMessage, OrphanHook, OutgoingMessage, PendingError,
     PendingReply, QueueError, Receive, ShutdownReport, VirtualQueue, VirtualQueues,
