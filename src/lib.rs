@@ -67,3 +67,8 @@ pub use responder::{Attributes, Body, Deadline, Drained, ReplyError, Responder, 
 pub use virtual_queues::{
     CreateQueue, InvalidOption, OutgoingMessage, QueueError, Stats, VirtualQueue, VirtualQueues,
 };
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
