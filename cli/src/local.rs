@@ -21,11 +21,19 @@ pub(crate) struct Arguments {
     /// Queue to create; may be given more than once. A name that ends in .fifo makes a FIFO queue
     #[arg(long = "queue", value_name = "NAME")]
     queues: Vec<String>,
+    /// Write one line a request to stderr: action, queue, outcome, time; never a body
+    #[arg(long)]
+    log: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(Failure::other)?;
-    let sqs = LocalSqs::builder().region(REGION).build();
+    let mut sqs = LocalSqs::builder().region(REGION);
+    if arguments.log {
+        // A terminal that is gone is no reason to stop.
+        sqs = sqs.trace(|trace| drop(writeln!(io::stderr(), "{trace}")));
+    }
+    let sqs = sqs.build();
     for name in &arguments.queues {
         sqs.create_queue(name)
             .await

@@ -22,6 +22,19 @@ fn it_prints_where_it_is_and_ends_cleanly_when_told() {
 }
 
 #[test]
+fn on_demand_it_logs_a_line_a_request_and_no_body() {
+    let local = Local::start_with(&["--log"]);
+    assert_code(&local.request(&["--timeout", "3s", "canary"]), 3);
+    local.process.terminate();
+    let (_, log) = local.process.wait();
+    let sends = log
+        .iter()
+        .filter(|line| line.contains("SendMessageBatch") && line.contains("jobs"));
+    assert_eq!(sends.count(), 1, "{log:?}");
+    assert!(log.iter().all(|line| !line.contains("canary")), "{log:?}");
+}
+
+#[test]
 fn a_taken_port_is_an_error_that_says_what_to_do() {
     let local = Local::start();
     let port = local.endpoint.rsplit(':').next().unwrap();

@@ -32,6 +32,27 @@ fn in_json_a_reply_comes_with_its_attributes_and_its_time() {
 }
 
 #[test]
+fn the_queue_for_the_reply_is_deleted_in_the_end() {
+    let local = Local::start();
+    let serving = local.serve(
+        &[],
+        "echo started >&2; read what; test $what = slow && exec sleep 1000; echo done",
+    );
+    assert_code(&local.request(&["fast\n"]), 0);
+    assert_eq!(local.queue_names(), ["jobs"]);
+
+    serving.stderr.until(|line| line == "started");
+    let request = local.start_request(&["slow\n"]);
+    serving.stderr.until(|line| line == "started");
+    assert_eq!(local.queue_names().len(), 2);
+    request.interrupt();
+    let (status, stderr) = request.wait();
+    assert_eq!(status.code(), Some(4), "{stderr:?}");
+    assert_eq!(stderr, ["sqs-rpc: interrupted before the reply came"]);
+    assert_eq!(local.queue_names(), ["jobs"]);
+}
+
+#[test]
 fn a_command_that_fails_is_code_1_and_its_stderr_is_not_told() {
     let local = Local::start();
     let serving = local.serve(&[], "echo half; echo secret >&2; exit 7");

@@ -10,6 +10,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+
 /// Nothing that these tests wait for takes as long, not even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -40,7 +42,13 @@ pub(crate) struct Local {
 
 impl Local {
     pub(crate) fn start() -> Self {
-        let process = Running::start(sqs_rpc(&["local", "--port", "0", "--queue", "jobs"]));
+        Self::start_with(&[])
+    }
+
+    pub(crate) fn start_with(options: &[&str]) -> Self {
+        let mut arguments = vec!["local", "--port", "0", "--queue", "jobs"];
+        arguments.extend(options);
+        let process = Running::start(sqs_rpc(&arguments));
         let introduction = process.stdout.until(|line| line == "ready");
         let value = |prefix: &str| {
             let line = introduction
@@ -56,6 +64,24 @@ impl Local {
             endpoint,
             queue_url,
         }
+    }
+
+    /// The names of all queues that there are.
+    pub(crate) fn queue_names(&self) -> Vec<String> {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+            .endpoint_url(&self.endpoint)
+            .build();
+        let list = aws_sdk_sqs::Client::from_conf(config).list_queues();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let listed = runtime.block_on(list.send()).unwrap();
+        let name = |url: &String| url.rsplit('/').next().unwrap().to_owned();
+        listed.queue_urls().iter().map(name).collect()
     }
 
     /// The command, with the environment that `local` printed.
