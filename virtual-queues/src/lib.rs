@@ -14,7 +14,7 @@ mod stats;
 
 pub use multiplexer::{
     CreateQueue, ExpectError, Host, InvalidMessage, OrphanHook, OutgoingMessage, PendingError,
-    PendingReply, QueueError, Receive, ShutdownReport, VirtualQueue, VirtualQueues,
+    PendingReply, QueueError, Receive, ShutdownReport, TagError, VirtualQueue, VirtualQueues,
     VirtualQueuesBuilder, is_intact,
 };
 pub use stats::{Action, Calls, Counter, Counters, Stats};
