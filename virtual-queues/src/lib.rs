@@ -8,6 +8,8 @@
 //! - [`sqs`] is the seam to Amazon SQS: what it is called with, its time, its errors.
 //! - [`Stats`] has all counters.
 
+#[cfg(feature = "drop-in")]
+mod drop_in;
 mod multiplexer;
 pub mod sqs;
 mod stats;

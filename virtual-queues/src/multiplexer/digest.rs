@@ -19,7 +19,7 @@ pub fn is_intact(message: &Message) -> bool {
 }
 
 /// The digest of attributes; `None` if there are none.
-pub(super) fn md5_of_attributes<'a>(
+pub(crate) fn md5_of_attributes<'a>(
     attributes: impl IntoIterator<Item = (&'a String, &'a MessageAttributeValue)>,
 ) -> Option<String> {
     // In order of their names, byte by byte.

@@ -1,8 +1,10 @@
 //! Virtual queues by URL and by name.
 
-use sqs_rpc_protocol::{VirtualQueueName, VirtualQueueUrl};
+#[cfg(feature = "drop-in")]
+use std::sync::atomic::Ordering;
 
 use aws_sdk_sqs::types::SendMessageBatchResultEntry;
+use sqs_rpc_protocol::{VirtualQueueName, VirtualQueueUrl};
 
 use super::address::address;
 use super::error::QueueError;
@@ -17,6 +19,18 @@ impl VirtualQueues {
         let shared = self.0.hosts.get(url.host())?.value().clone();
         shared.lock().router.buffered_in(url.name())?;
         Some(VirtualQueue::new(shared, url.clone(), self.clone()))
+    }
+
+    /// As [`find`](Self::find), with the reason why it is not there.
+    #[cfg(feature = "drop-in")]
+    pub(crate) fn existing(&self, url: &VirtualQueueUrl) -> Result<VirtualQueue, QueueError> {
+        self.find(url).ok_or_else(|| {
+            if self.0.closed.load(Ordering::Acquire) {
+                QueueError::Closed
+            } else {
+                QueueError::DoesNotExist(url.clone())
+            }
+        })
     }
 
     /// The virtual queue of this name, if one exists in this process. If several hosts have one, it is that of the

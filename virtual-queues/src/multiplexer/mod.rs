@@ -24,6 +24,8 @@ mod selection;
 mod tags;
 
 pub use digest::is_intact;
+#[cfg(feature = "drop-in")]
+pub(crate) use digest::md5_of_attributes;
 pub use error::{PendingError, QueueError};
 pub use host::{ExpectError, Host};
 pub use message::{InvalidMessage, OutgoingMessage};

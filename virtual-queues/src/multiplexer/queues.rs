@@ -54,7 +54,7 @@ pub(super) struct Inner {
     pub(super) hosts: DashMap<HostQueueUrl, Arc<Shared>>,
     /// Made on first use, on the runtime of that moment.
     running: OnceLock<Running>,
-    closed: AtomicBool,
+    pub(super) closed: AtomicBool,
 }
 
 #[derive(Clone)]

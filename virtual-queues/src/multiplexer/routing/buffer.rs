@@ -23,8 +23,7 @@ pub(super) struct QueueSlot {
     /// Deleted when nothing used it for so long; `None`: never.
     pub(super) retention: Option<Duration>,
     pub(super) last_used: Moment,
-    /// Tags, if it has any: few queues have.
-    pub(super) tags: Option<Box<BTreeMap<String, String>>>,
+    pub(super) tags: BTreeMap<String, String>,
     /// The entry of the end of the front message's visibility, while there is a message.
     pub(super) visibility_key: Option<Key>,
     /// The entry of the idle expiry, while there is a retention.
@@ -71,7 +70,7 @@ impl QueueSlot {
             long_receivers: 0,
             retention,
             last_used: now,
-            tags: None,
+            tags: BTreeMap::new(),
             visibility_key: None,
             idle_key: None,
         }

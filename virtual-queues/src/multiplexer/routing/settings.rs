@@ -38,8 +38,7 @@ impl<S> Router<S> {
 
     /// The tags of a virtual queue; `None` if it does not exist.
     pub(crate) fn tags(&self, name: &VirtualQueueName) -> Option<BTreeMap<String, String>> {
-        let slot = self.queue(name)?;
-        Some(slot.tags.as_deref().cloned().unwrap_or_default())
+        self.queue(name).map(|slot| slot.tags.clone())
     }
 
     /// Changes the tags of a virtual queue; `None` if it does not exist.
@@ -48,10 +47,6 @@ impl<S> Router<S> {
         name: &VirtualQueueName,
         change: impl FnOnce(&mut BTreeMap<String, String>) -> T,
     ) -> Option<T> {
-        let slot = self.queue_mut(name)?;
-        let mut tags = slot.tags.take().unwrap_or_default();
-        let result = change(&mut tags);
-        slot.tags = (!tags.is_empty()).then_some(tags);
-        Some(result)
+        self.queue_mut(name).map(|slot| change(&mut slot.tags))
     }
 }
