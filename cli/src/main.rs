@@ -1,3 +1,73 @@
-//! The `sqs-rpc` command.
+//! The `sqs-rpc` command: a local SQS, and both halves of a request from a shell.
+//!
+//! | module | question |
+//! |---|---|
+//! | [`local`], [`request`], [`serve`] | one command each: its options, and what it does |
+//! | [`connection`] | how is SQS reached? |
+//! | [`failure`] | how does it say that it failed, and with which exit code? |
+//! | [`duration`], [`signals`], [`logging`], [`clock`] | what they have in common |
+//!
+//! **Invariant:** results go to stdout, everything else to stderr, so that a command can stand in a pipe.
 
-fn main() {}
+mod clock;
+mod connection;
+mod duration;
+mod failure;
+mod local;
+mod logging;
+mod request;
+mod serve;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// Request-reply RPC over Amazon SQS
+#[derive(Debug, Parser)]
+#[command(version, after_help = failure::EXIT_CODES)]
+struct Arguments {
+    /// Say on stderr what is going on; RUST_LOG, if set, says more precisely what to log
+    #[arg(long, short, global = true)]
+    verbose: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Local(local::Arguments),
+    Request(request::Arguments),
+    Serve(serve::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(arguments.verbose);
+    match run(arguments.command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Local(arguments) => local::run(arguments).await,
+        Command::Request(arguments) => request::run(arguments).await,
+        Command::Serve(arguments) => serve::run(arguments).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_options_fit_together() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -58,6 +58,7 @@ pub struct Behaviour {
     pub(crate) unavailable: f64,
     pub(crate) lost_answers: f64,
     pub(crate) failed_entries: f64,
+    pub(crate) most_in_flight: usize,
     pub(crate) only: Vec<Action>,
 }
 
@@ -95,6 +96,7 @@ impl Default for Behaviour {
             unavailable: 0.0,
             lost_answers: 0.0,
             failed_entries: 0.0,
+            most_in_flight: 120_000,
             only: Vec::new(),
         }
     }
@@ -205,6 +207,13 @@ impl Behaviour {
     /// The probability that an entry of a batch fails, with no effect; SQS is to blame. Default: 0.
     pub fn failed_entries(mut self, probability: f64) -> Self {
         self.failed_entries = probability;
+        self
+    }
+
+    /// How many messages of a queue are in flight at most. Default: 120,000, SQS's quota. Beyond it a short poll of a
+    /// standard queue is refused with `OverLimit`, and every other receive finds nothing; at 0 nothing is ever received.
+    pub fn most_in_flight(mut self, most: usize) -> Self {
+        self.most_in_flight = most;
         self
     }
 

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::engine::{
     Caller, Effect, Engine, Error, ErrorKind, Output, PollId, Request, Submitted, Timestamp,
 };
+use crate::trace::{Trace, Watcher};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub(crate) struct Driver {
     clock: Clock,
+    watcher: Option<Watcher>,
     state: Mutex<State>,
 }
 
@@ -59,9 +61,10 @@ struct Fate {
 }
 
 impl Driver {
-    pub(crate) fn new(engine: Engine, clock: Clock) -> Self {
+    pub(crate) fn new(engine: Engine, clock: Clock, watcher: Option<Watcher>) -> Self {
         Self {
             clock,
+            watcher,
             state: Mutex::new(State {
                 engine,
                 calls: Calls::default(),
@@ -89,6 +92,10 @@ impl Driver {
         request: Request,
         end: &CancellationToken,
     ) -> Result<Answer, Lost> {
+        let trace = self
+            .watcher
+            .is_some()
+            .then(|| (Trace::new(&request), self.clock.now()));
         let fate = self.lock().meet(&request);
         pause(fate.latency / 2).await;
         let result = match fate.refused {
@@ -96,6 +103,9 @@ impl Driver {
             None => self.carry_out(caller, request, end).await,
         };
         pause(fate.latency / 2).await;
+        if let (Some(Watcher(watch)), Some((trace, started))) = (&self.watcher, trace) {
+            watch(&trace.ended(&result, self.clock.now().since(started)));
+        }
         if fate.lost {
             Err(Lost)
         } else {

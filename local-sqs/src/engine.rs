@@ -328,3 +328,6 @@ impl Engine {
         Some(poll)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,9 +17,18 @@ mod clock;
 mod driver;
 mod front;
 mod local;
+mod rights;
+mod trace;
 mod wire;
 
 pub use behaviour::{Behaviour, Date, Latency};
 pub use calls::Calls;
 pub use front::http::Server;
 pub use local::{Builder, LocalSqs};
+pub use rights::AccessKey;
+pub use trace::Trace;
+
+/// The README's examples run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

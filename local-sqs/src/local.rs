@@ -8,7 +8,8 @@ use crate::engine::api::requests;
 use crate::engine::{Caller, Engine, Error, ErrorKind, Output, Request};
 use crate::front::Service;
 use crate::front::in_process::InProcess;
-use crate::wire::Identity;
+use crate::rights::{AccessKey, Rights};
+use crate::trace::{Trace, Watcher};
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::sync::Arc;
@@ -79,7 +80,7 @@ impl LocalSqs {
     pub fn sdk_config(&self) -> aws_sdk_sqs::config::Builder {
         aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(self.service.identity.region.to_string()))
+            .region(Region::new(self.service.rights.region.to_string()))
             .credentials_provider(Credentials::new("local", "local", None, None, "local-sqs"))
             .http_client(self.http_client())
     }
@@ -113,11 +114,12 @@ impl LocalSqs {
             attributes: fifo,
             tags: None,
         };
-        let Identity {
+        let Rights {
             account,
             region,
             principal,
-        } = self.service.identity.clone();
+            ..
+        } = self.service.rights.clone();
         let origin = format!("https://sqs.{region}.amazonaws.com").into();
         let caller = Caller {
             account,
@@ -185,6 +187,8 @@ pub struct Builder {
     region: String,
     start_time: Option<SystemTime>,
     behaviour: Behaviour,
+    keys: Vec<AccessKey>,
+    watcher: Option<Watcher>,
 }
 
 impl Default for Builder {
@@ -195,6 +199,8 @@ impl Default for Builder {
             region: "us-east-1".to_owned(),
             start_time: None,
             behaviour: Behaviour::default(),
+            keys: Vec::new(),
+            watcher: None,
         }
     }
 }
@@ -207,7 +213,8 @@ impl Builder {
         self
     }
 
-    /// The account that callers have. Default: `000000000000`.
+    /// The account that callers have. Default: `000000000000`. Without [access keys](Self::access_key), a request that is
+    /// signed with a key id of twelve digits is from the account of that number.
     pub fn account(mut self, account: impl Into<String>) -> Self {
         self.account = account.into();
         self
@@ -232,18 +239,58 @@ impl Builder {
         self
     }
 
+    /// A key, and what may be done with it. Default: none, and everybody may do everything in their own account, signed or
+    /// not. With the first key that ends. [`LocalSqs::create_queue`] needs no key.
+    pub fn access_key(mut self, key: AccessKey) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// Calls this for each request that was answered, and is a request of the API; it should not block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::sync::mpsc;
+    ///
+    /// let (lines, seen) = mpsc::channel();
+    /// let sqs = local_sqs::LocalSqs::builder()
+    ///     .trace(move |request| {
+    ///         lines.send(request.to_string()).ok();
+    ///     })
+    ///     .build();
+    /// let url = sqs.create_queue("jobs").await?;
+    /// sqs.client().receive_message().queue_url(url).send().await?;
+    /// let lines: Vec<_> = seen.try_iter().collect();
+    /// assert!(lines[0].starts_with("CreateQueue jobs ok"));
+    /// assert!(lines[1].starts_with("ReceiveMessage jobs ok 0"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn trace(mut self, watch: impl Fn(&Trace) + Send + Sync + 'static) -> Self {
+        self.watcher = Some(Watcher(Arc::new(watch)));
+        self
+    }
+
     /// Starts it.
     pub fn build(self) -> LocalSqs {
-        let identity = Identity {
+        let rights = Rights {
             account: self.account.into(),
             region: self.region.into(),
             principal: "AIDALOCALSQSLOCALSQSX".into(),
+            keys: self
+                .keys
+                .into_iter()
+                .map(|key| (key.id().to_owned(), key))
+                .collect(),
         };
         let mut engine = Engine::new(self.seed);
         engine.set_behaviour(self.behaviour);
-        let driver = Driver::new(engine, Clock::start(self.start_time));
+        let driver = Driver::new(engine, Clock::start(self.start_time), self.watcher);
         LocalSqs {
-            service: Arc::new(Service { driver, identity }),
+            service: Arc::new(Service { driver, rights }),
         }
     }
 }

@@ -6,18 +6,14 @@ mod json;
 mod query;
 
 use crate::driver::Answer;
-use crate::engine::{Action, Caller, Error, Request, Timestamp};
+use crate::engine::{Action, Error, Request, Timestamp};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// What a transport knows of an HTTP request.
-#[derive(Debug, Default)]
 pub(crate) struct Incoming<'a> {
-    /// The header `x-amz-target`.
-    pub(crate) target: Option<&'a str>,
-    /// The header `content-type`.
-    pub(crate) content_type: Option<&'a str>,
-    /// The header `authorization`.
-    pub(crate) authorization: Option<&'a str>,
+    pub(crate) method: &'a str,
+    /// Headers by their names in lower case.
+    pub(crate) header: &'a (dyn Fn(&str) -> Option<&'a str> + Sync),
     /// Scheme and host that the caller used, with no slash at the end.
     pub(crate) origin: String,
     /// The path, with a slash at its beginning.
@@ -38,7 +34,8 @@ impl Protocol {
     /// The protocol that a request speaks, well or badly.
     pub(crate) fn of(incoming: &Incoming<'_>) -> Self {
         let json = |content_type: &str| content_type.starts_with("application/x-amz-json");
-        if incoming.target.is_some() || incoming.content_type.is_some_and(json) {
+        let target = (incoming.header)("x-amz-target");
+        if target.is_some() || (incoming.header)("content-type").is_some_and(json) {
             Self::Json
         } else {
             Self::Query
@@ -48,7 +45,7 @@ impl Protocol {
     /// Reads a request.
     pub(crate) fn decode(self, incoming: &Incoming<'_>) -> Result<Request, Error> {
         match self {
-            Self::Json => json::decode(incoming.target, incoming.body),
+            Self::Json => json::decode((incoming.header)("x-amz-target"), incoming.body),
             Self::Query => query::decode(incoming),
         }
     }
@@ -77,41 +74,6 @@ pub(crate) struct Outgoing {
     pub(crate) body: Vec<u8>,
 }
 
-/// Who everybody is, unless a request says otherwise.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    pub(crate) account: std::sync::Arc<str>,
-    pub(crate) region: std::sync::Arc<str>,
-    pub(crate) principal: std::sync::Arc<str>,
-}
-
-impl Identity {
-    /// Who sent this request.
-    pub(crate) fn caller(&self, incoming: &Incoming<'_>) -> Caller {
-        let region = incoming
-            .authorization
-            .and_then(region_of)
-            .map_or_else(|| self.region.clone(), Into::into);
-        Caller {
-            account: self.account.clone(),
-            region,
-            origin: incoming.origin.as_str().into(),
-            principal: self.principal.clone(),
-        }
-    }
-}
-
-/// The region in a signature's scope: `Credential=KEY/DATE/REGION/sqs/aws4_request`.
-fn region_of(authorization: &str) -> Option<&str> {
-    let (_, scope) = authorization.split_once("Credential=")?;
-    scope
-        .split([',', ' '])
-        .next()?
-        .split('/')
-        .nth(2)
-        .filter(|region| !region.is_empty())
-}
-
 fn date(at: Timestamp) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(at.as_millis()))
 }
@@ -119,14 +81,6 @@ fn date(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_region_is_the_one_that_the_request_was_signed_for() {
-        let header = "AWS4-HMAC-SHA256 Credential=AKID/20261123/eu-west-1/sqs/aws4_request, SignedHeaders=host";
-        assert_eq!(region_of(header), Some("eu-west-1"));
-        assert_eq!(region_of("Bearer x"), None);
-        assert_eq!(region_of("Credential=x"), None);
-    }
 
     #[test]
     fn a_date_is_one_of_http() {

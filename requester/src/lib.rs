@@ -1,1 +1,96 @@
 //! Send a request through Amazon SQS and await its reply.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use sqs_requester::{RequestErrorKind, Requester};
+//!
+//! # mod responder { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/echo.rs")); }
+//! # let local = local_sqs::LocalSqs::start();
+//! # let sqs: aws_sdk_sqs::Client = local.client();
+//! # let queue_url = local.create_queue("login").await?;
+//! # tokio::spawn(responder::echo(local.client(), queue_url.clone()));
+//! let requester = Requester::new(&sqs);
+//!
+//! let reply = requester.request(&queue_url, "ada").timeout(Duration::from_secs(20)).await;
+//! match reply {
+//!     Ok(reply) => assert_eq!(reply.body(), "ada"),
+//!     Err(error) if error.kind() == RequestErrorKind::Timeout => eprintln!("nobody answers: {error}"),
+//!     Err(error) => return Err(error.into()),
+//! }
+//!
+//! let report = requester.shutdown(Duration::from_secs(5)).await;
+//! assert!(report.is_clean());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Tour
+//!
+//! | question | answer |
+//! |---|---|
+//! | where do I begin? | [`Requester::new`] with an SDK client, [`Requester::builder`] for options |
+//! | how do I ask? | [`Requester::request`], then [`RequestBuilder`]'s options, then `.await` |
+//! | what comes back? | [`Reply`], or [`RequestError`]: its [kinds](RequestErrorKind) and what to do about each |
+//! | bodies in JSON? | [`Json`], [`RequestBuilder::json`], [`Reply::json`] |
+//! | types for a whole queue? | [`Requester::typed`] |
+//! | tower's layers? | [`Requester`] is a service of [`Request`], [`TypedService`] one of your type |
+//! | the end? | [`Requester::shutdown`] and its [`ShutdownReport`] |
+//!
+//! # How a request runs
+//!
+//! 1. Everything about it is checked. What SQS, or the protocol, would not take is an error before any call.
+//! 2. It gets the *reply host*: a queue that the requester makes on its first request, under a random name, and deletes
+//!    at its shutdown.
+//! 3. A correlation id of 192 bits, 128 of them random for this request alone, becomes its return address,
+//!    `<reply host>#<correlation id>`. From now on the host is polled.
+//! 4. It is sent, in one call with whatever else is sent to that queue at the time. It carries the return address, its id
+//!    and how long the requester will wait.
+//! 5. The reply completes the future, and is deleted off its path; or the deadline does; or an error that says what
+//!    happened and [whether the request may have been sent](RequestError::delivery).
+//!
+//! A pending request costs a slot in a table: no task, no thread. Dropping its future frees the slot at once.
+//!
+//! # Observability
+//!
+//! Each request is a span `request` of `tracing` with the fields `queue`, `correlation_id` and `request_id`.
+//! [`Requester::stats`] has all counters and API calls. Bodies, values of attributes and receipt handles are neither in
+//! logs nor in errors nor in any `Debug`.
+
+mod body;
+mod builder;
+mod error;
+mod exchange;
+#[cfg(feature = "json")]
+mod json;
+mod options;
+mod reply;
+mod reply_host;
+mod request;
+mod request_builder;
+mod requester;
+mod shared;
+mod shutdown;
+mod slots;
+#[cfg(feature = "json")]
+mod typed;
+
+pub use body::{Body, IntoBody};
+pub use builder::RequesterBuilder;
+pub use error::{RemoteError, RequestError, RequestErrorKind};
+pub use options::InvalidOption;
+pub use reply::Reply;
+pub use request::Request;
+#[cfg(feature = "json")]
+pub use request_builder::JsonRequest;
+pub use request_builder::RequestBuilder;
+pub use requester::Requester;
+pub use shutdown::ShutdownReport;
+pub use sqs_rpc_protocol as protocol;
+#[cfg(feature = "json")]
+pub use sqs_rpc_protocol::Json;
+pub use sqs_virtual_queues::sqs::Delivery;
+pub use sqs_virtual_queues::{Action, Stats};
+#[cfg(feature = "json")]
+pub use typed::TypedService;

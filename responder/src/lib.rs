@@ -1,4 +1,92 @@
 //! Serve requests that arrive on an Amazon SQS queue.
+//!
+//! A responder receives requests from a queue, has a handler answer them, sends each reply to where its request says, and
+//! deletes the request. The requester may be of this project, or the Java *Amazon SQS Temporary Queue Client*.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use serde::{Deserialize, Serialize};
+//! use sqs_responder::{ErrorCode, Json, ReplyError, Responder, State};
+//! use std::collections::HashMap;
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! type Users = Arc<HashMap<String, u32>>;
+//!
+//! #[derive(Deserialize)]
+//! struct Find { name: String }
+//!
+//! #[derive(Serialize)]
+//! struct Found { id: u32 }
+//!
+//! async fn find(State(users): State<Users>, Json(find): Json<Find>) -> Result<Json<Found>, ReplyError> {
+//!     let unknown = || ReplyError::new(ErrorCode::from_static("users.unknown"), "there is no such user");
+//!     let id = *users.get(&find.name).ok_or_else(unknown)?;
+//!     Ok(Json(Found { id }))
+//! }
+//!
+//! # let local = local_sqs::LocalSqs::start();
+//! # let client = local.client();
+//! # let queue_url = local.create_queue("users").await?;
+//! # let replies = local.create_queue("sqs-rpc-0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a-1").await?;
+//! # let address = aws_sdk_sqs::types::MessageAttributeValue::builder()
+//! #     .data_type("String").string_value(&replies).build()?;
+//! # client.send_message().queue_url(&queue_url).message_body(r#"{"name":"ada"}"#)
+//! #     .message_attributes("ResponseQueueUrl", address).send().await?;
+//! # let other = client.clone();
+//! # let (stop, signal) = tokio::sync::oneshot::channel::<()>();
+//! # let signal = async { drop(signal.await) };
+//! # let asks = tokio::spawn(async move {
+//! #     let reply = other.receive_message().queue_url(&replies).wait_time_seconds(20).send().await;
+//! #     drop(stop);
+//! #     reply.unwrap().messages.unwrap_or_default().remove(0).body
+//! # });
+//! let users: Users = Arc::new(HashMap::from([("ada".to_owned(), 1815)]));
+//! let responder = Responder::builder(client).state(users).concurrency(64).build()?;
+//! let drained = responder
+//!     .serve(&queue_url, find)
+//!     .drain(Duration::from_secs(25))
+//!     .with_graceful_shutdown(signal) // ctrl-c, say
+//!     .await?;
+//! assert!(drained.is_clean());
+//! assert_eq!(responder.stats().replies_sent, 1);
+//! # assert_eq!(asks.await?.as_deref(), Some(r#"{"id":1815}"#));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Tour
+//!
+//! | question | answer |
+//! |---|---|
+//! | how is a queue served? | [`Responder::serve`], [`Serve`], with the table of what becomes of a request |
+//! | what may be set? | [`ResponderBuilder`], with all defaults |
+//! | what is a handler? | [`Handler`], or any tower service: [`Responder::serve_service`] |
+//! | what can its arguments be? | [`State`], `Json`, [`Body`], [`Attributes`], [`Deadline`], [`Request`], [`MessageId`], and of the header [`RequestId`], [`IdempotencyKey`], [`TraceContext`] (also in `Option`); your own: [`FromRequest`] |
+//! | what can it return? | [`IntoReply`], [`Reply`], [`ReplyError`] |
+//! | what does the requester see of an error? | [`ReplyError`]: what was said explicitly, and nothing else |
+//! | is a request handled twice? | not by one responder: [`ReplyCache`]; by two only if the cache is theirs alone |
+//! | where may replies go? | [`ReturnAddressPolicy`] |
+//! | how does it stop? | [`Serve::with_graceful_shutdown`], [`Drained`] |
+//! | what if I receive by myself? | [`Responder::reply`] |
+//! | how do I see what happens? | [`Responder::stats`]; a `tracing` span `handle request` for each request |
+//!
+//! # Delivery
+//!
+//! SQS delivers at least once, and so does this: a request is deleted after its reply was sent, never before. If the
+//! process dies in between, another one handles the request again. Handlers should be idempotent, or use a
+//! [`ReplyCache`] that all processes share.
+//!
+//! # What is logged
+//!
+//! Spans and events have ids, queues, codes and counts. Bodies, attributes of users and receipt handles are never in
+//! them. The text of an error that a handler returns is: it goes to the log, and not to the requester. Bad messages are
+//! logged the 1st, 2nd, 4th, 8th time and so on, so that a flood of them is no flood of lines.
+//!
+//! # Features
+//!
+//! `json` (default): bodies in JSON, with serde.
 
 mod deadline;
 mod handler;
@@ -19,6 +107,7 @@ pub use reply_error::ReplyError;
 pub use request::Request;
 pub use responder::{Responder, ResponderBuilder};
 pub use serve::{Drained, Serve, ServeError, ServeErrorKind};
+
 #[cfg(feature = "json")]
 pub use sqs_rpc_protocol::Json;
 pub use sqs_rpc_protocol::{

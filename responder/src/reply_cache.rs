@@ -53,7 +53,9 @@ enum Id {
 /// processes share (a table with conditional writes, say) helps against all. It is asked once per request before the
 /// handler runs and told once after, within the request's concurrency slot.
 ///
-/// A reply is not kept if the request is to be delivered again: if it could not be decoded, or is one-way and failed.
+/// A reply is not kept if the request is to be delivered again: if it could not be decoded, or is one-way and failed
+/// with `internal` or a panic. Under an idempotency key neither such failures are kept, nor codes that say that a retry
+/// may help ([`ErrorCode::is_retryable`](crate::ErrorCode::is_retryable)): the requester who tries again is served again.
 ///
 /// # Errors
 ///
@@ -125,6 +127,13 @@ impl ReplyKey {
             queue: queue.clone(),
             id: Id::Message(message_id.into()),
         }
+    }
+}
+
+impl ReplyKey {
+    /// Whether the requester chose it, to try the same thing again.
+    pub(crate) const fn is_idempotency_key(&self) -> bool {
+        matches!(self.id, Id::Idempotency(_))
     }
 }
 

@@ -63,6 +63,10 @@ pub(super) fn ensure(holds: bool, otherwise: impl fmt::Display) -> Outcome {
 }
 
 /// Both must be equal.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers have values, and references would only hide what is compared"
+)]
 pub(super) fn ensure_eq<T: PartialEq + fmt::Debug>(seen: T, expected: T, what: &str) -> Outcome {
     if seen == expected {
         Ok(())

@@ -122,4 +122,24 @@ impl Request {
         };
         url.as_deref().filter(|url| !url.is_empty())
     }
+
+    /// The name of the queue that it is about, as far as rights are concerned; `*` of none.
+    pub(crate) fn resource(&self) -> String {
+        let arn = |arn: &Option<String>| {
+            arn.as_deref()
+                .and_then(|arn| arn.rsplit(':').next())
+                .map(str::to_owned)
+        };
+        let name = match self {
+            Self::CreateQueue(it) => it.queue_name.clone(),
+            Self::GetQueueUrl(it) => it.queue_name.clone(),
+            Self::StartMessageMoveTask(it) => arn(&it.source_arn),
+            Self::ListMessageMoveTasks(it) => arn(&it.source_arn),
+            request => request
+                .queue_url()
+                .and_then(|url| url.trim_end_matches('/').rsplit('/').next())
+                .map(str::to_owned),
+        };
+        name.unwrap_or_else(|| "*".to_owned())
+    }
 }

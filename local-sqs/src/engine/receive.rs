@@ -13,8 +13,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// More messages than this are never in flight in one queue.
-const MOST_IN_FLIGHT: usize = 120_000;
 /// A message is overtaken by one of so many behind it.
 const FARTHEST: usize = 32;
 
@@ -28,7 +26,7 @@ impl Engine {
         let queue = self.queue(id)?;
         let demand = Demand::new(request, &queue.settings)?;
         // A FIFO queue answers nothing then, and no error.
-        let full = queue.store.in_flight() >= MOST_IN_FLIGHT;
+        let full = queue.store.in_flight() >= self.behaviour.most_in_flight;
         if full && demand.wait.is_zero() && !queue.settings.fifo {
             return Err(Error::new(
                 ErrorKind::OverLimit,
@@ -86,9 +84,11 @@ impl Engine {
         let mut taken = Vec::new();
         let mut dead_letter_queues = BTreeSet::new();
         while let Some(queue) = self.queues.get_mut(&id) {
-            let room = MOST_IN_FLIGHT
-                .saturating_sub(queue.store.in_flight())
-                .min(most - messages.len());
+            let free = self
+                .behaviour
+                .most_in_flight
+                .saturating_sub(queue.store.in_flight());
+            let room = free.min(most - messages.len());
             let (behaviour, chance) = (&self.behaviour, &mut self.chance);
             let skip = || {
                 if chance.happens(behaviour.reordering) {

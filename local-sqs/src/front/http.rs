@@ -9,8 +9,7 @@ use crate::driver::Lost;
 use crate::engine::{Error, ErrorKind};
 use crate::wire::{Incoming, Outgoing, Protocol};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming as Body;
 use hyper::service::service_fn;
@@ -98,7 +97,7 @@ impl Server {
         format!(
             "{}/{}/{name}",
             self.endpoint_url(),
-            self.sqs.service().identity.account
+            self.sqs.service().rights.account
         )
     }
 
@@ -186,14 +185,11 @@ async fn respond(
     let outgoing = match Limited::new(body, LONGEST_REQUEST).collect().await {
         Ok(body) => {
             let body = body.to_bytes();
+            let header = |name: &str| head.headers.get(name)?.to_str().ok();
             let incoming = Incoming {
-                target: text(&head.headers, &HeaderName::from_static("x-amz-target")),
-                content_type: text(&head.headers, &CONTENT_TYPE),
-                authorization: text(&head.headers, &AUTHORIZATION),
-                origin: format!(
-                    "http://{}",
-                    text(&head.headers, &HOST).unwrap_or("localhost")
-                ),
+                method: head.method.as_str(),
+                header: &header,
+                origin: format!("http://{}", header("host").unwrap_or("localhost")),
                 path: head.uri.path(),
                 query: head.uri.query().unwrap_or_default(),
                 body: &body,
@@ -211,10 +207,6 @@ async fn respond(
         }
     };
     Ok(response(outgoing))
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }
 
 fn response(outgoing: Outgoing) -> Response<Full<Bytes>> {

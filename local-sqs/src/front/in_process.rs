@@ -48,11 +48,10 @@ async fn respond(
         .map_err(|error| ConnectorError::io(error.into()))?
         .into_bytes();
     let address = Address::of(request.uri());
-    let headers = request.headers();
+    let header = |name: &str| request.headers().get(name);
     let incoming = Incoming {
-        target: headers.get("x-amz-target"),
-        content_type: headers.get("content-type"),
-        authorization: headers.get("authorization"),
+        method: request.method(),
+        header: &header,
         origin: address.origin,
         path: address.path,
         query: address.query,

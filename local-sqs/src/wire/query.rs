@@ -159,12 +159,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn incoming<'a>(path: &'a str, body: &'a str) -> Incoming<'a> {
+        let (origin, body) = ("http://h".to_owned(), body.as_bytes());
+        Incoming {
+            method: "POST",
+            header: &|_| None,
+            origin,
+            path,
+            query: "",
+            body,
+        }
+    }
+
     fn read(body: &str) -> Result<Request, Error> {
-        decode(&Incoming {
-            body: body.as_bytes(),
-            path: "/",
-            ..Incoming::default()
-        })
+        decode(&incoming("/", body))
     }
 
     #[test]
@@ -212,12 +220,7 @@ mod tests {
 
     #[test]
     fn the_path_names_the_queue_if_nothing_else_does() {
-        let incoming = Incoming {
-            origin: "http://h".to_owned(),
-            path: "/000000000000/q",
-            body: b"Action=PurgeQueue",
-            ..Incoming::default()
-        };
+        let incoming = incoming("/000000000000/q", "Action=PurgeQueue");
         let request = decode(&incoming).expect("readable");
         assert_eq!(request.queue_url(), Some("http://h/000000000000/q"));
     }

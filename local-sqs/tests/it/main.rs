@@ -4,4 +4,6 @@ mod basics;
 mod behaviour;
 mod contract;
 mod long_polls;
+mod query;
+mod rights;
 mod support;

@@ -47,7 +47,7 @@ impl IntoReply for &'static str {
 
 impl IntoReply for () {
     fn into_reply(self) -> Result<Reply, ReplyError> {
-        Ok(Reply::new("null").content_type(ContentType::json()))
+        Ok(Reply::new("null").with_content_type(ContentType::json()))
     }
 }
 

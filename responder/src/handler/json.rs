@@ -26,6 +26,6 @@ impl<S, T: DeserializeOwned> FromRequest<S> for Json<T> {
 impl<T: Serialize> IntoReply for Json<T> {
     fn into_reply(self) -> Result<Reply, ReplyError> {
         let body = serde_json::to_string(&self.0)?;
-        Ok(Reply::new(body).content_type(ContentType::json()))
+        Ok(Reply::new(body).with_content_type(ContentType::json()))
     }
 }

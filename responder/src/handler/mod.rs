@@ -26,7 +26,8 @@ use crate::{Reply, ReplyError, Request};
 /// - whose result implements [`IntoReply`],
 /// - and which are `Clone + Send + Sync + 'static`.
 ///
-/// `Args` is the tuple of the arguments' types; the compiler finds it.
+/// `Args` is the tuple of the arguments' types; the compiler finds it. A handler runs as a task of the runtime and must
+/// not block its thread: what takes long belongs on `tokio::task::spawn_blocking`.
 ///
 /// # Examples
 ///
@@ -43,6 +44,20 @@ use crate::{Reply, ReplyError, Request};
 /// fn is_handler<Args>(_: impl Handler<Args, Greeting>) {}
 /// is_handler(greet);
 /// is_handler(async || "pong");
+/// ```
+///
+/// An argument that cannot be made does not compile; the message says what can be one:
+///
+/// ```compile_fail
+/// # use sqs_responder::{Handler, State};
+/// # #[derive(Clone)]
+/// # struct Greeting(&'static str);
+/// # fn is_handler<Args>(_: impl Handler<Args, Greeting>) {}
+/// async fn greet(State(count): State<u32>) -> String {
+///     format!("{count} times hello")
+/// }
+///
+/// is_handler(greet); // the state is a `Greeting`, which has no `u32`
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler of requests",

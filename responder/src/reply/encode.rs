@@ -73,7 +73,7 @@ pub(crate) fn encode(
         None => ReplyHeader::ok(request_id),
         Some(code) => ReplyHeader::error(request_id, code.clone()),
     };
-    header.content_type = reply.body_type().cloned();
+    header.content_type = reply.content_type().cloned();
     let envelope = ReplyEnvelope::to(address, header).encode();
     let ours = envelope.iter().map(|(name, value)| (*name, value.as_str()));
     let attributes: Vec<(&str, &str)> = ours.chain(reply.attributes()).collect();
@@ -142,8 +142,8 @@ mod tests {
     #[test]
     fn a_reply_to_a_virtual_queue_goes_to_its_host_with_its_name() {
         let reply = Reply::new("42")
-            .content_type(ContentType::json())
-            .attribute("unit", "kg");
+            .with_content_type(ContentType::json())
+            .with_attribute("unit", "kg");
         let outgoing = send(&format!("{HOST}#r-1"), &reply).unwrap();
         assert_eq!(outgoing.queue.as_str(), HOST);
         assert_eq!(
@@ -199,13 +199,13 @@ mod tests {
         );
 
         let eight = (0..8).fold(Reply::new("x"), |reply, i| {
-            reply.attribute(format!("a{i}"), "x")
+            reply.with_attribute(format!("a{i}"), "x")
         });
         for (reply, expected) in [
             (Reply::new(""), EncodeError::Body(BodyError::Empty)),
             (eight, EncodeError::TooManyAttributes { found: 8 }),
             (
-                Reply::new("x").attribute("a", ""),
+                Reply::new("x").with_attribute("a", ""),
                 EncodeError::AttributeValue(BodyError::Empty),
             ),
         ] {
@@ -213,7 +213,11 @@ mod tests {
             assert_eq!(error, expected);
             assert_eq!(error.to_reply().error_code(), Some(&ErrorCode::INTERNAL));
         }
-        let reserved = send(HOST, &Reply::new("x").attribute(names::HEADER, "1;rep")).unwrap_err();
+        let reserved = send(
+            HOST,
+            &Reply::new("x").with_attribute(names::HEADER, "1;rep"),
+        )
+        .unwrap_err();
         assert!(matches!(
             reserved,
             EncodeError::AttributeName(AttributeNameError::Reserved(_))

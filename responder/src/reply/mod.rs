@@ -24,7 +24,7 @@ use sqs_rpc_protocol::{ContentType, ErrorCode};
 /// ```
 /// use sqs_responder::{ErrorCode, Reply};
 ///
-/// let reply = Reply::new("42").attribute("unit", "kg");
+/// let reply = Reply::new("42").with_attribute("unit", "kg");
 /// assert_eq!((reply.body(), reply.error_code()), ("42", None));
 /// let error = Reply::error(ErrorCode::from_static("login.locked"), "try again tomorrow");
 /// assert_eq!(error.error_code().unwrap().as_str(), "login.locked");
@@ -61,14 +61,14 @@ impl Reply {
 
     /// Says what the body is. Default: nothing said; `text/plain` for errors, `application/json` for `Json`.
     #[must_use]
-    pub fn content_type(mut self, content_type: ContentType) -> Self {
+    pub fn with_content_type(mut self, content_type: ContentType) -> Self {
         self.content_type = Some(content_type);
         self
     }
 
     /// Adds a String message attribute: 7 at the most, and none of the protocol's own names.
     #[must_use]
-    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn with_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.push((name.into(), value.into()));
         self
     }
@@ -87,7 +87,7 @@ impl Reply {
 
     /// What the body is, if that was said.
     #[must_use]
-    pub const fn body_type(&self) -> Option<&ContentType> {
+    pub const fn content_type(&self) -> Option<&ContentType> {
         self.content_type.as_ref()
     }
 

@@ -9,14 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use sqs_rpc_protocol::RequestEnvelope;
-use sqs_rpc_protocol::SqsTime;
 use sqs_virtual_queues::Counter;
 use tracing::Instrument;
 
 use super::driver::{Driver, Payload};
 use super::in_hand::{Admission, Arrival, Ticket};
-use super::jobs::Done;
+use super::jobs::{Context, Done};
 use super::patience::hidden_after;
 use super::verdict::{Ended, Then, is_first};
 use crate::reply::sender::Addressee;
@@ -48,27 +46,11 @@ impl Driver {
     }
 
     fn received_one(&mut self, message: Message, group: Option<String>) -> Stays {
-        let (receipt, count) = (
-            message.receipt_handle().unwrap_or_default().to_owned(),
-            request::receive_count(&message),
-        );
+        let receipt = message.receipt_handle().unwrap_or_default().to_owned();
+        let count = request::receive_count(&message);
         let context = Arc::clone(&self.context);
-        let clock = context.sqs.clock();
-        let deadline = |envelope: &RequestEnvelope, sent: Option<SqsTime>| {
-            let remaining = envelope
-                .deadline()
-                .remaining(context.sqs.earliest_server_time(), sent);
-            Deadline::new(
-                remaining.map(|remaining| clock.now() + remaining),
-                clock.clone(),
-            )
-        };
-        match Received::read(
-            message,
-            &context.queue,
-            &context.options.return_addresses,
-            deadline,
-        ) {
+        let queue = &context.queue;
+        match self.read(message) {
             Received::Request(request) => {
                 context.count(Counter::RequestsReceived);
                 if request.deadline().is_past() {
@@ -76,39 +58,59 @@ impl Driver {
                 } else {
                     self.admit(request, receipt, group);
                 }
-                Stays::No
+                return Stays::No;
             }
             Received::Corrupted => {
                 if context.count_and_tell(Counter::Corrupted) {
-                    tracing::warn!(queue = %context.queue, "a message was damaged on its way");
+                    tracing::warn!(%queue, "a message was damaged on its way");
                 }
                 self.polls.settled(1);
-                Stays::Yes
             }
             Received::Undecodable { error, address } => {
                 if context.count_and_tell(Counter::Undecodable) {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(queue = %context.queue, error, "a request cannot be decoded and stays on its queue");
+                    // Its causes quote the header, which the dead-letter queue shows in full.
+                    tracing::warn!(%queue, %error, "a request cannot be decoded and stays on its queue");
                 }
                 if let Some(address) = address.filter(|_| is_first(count)) {
-                    self.complaints += 1;
-                    self.jobs.spawn(context.complain(Addressee {
+                    let to = Addressee {
                         address,
                         request_id: None,
                         deadline: None,
-                    }));
+                    };
+                    self.complaints += 1;
+                    self.jobs.spawn(Arc::clone(&context).complain(to));
                 }
                 self.put_back(receipt, hidden_after(count));
-                Stays::Yes
             }
             Received::Refused(refusal) => {
                 if context.count_and_tell(Counter::AddressesRefused) {
-                    tracing::warn!(queue = %context.queue, %refusal, "a request stays on its queue");
+                    tracing::warn!(%queue, %refusal, "a request stays on its queue");
                 }
                 self.put_back(receipt, hidden_after(count));
-                Stays::Yes
             }
         }
+        Stays::Yes
+    }
+
+    fn read(&self, message: Message) -> Received {
+        let Context {
+            sqs,
+            options,
+            queue,
+            ..
+        } = &*self.context;
+        Received::read(
+            message,
+            queue,
+            &options.return_addresses,
+            |envelope, sent| {
+                let remaining = envelope
+                    .deadline()
+                    .remaining(sqs.earliest_server_time(), sent);
+                let at = remaining.map(|remaining| sqs.clock().now() + remaining);
+                Deadline::new(at, sqs.clock().clone())
+            },
+        )
     }
 
     fn admit(&mut self, request: Box<Request>, receipt: String, group: Option<String>) {

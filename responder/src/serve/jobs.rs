@@ -119,7 +119,7 @@ impl Context {
         let outcome = self.handler.handle(request).await;
         self.note(&outcome);
         let (ended, reply) = Ended::of(outcome);
-        if ended.is_lasting(one_way)
+        if ended.is_lasting(&reply, key, one_way)
             && let Err(error) = cache.store(key, &reply).await
         {
             tracing::warn!(

@@ -4,9 +4,9 @@
 
 use sqs_rpc_protocol::ErrorCode;
 
-use crate::Reply;
 use crate::handler::Outcome;
 use crate::reply::attempts::Unsent;
+use crate::{Reply, ReplyKey};
 
 /// How a handler ended, as far as it matters to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +50,16 @@ impl Ended {
         }
     }
 
-    /// Whether messages that come for the same request are answered with the reply, instead of being handled again.
-    pub(super) const fn is_lasting(self, one_way: bool) -> bool {
+    /// Whether messages that come later for the same key are answered with the reply, instead of being handled again.
+    pub(super) fn is_lasting(self, reply: &Reply, key: &ReplyKey, one_way: bool) -> bool {
+        // Under one idempotency key a requester tries again what failed: it wants another outcome, not the same.
+        let may_try_again = key.is_idempotency_key();
         match self {
-            Self::Done => true,
+            Self::Done => {
+                !(may_try_again && reply.error_code().is_some_and(ErrorCode::is_retryable))
+            }
             // The requester was told and decides. Of a one-way request nobody was told: it gets another chance.
-            Self::Broke => !one_way,
+            Self::Broke => !one_way && !may_try_again,
             Self::Undecodable => false,
         }
     }
@@ -98,7 +102,8 @@ impl Then {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ReplyError;
+    use crate::{IdempotencyKey, ReplyError};
+    use sqs_rpc_protocol::HostQueueUrl;
 
     fn ended(outcome: Outcome) -> Ended {
         Ended::of(outcome).0
@@ -151,8 +156,24 @@ mod tests {
 
     #[test]
     fn what_is_to_be_handled_again_is_not_kept() {
-        assert!(Ended::Done.is_lasting(true) && Ended::Broke.is_lasting(false));
-        assert!(!Ended::Broke.is_lasting(true) && !Ended::Undecodable.is_lasting(false));
+        let queue =
+            HostQueueUrl::parse("https://sqs.eu-west-1.amazonaws.com/123456789012/q").unwrap();
+        let by_message = ReplyKey::of_message(&queue, "m");
+        let by_key =
+            ReplyKey::of_idempotency_key(&queue, &IdempotencyKey::parse("order-1").unwrap());
+        let (result, overloaded) = (Reply::new("x"), Reply::error(ErrorCode::OVERLOADED, "x"));
+        for key in [&by_message, &by_key] {
+            assert!(
+                Ended::Done.is_lasting(&result, key, false)
+                    && Ended::Done.is_lasting(&result, key, true)
+            );
+            assert!(!Ended::Broke.is_lasting(&result, key, true));
+            assert!(!Ended::Undecodable.is_lasting(&result, key, false));
+        }
+        assert!(Ended::Broke.is_lasting(&result, &by_message, false));
+        assert!(!Ended::Broke.is_lasting(&result, &by_key, false));
+        assert!(Ended::Done.is_lasting(&overloaded, &by_message, false));
+        assert!(!Ended::Done.is_lasting(&overloaded, &by_key, false));
     }
 
     #[test]

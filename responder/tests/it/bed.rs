@@ -25,7 +25,7 @@ use local_sqs::LocalSqs;
 use sqs_responder::{Drained, Responder, ResponderBuilder, Serve, ServeError, Stats};
 use sqs_rpc_protocol::{Deadline, ReplyHeader, RequestHeader, RequestId, SqsTime, names};
 use sqs_virtual_queues::Action;
-use sqs_virtual_queues::sqs::{Answer, Call, ClientApi, Clock, Random, Sqs, SqsApi};
+use sqs_virtual_queues::sqs::{Answer, Call, ClientApi, Clock, Moment, Random, Sqs, SqsApi};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -85,6 +85,10 @@ impl Bed {
 
     pub(crate) fn responder(&self) -> Responder {
         self.builder().build().unwrap()
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.sqs.clock().now()
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -304,6 +308,8 @@ pub(crate) enum Failure {
     Code(&'static str, u16),
     /// No answer ever.
     Hang,
+    /// A receive whose messages have other bodies than SQS sent.
+    Damage,
 }
 
 pub(crate) const THROTTLED: Failure = Failure::Code("RequestThrottled", 400);
@@ -349,6 +355,16 @@ macro_rules! faulty {
             $(fn $method(&self, input: $input) -> Call<$output, $error> {
                 match self.faults.next(Action::$action) {
                     None => self.inner.$method(input),
+                    Some(Failure::Damage) => {
+                        let call = self.inner.$method(input);
+                        Box::pin(async move {
+                            let mut answer = call.await;
+                            if let Ok(output) = &mut answer.result {
+                                output.damage();
+                            }
+                            answer
+                        })
+                    }
                     Some(Failure::Hang) => Box::pin(std::future::pending()),
                     Some(Failure::Code(code, status)) => {
                         let error = $error::generic(ErrorMetadata::builder().code(code).build());
@@ -369,4 +385,21 @@ faulty! {
         DeleteMessageBatchError;
     change_message_visibility_batch ChangeMessageVisibilityBatch ChangeMessageVisibilityBatchInputBuilder
         ChangeMessageVisibilityBatchOutput ChangeMessageVisibilityBatchError;
+}
+
+/// What a faulty network does to an output.
+trait Damage {
+    fn damage(&mut self) {}
+}
+
+impl Damage for SendMessageBatchOutput {}
+impl Damage for DeleteMessageBatchOutput {}
+impl Damage for ChangeMessageVisibilityBatchOutput {}
+
+impl Damage for ReceiveMessageOutput {
+    fn damage(&mut self) {
+        for message in self.messages.iter_mut().flatten() {
+            message.body = Some("damaged".to_owned());
+        }
+    }
 }

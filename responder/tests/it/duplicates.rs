@@ -140,6 +140,35 @@ async fn requests_with_one_idempotency_key_are_handled_once_and_each_is_answered
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_failed_under_an_idempotency_key_is_tried_again_by_its_requester() {
+    let bed = Bed::start().await;
+    let calls = Arc::new(AtomicUsize::new(0));
+    let handler = {
+        let calls = calls.clone();
+        move || {
+            let first = calls.fetch_add(1, SeqCst) == 0;
+            async move {
+                if first {
+                    Err(std::io::Error::other("not now"))
+                } else {
+                    Ok("done")
+                }
+            }
+        }
+    };
+    let running = Running::start(bed.responder().serve(&bed.requests, handler));
+    let key = |header: &mut sqs_rpc_protocol::RequestHeader| {
+        header.idempotency_key = Some(IdempotencyKey::parse("order-1").unwrap());
+    };
+    for (id, expected) in [(1, Some("internal")), (2, None), (3, None)] {
+        bed.send(&bed.ask_with("x", id, key)).await;
+        assert_eq!(bed.reply().await.unwrap().code().as_deref(), expected);
+    }
+    running.stop().await;
+    assert_eq!(calls.load(SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_javas_request_whose_delete_failed_is_answered_from_the_cache_at_its_next_delivery() {
     let bed = Bed::start().await;
     let (calls, handler) = counting(0);

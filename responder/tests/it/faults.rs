@@ -21,10 +21,10 @@ async fn a_poll_without_an_answer_is_given_up_after_its_wait_and_5_seconds_and_r
     });
     let running = Running::start(bed.responder().serve(&bed.requests, echo));
     bed.send(&bed.ask("x")).await;
-    let begun = tokio::time::Instant::now();
+    let begun = bed.now();
     bed.until("it is given up", |stats| stats.polls_failed == 1)
         .await;
-    assert_eq!(begun.elapsed().as_secs(), 25);
+    assert_eq!(bed.now().since(begun).as_secs(), 25);
     assert_eq!(bed.reply().await.unwrap().body(), "x");
     running.stop().await;
 }
@@ -63,11 +63,11 @@ async fn failing_polls_are_waited_out_with_few_calls_and_then_all_goes_on() {
 async fn a_queue_that_does_not_exist_is_an_error_after_two_seconds() {
     let bed = Bed::start().await;
     let missing = bed.requests.replace("requests", "missing");
-    let begun = tokio::time::Instant::now();
+    let begun = bed.now();
     let error = bed.responder().serve(&missing, echo).await.unwrap_err();
     assert_eq!(error.kind(), ServeErrorKind::QueueNotFound);
     assert!(error.to_string().ends_with(&missing), "{error}");
-    let took = begun.elapsed();
+    let took = bed.now().since(begun);
     assert!(
         took >= Duration::from_secs(2) && took < Duration::from_secs(5),
         "{took:?}"
@@ -114,4 +114,21 @@ async fn what_is_no_url_of_a_real_queue_is_an_error_before_any_call() {
         assert_eq!(error.kind(), ServeErrorKind::InvalidQueueUrl, "{url}");
     }
     assert_eq!(bed.stats().calls.total(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_request_is_not_handled_and_comes_again() {
+    let bed = Bed::start().await;
+    bed.faults.of(Action::ReceiveMessage, Failure::Damage);
+    let running = Running::start(bed.responder().serve(&bed.requests, echo));
+    bed.send(&bed.ask("x")).await;
+    bed.until("it is noticed", |stats| stats.corrupted == 1)
+        .await;
+    bed.faults.clear();
+    bed.until("it is answered", |stats| stats.replies_sent == 1)
+        .await;
+    assert_eq!(bed.reply().await.unwrap().body(), "x");
+    bed.until_deleted().await;
+    running.stop().await;
+    assert_eq!((bed.stats().handled, bed.stats().requests_received), (1, 1));
 }

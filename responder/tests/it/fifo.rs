@@ -1,11 +1,12 @@
 //! FIFO request queues.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sqs_responder::{Body, Json};
 use sqs_rpc_protocol::names;
 
-use crate::bed::{Ask, Bed, Running, sleep};
+use crate::bed::{Ask, Bed, Running, deadline, sleep};
 
 #[tokio::test(start_paused = true)]
 async fn a_group_is_handled_in_order_one_by_one_and_groups_side_by_side() {
@@ -77,4 +78,57 @@ async fn a_request_that_stays_is_not_overtaken_by_its_group() {
     );
     assert_eq!(replies, [(None, "4".to_owned()), bad]);
     running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_expires_while_it_waits_for_its_group_is_not_handled() {
+    let bed = Bed::with_requests("requests.fifo").await;
+    let handler = async |Body(body): Body| {
+        sleep(10).await;
+        body
+    };
+    bed.send(&bed.ask("first").group("a")).await;
+    let short = bed.ask_with("short", 2, |header| {
+        header.deadline = deadline(Duration::from_secs(5))
+    });
+    bed.send(&short.group("a")).await;
+    bed.send(&bed.ask("last").group("a")).await;
+    let running = Running::start(bed.responder().serve(&bed.requests, handler));
+    assert_eq!(bed.reply().await.unwrap().body(), "first");
+    assert_eq!(bed.reply().await.unwrap().body(), "last");
+    bed.until_deleted().await;
+    running.stop().await;
+    assert_eq!((bed.stats().handled, bed.stats().expired), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_behind_a_request_that_stays_is_given_back_at_once() {
+    let bed = Bed::with_requests("requests.fifo").await;
+    for group in ["a", "b"] {
+        let bad_header = bed.ask("1").attribute(names::HEADER, "bad");
+        bed.send(
+            &if group == "a" {
+                bad_header
+            } else {
+                bed.ask("no number")
+            }
+            .group(group),
+        )
+        .await;
+        bed.send(&bed.ask("2").group(group)).await;
+    }
+    let running = Running::start(
+        bed.responder()
+            .serve(&bed.requests, async |Json(n): Json<u32>| Json(n)),
+    );
+    bed.until("both are noticed", |stats| stats.undecodable == 2)
+        .await;
+    sleep(1).await;
+    assert_eq!(
+        bed.left().await,
+        (2, 2),
+        "the others are visible, and blocked by their groups"
+    );
+    running.stop().await;
+    assert_eq!(bed.stats().replies_sent, 2, "of the bad ones");
 }

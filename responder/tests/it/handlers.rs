@@ -78,6 +78,10 @@ impl FromRef<App> for Greeting {
 
 #[tokio::test(start_paused = true)]
 async fn every_argument_is_made_of_the_request() {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "eight are allowed, and here they are"
+    )]
     async fn all(
         State(Greeting(greeting)): State<Greeting>,
         State(_): State<App>,

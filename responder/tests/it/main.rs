@@ -1,5 +1,7 @@
 //! The responder over an in-memory SQS, in paused time, with a plain SDK client as its requester.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall fail")]
+
 mod bed;
 mod duplicates;
 mod faults;

@@ -44,10 +44,10 @@ async fn a_reply_queue_that_does_not_come_is_given_up_and_the_request_deleted() 
         .await;
     bed.until("it was handled", |stats| stats.handled == 1)
         .await;
-    let begun = tokio::time::Instant::now();
+    let begun = bed.now();
     bed.until("it was given up", |stats| stats.replies_unsendable == 1)
         .await;
-    let took = begun.elapsed();
+    let took = bed.now().since(begun);
     assert!(
         took >= Duration::from_millis(1800) && took <= Duration::from_millis(2300),
         "{took:?}"

@@ -23,6 +23,12 @@ impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.0.push_str(&format!(" {}={value:?}", field.name()));
     }
+
+    /// With all causes, as subscribers print it.
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        let causes = std::iter::successors(Some(value), |error| error.source());
+        causes.for_each(|cause| self.0.push_str(&format!(" {}={cause}", field.name())));
+    }
 }
 
 impl Everything {
@@ -67,7 +73,7 @@ async fn handle(Body(body): Body) -> Result<Reply, ReplyError> {
         "large" => Ok(Reply::new(CANARY.repeat(200_000))),
         "invalid" => Ok(Reply::new(format!("{CANARY}\0"))),
         "panic" => panic!("{body}"),
-        _ => Ok(Reply::new(body).attribute("secret", CANARY)),
+        _ => Ok(Reply::new(body).with_attribute("secret", CANARY)),
     }
 }
 
@@ -124,7 +130,6 @@ async fn no_line_shows_what_is_said() {
         .filter(|line| line.contains("receipt"))
         .collect();
     assert!(receipts.is_empty(), "{receipts:?}");
-    // A malformed header is quoted in its error, cut short; it is the one thing of a requester that is.
     let said: Vec<_> = lines.iter().filter(|line| line.contains(CANARY)).collect();
     assert!(said.is_empty(), "{said:#?}");
     let seen = |text: &str| {
@@ -140,5 +145,37 @@ async fn no_line_shows_what_is_said() {
         "a reply was not sent",
     ] {
         seen(text);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_span_of_a_request_has_its_ids_and_its_trace() {
+    let everything = Everything::default();
+    let subscriber = tracing_subscriber::registry().with(everything.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let bed = Bed::start().await;
+    let running = Running::start(bed.responder().serve(&bed.requests, handle));
+    let trace = |header: &mut sqs_rpc_protocol::RequestHeader| {
+        header.trace_context = sqs_responder::TraceContext::new(0xabc, 0xdef, 1);
+    };
+    let address = format!("{}#the-name", bed.replies);
+    bed.send(
+        &bed.ask_with("x", 0x77, trace)
+            .attribute(names::RESPONSE_QUEUE_URL, &address),
+    )
+    .await;
+    assert!(bed.reply().await.is_some());
+    running.stop().await;
+
+    let recorded = everything.0.lock().unwrap().join("\n");
+    for field in [
+        format!("queue={}", bed.requests),
+        format!("request_id={:032x}", 0x77),
+        "correlation_id=the-name".to_owned(),
+        format!("trace_id={:032x}", 0xabc),
+        format!("parent_id={:016x}", 0xdef),
+    ] {
+        assert!(recorded.contains(&field), "{field} is not in {recorded}");
     }
 }

@@ -47,11 +47,11 @@ async fn what_runs_is_finished_within_the_drain_time_and_the_rest_given_back() {
     bed.send(&bed.ask("100")).await;
     bed.until("both are handled", |stats| stats.handled == 2)
         .await;
-    let begun = tokio::time::Instant::now();
+    let begun = bed.now();
     let drained = running.stop().await;
     assert_eq!(report(drained), [1, 1, 1, 0, 0]);
     assert!(!drained.is_clean());
-    let took = begun.elapsed();
+    let took = bed.now().since(begun);
     assert!(
         took >= Duration::from_secs(24) && took <= Duration::from_secs(25),
         "{took:?}"
@@ -76,12 +76,12 @@ async fn it_ends_as_soon_as_all_is_finished() {
     let running = Running::start(responder.serve(&bed.requests, slow));
     bed.send(&bed.ask("3")).await;
     bed.until("it is handled", |stats| stats.handled == 1).await;
-    let begun = tokio::time::Instant::now();
+    let begun = bed.now();
     assert_eq!(report(running.stop().await), [1, 0, 0, 0, 0]);
     assert!(
-        begun.elapsed() < Duration::from_secs(4),
+        bed.now().since(begun) < Duration::from_secs(4),
         "{:?}",
-        begun.elapsed()
+        bed.now().since(begun)
     );
     assert_eq!(bed.left().await, (0, 0), "its delete was not lost");
 }
@@ -134,10 +134,10 @@ async fn with_no_drain_time_it_ends_at_once() {
     );
     bed.send(&bed.ask("100")).await;
     bed.until("it is handled", |stats| stats.handled == 1).await;
-    let begun = tokio::time::Instant::now();
+    let begun = bed.now();
     let drained = running.stop().await;
     assert_eq!((drained.abandoned, drained.released), (1, 1));
-    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(bed.now().since(begun), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,9 +153,9 @@ async fn it_ends_in_time_while_sqs_does_not_answer() {
     bed.until("both are handled", |stats| stats.handled == 2)
         .await;
     bed.faults.set(|_| Some(Failure::Hang));
-    let begun = tokio::time::Instant::now();
+    let begun = bed.now();
     let drained = running.stop().await;
-    assert_eq!(begun.elapsed(), Duration::from_secs(10));
+    assert_eq!(bed.now().since(begun), Duration::from_secs(10));
     assert!(
         drained.calls_unanswered > 0 && drained.released == 2,
         "{drained:?}"

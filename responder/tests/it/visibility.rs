@@ -79,3 +79,19 @@ async fn a_short_timeout_is_extended_in_time_too() {
     running.stop().await;
     assert_eq!(bed.stats().duplicate_requests, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_extension_that_fails_is_tried_again_before_the_timeout_ends() {
+    let bed = Bed::start().await;
+    let mut extensions = 0;
+    bed.faults.set(move |action| {
+        extensions += usize::from(action == Action::ChangeMessageVisibilityBatch);
+        (action == Action::ChangeMessageVisibilityBatch && extensions <= 2).then_some(THROTTLED)
+    });
+    let running = Running::start(bed.responder().serve(&bed.requests, slow));
+    bed.send(&bed.ask("45")).await;
+    assert!(bed.reply().await.is_none() && bed.reply().await.is_none());
+    assert_eq!(bed.reply().await.unwrap().body(), "45");
+    running.stop().await;
+    assert_eq!(bed.stats().duplicate_requests, 0);
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqs_virtual_queues::CreateQueue;
 
-use crate::support::{TestResult, World, pass, until};
+use crate::support::{Meddled, Slow, TestResult, World, pass, until};
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_called_while_nobody_waits() -> TestResult {
@@ -105,5 +105,44 @@ async fn full_polls_bring_more_polls() -> TestResult {
         world.calls("ReceiveMessage") == receives
     })
     .await;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn short_receives_that_come_while_a_poll_is_out_share_the_next() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world
+        .builder_over(Meddled::new(&world.client, Slow))
+        .build()?;
+    let receives = (0..10).map(|n| {
+        let queue = queues
+            .create(&host, CreateQueue::named(format!("q{n}")))
+            .unwrap();
+        async move {
+            pass(Duration::from_millis(n * 50)).await;
+            queue.receive().wait(Duration::ZERO).await
+        }
+    });
+    for received in futures::future::join_all(receives).await {
+        assert!(received?.is_empty());
+    }
+    assert_eq!(world.calls("ReceiveMessage"), 2);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_brings_only_what_is_put_back_is_polled_ever_more_slowly() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.builder().queue_capacity(1).build()?;
+    let full = queues.create(&host, CreateQueue::named("full"))?;
+    let other = queues.create(&host, CreateQueue::named("other"))?;
+    for n in 0..2_000 {
+        world.send(full.url(), &n.to_string()).await;
+    }
+    assert!(other.receive().await?.is_empty());
+    let polls = world.calls("ReceiveMessage");
+    assert!(polls < 40, "20 s of waiting cost {polls} polls");
     Ok(())
 }

@@ -243,3 +243,21 @@ impl Meddle for Changed {
         .boxed()
     }
 }
+
+/// Every receive takes a second longer.
+#[derive(Debug)]
+pub(crate) struct Slow;
+
+impl Meddle for Slow {
+    fn receive(
+        &self,
+        _: usize,
+        call: Call<ReceiveMessageOutput, ReceiveMessageError>,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError> {
+        async move {
+            pass(Duration::from_secs(1)).await;
+            call.await
+        }
+        .boxed()
+    }
+}

@@ -467,6 +467,18 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_goes_alone_joins_nobody_who_is_older() {
+        let mut coalescer = Coalescer::new(limits());
+        push(&mut coalescer, 0..20, URGENT, at(0));
+        let (older, younger) = (call(&mut coalescer, at(0)), call(&mut coalescer, at(0)));
+        coalescer.put_back(younger[0].0, 10, 1, Again::Alone);
+        coalescer.put_back(older[0].0, 0, 1, Again::After(at(5)));
+        assert_eq!(called(&mut coalescer, at(5)), [0]);
+        coalescer.returned();
+        assert_eq!(called(&mut coalescer, at(5)), [10]);
+    }
+
+    #[test]
     fn a_flush_ends_the_linger_times_but_no_back_off() {
         let mut coalescer = Coalescer::new(limits());
         push(&mut coalescer, [0, 1], RELAXED, at(0));

@@ -87,3 +87,34 @@ impl<T> BatchAnswer<T> {
         answers
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strange_ids_are_ignored_and_the_first_answer_counts() {
+        let failed = |id: &str| {
+            BatchResultErrorEntry::builder()
+                .id(id)
+                .code("x")
+                .sender_fault(true)
+                .build()
+                .unwrap()
+        };
+        let ids = ["1", "1", "7", "", "a", "-1"];
+        let answer = BatchAnswer {
+            successful: ids
+                .iter()
+                .enumerate()
+                .map(|(i, id)| ((*id).to_owned(), i))
+                .collect(),
+            failed: vec![failed("1"), failed("2"), failed("9")],
+        };
+        let answers = answer.by_entry(Action::SendMessageBatch, 3);
+        assert!(
+            matches!(answers[..], [None, Some(Ok(0)), Some(Err(_))]),
+            "{answers:?}"
+        );
+    }
+}

@@ -47,7 +47,8 @@ pub(super) struct Lane<K: Kind> {
     state: Mutex<State<K>>,
     /// Wakes the worker.
     pub(super) changed: Notify,
-    /// One permit for each entry that is not answered. Closed together with the lane.
+    /// One permit for each entry that is not answered. Never closed: a caller that waits for room when the lane is
+    /// closed gets it as soon as those before it are answered, and is refused then.
     room: Arc<Semaphore>,
 }
 
@@ -76,7 +77,7 @@ impl<K: Kind> Lanes<K> {
         let permit = Arc::clone(&lane.room)
             .acquire_owned()
             .await
-            .map_err(|_| closed::<K>(Delivery::NotSent))?;
+            .expect("the room is never closed");
         let (entry, answer) = self.entry(input, size, permit).attended();
         let pace = Pace::Urgent(self.context.options.linger);
         let ticket = lane
@@ -254,7 +255,6 @@ impl<K: Kind> Lane<K> {
 
     /// Refuses entries from now on, and drops those that wait.
     pub(super) fn close(&self) {
-        self.room.close();
         let left: Vec<_> = {
             let mut state = self.lock();
             state.closed = true;
@@ -314,4 +314,76 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 struct TooLarge {
     size: usize,
     most: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::super::delete::Delete;
+    use super::*;
+    use crate::sqs::{Clock, SqsApi};
+
+    #[derive(Debug)]
+    struct Nothing;
+    impl SqsApi for Nothing {}
+
+    fn lanes() -> Arc<Lanes<Delete>> {
+        let clock = Clock::tokio(SystemTime::UNIX_EPOCH);
+        let tasks = Tasks::on_current_runtime().unwrap();
+        Lanes::new(Arc::new(Context {
+            sqs: Sqs::builder(Nothing).clock(clock).build(),
+            closing: CancellationToken::new(),
+            given_up: CancellationToken::new(),
+            workers: TaskTracker::new(),
+            options: BatchOptions::default(),
+            tasks,
+        }))
+    }
+
+    fn queue() -> HostQueueUrl {
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/orders"
+            .parse()
+            .unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_is_forgotten_only_when_nobody_can_use_it_unseen() {
+        let (lanes, queue) = (lanes(), queue());
+        let workers = Arc::new(Lane::new(&lanes.context.options, &queue));
+        lanes.lanes.insert(queue.clone(), Arc::clone(&workers));
+
+        let callers = lanes.lane(&queue).unwrap();
+        assert!(
+            !lanes.forget_idle(&queue, &workers),
+            "a caller is about to push"
+        );
+        let permit = Arc::clone(&callers.room).try_acquire_owned().unwrap();
+        let entry = lanes.entry("receipt".to_owned(), 7, permit);
+        let ticket = callers
+            .push(&lanes.context, entry, Pace::Relaxed(Duration::ZERO))
+            .unwrap();
+        drop(callers);
+        assert!(!lanes.forget_idle(&queue, &workers), "an entry waits");
+        workers.withdraw(ticket);
+        assert!(lanes.forget_idle(&queue, &workers));
+        assert!(lanes.lanes.is_empty());
+    }
+
+    #[test]
+    fn a_lane_whose_worker_has_ended_is_forgotten_and_refuses() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let lanes = runtime.block_on(async { lanes() });
+        drop(runtime);
+        let dead = lanes.lane(&queue()).unwrap();
+        assert!(lanes.lanes.is_empty());
+        let permit = Arc::clone(&dead.room).try_acquire_owned().unwrap();
+        let entry = lanes.entry("receipt".to_owned(), 7, permit);
+        assert!(
+            dead.push(&lanes.context, entry, Pace::Relaxed(Duration::ZERO))
+                .is_none()
+        );
+    }
 }

@@ -61,16 +61,41 @@ async fn a_send_that_is_dropped_makes_room_even_behind_calls_that_hang() {
 async fn an_entry_whose_caller_is_gone_is_not_tried_again() {
     let rig = Rig::new(|_| Reply::Refused("BatchRequestTooLong", 400));
     let (outbox, queue) = (rig.outbox.clone(), rig.queue.clone());
-    let sends = tokio::spawn(async move {
-        tokio::join!(
-            outbox.send(&queue, message("a")),
-            outbox.send(&queue, message("b"))
-        )
+    let deletes = tokio::spawn(async move {
+        let delete = |handle: &str| outbox.delete(&queue, handle.to_owned());
+        tokio::join!(delete("a"), delete("b"))
     });
     rig.clock().sleep(Duration::from_millis(1)).await;
-    sends.abort();
+    deletes.abort();
     rig.clock().sleep(Duration::from_secs(1)).await;
     assert_eq!(rig.fake.batches(), [["a", "b"]]);
+    assert_eq!(rig.outbox.unanswered(), 0);
+    assert_eq!(
+        rig.sqs.counters().of(Counter::DeletesFailed),
+        0,
+        "given up by its caller"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_of_a_refused_batch_that_is_given_up_was_not_sent() {
+    let options = BatchOptions {
+        max_calls_out: 1,
+        ..BatchOptions::default()
+    };
+    let refused = Reply::Refused("BatchRequestTooLong", 400);
+    let rig = Rig::with(options, replies([refused, Reply::Never]));
+    let at = rig.clock().now() + Duration::from_secs(1);
+    let (results, given_up) = tokio::join!(rig.send_all(2), async {
+        rig.clock().sleep(LATENCY * 2).await;
+        rig.outbox.shutdown(at).await
+    });
+    assert_eq!(given_up, 2);
+    let deliveries: Vec<_> = results
+        .into_iter()
+        .map(|result| result.unwrap_err().delivery())
+        .collect();
+    assert_eq!(deliveries, [Delivery::Unknown, Delivery::NotSent]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +125,32 @@ async fn shutdown_sends_what_waits_at_once_and_refuses_what_comes_later() {
     assert_closed(rig.send("late").await, Delivery::NotSent);
     rig.outbox.delete_later(&rig.queue, "late".to_owned());
     assert_eq!(rig.sqs.counters().of(Counter::DeletesFailed), 1);
+    assert_eq!(
+        rig.tasks.running(),
+        0,
+        "nothing is started for what is refused"
+    );
     assert_eq!(rig.outbox.shutdown(rig.clock().now()).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_waits_for_room_at_the_shutdown_is_refused() {
+    let options = BatchOptions {
+        max_waiting: 2,
+        ..BatchOptions::default()
+    };
+    let rig = Rig::with(options, |_| Reply::Done);
+    let (results, given_up) = tokio::join!(rig.send_all(3), async {
+        rig.clock().sleep(Duration::from_millis(1)).await;
+        rig.outbox
+            .shutdown(rig.clock().now() + Duration::from_secs(1))
+            .await
+    });
+    assert_eq!(given_up, 0);
+    assert_eq!(rig.fake.batches(), [["0", "1"]]);
+    let [first, second, third] = results.try_into().unwrap();
+    assert!(first.is_ok() && second.is_ok());
+    assert_closed(third, Delivery::NotSent);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,136 @@
+//! How a command says that it failed: one line on stderr, and an exit code.
+//!
+//! **Invariant:** what comes from elsewhere cannot write more than that line, nor steer the terminal.
+
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::process::ExitCode;
+
+/// The exit codes, for the help.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes: 0 success, 1 the responder answered with an error, 2 wrong usage or an invalid request, 3 no reply in time, \
+4 anything else";
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    error: BoxError,
+}
+
+/// The exit codes other than 0. They are documented: scripts rest on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// The responder answered with an error.
+    Remote = 1,
+    /// What was asked for is not possible. Clap's own code, too.
+    Usage = 2,
+    /// No reply in time.
+    Timeout = 3,
+    /// Anything else.
+    Other = 4,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, error: impl Into<BoxError>) -> Self {
+        let error = error.into();
+        Self { exit, error }
+    }
+
+    pub(crate) fn usage(error: impl Into<BoxError>) -> Self {
+        Self::new(Exit::Usage, error)
+    }
+
+    pub(crate) fn other(error: impl Into<BoxError>) -> Self {
+        Self::new(Exit::Other, error)
+    }
+
+    #[expect(clippy::print_stderr, reason = "the one line that says what is wrong")]
+    pub(crate) fn report(&self) -> ExitCode {
+        eprintln!("sqs-rpc: {self}");
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+/// The error and its causes in one line. A cause whose text is in that of the error above it is left out.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut above = self.error.to_string();
+        write!(f, "{}", OneLine(&above))?;
+        let mut cause = self.error.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !above.contains(&text) {
+                write!(f, ": {}", OneLine(&text))?;
+                above = text;
+            }
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// A text in which control characters are written out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| {
+            if char.is_control() {
+                write!(f, "{}", char.escape_default())
+            } else {
+                f.write_char(char)
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Layer(&'static str, Option<Box<Layer>>);
+
+    impl fmt::Display for Layer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Layer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1
+                .as_deref()
+                .map(|layer| layer as &(dyn Error + 'static))
+        }
+    }
+
+    fn chain(texts: &[&'static str]) -> String {
+        let chain = texts
+            .iter()
+            .rev()
+            .fold(None, |below, text| Some(Box::new(Layer(text, below))));
+        Failure::other(*chain.unwrap()).to_string()
+    }
+
+    #[test]
+    fn causes_follow_in_one_line_and_none_is_said_twice() {
+        assert_eq!(
+            chain(&["cannot send", "no connection", "refused"]),
+            "cannot send: no connection: refused"
+        );
+        assert_eq!(
+            chain(&["cannot send: refused", "refused", "by the peer"]),
+            "cannot send: refused: by the peer"
+        );
+    }
+
+    #[test]
+    fn a_text_from_elsewhere_stays_in_its_line() {
+        assert_eq!(chain(&["a\nb\u{1b}[2J"]), "a\\nb\\u{1b}[2J");
+    }
+}

@@ -1,0 +1,167 @@
+//! `sqs-rpc request`: sends a request and prints the reply.
+
+mod output;
+
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::time::Duration;
+
+use sqs_rpc::requester::Reply;
+use sqs_rpc::{QueueUrl, RequestError, RequestErrorKind, Requester};
+
+use crate::clock::Stopwatch;
+use crate::connection::Connection;
+use crate::duration;
+use crate::failure::{Exit, Failure};
+use crate::signals::Signals;
+
+/// How long the reply queue's deletion may take. It is made for this one request.
+const CLEAN_UP: Duration = Duration::from_secs(5);
+
+/// Send a request to a queue and print the reply
+///
+/// The body is sent as it is, and so is the reply printed; a newline is added if it has none at its end.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// URL of the request queue
+    #[arg(long, value_name = "URL")]
+    queue_url: String,
+    /// How long this may take in all; a second of it is for the new queue that the reply comes to
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
+    timeout: Duration,
+    /// Message attribute for the responder; up to 7 may be given
+    #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attribute)]
+    attributes: Vec<(String, String)>,
+    /// Message group: an order on a FIFO queue, a tenant on another
+    #[arg(long)]
+    group: Option<String>,
+    /// Print a JSON object instead: body, attributes and elapsed_ms, or error and elapsed_ms
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+    /// Body of the request; - or nothing reads it from stdin
+    body: Option<String>,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let queue = QueueUrl::parse(&arguments.queue_url).map_err(Failure::usage)?;
+    let body = body(arguments.body)?;
+    let client = arguments.connection.client(queue.host()).await?;
+    let mut signals = Signals::listen().map_err(Failure::other)?;
+
+    let requester = Requester::builder(&client)
+        .build()
+        .map_err(Failure::usage)?;
+    let mut request = requester.request(&queue, body).timeout(arguments.timeout);
+    for (name, value) in arguments.attributes {
+        request = request.attribute(name, value);
+    }
+    if let Some(group) = arguments.group {
+        request = request.group(group);
+    }
+
+    let watch = Stopwatch::start();
+    let outcome = tokio::select! {
+        biased;
+        outcome = request.send() => Some(outcome),
+        () = signals.next() => None,
+    };
+    let elapsed = watch.elapsed();
+    let printed = match &outcome {
+        Some(outcome) => print(outcome, elapsed, arguments.json),
+        None => Ok(()),
+    };
+    clean_up(&requester, &mut signals).await;
+
+    match outcome {
+        Some(Ok(_)) => printed,
+        Some(Err(error)) => Err(failure(error)),
+        None => Err(Failure::other("interrupted before the reply came")),
+    }
+}
+
+/// Deletes the reply queue, unless a person is in too much of a hurry.
+async fn clean_up(requester: &Requester, signals: &mut Signals) {
+    tokio::select! {
+        biased;
+        report = requester.shutdown(CLEAN_UP) => {
+            if let Some(queue) = report.left_behind {
+                tracing::warn!(%queue, "the queue for the replies could not be deleted; it is yours to delete");
+            }
+        }
+        () = signals.next() => tracing::warn!("the queue for the replies may have been left behind"),
+    }
+}
+
+fn print(
+    outcome: &Result<Reply, RequestError>,
+    elapsed: Duration,
+    json: bool,
+) -> Result<(), Failure> {
+    let text = match outcome {
+        _ if json => output::json(outcome, elapsed),
+        Ok(reply) => output::plain(reply.body()),
+        Err(_) => return Ok(()),
+    };
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(Failure::other)
+}
+
+fn failure(error: RequestError) -> Failure {
+    let exit = match error.kind() {
+        RequestErrorKind::Remote | RequestErrorKind::ReplyTooLarge => Exit::Remote,
+        RequestErrorKind::InvalidRequest | RequestErrorKind::TooLarge => Exit::Usage,
+        RequestErrorKind::Timeout => Exit::Timeout,
+        _ => Exit::Other,
+    };
+    // The error's own text leaves out what the responder says, since logs are no place for it; a terminal is.
+    match error.remote() {
+        Some(remote) if !remote.message.is_empty() => {
+            Failure::new(exit, format!("{error}: {}", remote.message))
+        }
+        _ => Failure::new(exit, error),
+    }
+}
+
+fn body(given: Option<String>) -> Result<String, Failure> {
+    let mut stdin = io::stdin();
+    match given {
+        Some(body) if body != "-" => return Ok(body),
+        None if stdin.is_terminal() => {
+            return Err(Failure::usage(
+                "no body: give it as an argument or on stdin (- reads from the terminal)",
+            ));
+        }
+        _ => {}
+    }
+    let mut body = String::new();
+    match stdin.read_to_string(&mut body) {
+        Ok(_) => Ok(body),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(Failure::usage(
+            "the body on stdin is not UTF-8, and SQS takes nothing else",
+        )),
+        Err(error) => Err(Failure::other(format!("cannot read stdin: {error}"))),
+    }
+}
+
+fn attribute(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("NAME=VALUE is expected".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attribute_is_parted_at_its_first_equals_sign() {
+        assert_eq!(attribute("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert!(attribute("=b").is_err());
+        assert!(attribute("a").is_err());
+    }
+}

@@ -1,0 +1,92 @@
+//! One request: start the command, wait for it, answer.
+//!
+//! **Invariant:** at the deadline the command is dead, and its place is free for another request.
+
+use std::ffi::OsString;
+
+use sqs_rpc::responder::{Reply, Request};
+use sqs_rpc::{ErrorCode, ReplyError};
+
+use super::answer;
+use super::process::{Process, RunError};
+
+/// Handles requests with a command.
+#[derive(Debug)]
+pub(crate) struct CommandHandler {
+    program: OsString,
+    arguments: Vec<OsString>,
+    expose_stderr: bool,
+}
+
+impl CommandHandler {
+    /// The command line is a program and its arguments.
+    pub(crate) fn new(
+        command_line: Vec<OsString>,
+        expose_stderr: bool,
+    ) -> Result<Self, &'static str> {
+        let mut words = command_line.into_iter();
+        let program = words
+            .next()
+            .filter(|it| !it.is_empty())
+            .ok_or("no command is given")?;
+        Ok(Self {
+            program,
+            arguments: words.collect(),
+            expose_stderr,
+        })
+    }
+
+    pub(crate) async fn handle(&self, request: Request) -> Result<Reply, ReplyError> {
+        let one_way = request.return_address().is_none();
+        let mut process = self.start(&request).map_err(|error| {
+            tracing::error!(program = ?self.program, %error, "the command cannot be started");
+            ReplyError::internal(error)
+        })?;
+
+        let deadline = request.deadline().clone();
+        let message_id = request.message_id().to_owned();
+        let finished = tokio::select! {
+            biased;
+            finished = process.run(request.into_body()) => finished,
+            () = deadline.passed() => {
+                drop(process);
+                tracing::warn!(message_id, "the deadline has passed: the command was killed");
+                return Err(ReplyError::new(ErrorCode::EXPIRED, "the command did not end in time"));
+            }
+        };
+        match finished {
+            Ok(finished) => {
+                if !finished.status.success() {
+                    tracing::warn!(message_id, status = %finished.status, "the command failed");
+                }
+                answer::to(&finished, one_way)
+            }
+            Err(RunError::TooLong) => Err(ReplyError::new(
+                ErrorCode::REPLY_TOO_LARGE,
+                "the command printed more than a message can hold",
+            )),
+            Err(RunError::Io(error)) => Err(ReplyError::internal(error)),
+        }
+    }
+
+    fn start(&self, request: &Request) -> std::io::Result<Process> {
+        let remaining = request.deadline().remaining();
+        let variables = [
+            ("SQS_RPC_MESSAGE_ID", Some(request.message_id().to_owned())),
+            (
+                "SQS_RPC_REQUEST_ID",
+                request.request_id().map(|id| id.to_string()),
+            ),
+            (
+                "SQS_RPC_DEADLINE_MS",
+                remaining.map(|time| time.as_millis().to_string()),
+            ),
+        ];
+        Process::start(
+            &self.program,
+            &self.arguments,
+            variables,
+            self.expose_stderr,
+        )
+    }
+}

@@ -1,0 +1,11 @@
+//! The command as people run it: the real binary, over HTTP on this machine.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod local;
+mod request;
+mod serve;
+mod support;

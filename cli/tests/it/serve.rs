@@ -1,0 +1,197 @@
+//! `sqs-rpc serve`, and `request` with somebody who answers.
+
+use crate::support::{Local, assert_code, run};
+use serde_json::Value;
+
+#[test]
+fn a_request_gets_what_the_command_prints() {
+    let local = Local::start();
+    let _serving = local.serve(&[], "tr a-z A-Z");
+    assert_eq!(assert_code(&local.request(&["hello"]), 0).0, "HELLO\n");
+    let (stdout, _) = assert_code(
+        &local.request_with_stdin(&["-"], "from stdin: é\n".as_bytes()),
+        0,
+    );
+    assert_eq!(stdout, "FROM STDIN: é\n");
+    let (stdout, _) = assert_code(&local.request_with_stdin(&[], b"two\nlines"), 0);
+    assert_eq!(stdout, "TWO\nLINES\n");
+}
+
+#[test]
+fn in_json_a_reply_comes_with_its_attributes_and_its_time() {
+    let local = Local::start();
+    let _serving = local.serve(&[], "cat");
+    let (stdout, _) = assert_code(
+        &local.request(&["--json", "--attribute", "tenant=a", "a \"b\""]),
+        0,
+    );
+    let object: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(object["body"], "a \"b\"");
+    assert_eq!(object["attributes"], serde_json::json!({}));
+    assert!(object["elapsed_ms"].is_u64(), "{object}");
+}
+
+#[test]
+fn a_command_that_fails_is_code_1_and_its_stderr_is_not_told() {
+    let local = Local::start();
+    let serving = local.serve(&[], "echo half; echo secret >&2; exit 7");
+    let (stdout, stderr) = assert_code(&local.request(&["hello"]), 1);
+    assert_eq!(stdout, "");
+    let expected = "sqs-rpc: the responder answered with error code command.failed: the command exited with code 7\n";
+    assert_eq!(stderr, expected);
+    // Whoever runs the responder sees it.
+    serving.stderr.until(|line| line == "secret");
+
+    let (stdout, _) = assert_code(&local.request(&["--json", "hello"]), 1);
+    let object: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(object["error"]["kind"], "remote");
+    assert_eq!(object["error"]["code"], "command.failed");
+    assert_eq!(
+        object["error"]["remote_message"],
+        "the command exited with code 7"
+    );
+}
+
+#[test]
+fn stderr_is_told_on_request() {
+    let local = Local::start();
+    let serving = local.serve(
+        &["--expose-stderr"],
+        "echo first >&2; echo 'no such user' >&2; exit 1",
+    );
+    let (_, stderr) = assert_code(&local.request(&["hello"]), 1);
+    assert!(
+        stderr.ends_with("command.failed: no such user\n"),
+        "{stderr}"
+    );
+    serving.stderr.until(|line| line == "no such user");
+}
+
+#[test]
+fn output_that_a_message_cannot_carry_is_an_error_reply() {
+    let local = Local::start();
+    let script = r#"read what; case "$what" in
+        nothing) ;;
+        bytes) printf '\377' ;;
+        much) exec head -c 1048577 /dev/zero ;;
+        endless) exec yes ;;
+    esac"#;
+    let _serving = local.serve(&[], script);
+    for (body, said) in [
+        ("nothing", "error code command.no_output: "),
+        ("bytes", "error code command.not_utf8: "),
+        ("much", "the reply is too large for SQS"),
+        ("endless", "the reply is too large for SQS"),
+    ] {
+        let (_, stderr) = assert_code(&local.request(&[&format!("{body}\n")]), 1);
+        assert!(stderr.contains(said), "{body}: {stderr}");
+    }
+}
+
+#[test]
+fn a_command_knows_its_request_and_how_long_it_has() {
+    let local = Local::start();
+    let _serving = local.serve(
+        &[],
+        "echo $SQS_RPC_REQUEST_ID $SQS_RPC_MESSAGE_ID $SQS_RPC_DEADLINE_MS",
+    );
+    let (stdout, _) = assert_code(&local.request(&["--timeout", "60s", "hello"]), 0);
+    let words: Vec<&str> = stdout.split_whitespace().collect();
+    assert_eq!(words.len(), 3, "{stdout}");
+    assert_ne!(words[0], words[1]);
+    let left: u64 = words[2].parse().unwrap();
+    assert!((1..=60_000).contains(&left), "{stdout}");
+}
+
+#[test]
+fn at_the_deadline_a_command_and_all_that_it_started_is_killed() {
+    let local = Local::start();
+    // The shell waits for a process of its own, which shares its stderr.
+    let script = r#"read what; if [ "$what" = slow ]; then sleep 1000; true; fi; echo done"#;
+    let serving = local.serve(&["--concurrency", "1"], script);
+    assert_code(&local.request(&["--timeout", "5s", "slow\n"]), 3);
+    // Its place is free again.
+    assert_eq!(assert_code(&local.request(&["fast\n"]), 0).0, "done\n");
+    serving
+        .stderr
+        .until(|line| line.contains("the command was killed"));
+
+    serving.terminate();
+    let (status, _) = serving.wait();
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn ctrl_c_lets_a_command_finish() {
+    let local = Local::start();
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("drain-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let fifo = folder.join("go");
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+
+    let serving = local.serve(
+        &[],
+        &format!("cat; echo started >&2; cat '{}'", fifo.display()),
+    );
+    let request = local.start_request(&["hello"]);
+    serving.stderr.until(|line| line == "started");
+    serving.interrupt();
+    serving
+        .stderr
+        .until(|line| line.contains("finishing what runs"));
+    std::fs::write(&fifo, ", and goodbye").unwrap();
+
+    assert_eq!(request.stdout.until(|_| true), ["hello, and goodbye"]);
+    let (status, stderr) = serving.wait();
+    assert!(status.success(), "{status}");
+    assert_eq!(stderr, ["sqs-rpc: stopped; nothing was cut off"]);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once_and_kills_what_runs() {
+    let local = Local::start();
+    let serving = local.serve(&[], "echo started >&2; sleep 1000; true");
+    let _request = local.start_request(&["hello"]);
+    serving.stderr.until(|line| line == "started");
+    serving.interrupt();
+    serving
+        .stderr
+        .until(|line| line.contains("finishing what runs"));
+    serving.interrupt();
+    // Ends only when the sleeping process has, too: it holds the same stderr.
+    let (status, stderr) = serving.wait();
+    assert_eq!(status.code(), Some(4), "{stderr:?}");
+}
+
+#[test]
+fn a_command_that_cannot_be_started_is_an_internal_error_and_is_said() {
+    let local = Local::start();
+    let serving = local.serve_command(&[], &["/no/such/program"]);
+    let (_, stderr) = assert_code(&local.request(&["hello"]), 1);
+    assert!(stderr.contains("error code internal"), "{stderr}");
+    assert!(!stderr.contains("/no/such"), "{stderr}");
+    serving
+        .stderr
+        .until(|line| line.contains("/no/such/program") && line.contains("cannot be started"));
+}
+
+#[test]
+fn what_cannot_be_served_is_said() {
+    let (_, stderr) = assert_code(&run(&["serve", "--queue-url", "jobs", "--", "cat"]), 2);
+    assert!(
+        stderr.contains("\"jobs\" is not the URL of a host queue"),
+        "{stderr}"
+    );
+    assert_code(
+        &run(&["serve", "--queue-url", "http://127.0.0.1:1/0/jobs"]),
+        2,
+    );
+}

@@ -1,0 +1,251 @@
+//! Starting and stopping the command.
+//!
+//! Every process is stopped by its id when its handle is dropped. Nothing sleeps: what is waited for is a line, the end
+//! of an output, or the end of a process; each with a limit after which the test fails instead of hanging.
+
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+/// Nothing that these tests wait for takes as long, not even on a busy machine.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// The command with these arguments, and nothing of AWS in its environment.
+fn sqs_rpc(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sqs-rpc"));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("AWS_") || name == "RUST_LOG" {
+            command.env_remove(name.as_ref());
+        }
+    }
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    output(sqs_rpc(arguments))
+}
+
+/// An SQS on a free port, with one queue.
+pub(crate) struct Local {
+    pub(crate) process: Running,
+    pub(crate) endpoint: String,
+    pub(crate) queue_url: String,
+}
+
+impl Local {
+    pub(crate) fn start() -> Self {
+        let process = Running::start(sqs_rpc(&["local", "--port", "0", "--queue", "jobs"]));
+        let introduction = process.stdout.until(|line| line == "ready");
+        let value = |prefix: &str| {
+            let line = introduction
+                .iter()
+                .find_map(|line| line.trim().strip_prefix(prefix));
+            line.unwrap_or_else(|| panic!("no {prefix:?} in {introduction:?}"))
+                .to_owned()
+        };
+        let endpoint = value("export AWS_ENDPOINT_URL_SQS=");
+        let queue_url = format!("{endpoint}{}", value(&endpoint));
+        Self {
+            process,
+            endpoint,
+            queue_url,
+        }
+    }
+
+    /// The command, with the environment that `local` printed.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = sqs_rpc(arguments);
+        command
+            .env("AWS_ENDPOINT_URL_SQS", &self.endpoint)
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "local")
+            .env("AWS_SECRET_ACCESS_KEY", "local");
+        command
+    }
+
+    /// Serves the queue with a shell script; `options` go before it.
+    pub(crate) fn serve(&self, options: &[&str], script: &str) -> Running {
+        self.serve_command(options, &["sh", "-c", script])
+    }
+
+    /// Serves the queue with a command.
+    pub(crate) fn serve_command(&self, options: &[&str], command: &[&str]) -> Running {
+        let arguments = [
+            &["serve", "--queue-url", &self.queue_url],
+            options,
+            &["--"],
+            command,
+        ]
+        .concat();
+        let serving = Running::start(self.command(&arguments));
+        serving.stderr.until(|line| line.contains("serving http"));
+        serving
+    }
+
+    /// Sends a request to the queue and runs until it has ended.
+    pub(crate) fn request(&self, arguments: &[&str]) -> Output {
+        output(self.request_command(arguments))
+    }
+
+    /// The same, with a body on stdin.
+    pub(crate) fn request_with_stdin(&self, arguments: &[&str], stdin: &[u8]) -> Output {
+        let mut command = self.request_command(arguments);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(stdin).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// A request that is still running.
+    pub(crate) fn start_request(&self, arguments: &[&str]) -> Running {
+        Running::start(self.request_command(arguments))
+    }
+
+    fn request_command(&self, arguments: &[&str]) -> Command {
+        let mut all = vec!["request", "--queue-url", &self.queue_url];
+        all.extend(arguments);
+        self.command(&all)
+    }
+}
+
+fn output(mut command: Command) -> Output {
+    let (sender, receiver) = mpsc::channel();
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let id = child.id();
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    match receiver.recv_timeout(LIMIT) {
+        Ok(output) => output.unwrap(),
+        Err(_) => {
+            signal(id, "KILL");
+            panic!("{command:?} did not end");
+        }
+    }
+}
+
+/// A process that runs until it is told to stop.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) stdout: Lines,
+    pub(crate) stderr: Lines,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = Lines::of(child.stdout.take().unwrap());
+        let stderr = Lines::of(child.stderr.take().unwrap());
+        Self {
+            child,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// As a supervisor does it.
+    pub(crate) fn terminate(&self) {
+        signal(self.child.id(), "TERM");
+    }
+
+    /// As Ctrl-C does it.
+    pub(crate) fn interrupt(&self) {
+        signal(self.child.id(), "INT");
+    }
+
+    /// Waits for the end of the process and of all that share its stderr; what was left on that.
+    pub(crate) fn wait(mut self) -> (ExitStatus, Vec<String>) {
+        let rest = self.stderr.to_the_end();
+        (self.child.wait().unwrap(), rest)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines of an output, as they come.
+pub(crate) struct Lines(Receiver<String>);
+
+impl Lines {
+    fn of(output: impl Read + Send + 'static) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let lines = BufReader::new(output).lines().map_while(Result::ok);
+            lines.into_iter().try_for_each(|line| sender.send(line))
+        });
+        Self(receiver)
+    }
+
+    /// All lines up to the first that is wanted, which is the last.
+    pub(crate) fn until(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            match self.0.recv_timeout(LIMIT) {
+                Ok(line) => lines.push(line),
+                Err(error) => panic!("{error}; so far: {lines:#?}"),
+            }
+            if lines.last().is_some_and(|line| wanted(line)) {
+                return lines;
+            }
+        }
+    }
+
+    fn to_the_end(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            match self.0.recv_timeout(LIMIT) {
+                Ok(line) => lines.push(line),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return lines,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    panic!("the output does not end: {lines:#?}")
+                }
+            }
+        }
+    }
+}
+
+fn signal(id: u32, name: &str) {
+    let status = Command::new("kill")
+        .args(["-s", name, &id.to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// Exit code, stdout and stderr.
+pub(crate) fn seen(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+/// Asserts on the exit code, and shows the outputs if it is another.
+#[track_caller]
+pub(crate) fn assert_code(output: &Output, code: i32) -> (String, String) {
+    let (found, stdout, stderr) = seen(output);
+    assert_eq!(found, Some(code), "stdout: {stdout}\nstderr: {stderr}");
+    (stdout, stderr)
+}

@@ -1,0 +1,23 @@
+//! The half that knows the users.
+
+use sqs_rpc::{Json, ReplyError, State};
+
+use crate::messages::{LoginReply, LoginRequest, REFUSED};
+use crate::users::Users;
+
+/// Answers one request. An error of its own reaches the frontend as `internal`, without its text.
+pub async fn login(
+    State(users): State<Users>,
+    Json(request): Json<LoginRequest>,
+) -> Result<Json<LoginReply>, ReplyError> {
+    let greeting = format!("welcome, {}", request.user);
+    let accepted = users
+        .accept(request.user, request.password)
+        .await
+        .map_err(ReplyError::internal)?;
+    if accepted {
+        Ok(Json(LoginReply { greeting }))
+    } else {
+        Err(ReplyError::new(REFUSED, "unknown user or wrong password"))
+    }
+}

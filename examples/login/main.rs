@@ -1,0 +1,79 @@
+//! A login over queues: a frontend and a backend that know only the URL of a request queue.
+//!
+//! ```text
+//! cargo run --example login                    both halves, on a local SQS within the process
+//! cargo run --example login -- --help          one half, on `sqs-rpc local` or on AWS
+//! ```
+
+#![allow(clippy::print_stdout, reason = "an example talks to its terminal")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "the modules of an example are its own"
+)]
+
+mod arguments;
+mod backend;
+mod demo;
+mod frontend;
+mod messages;
+mod users;
+
+use std::error::Error;
+
+use arguments::{Arguments, Role};
+use sqs_rpc::{Requester, Responder};
+use users::Users;
+
+const USERS: &str = include_str!("users.txt");
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let Some(arguments) = Arguments::from_command_line()? else {
+        return Ok(());
+    };
+    match &arguments.role {
+        Role::Both => demo::run().await,
+        Role::Backend => serve(&arguments).await,
+        Role::Frontend { user, password } => {
+            log_in(
+                arguments.client().await,
+                &arguments.queue_url,
+                user,
+                password,
+            )
+            .await
+        }
+    }
+}
+
+/// Serves the queue until Ctrl-C.
+async fn serve(arguments: &Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let responder = Responder::builder(arguments.client().await)
+        .state(Users::parse(USERS)?)
+        .build()?;
+    println!("serving {}, Ctrl-C ends it", arguments.queue_url);
+    let interrupted = async { drop(tokio::signal::ctrl_c().await) };
+    let drained = responder
+        .serve(&arguments.queue_url, backend::login)
+        .with_graceful_shutdown(interrupted)
+        .await?;
+    println!("{drained:?}");
+    Ok(())
+}
+
+/// Logs in once.
+async fn log_in(
+    client: aws_sdk_sqs::Client,
+    queue_url: &str,
+    user: &str,
+    password: &str,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let requester = Requester::builder(client).build()?;
+    let outcome = frontend::log_in(&requester, queue_url, user, password).await;
+    println!("{}", frontend::show(&outcome));
+    // Deletes the reply queue.
+    requester.shutdown(std::time::Duration::from_secs(5)).await;
+    outcome?;
+    Ok(())
+}

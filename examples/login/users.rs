@@ -1,0 +1,52 @@
+//! Who may log in.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, PasswordVerifier};
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Users and the hashes of their passwords, as a file has them.
+#[derive(Clone)]
+pub struct Users(Arc<HashMap<String, String>>);
+
+impl Users {
+    /// Reads lines of `user hash`; empty ones and those that begin with `#` are skipped.
+    pub fn parse(file: &str) -> Result<Self, Error> {
+        let mut users = HashMap::new();
+        for (number, line) in (1..).zip(file.lines().map(str::trim)) {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (user, hash) = line
+                .split_once(' ')
+                .ok_or_else(|| format!("line {number}: no hash"))?;
+            PasswordHash::new(hash.trim()).map_err(|error| format!("line {number}: {error}"))?;
+            users.insert(user.to_owned(), hash.trim().to_owned());
+        }
+        if users.is_empty() {
+            return Err("there are no users".into());
+        }
+        Ok(Self(Arc::new(users)))
+    }
+
+    /// Whether this is the user's password.
+    ///
+    /// A hash takes as long for an unknown user as for a known one, so that nobody learns by the clock who exists.
+    /// It takes long on purpose, so it runs on a thread of its own.
+    pub async fn accept(&self, user: String, password: String) -> Result<bool, Error> {
+        let users = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let known = users.0.get(&user);
+            let hash = known
+                .or_else(|| users.0.values().next())
+                .ok_or("there are no users")?;
+            let verified =
+                Argon2::default().verify_password(password.as_bytes(), &PasswordHash::new(hash)?);
+            Ok(verified.is_ok() && known.is_some())
+        })
+        .await?
+    }
+}

@@ -1,0 +1,56 @@
+//! A virtual queue by itself: many queues, one SQS queue behind them.
+//!
+//! `cargo run --example virtual_queue`
+
+#![allow(clippy::print_stdout, reason = "an example talks to its terminal")]
+
+use std::error::Error;
+use std::time::Duration;
+
+use local_sqs::LocalSqs;
+use sqs_rpc::{CreateQueue, HostQueueUrl, OutgoingMessage, VirtualQueues};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let local = LocalSqs::start();
+    let host: HostQueueUrl = local.create_queue("host").await?.parse()?;
+    let before = local.calls();
+
+    // Creating a queue costs no call. This one goes by itself when nobody has used it for a minute.
+    let queues = VirtualQueues::builder(local.client()).build()?;
+    let orders = queues.create(
+        &host,
+        CreateQueue::named("orders").idle_retention(Duration::from_secs(60)),
+    )?;
+    let invoices = queues.create(&host, CreateQueue::named("invoices"))?;
+    println!("{}\n{}", orders.url(), invoices.url());
+    assert_eq!(local.calls().since(&before).total(), 0);
+
+    orders
+        .send(OutgoingMessage::new("two of them").attribute("customer", "ada"))
+        .await?;
+    invoices.send("please pay").await?;
+
+    // Each gets its own, whoever asks first.
+    for (queue, expected) in [(&invoices, "please pay"), (&orders, "two of them")] {
+        let received = queue.receive().max(10).wait(Duration::from_secs(5)).await?;
+        let [message] = received.as_slice() else {
+            return Err("one message was expected".into());
+        };
+        println!(
+            "{}: {}",
+            queue.url().name(),
+            message.body().unwrap_or_default()
+        );
+        assert_eq!(message.body(), Some(expected));
+        // Received is not deleted: without this it comes again.
+        queue
+            .delete(message.receipt_handle().ok_or("no receipt handle")?)
+            .await?;
+    }
+
+    // Nobody waits, so nobody polls, and the shutdown has only to end the poll that is out.
+    let report = queues.shutdown(Duration::from_secs(1)).await;
+    println!("{report:?}\ncalls: {}", local.calls().since(&before));
+    Ok(())
+}

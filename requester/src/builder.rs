@@ -1,0 +1,153 @@
+//! Setting up a requester.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqs_rpc_protocol::{HostQueueUrl, TraceContext};
+use sqs_virtual_queues::sqs::{BatchOptions, Sqs};
+
+use crate::options::Options;
+use crate::{InvalidOption, Requester};
+
+/// Sets up a [`Requester`]. Made by [`Requester::builder`].
+///
+/// Every option has a default that suits most services.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use sqs_requester::Requester;
+///
+/// # let local = local_sqs::LocalSqs::start();
+/// # let sqs = local.client();
+/// let requester = Requester::builder(sqs)
+///     .timeout(Duration::from_secs(10))
+///     .prefix("login-frontend-")
+///     .tag("team", "identity")
+///     .build()?;
+/// # Ok::<(), sqs_requester::InvalidOption>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct RequesterBuilder {
+    sqs: Sqs,
+    options: Options,
+}
+
+impl RequesterBuilder {
+    pub(crate) fn new(sqs: Sqs) -> Self {
+        Self {
+            sqs,
+            options: Options::default(),
+        }
+    }
+
+    /// How long a request waits for its reply where it does not say itself. Default 30 s; 1 ms to 12 h. Too short, and a
+    /// request is given up whose reply was on its way; too long, and its caller learns late that nobody serves the queue.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = timeout;
+        self
+    }
+
+    /// The most requests that are pending at a time. Default 100,000; 1 to 1,000,000. One more ends at once with
+    /// [`Overloaded`](crate::RequestErrorKind::Overloaded). Each costs a slot in a table, and no task.
+    pub fn max_pending(mut self, requests: usize) -> Self {
+        self.options.max_pending = requests;
+        self
+    }
+
+    /// The most receives that are out at a time for replies. Default 8; 1 to 1,000. There is one while replies come
+    /// slowly, none while no request is pending, and more only under load.
+    pub fn max_polls(mut self, polls: usize) -> Self {
+        self.options.max_polls = polls;
+        self
+    }
+
+    /// For how long SQS hides a reply that it handed out. Default 5 s; 1 s to 12 h, in whole seconds. A reply that is
+    /// lost with a broken connection comes again after this: longer than the usual time-out, and it comes too late;
+    /// shorter than the way to this process, and replies come twice.
+    pub fn visibility(mut self, visibility: Duration) -> Self {
+        self.options.visibility = visibility;
+        self
+    }
+
+    /// How sends and deletes are put together into batches.
+    pub fn batches(mut self, batches: BatchOptions) -> Self {
+        self.options.batches = batches;
+        self
+    }
+
+    /// Uses a queue that exists for the replies, and makes and deletes none. Default: one is made on the first request.
+    ///
+    /// The queue must be this process's alone. Two that are given the same one see each other's replies: those
+    /// are put back, counted and reported, and come late.
+    pub fn reply_host(mut self, url: impl AsRef<str>) -> Self {
+        self.options.given_host = Some(url.as_ref().to_owned());
+        self
+    }
+
+    /// What the name of the queue for replies begins with. Default `sqs-rpc-`; 1 to 33 letters, digits, `-` and `_`. A
+    /// random UUID and a number follow. Permissions can be given by it: `arn:aws:sqs:*:*:sqs-rpc-*`.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.options.host.prefix = prefix.into();
+        self
+    }
+
+    /// Adds a tag to the queue for replies. Default: one that says which crate made it. 40 at the most; keys of 1 to 128
+    /// and values of 0 to 256 letters, digits, spaces and `_.:/=+-@`.
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.host.tags.push((key.into(), value.into()));
+        self
+    }
+
+    /// Encrypts the queue for replies with this KMS key: an id, alias or ARN. Default: with SQS's own key, which costs
+    /// nothing. The responder then needs the rights to use the key.
+    pub fn kms_key(mut self, key: impl Into<String>) -> Self {
+        self.options.host.kms_key = Some(key.into());
+        self
+    }
+
+    /// How long SQS keeps a reply that nobody fetches. Default 5 minutes; 1 minute to 14 days, in whole seconds. A
+    /// pending request's reply is fetched at once, so this is for replies that nobody waits for any more.
+    pub fn reply_retention(mut self, retention: Duration) -> Self {
+        self.options.host.retention = retention;
+        self
+    }
+
+    /// How long to wait before a new queue for replies is used. Default 1 s, as SQS asks for; 0 to 60 s. The first
+    /// request waits it out, unless [`Requester::ready`] did before. With less, first replies may get lost.
+    pub fn new_host_wait(mut self, wait: Duration) -> Self {
+        self.options.host.settling = wait;
+        self
+    }
+
+    /// Is asked for the trace context of each request that has none of its own. Default: none. It is called where the
+    /// request is awaited, [sent](crate::RequestBuilder::send) or called, in its caller's context; it must be quick.
+    pub fn propagate(
+        mut self,
+        current: impl Fn() -> Option<TraceContext> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.propagate = Some(Arc::new(current));
+        self
+    }
+
+    /// Makes the requester. Makes no call, starts no task, and needs no runtime yet.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidOption`] names the first option that is not allowed, its value, and what is.
+    pub fn build(self) -> Result<Requester, InvalidOption> {
+        self.options.check()?;
+        let given = self
+            .options
+            .given_host
+            .as_deref()
+            .map(HostQueueUrl::parse)
+            .transpose();
+        let given = given.map_err(|why| {
+            InvalidOption::new("reply_host", why.url(), "the URL of a real queue")
+        })?;
+        Ok(Requester::from_parts(self.sqs, self.options, given))
+    }
+}

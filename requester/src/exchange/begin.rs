@@ -1,0 +1,150 @@
+//! The first half of a request, until SQS has answered its send.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::Message;
+use sqs_rpc_protocol::{CorrelationId, QueueUrl};
+use sqs_virtual_queues::sqs::{Delivery, Moment};
+use sqs_virtual_queues::{Counter, ExpectError, PendingError, PendingReply};
+
+use super::Ids;
+use super::outgoing::Outgoing;
+use crate::shared::Shared;
+use crate::slots::{Refused, Slot};
+use crate::{Request, RequestError};
+
+/// A request that was sent.
+pub(super) struct Begun {
+    pub(super) slot: Slot,
+    queue: QueueUrl,
+    id: CorrelationId,
+    timeout: Duration,
+    progress: Progress,
+}
+
+/// How far it is.
+enum Progress {
+    /// SQS has it.
+    Sent(PendingReply),
+    /// The reply was here before SQS had answered the send. Empty once it is taken.
+    Answered(Option<Message>),
+}
+
+impl Begun {
+    /// Waits for the reply. To be awaited once.
+    pub(super) async fn received(&mut self) -> Result<Message, RequestError> {
+        let ended = match &mut self.progress {
+            Progress::Sent(pending) => pending.await,
+            Progress::Answered(message) => message.take().ok_or(PendingError::Closed),
+        };
+        ended.map_err(|why| RequestError::pending(why, Delivery::Sent, self.timeout))
+    }
+
+    /// The error, of this request.
+    pub(super) fn blame(&self, error: RequestError) -> RequestError {
+        error.of(&self.queue, self.id)
+    }
+}
+
+/// Checks the request, takes its slot, and sends it. Its time begins here.
+pub(super) async fn begin(
+    shared: Arc<Shared>,
+    request: Request,
+    ids: Ids,
+) -> Result<Box<Begun>, RequestError> {
+    let started = shared.now()?;
+    let outgoing = Outgoing::new(request, ids.request, shared.options.timeout)?;
+    let (queue, timeout, id) = (
+        outgoing.queue().clone(),
+        outgoing.timeout(),
+        ids.correlation,
+    );
+    let slot = match shared.slots.take() {
+        Ok(slot) => slot,
+        Err(Refused::Full(max)) => return Err(RequestError::overloaded(max).of(&queue, id)),
+        Err(Refused::Closed) => return Err(RequestError::closed(Delivery::NotSent).of(&queue, id)),
+    };
+    match open_and_send(&shared, outgoing, id, started).await {
+        Ok(progress) => Ok(Box::new(Begun {
+            slot,
+            queue,
+            id,
+            timeout,
+            progress,
+        })),
+        Err(error) => {
+            slot.ended();
+            Err(error.of(&queue, id))
+        }
+    }
+}
+
+async fn open_and_send(
+    shared: &Shared,
+    outgoing: Outgoing,
+    id: CorrelationId,
+    started: Moment,
+) -> Result<Progress, RequestError> {
+    let timeout = outgoing.timeout();
+    let pending = open(shared, id, started + timeout, timeout).await?;
+    send(shared, outgoing, pending, started).await
+}
+
+/// Opens the return address.
+async fn open(
+    shared: &Shared,
+    id: CorrelationId,
+    deadline: Moment,
+    timeout: Duration,
+) -> Result<PendingReply, RequestError> {
+    loop {
+        let Some(host) = shared.reply_host.usable(deadline).await? else {
+            return Err(RequestError::timeout(timeout, Delivery::NotSent));
+        };
+        match host.expect_reply(id, deadline) {
+            // It vanished a moment ago. The next look sees that, and gets another host.
+            Err(ExpectError::Ended(PendingError::HostLost)) => {}
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// Sends the request. Its reply may be here before SQS has answered, and its time may be up.
+async fn send(
+    shared: &Shared,
+    outgoing: Outgoing,
+    mut pending: PendingReply,
+    started: Moment,
+) -> Result<Progress, RequestError> {
+    let sqs = shared.queues.sqs();
+    let timeout = outgoing.timeout();
+    let remaining = timeout.saturating_sub(sqs.clock().now().since(started));
+    // Its latest bound: a request must never be dropped before its time.
+    let expiry = sqs.latest_server_time().map(|now| now + remaining);
+    let queue = outgoing.queue().host().clone();
+    let entry = outgoing.into_entry(pending.url(), remaining, expiry);
+
+    let outbox = shared.queues.outbox()?;
+    let early = {
+        let send = pin!(outbox.send(&queue, entry));
+        tokio::select! {
+            biased;
+            reply = &mut pending => Some(reply),
+            sent = send => {
+                sent.map_err(RequestError::send)?;
+                None
+            }
+        }
+    };
+    let progress = match early {
+        None => Progress::Sent(pending),
+        // Who answers has got it.
+        Some(Ok(message)) => Progress::Answered(Some(message)),
+        Some(Err(why)) => return Err(RequestError::pending(why, Delivery::Unknown, timeout)),
+    };
+    shared.count(Counter::RequestsSent);
+    tracing::debug!("the request is sent");
+    Ok(progress)
+}

@@ -1,0 +1,86 @@
+//! Reading a reply.
+
+use aws_sdk_sqs::types::Message;
+use sqs_rpc_protocol::{Attribute, ReplyEnvelope, ReplyStatus};
+
+use crate::{Reply, RequestError};
+
+/// What the message says: the reply, or what went wrong at the responder.
+///
+/// One that is not understood is an error, never a success.
+pub(super) fn decode(message: Message) -> Result<Reply, RequestError> {
+    let lookup = |name: &str| {
+        let value = message.message_attributes()?.get(name)?;
+        Some(Attribute {
+            data_type: value.data_type(),
+            string_value: value.string_value(),
+        })
+    };
+    let header = ReplyEnvelope::decode(lookup)
+        .map_err(RequestError::unreadable_header)?
+        .header;
+    match header.status {
+        ReplyStatus::Ok => Ok(Reply::new(message, header.content_type)),
+        ReplyStatus::Error(code) => {
+            let text = message.body().unwrap_or_default().to_owned();
+            Err(RequestError::remote_error(code, text))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RequestErrorKind;
+    use aws_sdk_sqs::types::MessageAttributeValue;
+    use sqs_rpc_protocol::{ContentType, names};
+
+    fn message(header: Option<&str>) -> Message {
+        let attribute = header.map(|header| {
+            MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(header)
+                .build()
+                .unwrap()
+        });
+        let message = Message::builder().body("text");
+        match attribute {
+            Some(attribute) => message.message_attributes(names::HEADER, attribute).build(),
+            None => message.build(),
+        }
+    }
+
+    #[test]
+    fn no_header_or_the_requests_own_is_a_success() {
+        for header in [
+            None,
+            Some("1;req;id=00000000000000000000000000000007;ttl=1000"),
+        ] {
+            let reply = decode(message(header)).unwrap();
+            assert_eq!((reply.body(), reply.content_type()), ("text", None));
+        }
+        let reply = decode(message(Some("1;rep;ct=application/json"))).unwrap();
+        assert_eq!(reply.content_type(), Some(&ContentType::json()));
+    }
+
+    #[test]
+    fn an_error_code_is_an_error() {
+        let error = decode(message(Some("1;rep;code=login.unknown_user"))).unwrap_err();
+        let remote = error.remote().unwrap();
+        assert_eq!(
+            (remote.code.as_str(), remote.message.as_str()),
+            ("login.unknown_user", "text")
+        );
+        assert_eq!(error.kind(), RequestErrorKind::Remote);
+        let error = decode(message(Some("1;rep;code=reply_too_large"))).unwrap_err();
+        assert_eq!(error.kind(), RequestErrorKind::ReplyTooLarge);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_no_success() {
+        for header in ["2;rep", "1;rep;code=NOT A CODE", "nonsense", ""] {
+            let error = decode(message(Some(header))).unwrap_err();
+            assert_eq!(error.kind(), RequestErrorKind::Codec, "{header}");
+        }
+    }
+}

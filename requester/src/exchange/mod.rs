@@ -1,0 +1,93 @@
+//! How a request runs: check, host, slot for the reply, send, wait, read.
+//!
+//! Owns: the order of these steps. Does not own: the first half, up to the answered send ([`begin`]), what is sent
+//! ([`outgoing`]) and how a reply is read ([`incoming`]).
+//! Invariants: nothing is called before everything is checked; the reply is expected before the request is sent; whatever
+//! way a request ends, its slots are free.
+
+mod begin;
+mod incoming;
+mod outgoing;
+
+use std::sync::Arc;
+
+use aws_sdk_sqs::types::Message;
+use sqs_rpc_protocol::{CorrelationId, QueueUrl, RequestId};
+use sqs_virtual_queues::Counter;
+use tracing::Instrument;
+
+use self::begin::{Begun, begin};
+use crate::shared::Shared;
+use crate::{Reply, Request, RequestError, RequestErrorKind};
+
+/// The names of one request.
+#[derive(Debug, Clone, Copy)]
+struct Ids {
+    request: RequestId,
+    correlation: CorrelationId,
+}
+
+/// Sends a request and waits for its reply.
+///
+/// What depends on the caller's context, span and trace, is taken here and not at the first poll.
+pub(crate) fn exchange(
+    shared: Arc<Shared>,
+    mut request: Request,
+) -> impl Future<Output = Result<Reply, RequestError>> + Send + 'static {
+    if request.trace_context.is_none() {
+        request.trace_context = shared
+            .options
+            .propagate
+            .as_ref()
+            .and_then(|current| current());
+    }
+    let random = shared.queues.sqs().random();
+    let ids = Ids {
+        request: RequestId::from_bits(random.bits128()),
+        correlation: CorrelationId::new(shared.queues.process(), random.bits128()),
+    };
+    let span = tracing::info_span!(
+        "request",
+        queue = request.queue().map(QueueUrl::as_str),
+        correlation_id = %ids.correlation,
+        request_id = %ids.request,
+    );
+    // On the heap: it is ten times the size of the wait that follows, which may be long.
+    let begun = Box::pin(begin(Arc::clone(&shared), request, ids));
+    async move {
+        let result = match begun.await {
+            Ok(mut begun) => {
+                let received = begun.received().await;
+                finish(&shared, *begun, received)
+            }
+            Err(error) => Err(error),
+        };
+        match &result {
+            Ok(_) => tracing::debug!("the reply is here"),
+            Err(error) => {
+                if error.kind() == RequestErrorKind::Timeout {
+                    shared.count(Counter::TimedOut);
+                }
+                tracing::debug!(kind = ?error.kind(), delivery = ?error.delivery(), "the request failed");
+            }
+        }
+        result
+    }
+    .instrument(span)
+}
+
+/// Reads the reply, and ends the request.
+fn finish(
+    shared: &Shared,
+    begun: Begun,
+    received: Result<Message, RequestError>,
+) -> Result<Reply, RequestError> {
+    let result = received
+        .and_then(incoming::decode)
+        .map_err(|error| begun.blame(error));
+    if matches!(&result, Err(error) if error.kind() == RequestErrorKind::Codec) {
+        shared.count(Counter::RepliesUnreadable);
+    }
+    begun.slot.ended();
+    result
+}

@@ -1,0 +1,256 @@
+//! What a user may set, and what is refused.
+//!
+//! Owns: every default and every bound. Invariant: [`Options`] that passed [`check`](Options::check) need no further
+//! look.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqs_rpc_protocol::TraceContext;
+use sqs_virtual_queues::sqs::BatchOptions;
+
+use crate::reply_host::{HostSpec, check_prefix, check_tag};
+
+/// From when a responder could not even see the deadline pass, to when SQS could not hide the request for so long.
+pub(crate) const TIMEOUT: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(12 * 60 * 60);
+const MAX_PENDING: RangeInclusive<usize> = 1..=1_000_000;
+const MAX_POLLS: RangeInclusive<usize> = 1..=1_000;
+const VISIBILITY: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(12 * 60 * 60);
+/// SQS's own bounds.
+const RETENTION: RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(14 * 24 * 60 * 60);
+const NEW_HOST_WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(60);
+/// SQS takes 50 on a queue; the rest is for this framework's own.
+const MAX_TAGS: usize = 40;
+
+/// Asks for the trace that a request belongs to.
+pub(crate) type Propagate = dyn Fn() -> Option<TraceContext> + Send + Sync;
+
+/// The options of a requester.
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) timeout: Duration,
+    pub(crate) max_pending: usize,
+    pub(crate) max_polls: usize,
+    pub(crate) visibility: Duration,
+    pub(crate) batches: BatchOptions,
+    pub(crate) propagate: Option<Arc<Propagate>>,
+    pub(crate) host: HostSpec,
+    /// The URL of a given host, as it was given.
+    pub(crate) given_host: Option<String>,
+}
+
+/// An option with a value that is not allowed.
+///
+/// # Examples
+///
+/// ```
+/// use sqs_requester::Requester;
+///
+/// # let local = local_sqs::LocalSqs::start();
+/// let error = Requester::builder(&local.client()).max_pending(0).build().unwrap_err();
+/// assert_eq!(error.to_string(), "max_pending is 0: 1 to 1000000 is allowed");
+/// assert_eq!(error.option(), "max_pending");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidOption {
+    option: &'static str,
+    found: String,
+    allowed: String,
+}
+
+impl InvalidOption {
+    /// The option's name: that of the builder's method.
+    #[must_use]
+    pub const fn option(&self) -> &'static str {
+        self.option
+    }
+
+    pub(crate) fn new(
+        option: &'static str,
+        found: impl fmt::Display,
+        allowed: impl fmt::Display,
+    ) -> Self {
+        Self {
+            option,
+            found: found.to_string(),
+            allowed: allowed.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for InvalidOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} is {}: {} is allowed",
+            self.option, self.found, self.allowed
+        )
+    }
+}
+
+impl std::error::Error for InvalidOption {}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            max_pending: 100_000,
+            max_polls: 8,
+            visibility: Duration::from_secs(5),
+            batches: BatchOptions::default(),
+            propagate: None,
+            host: HostSpec::default(),
+            given_host: None,
+        }
+    }
+}
+
+impl Options {
+    /// Checks every option.
+    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
+        times("timeout", self.timeout, &TIMEOUT)?;
+        counts("max_pending", self.max_pending, &MAX_PENDING)?;
+        counts("max_polls", self.max_polls, &MAX_POLLS)?;
+        times("visibility", self.visibility, &VISIBILITY)?;
+        times("reply_retention", self.host.retention, &RETENTION)?;
+        times("new_host_wait", self.host.settling, &NEW_HOST_WAIT)?;
+        check_prefix(&self.host.prefix)?;
+        if self.host.tags.len() > MAX_TAGS {
+            return Err(InvalidOption::new(
+                "tag",
+                format!("given {} times", self.host.tags.len()),
+                "up to 40 times",
+            ));
+        }
+        for (key, value) in &self.host.tags {
+            check_tag(key, value)?;
+        }
+        match &self.host.kms_key {
+            Some(key) if key.is_empty() => Err(InvalidOption::new(
+                "kms_key",
+                "empty",
+                "a key id, alias or ARN",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn times(
+    option: &'static str,
+    found: Duration,
+    allowed: &RangeInclusive<Duration>,
+) -> Result<(), InvalidOption> {
+    if allowed.contains(&found) {
+        return Ok(());
+    }
+    let range = format!("{:?} to {:?}", allowed.start(), allowed.end());
+    Err(InvalidOption::new(option, format_args!("{found:?}"), range))
+}
+
+fn counts(
+    option: &'static str,
+    found: usize,
+    allowed: &RangeInclusive<usize>,
+) -> Result<(), InvalidOption> {
+    if allowed.contains(&found) {
+        return Ok(());
+    }
+    let range = format!("{} to {}", allowed.start(), allowed.end());
+    Err(InvalidOption::new(option, found, range))
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("timeout", &self.timeout)
+            .field("max_pending", &self.max_pending)
+            .field("max_polls", &self.max_polls)
+            .field("visibility", &self.visibility)
+            .field("batches", &self.batches)
+            .field("propagate", &self.propagate.is_some())
+            .field("host", &self.host)
+            .field("given_host", &self.given_host)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut Options)) -> String {
+        let mut options = Options::default();
+        change(&mut options);
+        options
+            .check()
+            .map_or_else(|error| error.to_string(), |()| "allowed".to_owned())
+    }
+
+    #[test]
+    fn defaults_are_allowed() {
+        assert_eq!(refused(|_| {}), "allowed");
+    }
+
+    #[test]
+    fn the_edges_are_allowed_and_one_beyond_is_not() {
+        let ms = Duration::from_millis(1);
+        for end in [*TIMEOUT.start(), *TIMEOUT.end()] {
+            assert_eq!(refused(|o| o.timeout = end), "allowed");
+        }
+        assert_eq!(
+            refused(|o| o.timeout = Duration::ZERO),
+            "timeout is 0ns: 1ms to 43200s is allowed"
+        );
+        assert_eq!(
+            refused(|o| o.timeout = *TIMEOUT.end() + ms),
+            "timeout is 43200.001s: 1ms to 43200s is allowed"
+        );
+        assert_eq!(
+            refused(|o| o.max_pending = 0),
+            "max_pending is 0: 1 to 1000000 is allowed"
+        );
+        assert_eq!(
+            refused(|o| o.max_polls = 1_001),
+            "max_polls is 1001: 1 to 1000 is allowed"
+        );
+        assert_eq!(
+            refused(|o| o.visibility = ms),
+            "visibility is 1ms: 1s to 43200s is allowed"
+        );
+        let minute = Duration::from_secs(60);
+        assert_eq!(refused(|o| o.host.retention = minute), "allowed");
+        assert_eq!(
+            refused(|o| o.host.retention = minute - ms),
+            "reply_retention is 59.999s: 60s to 1209600s is allowed"
+        );
+        assert_eq!(refused(|o| o.host.settling = Duration::ZERO), "allowed");
+        assert_eq!(
+            refused(|o| o.host.settling = minute + ms),
+            "new_host_wait is 60.001s: 0ns to 60s is allowed"
+        );
+        assert_eq!(
+            refused(|o| o.host.kms_key = Some(String::new())),
+            "kms_key is empty: a key id, alias or ARN is allowed"
+        );
+    }
+
+    #[test]
+    fn tags_are_bounded() {
+        let tags = |n: usize| {
+            (0..n)
+                .map(|i| (format!("tag{i}"), String::new()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(refused(|o| o.host.tags = tags(MAX_TAGS)), "allowed");
+        assert_eq!(
+            refused(|o| o.host.tags = tags(41)),
+            "tag is given 41 times: up to 40 times is allowed"
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! What comes back.
+
+use std::fmt;
+
+use aws_sdk_sqs::types::{Message, MessageAttributeValue};
+use sqs_rpc_protocol::{ContentType, names};
+
+/// The reply to a request that succeeded.
+///
+/// The message that it came in is deleted from SQS by the requester. `Debug` shows neither the body nor the values of
+/// attributes.
+#[derive(Clone)]
+pub struct Reply {
+    message: Message,
+    content_type: Option<ContentType>,
+}
+
+impl Reply {
+    pub(crate) const fn new(message: Message, content_type: Option<ContentType>) -> Self {
+        Self {
+            message,
+            content_type,
+        }
+    }
+
+    /// The body; empty if the message has none.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        self.message.body().unwrap_or_default()
+    }
+
+    /// What the responder says the body is, if it says so.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&ContentType> {
+        self.content_type.as_ref()
+    }
+
+    /// The responder's own message attributes, in no order; those of the protocol are left out.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &MessageAttributeValue)> {
+        let all = self.message.message_attributes().into_iter().flatten();
+        all.map(|(name, value)| (name.as_str(), value))
+            .filter(|(name, _)| !names::is_reserved(name))
+    }
+
+    /// The text of one of the responder's attributes, if it is there and of type `String` or `Number`.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        if names::is_reserved(name) {
+            return None;
+        }
+        self.message.message_attributes()?.get(name)?.string_value()
+    }
+
+    /// The whole message, as it was received. Its receipt handle is of no use: the requester deletes the message.
+    #[must_use]
+    pub fn into_message(self) -> Message {
+        self.message
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.attributes().map(|(name, _)| name).collect();
+        f.debug_struct("Reply")
+            .field("body_bytes", &self.body().len())
+            .field("content_type", &self.content_type)
+            .field("attributes", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str) -> MessageAttributeValue {
+        MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(value)
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn the_attributes_of_the_protocol_are_hidden_and_debug_shows_no_content() {
+        let message = Message::builder()
+            .body("canary")
+            .receipt_handle("canary")
+            .message_attributes(names::HEADER, text("1;rep"))
+            .message_attributes(names::VIRTUAL_QUEUE_NAME, text("v"))
+            .message_attributes("tenant", text("canary"))
+            .build();
+        let reply = Reply::new(message, None);
+        assert_eq!(
+            reply.attributes().map(|(name, _)| name).collect::<Vec<_>>(),
+            ["tenant"]
+        );
+        assert_eq!(
+            (reply.attribute("tenant"), reply.attribute(names::HEADER)),
+            (Some("canary"), None)
+        );
+        let shown = format!("{reply:?}");
+        assert!(
+            shown.contains("tenant") && !shown.contains("canary"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! A request and the requester that sends it: what [`Requester::request`] returns.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::MessageAttributeValue;
+use futures::future::BoxFuture;
+use sqs_rpc_protocol::TraceContext;
+
+use crate::{Reply, Request, RequestError, Requester};
+
+/// A request about to be sent: `.await` it, or hand [`send`](Self::send) to where a plain future is needed.
+///
+/// It is sent when its future is first polled, and its time begins then.
+///
+/// # Errors
+///
+/// See [`RequestErrorKind`](crate::RequestErrorKind) for all kinds and what to do about each. Whatever is wrong with the
+/// request itself is found before any call.
+///
+/// # Delivery
+///
+/// [`RequestError::delivery`] says whether the request may have been sent. A responder may handle a request that timed
+/// out here; it drops those whose deadline it knows to have passed.
+///
+/// # Cancel safety
+///
+/// Dropping the future gives the request up: its slot is free at once, and a reply that comes later is deleted and
+/// counted ([`Stats::late_replies`](sqs_virtual_queues::Stats::late_replies)). It may have been sent.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use sqs_requester::Requester;
+/// use tokio::task::JoinSet;
+///
+/// # mod responder { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/echo.rs")); }
+/// # let local = local_sqs::LocalSqs::start();
+/// # let queue_url = local.create_queue("echo").await?;
+/// # tokio::spawn(responder::echo(local.client(), queue_url.clone()));
+/// let requester = Requester::new(&local.client());
+/// let reply = requester
+///     .request(&queue_url, "hello")
+///     .timeout(Duration::from_secs(20))
+///     .attribute("tenant", "a")
+///     .idempotency_key("order-17")
+///     .await?;
+/// assert_eq!(reply.body(), "hello");
+///
+/// let mut tasks = JoinSet::new();
+/// for i in 0..3 {
+///     tasks.spawn(requester.request(&queue_url, format!("hello {i}")).send());
+/// }
+/// let replies = tasks.join_all().await;
+/// assert!(replies.iter().all(Result::is_ok));
+/// # requester.shutdown(Duration::from_secs(1)).await;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a request does nothing unless it is awaited"]
+pub struct RequestBuilder {
+    requester: Requester,
+    request: Request,
+}
+
+impl RequestBuilder {
+    pub(crate) const fn new(requester: Requester, request: Request) -> Self {
+        Self { requester, request }
+    }
+
+    /// As [`Request::timeout`].
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.map(|request| request.timeout(timeout))
+    }
+
+    /// As [`Request::attribute`].
+    pub fn attribute(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.map(|request| request.attribute(name, value))
+    }
+
+    /// As [`Request::message_attribute`].
+    pub fn message_attribute(self, name: impl Into<String>, value: MessageAttributeValue) -> Self {
+        self.map(|request| request.message_attribute(name, value))
+    }
+
+    /// As [`Request::group`].
+    pub fn group(self, group: impl Into<String>) -> Self {
+        self.map(|request| request.group(group))
+    }
+
+    /// As [`Request::idempotency_key`].
+    pub fn idempotency_key(self, key: impl AsRef<str>) -> Self {
+        self.map(|request| request.idempotency_key(key))
+    }
+
+    /// As [`Request::trace_context`].
+    pub fn trace_context(self, context: TraceContext) -> Self {
+        self.map(|request| request.trace_context(context))
+    }
+
+    /// The reply as a future, for `JoinSet::spawn`, `join_all` and the like.
+    ///
+    /// # Errors
+    ///
+    /// As [`RequestBuilder`] says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it gives the request up, as [`RequestBuilder`] says.
+    pub fn send(self) -> impl Future<Output = Result<Reply, RequestError>> + Send + 'static {
+        self.requester.send(self.request)
+    }
+
+    fn map(self, change: impl FnOnce(Request) -> Request) -> Self {
+        Self {
+            request: change(self.request),
+            ..self
+        }
+    }
+}
+
+impl IntoFuture for RequestBuilder {
+    type Output = Result<Reply, RequestError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl fmt::Debug for RequestBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBuilder")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "json")]
+mod json {
+    use super::*;
+    use serde::de::DeserializeOwned;
+    use std::marker::PhantomData;
+
+    impl RequestBuilder {
+        /// Reads the reply's body as JSON, as [`Reply::json`]: what is awaited then is a `T`.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+        /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+        /// use sqs_requester::{Json, Requester};
+        ///
+        /// # mod responder { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/echo.rs")); }
+        /// # let local = local_sqs::LocalSqs::start();
+        /// # let queue_url = local.create_queue("echo").await?;
+        /// # tokio::spawn(responder::echo(local.client(), queue_url.clone()));
+        /// # let requester = Requester::new(&local.client());
+        /// let numbers: Vec<u32> = requester.request(&queue_url, Json([1, 2, 3])).json().await?;
+        /// assert_eq!(numbers, [1, 2, 3]);
+        /// # requester.shutdown(std::time::Duration::from_secs(1)).await;
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn json<T: DeserializeOwned + 'static>(self) -> JsonRequest<T> {
+            JsonRequest {
+                request: self,
+                reply: PhantomData,
+            }
+        }
+    }
+
+    /// A request about to be sent whose reply is read as JSON. Made by [`RequestBuilder::json`].
+    ///
+    /// Errors, delivery and cancel safety are those of [`RequestBuilder`]; and kind
+    /// [`Codec`](crate::RequestErrorKind::Codec) if the reply's body is not a `T` in JSON.
+    #[must_use = "a request does nothing unless it is awaited"]
+    pub struct JsonRequest<T> {
+        request: RequestBuilder,
+        reply: PhantomData<fn() -> T>,
+    }
+
+    impl<T: DeserializeOwned + 'static> JsonRequest<T> {
+        /// As [`RequestBuilder::send`].
+        ///
+        /// # Errors
+        ///
+        /// As [`JsonRequest`] says.
+        ///
+        /// # Cancel safety
+        ///
+        /// As [`RequestBuilder`] says.
+        pub fn send(self) -> impl Future<Output = Result<T, RequestError>> + Send + 'static {
+            let reply = self.request.send();
+            async move { reply.await?.json() }
+        }
+    }
+
+    impl<T: DeserializeOwned + 'static> IntoFuture for JsonRequest<T> {
+        type Output = Result<T, RequestError>;
+        type IntoFuture = BoxFuture<'static, Self::Output>;
+
+        fn into_future(self) -> Self::IntoFuture {
+            Box::pin(self.send())
+        }
+    }
+
+    impl<T> fmt::Debug for JsonRequest<T> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("JsonRequest")
+                .field("request", &self.request.request)
+                .finish_non_exhaustive()
+        }
+    }
+}
+
+#[cfg(feature = "json")]
+pub use json::JsonRequest;

@@ -1,0 +1,118 @@
+//! What all clones of a requester share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqs_rpc_protocol::HostQueueUrl;
+use sqs_virtual_queues::sqs::{Moment, NoRuntime, Sqs};
+use sqs_virtual_queues::{Counter, VirtualQueues};
+use tokio::runtime::Handle;
+
+use crate::options::Options;
+use crate::reply_host::ReplyHost;
+use crate::slots::Slots;
+use crate::{RequestError, ShutdownReport};
+
+/// Kept back from a shutdown's time for deleting the host and for the last calls.
+const CLOSING: Duration = Duration::from_millis(500);
+
+/// The parts of a requester. Requests hold it, too, so that it lives until the last of them has ended.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) queues: VirtualQueues,
+    pub(crate) slots: Arc<Slots>,
+    pub(crate) reply_host: ReplyHost,
+}
+
+impl Shared {
+    pub(crate) fn new(sqs: Sqs, options: Options, given_host: Option<HostQueueUrl>) -> Self {
+        let slots = Arc::new(Slots::new(options.max_pending, sqs.counters().clone()));
+        let queues = VirtualQueues::builder(sqs)
+            .visibility(options.visibility)
+            .max_polls(options.max_polls)
+            .max_names(options.max_pending)
+            .batches(options.batches.clone())
+            .build()
+            .expect("Options::check allows no more than the builder does");
+        let reply_host = match given_host {
+            Some(url) => ReplyHost::given(queues.clone(), url),
+            None => ReplyHost::own(queues.clone(), options.host.clone()),
+        };
+        Self {
+            options,
+            queues,
+            slots,
+            reply_host,
+        }
+    }
+
+    /// The time, if there is a runtime whose timer could ever tell it.
+    pub(crate) fn now(&self) -> Result<Moment, RequestError> {
+        self.runtime()
+            .map_err(|NoRuntime| RequestError::no_runtime())?;
+        Ok(self.queues.sqs().clock().now())
+    }
+
+    pub(crate) fn count(&self, counter: Counter) {
+        self.queues.sqs().counters().count(counter);
+    }
+
+    /// Lets pending requests end until the time is up, ends the rest, deletes what was made.
+    pub(crate) async fn shutdown(&self, within: Duration) -> ShutdownReport {
+        self.slots.close();
+        let clock = self.queues.sqs().clock();
+        let mut report = ShutdownReport::default();
+        if self.runtime().is_err() {
+            // Without a timer nothing can be waited for.
+            report.pending = self.slots.taken();
+            self.reply_host.close();
+            report.left_behind = self.reply_host.undeleted();
+            return report;
+        }
+        let end = clock.now() + within;
+        let drained_by = end - (within / 4).min(CLOSING);
+        if clock
+            .timeout_at(drained_by, self.slots.emptied())
+            .await
+            .is_err()
+        {
+            report.pending = self.slots.taken();
+        }
+        self.reply_host.close();
+        let left = self.reply_host.delete(end).await;
+        report.unconfirmed = left.unconfirmed;
+        // Once the host is deleted, what its last poll brings is of no use to anybody.
+        let worth_waiting = self.reply_host.is_given() || left.host.is_some();
+        let rest = end.since(clock.now());
+        let queues = self
+            .queues
+            .shutdown(if worth_waiting {
+                rest
+            } else {
+                rest.min(CLOSING)
+            })
+            .await;
+        report.abandoned_calls = queues.abandoned_calls;
+        if worth_waiting {
+            report.abandoned_polls = queues.abandoned_polls;
+        }
+        if let Some((url, fault)) = left.host {
+            tracing::warn!(host = %url, error = %fault, "the queue for replies could not be deleted");
+            report.left_behind = Some(url);
+        }
+        report
+    }
+
+    fn runtime(&self) -> Result<(), NoRuntime> {
+        Handle::try_current().map(drop).map_err(|_| NoRuntime)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(url) = self.reply_host.undeleted() {
+            tracing::warn!(host = %url, "a requester was dropped, and its queue for replies left behind");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! How many requests are under way, and whether more may begin.
+//!
+//! Invariant: a request holds its slot from its first poll to its end or its drop, and nothing else counts it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use sqs_virtual_queues::{Counter, Counters};
+use tokio::sync::Notify;
+
+/// The requests of one requester.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    taken: AtomicUsize,
+    max: usize,
+    /// Set once, by the shutdown.
+    closed: AtomicBool,
+    /// Wakes the shutdown when the last slot is given back.
+    emptied: Notify,
+    counters: Counters,
+}
+
+/// One request under way. Its drop frees the slot; if it has not [ended](Self::ended), that is a cancellation.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    slots: Arc<Slots>,
+    ended: bool,
+}
+
+/// Why no slot was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// As many are taken as there are.
+    Full(usize),
+    /// After the shutdown.
+    Closed,
+}
+
+impl Slots {
+    pub(crate) fn new(max: usize, counters: Counters) -> Self {
+        Self {
+            taken: AtomicUsize::new(0),
+            max,
+            closed: AtomicBool::new(false),
+            emptied: Notify::new(),
+            counters,
+        }
+    }
+
+    pub(crate) fn take(self: &Arc<Self>) -> Result<Slot, Refused> {
+        // Counted before anything is looked at: a shutdown that closes now either sees this slot taken, or is seen here.
+        let before = self.taken.fetch_add(1, Ordering::SeqCst);
+        let mut slot = Slot {
+            slots: Arc::clone(self),
+            ended: false,
+        };
+        let refused = if self.is_closed() {
+            Refused::Closed
+        } else if before >= self.max {
+            Refused::Full(self.max)
+        } else {
+            return Ok(slot);
+        };
+        slot.ended = true;
+        Err(refused)
+    }
+
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Gives no more slots.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until no slot is taken. To be called after [`close`](Self::close).
+    pub(crate) async fn emptied(&self) {
+        loop {
+            // Before the look: it hears of whatever happens from now on.
+            let emptied = self.emptied.notified();
+            if self.taken() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+}
+
+impl Slot {
+    /// The request has a result.
+    pub(crate) fn ended(mut self) {
+        self.ended = true;
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.slots.counters.count(Counter::Cancelled);
+        }
+        if self.slots.taken.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.slots.emptied.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    fn slots(max: usize) -> Arc<Slots> {
+        Arc::new(Slots::new(max, Counters::default()))
+    }
+
+    #[test]
+    fn no_more_than_there_are() {
+        let slots = slots(2);
+        let first = slots.take().unwrap();
+        let _second = slots.take().unwrap();
+        assert_eq!(slots.take().unwrap_err(), Refused::Full(2));
+        assert_eq!(slots.taken(), 2);
+        first.ended();
+        assert!(slots.take().is_ok());
+    }
+
+    #[test]
+    fn a_drop_is_counted_as_cancelled_and_an_end_is_not() {
+        let slots = slots(1);
+        slots.take().unwrap().ended();
+        assert_eq!(slots.counters.of(Counter::Cancelled), 0);
+        drop(slots.take().unwrap());
+        assert_eq!(slots.counters.of(Counter::Cancelled), 1);
+        slots.close();
+        assert_eq!(slots.take().unwrap_err(), Refused::Closed);
+        assert_eq!(slots.counters.of(Counter::Cancelled), 1);
+    }
+
+    #[test]
+    fn the_shutdown_waits_for_the_last() {
+        let slots = slots(2);
+        let (first, second) = (slots.take().unwrap(), slots.take().unwrap());
+        slots.close();
+        let mut emptied = Box::pin(slots.emptied());
+        drop(first);
+        assert!(emptied.as_mut().now_or_never().is_none());
+        second.ended();
+        assert!(emptied.as_mut().now_or_never().is_some());
+    }
+}

@@ -1,0 +1,117 @@
+//! Time-outs.
+
+use crate::support::{Answer, Bed, SECOND, Stopwatch, reply};
+use sqs_requester::{Delivery, RequestErrorKind};
+use std::time::Duration;
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_nobody_answers_ends_exactly_at_its_deadline() {
+    let bed = Bed::new().await;
+    let requester = bed.requester();
+    requester.ready().await.unwrap();
+    for timeout in [Duration::from_millis(1), 7 * SECOND, 3_600 * SECOND] {
+        let started = Stopwatch::start();
+        let error = requester
+            .request(&bed.queue, "hello")
+            .timeout(timeout)
+            .await
+            .unwrap_err();
+        assert_eq!(started.elapsed(), timeout);
+        assert_eq!(
+            (error.kind(), error.delivery()),
+            (RequestErrorKind::Timeout, Delivery::Sent)
+        );
+        assert_eq!(
+            error.to_string(),
+            format!("no reply from {} within {timeout:?}", bed.queue)
+        );
+    }
+    assert_eq!((requester.stats().timed_out, requester.pending()), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_default_time_out_is_30_seconds() {
+    let bed = Bed::new().await;
+    let requester = bed.requester();
+    let started = Stopwatch::start();
+    let error = requester.request(&bed.queue, "hello").await.unwrap_err();
+    assert_eq!(error.kind(), RequestErrorKind::Timeout);
+    assert_eq!(started.elapsed(), 30 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_request_waits_out_the_hosts_first_second_and_says_what_remains() {
+    let bed = Bed::new().await;
+    let requester = bed.requester();
+    let started = Stopwatch::start();
+    let _pending = tokio::spawn(
+        requester
+            .request(&bed.queue, "hello")
+            .timeout(20 * SECOND)
+            .send(),
+    );
+    let asked = bed.next_request().await;
+    assert_eq!(started.elapsed(), SECOND);
+    assert_eq!(asked.header().deadline.at_send(), Some(19 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_within_the_hosts_first_second_is_kept_and_nothing_is_sent() {
+    let bed = Bed::new().await;
+    let requester = bed.requester();
+    let started = Stopwatch::start();
+    let timeout = Duration::from_millis(300);
+    let error = requester
+        .request(&bed.queue, "hello")
+        .timeout(timeout)
+        .await
+        .unwrap_err();
+    assert_eq!(started.elapsed(), timeout);
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (RequestErrorKind::Timeout, Delivery::NotSent)
+    );
+    assert!(
+        error
+            .to_string()
+            .ends_with("within 300ms (the request was not sent)"),
+        "{error}"
+    );
+    assert_eq!(
+        (requester.stats().timed_out, requester.stats().requests_sent),
+        (1, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_reply_is_deleted_and_counted() {
+    let bed = Bed::new().await;
+    let requester = bed.requester();
+    requester.ready().await.unwrap();
+    let request = requester.request(&bed.queue, "hello").timeout(5 * SECOND);
+    let (error, asked) = tokio::join!(request.send(), bed.next_request());
+    assert_eq!(error.unwrap_err().kind(), RequestErrorKind::Timeout);
+    reply(&bed.sqs, &asked, Answer::body("too late")).await;
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(
+        (
+            requester.stats().late_replies,
+            requester.stats().replies_received
+        ),
+        (1, 0)
+    );
+    assert_eq!(bed.depth(asked.address().0).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_called_while_nothing_is_pending() {
+    let bed = Bed::new().await;
+    bed.serve(|_, asked| vec![Answer::body(asked.body())]);
+    let requester = bed.requester();
+    requester.request(&bed.queue, "hello").await.unwrap();
+    // The poll that is out serves whoever comes next, and ends by itself.
+    tokio::time::sleep(30 * SECOND).await;
+    let before = requester.stats();
+    tokio::time::sleep(300 * SECOND).await;
+    assert_eq!(requester.stats().calls_since(&before).total(), 0);
+}

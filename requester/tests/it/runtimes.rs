@@ -1,0 +1,139 @@
+//! Runtimes that end, and places without one.
+
+use crate::double::{Double, Fate};
+use crate::secrets::Recorder;
+use crate::support::{Bed, SECOND, on_tokio_time};
+use futures::executor::block_on;
+use sqs_requester::{Action, RequestErrorKind, Requester};
+use std::error::Error as _;
+use tokio::runtime::{Builder, Runtime};
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+}
+
+#[test]
+fn after_its_runtime_has_ended_it_answers_closed() {
+    let first = runtime();
+    let (bed, requester) = first.block_on(async {
+        let bed = Bed::new().await;
+        bed.echo();
+        let requester = bed.requester();
+        requester.request(&bed.queue, "hello").await.unwrap();
+        (bed, requester)
+    });
+    drop(first);
+    let closed = |error: sqs_requester::RequestError| {
+        assert_eq!(error.kind(), RequestErrorKind::Closed, "{error}")
+    };
+    runtime().block_on(async {
+        closed(requester.request(&bed.queue, "hello").await.unwrap_err());
+        closed(requester.request(&bed.queue, "hello").await.unwrap_err());
+        closed(requester.ready().await.unwrap_err());
+        // It still deletes its host.
+        assert_eq!(requester.shutdown(SECOND).await.left_behind, None);
+        assert_eq!(bed.hosts().await, [""; 0]);
+    });
+}
+
+#[test]
+fn a_request_whose_runtime_ends_while_the_host_is_made_ends_closed() {
+    let first = runtime();
+    let (bed, requester) = first.block_on(async {
+        let bed = Bed::new().await;
+        let double = Double::new(&bed.sqs);
+        double.fate(Action::CreateQueue, [Fate::Late(3_600 * SECOND)]);
+        let requester = Requester::new(on_tokio_time(double));
+        let _begun = tokio::spawn(requester.request(&bed.queue, "hello").send());
+        tokio::time::sleep(SECOND).await;
+        assert_eq!((requester.pending(), requester.reply_host()), (1, None));
+        (bed, requester)
+    });
+    drop(first);
+    runtime().block_on(async {
+        let error = requester.request(&bed.queue, "hello").await.unwrap_err();
+        assert_eq!(error.kind(), RequestErrorKind::Closed);
+        assert_eq!(requester.shutdown(SECOND).await.unconfirmed, 1);
+    });
+}
+
+#[test]
+fn a_pending_request_that_outlives_the_runtime_ends_closed() {
+    let first = runtime();
+    let (_bed, pending) = first.block_on(async {
+        let bed = Bed::new().await;
+        let requester = bed.requester();
+        requester.ready().await.unwrap();
+        let mut pending = Box::pin(requester.request(&bed.queue, "hello").send());
+        assert!(futures::poll!(pending.as_mut()).is_pending());
+        tokio::time::sleep(2 * SECOND).await;
+        assert!(futures::poll!(pending.as_mut()).is_pending());
+        (bed, pending)
+    });
+    drop(first);
+    assert_eq!(
+        block_on(pending).unwrap_err().kind(),
+        RequestErrorKind::Closed
+    );
+}
+
+#[test]
+fn outside_of_a_runtime_it_says_so_and_lives() {
+    let later = runtime();
+    let (bed, requester) = later.block_on(async {
+        let bed = Bed::new().await;
+        bed.echo();
+        let requester = bed.requester();
+        (bed, requester)
+    });
+    let error = block_on(requester.request(&bed.queue, "hello").send()).unwrap_err();
+    assert_eq!(error.kind(), RequestErrorKind::Closed);
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        "there is no Tokio runtime here"
+    );
+    assert_eq!(
+        block_on(requester.ready()).unwrap_err().kind(),
+        RequestErrorKind::Closed
+    );
+    let reply = later
+        .block_on(requester.request(&bed.queue, "hello").send())
+        .unwrap();
+    assert_eq!(reply.body(), "hello");
+    let report = block_on(requester.shutdown(SECOND));
+    assert_eq!(
+        report.left_behind,
+        requester.reply_host().or(report.left_behind.clone())
+    );
+    assert!(
+        report.left_behind.is_some(),
+        "without a runtime nothing can be called"
+    );
+}
+
+#[test]
+fn a_requester_that_is_dropped_without_a_shutdown_warns() {
+    let recorder = Recorder::default();
+    let _recording = recorder.start();
+    runtime().block_on(async {
+        let bed = Bed::new().await;
+        drop(Requester::new(&bed.sqs));
+        let shut_down = bed.requester();
+        shut_down.ready().await.unwrap();
+        shut_down.shutdown(SECOND).await;
+        drop(shut_down);
+        assert_eq!(recorder.warnings(), 0, "neither did nothing, nor was ended");
+
+        let dropped = bed.requester();
+        dropped.ready().await.unwrap();
+        let clone = dropped.clone();
+        drop(dropped);
+        assert_eq!(recorder.warnings(), 0, "a clone is left");
+        drop(clone);
+        assert_eq!(recorder.warnings(), 1);
+    });
+}

@@ -1,0 +1,168 @@
+//! The orderly end.
+
+use crate::double::{Double, Fate};
+use crate::support::{Answer, Bed, SECOND, Stopwatch, on_tokio_time, reply};
+use sqs_requester::{Action, Delivery, RequestErrorKind, Requester};
+use std::time::Duration;
+
+#[tokio::test(start_paused = true)]
+async fn pending_requests_get_their_time_and_new_ones_are_refused() {
+    let bed = Bed::new().await;
+    let requester = bed.requester();
+    let pending = tokio::spawn(requester.request(&bed.queue, "hello").send());
+    let asked = bed.next_request().await;
+    let started = Stopwatch::start();
+    let shutdown = tokio::spawn({
+        let requester = requester.clone();
+        async move { requester.shutdown(10 * SECOND).await }
+    });
+    tokio::time::sleep(2 * SECOND).await;
+    let error = requester.request(&bed.queue, "too late").await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (RequestErrorKind::Closed, Delivery::NotSent)
+    );
+
+    reply(&bed.sqs, &asked, Answer::body("in time")).await;
+    assert_eq!(pending.await.unwrap().unwrap().body(), "in time");
+    assert!(shutdown.await.unwrap().is_clean());
+    assert!(
+        started.elapsed() < 3 * SECOND,
+        "it waits for nothing that nobody needs: {:?}",
+        started.elapsed()
+    );
+    assert_eq!(bed.hosts().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_pending_when_the_time_is_up_ends_closed_and_the_host_is_deleted() {
+    let bed = Bed::new().await;
+    let requester = bed.requester();
+    let pending: Vec<_> = (0..3)
+        .map(|_| tokio::spawn(requester.request(&bed.queue, "hello").send()))
+        .collect();
+    // The host's first seconds are over: its deletion would end them as a loss, if they did not end before.
+    tokio::time::sleep(10 * SECOND).await;
+    let started = Stopwatch::start();
+    let report = requester.shutdown(5 * SECOND).await;
+    assert!(started.elapsed() <= 5 * SECOND);
+    assert_eq!((report.pending, report.left_behind), (3, None));
+    for request in pending {
+        let error = request.await.unwrap().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.delivery()),
+            (RequestErrorKind::Closed, Delivery::Sent)
+        );
+    }
+    assert_eq!(requester.pending(), 0);
+    assert_eq!(bed.hosts().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_requester_that_did_nothing_ends_at_once_and_without_a_call() {
+    let bed = Bed::new().await;
+    let requester = bed.requester();
+    let started = Stopwatch::start();
+    assert!(requester.shutdown(5 * SECOND).await.is_clean());
+    assert_eq!(
+        (started.elapsed(), requester.stats().calls.total()),
+        (Duration::ZERO, 0)
+    );
+    assert_eq!(
+        requester.ready().await.unwrap_err().kind(),
+        RequestErrorKind::Closed
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_wait_for_a_new_host_end_closed_and_the_host_is_deleted() {
+    let bed = Bed::new().await;
+    let requester = bed.builder().new_host_wait(30 * SECOND).build().unwrap();
+    let waits = tokio::spawn(
+        requester
+            .request(&bed.queue, "hello")
+            .timeout(60 * SECOND)
+            .send(),
+    );
+    tokio::time::sleep(SECOND).await;
+    let started = Stopwatch::start();
+    let report = requester.shutdown(2 * SECOND).await;
+    assert_eq!((report.pending, report.left_behind), (1, None));
+    let error = waits.await.unwrap().unwrap_err();
+    assert!(started.elapsed() <= 2 * SECOND);
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (RequestErrorKind::Closed, Delivery::NotSent)
+    );
+    assert_eq!(bed.hosts().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_whose_creation_is_answered_during_the_shutdown_is_deleted() {
+    let bed = Bed::new().await;
+    let double = Double::new(&bed.sqs);
+    double.fate(Action::CreateQueue, [Fate::Late(3 * SECOND)]);
+    let requester = Requester::new(on_tokio_time(double));
+    let waits = tokio::spawn(
+        requester
+            .request(&bed.queue, "hello")
+            .timeout(SECOND)
+            .send(),
+    );
+    assert_eq!(
+        waits.await.unwrap().unwrap_err().kind(),
+        RequestErrorKind::Timeout
+    );
+    assert!(requester.shutdown(10 * SECOND).await.is_clean());
+    assert_eq!(bed.hosts().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_cannot_be_deleted_is_reported_and_tried_again_by_the_next_shutdown() {
+    let bed = Bed::new().await;
+    let double = Double::new(&bed.sqs);
+    double.fate(Action::DeleteQueue, [Fate::Refused("AccessDenied")]);
+    let requester = Requester::new(on_tokio_time(double));
+    requester.ready().await.unwrap();
+    let host = requester.reply_host().unwrap();
+    let report = requester.shutdown(5 * SECOND).await;
+    assert_eq!(report.left_behind.as_ref(), Some(&host));
+    assert!(!report.is_clean());
+    assert_eq!(bed.hosts().await, [host.to_string()]);
+    assert!(requester.shutdown(5 * SECOND).await.is_clean());
+    assert_eq!(bed.hosts().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_within_its_time_even_if_sqs_does_not_answer() {
+    let bed = Bed::new().await;
+    let double = Double::new(&bed.sqs);
+    double.fate(Action::DeleteQueue, [Fate::Late(3_600 * SECOND)]);
+    let requester = Requester::new(on_tokio_time(double));
+    let _pending = tokio::spawn(requester.request(&bed.queue, "hello").send());
+    tokio::time::sleep(2 * SECOND).await;
+    let started = Stopwatch::start();
+    let report = requester.shutdown(5 * SECOND).await;
+    assert!(
+        started.elapsed() <= 5 * SECOND + Duration::from_millis(1),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(report.pending, 1);
+    assert!(
+        report.left_behind.is_some(),
+        "nobody knows whether it is deleted"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn clones_are_closed_together() {
+    let bed = Bed::new().await;
+    let one = bed.requester();
+    let clone = one.clone();
+    one.shutdown(SECOND).await;
+    assert_eq!(
+        clone.request(&bed.queue, "hello").await.unwrap_err().kind(),
+        RequestErrorKind::Closed
+    );
+}

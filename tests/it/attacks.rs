@@ -1,0 +1,250 @@
+//! Attacks: rows S1, S2, S6 and S7. (S10 is in `observability`.)
+
+use std::time::Duration;
+
+use aws_sdk_sqs::primitives::Blob;
+use aws_sdk_sqs::types::MessageAttributeValue;
+use sqs_rpc::{Json, Responder, ReturnAddressPolicy, Stats};
+
+use crate::support::{Sum, TestResult, World, calculate, pass, until};
+
+fn text(value: &str) -> MessageAttributeValue {
+    MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value)
+        .build()
+        .unwrap()
+}
+
+fn binary(value: &[u8]) -> MessageAttributeValue {
+    MessageAttributeValue::builder()
+        .data_type("Binary")
+        .binary_value(Blob::new(value))
+        .build()
+        .unwrap()
+}
+
+impl World {
+    /// Sends a request as an attacker would; returns when the responder has decided about it.
+    async fn attack(&self, responder: &Responder, attributes: &[(&str, MessageAttributeValue)]) {
+        let before = responder.stats();
+        let body = serde_json::to_string(&Sum::Add(1, 1)).unwrap();
+        let mut send = self
+            .client
+            .send_message()
+            .queue_url(&self.queue_url)
+            .message_body(body);
+        for (name, value) in attributes {
+            send = send.message_attributes(*name, value.clone());
+        }
+        send.send().await.unwrap();
+        let decided =
+            |stats: &Stats| stats.requests_received + stats.undecodable + stats.addresses_refused;
+        until("the attack is received", || {
+            decided(&responder.stats()) > decided(&before)
+        })
+        .await;
+        pass(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s1_a_return_address_that_is_no_queue_url_is_refused() -> TestResult {
+    let hostile = [
+        "x",
+        "http://",
+        "https://sqs.us-east-1.amazonaws.com/000000000000/",
+        "https://sqs.us-east-1.amazonaws.com/1/q#n",
+        "https://user:password@sqs.us-east-1.amazonaws.com/000000000000/q-00000000-0000-4000-8000-000000000000-0#n",
+        "file:///etc/passwd",
+        "https://sqs.us-east-1.amazonaws.com/000000000000/q#a#b",
+        "https://sqs.us-east-1.amazonaws.com/000000000000/q#\u{202e}name",
+        "javascript:alert(1)",
+    ];
+    let world = World::new().await;
+    let responder = world.responder();
+    let _server = world.serve(&responder);
+    for (n, address) in (1..).zip(hostile) {
+        world
+            .attack(&responder, &[("ResponseQueueUrl", text(address))])
+            .await;
+        let stats = responder.stats();
+        assert_eq!(
+            (stats.undecodable + stats.addresses_refused, stats.handled),
+            (n, 0),
+            "{address}"
+        );
+    }
+    assert_eq!(world.calls("SendMessageBatch"), 0, "nothing was sent");
+    assert_eq!(
+        world.messages_on(&world.queue_url).await,
+        hostile.len(),
+        "all are left to the dead-letter queue"
+    );
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn s2_a_return_address_elsewhere_is_refused_unless_it_is_allowed() -> TestResult {
+    let world = World::new().await;
+    let victim = world.local.create_queue("victim").await?;
+    let temporary = "sqs-rpc-00000000-0000-4000-8000-000000000000-0";
+    let (base, _) = world.queue_url.rsplit_once('/').unwrap();
+    let (root, _) = base.rsplit_once('/').unwrap();
+    let elsewhere = [
+        victim.clone(),
+        format!("{victim}#name"),
+        format!("{root}/999999999999/{temporary}#name"),
+        format!("https://sqs.eu-west-1.amazonaws.com/000000000000/{temporary}#name"),
+    ];
+    let responder = world.responder();
+    let server = world.serve(&responder);
+    for (n, address) in (1..).zip(&elsewhere) {
+        world
+            .attack(&responder, &[("ResponseQueueUrl", text(address))])
+            .await;
+        assert_eq!(
+            (
+                responder.stats().addresses_refused,
+                responder.stats().handled
+            ),
+            (n, 0),
+            "{address}"
+        );
+    }
+    assert_eq!(
+        (
+            world.calls("SendMessageBatch"),
+            world.messages_on(&victim).await
+        ),
+        (0, 0)
+    );
+    assert_eq!(world.messages_on(&world.queue_url).await, elsewhere.len());
+    server.stop().await;
+    world
+        .client
+        .purge_queue()
+        .queue_url(&world.queue_url)
+        .send()
+        .await?;
+    pass(Duration::from_secs(61)).await;
+
+    let policy = ReturnAddressPolicy::default().allow_queue(victim.parse()?);
+    let responder = world.responder_builder().return_addresses(policy).build()?;
+    let _server = world.serve(&responder);
+    world
+        .attack(&responder, &[("ResponseQueueUrl", text(&victim))])
+        .await;
+    assert_eq!(
+        (
+            responder.stats().replies_sent,
+            world.messages_on(&victim).await
+        ),
+        (1, 1)
+    );
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn s6_hostile_attributes_are_counted_and_handled_never() -> TestResult {
+    let world = World::new().await;
+    let responder = world.responder();
+    let _server = world.serve(&responder);
+    let huge = "x".repeat(200_000);
+    let attacks: [&[(&str, MessageAttributeValue)]; 5] = [
+        &[("ResponseQueueUrl", binary(b"https://"))],
+        &[("SqsRpc", binary(&[0xff; 100]))],
+        &[("SqsRpc", text(&huge))],
+        &[("ResponseQueueUrl", text(&huge))],
+        &[("SqsRpc", text("1;rep;"))],
+    ];
+    for (n, attributes) in (1..).zip(attacks) {
+        world.attack(&responder, attributes).await;
+        assert_eq!(
+            (responder.stats().undecodable, responder.stats().handled),
+            (n, 0),
+            "attack {n}"
+        );
+    }
+    // All ten attributes used, none of them ours: a request like any other, one-way.
+    let ten: Vec<_> = (0..10).map(|n| (format!("a{n}"), text("v"))).collect();
+    let ten: Vec<_> = ten
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.clone()))
+        .collect();
+    world.attack(&responder, &ten).await;
+    assert_eq!(responder.stats().one_way, 1);
+    // And the responder goes on.
+    let requester = world.requester();
+    let sum: u64 = requester
+        .request(&world.queue_url, Json(Sum::Add(1, 1)))
+        .json()
+        .await?;
+    assert_eq!(sum, 2);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_an_unknown_version_is_refused_and_unknown_fields_are_ignored() -> TestResult {
+    let world = World::new().await;
+    let responder = world.responder();
+    let _server = world.serve(&responder);
+    let id = "id=00000000000000000000000000000001";
+    world
+        .attack(&responder, &[("SqsRpc", text(&format!("2;req;{id}")))])
+        .await;
+    world
+        .attack(&responder, &[("SqsRpc", text(&format!("1;req;{id};{id}")))])
+        .await;
+    assert_eq!(
+        (responder.stats().undecodable, responder.stats().handled),
+        (2, 0)
+    );
+    world
+        .attack(
+            &responder,
+            &[("SqsRpc", text(&format!("1;req;{id};new=thing")))],
+        )
+        .await;
+    assert_eq!(
+        (responder.stats().undecodable, responder.stats().handled),
+        (2, 1)
+    );
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_cannot_be_understood_ends_in_the_dead_letter_queue() -> TestResult {
+    let world = World::new().await;
+    let dead = world.local.create_queue("dead").await?;
+    let arn = "arn:aws:sqs:us-east-1:000000000000:dead";
+    let redrive = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":3}}"#);
+    let set = world
+        .client
+        .set_queue_attributes()
+        .queue_url(&world.queue_url);
+    set.attributes(
+        aws_sdk_sqs::types::QueueAttributeName::RedrivePolicy,
+        redrive,
+    )
+    .send()
+    .await?;
+    let responder = world.responder();
+    let serve = responder.serve(&world.queue_url, calculate).into_future();
+    let _server = tokio::spawn(serve);
+    world
+        .attack(&responder, &[("SqsRpc", text("garbage"))])
+        .await;
+    for _ in 0..60 {
+        pass(Duration::from_secs(60)).await;
+    }
+    assert_eq!(responder.stats().undecodable, 3);
+    assert_eq!(
+        (
+            world.messages_on(&world.queue_url).await,
+            world.messages_on(&dead).await
+        ),
+        (0, 1)
+    );
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! AWS's own error documents come out as the right kinds.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::config::retry::RetryConfig;
+use serde_json::json;
+use sqs_rpc::virtual_queues::sqs::Delivery;
+use sqs_rpc::{RequestErrorKind as Kind, Requester};
+use wiremock::matchers::{header, method};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::over_http::client;
+use crate::support::TestResult;
+
+const ACCOUNT: &str = "123456789012";
+
+/// An SQS that knows the answers to some actions, and lets every receive wait.
+async fn sqs_that_answers(
+    answers: impl IntoIterator<Item = (&'static str, ResponseTemplate)>,
+) -> MockServer {
+    let server = MockServer::start().await;
+    for (action, answer) in answers {
+        let target = format!("AmazonSQS.{action}");
+        Mock::given(method("POST"))
+            .and(header("x-amz-target", target))
+            .respond_with(answer)
+            .mount(&server)
+            .await;
+    }
+    let nothing = ResponseTemplate::new(200)
+        .set_body_json(json!({}))
+        .set_delay(Duration::from_secs(2));
+    Mock::given(method("POST"))
+        .and(header("x-amz-target", "AmazonSQS.ReceiveMessage"))
+        .respond_with(nothing)
+        .mount(&server)
+        .await;
+    server
+}
+
+fn error(status: u16, code: &str) -> ResponseTemplate {
+    let body = json!({ "__type": format!("com.amazonaws.sqs#{code}"), "message": "no" });
+    ResponseTemplate::new(status).set_body_json(body)
+}
+
+/// A requester that repeats nothing, so that a test takes no time.
+fn requester(server: &MockServer) -> Requester {
+    let config = client(&server.uri())
+        .config()
+        .to_builder()
+        .retry_config(RetryConfig::disabled())
+        .build();
+    let host = format!(
+        "{}/{ACCOUNT}/sqs-rpc-00000000-0000-4000-8000-000000000000-0",
+        server.uri()
+    );
+    Requester::builder(aws_sdk_sqs::Client::from_conf(config))
+        .reply_host(&host)
+        .build()
+        .unwrap()
+}
+
+fn queue_url(server: &MockServer) -> String {
+    format!("{}/{ACCOUNT}/requests", server.uri())
+}
+
+#[tokio::test]
+async fn answers_to_a_send() -> TestResult {
+    let cases = [
+        (
+            error(400, "RequestThrottled"),
+            Kind::Throttled,
+            Delivery::NotSent,
+            true,
+        ),
+        (
+            error(400, "ThrottlingException"),
+            Kind::Throttled,
+            Delivery::NotSent,
+            true,
+        ),
+        (
+            error(400, "KmsThrottled"),
+            Kind::Throttled,
+            Delivery::NotSent,
+            true,
+        ),
+        (
+            error(403, "AccessDeniedException"),
+            Kind::AccessDenied,
+            Delivery::NotSent,
+            false,
+        ),
+        (
+            error(403, "InvalidClientTokenId"),
+            Kind::AccessDenied,
+            Delivery::NotSent,
+            false,
+        ),
+        (
+            error(400, "ExpiredTokenException"),
+            Kind::AccessDenied,
+            Delivery::NotSent,
+            false,
+        ),
+        (
+            error(400, "QueueDoesNotExist"),
+            Kind::QueueNotFound,
+            Delivery::NotSent,
+            false,
+        ),
+        (
+            error(503, "ServiceUnavailable"),
+            Kind::Send,
+            Delivery::Unknown,
+            true,
+        ),
+        (
+            error(500, "InternalError"),
+            Kind::Send,
+            Delivery::Unknown,
+            true,
+        ),
+        (
+            ResponseTemplate::new(503).set_body_string("<html>busy</html>"),
+            Kind::Send,
+            Delivery::Unknown,
+            true,
+        ),
+        (
+            ResponseTemplate::new(200).set_body_string("{ not json"),
+            Kind::Send,
+            Delivery::Unknown,
+            true,
+        ),
+        (
+            ResponseTemplate::new(200).set_body_json(json!({})),
+            Kind::Send,
+            Delivery::Unknown,
+            true,
+        ),
+    ];
+    for (answer, kind, delivery, retryable) in cases {
+        let shown = format!("{answer:?}");
+        let server = sqs_that_answers([
+            ("SendMessageBatch", answer.clone()),
+            ("SendMessage", answer),
+        ])
+        .await;
+        let error = requester(&server)
+            .request(queue_url(&server), "x")
+            .timeout(Duration::from_secs(10))
+            .await;
+        let error = error.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.delivery(), error.is_retryable()),
+            (kind, delivery, retryable),
+            "{error:?}\n{shown}"
+        );
+        if kind == Kind::AccessDenied {
+            assert!(error.to_string().contains("sqs:SendMessage"), "{error}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn answers_to_a_creation_of_the_reply_queue() -> TestResult {
+    let cases = [
+        (error(403, "AccessDeniedException"), Kind::AccessDenied),
+        (error(400, "RequestThrottled"), Kind::Throttled),
+        (error(503, "ServiceUnavailable"), Kind::Send),
+    ];
+    for (answer, kind) in cases {
+        let server = sqs_that_answers([("CreateQueue", answer)]).await;
+        let config = client(&server.uri())
+            .config()
+            .to_builder()
+            .retry_config(RetryConfig::disabled())
+            .build();
+        let requester = Requester::builder(aws_sdk_sqs::Client::from_conf(config)).build()?;
+        let error = requester
+            .request(queue_url(&server), "x")
+            .timeout(Duration::from_secs(3))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.kind(), error.delivery()),
+            (kind, Delivery::NotSent),
+            "{error:?}"
+        );
+        if kind == Kind::AccessDenied {
+            assert!(error.to_string().contains("sqs:CreateQueue"), "{error}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_requester_that_may_not_receive_is_told_so() -> TestResult {
+    let server = MockServer::start().await;
+    let denied = error(403, "AccessDeniedException");
+    Mock::given(header("x-amz-target", "AmazonSQS.ReceiveMessage"))
+        .respond_with(denied)
+        .mount(&server)
+        .await;
+    let sent = json!({ "Successful": [{ "Id": "0", "MessageId": "m", "MD5OfMessageBody": "9dd4e461268c8034f5c8564e155c67a6" }], "Failed": [] });
+    let sent = ResponseTemplate::new(200).set_body_json(sent);
+    Mock::given(header("x-amz-target", "AmazonSQS.SendMessageBatch"))
+        .respond_with(sent)
+        .mount(&server)
+        .await;
+    let error = requester(&server)
+        .request(queue_url(&server), "x")
+        .timeout(Duration::from_secs(20))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (Kind::AccessDenied, Delivery::Sent),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("sqs:ReceiveMessage"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_listening_is_no_hang() -> TestResult {
+    // A port that was free a moment ago.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let endpoint = format!("http://{}", listener.local_addr()?);
+    drop(listener);
+    let config = client(&endpoint)
+        .config()
+        .to_builder()
+        .retry_config(RetryConfig::disabled())
+        .build();
+    let host = format!("{endpoint}/{ACCOUNT}/sqs-rpc-00000000-0000-4000-8000-000000000000-0");
+    let requester = Requester::builder(aws_sdk_sqs::Client::from_conf(config))
+        .reply_host(&host)
+        .build()?;
+    let request = requester
+        .request(format!("{endpoint}/{ACCOUNT}/requests"), "x")
+        .timeout(Duration::from_secs(10));
+    let error = request.await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.is_retryable()),
+        (Kind::Send, true),
+        "{error:?}"
+    );
+    Ok(())
+}
