@@ -11,6 +11,7 @@ mod batch;
 mod digest;
 mod driver;
 mod error;
+mod for_each;
 mod host;
 mod lookup;
 mod message;

@@ -9,8 +9,10 @@
 mod contract;
 mod drop_in;
 mod faults;
+mod handlers;
 mod pending;
 mod polling;
 mod queues;
+mod races;
 mod shutdown;
 mod support;
