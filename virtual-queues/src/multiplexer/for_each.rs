@@ -49,11 +49,12 @@ impl VirtualQueue {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn for_each<E>(
-        &self,
-        limit: usize,
-        handler: impl AsyncFn(Message) -> Result<(), E>,
-    ) -> QueueError {
+    // `AsyncFn` would read better, but the future of a call of one cannot be shown to be `Send`.
+    pub async fn for_each<H, F, E>(&self, limit: usize, handler: H) -> QueueError
+    where
+        H: Fn(Message) -> F,
+        F: Future<Output = Result<(), E>>,
+    {
         let limit = if self.url.host().is_fifo() {
             1
         } else {
@@ -68,7 +69,9 @@ impl VirtualQueue {
                 Some(()) = running.next(), if !running.is_empty() => {}
                 received = receive.send(), if room > 0 => match received {
                     Ok(messages) => {
-                        running.extend(messages.into_iter().map(|it| self.handle(&handler, it)));
+                        for message in messages {
+                            running.push(self.handle(&handler, message));
+                        }
                     }
                     Err(gone) => {
                         // Those that run are let finish: their messages were taken.
@@ -80,10 +83,17 @@ impl VirtualQueue {
         }
     }
 
-    async fn handle<E>(&self, handler: &impl AsyncFn(Message) -> Result<(), E>, message: Message) {
+    async fn handle<H, F, E>(&self, handler: &H, message: Message)
+    where
+        H: Fn(Message) -> F,
+        F: Future<Output = Result<(), E>>,
+    {
         let handle = message.receipt_handle().map(str::to_owned);
         let counters = self.shared.sqs.counters();
-        match AssertUnwindSafe(handler(message)).catch_unwind().await {
+        match AssertUnwindSafe(async { handler(message).await })
+            .catch_unwind()
+            .await
+        {
             Ok(Ok(())) => {
                 self.shared.lock().polls.settled(1);
                 if let Some(handle) = handle {

@@ -119,3 +119,20 @@ async fn a_fifo_host_keeps_the_order_whatever_the_limit() -> TestResult {
     }
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn handling_can_be_spawned() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queue = world.queues().create(&host, CreateQueue::named("q"))?;
+    let (seen, mut handled) = mpsc::unbounded_channel();
+    let handling = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.for_each(2, async |it| seen.send(it.body)).await }
+    });
+    queue.send("x").await?;
+    assert_eq!(handled.recv().await.flatten().as_deref(), Some("x"));
+    queue.delete_queue()?;
+    assert!(matches!(handling.await?, QueueError::DoesNotExist(_)));
+    Ok(())
+}
