@@ -79,7 +79,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             symbol: "GOPHER".into(),
         })
         .await
-        .unwrap_err();
+        .expect_err("an error reply");
     println!("{error}");
     assert_eq!(error.remote().map(|remote| &remote.code), Some(&UNKNOWN));
 

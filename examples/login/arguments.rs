@@ -16,13 +16,13 @@ cargo run --example login -- --role ROLE --queue-url URL [--endpoint-url URL] [-
 
 Region and credentials come from the usual AWS environment.";
 
-pub struct Arguments {
-    pub role: Role,
-    pub queue_url: String,
+pub(crate) struct Arguments {
+    pub(crate) role: Role,
+    pub(crate) queue_url: String,
     endpoint_url: Option<String>,
 }
 
-pub enum Role {
+pub(crate) enum Role {
     Both,
     Backend,
     Frontend { user: String, password: String },
@@ -30,7 +30,7 @@ pub enum Role {
 
 impl Arguments {
     /// `None` if it was asked for help, which is printed.
-    pub fn from_command_line() -> Result<Option<Self>, Box<dyn Error + Send + Sync>> {
+    pub(crate) fn from_command_line() -> Result<Option<Self>, Box<dyn Error + Send + Sync>> {
         let (mut role, mut queue_url, mut endpoint_url, mut user, mut password) =
             (None, None, None, None, None);
         let mut parser = lexopt::Parser::from_env();
@@ -75,7 +75,7 @@ impl Arguments {
     }
 
     /// A plain SDK client, as any program has one.
-    pub async fn client(&self) -> aws_sdk_sqs::Client {
+    pub(crate) async fn client(&self) -> aws_sdk_sqs::Client {
         let mut config = aws_config::defaults(BehaviorVersion::latest());
         if let Some(url) = &self.endpoint_url {
             config = config.endpoint_url(url);

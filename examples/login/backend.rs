@@ -6,7 +6,7 @@ use crate::messages::{LoginReply, LoginRequest, REFUSED};
 use crate::users::Users;
 
 /// Answers one request. An error of its own reaches the frontend as `internal`, without its text.
-pub async fn login(
+pub(crate) async fn login(
     State(users): State<Users>,
     Json(request): Json<LoginRequest>,
 ) -> Result<Json<LoginReply>, ReplyError> {

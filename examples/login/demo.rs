@@ -11,7 +11,7 @@ use crate::messages::REFUSED;
 use crate::users::Users;
 use crate::{USERS, backend, frontend};
 
-pub async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
+pub(crate) async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let local = LocalSqs::start();
     let queue_url = local.create_queue("login").await?;
     let unserved_url = local.create_queue("nobody-serves-this").await?;
@@ -71,10 +71,16 @@ pub async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     assert_eq!(right?.greeting, "welcome, alice");
     for refused in [wrong, unknown] {
         assert_eq!(
-            refused.unwrap_err().remote().map(|remote| &remote.code),
+            refused
+                .expect_err("a refusal")
+                .remote()
+                .map(|remote| &remote.code),
             Some(&REFUSED)
         );
     }
-    assert_eq!(unserved.unwrap_err().kind(), RequestErrorKind::Timeout);
+    assert_eq!(
+        unserved.expect_err("a time-out").kind(),
+        RequestErrorKind::Timeout
+    );
     Ok(())
 }

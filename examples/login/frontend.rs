@@ -7,7 +7,7 @@ use sqs_rpc::{Json, RequestError, Requester};
 use crate::messages::{LoginReply, LoginRequest};
 
 /// Logs in with what it is given.
-pub async fn log_in(
+pub(crate) async fn log_in(
     requester: &Requester,
     queue_url: &str,
     user: &str,
@@ -25,7 +25,7 @@ pub async fn log_in(
 }
 
 /// An outcome in a line.
-pub fn show(outcome: &Result<LoginReply, RequestError>) -> String {
+pub(crate) fn show(outcome: &Result<LoginReply, RequestError>) -> String {
     match outcome {
         Ok(reply) => reply.greeting.clone(),
         Err(error) => match error.remote() {

@@ -20,6 +20,8 @@ mod messages;
 mod users;
 
 use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use arguments::{Arguments, Role};
 use sqs_rpc::{Requester, Responder};
@@ -28,23 +30,21 @@ use users::Users;
 const USERS: &str = include_str!("users.txt");
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let Some(arguments) = Arguments::from_command_line()? else {
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     };
     match &arguments.role {
-        Role::Both => demo::run().await,
-        Role::Backend => serve(&arguments).await,
+        Role::Both => demo::run().await?,
+        Role::Backend => serve(&arguments).await?,
         Role::Frontend { user, password } => {
-            log_in(
-                arguments.client().await,
-                &arguments.queue_url,
-                user,
-                password,
-            )
-            .await
+            let client = arguments.client().await;
+            if !log_in(client, &arguments.queue_url, user, password).await? {
+                return Ok(ExitCode::FAILURE);
+            }
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Serves the queue until Ctrl-C.
@@ -62,18 +62,17 @@ async fn serve(arguments: &Arguments) -> Result<(), Box<dyn Error + Send + Sync>
     Ok(())
 }
 
-/// Logs in once.
+/// Logs in once; says whether that worked.
 async fn log_in(
     client: aws_sdk_sqs::Client,
     queue_url: &str,
     user: &str,
     password: &str,
-) -> Result<(), Box<dyn Error + Send + Sync>> {
+) -> Result<bool, Box<dyn Error + Send + Sync>> {
     let requester = Requester::builder(client).build()?;
     let outcome = frontend::log_in(&requester, queue_url, user, password).await;
     println!("{}", frontend::show(&outcome));
     // Deletes the reply queue.
-    requester.shutdown(std::time::Duration::from_secs(5)).await;
-    outcome?;
-    Ok(())
+    requester.shutdown(Duration::from_secs(5)).await;
+    Ok(outcome.is_ok())
 }

@@ -6,16 +6,16 @@ use sqs_rpc::ErrorCode;
 /// Somebody wants to log in.
 // No `Debug`: a password must not end in a log.
 #[derive(Serialize, Deserialize)]
-pub struct LoginRequest {
-    pub user: String,
-    pub password: String,
+pub(crate) struct LoginRequest {
+    pub(crate) user: String,
+    pub(crate) password: String,
 }
 
 /// Somebody is logged in.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoginReply {
-    pub greeting: String,
+pub(crate) struct LoginReply {
+    pub(crate) greeting: String,
 }
 
 /// The user is unknown or the password is wrong; the frontend does not learn which.
-pub const REFUSED: ErrorCode = ErrorCode::from_static("login.refused");
+pub(crate) const REFUSED: ErrorCode = ErrorCode::from_static("login.refused");

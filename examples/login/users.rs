@@ -10,11 +10,11 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Users and the hashes of their passwords, as a file has them.
 #[derive(Clone)]
-pub struct Users(Arc<HashMap<String, String>>);
+pub(crate) struct Users(Arc<HashMap<String, String>>);
 
 impl Users {
     /// Reads lines of `user hash`; empty ones and those that begin with `#` are skipped.
-    pub fn parse(file: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(file: &str) -> Result<Self, Error> {
         let mut users = HashMap::new();
         for (number, line) in (1..).zip(file.lines().map(str::trim)) {
             if line.is_empty() || line.starts_with('#') {
@@ -36,7 +36,7 @@ impl Users {
     ///
     /// A hash takes as long for an unknown user as for a known one, so that nobody learns by the clock who exists.
     /// It takes long on purpose, so it runs on a thread of its own.
-    pub async fn accept(&self, user: String, password: String) -> Result<bool, Error> {
+    pub(crate) async fn accept(&self, user: String, password: String) -> Result<bool, Error> {
         let users = self.clone();
         tokio::task::spawn_blocking(move || {
             let known = users.0.get(&user);

@@ -82,13 +82,13 @@ impl Driver {
         self.lock().engine.set_behaviour(behaviour);
     }
 
-    /// Carries out a request. `end` ends a poll that waits; it then answers nothing.
+    /// Carries out a request, if its caller may ask for that. `end` ends a poll that waits; it then answers nothing.
     ///
     /// Dropped while it waits, it has taken nothing. Dropped after messages were put into it, they stay hidden until
     /// their visibility ends, as in SQS.
     pub(crate) async fn call(
         &self,
-        caller: &Caller,
+        caller: Result<Caller, Error>,
         request: Request,
         end: &CancellationToken,
     ) -> Result<Answer, Lost> {
@@ -98,9 +98,9 @@ impl Driver {
             .then(|| (Trace::new(&request), self.clock.now()));
         let fate = self.lock().meet(&request);
         pause(fate.latency / 2).await;
-        let result = match fate.refused {
-            Some(error) => Err(error),
-            None => self.carry_out(caller, request, end).await,
+        let result = match (fate.refused, caller) {
+            (Some(error), _) | (None, Err(error)) => Err(error),
+            (None, Ok(caller)) => self.carry_out(&caller, request, end).await,
         };
         pause(fate.latency / 2).await;
         if let (Some(Watcher(watch)), Some((trace, started))) = (&self.watcher, trace) {

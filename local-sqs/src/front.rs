@@ -6,7 +6,6 @@ pub(crate) mod http;
 pub(crate) mod in_process;
 
 use crate::driver::{Driver, Lost};
-use crate::engine::{Caller, Error, Request};
 use crate::rights::Rights;
 use crate::wire::{Incoming, Outgoing, Protocol};
 use tokio_util::sync::CancellationToken;
@@ -26,25 +25,17 @@ impl Service {
         end: &CancellationToken,
     ) -> Result<Outgoing, Lost> {
         let protocol = Protocol::of(incoming);
-        let (action, answer) = match self.admit(protocol, incoming) {
-            Ok((caller, request)) => {
-                let action = request.action();
-                (Some(action), self.driver.call(&caller, request, end).await?)
+        let (action, answer) = match protocol.decode(incoming) {
+            Ok(request) => {
+                let caller = self.rights.caller(incoming);
+                let caller = caller.and_then(|it| self.rights.check(&it, &request).map(|()| it));
+                (
+                    Some(request.action()),
+                    self.driver.call(caller, request, end).await?,
+                )
             }
             Err(error) => (None, self.driver.refuse(error)),
         };
         Ok(protocol.encode(action, &answer))
-    }
-
-    /// Who asks for what, if it may.
-    fn admit(
-        &self,
-        protocol: Protocol,
-        incoming: &Incoming<'_>,
-    ) -> Result<(Caller, Request), Error> {
-        let caller = self.rights.caller(incoming)?;
-        let request = protocol.decode(incoming)?;
-        self.rights.check(&caller, &request)?;
-        Ok((caller, request))
     }
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 /// An in-memory Amazon SQS. Clones are the same SQS.
 ///
-/// It needs no task, no socket and no runtime of its own: waiting polls wait in their callers' tasks, and nobody
+/// It needs no task, no socket and no runtime of its own: waiting polls wait in their callers' tasks, and while nobody
 /// calls, nothing runs. Time is tokio's, so under a paused clock a visibility timeout of hours passes at once.
 ///
 /// # Examples
@@ -131,7 +131,7 @@ impl LocalSqs {
         let answer = self
             .service
             .driver
-            .call(&caller, Request::CreateQueue(request), &never)
+            .call(Ok(caller), Request::CreateQueue(request), &never)
             .await;
         let answer =
             answer.map_err(|Lost| Error::new(ErrorKind::InternalFailure, "the answer was lost"))?;

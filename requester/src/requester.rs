@@ -127,9 +127,6 @@ impl Requester {
     pub async fn ready(&self) -> Result<(), RequestError> {
         let timeout = self.shared.options.timeout;
         let deadline = self.shared.now()? + timeout;
-        if self.shared.slots.is_closed() {
-            return Err(RequestError::closed(Delivery::NotSent));
-        }
         match self.shared.reply_host.usable(deadline).await? {
             Some(_) => Ok(()),
             None => Err(RequestError::timeout(timeout, Delivery::NotSent)),

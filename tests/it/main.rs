@@ -1,5 +1,11 @@
 //! What needs both sides, one module per behaviour. Time is Tokio's paused clock, except where a socket is involved.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the clock that they pause, and fail where they cannot go on"
+)]
+
 mod attacks;
 mod aws_errors;
 mod crowd;

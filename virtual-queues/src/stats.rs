@@ -313,4 +313,68 @@ mod tests {
         );
         assert_eq!(Stats::default().calls.to_string(), "no calls");
     }
+
+    #[cfg(feature = "metrics")]
+    mod facade {
+        use std::sync::{Arc, Mutex};
+
+        use metrics::{
+            Counter as Handle, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder,
+            SharedString, Unit,
+        };
+
+        use super::*;
+
+        /// Keeps what is counted, with labels.
+        #[derive(Default)]
+        struct Kept(Arc<Mutex<Vec<(String, u64)>>>);
+
+        struct Cell(String, Arc<Mutex<Vec<(String, u64)>>>);
+
+        impl CounterFn for Cell {
+            fn increment(&self, n: u64) {
+                self.1.lock().unwrap().push((self.0.clone(), n));
+            }
+
+            fn absolute(&self, _: u64) {}
+        }
+
+        impl Recorder for Kept {
+            fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+            fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+            fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+            fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Handle {
+                let labels: Vec<_> = key.labels().map(|label| label.value()).collect();
+                let name = format!("{} {}", key.name(), labels.join(","));
+                Handle::from_arc(Arc::new(Cell(name.trim().to_owned(), Arc::clone(&self.0))))
+            }
+
+            fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+                Gauge::noop()
+            }
+
+            fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+                Histogram::noop()
+            }
+        }
+
+        #[test]
+        fn what_is_counted_is_in_the_metrics_facade_too() {
+            let kept = Kept::default();
+            metrics::with_local_recorder(&kept, || {
+                let counters = Counters::default();
+                counters.add(Counter::LateReplies, 2);
+                counters.call(Action::SendMessageBatch);
+            });
+            let expected = [
+                ("sqs_rpc.late_replies", 2),
+                ("sqs_rpc.calls SendMessageBatch", 1),
+            ];
+            assert_eq!(
+                *kept.0.lock().unwrap(),
+                expected.map(|(name, n)| (name.to_owned(), n))
+            );
+        }
+    }
 }

@@ -31,6 +31,10 @@ use crate::duration;
 use crate::failure::Failure;
 use crate::signals::Signals;
 
+/// How long a poll waits for requests. Shorter than SQS's 20 s, since a poll is never cut off, and whoever presses Ctrl-C
+/// waits for it.
+const POLL_WAIT: Duration = Duration::from_secs(5);
+
 /// Serve a queue: run a command for each request
 ///
 /// The command gets the body on stdin, and what it prints is the reply, as it is. If it exits with another code than 0,
@@ -75,6 +79,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let responder = Responder::builder(&client)
         .concurrency(arguments.concurrency.unwrap_or_else(cpus))
         .visibility_timeout(arguments.visibility)
+        .poll_wait(POLL_WAIT)
         .build()
         .map_err(Failure::usage)?;
     let handler =

@@ -1,4 +1,6 @@
 //! The command as people run it: the real binary, over HTTP on this machine.
+//!
+//! It needs a Unix: a shell, signals, process groups.
 
 #![expect(
     clippy::unwrap_used,

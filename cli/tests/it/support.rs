@@ -4,6 +4,7 @@
 //! of an output, or the end of a process; each with a limit after which the test fails instead of hanging.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -129,7 +130,7 @@ fn output(mut command: Command) -> Output {
     match receiver.recv_timeout(LIMIT) {
         Ok(output) => output.unwrap(),
         Err(_) => {
-            signal(id, "KILL");
+            signal(&id.to_string(), "KILL");
             panic!("{command:?} did not end");
         }
     }
@@ -147,6 +148,7 @@ impl Running {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .spawn()
             .unwrap();
         let stdout = Lines::of(child.stdout.take().unwrap());
@@ -160,12 +162,12 @@ impl Running {
 
     /// As a supervisor does it.
     pub(crate) fn terminate(&self) {
-        signal(self.child.id(), "TERM");
+        signal(&self.child.id().to_string(), "TERM");
     }
 
-    /// As Ctrl-C does it.
+    /// As Ctrl-C does it: the terminal tells the whole process group.
     pub(crate) fn interrupt(&self) {
-        signal(self.child.id(), "INT");
+        signal(&format!("-{}", self.child.id()), "INT");
     }
 
     /// Waits for the end of the process and of all that share its stderr; what was left on that.
@@ -224,9 +226,9 @@ impl Lines {
     }
 }
 
-fn signal(id: u32, name: &str) {
+fn signal(id: &str, name: &str) {
     let status = Command::new("kill")
-        .args(["-s", name, &id.to_string()])
+        .args(["-s", name, "--", id])
         .status()
         .unwrap();
     assert!(status.success());

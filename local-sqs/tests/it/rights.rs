@@ -111,6 +111,29 @@ async fn in_process_keys_are_checked() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_refused_counts_and_has_no_effect() {
+    let sqs = sqs();
+    sqs.create_queue("jobs").await.expect("made");
+    let before = sqs.calls();
+    assert_eq!(
+        send(&with_key(&sqs.client(), "SENDER", "wrong"), QUEUE).await,
+        Err("SignatureDoesNotMatch".to_owned())
+    );
+    assert_eq!(sqs.calls().since(&before).of("SendMessage"), 1);
+    let owner = with_key(&sqs.client(), "OWNER", "s2");
+    assert!(
+        owner
+            .receive_message()
+            .queue_url(QUEUE)
+            .send()
+            .await
+            .expect("allowed")
+            .messages()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
 async fn over_http_keys_are_checked() {
     let sqs = sqs();
     sqs.create_queue("jobs").await.expect("made");

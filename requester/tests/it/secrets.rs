@@ -19,6 +19,8 @@ struct Records {
     text: Mutex<String>,
     warnings: AtomicU64,
     spans: AtomicU64,
+    /// Spans that are entered now; the tests that look at it have one thread.
+    entered: AtomicU64,
 }
 
 impl Recorder {
@@ -70,14 +72,24 @@ impl Subscriber for Recorder {
         if *event.metadata().level() == Level::WARN {
             self.0.warnings.fetch_add(1, Ordering::Relaxed);
         }
-        self.line(event.metadata().level().as_str(), |fields| {
-            event.record(fields)
-        });
+        let within = if self.0.entered.load(Ordering::Relaxed) > 0 {
+            "in a span"
+        } else {
+            "alone"
+        };
+        self.line(
+            &format!("{} {within}", event.metadata().level()),
+            |fields| event.record(fields),
+        );
     }
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, _: &Id) {
+        self.0.entered.fetch_add(1, Ordering::Relaxed);
+    }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {
+        self.0.entered.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,6 +158,14 @@ async fn each_request_is_a_span_with_its_queue_and_ids() {
     assert_eq!(
         recorder.text().matches(&span).count(),
         1,
+        "{}",
+        recorder.text()
+    );
+    tokio::task::yield_now().await;
+    assert!(
+        recorder
+            .text()
+            .contains("DEBUG in a span message=the request is sent\n"),
         "{}",
         recorder.text()
     );

@@ -1,7 +1,7 @@
 //! The orderly end.
 
 use crate::double::{Double, Fate};
-use crate::support::{Answer, Bed, SECOND, Stopwatch, on_tokio_time, reply};
+use crate::support::{Answer, Bed, SECOND, Stopwatch, on_tokio_time, reply, until};
 use sqs_requester::{Action, Delivery, RequestErrorKind, Requester};
 use std::time::Duration;
 
@@ -37,7 +37,10 @@ async fn pending_requests_get_their_time_and_new_ones_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn what_is_pending_when_the_time_is_up_ends_closed_and_the_host_is_deleted() {
     let bed = Bed::new().await;
-    let requester = bed.requester();
+    let double = Double::new(&bed.sqs);
+    // Long enough for the poll that is out to see that the host is gone.
+    double.fate(Action::DeleteQueue, [Fate::Late(SECOND / 10)]);
+    let requester = Requester::new(on_tokio_time(double));
     let pending: Vec<_> = (0..3)
         .map(|_| tokio::spawn(requester.request(&bed.queue, "hello").send()))
         .collect();
@@ -165,4 +168,64 @@ async fn clones_are_closed_together() {
         clone.request(&bed.queue, "hello").await.unwrap_err().kind(),
         RequestErrorKind::Closed
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_does_not_wait_for_a_poll_of_a_host_that_is_deleted() {
+    let bed = Bed::new().await;
+    bed.echo();
+    let double = Double::new(&bed.sqs);
+    let requester = Requester::new(on_tokio_time(double.clone()));
+    requester.ready().await.unwrap();
+    // Its next poll but one is answered late, whatever ends it.
+    requester.request(&bed.queue, "hello").await.unwrap();
+    double.fate(Action::ReceiveMessage, [Fate::Late(60 * SECOND); 2]);
+    tokio::time::sleep(30 * SECOND).await;
+    let _late = tokio::spawn(
+        requester
+            .request(&bed.queue, "hello")
+            .timeout(SECOND)
+            .send(),
+    );
+    tokio::time::sleep(2 * SECOND).await;
+    let started = Stopwatch::start();
+    assert!(requester.shutdown(60 * SECOND).await.is_clean());
+    assert!(started.elapsed() <= SECOND, "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_is_to_be_tried_again_is_not_after_the_shutdown() {
+    let bed = Bed::new().await;
+    let double = Double::new(&bed.sqs);
+    double.fate(Action::CreateQueue, [Fate::Refused("RequestThrottled")]);
+    let requester = Requester::new(on_tokio_time(double));
+    let request = tokio::spawn(requester.request(&bed.queue, "hello").send());
+    until(|| requester.stats().failed_calls == 1).await;
+    assert_eq!(
+        requester
+            .shutdown(Duration::from_millis(1))
+            .await
+            .left_behind,
+        None
+    );
+    assert_eq!(
+        request.await.unwrap().unwrap_err().kind(),
+        RequestErrorKind::Closed
+    );
+    tokio::time::sleep(10 * SECOND).await;
+    assert_eq!(requester.stats().calls.of(Action::CreateQueue), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_made_for_a_requester_that_was_dropped_is_deleted() {
+    let bed = Bed::new().await;
+    let double = Double::new(&bed.sqs);
+    double.fate(Action::CreateQueue, [Fate::Late(3 * SECOND)]);
+    let requester = Requester::new(on_tokio_time(double));
+    let begun = tokio::time::timeout(SECOND, requester.ready()).await;
+    assert!(begun.is_err());
+    assert_eq!(bed.hosts().await.len(), 1);
+    drop(requester);
+    tokio::time::sleep(3 * SECOND).await;
+    assert_eq!(bed.hosts().await, [""; 0]);
 }

@@ -105,7 +105,7 @@ impl Host {
     /// From now on the host is polled. Dropping the result frees the name at once.
     ///
     /// # Errors
-    /// [`PendingError`] if the host is gone or shut down. [`QueueError::TooMany`] if it has no room.
+    /// [`ExpectError::Ended`] if the host is gone or shut down, [`ExpectError::NoRoom`] if its table is full.
     pub fn expect_reply(
         &self,
         id: CorrelationId,

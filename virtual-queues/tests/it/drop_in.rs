@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::auth::{DefaultAuthSchemeResolver, Params, ResolveAuthScheme};
@@ -14,6 +14,7 @@ use aws_sdk_sqs::config::{
 use aws_sdk_sqs::error::{BoxError, ProvideErrorMetadata as _};
 use aws_sdk_sqs::operation::RequestId as _;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, QueueAttributeName};
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::auth::AuthSchemeOptionsFuture;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnectorSettings, SharedHttpConnector,
@@ -77,11 +78,23 @@ async fn the_sdk_does_not_repeat_a_virtual_call_on_top() -> TestResult {
     Ok(())
 }
 
+/// The wall clock that the SDK measures a stream by, moved along with Tokio's.
+#[derive(Debug)]
+struct PausedTime(tokio::time::Instant);
+
+impl TimeSource for PausedTime {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_790_000_000) + self.0.elapsed()
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_long_poll_is_not_taken_for_a_stalled_stream() -> TestResult {
     let world = World::new();
-    // Its protection is on by default.
-    let (client, queue, _) = dropped_in(&world, world.local.sdk_config()).await;
+    // The protection is on by default.
+    let time = PausedTime(tokio::time::Instant::now());
+    let config = world.local.sdk_config().time_source(time);
+    let (client, queue, _) = dropped_in(&world, config).await;
     let receive = client
         .receive_message()
         .queue_url(&queue)

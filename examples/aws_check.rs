@@ -1,0 +1,259 @@
+//! The login example on a real AWS account, and whether everything is deleted afterwards.
+//!
+//! ```text
+//! cargo xtask aws-check              says what it would do
+//! cargo xtask aws-check -- --yes     does it
+//! ```
+
+#![allow(clippy::print_stdout, reason = "an example talks to its terminal")]
+#![allow(missing_docs, reason = "the modules of an example are its own")]
+
+#[path = "login/backend.rs"]
+mod backend;
+#[path = "login/frontend.rs"]
+mod frontend;
+#[path = "login/messages.rs"]
+mod messages;
+#[path = "login/users.rs"]
+mod users;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::operation::list_queues::builders::ListQueuesInputBuilder;
+use sqs_rpc::virtual_queues::sqs::{ClientApi, SqsApi as _};
+use sqs_rpc::{RequestErrorKind, Requester, Responder};
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+use users::Users;
+
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+const USERS: &str = include_str!("login/users.txt");
+/// What all queues of a check begin with.
+const PREFIX: &str = "sqs-rpc-check-";
+/// Amazon: a new queue is to be used one second after its creation.
+const NEW_QUEUE: Duration = Duration::from_secs(1);
+/// Amazon: the deletion of a queue takes up to 60 seconds. The rest is margin for lists that lag.
+const DELETION: Duration = Duration::from_secs(120);
+
+const HELP: &str = "\
+cargo xtask aws-check -- [--yes]
+
+Runs a login, a time-out and a clean-up on Amazon SQS, with the credentials and the region of the usual AWS environment.
+Without --yes it says what it would create, and creates nothing. AWS_ENDPOINT_URL_SQS names another SQS.
+
+It needs the rights to sqs:CreateQueue, TagQueue, DeleteQueue, ListQueues, GetQueueAttributes, SendMessage, ReceiveMessage,
+DeleteMessage and ChangeMessageVisibility on queues whose names begin with sqs-rpc-check-.";
+
+/// The queues of one check.
+struct Queues {
+    /// Begins the names of all that are created, those of the requester too.
+    prefix: String,
+    login: String,
+    unserved: String,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("aws-check: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Outcome {
+    let yes = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => false,
+        [argument] if argument == "--yes" => true,
+        [argument] if argument == "--help" || argument == "-h" => {
+            println!("{HELP}");
+            return Ok(());
+        }
+        other => return Err(format!("{} is not understood; see --help", other.join(" ")).into()),
+    };
+
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let region = config.region().ok_or("no region is set: set AWS_REGION")?;
+    let queues = Queues::new();
+    println!(
+        "In the account of your AWS credentials, in {region}, this check creates and then deletes:"
+    );
+    println!("  {}", queues.login);
+    println!("  {}", queues.unserved);
+    println!("  {}reply-..., one queue for replies", queues.prefix);
+    println!("It makes some 50 API calls and takes up to three minutes.");
+    if !yes {
+        return Err("nothing was created: say --yes to go on".into());
+    }
+
+    let client = Client::new(&config);
+    let checked = tokio::select! {
+        biased;
+        checked = check(&client, &queues) => checked,
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+    };
+    // Whatever went wrong, nothing is to be left behind.
+    let cleaned = clean_up(&client, &queues.prefix).await;
+    if let Err(error) = &cleaned {
+        println!("delete what is left of {}* by hand: {error}", queues.prefix);
+    }
+    checked?;
+    cleaned?;
+    println!("all is well, and nothing is left behind");
+    Ok(())
+}
+
+impl Queues {
+    fn new() -> Self {
+        // Two checks within the same millisecond would be in each other's way.
+        let since_1970 = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let prefix = format!("{PREFIX}{:x}-", since_1970.as_millis());
+        Self {
+            login: format!("{prefix}login"),
+            unserved: format!("{prefix}nobody-serves-this"),
+            prefix,
+        }
+    }
+}
+
+async fn check(client: &Client, queues: &Queues) -> Outcome {
+    let dates = dates(client, &queues.prefix).await?;
+    println!("answers with a Date header: {dates} of 5");
+    let login_url = create(client, &queues.login).await?;
+    let unserved_url = create(client, &queues.unserved).await?;
+    sleep(NEW_QUEUE).await;
+
+    let responder = Responder::builder(client)
+        .state(Users::parse(USERS)?)
+        .build()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = responder
+        .serve(&login_url, backend::login)
+        .with_graceful_shutdown(async { drop(stopped.await) })
+        .drain(Duration::from_secs(25))
+        .into_future();
+    let requester = Requester::builder(client)
+        .prefix(format!("{}reply-", queues.prefix))
+        .build()?;
+    let asking = async {
+        let outcome = ask(&requester, &login_url, &unserved_url).await;
+        let report = requester.shutdown(Duration::from_secs(10)).await;
+        drop(stop);
+        println!("requester shut down: {report:?}");
+        outcome.and_then(|()| {
+            if report.is_clean() {
+                Ok(())
+            } else {
+                Err("the requester left something behind".into())
+            }
+        })
+    };
+    // Side by side in this task: whatever ends the check ends both.
+    let (asked, served) = tokio::join!(asking, serving);
+    println!("responder stopped: {:?}", served?);
+    asked
+}
+
+/// The four outcomes of the login example.
+async fn ask(requester: &Requester, login_url: &str, unserved_url: &str) -> Outcome {
+    let right = "correct horse battery staple";
+    let welcome = log_in(requester, login_url, "alice", right).await;
+    let wrong = log_in(requester, login_url, "alice", "correct horse").await;
+    let unknown = log_in(requester, login_url, "mallory", right).await;
+    let unserved = log_in(requester, unserved_url, "alice", right).await;
+
+    welcome?;
+    for (what, outcome) in [("a wrong password", wrong), ("an unknown user", unknown)] {
+        match outcome.err().as_ref().and_then(|error| error.remote()) {
+            Some(remote) if remote.code == messages::REFUSED => {}
+            _ => return Err(format!("{what} was not refused").into()),
+        }
+    }
+    match unserved {
+        Err(error) if error.kind() == RequestErrorKind::Timeout => Ok(()),
+        _ => Err("a queue that nobody serves did not time out".into()),
+    }
+}
+
+async fn log_in(
+    requester: &Requester,
+    url: &str,
+    user: &str,
+    password: &str,
+) -> Result<messages::LoginReply, sqs_rpc::RequestError> {
+    #[expect(clippy::disallowed_methods, reason = "measured for a person, once")]
+    let begun = tokio::time::Instant::now();
+    let outcome = frontend::log_in(requester, url, user, password).await;
+    println!(
+        "{user}: {} ({:?})",
+        frontend::show(&outcome),
+        begun.elapsed()
+    );
+    outcome
+}
+
+/// How many of five answers had the header that SQS's time is learnt from.
+async fn dates(client: &Client, prefix: &str) -> Outcome<usize> {
+    let api = ClientApi::new(client);
+    let mut dates = 0;
+    for _ in 0..5 {
+        let answer = api
+            .list_queues(ListQueuesInputBuilder::default().queue_name_prefix(prefix))
+            .await;
+        answer.result?;
+        dates += usize::from(answer.date.is_some());
+    }
+    Ok(dates)
+}
+
+async fn create(client: &Client, name: &str) -> Outcome<String> {
+    let created = client
+        .create_queue()
+        .queue_name(name)
+        .tags("created-by", "sqs-rpc aws-check")
+        .send()
+        .await?;
+    println!("created {name}");
+    created
+        .queue_url
+        .ok_or_else(|| "CreateQueue answered no URL".into())
+}
+
+/// Deletes every queue with this check's prefix, until none is listed.
+async fn clean_up(client: &Client, prefix: &str) -> Outcome {
+    timeout(DELETION, async {
+        loop {
+            let left = client
+                .list_queues()
+                .queue_name_prefix(prefix)
+                .send()
+                .await?
+                .queue_urls
+                .unwrap_or_default();
+            if left.is_empty() {
+                return Ok(());
+            }
+            for url in left {
+                println!("deleting {url}");
+                let deleted = client.delete_queue().queue_url(url).send().await;
+                if let Err(error) = deleted.map_err(aws_sdk_sqs::Error::from) {
+                    // It may be listed for a while although it has gone.
+                    match error {
+                        aws_sdk_sqs::Error::QueueDoesNotExist(_) => {}
+                        other => return Err(other.into()),
+                    }
+                }
+            }
+            sleep(Duration::from_secs(5)).await;
+        }
+    })
+    .await
+    .map_err(|_| "queues are still listed after two minutes")?
+}
