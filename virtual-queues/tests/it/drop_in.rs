@@ -487,3 +487,58 @@ async fn a_host_that_cannot_be_reached_looks_like_one_to_the_caller() -> TestRes
     );
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn all_kinds_of_values_pass_and_the_digests_are_those_of_sqs() -> TestResult {
+    use aws_sdk_sqs::types::{
+        MessageAttributeValue, MessageSystemAttributeName, MessageSystemAttributeNameForSends,
+        MessageSystemAttributeValue,
+    };
+    let world = World::new();
+    let (client, queue, real) = dropped_in(&world, world.local.sdk_config()).await;
+    let value = |data_type: &str| MessageAttributeValue::builder().data_type(data_type);
+    let binary = value("Binary.png").binary_value(aws_smithy_types::Blob::new([0, 255, 7]));
+    let number = value("Number").string_value("7");
+    let trace = MessageSystemAttributeValue::builder()
+        .data_type("String")
+        .string_value("Root=1-5759e988-bd862e3fe1be46a994272793")
+        .build()?;
+    let (binary, number) = (binary.build()?, number.build()?);
+    let body = "ü \"quoted\" \u{1f980}\n";
+    let send = |url: &str| {
+        client
+            .send_message()
+            .queue_url(url)
+            .message_body(body)
+            .message_attributes("picture", binary.clone())
+            .message_attributes("number", number.clone())
+            .message_system_attributes(
+                MessageSystemAttributeNameForSends::AwsTraceHeader,
+                trace.clone(),
+            )
+            .send()
+    };
+    let (to_virtual, to_real) = (send(&queue).await?, send(&real).await?);
+    assert!(to_real.md5_of_message_attributes.is_some());
+    assert_eq!(
+        to_virtual.md5_of_message_attributes,
+        to_real.md5_of_message_attributes
+    );
+    assert_eq!(to_virtual.md5_of_message_body, to_real.md5_of_message_body);
+    assert_eq!(
+        to_virtual.md5_of_message_system_attributes,
+        to_real.md5_of_message_system_attributes
+    );
+
+    let receive = client.receive_message().queue_url(&queue);
+    let receive = receive.wait_time_seconds(20).message_attribute_names("All");
+    let receive = receive.message_system_attribute_names(MessageSystemAttributeName::All);
+    let message = receive.send().await?.messages.unwrap_or_default().remove(0);
+    assert_eq!(message.body(), Some(body));
+    let attributes = message.message_attributes().unwrap();
+    assert_eq!(attributes["picture"], binary);
+    assert_eq!(attributes["number"], number);
+    let header = &message.attributes().unwrap()[&MessageSystemAttributeName::AwsTraceHeader];
+    assert_eq!(Some(header.as_str()), trace.string_value());
+    Ok(())
+}
