@@ -66,5 +66,10 @@ pub use protocol::{
 pub use requester::{RequestError, RequestErrorKind, Requester};
 pub use responder::{Attributes, Body, Deadline, Drained, ReplyError, Responder, State};
 pub use virtual_queues::{
-    CreateQueue, OutgoingMessage, QueueError, Stats, VirtualQueue, VirtualQueues,
+    CreateQueue, InvalidOption, OutgoingMessage, QueueError, Stats, VirtualQueue, VirtualQueues,
 };
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

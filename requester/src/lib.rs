@@ -79,7 +79,6 @@ mod typed;
 pub use body::{Body, IntoBody};
 pub use builder::RequesterBuilder;
 pub use error::{RemoteError, RequestError, RequestErrorKind};
-pub use options::InvalidOption;
 pub use reply::Reply;
 pub use request::Request;
 #[cfg(feature = "json")]
@@ -90,6 +89,7 @@ pub use shutdown::ShutdownReport;
 pub use sqs_rpc_protocol as protocol;
 #[cfg(feature = "json")]
 pub use sqs_rpc_protocol::Json;
+pub use sqs_virtual_queues::InvalidOption;
 pub use sqs_virtual_queues::sqs::Delivery;
 pub use sqs_virtual_queues::{Action, Stats};
 #[cfg(feature = "json")]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use sqs_rpc_protocol::TraceContext;
 use sqs_virtual_queues::sqs::BatchOptions;
 
+use crate::InvalidOption;
 use crate::reply_host::{HostSpec, check_prefix, check_tag};
 
 /// From when a responder could not even see the deadline pass, to when SQS could not hide the request for so long.
@@ -44,57 +45,6 @@ pub(crate) struct Options {
     pub(crate) given_host: Option<String>,
 }
 
-/// An option with a value that is not allowed.
-///
-/// # Examples
-///
-/// ```
-/// use sqs_requester::Requester;
-///
-/// # let local = local_sqs::LocalSqs::start();
-/// let error = Requester::builder(&local.client()).max_pending(0).build().unwrap_err();
-/// assert_eq!(error.to_string(), "max_pending is 0: 1 to 1000000 is allowed");
-/// assert_eq!(error.option(), "max_pending");
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidOption {
-    option: &'static str,
-    found: String,
-    allowed: String,
-}
-
-impl InvalidOption {
-    /// The option's name: that of the builder's method.
-    #[must_use]
-    pub const fn option(&self) -> &'static str {
-        self.option
-    }
-
-    pub(crate) fn new(
-        option: &'static str,
-        found: impl fmt::Display,
-        allowed: impl fmt::Display,
-    ) -> Self {
-        Self {
-            option,
-            found: found.to_string(),
-            allowed: allowed.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for InvalidOption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} is {}: {} is allowed",
-            self.option, self.found, self.allowed
-        )
-    }
-}
-
-impl std::error::Error for InvalidOption {}
-
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -113,12 +63,12 @@ impl Default for Options {
 impl Options {
     /// Checks every option.
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
-        times("timeout", self.timeout, &TIMEOUT)?;
-        counts("max_pending", self.max_pending, &MAX_PENDING)?;
-        counts("max_polls", self.max_polls, &MAX_POLLS)?;
-        times("visibility", self.visibility, &VISIBILITY)?;
-        times("reply_retention", self.host.retention, &RETENTION)?;
-        times("new_host_wait", self.host.settling, &NEW_HOST_WAIT)?;
+        InvalidOption::unless_within("timeout", &self.timeout, &TIMEOUT)?;
+        InvalidOption::unless_within("max_pending", &self.max_pending, &MAX_PENDING)?;
+        InvalidOption::unless_within("max_polls", &self.max_polls, &MAX_POLLS)?;
+        InvalidOption::unless_within("visibility", &self.visibility, &VISIBILITY)?;
+        InvalidOption::unless_within("reply_retention", &self.host.retention, &RETENTION)?;
+        InvalidOption::unless_within("new_host_wait", &self.host.settling, &NEW_HOST_WAIT)?;
         check_prefix(&self.host.prefix)?;
         if self.host.tags.len() > MAX_TAGS {
             return Err(InvalidOption::new(
@@ -139,30 +89,6 @@ impl Options {
             _ => Ok(()),
         }
     }
-}
-
-fn times(
-    option: &'static str,
-    found: Duration,
-    allowed: &RangeInclusive<Duration>,
-) -> Result<(), InvalidOption> {
-    if allowed.contains(&found) {
-        return Ok(());
-    }
-    let range = format!("{:?} to {:?}", allowed.start(), allowed.end());
-    Err(InvalidOption::new(option, format_args!("{found:?}"), range))
-}
-
-fn counts(
-    option: &'static str,
-    found: usize,
-    allowed: &RangeInclusive<usize>,
-) -> Result<(), InvalidOption> {
-    if allowed.contains(&found) {
-        return Ok(());
-    }
-    let range = format!("{} to {}", allowed.start(), allowed.end());
-    Err(InvalidOption::new(option, found, range))
 }
 
 impl fmt::Debug for Options {

@@ -100,13 +100,13 @@ mod serve;
 
 pub use deadline::Deadline;
 pub use handler::{Attributes, Body, FromRef, FromRequest, Handler, IntoReply, MessageId, State};
-pub use options::InvalidOption;
 pub use reply::{Reply, SendReplyError, SendReplyErrorKind};
 pub use reply_cache::{InMemoryReplyCache, ReplyCache, ReplyKey};
 pub use reply_error::ReplyError;
 pub use request::Request;
 pub use responder::{Responder, ResponderBuilder};
 pub use serve::{Drained, Serve, ServeError, ServeErrorKind};
+pub use sqs_virtual_queues::InvalidOption;
 
 #[cfg(feature = "json")]
 pub use sqs_rpc_protocol::Json;

@@ -3,7 +3,6 @@
 //! Owns: every default and every bound. Invariant: an [`Options`] that passed [`check`](Options::check) needs no
 //! further look.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use std::time::Duration;
 use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
 use sqs_virtual_queues::sqs::BatchOptions;
 
-use crate::{InMemoryReplyCache, ReplyCache};
+use crate::{InMemoryReplyCache, InvalidOption, ReplyCache};
 
 const CONCURRENCY: RangeInclusive<usize> = 1..=100_000;
 const MAX_POLLS: RangeInclusive<usize> = 1..=1_000;
@@ -32,46 +31,6 @@ pub(crate) struct Options {
     pub(crate) batches: BatchOptions,
 }
 
-/// An option with a value that is not allowed.
-///
-/// # Examples
-///
-/// ```
-/// use sqs_responder::Responder;
-///
-/// # let local = local_sqs::LocalSqs::start();
-/// # let sqs = local.client();
-/// let error = Responder::builder(sqs).concurrency(0).build().unwrap_err();
-/// assert_eq!(error.to_string(), "concurrency is 0: 1 to 100000 is allowed");
-/// assert_eq!(error.option(), "concurrency");
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidOption {
-    option: &'static str,
-    found: String,
-    allowed: String,
-}
-
-impl InvalidOption {
-    /// The option's name: that of the builder's method.
-    #[must_use]
-    pub const fn option(&self) -> &'static str {
-        self.option
-    }
-}
-
-impl fmt::Display for InvalidOption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} is {}: {} is allowed",
-            self.option, self.found, self.allowed
-        )
-    }
-}
-
-impl std::error::Error for InvalidOption {}
-
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -90,48 +49,14 @@ impl Default for Options {
 impl Options {
     /// Refuses what is out of range, and rounds up to the whole seconds that SQS takes.
     pub(crate) fn check(mut self) -> Result<Self, InvalidOption> {
-        within("concurrency", &self.concurrency, &CONCURRENCY)?;
-        within("max_polls", &self.max_polls, &MAX_POLLS)?;
-        within(
-            "visibility_timeout",
-            &Shown(self.visibility),
-            &shown(&VISIBILITY),
-        )?;
-        within("poll_wait", &Shown(self.poll_wait), &shown(&POLL_WAIT))?;
+        InvalidOption::unless_within("concurrency", &self.concurrency, &CONCURRENCY)?;
+        InvalidOption::unless_within("max_polls", &self.max_polls, &MAX_POLLS)?;
+        InvalidOption::unless_within("visibility_timeout", &self.visibility, &VISIBILITY)?;
+        InvalidOption::unless_within("poll_wait", &self.poll_wait, &POLL_WAIT)?;
         self.visibility = whole_seconds(self.visibility);
         self.poll_wait = whole_seconds(self.poll_wait);
         Ok(self)
     }
-}
-
-/// A duration that is shown as it is written in code: `30s`.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-struct Shown(Duration);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
-}
-
-const fn shown(range: &RangeInclusive<Duration>) -> RangeInclusive<Shown> {
-    Shown(*range.start())..=Shown(*range.end())
-}
-
-fn within<T: PartialOrd + fmt::Display>(
-    option: &'static str,
-    found: &T,
-    allowed: &RangeInclusive<T>,
-) -> Result<(), InvalidOption> {
-    if allowed.contains(found) {
-        return Ok(());
-    }
-    let allowed = format!("{} to {}", allowed.start(), allowed.end());
-    Err(InvalidOption {
-        option,
-        found: found.to_string(),
-        allowed,
-    })
 }
 
 fn whole_seconds(duration: Duration) -> Duration {

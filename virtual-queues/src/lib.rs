@@ -11,10 +11,12 @@
 
 #[cfg(feature = "drop-in")]
 mod drop_in;
+mod invalid_option;
 mod multiplexer;
 pub mod sqs;
 mod stats;
 
+pub use invalid_option::InvalidOption;
 pub use multiplexer::{
     CreateQueue, ExpectError, Host, InvalidMessage, OrphanHook, OutgoingMessage, PendingError,
     PendingReply, QueueError, Receive, ShutdownReport, TagError, VirtualQueue, VirtualQueues,

@@ -251,6 +251,10 @@ impl Driver<'_> {
     }
 
     fn failed(&self, kind: Kind, fault: &Fault, now: Moment) {
+        // Whoever ended the host may have deleted it, too: its polls end as they must.
+        if self.shared.lock().ended.is_some() {
+            return;
+        }
         self.shared.sqs.counters().count(Counter::PollsFailed);
         let settling = self
             .shared
