@@ -2,8 +2,10 @@
 
 use crate::support::{now, over_http};
 use aws_sdk_sqs::Client;
+use aws_smithy_async::time::TimeSource;
 use local_sqs::LocalSqs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
 async fn receive(client: &Client, url: &str) -> Vec<String> {
     let received = client
@@ -20,7 +22,27 @@ async fn receive(client: &Client, url: &str) -> Vec<String> {
         .collect()
 }
 
-/// The SDK's stalled-stream protection is on, as it is by default.
+/// The SDK's clock, made to follow tokio's: its stalled-stream protection measures by both.
+#[derive(Debug)]
+struct TokioTime(Instant);
+
+impl TimeSource for TokioTime {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.0.elapsed()
+    }
+}
+
+/// The SDK takes a request whose body nobody reads for stalled after 5 s, unless told otherwise; by default it is not.
+#[tokio::test(start_paused = true)]
+async fn stalled_stream_protection_lets_a_poll_wait() {
+    let sqs = LocalSqs::start();
+    let url = sqs.create_queue("jobs").await.expect("made");
+    let config = sqs.sdk_config().time_source(TokioTime(now())).build();
+    let started = now();
+    assert_eq!(receive(&Client::from_conf(config), &url).await, [""; 0]);
+    assert_eq!(started.elapsed().as_secs(), 20);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_empty_poll_lasts_its_whole_wait() {
     let sqs = LocalSqs::start();
