@@ -50,6 +50,7 @@
 //! |---|---|---|
 //! | `json` | yes | [`Json`] bodies on both sides |
 //! | `default-https-client` | yes | the SDK's own HTTPS client |
+//! | `drop-in` | no | [`VirtualQueues`]`::client`, a stock SDK client that understands virtual queues |
 //! | `metrics` | no | every counter of [`Stats`] in the `metrics` facade, too |
 
 pub use aws_sdk_sqs;

@@ -5,9 +5,12 @@
 //!
 //! - [`VirtualQueues`] is where to begin: it makes [`VirtualQueue`]s and, for request-reply, waits for single
 //!   replies ([`Host::expect_reply`]).
+//! - With the feature `drop-in`, `VirtualQueues::client` is a stock SDK client that takes their URLs, too.
 //! - [`sqs`] is the seam to Amazon SQS: what it is called with, its time, its errors.
 //! - [`Stats`] has all counters.
 
+#[cfg(feature = "drop-in")]
+mod drop_in;
 mod invalid_option;
 mod multiplexer;
 pub mod sqs;
@@ -16,7 +19,7 @@ mod stats;
 pub use invalid_option::InvalidOption;
 pub use multiplexer::{
     CreateQueue, ExpectError, Host, InvalidMessage, OrphanHook, OutgoingMessage, PendingError,
-    PendingReply, QueueError, Receive, ShutdownReport, VirtualQueue, VirtualQueues,
+    PendingReply, QueueError, Receive, ShutdownReport, TagError, VirtualQueue, VirtualQueues,
     VirtualQueuesBuilder, is_intact,
 };
 pub use stats::{Action, Calls, Counter, Counters, Stats};

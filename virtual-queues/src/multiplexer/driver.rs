@@ -11,9 +11,9 @@ use futures::future::{self, Either};
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
+use super::digest::is_intact;
 use super::error::PendingError;
 use super::host::{ReplySink, Shared};
-use super::message::is_intact;
 use super::routing::{Arrival, Due, Routed};
 use crate::sqs::{Backoff, Fault, FaultKind, Moment};
 use crate::stats::Counter;
@@ -24,6 +24,8 @@ const LONG_WAIT: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_secs(5);
 /// SQS may not know a new queue for its first second, and its parts learn of it at different times.
 const SETTLING: Duration = Duration::from_secs(5);
+/// So many things that are due are done in one go; then others have their turn, polls that have ended first.
+const BURST: usize = 1_000;
 /// After so many polls in a row that were denied, pending requests are told instead of left to their deadlines.
 const DENIALS: u32 = 3;
 
@@ -63,7 +65,9 @@ impl Driver<'_> {
         let mut stopping = false;
         loop {
             let now = clock.now();
-            self.do_what_is_due(now);
+            if self.do_what_is_due(now) {
+                tokio::task::yield_now().await;
+            }
             if !stopping {
                 for kind in self.polls_to_start(now) {
                     polls.push(poll(self.shared, kind));
@@ -90,9 +94,10 @@ impl Driver<'_> {
         }
     }
 
-    fn do_what_is_due(&self, now: Moment) {
+    /// Says whether there is more.
+    fn do_what_is_due(&self, now: Moment) -> bool {
         let counters = self.shared.sqs.counters();
-        loop {
+        for _ in 0..BURST {
             let due = {
                 let mut state = self.shared.lock();
                 let due = state.router.next_due(now);
@@ -107,9 +112,10 @@ impl Driver<'_> {
                     counters.add(Counter::BufferExpired, messages as u64)
                 }
                 Some(Due::Expired(_)) => counters.count(Counter::QueuesExpired),
-                None => return,
+                None => return false,
             }
         }
+        true
     }
 
     fn polls_to_start(&self, now: Moment) -> Vec<Kind> {

@@ -3,6 +3,7 @@
 use sqs_rpc_protocol::{VirtualQueueNameError, VirtualQueueUrl};
 
 use super::message::InvalidMessage;
+use super::tags::TagError;
 use crate::sqs::{Fault, NoRuntime};
 
 /// The error of an operation on a virtual queue.
@@ -25,6 +26,9 @@ pub enum QueueError {
     /// The message is not one that SQS would take, or it uses what is reserved. No call was made.
     #[error(transparent)]
     InvalidMessage(#[from] InvalidMessage),
+    /// The tags are not ones that SQS would take. No call was made.
+    #[error(transparent)]
+    InvalidTag(#[from] TagError),
     /// A number is out of its range. No call was made.
     #[error("{what} is {value}; allowed is {allowed}")]
     OutOfRange {

@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::Message;
+use aws_sdk_sqs::operation::get_queue_attributes::builders::GetQueueAttributesInputBuilder;
+use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use sqs_rpc_protocol::{CorrelationId, HostQueueUrl, ProcessPrefix, VirtualQueueUrl};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, OnceCell, oneshot};
 
 use super::driver;
 use super::error::{PendingError, QueueError};
 use super::options::Options;
 use super::pending::{Outcome, PendingReply};
 use super::queues::VirtualQueues;
+use super::receive::LONGEST_WAIT;
 use super::routing::{Refused, Router, RouterOptions};
 use crate::sqs::{Moment, Outbox, PollController, Sqs, Tasks};
 
@@ -36,6 +38,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Wakes the driver: somebody waits, or something is due earlier than the driver knows.
     pub(super) changed: Notify,
+    /// How long a receive waits that does not say: asked of the host once, by the first that needs it.
+    default_wait: OnceCell<Duration>,
 }
 
 pub(super) struct State {
@@ -75,6 +79,7 @@ impl Shared {
                 ended: None,
             }),
             changed: Notify::new(),
+            default_wait: OnceCell::new(),
         });
         tasks.spawn(driver::drive(Arc::clone(&shared), tasks.stopping().clone()));
         shared
@@ -177,6 +182,28 @@ impl Shared {
             self.changed.notify_one();
         }
         result
+    }
+
+    /// The host's `ReceiveMessageWaitTimeSeconds`. If it cannot be read, SQS's own default, 0: for this time only, or for
+    /// good if the right to read it is missing.
+    pub(super) async fn default_wait(&self) -> Duration {
+        let read = || async {
+            let name = QueueAttributeName::ReceiveMessageWaitTimeSeconds;
+            let input = GetQueueAttributesInputBuilder::default()
+                .queue_url(self.url.as_str())
+                .attribute_names(name.clone());
+            match self.sqs.get_queue_attributes(input).await {
+                Ok(output) => {
+                    let seconds = output.attributes.as_ref().and_then(|all| all.get(&name));
+                    let seconds = seconds.and_then(|seconds| seconds.parse().ok());
+                    Ok(Duration::from_secs(seconds.unwrap_or(0)).min(LONGEST_WAIT))
+                }
+                Err(fault) if fault.is_temporary() => Err(fault),
+                Err(_) => Ok(Duration::ZERO),
+            }
+        };
+        let wait = self.default_wait.get_or_try_init(read).await;
+        wait.copied().unwrap_or_default()
     }
 
     /// Ends the host for everybody. The first reason stays.

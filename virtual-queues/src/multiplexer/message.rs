@@ -1,11 +1,13 @@
-//! A message on its way out, checked before any call; and the check of one that came in.
+//! A message on its way out, checked before any call.
 
 use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
-use aws_sdk_sqs::types::{Message, MessageAttributeValue, SendMessageBatchRequestEntry};
-use md5::{Digest, Md5};
+use aws_sdk_sqs::types::{
+    MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    SendMessageBatchRequestEntry,
+};
 use sqs_rpc_protocol::limits::{
     AttributeNameError, BodyError, MAX_ATTRIBUTES, MAX_MESSAGE_BYTES, attribute_size,
     check_attribute_value, check_body, check_user_attribute_name,
@@ -25,6 +27,7 @@ pub struct OutgoingMessage {
     delay: Option<Duration>,
     group: Option<String>,
     deduplication: Option<String>,
+    trace_header: Option<String>,
 }
 
 /// What SQS, or this framework, does not take. No call was made.
@@ -122,6 +125,12 @@ impl OutgoingMessage {
         self
     }
 
+    /// The AWS X-Ray trace header, SQS's only system attribute for senders.
+    pub fn trace_header(mut self, header: impl Into<String>) -> Self {
+        self.trace_header = Some(header.into());
+        self
+    }
+
     /// Checks it, adds the protocol's own attributes, and makes an entry of a batch of it, which has no id yet.
     ///
     /// # Errors
@@ -150,8 +159,17 @@ impl OutgoingMessage {
             return Err(InvalidMessage::TooLong { bytes });
         }
         let attributes = self.attributes.into_iter().chain(own).collect();
+        let trace_header = self.trace_header.map(|header| {
+            let value = MessageSystemAttributeValue::builder()
+                .data_type("String")
+                .string_value(header)
+                .build()
+                .expect("the data type, which is all that is required, is set");
+            [(MessageSystemAttributeNameForSends::AwsTraceHeader, value)].into()
+        });
         Ok(SendMessageBatchRequestEntry::builder()
             .message_body(self.body)
+            .set_message_system_attributes(trace_header)
             .set_message_attributes(Some(attributes))
             .set_delay_seconds(self.delay.map(|delay| delay.as_secs() as i32))
             .set_message_group_id(self.group)
@@ -215,24 +233,6 @@ impl fmt::Debug for OutgoingMessage {
             .field("attributes", &names)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether the body is the one that SQS's MD5 speaks of. The SDK does not check it. A message that lacks a body or
-/// an MD5 cannot be compared and passes: it is for its reader to refuse.
-#[must_use]
-pub fn is_intact(message: &Message) -> bool {
-    let (Some(body), Some(expected)) = (message.body(), message.md5_of_body()) else {
-        return true;
-    };
-    let digest = Md5::digest(body.as_bytes());
-    let mut hex = String::with_capacity(32);
-    for byte in digest {
-        hex.extend(
-            [byte >> 4, byte & 15]
-                .map(|nibble| char::from(b"0123456789abcdef"[usize::from(nibble)])),
-        );
-    }
-    hex.eq_ignore_ascii_case(expected)
 }
 
 fn text_attribute(value: impl Into<String>) -> MessageAttributeValue {
@@ -326,18 +326,6 @@ mod tests {
             error,
             "the message has 1048577 bytes with its attributes; allowed are 1048576"
         );
-    }
-
-    #[test]
-    fn a_changed_body_is_noticed() {
-        let message = |body: &str| {
-            Message::builder()
-                .body(body)
-                .md5_of_body("5D41402ABC4B2A76B9719D911017C592")
-                .build()
-        };
-        assert!(is_intact(&message("hello")));
-        assert!(!is_intact(&message("hallo")));
     }
 
     #[test]

@@ -5,9 +5,15 @@
 //!
 //! **Invariant:** a host is polled only while somebody waits on it, and a poll that is out is never aborted.
 
+mod address;
+mod attributes;
+mod batch;
+mod digest;
 mod driver;
 mod error;
+mod for_each;
 mod host;
+mod lookup;
 mod message;
 mod options;
 mod pending;
@@ -15,12 +21,18 @@ mod queue;
 mod queues;
 mod receive;
 mod routing;
+mod selection;
+mod tags;
 
+pub use digest::is_intact;
+#[cfg(feature = "drop-in")]
+pub(crate) use digest::md5_of_attributes;
 pub use error::{PendingError, QueueError};
 pub use host::{ExpectError, Host};
-pub use message::{InvalidMessage, OutgoingMessage, is_intact};
+pub use message::{InvalidMessage, OutgoingMessage};
 pub use options::{OrphanHook, VirtualQueuesBuilder};
 pub use pending::PendingReply;
 pub use queue::VirtualQueue;
 pub use queues::{CreateQueue, ShutdownReport, VirtualQueues};
 pub use receive::Receive;
+pub use tags::TagError;

@@ -29,6 +29,8 @@ pub(super) struct Options {
     /// Whole seconds: SQS has no other unit.
     pub(super) visibility_secs: u16,
     pub(super) limits: Limits,
+    /// Whether sends to a standard host carry the virtual queue's name as their group.
+    pub(super) fair_queues: bool,
     pub(super) orphan_hook: Option<Arc<OrphanHook>>,
 }
 
@@ -44,6 +46,7 @@ impl VirtualQueuesBuilder {
             polls: PollOptions::default(),
             visibility_secs: 30,
             limits,
+            fair_queues: false,
             orphan_hook: None,
         };
         Self {
@@ -86,6 +89,14 @@ impl VirtualQueuesBuilder {
     pub fn host_capacity(mut self, messages: usize, bytes: usize) -> Self {
         self.options.limits.host_messages = messages;
         self.options.limits.host_bytes = bytes;
+        self
+    }
+
+    /// Whether each virtual queue is a tenant of its host, if that is a standard queue. Default: no. With it, every message
+    /// to a virtual queue that has no group of its own carries the queue's name as its `MessageGroupId`, so that SQS's fair
+    /// queues keep one busy virtual queue from delaying the others. On a FIFO host each is a group in any case.
+    pub fn fair_queues(mut self, fair: bool) -> Self {
+        self.options.fair_queues = fair;
         self
     }
 
@@ -155,6 +166,7 @@ impl fmt::Debug for Options {
             .field("polls", &self.polls)
             .field("visibility_secs", &self.visibility_secs)
             .field("limits", &self.limits)
+            .field("fair_queues", &self.fair_queues)
             .field("orphan_hook", &self.orphan_hook.is_some())
             .finish()
     }

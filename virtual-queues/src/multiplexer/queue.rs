@@ -5,8 +5,9 @@ use std::task::Waker;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::SendMessageBatchResultEntry;
-use sqs_rpc_protocol::{VirtualQueueUrl, names};
+use sqs_rpc_protocol::VirtualQueueUrl;
 
+use super::address::address;
 use super::error::QueueError;
 use super::host::Shared;
 use super::message::OutgoingMessage;
@@ -58,10 +59,8 @@ impl VirtualQueue {
         &self,
         message: impl Into<OutgoingMessage>,
     ) -> Result<SendMessageBatchResultEntry, QueueError> {
-        let entry = message.into().into_entry([(
-            names::VIRTUAL_QUEUE_NAME,
-            self.url.name().as_str().to_owned(),
-        )])?;
+        let (fair, random) = (self.shared.options.fair_queues, self.shared.sqs.random());
+        let entry = address(message.into(), &self.url, fair, random)?;
         self.touch()?;
         self.shared
             .outbox
@@ -169,7 +168,7 @@ impl VirtualQueue {
     }
 
     /// Notes the operation for the idle expiry, and refuses it if the queue is not there.
-    fn touch(&self) -> Result<(), QueueError> {
+    pub(super) fn touch(&self) -> Result<(), QueueError> {
         let now = self.shared.sqs.clock().now();
         if self.shared.lock().router.touch(self.url.name(), now) {
             Ok(())

@@ -13,6 +13,7 @@ use super::host::{Host, Shared};
 use super::options::{Options, VirtualQueuesBuilder};
 use super::queue::VirtualQueue;
 use super::routing::Refused;
+use super::tags::{self, Tags};
 use crate::sqs::{BatchOptions, Moment, Outbox, Sqs, Tasks};
 use crate::stats::Stats;
 
@@ -43,17 +44,17 @@ use crate::stats::Stats;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct VirtualQueues(Arc<Inner>);
+pub struct VirtualQueues(pub(super) Arc<Inner>);
 
-struct Inner {
-    sqs: Sqs,
-    options: Options,
+pub(super) struct Inner {
+    pub(super) sqs: Sqs,
+    pub(super) options: Options,
     batches: BatchOptions,
     process: ProcessPrefix,
-    hosts: DashMap<HostQueueUrl, Arc<Shared>>,
+    pub(super) hosts: DashMap<HostQueueUrl, Arc<Shared>>,
     /// Made on first use, on the runtime of that moment.
     running: OnceLock<Running>,
-    closed: AtomicBool,
+    pub(super) closed: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -73,6 +74,7 @@ const FLUSH: Duration = Duration::from_millis(500);
 pub struct CreateQueue {
     name: Option<String>,
     idle_retention: Option<Duration>,
+    tags: Tags,
 }
 
 /// What a shutdown left undone. Nothing is lost by it: what is still with SQS comes again.
@@ -107,10 +109,11 @@ impl VirtualQueues {
         }))
     }
 
-    /// Makes a virtual queue on `host`, or returns the one of that name, with its messages. Makes no call.
+    /// Makes a virtual queue on `host`, or returns the one of that name, with its messages, its retention and its
+    /// tags. Makes no call.
     ///
     /// # Errors
-    /// [`QueueError::InvalidName`], [`QueueError::OutOfRange`] for a retention below 1 s,
+    /// [`QueueError::InvalidName`], [`QueueError::InvalidTag`], [`QueueError::OutOfRange`] for a retention below 1 s,
     /// [`QueueError::TooMany`], [`QueueError::Taken`], [`QueueError::Closed`], [`QueueError::NoRuntime`].
     pub fn create(
         &self,
@@ -121,21 +124,19 @@ impl VirtualQueues {
             Some(name) => VirtualQueueName::try_from(name.as_str())?,
             None => VirtualQueueName::try_from(self.0.sqs.random().uuid().to_string().as_str())?,
         };
-        if let Some(retention) = queue
-            .idle_retention
-            .filter(|retention| *retention < Duration::from_secs(1))
-        {
-            let value = format!("{} s", retention.as_secs_f64());
-            return Err(QueueError::OutOfRange {
-                what: "idle retention",
-                value,
-                allowed: "1 s and more",
-            });
-        }
+        checked_retention(queue.idle_retention)?;
+        tags::check(&Tags::new(), &queue.tags)?;
         let shared = self.open(host, None)?;
         let url = VirtualQueueUrl::new(host, &name);
         let now = self.0.sqs.clock().now();
-        let created = shared.update(|state| state.router.create(name, queue.idle_retention, now));
+        let created = shared.update(|state| {
+            let exists = state.router.buffered_in(&name).is_some();
+            let created = state.router.create(name.clone(), queue.idle_retention, now);
+            if created.is_ok() && !exists && !queue.tags.is_empty() {
+                state.router.change_tags(&name, |tags| *tags = queue.tags);
+            }
+            created
+        });
         match created {
             Ok(()) => Ok(VirtualQueue::new(shared, url, self.clone())),
             Err(Refused::Closed) => Err(shared.not_there(&url)),
@@ -276,6 +277,24 @@ impl CreateQueue {
     pub const fn idle_retention(mut self, retention: Duration) -> Self {
         self.idle_retention = Some(retention);
         self
+    }
+
+    /// Adds a tag: see [`VirtualQueue::tag`]. Default: none.
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.insert(key.into(), value.into());
+        self
+    }
+}
+
+/// Refuses a retention that is too short.
+pub(super) fn checked_retention(retention: Option<Duration>) -> Result<(), QueueError> {
+    match retention.filter(|retention| *retention < Duration::from_secs(1)) {
+        Some(short) => Err(QueueError::OutOfRange {
+            what: "idle retention",
+            value: format!("{} s", short.as_secs_f64()),
+            allowed: "1 s and more",
+        }),
+        None => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::future::{IntoFuture, poll_fn};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use aws_sdk_sqs::types::Message;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures::future::BoxFuture;
 use sqs_rpc_protocol::VirtualQueueUrl;
 
@@ -12,6 +12,7 @@ use super::error::QueueError;
 use super::host::Shared;
 use super::queue::VirtualQueue;
 use super::routing::{Received, Ticket};
+use super::selection::{Selection, SystemSelection, present};
 
 /// A receive to be awaited. Made by [`VirtualQueue::receive`](super::VirtualQueue::receive).
 ///
@@ -22,17 +23,25 @@ use super::routing::{Received, Ticket};
 pub struct Receive {
     queue: VirtualQueue,
     max: usize,
-    wait: Duration,
+    /// `None`: as the host says.
+    wait: Option<Duration>,
     visibility: Option<Duration>,
+    attributes: Selection,
+    system_attributes: SystemSelection,
 }
 
+/// SQS's longest wait.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
 impl Receive {
-    pub(super) const fn new(queue: VirtualQueue) -> Self {
+    pub(super) fn new(queue: VirtualQueue) -> Self {
         Self {
             queue,
             max: 1,
-            wait: Duration::from_secs(20),
+            wait: Some(LONGEST_WAIT),
             visibility: None,
+            attributes: Selection::of(["All"]),
+            system_attributes: SystemSelection::of([MessageSystemAttributeName::All]),
         }
     }
 
@@ -45,7 +54,30 @@ impl Receive {
     /// How long to wait for a message: 0 to 20 s, default 20 s. With 0 it takes what is buffered, or what one short
     /// poll of the host brings, which all such receives share.
     pub const fn wait(mut self, wait: Duration) -> Self {
-        self.wait = wait;
+        self.wait = Some(wait);
+        self
+    }
+
+    /// Waits as long as the host's own `ReceiveMessageWaitTimeSeconds` says, as a receive from SQS without a wait does. The
+    /// first such receive of a host costs a call; where that is denied, the wait is 0.
+    pub const fn wait_as_host(mut self) -> Self {
+        self.wait = None;
+        self
+    }
+
+    /// Which message attributes to return: names, `All`, or prefixes such as `tenant.*`. Default: all. The one that
+    /// names the virtual queue is never among them.
+    pub fn attributes(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.attributes = Selection::of(names);
+        self
+    }
+
+    /// Which system attributes to return. Default: all.
+    pub fn system_attributes(
+        mut self,
+        names: impl IntoIterator<Item = MessageSystemAttributeName>,
+    ) -> Self {
+        self.system_attributes = SystemSelection::of(names);
         self
     }
 
@@ -65,8 +97,14 @@ impl Receive {
         self.check()?;
         let VirtualQueue { shared, url, .. } = &self.queue;
         let clock = shared.sqs.clock();
-        let end = clock.now() + self.wait;
-        let short = self.wait.is_zero();
+        // A queue that is not there needs no call to find out how long to wait for it.
+        self.queue.touch()?;
+        let wait = match self.wait {
+            Some(wait) => wait,
+            None => shared.default_wait().await,
+        };
+        let end = clock.now() + wait;
+        let short = wait.is_zero();
         let mut turn = Turn {
             shared,
             url,
@@ -89,7 +127,10 @@ impl Receive {
                     .change_visibility_later(&shared.url, handle.to_owned(), visibility);
             }
         }
-        Ok(messages)
+        let shown = messages
+            .into_iter()
+            .map(|message| present(message, url, &self.attributes, &self.system_attributes));
+        Ok(shown.collect())
     }
 
     fn check(&self) -> Result<(), QueueError> {
@@ -103,12 +144,8 @@ impl Receive {
         if !(1..=10).contains(&self.max) {
             return out_of_range("max", self.max.to_string(), "1 to 10");
         }
-        if self.wait > Duration::from_secs(20) {
-            return out_of_range(
-                "wait",
-                format!("{} s", self.wait.as_secs_f64()),
-                "0 to 20 s",
-            );
+        if let Some(wait) = self.wait.filter(|wait| *wait > LONGEST_WAIT) {
+            return out_of_range("wait", format!("{} s", wait.as_secs_f64()), "0 to 20 s");
         }
         match self.visibility {
             Some(visibility) if visibility > Duration::from_secs(43_200) => out_of_range(

@@ -1,4 +1,4 @@
-//! The multiplexer over a local SQS, one module per behaviour, under Tokio's paused clock.
+//! Virtual queues over a local SQS, one module per behaviour, under Tokio's paused clock.
 
 #![allow(
     clippy::disallowed_methods,
@@ -6,9 +6,13 @@
     reason = "tests look at the clock that they pause, and fail where they cannot go on"
 )]
 
+mod contract;
+mod drop_in;
 mod faults;
+mod handlers;
 mod pending;
 mod polling;
 mod queues;
+mod races;
 mod shutdown;
 mod support;

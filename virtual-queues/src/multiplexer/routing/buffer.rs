@@ -1,6 +1,6 @@
 //! One virtual queue: what waits in it, and who waits for it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ pub(super) struct QueueSlot {
     /// Deleted when nothing used it for so long; `None`: never.
     pub(super) retention: Option<Duration>,
     pub(super) last_used: Moment,
+    pub(super) tags: BTreeMap<String, String>,
     /// The entry of the end of the front message's visibility, while there is a message.
     pub(super) visibility_key: Option<Key>,
     /// The entry of the idle expiry, while there is a retention.
@@ -69,6 +70,7 @@ impl QueueSlot {
             long_receivers: 0,
             retention,
             last_used: now,
+            tags: BTreeMap::new(),
             visibility_key: None,
             idle_key: None,
         }

@@ -11,6 +11,7 @@ mod deadlines;
 mod facts;
 mod outcome;
 mod router;
+mod settings;
 
 pub(crate) use buffer::Ticket;
 pub(crate) use outcome::{Arrival, Due, Received, Refused, Routed};

@@ -21,7 +21,7 @@ use crate::sqs::{Moment, RECEIVE_MAX};
 pub(crate) struct Router<S> {
     options: RouterOptions,
     slots: HashMap<VirtualQueueName, Slot<S>>,
-    due: Deadlines<Alarm>,
+    pub(super) due: Deadlines<Alarm>,
     answered: Answered,
     /// Requests that wait for their reply.
     pending: usize,
@@ -65,7 +65,7 @@ enum Slot<S> {
 }
 
 #[derive(Debug, Clone)]
-enum Alarm {
+pub(super) enum Alarm {
     Deadline(VirtualQueueName),
     Visibility(VirtualQueueName),
     Idle(VirtualQueueName),
@@ -174,7 +174,7 @@ impl<S> Router<S> {
     /// Deletes a virtual queue. Returns those who waited for it, and how many messages were in it; `None` if it
     /// does not exist.
     pub(crate) fn delete(&mut self, name: &VirtualQueueName) -> Option<(Vec<Waker>, usize)> {
-        self.queue(name)?;
+        self.queue_mut(name)?;
         let Some(Slot::Queue(slot)) = self.slots.remove(name) else {
             return None;
         };
@@ -189,15 +189,14 @@ impl<S> Router<S> {
 
     /// Notes that a virtual queue is in use. Says whether it exists.
     pub(crate) fn touch(&mut self, name: &VirtualQueueName, now: Moment) -> bool {
-        self.queue(name).map(|slot| slot.last_used = now).is_some()
+        self.queue_mut(name)
+            .map(|slot| slot.last_used = now)
+            .is_some()
     }
 
     /// Number of messages in a virtual queue's buffer; `None` if it does not exist.
     pub(crate) fn buffered_in(&self, name: &VirtualQueueName) -> Option<usize> {
-        match self.slots.get(name) {
-            Some(Slot::Queue(slot)) => Some(slot.load().messages),
-            _ => None,
-        }
+        self.queue(name).map(|slot| slot.load().messages)
     }
 
     /// Empties a virtual queue's buffer, for a purge; `None` if it does not exist.
@@ -387,7 +386,14 @@ impl<S> Router<S> {
         }
     }
 
-    fn queue(&mut self, name: &VirtualQueueName) -> Option<&mut QueueSlot> {
+    pub(super) fn queue(&self, name: &VirtualQueueName) -> Option<&QueueSlot> {
+        match self.slots.get(name) {
+            Some(Slot::Queue(slot)) => Some(slot),
+            _ => None,
+        }
+    }
+
+    pub(super) fn queue_mut(&mut self, name: &VirtualQueueName) -> Option<&mut QueueSlot> {
         match self.slots.get_mut(name) {
             Some(Slot::Queue(slot)) => Some(slot),
             _ => None,
@@ -468,7 +474,7 @@ impl<S> Router<S> {
     }
 
     fn expire(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Due<S>> {
-        let slot = self.queue(name)?;
+        let slot = self.queue_mut(name)?;
         slot.idle_key = None;
         let retention = slot.retention?;
         // A receive under way is an operation that has not ended.
@@ -479,7 +485,7 @@ impl<S> Router<S> {
         };
         if now.since(used) < retention {
             let key = self.due.add(used + retention, Alarm::Idle(name.clone()));
-            if let Some(slot) = self.queue(name) {
+            if let Some(slot) = self.queue_mut(name) {
                 slot.idle_key = Some(key);
             }
             return None;

@@ -1,0 +1,120 @@
+//! The batch forms: the same operation up to ten times, each entry with an answer of its own.
+
+use std::collections::HashSet;
+
+use futures::future;
+use serde::Serialize;
+use sqs_rpc_protocol::limits::MAX_MESSAGE_BYTES;
+
+use super::answers::{Batch as Answer, Done, Failed};
+use super::messages::{change_one, delete_one};
+use super::refusal::{Failure, Kind, Refusal};
+use super::requests::{Batch, Change, Entry, Received, Sent};
+use super::service::{Served, Service, virtual_url, write};
+
+/// SQS's most entries of a batch, and the most characters of an entry's id.
+const MOST_ENTRIES: usize = 10;
+const LONGEST_ID: usize = 80;
+
+impl Service {
+    pub(super) async fn send_batch(&self, request: Batch<Sent>) -> Served {
+        let url = virtual_url(request.queue_url.as_deref())?;
+        let entries = checked(request.entries)?;
+        let bytes: usize = entries.iter().map(|(_, sent)| size_of(sent)).sum();
+        if bytes > MAX_MESSAGE_BYTES {
+            let text = format!(
+                "Batch requests cannot be longer than {MAX_MESSAGE_BYTES} bytes. You have sent {bytes} bytes."
+            );
+            return Err(Refusal::new(Kind::BatchRequestTooLong, text).into());
+        }
+        answer(entries, |sent| self.send_one(&url, sent)).await
+    }
+
+    pub(super) async fn delete_batch(&self, request: Batch<Received>) -> Served {
+        let queue = self.queue(request.queue_url.as_deref())?;
+        answer(checked(request.entries)?, |received| {
+            delete_one(&queue, received)
+        })
+        .await
+    }
+
+    pub(super) async fn change_batch(&self, request: Batch<Change>) -> Served {
+        let queue = self.queue(request.queue_url.as_deref())?;
+        answer(checked(request.entries)?, |change| {
+            change_one(&queue, change)
+        })
+        .await
+    }
+}
+
+/// Checks the batch as a whole; returns the entries with their ids.
+fn checked<T>(entries: Option<Vec<Entry<T>>>) -> Result<Vec<(String, T)>, Refusal> {
+    let entries = entries.unwrap_or_default();
+    if entries.is_empty() {
+        let text = "There should be at least one entry in the request.";
+        return Err(Refusal::new(Kind::EmptyBatchRequest, text));
+    }
+    if entries.len() > MOST_ENTRIES {
+        let text = format!(
+            "Maximum number of entries per request are {MOST_ENTRIES}. You have sent {}.",
+            entries.len()
+        );
+        return Err(Refusal::new(Kind::TooManyEntriesInBatchRequest, text));
+    }
+    let mut seen = HashSet::new();
+    let mut checked = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let id = entry.id.ok_or(Refusal::missing("Id"))?;
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if !(1..=LONGEST_ID).contains(&id.len()) || !id.bytes().all(allowed) {
+            let text = "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can \
+                        be at most 80 letters long.";
+            return Err(Refusal::new(Kind::InvalidBatchEntryId, text));
+        }
+        if !seen.insert(id.clone()) {
+            let text = format!("Id {id} repeated.");
+            return Err(Refusal::new(Kind::BatchEntryIdsNotDistinct, text));
+        }
+        checked.push((id, entry.members));
+    }
+    Ok(checked)
+}
+
+/// Does all entries at the same time; what SQS has to do goes out together.
+async fn answer<T, A, F>(entries: Vec<(String, T)>, mut operation: impl FnMut(T) -> F) -> Served
+where
+    A: Serialize,
+    F: Future<Output = Result<A, Failure>>,
+{
+    let (ids, operations): (Vec<_>, Vec<_>) = entries
+        .into_iter()
+        .map(|(id, members)| (id, operation(members)))
+        .unzip();
+    let mut batch = Answer {
+        successful: Vec::new(),
+        failed: Vec::new(),
+    };
+    for (id, result) in ids.into_iter().zip(future::join_all(operations).await) {
+        match result {
+            Ok(members) => batch.successful.push(Done { id, members }),
+            Err(failure) => {
+                let refusal = failure.into_refusal();
+                let sender_fault = refusal.is_sender_fault();
+                let (code, message) = refusal.into_parts();
+                batch.failed.push(Failed {
+                    id,
+                    sender_fault,
+                    code,
+                    message,
+                });
+            }
+        }
+    }
+    write(&batch)
+}
+
+fn size_of(sent: &Sent) -> usize {
+    let attributes = sent.message_attributes.iter().flatten();
+    let body = sent.message_body.as_ref().map_or(0, String::len);
+    attributes.fold(body, |sum, (name, value)| sum + name.len() + value.size())
+}

@@ -1,0 +1,166 @@
+//! What each operation on messages does.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::MessageSystemAttributeName;
+use sqs_rpc_protocol::VirtualQueueUrl;
+
+use super::answers::{Empty, Received as Answer, Sent as SentAnswer};
+use super::refusal::{Failure, Kind, Refusal};
+use super::requests::{Change, ReceiveMessage, Received, Sent, To};
+use super::service::{Served, Service, virtual_url, write};
+use crate::multiplexer::md5_of_attributes;
+use crate::{OutgoingMessage, VirtualQueue};
+
+const DELAY: RangeInclusive<i64> = 0..=900;
+const VISIBILITY: RangeInclusive<i64> = 0..=43_200;
+
+impl Service {
+    pub(super) async fn send(&self, request: To<Sent>) -> Served {
+        let url = virtual_url(request.queue_url.as_deref())?;
+        write(&self.send_one(&url, request.members).await?)
+    }
+
+    pub(super) async fn receive(&self, request: ReceiveMessage) -> Served {
+        let queue = self.queue(request.queue_url.as_deref())?;
+        let max = within(
+            request.max_number_of_messages,
+            "MaxNumberOfMessages",
+            1..=10,
+        )?;
+        let wait = within(request.wait_time_seconds, "WaitTimeSeconds", 0..=20)?;
+        let visibility = within(request.visibility_timeout, "VisibilityTimeout", VISIBILITY)?;
+        let system = [
+            request.attribute_names,
+            request.message_system_attribute_names,
+        ];
+        let system: Result<Vec<_>, _> = system
+            .iter()
+            .flatten()
+            .flatten()
+            .map(|name| system_attribute(name))
+            .collect();
+
+        let mut receive = queue
+            .receive()
+            .max(max.map_or(1, |max| max as usize))
+            .attributes(request.message_attribute_names.unwrap_or_default())
+            .system_attributes(system?);
+        receive = match wait {
+            Some(wait) => receive.wait(Duration::from_secs(wait)),
+            None => receive.wait_as_host(),
+        };
+        if let Some(visibility) = visibility {
+            receive = receive.visibility(Duration::from_secs(visibility));
+        }
+        let messages = receive.send().await?;
+        write(&Answer {
+            messages: messages.into_iter().map(Into::into).collect(),
+        })
+    }
+
+    pub(super) async fn delete(&self, request: To<Received>) -> Served {
+        let queue = self.queue(request.queue_url.as_deref())?;
+        write(&delete_one(&queue, request.members).await?)
+    }
+
+    pub(super) async fn change(&self, request: To<Change>) -> Served {
+        let queue = self.queue(request.queue_url.as_deref())?;
+        write(&change_one(&queue, request.members).await?)
+    }
+
+    /// Sends to any virtual queue: one that this process does not have may be another's.
+    pub(super) async fn send_one(
+        &self,
+        to: &VirtualQueueUrl,
+        message: Sent,
+    ) -> Result<SentAnswer, Failure> {
+        let (message, digest) = outgoing(message)?;
+        let sent = self.queues.send(to, message).await?;
+        Ok(SentAnswer::new(sent, digest))
+    }
+}
+
+pub(super) async fn delete_one(queue: &VirtualQueue, received: Received) -> Result<Empty, Failure> {
+    let handle = received.receipt_handle;
+    queue
+        .delete(handle.ok_or(Refusal::missing("ReceiptHandle"))?)
+        .await?;
+    Ok(Empty {})
+}
+
+pub(super) async fn change_one(queue: &VirtualQueue, change: Change) -> Result<Empty, Failure> {
+    let handle = change.receipt_handle;
+    let handle = handle.ok_or(Refusal::missing("ReceiptHandle"))?;
+    let timeout = within(change.visibility_timeout, "VisibilityTimeout", VISIBILITY)?;
+    let timeout = timeout.ok_or(Refusal::missing("VisibilityTimeout"))?;
+    queue
+        .change_visibility(handle, Duration::from_secs(timeout))
+        .await?;
+    Ok(Empty {})
+}
+
+/// The message, and the digest of the caller's attributes.
+fn outgoing(sent: Sent) -> Result<(OutgoingMessage, Option<String>), Refusal> {
+    let body = sent.message_body.filter(|body| !body.is_empty());
+    let mut message = OutgoingMessage::new(body.ok_or(Refusal::missing("MessageBody"))?);
+    if let Some(delay) = within(sent.delay_seconds, "DelaySeconds", DELAY)? {
+        message = message.delay(Duration::from_secs(delay));
+    }
+    let mut attributes = Vec::new();
+    for (name, value) in sent.message_attributes.unwrap_or_default() {
+        let value = value.into_sdk(&name)?;
+        attributes.push((name, value));
+    }
+    let digest = md5_of_attributes(attributes.iter().map(|(name, value)| (name, value)));
+    for (name, value) in attributes {
+        message = message.message_attribute(name, value);
+    }
+    for (name, value) in sent.message_system_attributes.unwrap_or_default() {
+        let Some(header) = value
+            .string_value
+            .filter(|_| name == MessageSystemAttributeName::AwsTraceHeader.as_str())
+        else {
+            let text = format!(
+                "Message system attribute {name} is invalid: only AWSTraceHeader is allowed, of type String."
+            );
+            return Err(Refusal::new(Kind::InvalidParameterValue, text));
+        };
+        message = message.trace_header(header);
+    }
+    if let Some(group) = sent.message_group_id {
+        message = message.group(group);
+    }
+    if let Some(id) = sent.message_deduplication_id {
+        message = message.deduplication(id);
+    }
+    Ok((message, digest))
+}
+
+fn system_attribute(name: &str) -> Result<MessageSystemAttributeName, Refusal> {
+    MessageSystemAttributeName::try_parse(name).map_err(|_| {
+        Refusal::new(
+            Kind::InvalidAttributeName,
+            format!("Unknown Attribute {name}."),
+        )
+    })
+}
+
+fn within(
+    value: Option<i64>,
+    parameter: &str,
+    allowed: RangeInclusive<i64>,
+) -> Result<Option<u64>, Refusal> {
+    match value {
+        Some(value) if !allowed.contains(&value) => {
+            let (from, to) = allowed.into_inner();
+            let text = format!(
+                "Value {value} for parameter {parameter} is invalid. Reason: Must be between {from} and {to}, if provided."
+            );
+            Err(Refusal::new(Kind::InvalidParameterValue, text))
+        }
+        // No range begins below zero.
+        value => Ok(value.map(i64::unsigned_abs)),
+    }
+}

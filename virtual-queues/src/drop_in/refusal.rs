@@ -1,0 +1,207 @@
+//! Which error of SQS stands for what went wrong here.
+
+use std::error::Error;
+
+use aws_sdk_sqs::error::ConnectorError;
+use serde_json::json;
+
+use super::answers::Body;
+use crate::sqs::{Fault, FaultKind};
+use crate::{InvalidMessage, QueueError};
+
+/// An error as SQS would answer it.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The code of the Query protocol, which the SDK goes by.
+    code: String,
+    status: u16,
+    text: String,
+}
+
+/// How a call that is served here fails.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// With an answer.
+    Refused(Refusal),
+    /// Without one, as a broken connection does.
+    Lost(ConnectorError),
+}
+
+/// The errors that arise here. Names, codes and statuses are those of SQS's published model.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    BatchEntryIdsNotDistinct,
+    BatchRequestTooLong,
+    EmptyBatchRequest,
+    InvalidAddress,
+    InvalidAttributeName,
+    InvalidAttributeValue,
+    InvalidBatchEntryId,
+    InvalidMessageContents,
+    InvalidParameterValue,
+    MalformedInput,
+    MissingParameter,
+    OverLimit,
+    QueueDoesNotExist,
+    QueueNameExists,
+    TooManyEntriesInBatchRequest,
+    UnsupportedOperation,
+}
+
+impl Kind {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::BatchEntryIdsNotDistinct => "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+            Self::BatchRequestTooLong => "AWS.SimpleQueueService.BatchRequestTooLong",
+            Self::EmptyBatchRequest => "AWS.SimpleQueueService.EmptyBatchRequest",
+            Self::InvalidAddress => "InvalidAddress",
+            Self::InvalidAttributeName => "InvalidAttributeName",
+            Self::InvalidAttributeValue => "InvalidAttributeValue",
+            Self::InvalidBatchEntryId => "AWS.SimpleQueueService.InvalidBatchEntryId",
+            Self::InvalidMessageContents => "InvalidMessageContents",
+            Self::InvalidParameterValue => "InvalidParameterValue",
+            Self::MalformedInput => "MalformedInput",
+            Self::MissingParameter => "MissingParameter",
+            Self::OverLimit => "OverLimit",
+            Self::QueueDoesNotExist => "AWS.SimpleQueueService.NonExistentQueue",
+            Self::QueueNameExists => "QueueAlreadyExists",
+            Self::TooManyEntriesInBatchRequest => {
+                "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"
+            }
+            Self::UnsupportedOperation => "AWS.SimpleQueueService.UnsupportedOperation",
+        }
+    }
+
+    const fn status(self) -> u16 {
+        match self {
+            Self::InvalidAddress => 404,
+            Self::OverLimit => 403,
+            _ => 400,
+        }
+    }
+}
+
+impl Refusal {
+    pub(super) fn new(kind: Kind, text: impl Into<String>) -> Self {
+        Self {
+            code: kind.code().to_owned(),
+            status: kind.status(),
+            text: text.into(),
+        }
+    }
+
+    pub(super) fn missing(parameter: &str) -> Self {
+        let text = format!("The request must contain the parameter {parameter}.");
+        Self::new(Kind::MissingParameter, text)
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(super) fn is_sender_fault(&self) -> bool {
+        self.status < 500
+    }
+
+    /// The code and the text, for an entry of a batch.
+    pub(super) fn into_parts(self) -> (String, String) {
+        (self.code, self.text)
+    }
+
+    /// What the header `x-amzn-query-error` says.
+    pub(super) fn query_error(&self) -> String {
+        let fault = if self.is_sender_fault() {
+            "Sender"
+        } else {
+            "Receiver"
+        };
+        format!("{};{fault}", self.code)
+    }
+
+    pub(super) fn body(&self) -> Body {
+        let short = self.code.rsplit('.').next().unwrap_or_default();
+        // Two names of the JSON protocol are not the end of the Query protocol's code.
+        let name = match short {
+            "NonExistentQueue" => "QueueDoesNotExist",
+            "QueueAlreadyExists" => "QueueNameExists",
+            name => name,
+        };
+        json!({ "__type": format!("com.amazonaws.sqs#{name}"), "message": self.text })
+    }
+
+    /// SQS's own error of a call that was made for this one.
+    fn of_sqs(code: &str, fault: &Fault) -> Self {
+        let status = match fault.kind() {
+            FaultKind::Unavailable => 503,
+            FaultKind::Throttled | FaultKind::AccessDenied | FaultKind::OverLimit => 403,
+            _ => 400,
+        };
+        Self {
+            code: code.to_owned(),
+            status,
+            text: fault.to_string(),
+        }
+    }
+}
+
+impl Failure {
+    /// As an error of one entry of a batch, where there is no connection to break.
+    pub(super) fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Refused(refusal) => refusal,
+            Self::Lost(error) => Refusal {
+                code: "ServiceUnavailable".to_owned(),
+                status: 503,
+                text: with_causes(&error),
+            },
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        let kind = match &error {
+            QueueError::Call(fault) => return of_call(fault),
+            QueueError::Closed | QueueError::NoRuntime(_) => {
+                return Self::Lost(ConnectorError::other(error.into(), None));
+            }
+            QueueError::DoesNotExist(_) => Kind::QueueDoesNotExist,
+            QueueError::TooMany(_) => Kind::OverLimit,
+            QueueError::Taken(_) => Kind::QueueNameExists,
+            QueueError::InvalidMessage(InvalidMessage::Body(_)) => Kind::InvalidMessageContents,
+            QueueError::InvalidName(_)
+            | QueueError::InvalidMessage(_)
+            | QueueError::InvalidTag(_)
+            | QueueError::OutOfRange { .. } => Kind::InvalidParameterValue,
+        };
+        Refusal::new(kind, with_causes(&error)).into()
+    }
+}
+
+fn of_call(fault: &Fault) -> Failure {
+    if let Some(code) = fault.code() {
+        return Refusal::of_sqs(code, fault).into();
+    }
+    let source = fault.clone().into();
+    Failure::Lost(match fault.kind() {
+        FaultKind::TimedOut => ConnectorError::timeout(source),
+        FaultKind::Unreachable => ConnectorError::io(source),
+        _ => ConnectorError::other(source, None),
+    })
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,225 @@
+//! What each operation on a virtual queue does: those on the queue itself, and the way to the others.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_sqs::error::ConnectorError;
+use aws_sdk_sqs::types::QueueAttributeName;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueName, VirtualQueueUrl, names};
+
+use super::answers::{Attributes, Body, Empty, QueueUrl, Tags, respond};
+use super::refusal::{Failure, Kind, Refusal};
+use super::requests::{
+    Addressed, CreateQueue, GetQueueAttributes, GetQueueUrl, SetQueueAttributes, TagQueue,
+    UntagQueue,
+};
+use super::screen::screen;
+use crate::{CreateQueue as Plan, QueueError, VirtualQueue, VirtualQueues};
+
+/// Serves calls for virtual queues. It keeps the multiplexer running.
+#[derive(Debug, Clone)]
+pub(super) struct Service {
+    pub(super) queues: VirtualQueues,
+}
+
+/// How a call that is served here ends.
+pub(super) type Served = Result<Body, Failure>;
+
+impl Service {
+    pub(super) const fn new(queues: VirtualQueues) -> Self {
+        Self { queues }
+    }
+
+    /// The operation, if the request concerns a virtual queue.
+    pub(super) fn screen(&self, request: &HttpRequest) -> Option<String> {
+        let target = request.headers().get("x-amz-target")?;
+        screen(&self.queues, target, request.body().bytes()?)
+    }
+
+    /// Serves a call that was screened. It is dropped when the SDK's own time-outs end the call; that loses nothing.
+    pub(super) async fn serve(
+        &self,
+        operation: &str,
+        body: &[u8],
+    ) -> Result<HttpResponse, ConnectorError> {
+        let result = match self.dispatch(operation, body).await {
+            Ok(body) => Ok(body),
+            Err(Failure::Refused(refusal)) => Err(refusal),
+            Err(Failure::Lost(error)) => return Err(error),
+        };
+        let request_id = self.queues.sqs().random().uuid().to_string();
+        Ok(respond(result, request_id))
+    }
+
+    async fn dispatch(&self, operation: &str, body: &[u8]) -> Served {
+        match operation {
+            "CreateQueue" => self.create(read(body)?),
+            "GetQueueUrl" => self.find(&read(body)?),
+            "DeleteQueue" => {
+                self.addressed(body)?.delete_queue()?;
+                write(&Empty {})
+            }
+            "PurgeQueue" => {
+                self.addressed(body)?.purge()?;
+                write(&Empty {})
+            }
+            "GetQueueAttributes" => self.attributes(read(body)?).await,
+            "SetQueueAttributes" => self.set_attributes(read(body)?),
+            "TagQueue" => self.tag(read(body)?),
+            "UntagQueue" => self.untag(read(body)?),
+            "ListQueueTags" => {
+                let tags = self.addressed(body)?.tags()?;
+                write(&Tags { tags })
+            }
+            "SendMessage" => self.send(read(body)?).await,
+            "ReceiveMessage" => self.receive(read(body)?).await,
+            "DeleteMessage" => self.delete(read(body)?).await,
+            "ChangeMessageVisibility" => self.change(read(body)?).await,
+            "SendMessageBatch" => self.send_batch(read(body)?).await,
+            "DeleteMessageBatch" => self.delete_batch(read(body)?).await,
+            "ChangeMessageVisibilityBatch" => self.change_batch(read(body)?).await,
+            _ => {
+                let text = format!("{operation} is not supported on a virtual queue.");
+                Err(Refusal::new(Kind::UnsupportedOperation, text).into())
+            }
+        }
+    }
+
+    /// The virtual queue that a request addresses, if it exists here.
+    pub(super) fn queue(&self, url: Option<&str>) -> Result<VirtualQueue, Failure> {
+        Ok(self.queues.existing(&virtual_url(url)?)?)
+    }
+
+    fn addressed(&self, body: &[u8]) -> Result<VirtualQueue, Failure> {
+        let request: Addressed = read(body)?;
+        self.queue(request.queue_url.as_deref())
+    }
+
+    fn create(&self, request: CreateQueue) -> Served {
+        let name = request.queue_name.ok_or(Refusal::missing("QueueName"))?;
+        let mut attributes = request.attributes.unwrap_or_default();
+        let host = attributes.remove(names::HOST_QUEUE_URL).unwrap_or_default();
+        let retention = attributes.remove(names::IDLE_RETENTION);
+        if let Some(other) = attributes.keys().next() {
+            let text = format!(
+                "Attribute {other} cannot be set on a virtual queue: only {} and {} can.",
+                names::HOST_QUEUE_URL,
+                names::IDLE_RETENTION
+            );
+            return Err(Refusal::new(Kind::InvalidAttributeName, text).into());
+        }
+        let host = HostQueueUrl::parse(&host).map_err(|error| {
+            let text = format!("Attribute {} is invalid: {error}.", names::HOST_QUEUE_URL);
+            Refusal::new(Kind::InvalidAttributeValue, text)
+        })?;
+        let mut plan = Plan::named(name);
+        if let Some(retention) = retention {
+            plan = plan.idle_retention(retention_of(&retention)?);
+        }
+        for (key, value) in request.tags.unwrap_or_default() {
+            plan = plan.tag(key, value);
+        }
+        let queue = self.queues.create(&host, plan)?;
+        write_url(&queue)
+    }
+
+    fn find(&self, request: &GetQueueUrl) -> Served {
+        let name = request.queue_name.as_deref().unwrap_or_default();
+        let name = VirtualQueueName::parse(name).map_err(QueueError::from)?;
+        // It was there a moment ago.
+        let queue = self.queues.find_by_name(&name).ok_or_else(|| {
+            let text = format!("The virtual queue {name} does not exist.");
+            Refusal::new(Kind::QueueDoesNotExist, text)
+        })?;
+        write_url(&queue)
+    }
+
+    async fn attributes(&self, request: GetQueueAttributes) -> Served {
+        let queue = self.queue(request.queue_url.as_deref())?;
+        let wanted = request.attribute_names.unwrap_or_default();
+        let wanted = wanted
+            .iter()
+            .map(|name| QueueAttributeName::from(name.as_str()));
+        let attributes = queue.attributes(wanted).await?.into_iter();
+        let attributes = attributes.map(|(name, value)| (name.as_str().to_owned(), value));
+        write(&Attributes {
+            attributes: attributes.collect(),
+        })
+    }
+
+    fn set_attributes(&self, request: SetQueueAttributes) -> Served {
+        let queue = self.queue(request.queue_url.as_deref())?;
+        let mut attributes = request.attributes.unwrap_or_default();
+        let retention = attributes.remove(names::IDLE_RETENTION);
+        if let Some(other) = attributes.keys().next() {
+            let text = format!(
+                "Attribute {other} of a virtual queue cannot be changed: only {} can.",
+                names::IDLE_RETENTION
+            );
+            return Err(Refusal::new(Kind::UnsupportedOperation, text).into());
+        }
+        let retention = retention.ok_or(Refusal::missing("Attributes"))?;
+        queue.set_idle_retention(Some(retention_of(&retention)?))?;
+        write(&Empty {})
+    }
+
+    fn tag(&self, request: TagQueue) -> Served {
+        let queue = self.queue(request.queue_url.as_deref())?;
+        let tags: BTreeMap<_, _> = request.tags.ok_or(Refusal::missing("Tags"))?;
+        queue.tag(tags)?;
+        write(&Empty {})
+    }
+
+    fn untag(&self, request: UntagQueue) -> Served {
+        let queue = self.queue(request.queue_url.as_deref())?;
+        queue.untag(request.tag_keys.ok_or(Refusal::missing("TagKeys"))?)?;
+        write(&Empty {})
+    }
+}
+
+/// Reads the members of a request.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| {
+        // The error's own text may quote the input.
+        let text = format!(
+            "The request is malformed at line {}, column {}.",
+            error.line(),
+            error.column()
+        );
+        Refusal::new(Kind::MalformedInput, text)
+    })
+}
+
+/// Writes the members of an answer.
+pub(super) fn write(answer: &impl Serialize) -> Served {
+    serde_json::to_value(answer)
+        .map_err(|error| Failure::Lost(ConnectorError::other(error.into(), None)))
+}
+
+fn write_url(queue: &VirtualQueue) -> Served {
+    write(&QueueUrl {
+        queue_url: queue.url().to_string(),
+    })
+}
+
+/// Reads the URL of a virtual queue.
+pub(super) fn virtual_url(url: Option<&str>) -> Result<VirtualQueueUrl, Refusal> {
+    VirtualQueueUrl::parse(url.unwrap_or_default())
+        .map_err(|error| Refusal::new(Kind::InvalidAddress, format!("{error}.")))
+}
+
+fn retention_of(seconds: &str) -> Result<Duration, Refusal> {
+    match seconds.parse() {
+        Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
+        _ => {
+            let text = format!(
+                "Attribute {} is invalid: allowed are whole seconds, 1 and more.",
+                names::IDLE_RETENTION
+            );
+            Err(Refusal::new(Kind::InvalidAttributeValue, text))
+        }
+    }
+}

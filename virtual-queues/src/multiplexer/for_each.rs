@@ -1,0 +1,107 @@
+//! Handling the messages of a virtual queue instead of receiving them.
+
+use std::panic::AssertUnwindSafe;
+
+use aws_sdk_sqs::types::Message;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+
+use super::error::QueueError;
+use super::queue::VirtualQueue;
+use crate::sqs::RECEIVE_MAX;
+use crate::stats::Counter;
+
+impl VirtualQueue {
+    /// Gives every message to `handler`, up to `limit` at a time, until the queue is gone; returns why it is.
+    ///
+    /// A message is deleted when its handler returns `Ok`. After `Err` or a panic it comes again when its visibility
+    /// time-out ends, and so it does if its handler takes longer than that. With a `limit` of 0 it takes 1; on a FIFO
+    /// host it always takes 1, to keep the order; there a message that failed comes again after those received with it.
+    ///
+    /// It is a future, not a task: queues that are handled side by side do not wait for each other's handlers.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the handlers that run; their messages come again.
+    ///
+    /// # Examples
+    /// ```
+    /// use sqs_virtual_queues::{CreateQueue, QueueError, VirtualQueues};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let local = local_sqs::LocalSqs::start();
+    /// # let host = local.create_queue("host").await?.parse()?;
+    /// let queues = VirtualQueues::builder(local.client()).build()?;
+    /// let orders = queues.create(&host, CreateQueue::named("orders"))?;
+    /// orders.send("two of them").await?;
+    ///
+    /// let (handled, mut seen) = tokio::sync::mpsc::channel(1);
+    /// let handling = orders.for_each(8, async |message| {
+    ///     handled.send(message.body.unwrap_or_default()).await
+    /// });
+    /// let close = async {
+    ///     assert_eq!(seen.recv().await.as_deref(), Some("two of them"));
+    ///     orders.delete_queue()
+    /// };
+    /// let (ended, closed) = tokio::join!(handling, close);
+    /// closed?;
+    /// assert!(matches!(ended, QueueError::DoesNotExist(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    // `AsyncFn` would read better, but the future of a call of one cannot be shown to be `Send`.
+    pub async fn for_each<H, F, E>(&self, limit: usize, handler: H) -> QueueError
+    where
+        H: Fn(Message) -> F,
+        F: Future<Output = Result<(), E>>,
+    {
+        let limit = if self.url.host().is_fifo() {
+            1
+        } else {
+            limit.max(1)
+        };
+        let mut running = FuturesUnordered::new();
+        loop {
+            let room = (limit - running.len()).min(RECEIVE_MAX);
+            let receive = self.receive().max(room.max(1));
+            tokio::select! {
+                biased;
+                Some(()) = running.next(), if !running.is_empty() => {}
+                received = receive.send(), if room > 0 => match received {
+                    Ok(messages) => {
+                        for message in messages {
+                            running.push(self.handle(&handler, message));
+                        }
+                    }
+                    Err(gone) => {
+                        // Those that run are let finish: their messages were taken.
+                        while let Some(()) = running.next().await {}
+                        return gone;
+                    }
+                },
+            }
+        }
+    }
+
+    async fn handle<H, F, E>(&self, handler: &H, message: Message)
+    where
+        H: Fn(Message) -> F,
+        F: Future<Output = Result<(), E>>,
+    {
+        let handle = message.receipt_handle().map(str::to_owned);
+        let counters = self.shared.sqs.counters();
+        match AssertUnwindSafe(async { handler(message).await })
+            .catch_unwind()
+            .await
+        {
+            Ok(Ok(())) => {
+                self.shared.lock().polls.settled(1);
+                if let Some(handle) = handle {
+                    self.shared.outbox.delete_later(&self.shared.url, handle);
+                }
+            }
+            Ok(Err(_)) => counters.count(Counter::HandlerErrors),
+            Err(_) => counters.count(Counter::Panics),
+        }
+    }
+}

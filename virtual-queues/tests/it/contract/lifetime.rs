@@ -1,0 +1,175 @@
+//! Making, finding and losing virtual queues.
+
+use std::time::Duration;
+
+use super::face::{Ask, Subject};
+use crate::support::{TestResult, pass, until};
+
+const GONE: &str = "AWS.SimpleQueueService.NonExistentQueue";
+
+super::contract!(
+    making_and_deleting_costs_no_call,
+    the_same_name_again_is_the_same_queue_with_its_messages,
+    deleting_a_queue_ends_the_receives_that_wait,
+    a_queue_that_nobody_uses_expires_and_the_retention_can_be_changed,
+    a_queue_of_another_process_can_be_sent_to_and_not_received_from,
+    a_purge_deletes_what_is_buffered,
+    a_queue_is_found_by_its_name,
+    a_host_that_is_deleted_takes_its_queues_with_it,
+    a_receive_given_up_loses_nothing,
+);
+
+fn wait(seconds: i32) -> Ask {
+    Ask {
+        wait: Some(seconds),
+        ..Ask::default()
+    }
+}
+
+async fn making_and_deleting_costs_no_call(subject: &Subject) -> TestResult {
+    let before = subject.world.local.calls();
+    let queue = subject.create("q").await;
+    assert_eq!(queue.as_str(), format!("{}#q", subject.host));
+    subject.delete_queue(&queue).await?;
+    assert_eq!(subject.delete_queue(&queue).await.unwrap_err().code, GONE);
+    assert_eq!(subject.world.local.calls().since(&before).total(), 0);
+    Ok(())
+}
+
+async fn the_same_name_again_is_the_same_queue_with_its_messages(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    let other = subject.create("other").await;
+    subject.tag(&queue, &[("k", "v")]).await?;
+    subject.send(&queue, "kept").await?;
+    assert!(subject.receive(&other, wait(1)).await?.is_empty());
+    let again = subject
+        .create_on(&subject.host, "q", &[], &[("k", "other")])
+        .await?;
+    assert_eq!(again, queue);
+    assert_eq!(subject.tags(&queue).await?["k"], "v");
+    assert_eq!(subject.receive_one(&queue).await.body(), Some("kept"));
+    Ok(())
+}
+
+async fn deleting_a_queue_ends_the_receives_that_wait(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    let delete = async {
+        pass(Duration::from_secs(3)).await;
+        subject.delete_queue(&queue).await
+    };
+    let start = tokio::time::Instant::now();
+    let (received, deleted) = tokio::join!(subject.receive(&queue, wait(20)), delete);
+    deleted?;
+    assert_eq!(received.unwrap_err().code, GONE);
+    assert_eq!(start.elapsed().as_secs(), 3);
+    let error = subject.receive(&queue, wait(20)).await.unwrap_err();
+    assert_eq!(error.code, GONE);
+    assert!(error.text.contains(queue.as_str()), "{error}");
+    Ok(())
+}
+
+async fn a_queue_that_nobody_uses_expires_and_the_retention_can_be_changed(
+    subject: &Subject,
+) -> TestResult {
+    let retention = [("IdleQueueRetentionPeriodSeconds", "60")];
+    let queue = subject
+        .create_on(&subject.host, "q", &retention, &[])
+        .await?;
+    let expired = || subject.queues.stats().queues_expired;
+    subject.set_retention(&queue, 10).await?;
+    pass(Duration::from_secs(9)).await;
+    subject.send(&queue, "in use").await?;
+    pass(Duration::from_secs(9)).await;
+    assert_eq!(expired(), 0);
+    pass(Duration::from_secs(1)).await;
+    until("the queue expires", || expired() == 1).await;
+    assert_eq!(
+        subject.receive(&queue, wait(0)).await.unwrap_err().code,
+        GONE
+    );
+
+    let queue = subject
+        .create_on(&subject.host, "q", &retention, &[])
+        .await?;
+    subject.set_retention(&queue, 120).await?;
+    pass(Duration::from_secs(119)).await;
+    assert_eq!(expired(), 1);
+    // A receive in progress is an operation.
+    for _ in 0..10 {
+        assert!(subject.receive(&queue, wait(20)).await?.len() < 2);
+    }
+    assert_eq!(expired(), 1);
+    Ok(())
+}
+
+async fn a_queue_of_another_process_can_be_sent_to_and_not_received_from(
+    subject: &Subject,
+) -> TestResult {
+    let other_process = subject.world.queues();
+    let theirs =
+        other_process.create(&subject.host, sqs_virtual_queues::CreateQueue::named("t"))?;
+    let error = subject.receive(theirs.url(), wait(20)).await.unwrap_err();
+    assert_eq!(error.code, GONE);
+    let sent = subject.send(theirs.url(), "hello").await?;
+    let received = theirs.receive().await?;
+    assert_eq!(received[0].message_id(), Some(sent.id.as_str()));
+    Ok(())
+}
+
+async fn a_purge_deletes_what_is_buffered(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    let other = subject.create("other").await;
+    for _ in 0..3 {
+        subject.send(&queue, "x").await?;
+    }
+    assert!(subject.receive(&other, wait(1)).await?.is_empty());
+    subject.purge(&queue).await?;
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(subject.world.messages_on(&subject.host).await, 0);
+    assert!(subject.receive(&queue, wait(1)).await?.is_empty());
+    Ok(())
+}
+
+async fn a_queue_is_found_by_its_name(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    assert_eq!(subject.url_of("q").await?, queue.as_str());
+    assert_eq!(subject.url_of("none").await.unwrap_err().code, GONE);
+    let first = subject.world.host("a-host").await;
+    subject.create_on(&first, "q", &[], &[]).await?;
+    assert_eq!(subject.url_of("q").await?, format!("{first}#q"));
+    Ok(())
+}
+
+async fn a_host_that_is_deleted_takes_its_queues_with_it(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    // A host that this process did not make has no time to settle in.
+    let delete = subject.world.client.delete_queue();
+    delete.queue_url(subject.host.as_str()).send().await?;
+    let error = subject.receive(&queue, wait(20)).await.unwrap_err();
+    assert_eq!(error.code, GONE);
+    assert_eq!(subject.queues.stats().hosts_lost, 1);
+    assert_eq!(subject.send(&queue, "x").await.unwrap_err().code, GONE);
+    Ok(())
+}
+
+async fn a_receive_given_up_loses_nothing(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    for round in 0..40_u64 {
+        // Given up at ever later moments around the arrival of the message.
+        let send = async {
+            pass(Duration::from_millis(2)).await;
+            subject.send(&queue, "x").await.map(drop)
+        };
+        let give_up = Duration::from_micros(1_000 + round * 100);
+        let receive = tokio::time::timeout(give_up, subject.receive(&queue, wait(20)));
+        let (received, sent) = tokio::join!(receive, send);
+        sent?;
+        let message = match received {
+            Ok(received) => received?.remove(0),
+            Err(_) => subject.receive_one(&queue).await,
+        };
+        subject.delete(&queue, &message).await?;
+    }
+    assert_eq!(subject.world.messages_on(&subject.host).await, 0);
+    Ok(())
+}

@@ -1,0 +1,258 @@
+//! Sending, receiving, acknowledging.
+
+use aws_sdk_sqs::types::MessageSystemAttributeName;
+
+use super::face::{Ask, Letter, Subject};
+use crate::support::{TestResult, text};
+
+super::contract!(
+    what_is_sent_is_received_and_deleted,
+    a_message_that_is_not_deleted_comes_again_and_is_counted,
+    visibility_is_changed_to_zero_and_to_longer,
+    a_receive_sets_the_visibility_it_asks_for,
+    a_receive_returns_as_many_as_it_may,
+    attributes_are_filtered_and_digested_as_sqs_does,
+    system_attributes_are_filtered,
+    a_batch_is_sent_and_each_entry_has_its_own_answer,
+    batches_of_deletes_and_changes_answer_each_entry,
+    a_delayed_message_comes_later,
+    two_receives_share_messages,
+);
+
+async fn what_is_sent_is_received_and_deleted(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    let sent = subject.send(&queue, "hello").await?;
+    assert_eq!(sent.md5_of_body, "5d41402abc4b2a76b9719d911017c592");
+    let received = subject.receive_one(&queue).await;
+    assert_eq!(received.message_id(), Some(sent.id.as_str()));
+    assert_eq!(received.body(), Some("hello"));
+    assert_eq!(received.md5_of_body(), Some(sent.md5_of_body.as_str()));
+    subject.delete(&queue, &received).await?;
+    assert_eq!(subject.world.messages_on(&subject.host).await, 0);
+    Ok(())
+}
+
+async fn a_message_that_is_not_deleted_comes_again_and_is_counted(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    subject.send(&queue, "hello").await?;
+    let count = MessageSystemAttributeName::ApproximateReceiveCount;
+    let first = subject.receive_one(&queue).await;
+    assert_eq!(first.attributes().unwrap()[&count], "1");
+    let start = tokio::time::Instant::now();
+    let ask = Ask {
+        wait: Some(20),
+        ..Ask::default()
+    };
+    assert!(subject.receive(&queue, ask).await?.is_empty());
+    let again = subject.receive_one(&queue).await;
+    assert_eq!(start.elapsed().as_secs(), 30);
+    assert_eq!(again.message_id(), first.message_id());
+    assert_eq!(again.attributes().unwrap()[&count], "2");
+    Ok(())
+}
+
+async fn visibility_is_changed_to_zero_and_to_longer(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    subject.send(&queue, "hello").await?;
+    let first = subject.receive_one(&queue).await;
+    let start = tokio::time::Instant::now();
+    subject.change_visibility(&queue, &first, 0).await?;
+    let again = subject.receive_one(&queue).await;
+    assert_eq!(start.elapsed().as_secs(), 0, "at once");
+    subject.change_visibility(&queue, &again, 35).await?;
+    let ask = Ask {
+        wait: Some(20),
+        ..Ask::default()
+    };
+    assert!(subject.receive(&queue, ask).await?.is_empty());
+    subject.receive_one(&queue).await;
+    assert_eq!(start.elapsed().as_secs(), 35);
+    Ok(())
+}
+
+async fn a_receive_sets_the_visibility_it_asks_for(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    subject.send(&queue, "hello").await?;
+    let ask = Ask {
+        wait: Some(20),
+        visibility: Some(3),
+        ..Ask::default()
+    };
+    assert_eq!(subject.receive(&queue, ask).await?.len(), 1);
+    let start = tokio::time::Instant::now();
+    subject.receive_one(&queue).await;
+    assert_eq!(start.elapsed().as_secs(), 3);
+    Ok(())
+}
+
+async fn a_receive_returns_as_many_as_it_may(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    for n in 0..12 {
+        subject.world.send(&queue, &n.to_string()).await;
+    }
+    let receive = async |max| {
+        let ask = Ask {
+            max,
+            wait: Some(1),
+            ..Ask::default()
+        };
+        subject.receive(&queue, ask).await.map(|got| got.len())
+    };
+    assert_eq!(receive(None).await?, 1);
+    assert_eq!(receive(Some(4)).await?, 4);
+    let rest = receive(Some(10)).await? + receive(Some(10)).await?;
+    assert_eq!(rest, 7);
+    Ok(())
+}
+
+async fn attributes_are_filtered_and_digested_as_sqs_does(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    let letter = Letter::from("b")
+        .attribute("tenant.id", "1")
+        .attribute("trace", "2");
+    let ask = |attributes: &[&'static str]| Ask {
+        wait: Some(20),
+        visibility: Some(0),
+        attributes: attributes.to_vec(),
+        ..Ask::default()
+    };
+    subject.send(&queue, letter).await?;
+    for (asked, expected) in [
+        (&[][..], &[][..]),
+        (&["trace", "other"], &["trace"]),
+        (&["tenant.*"], &["tenant.id"]),
+        (&["All"], &["tenant.id", "trace"]),
+        (&[".*"], &["tenant.id", "trace"]),
+        (&["__AmazonSQSVirtualQueuesClient.QueueName"], &[]),
+    ] {
+        let received = subject.receive(&queue, ask(asked)).await?.remove(0);
+        let attributes = received.message_attributes().cloned().unwrap_or_default();
+        let mut names: Vec<_> = attributes.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, expected, "{asked:?}");
+        // What SQS says of the same attributes on a queue of its own.
+        let real = subject.world.host("real").await;
+        let send = subject.world.client.send_message();
+        let send = send.queue_url(real.as_str()).message_body("b");
+        let told = send.set_message_attributes(Some(attributes)).send().await?;
+        assert_eq!(
+            received.md5_of_message_attributes, told.md5_of_message_attributes,
+            "{asked:?}"
+        );
+    }
+    Ok(())
+}
+
+async fn system_attributes_are_filtered(subject: &Subject) -> TestResult {
+    use MessageSystemAttributeName as Name;
+    let queue = subject.create("q").await;
+    subject.send(&queue, "b").await?;
+    for (asked, at_least) in [
+        (vec![], 0),
+        (vec![Name::SentTimestamp], 1),
+        (vec![Name::SentTimestamp, Name::SenderId], 2),
+        (vec![Name::All], 4),
+    ] {
+        let only = !asked.contains(&Name::All);
+        let ask = Ask {
+            wait: Some(20),
+            visibility: Some(0),
+            system: asked,
+            ..Ask::default()
+        };
+        let received = subject.receive(&queue, ask).await?.remove(0);
+        let shown = received.attributes.map_or(0, |attributes| attributes.len());
+        assert!(
+            shown == at_least || (!only && shown > at_least),
+            "{shown}, {at_least}"
+        );
+    }
+    Ok(())
+}
+
+async fn a_batch_is_sent_and_each_entry_has_its_own_answer(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    let reserved = Letter::from("b").attribute("__AmazonSQSVirtualQueuesClient.QueueName", "x");
+    let letters = vec![Letter::from("0"), reserved, Letter::from("2")];
+    let sent = subject.send_batch(&queue, letters).await;
+    assert!(sent[0].is_ok() && sent[2].is_ok());
+    let problem = sent[1].as_ref().unwrap_err();
+    assert_eq!(problem.code, "InvalidParameterValue");
+    assert!(problem.text.contains("is reserved"), "{problem}");
+    let mut received = Vec::new();
+    while received.len() < 2 {
+        let message = subject.receive_one(&queue).await;
+        received.push(message.body().unwrap().to_owned());
+    }
+    received.sort();
+    assert_eq!(received, ["0", "2"]);
+    Ok(())
+}
+
+async fn batches_of_deletes_and_changes_answer_each_entry(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    let sent = subject
+        .send_batch(&queue, vec!["0".into(), "1".into()])
+        .await;
+    assert!(sent.iter().all(Result::is_ok));
+    let first = subject.receive_one(&queue).await;
+    let second = subject.receive_one(&queue).await;
+    let changed = [
+        (first.receipt_handle().unwrap(), 0),
+        ("nonsense", 0),
+        (second.receipt_handle().unwrap(), 100),
+    ];
+    let changed = subject.change_visibility_batch(&queue, &changed).await;
+    assert!(changed[0].is_ok() && changed[1].is_err() && changed[2].is_ok());
+    let again = subject.receive_one(&queue).await;
+    assert_eq!(again.message_id(), first.message_id());
+    let deleted = [
+        again.receipt_handle().unwrap(),
+        "nonsense",
+        second.receipt_handle().unwrap(),
+    ];
+    let deleted = subject.delete_batch(&queue, &deleted).await;
+    assert!(deleted[0].is_ok() && deleted[2].is_ok());
+    assert_eq!(
+        deleted[1].as_ref().unwrap_err().code,
+        "ReceiptHandleIsInvalid"
+    );
+    assert_eq!(subject.world.messages_on(&subject.host).await, 0);
+    Ok(())
+}
+
+async fn a_delayed_message_comes_later(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    let delayed = Letter {
+        delay: Some(7),
+        ..Letter::from("b")
+    };
+    let start = tokio::time::Instant::now();
+    subject.send(&queue, delayed).await?;
+    subject.receive_one(&queue).await;
+    assert_eq!(start.elapsed().as_secs(), 7);
+    Ok(())
+}
+
+async fn two_receives_share_messages(subject: &Subject) -> TestResult {
+    let queue = subject.create("q").await;
+    let both = async { tokio::join!(subject.receive_one(&queue), subject.receive_one(&queue)) };
+    let send = async {
+        subject.send(&queue, "1").await?;
+        subject.send(&queue, "2").await
+    };
+    let ((a, b), sent) = tokio::join!(both, send);
+    sent?;
+    assert_ne!(a.message_id(), b.message_id());
+    // What a stranger sends is the queue's as well.
+    let plain = subject
+        .world
+        .client
+        .send_message()
+        .queue_url(subject.host.as_str());
+    let name = text(queue.name().as_str());
+    let plain = plain.message_attributes(sqs_rpc_protocol::names::VIRTUAL_QUEUE_NAME, name);
+    plain.message_body("3").send().await?;
+    assert_eq!(subject.receive_one(&queue).await.body(), Some("3"));
+    Ok(())
+}
