@@ -167,7 +167,11 @@ fn ctrl_c_lets_a_command_finish() {
     serving
         .stderr
         .until(|line| line.contains("finishing what runs"));
-    std::fs::write(&fifo, ", and goodbye").unwrap();
+    // Opening it waits for the command, which a test that fails has lost.
+    std::thread::spawn({
+        let fifo = fifo.clone();
+        move || std::fs::write(fifo, ", and goodbye")
+    });
 
     assert_eq!(request.stdout.until(|_| true), ["hello, and goodbye"]);
     let (status, stderr) = serving.wait();
