@@ -153,7 +153,7 @@ impl Driver<'_> {
         let counters = self.shared.sqs.counters();
         let got = messages.len();
         counters.add(Counter::MessagesReceived, got as u64);
-        let visibility = self.shared.options.visibility();
+        let visibility = self.shared.options.visibility;
         // The answer was on its way for a while. A message that is dropped from its buffer too early only comes again.
         let visible_until = now + visibility - (visibility / 4).min(GRACE);
         if let Kind::Long(size) = kind {
@@ -298,7 +298,7 @@ async fn poll(shared: &Shared, kind: Kind) -> Polled {
         .queue_url(shared.url.as_str())
         .max_number_of_messages(size as i32)
         .wait_time_seconds(wait.as_secs() as i32)
-        .visibility_timeout(i32::from(shared.options.visibility_secs))
+        .visibility_timeout(shared.options.visibility.as_secs() as i32)
         .message_attribute_names("All")
         .message_system_attribute_names(MessageSystemAttributeName::All);
     let clock = shared.sqs.clock();

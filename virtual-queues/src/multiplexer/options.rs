@@ -1,16 +1,20 @@
 //! What can be set.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::VirtualQueueName;
 
-use super::error::QueueError;
 use super::queues::VirtualQueues;
 use super::routing::Limits;
+use crate::InvalidOption;
 use crate::sqs::{BatchOptions, PollOptions, Sqs};
+
+/// What SQS takes.
+const VISIBILITY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(43_200);
 
 /// Is called with every orphan before it is deleted: the name that it was sent to, if it names one, and the message.
 pub type OrphanHook = dyn Fn(Option<&VirtualQueueName>, &Message) + Send + Sync;
@@ -27,7 +31,7 @@ pub struct VirtualQueuesBuilder {
 pub(super) struct Options {
     pub(super) polls: PollOptions,
     /// Whole seconds: SQS has no other unit.
-    pub(super) visibility_secs: u16,
+    pub(super) visibility: Duration,
     pub(super) limits: Limits,
     /// Whether sends to a standard host carry the virtual queue's name as their group.
     pub(super) fair_queues: bool,
@@ -44,7 +48,7 @@ impl VirtualQueuesBuilder {
         };
         let options = Options {
             polls: PollOptions::default(),
-            visibility_secs: 30,
+            visibility: Duration::from_secs(30),
             limits,
             fair_queues: false,
             orphan_hook: None,
@@ -60,8 +64,7 @@ impl VirtualQueuesBuilder {
     /// message is dropped from its buffer shortly before that, and comes again; too short a time means that nobody
     /// gets it in time, too long a one that a message taken by a killed process comes again late.
     pub fn visibility(mut self, visibility: Duration) -> Self {
-        // Checked in `build`.
-        self.options.visibility_secs = u16::try_from(visibility.as_secs()).unwrap_or(u16::MAX);
+        self.options.visibility = visibility;
         self
     }
 
@@ -118,8 +121,8 @@ impl VirtualQueuesBuilder {
     /// Puts it together. Makes no call and needs no runtime yet.
     ///
     /// # Errors
-    /// [`QueueError::OutOfRange`] names the option that is out of its range.
-    pub fn build(self) -> Result<VirtualQueues, QueueError> {
+    /// [`InvalidOption`] names the option that is out of its range.
+    pub fn build(mut self) -> Result<VirtualQueues, InvalidOption> {
         let limits = &self.options.limits;
         let at_least_one = [
             ("max_polls", self.options.polls.max_polls),
@@ -128,35 +131,14 @@ impl VirtualQueuesBuilder {
             ("host_capacity in messages", limits.host_messages),
             ("host_capacity in bytes", limits.host_bytes),
         ];
-        for (what, value) in at_least_one {
+        for (option, value) in at_least_one {
             if value == 0 {
-                return Err(QueueError::OutOfRange {
-                    what,
-                    value: "0".into(),
-                    allowed: "1 and more",
-                });
+                return Err(InvalidOption::new(option, 0, "1 and more"));
             }
         }
-        let visibility = self.options.visibility_secs;
-        if !(1..=43_200).contains(&visibility) {
-            let value = if visibility == u16::MAX {
-                "more".into()
-            } else {
-                format!("{visibility} s")
-            };
-            return Err(QueueError::OutOfRange {
-                what: "visibility",
-                value,
-                allowed: "1 s to 12 h",
-            });
-        }
+        InvalidOption::unless_within("visibility", &self.options.visibility, &VISIBILITY)?;
+        self.options.visibility = Duration::from_secs(self.options.visibility.as_secs());
         Ok(VirtualQueues::new(self.sqs, self.options, self.batches))
-    }
-}
-
-impl Options {
-    pub(super) const fn visibility(&self) -> Duration {
-        Duration::from_secs(self.visibility_secs as u64)
     }
 }
 
@@ -164,7 +146,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("polls", &self.polls)
-            .field("visibility_secs", &self.visibility_secs)
+            .field("visibility", &self.visibility)
             .field("limits", &self.limits)
             .field("fair_queues", &self.fair_queues)
             .field("orphan_hook", &self.orphan_hook.is_some())
