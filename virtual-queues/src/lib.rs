@@ -15,6 +15,8 @@ mod invalid_option;
 mod multiplexer;
 pub mod sqs;
 mod stats;
+#[cfg(feature = "temporary")]
+mod temporary;
 
 pub use invalid_option::InvalidOption;
 pub use multiplexer::{
