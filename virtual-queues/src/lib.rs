@@ -6,6 +6,8 @@
 //! - [`VirtualQueues`] is where to begin: it makes [`VirtualQueue`]s and, for request-reply, waits for single
 //!   replies ([`Host::expect_reply`]).
 //! - With the feature `drop-in`, `VirtualQueues::client` is a stock SDK client that takes their URLs, too.
+//! - With the feature `temporary`, `TemporaryQueues` makes hosts on demand and deletes them, also those of processes that
+//!   were killed.
 //! - [`sqs`] is the seam to Amazon SQS: what it is called with, its time, its errors.
 //! - [`Stats`] has all counters.
 
@@ -25,3 +27,8 @@ pub use multiplexer::{
     VirtualQueuesBuilder, is_intact,
 };
 pub use stats::{Action, Calls, Counter, Counters, Stats};
+#[cfg(feature = "temporary")]
+pub use temporary::{
+    CreateTemporary, InvalidAttribute, TemporaryError, TemporaryQueues, TemporaryQueuesBuilder,
+    TemporaryReport,
+};

@@ -71,6 +71,8 @@ impl ServerClock {
         let mut known = self.known();
         known.note(sample);
         let better = match known.best {
+            // Only one of them can be right: a machine that was paused with both clocks shows it like this.
+            Some(old) if old.contradicts(sample) => true,
             Some(old) if old.is_alive(sample.received, sample.wall) => {
                 // An old sample loses a thousandth of its age: far more than clocks drift, and enough to prefer a
                 // fresh sample of the same quality.
@@ -150,6 +152,22 @@ fn millis(duration: Duration) -> i128 {
 impl Sample {
     fn round_trip(&self) -> Duration {
         self.received.since(self.sent)
+    }
+
+    /// Whether there is no time of SQS that both answers allow, by more than crystals part.
+    fn contradicts(&self, later: Self) -> bool {
+        let (Ok(old), Ok(new)) = (
+            self.date.duration_since(UNIX_EPOCH),
+            later.date.duration_since(UNIX_EPOCH),
+        ) else {
+            return true;
+        };
+        let second = Duration::from_secs(1);
+        let least = |date: Duration, received| date + later.received.since(received);
+        let most = |date: Duration, sent| date + second + later.received.since(sent);
+        let slack = second + later.received.since(self.received) / 1000;
+        least(old, self.received) > most(new, later.sent) + slack
+            || least(new, later.received) > most(old, self.sent) + slack
     }
 
     fn is_alive(&self, now: Moment, wall: SystemTime) -> bool {
@@ -275,13 +293,26 @@ mod tests {
         clock.learn(sample(1_000, 1_010, 5));
         clock.learn(sample(2_000, 2_050, 3_606));
         assert_eq!(
-            millis_of(clock.earliest(at(2_050), wall(2_050))),
-            Some(6_040),
-            "the old one has the shorter round trip"
-        );
-        assert_eq!(
             millis_of(clock.proven_since(at(1_500), at(2_150))),
             Some(3_606_100)
+        );
+    }
+
+    #[test]
+    fn an_answer_that_contradicts_the_kept_one_replaces_it_however_slow() {
+        let clock = ServerClock::new();
+        clock.learn(sample(1_000, 1_010, 5));
+        clock.learn(sample(2_000, 3_000, 3_600));
+        assert_eq!(
+            millis_of(clock.earliest(at(3_000), wall(3_000))),
+            Some(3_600_000),
+            "both clocks stood still for an hour"
+        );
+        clock.learn(sample(4_000, 5_000, 9));
+        assert_eq!(
+            millis_of(clock.earliest(at(5_000), wall(5_000))),
+            Some(9_000),
+            "it was that answer that was wrong"
         );
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::sqs::{Backoff, Moment, Random};
 
-/// The first wait after an attempt that failed.
+/// The first wait after an attempt that failed is at least this, and a sixteenth of the retention.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 
 /// How an attempt ended.
@@ -33,7 +33,7 @@ impl Heartbeat {
         let least = retention / 20;
         Self {
             next: made + least + random.below(retention / 4 - least),
-            retries: Backoff::new(FIRST_RETRY, retention / 4),
+            retries: retries(retention),
         }
     }
 
@@ -53,12 +53,16 @@ impl Heartbeat {
     ) {
         self.next = match outcome {
             Outcome::Acknowledged => {
-                self.retries = Backoff::new(FIRST_RETRY, retention / 4);
+                self.retries = retries(retention);
                 began + random.jitter(retention / 4)
             }
             Outcome::Failed => now + self.retries.failed(random),
         };
     }
+}
+
+fn retries(retention: Duration) -> Backoff {
+    Backoff::new((retention / 16).max(FIRST_RETRY), retention / 4)
 }
 
 #[cfg(test)]
@@ -115,7 +119,7 @@ mod tests {
         heartbeat.ended(Outcome::Acknowledged, at(6_000), at(6_000), R, &random);
         heartbeat.ended(Outcome::Failed, at(6_075), at(6_075), R, &random);
         assert!(
-            heartbeat.next() <= at(6_081),
+            heartbeat.next() <= at(6_098),
             "a success forgets the failures"
         );
     }

@@ -21,6 +21,16 @@ const JAVA_RETENTION: RangeInclusive<u64> = 1..=14 * 24 * 60 * 60;
 /// The year 2286. A value with more digits is no time.
 const MOST_DIGITS: usize = 13;
 
+/// Whether a tag is one of a lease, ours or Java's.
+pub(crate) fn is_lease_tag(key: &str) -> bool {
+    [
+        names::LEASE_TAG,
+        names::LEASE_RETENTION_TAG,
+        names::LEASE_HEARTBEAT_TAG,
+    ]
+    .contains(&key)
+}
+
 /// A lease of ours: the host is its owner's for [`retention`](Self::retention) from its stamp on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqs_rpc_protocol::SqsTime;
+use sqs_rpc_protocol::{SqsTime, TemporaryQueueName};
 
 use super::silence::Silence;
 use super::verdict::{Seen, Verdict, judge};
@@ -167,9 +167,12 @@ impl Watch {
         let verdict = judge(seen, &mut self.silence);
         self.went_well(now);
         let is_sweep = self.options.process.is_empty();
+        let uuid = TemporaryQueueName::parse(&host.name).map(|name| name.uuid);
+        let is_own = uuid == Some(&*self.options.process);
         match (verdict, &mut self.walk) {
             (Verdict::Dead, _) if self.options.deletes => self.deleting = true,
-            (Verdict::Alive { watches: true }, Some(walk)) if !is_sweep => walk.stop(),
+            // A stray of its own is no reason to stop: nobody but this process goes on from there.
+            (Verdict::Alive { watches: true }, Some(walk)) if !is_sweep && !is_own => walk.stop(),
             (_, Some(walk)) => walk.looked(),
             (_, None) => {}
         }
