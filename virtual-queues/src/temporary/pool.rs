@@ -18,6 +18,12 @@ use crate::PendingError;
 use crate::sqs::{Delivery, Fault, FaultKind};
 use crate::stats::{Action, Counter};
 
+/// The tag by which people recognise a queue that this crate made.
+const MADE_BY: (&str, &str) = (
+    "SqsRpcMadeBy",
+    concat!("sqs-virtual-queues/", env!("CARGO_PKG_VERSION")),
+);
+
 /// The hosts of one set of attributes.
 pub(super) struct Pool {
     process: Arc<Process>,
@@ -187,14 +193,19 @@ impl Maker {
         let stamp = process.stamp().await?;
         let (creation, lease) = process.renewal(stamp);
         let name = process.next_name(pool.attributes.is_fifo());
-        let tags = process.options.tags.iter().cloned().chain(lease);
+        // The user's of the same key wins.
+        let made_by = (MADE_BY.0.to_owned(), MADE_BY.1.to_owned());
+        let users = process.options.tags.iter().cloned();
+        let tags = std::iter::once(made_by).chain(users).chain(lease);
+        // It stays counted if this task is dropped meanwhile.
+        process.unconfirmed.fetch_add(1, Ordering::Relaxed);
         let (date, made) = calls::create(sqs, &name, &pool.attributes, tags).await;
         let now = sqs.clock().now();
         let url = match made {
             Ok(url) => url,
             Err(fault) => {
-                if fault.delivery() != Delivery::NotSent {
-                    process.unconfirmed.fetch_add(1, Ordering::Relaxed);
+                if fault.delivery() == Delivery::NotSent {
+                    process.unconfirmed.fetch_sub(1, Ordering::Relaxed);
                 }
                 if fault.kind() == FaultKind::Throttled {
                     process.throttled(now);
@@ -203,6 +214,7 @@ impl Maker {
                 return Err(fault);
             }
         };
+        process.unconfirmed.fetch_sub(1, Ordering::Relaxed);
         let claim = Claim::new(creation, date, sqs.random());
         let host = process.queues.new_host(&url, now);
         let (Some(claim), Ok(host)) = (claim, host) else {

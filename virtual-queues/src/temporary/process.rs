@@ -120,7 +120,8 @@ impl Process {
         let own = format!("{}{}", self.options.prefix, self.uuid);
         let (_, listed) = calls::list(sqs, &own).await;
         match (sqs.earliest_server_time(), listed) {
-            (None, Err(fault)) if fault.code().is_none() => Err(fault),
+            // Nobody answered. If somebody did, or nobody could be asked, the next call says what is wrong.
+            (None, Err(fault)) if fault.is_temporary() && fault.code().is_none() => Err(fault),
             (now, _) => Ok(now),
         }
     }
