@@ -11,7 +11,7 @@
 //! | `http` | which calls does the SDK hand over here? |
 //! | `screen` | does a call concern a virtual queue? |
 //! | `sdk` | what does the SDK do differently for such a call? |
-//! | `service`, `messages`, `batches` | what does each operation do? |
+//! | `service`, `messages`, `batches`, `temporary` | what does each operation do? |
 //! | `requests`, `answers`, `values` | how does it look on the wire? |
 //! | `refusal` | which error of SQS is it? |
 
@@ -24,6 +24,8 @@ mod requests;
 mod screen;
 mod sdk;
 mod service;
+#[cfg(feature = "temporary")]
+mod temporary;
 mod values;
 
 use aws_sdk_sqs::Client;
@@ -78,8 +80,14 @@ impl VirtualQueues {
     /// ```
     #[must_use]
     pub fn client(&self, client: &Client) -> Client {
+        Service::new(self.clone()).into_client(client)
+    }
+}
+
+impl Service {
+    /// The client that asks this service first.
+    fn into_client(self, client: &Client) -> Client {
         let config = client.config();
-        let service = Service::new(self.clone());
         let inner = config.http_client().or_else(default_http_client);
         let auth = match config.auth_scheme_resolver() {
             Some(users) => VirtualAuth::over(users),
@@ -87,8 +95,8 @@ impl VirtualQueues {
         };
         let derived = config
             .to_builder()
-            .http_client(VirtualHttpClient::new(inner, service.clone()))
-            .interceptor(MarkVirtualCalls::new(service))
+            .http_client(VirtualHttpClient::new(inner, self.clone()))
+            .interceptor(MarkVirtualCalls::new(self))
             .auth_scheme_resolver(auth)
             .build();
         Client::from_conf(derived)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures::future::BoxFuture;
 use local_sqs::Behaviour;
@@ -472,5 +473,73 @@ async fn dropping_the_last_handle_ends_queues_and_tasks() -> TestResult {
     let before = world.local.calls().total();
     pass(60 * MINUTE).await;
     assert_eq!(world.local.calls().total(), before);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stock_client_makes_temporary_queues() -> TestResult {
+    let world = World::new();
+    let temporary = temporary(&world);
+    let client = temporary.client(&world.client);
+    let make = |name: &str| client.create_queue().queue_name(name);
+    let plain = make("a").attributes(
+        QueueAttributeName::from("IdleQueueRetentionPeriodSeconds"),
+        "60",
+    );
+    let a = plain.send().await?.queue_url.expect("a URL");
+    assert_eq!(
+        make("a").send().await?.queue_url(),
+        Some(&*a),
+        "the same again"
+    );
+    let fifo = make("f.fifo")
+        .attributes(QueueAttributeName::FifoQueue, "true")
+        .send()
+        .await?;
+    assert!(
+        fifo.queue_url().is_some_and(|url| url.ends_with(".fifo#f")),
+        "{fifo:?}"
+    );
+    client
+        .send_message()
+        .queue_url(&a)
+        .message_body("hello")
+        .send()
+        .await?;
+    let received = client
+        .receive_message()
+        .queue_url(&a)
+        .wait_time_seconds(20)
+        .send()
+        .await?;
+    assert_eq!(received.messages()[0].body(), Some("hello"));
+    assert_eq!(hosts(&world).await.len(), 2);
+
+    let odd = make("b")
+        .attributes(QueueAttributeName::RedrivePolicy, "{}")
+        .send()
+        .await;
+    let error = odd.unwrap_err();
+    assert_eq!(error.code(), Some("InvalidAttributeName"), "{error:?}");
+    assert!(
+        error
+            .message()
+            .is_some_and(|text| text.contains("RedrivePolicy"))
+    );
+    let other = make("a")
+        .attributes(QueueAttributeName::DelaySeconds, "3")
+        .send()
+        .await;
+    assert_eq!(other.unwrap_err().code(), Some("QueueAlreadyExists"));
+
+    pass(2 * MINUTE).await;
+    let gone = client.receive_message().queue_url(&a).send().await;
+    assert_eq!(
+        gone.unwrap_err().code(),
+        Some("AWS.SimpleQueueService.NonExistentQueue"),
+        "it expired"
+    );
+    assert!(temporary.shutdown(MINUTE).await.is_clean());
+    assert!(make("c").send().await.is_err());
     Ok(())
 }
