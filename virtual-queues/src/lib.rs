@@ -29,6 +29,6 @@ pub use multiplexer::{
 pub use stats::{Action, Calls, Counter, Counters, Stats};
 #[cfg(feature = "temporary")]
 pub use temporary::{
-    CreateTemporary, InvalidAttribute, TemporaryError, TemporaryQueues, TemporaryQueuesBuilder,
-    TemporaryReport,
+    CreateTemporary, Doubt, Examined, InvalidAttribute, JavaLease, Lease, Stamp, Sweep, Tag,
+    TemporaryError, TemporaryQueues, TemporaryQueuesBuilder, TemporaryReport, Verdict,
 };

@@ -30,9 +30,13 @@ mod pool;
 mod process;
 mod queues;
 mod ring;
+mod sweep;
 mod watcher;
 
 pub use attributes::InvalidAttribute;
 pub use error::TemporaryError;
+pub use lease::{JavaLease, Lease, Stamp, Tag};
 pub use options::TemporaryQueuesBuilder;
 pub use queues::{CreateTemporary, TemporaryQueues, TemporaryReport};
+pub use ring::{Doubt, Verdict};
+pub use sweep::{Examined, Sweep};

@@ -232,6 +232,21 @@ impl Watch {
         self.not_before = now + self.random.below(FIRST_WALK);
     }
 
+    /// Walks again at once.
+    pub(crate) const fn walk_again(&mut self, now: Moment) {
+        self.not_before = now;
+    }
+
+    /// Names dead hosts only, from now on.
+    pub(crate) const fn only_look(&mut self) {
+        self.options.deletes = false;
+    }
+
+    /// Whether dead hosts are to be deleted.
+    pub(crate) const fn deletes(&self) -> bool {
+        self.options.deletes
+    }
+
     fn finish(&mut self, now: Moment) {
         if let Some(walk) = self.walk.take() {
             self.digits = walk.learnt();
