@@ -1,5 +1,6 @@
 //! `sqs-rpc sweep`: deletes dead hosts.
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -77,6 +78,7 @@ async fn walk(
     bar: &ProgressBar,
     seen: &mut Seen,
 ) -> Result<(), Failure> {
+    let mut announced = HashSet::new();
     loop {
         (seen.examined, seen.waiting) = (0, Vec::new());
         while let Some(host) = sweep.next().await.map_err(Failure::other)? {
@@ -102,6 +104,12 @@ async fn walk(
         let Some(shortest) = waits.min().filter(|_| !arguments.once) else {
             return Ok(());
         };
+        for host in &seen.waiting {
+            if announced.insert(host.name.clone()) && !arguments.json {
+                let line = format!("waiting for {}: {}\n", host.name, hosts::verdict(host));
+                bar.suspend(|| print(&line))?;
+            }
+        }
         bar.set_message(format!("waiting for {} hosts in doubt", seen.waiting.len()));
         tokio::time::sleep((shortest + Duration::from_secs(1)).min(BETWEEN)).await;
     }

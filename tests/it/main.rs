@@ -9,6 +9,8 @@
 mod attacks;
 mod aws_errors;
 mod crowd;
+mod iam;
+mod kill;
 mod lifecycle;
 mod observability;
 mod over_http;

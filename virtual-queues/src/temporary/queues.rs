@@ -195,7 +195,7 @@ impl TemporaryQueues {
         let mut report = self.delete_held(end).await;
         // A maker that is under way deletes what it makes. One that does not come to that is counted below.
         if let Some(tasks) = process.running() {
-            drop(tasks.stopped_by(sqs.clock(), end).await);
+            let _ = tasks.stopped_by(sqs.clock(), end).await;
         }
         report.unconfirmed = process.unconfirmed.load(Ordering::Relaxed);
         report
