@@ -49,7 +49,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     } else if rows.is_empty() {
         format!("no temporary queues under {}\n", arguments.prefix)
     } else {
-        format!("{}\n", table(&rows))
+        format!("{}\n", table(&rows).trim_fmt())
     };
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).map_err(Failure::other)?;
@@ -78,6 +78,9 @@ fn table(rows: &[(Examined, Option<u64>)]) -> Table {
             or_dash(messages.map(|messages| messages.to_string())),
             hosts::verdict(host),
         ]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
     table
 }

@@ -23,12 +23,12 @@ fn some_hosts(local: &Local) -> [String; 6] {
         ),
     ];
     let names = [0, 1, 2, 3, 4, 5].map(|n| format!("sqs-rpc-{UUID}-{n}"));
-    local.create(&names[0], lease(now - 3_600_000));
+    local.create(&names[0], lease(now - 3_610_000));
     local.create(&names[1], lease(now));
     local.create(&names[2], lease(now - 90_000));
     local.create(&names[3], java);
     local.create(&names[4], Vec::new());
-    local.create(&names[5], vec![("SqsRpcLease", "2:?".to_owned())]);
+    local.create(&names[5], vec![("SqsRpcLease", "2:x".to_owned())]);
     local.create("sqs-rpc-orders", lease(now - 3_600_000));
     names
 }
