@@ -78,6 +78,13 @@ impl VirtualQueues {
     /// ```
     #[must_use]
     pub fn client(&self, client: &Client) -> Client {
+        self.wire_client(client)
+    }
+
+    /// As [`client`](Self::client), by the wire layer alone: for finding out whether the feature `fast-path` is the cause
+    /// of something, and for an SDK that it does not fit.
+    #[must_use]
+    pub fn wire_client(&self, client: &Client) -> Client {
         let config = client.config();
         let service = Service::new(self.clone());
         let inner = config.http_client().or_else(default_http_client);
