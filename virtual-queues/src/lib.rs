@@ -19,8 +19,8 @@ mod stats;
 
 pub use invalid_option::InvalidOption;
 pub use multiplexer::{
-    CreateQueue, ExpectError, Host, InvalidMessage, OrphanHook, OutgoingMessage, PendingError,
-    PendingReply, QueueError, Receive, ShutdownReport, TagError, VirtualQueue, VirtualQueues,
-    VirtualQueuesBuilder, is_intact,
+    CreateQueue, ExpectError, HandlerLimits, Host, InvalidMessage, OrphanHook, OutgoingMessage,
+    PendingError, PendingReply, QueueError, Receive, ShutdownReport, TagError, VirtualQueue,
+    VirtualQueues, VirtualQueuesBuilder, is_intact,
 };
 pub use stats::{Action, Calls, Counter, Counters, Stats};

@@ -16,7 +16,7 @@ use super::options::Options;
 use super::pending::{Outcome, PendingReply};
 use super::queues::VirtualQueues;
 use super::receive::LONGEST_WAIT;
-use super::routing::{Refused, Router, RouterOptions};
+use super::routing::{Refused, Router, RouterOptions, Taken};
 use crate::sqs::{Moment, Outbox, PollController, Sqs, Tasks};
 
 /// A host queue that this process uses. Made by [`VirtualQueues::host`]; cheap to clone. It keeps the multiplexer
@@ -182,6 +182,18 @@ impl Shared {
             self.changed.notify_one();
         }
         result
+    }
+
+    /// Sees to it that whoever takes a message has time for it: as much as he asks for, or at least half of what a poll
+    /// gives. Off his path; if it fails, he has what is left.
+    pub(super) fn give_time(&self, taken: &Taken, wanted: Option<Duration>, now: Moment) {
+        let usual = self.options.visibility;
+        let scarce = taken.visible_until.since(now) < usual / 2;
+        let change = wanted.or_else(|| scarce.then_some(usual));
+        if let (Some(change), Some(handle)) = (change, taken.message.receipt_handle()) {
+            self.outbox
+                .change_visibility_later(&self.url, handle.to_owned(), change);
+        }
     }
 
     /// The host's `ReceiveMessageWaitTimeSeconds`. If it cannot be read, SQS's own default, 0: for this time only, or for

@@ -11,7 +11,9 @@ mod batch;
 mod digest;
 mod driver;
 mod error;
+mod for_all;
 mod for_each;
+mod handling;
 mod host;
 mod lookup;
 mod message;
@@ -28,6 +30,7 @@ pub use digest::is_intact;
 #[cfg(feature = "drop-in")]
 pub(crate) use digest::md5_of_attributes;
 pub use error::{PendingError, QueueError};
+pub use for_all::HandlerLimits;
 pub use host::{ExpectError, Host};
 pub use message::{InvalidMessage, OutgoingMessage};
 pub use options::{OrphanHook, VirtualQueuesBuilder};
