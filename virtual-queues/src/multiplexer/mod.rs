@@ -21,6 +21,8 @@ mod options;
 mod pending;
 mod queue;
 mod queues;
+#[cfg(test)]
+mod races;
 mod receive;
 mod routing;
 mod selection;

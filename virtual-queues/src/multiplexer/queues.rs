@@ -243,7 +243,7 @@ impl VirtualQueues {
         };
         let mut host = self.0.hosts.entry(url.clone()).or_insert_with(&mut open);
         // A host that vanished may have been made again by its owner, or this is the first look at a wrong URL.
-        if matches!(host.lock().ended, Some(PendingError::HostLost)) {
+        if host.is_lost() {
             *host = open();
         }
         let host = Arc::clone(&host);
