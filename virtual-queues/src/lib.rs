@@ -21,6 +21,7 @@ pub use invalid_option::InvalidOption;
 pub use multiplexer::{
     CreateQueue, ExpectError, HandlerLimits, Host, InvalidMessage, OrphanHook, OutgoingMessage,
     PendingError, PendingReply, QueueError, Receive, ShutdownReport, TagError, VirtualQueue,
-    VirtualQueues, VirtualQueuesBuilder, is_intact,
+    VirtualQueues, VirtualQueuesBuilder,
 };
+pub use sqs::digest::is_intact;
 pub use stats::{Action, Calls, Counter, Counters, Stats};

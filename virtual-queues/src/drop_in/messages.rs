@@ -10,7 +10,7 @@ use super::answers::{Empty, Sent as SentAnswer};
 use super::refusal::{Failure, Kind, Refusal};
 use super::requests::{Change, ReceiveMessage, Received, Sent, To};
 use super::service::{Service, virtual_url};
-use crate::multiplexer::md5_of_attributes;
+use crate::sqs::digest::md5_of_attributes;
 use crate::{OutgoingMessage, VirtualQueue};
 
 const DELAY: RangeInclusive<i64> = 0..=900;

@@ -8,7 +8,6 @@
 mod address;
 mod attributes;
 mod batch;
-mod digest;
 mod driver;
 mod error;
 mod for_all;
@@ -28,9 +27,6 @@ mod routing;
 mod selection;
 mod tags;
 
-pub use digest::is_intact;
-#[cfg(feature = "drop-in")]
-pub(crate) use digest::md5_of_attributes;
 pub use error::{PendingError, QueueError};
 pub use for_all::HandlerLimits;
 pub use host::{ExpectError, Host};

@@ -18,6 +18,7 @@ super::contract!(
     batches_of_deletes_and_changes_answer_each_entry,
     a_delayed_message_comes_later,
     two_receives_share_messages,
+    a_request_can_be_sent_by_hand,
 );
 
 async fn what_is_sent_is_received_and_deleted(subject: &Subject) -> CheckResult {
@@ -267,5 +268,22 @@ async fn two_receives_share_messages(subject: &Subject) -> CheckResult {
     let plain = plain.message_attributes(sqs_rpc_protocol::names::VIRTUAL_QUEUE_NAME, name);
     plain.message_body("3").send().await?;
     assert_eq!(subject.receive_one(&queue).await.body(), Some("3"));
+    Ok(())
+}
+
+async fn a_request_can_be_sent_by_hand(subject: &Subject) -> CheckResult {
+    let (requests, replies) = (subject.create("requests").await, subject.create("1").await);
+    let request = Letter::from("2 + 2")
+        .attribute("ResponseQueueUrl", replies.as_str())
+        // Passed on from elsewhere, as code does that copies all attributes.
+        .attribute("SqsRpc", "1;r");
+    subject.send(&requests, request).await?;
+    let request = subject.receive_one(&requests).await;
+    let attributes = request.message_attributes().unwrap();
+    assert_eq!(attributes["SqsRpc"].string_value(), Some("1;r"));
+    let address = attributes["ResponseQueueUrl"].string_value().unwrap();
+    subject.send(&address.parse()?, "4").await?;
+    let reply = subject.receive_one(&replies).await;
+    assert_eq!(reply.body(), Some("4"));
     Ok(())
 }
