@@ -10,6 +10,7 @@
 //!
 //! **Invariant:** results go to stdout, everything else to stderr, so that a command can stand in a pipe.
 
+mod bench;
 mod clock;
 mod connection;
 mod duration;
@@ -47,6 +48,7 @@ enum Command {
     Serve(serve::Arguments),
     Queues(queues::Arguments),
     Sweep(sweep::Arguments),
+    Bench(bench::Arguments),
 }
 
 #[tokio::main]
@@ -66,6 +68,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Queues(arguments) => queues::run(arguments).await,
         Command::Sweep(arguments) => sweep::run(arguments).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
     }
 }
 

@@ -1,11 +1,11 @@
 //! `sqs-rpc queues`: the hosts under a prefix.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
+use comfy_table::Table;
 use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
 use serde_json::{Value, json};
 use sqs_rpc::virtual_queues::{Examined, Sweep};
 
@@ -58,17 +58,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn table(rows: &[(Examined, Option<u64>)]) -> Table {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_header([
-        "HOST",
-        "LEASE AGE",
-        "RETENTION",
-        "MESSAGES",
-        "VERDICT",
-    ]);
-    // A line of a pipe is a host.
-    if io::stdout().is_terminal() {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-    }
+    table
+        .load_style(NOTHING)
+        .set_header(["HOST", "LEASE AGE", "RETENTION", "MESSAGES", "VERDICT"]);
     for (host, messages) in rows {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         table.add_row([

@@ -113,7 +113,7 @@ mod tests {
 
     fn refused(set: impl FnOnce(&mut HostOptions)) -> String {
         let local = local_sqs::LocalSqs::start();
-        let queues = VirtualQueues::builder(&local.client()).build().unwrap();
+        let queues = VirtualQueues::builder(local.client()).build().unwrap();
         let mut options = HostOptions::default();
         set(&mut options);
         let built = options.build(&queues);

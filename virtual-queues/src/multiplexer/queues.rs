@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use sqs_rpc_protocol::{HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl};
+use tokio::sync::Notify;
 
 use super::error::{PendingError, QueueError};
 use super::host::{Host, Shared};
@@ -55,6 +56,10 @@ pub(super) struct Inner {
     /// Made on first use, on the runtime of that moment.
     running: OnceLock<Running>,
     pub(super) closed: AtomicBool,
+    /// Whether a handler of all virtual queues runs.
+    pub(super) handled: AtomicBool,
+    /// Tells that handler of a host that is used from now on, and of the shutdown.
+    pub(super) opened: Notify,
 }
 
 #[derive(Clone)]
@@ -106,6 +111,8 @@ impl VirtualQueues {
             hosts: DashMap::new(),
             running: OnceLock::new(),
             closed: AtomicBool::new(false),
+            handled: AtomicBool::new(false),
+            opened: Notify::new(),
         }))
     }
 
@@ -122,7 +129,7 @@ impl VirtualQueues {
     ) -> Result<VirtualQueue, QueueError> {
         let name = self.checked_name(&queue)?;
         let shared = self.open(host, None)?;
-        self.add(&shared, name, queue)
+        self.add(&shared, &name, queue)
     }
 
     /// As [`create`](Self::create), on a host as it is: if that has ended, there is no virtual queue.
@@ -133,7 +140,7 @@ impl VirtualQueues {
         queue: CreateQueue,
     ) -> Result<VirtualQueue, QueueError> {
         let name = self.checked_name(&queue)?;
-        self.add(shared, name, queue)
+        self.add(shared, &name, queue)
     }
 
     /// Forgets a host that has ended, unless it is in use again.
@@ -162,16 +169,16 @@ impl VirtualQueues {
     fn add(
         &self,
         shared: &Arc<Shared>,
-        name: VirtualQueueName,
+        name: &VirtualQueueName,
         queue: CreateQueue,
     ) -> Result<VirtualQueue, QueueError> {
-        let url = VirtualQueueUrl::new(&shared.url, &name);
+        let url = VirtualQueueUrl::new(&shared.url, name);
         let now = self.0.sqs.clock().now();
         let created = shared.update(|state| {
-            let exists = state.router.buffered_in(&name).is_some();
+            let exists = state.router.buffered_in(name).is_some();
             let created = state.router.create(name.clone(), queue.idle_retention, now);
             if created.is_ok() && !exists && !queue.tags.is_empty() {
-                state.router.change_tags(&name, |tags| *tags = queue.tags);
+                state.router.change_tags(name, |tags| *tags = queue.tags);
             }
             created
         });
@@ -234,6 +241,7 @@ impl VirtualQueues {
         let clock = self.0.sqs.clock();
         let end = clock.now() + within;
         self.0.closed.store(true, Ordering::Release);
+        self.0.opened.notify_waiters();
         let mut report = ShutdownReport::default();
         for host in &self.0.hosts {
             report.pending += host.lock().router.pending();
@@ -254,7 +262,9 @@ impl VirtualQueues {
 
     fn open(&self, url: &HostQueueUrl, made_at: Option<Moment>) -> Result<Arc<Shared>, QueueError> {
         let running = self.running()?;
-        let open = || {
+        let mut made = false;
+        let mut open = || {
+            made = true;
             let inner = &self.0;
             let Running {
                 drivers, outbox, ..
@@ -269,12 +279,16 @@ impl VirtualQueues {
                 drivers,
             )
         };
-        let mut host = self.0.hosts.entry(url.clone()).or_insert_with(open);
+        let mut host = self.0.hosts.entry(url.clone()).or_insert_with(&mut open);
         // A host that vanished may have been made again by its owner, or this is the first look at a wrong URL.
-        if matches!(host.lock().ended, Some(PendingError::HostLost)) {
+        if host.is_lost() {
             *host = open();
         }
-        Ok(Arc::clone(&host))
+        let host = Arc::clone(&host);
+        if made {
+            self.0.opened.notify_waiters();
+        }
+        Ok(host)
     }
 
     fn running(&self) -> Result<Running, QueueError> {

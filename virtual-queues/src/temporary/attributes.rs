@@ -58,7 +58,7 @@ impl HostAttributes {
         Ok(all)
     }
 
-    pub(super) fn set(&mut self, name: QueueAttributeName, value: String) {
+    pub(super) fn set(&mut self, name: &QueueAttributeName, value: String) {
         self.0.insert(name.as_str().to_owned(), value);
     }
 

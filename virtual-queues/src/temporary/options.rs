@@ -102,7 +102,7 @@ impl TemporaryQueuesBuilder {
     /// sends to a host then needs the rights to use the key.
     pub fn kms_key(mut self, key: impl Into<String>) -> Self {
         let name = QueueAttributeName::KmsMasterKeyId;
-        self.options.attributes.set(name, key.into());
+        self.options.attributes.set(&name, key.into());
         self
     }
 
@@ -110,7 +110,7 @@ impl TemporaryQueuesBuilder {
     /// identities with rights may.
     pub fn policy(mut self, policy: impl Into<String>) -> Self {
         let name = QueueAttributeName::Policy;
-        self.options.attributes.set(name, policy.into());
+        self.options.attributes.set(&name, policy.into());
         self
     }
 
@@ -168,7 +168,7 @@ impl TemporaryQueuesBuilder {
             let name = QueueAttributeName::MessageRetentionPeriod;
             options
                 .attributes
-                .set(name, retention.as_secs().to_string());
+                .set(&name, retention.as_secs().to_string());
         }
         InvalidOption::unless_within(
             "lease_retention",

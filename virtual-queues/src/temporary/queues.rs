@@ -294,6 +294,10 @@ impl CreateTemporary {
     }
 
     /// Sets an attribute of the host. Default: what the builder says, and SQS's own. Each distinct set has a host.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as the SDK's own builders take it"
+    )]
     pub fn attribute(mut self, name: QueueAttributeName, value: impl Into<String>) -> Self {
         self.attributes
             .insert(name.as_str().to_owned(), value.into());

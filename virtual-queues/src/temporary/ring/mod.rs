@@ -16,5 +16,5 @@ mod walk;
 mod watch;
 
 pub use self::verdict::{Doubt, Verdict};
-pub use self::walk::Listed;
+pub(crate) use self::walk::Listed;
 pub(crate) use self::watch::{Failure, Step, Watch, WatchOptions};

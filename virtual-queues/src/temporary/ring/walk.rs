@@ -17,12 +17,9 @@ const FEW: usize = 40;
 
 /// A queue as ListQueues names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Listed {
-    /// The queue's name.
-    pub name: Arc<str>,
-    /// Its URL.
-    pub url: Arc<str>,
+pub(crate) struct Listed {
+    pub(crate) name: Arc<str>,
+    pub(crate) url: Arc<str>,
 }
 
 impl Listed {

@@ -208,7 +208,7 @@ impl Watch {
             }
             Failure::Temporary => {
                 self.not_before = now + self.retries.failed(&self.random);
-                if !listing && self.retries.failures() % ATTEMPTS == 0 {
+                if !listing && self.retries.failures().is_multiple_of(ATTEMPTS) {
                     self.pass(false);
                 }
             }
