@@ -124,7 +124,7 @@ impl Requester {
     /// let requester = Requester::new(&local.client());
     /// assert_eq!(local.calls().total(), 0);
     /// requester.ready().await?;
-    /// assert_eq!(local.calls().to_string(), "CreateQueue 1");
+    /// assert_eq!(local.calls().of("CreateQueue"), 1);
     /// # requester.shutdown(std::time::Duration::from_secs(1)).await;
     /// # Ok(())
     /// # }
