@@ -29,6 +29,10 @@ use crate::sqs::{Moment, Outbox, PollController, Sqs, Tasks};
 pub struct Host {
     shared: Arc<Shared>,
     /// Keeps the multiplexer running.
+    #[cfg_attr(
+        not(feature = "temporary"),
+        expect(dead_code, reason = "without hosts on demand it only keeps")
+    )]
     owner: VirtualQueues,
 }
 
