@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask check|deny|test|examples|interop|ci|aws-check`.
+//! The project's own commands: `cargo xtask check|deny|test|examples|interop|ci|bench-local|aws-check`.
 //!
 //! Owns the list of commands and what each consists of. Does not install anything (that is `.ci/run`) and has no
 //! dependencies, so that it is there in seconds.
@@ -22,13 +22,14 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  check      formatting, clippy with every set of features, documentation; warnings are errors
-  deny       licences, duplicates and sources of the dependencies (needs cargo-deny)
-  test       all tests and documentation tests
-  examples   runs each example that needs no arguments
-  interop    runs it with software of others, which it installs; see `cargo xtask interop -- --help`
-  ci         all of the above, in that order, up to the first failure
-  aws-check  login, time-out and clean-up on a real AWS account; see `cargo xtask aws-check -- --help`";
+  check        formatting, clippy with every set of features, documentation; warnings are errors
+  deny         licences, duplicates and sources of the dependencies (needs cargo-deny)
+  test         all tests and documentation tests
+  examples     runs each example that needs no arguments
+  interop      runs it with software of others, which it installs; see `cargo xtask interop -- --help`
+  ci           all of the above, in that order, up to the first failure
+  bench-local  installs a rustack server and measures local-sqs beside it; takes minutes
+  aws-check    login, time-out and clean-up on a real AWS account; see `cargo xtask aws-check -- --help`";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
