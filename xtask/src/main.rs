@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask check|deny|test|examples|ci|aws-check`.
+//! The project's own commands: `cargo xtask check|deny|test|examples|interop|ci|aws-check`.
 //!
 //! Owns the list of commands and what each consists of. Does not install anything (that is `.ci/run`) and has no
 //! dependencies, so that it is there in seconds.
@@ -26,6 +26,7 @@ usage: cargo xtask COMMAND
   deny       licences, duplicates and sources of the dependencies (needs cargo-deny)
   test       all tests and documentation tests
   examples   runs each example that needs no arguments
+  interop    runs it with software of others, which it installs; see `cargo xtask interop -- --help`
   ci         all of the above, in that order, up to the first failure
   aws-check  login, time-out and clean-up on a real AWS account; see `cargo xtask aws-check -- --help`";
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Some("aws-check") => return run::hand_over(&plan::aws_check(rest), root),
+        Some("interop") => return run::hand_over(&plan::interop(rest), root),
         Some(name) if rest.is_empty() => plan::steps(name, root),
         Some(name) => Err(format!("`{name}` takes no arguments")),
         None => Err("a command is needed".to_owned()),

@@ -29,18 +29,36 @@ pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
         "deny" => deny(),
         "test" => test(),
         "examples" => examples(&example_names(root)?),
-        "ci" => [check(), deny(), test(), examples(&example_names(root)?)].concat(),
-        "sim" | "bench" | "interop" => return Err(format!("`{command}` is not there yet")),
+        "interop" => vec![interop(Vec::new())],
+        "ci" => [
+            check(),
+            deny(),
+            test(),
+            examples(&example_names(root)?),
+            vec![interop(Vec::new())],
+        ]
+        .concat(),
+        "sim" | "bench" => return Err(format!("`{command}` is not there yet")),
         other => return Err(format!("there is no command `{other}`")),
     })
 }
 
+/// Runs the project with software of others, with the user's own arguments.
+pub(crate) fn interop(arguments: Vec<String>) -> Step {
+    // With `--workspace`, what the tests were built from serves again; without, features differ and all is built anew.
+    Step::cargo("interop", "test --quiet --workspace --test interop --").arguments(given(arguments))
+}
+
 /// Builds and runs the check on a real account, with the user's own arguments.
 pub(crate) fn aws_check(arguments: Vec<String>) -> Step {
-    let arguments = arguments
+    Step::cargo("aws-check", "run --quiet --example aws_check --").arguments(given(arguments))
+}
+
+/// The arguments of a command, with or without `--` before them.
+fn given(arguments: Vec<String>) -> impl Iterator<Item = String> {
+    arguments
         .into_iter()
-        .skip_while(|argument| argument == "--");
-    Step::cargo("aws-check", "run --quiet --example aws_check --").arguments(arguments)
+        .skip_while(|argument| argument == "--")
 }
 
 fn check() -> Vec<Step> {
@@ -127,7 +145,7 @@ mod tests {
     #[test]
     fn ci_has_the_steps_of_every_command() {
         let ci = steps("ci", root()).unwrap();
-        for command in ["check", "deny", "test", "examples"] {
+        for command in ["check", "deny", "test", "examples", "interop"] {
             for step in steps(command, root()).unwrap() {
                 assert!(ci.contains(&step), "{command}: {}", step.name);
             }
@@ -155,11 +173,15 @@ mod tests {
     }
 
     #[test]
-    fn aws_check_hands_its_arguments_on() {
-        let step = aws_check(vec!["--".to_owned(), "--yes".to_owned()]);
+    fn arguments_are_handed_on() {
+        let arguments = vec!["--".to_owned(), "--yes".to_owned()];
         assert_eq!(
-            step.to_string(),
+            aws_check(arguments.clone()).to_string(),
             "cargo run --quiet --example aws_check -- --yes"
+        );
+        assert_eq!(
+            interop(arguments).to_string(),
+            "cargo test --quiet --workspace --test interop -- --yes"
         );
     }
 }
