@@ -78,7 +78,7 @@ impl Driver {
                         deadline: None,
                     };
                     self.complaints += 1;
-                    self.jobs.spawn(Arc::clone(&context).complain(to));
+                    self.start_job(Arc::clone(&context).complain(to));
                 }
                 self.put_back(receipt, hidden_after(count));
             }
@@ -150,7 +150,8 @@ impl Driver {
         };
         let job = Arc::clone(&self.context).handle(ticket, *request);
         self.handling += 1;
-        self.jobs.spawn(job.instrument(payload.span.clone()));
+        let job = job.instrument(payload.span.clone());
+        self.start_job(job);
     }
 
     /// A job has ended.
@@ -184,7 +185,8 @@ impl Driver {
         match payload.to.clone().filter(|_| verdict.answer) {
             Some(to) => {
                 let job = Arc::clone(&self.context).answer(ticket, to, reply, verdict.then);
-                self.jobs.spawn(job.instrument(payload.span.clone()));
+                let job = job.instrument(payload.span.clone());
+                self.start_job(job);
             }
             None => {
                 if payload.to.is_none() && verdict.then == Then::Delete {

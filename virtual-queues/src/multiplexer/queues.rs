@@ -197,7 +197,10 @@ impl VirtualQueues {
         let end = clock.now() + within;
         self.0.closed.store(true, Ordering::Release);
         let mut report = ShutdownReport::default();
-        for host in &self.0.hosts {
+        // In the order of their names, not in that of the map.
+        let mut hosts: Vec<_> = self.0.hosts.iter().map(|host| Arc::clone(&host)).collect();
+        hosts.sort_unstable_by(|a, b| a.url.cmp(&b.url));
+        for host in hosts {
             report.pending += host.lock().router.pending();
             host.end(PendingError::Closed);
         }
@@ -246,7 +249,7 @@ impl VirtualQueues {
         if let Some(running) = self.0.running.get() {
             return Ok(running.clone());
         }
-        let (drivers, calls) = (Tasks::on_current_runtime()?, Tasks::on_current_runtime()?);
+        let (drivers, calls) = (self.0.sqs.tasks()?, self.0.sqs.tasks()?);
         let made = || {
             let outbox = Outbox::new(self.0.sqs.clone(), calls.clone(), self.0.batches.clone());
             Running {

@@ -199,6 +199,11 @@ impl<S> Router<S> {
         self.queue(name).map(|slot| slot.load().messages)
     }
 
+    /// Messages in all buffers, and their bytes.
+    pub(crate) const fn buffered(&self) -> (usize, usize) {
+        (self.load.messages, self.load.bytes)
+    }
+
     /// Empties a virtual queue's buffer, for a purge; `None` if it does not exist.
     pub(crate) fn purge(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Vec<Message>> {
         self.change(name, |slot| {
@@ -301,14 +306,16 @@ impl<S> Router<S> {
     pub(crate) fn short_poll_done(&mut self) -> Vec<Waker> {
         self.short_polls.done = self.short_polls.started;
         let done = self.short_polls.done;
-        // Waking order does not decide who gets a message: the line of each queue does.
+        // In the order in which they came, not in that of the hash map.
         let queues = self.slots.values().filter_map(|slot| match slot {
             Slot::Queue(slot) => Some(slot),
             Slot::OneShot { .. } => None,
         });
-        queues
+        let mut waited: Vec<_> = queues
             .flat_map(|slot| slot.waited_for_short_poll(done))
-            .collect()
+            .collect();
+        waited.sort_unstable_by_key(|(ticket, _)| *ticket);
+        waited.into_iter().map(|(_, waker)| waker).collect()
     }
 
     /// Decides what becomes of a message.
