@@ -13,6 +13,8 @@
 mod drop_in;
 mod invalid_option;
 mod multiplexer;
+#[doc(hidden)]
+pub mod mutants;
 pub mod sqs;
 mod stats;
 

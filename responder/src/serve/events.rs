@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use sqs_virtual_queues::Counter;
+use sqs_rpc_protocol::SqsTime;
+use sqs_virtual_queues::{Counter, mutant};
 use tracing::Instrument;
 
 use super::driver::{Driver, Payload};
@@ -53,7 +54,7 @@ impl Driver {
         match self.read(message) {
             Received::Request(request) => {
                 context.count(Counter::RequestsReceived);
-                if request.deadline().is_past() {
+                if request.deadline().is_past() && !mutant!("expired-is-handled") {
                     self.expired(receipt);
                 } else {
                     self.admit(request, receipt, group);
@@ -104,9 +105,13 @@ impl Driver {
             queue,
             &options.return_addresses,
             |envelope, sent| {
-                let remaining = envelope
-                    .deadline()
-                    .remaining(sqs.earliest_server_time(), sent);
+                let mut server_now = sqs.earliest_server_time();
+                if mutant!("deadline-by-local-clock") {
+                    let wall = sqs.clock().wall().duration_since(std::time::UNIX_EPOCH);
+                    let wall = wall.unwrap_or_default().as_millis();
+                    server_now = Some(SqsTime::from_millis(wall as u64));
+                }
+                let remaining = envelope.deadline().remaining(server_now, sent);
                 let at = remaining.map(|remaining| sqs.clock().now() + remaining);
                 Deadline::new(at, sqs.clock().clone())
             },

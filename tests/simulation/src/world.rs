@@ -192,9 +192,8 @@ impl<'a> World<'a> {
 
     fn make_queues(&self) {
         let arn = "arn:aws:sqs:us-east-1:000000000000:dead";
-        let redrive = format!(
-            "{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":{MOST_RECEIVES}}}"
-        );
+        let redrive =
+            format!("{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":{MOST_RECEIVES}}}");
         let fifo = ("FifoQueue", "true".to_owned());
         self.make_queue("dead", &[]);
         self.make_queue(REQUESTS, &[("RedrivePolicy", redrive)]);
@@ -230,7 +229,9 @@ impl<'a> World<'a> {
             .attributes
             .iter()
             .filter(|(name, _)| name.starts_with("ApproximateNumberOfMessages"));
-        counts.filter_map(|(_, count)| count.parse::<usize>().ok()).sum()
+        counts
+            .filter_map(|(_, count)| count.parse::<usize>().ok())
+            .sum()
     }
 
     /// Puts a message on a queue, as some other program would.
@@ -248,7 +249,8 @@ impl<'a> World<'a> {
         });
         send.message_attributes = Some(attributes.collect());
         if let Err(error) = self.network.ask(EngineRequest::SendMessage(send)) {
-            self.oracle.broken("simulation", format!("{queue}: {error}"));
+            self.oracle
+                .broken("simulation", format!("{queue}: {error}"));
         }
     }
 
@@ -549,10 +551,14 @@ impl<'a> World<'a> {
             }
         }
         // All requests of users have ended, late messages have come, and polls have ended.
-        let longest = self.plan.steps().into_iter().filter_map(|step| match &step.what {
-            What::Ask(ask) => Some(START + step.at + ask.over + ask.timeout),
-            _ => None,
-        });
+        let longest = self
+            .plan
+            .steps()
+            .into_iter()
+            .filter_map(|step| match &step.what {
+                What::Ask(ask) => Some(START + step.at + ask.over + ask.timeout),
+                _ => None,
+            });
         let until = longest.max().unwrap_or_default().max(self.time.now());
         if self.look_until(until + Duration::from_secs(35)).await {
             self.look_at_the_end(&asking);
@@ -810,7 +816,11 @@ impl Oracle {
         self.note(format_args!("{} has shut down: {report:?}", link.life));
         let end = (begun + within).max(link.gate.resumed()) + TICK;
         self.check(Check::ShutdownInTime, now <= end, || {
-            format!("{} took {:?} to shut down within {within:?}", link.life, now - begun)
+            format!(
+                "{} took {:?} to shut down within {within:?}",
+                link.life,
+                now - begun
+            )
         });
     }
 }

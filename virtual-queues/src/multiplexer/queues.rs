@@ -14,6 +14,7 @@ use super::options::{Options, VirtualQueuesBuilder};
 use super::queue::VirtualQueue;
 use super::routing::Refused;
 use super::tags::{self, Tags};
+use crate::mutant;
 use crate::sqs::{BatchOptions, Moment, Outbox, Sqs, Tasks};
 use crate::stats::Stats;
 
@@ -234,6 +235,11 @@ impl VirtualQueues {
                 drivers,
             )
         };
+        if mutant!("lookup-by-name")
+            && let Some(any) = self.0.hosts.iter().next()
+        {
+            return Ok(Arc::clone(&any));
+        }
         let mut host = self.0.hosts.entry(url.clone()).or_insert_with(open);
         // A host that vanished may have been made again by its owner, or this is the first look at a wrong URL.
         if matches!(host.lock().ended, Some(PendingError::HostLost)) {

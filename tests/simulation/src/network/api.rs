@@ -372,9 +372,7 @@ mod decode {
             .ok()
     }
 
-    pub(super) fn change_message_visibility(
-        _: Output,
-    ) -> Option<ChangeMessageVisibilityOutput> {
+    pub(super) fn change_message_visibility(_: Output) -> Option<ChangeMessageVisibilityOutput> {
         Some(ChangeMessageVisibilityOutput::builder().build())
     }
 

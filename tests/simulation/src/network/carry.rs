@@ -148,7 +148,10 @@ impl Network {
         let meant = oracle.understands(link, &request);
         let result = self.carry_out(request).await;
         oracle.took_effect(link, meant, &result);
-        if matches!(result, Ok(Output::SentBatch(_))) && link.trap.swap(false, Ordering::Relaxed) && link.kill() {
+        if matches!(result, Ok(Output::SentBatch(_)))
+            && link.trap.swap(false, Ordering::Relaxed)
+            && link.kill()
+        {
             oracle.fault(Fault::KilledAfterReply);
         }
         let result = match fate.trouble {
@@ -185,9 +188,7 @@ impl Network {
             }
         };
         Exchange {
-            date: date.map(|since_epoch| {
-                UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs())
-            }),
+            date: date.map(|since_epoch| UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs())),
             result,
         }
     }
@@ -212,13 +213,22 @@ impl Network {
         };
         match request {
             Request::SendMessageBatch(batch) => {
-                batch.entries.iter_mut().for_each(|all| all.retain(|it| stays(&it.id)));
+                batch
+                    .entries
+                    .iter_mut()
+                    .for_each(|all| all.retain(|it| stays(&it.id)));
             }
             Request::DeleteMessageBatch(batch) => {
-                batch.entries.iter_mut().for_each(|all| all.retain(|it| stays(&it.id)));
+                batch
+                    .entries
+                    .iter_mut()
+                    .for_each(|all| all.retain(|it| stays(&it.id)));
             }
             Request::ChangeMessageVisibilityBatch(batch) => {
-                batch.entries.iter_mut().for_each(|all| all.retain(|it| stays(&it.id)));
+                batch
+                    .entries
+                    .iter_mut()
+                    .for_each(|all| all.retain(|it| stays(&it.id)));
             }
             _ => {}
         }

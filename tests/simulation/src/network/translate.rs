@@ -58,7 +58,9 @@ pub(super) fn message(message: outputs::Message) -> sdk::Message {
         .into_iter()
         .map(|(name, value)| (MessageSystemAttributeName::from(name), value));
     let attributes = message.message_attributes.into_iter().map(|(name, value)| {
-        let bytes = value.binary_value.map(|EngineBlob(bytes)| Blob::new(&*bytes));
+        let bytes = value
+            .binary_value
+            .map(|EngineBlob(bytes)| Blob::new(&*bytes));
         let value = sdk::MessageAttributeValue::builder()
             .data_type(value.data_type.as_deref().unwrap_or_default())
             .set_string_value(value.string_value.as_deref().map(str::to_owned))

@@ -193,7 +193,10 @@ impl Oracle {
         };
         match &exchange.result {
             Ok(_) => self.note(format_args!("#{number} brings {brought} to {}", link.life)),
-            Err(failure) => self.note(format_args!("#{number} fails for {}: {failure:?}", link.life)),
+            Err(failure) => self.note(format_args!(
+                "#{number} fails for {}: {failure:?}",
+                link.life
+            )),
         }
         let mut state = self.lock();
         let polled = action == Action::ReceiveMessage && exchange.result.is_ok();
@@ -262,9 +265,12 @@ impl Oracle {
             let times = state.strange.entry(id.clone()).or_default();
             *times += 1;
             let (times, most) = (*times, 4 + now.as_secs() / 8);
-            self.checked(&mut state, Check::NoSpinning, u64::from(times) <= most, || {
-                format!("{} was delivered {times} times by now", message.body)
-            });
+            self.checked(
+                &mut state,
+                Check::NoSpinning,
+                u64::from(times) <= most,
+                || format!("{} was delivered {times} times by now", message.body),
+            );
         }
         let Some(accepted) = state.accepted.get_mut(&id) else {
             return;
@@ -285,17 +291,26 @@ impl Oracle {
             return;
         };
         let body = &accepted.body;
-        self.note(format_args!("{} deletes {body:.60} on {}", link.life, accepted.queue));
+        self.note(format_args!(
+            "{} deletes {body:.60} on {}",
+            link.life, accepted.queue
+        ));
         if let Some(right) = state.may_be_deleted(body, now, self.0.leniency.dates_ahead) {
             self.checked(&mut state, Check::NotDropped, right, || {
-                format!("{} deletes {body}, which was neither handled nor has expired", link.life)
+                format!(
+                    "{} deletes {body}, which was neither handled nor has expired",
+                    link.life
+                )
             });
         }
         if let Some(facts) = state.messages.get_mut(body) {
             let asked = facts.asked_delete;
             facts.deleted |= newest;
             self.checked(&mut state, Check::NotDeletedUnasked, asked, || {
-                format!("{} deletes {body}, and its user has not asked for that", link.life)
+                format!(
+                    "{} deletes {body}, and its user has not asked for that",
+                    link.life
+                )
             });
         }
     }

@@ -46,17 +46,17 @@ impl Oracle {
     /// The user of a virtual queue receives a message from it. `queue` is `<host>/<queue>`.
     pub fn receives(&self, link: &Link, queue: &str, message: &Message) {
         let named = (message.body() == Some(EQUAL)).then(|| equal_name(queue));
-        let body = named
-            .as_deref()
-            .or(message.body())
-            .unwrap_or_default();
+        let body = named.as_deref().or(message.body()).unwrap_or_default();
         self.note(format_args!("{} receives {body} from {queue}", link.life));
         let now = self.0.time.now();
         let mut state = self.lock();
         state.rates.operation(link.life, now);
-        self.checked(&mut state, Check::NotCorrupted, !requests::is_changed(body), || {
-            format!("{queue} received {body}")
-        });
+        self.checked(
+            &mut state,
+            Check::NotCorrupted,
+            !requests::is_changed(body),
+            || format!("{queue} received {body}"),
+        );
         let own = body
             .get(1..)
             .and_then(|rest| rest.rsplit_once('-'))
@@ -73,7 +73,10 @@ impl Oracle {
             && !self.0.leniency.clocks
         {
             self.checked(&mut state, Check::StillHidden, now < until, || {
-                format!("{body} was handed out {:?} after its visibility ended", now - until)
+                format!(
+                    "{body} was handed out {:?} after its visibility ended",
+                    now - until
+                )
             });
         }
         let Some(facts) = state.messages.get_mut(body) else {
@@ -113,7 +116,11 @@ impl Oracle {
             })
             .map(|(body, facts)| {
                 // Of two with the same body both must come.
-                let least = if body.starts_with('e') { facts.accepted } else { 1 };
+                let least = if body.starts_with('e') {
+                    facts.accepted
+                } else {
+                    1
+                };
                 (body.clone(), facts.received >= least, facts.received)
             })
             .collect();

@@ -158,13 +158,7 @@ impl Oracle {
         self.lock().calls.clone()
     }
 
-    fn checked(
-        &self,
-        state: &mut State,
-        check: Check,
-        holds: bool,
-        text: impl FnOnce() -> String,
-    ) {
+    fn checked(&self, state: &mut State, check: Check, holds: bool, text: impl FnOnce() -> String) {
         state.coverage.check(check);
         if !holds {
             self.violated(state, check.name(), text());
@@ -174,9 +168,7 @@ impl Oracle {
     fn violated(&self, state: &mut State, check: &'static str, text: String) {
         self.note(format_args!("VIOLATION {check}: {text}"));
         let at = self.0.time.now();
-        state
-            .violation
-            .get_or_insert(Violation { check, text, at });
+        state.violation.get_or_insert(Violation { check, text, at });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -145,7 +145,10 @@ impl Oracle {
         };
         let end = deadline.max(resumed) + TICK;
         self.checked(&mut state, Check::EndsInTime, now <= end, || {
-            format!("{body} of {life} ended {:?} after its deadline", now - deadline)
+            format!(
+                "{body} of {life} ended {:?} after its deadline",
+                now - deadline
+            )
         });
         match result {
             Ok(reply) => {
@@ -267,7 +270,11 @@ impl State {
         dates_ahead: bool,
     ) -> Option<bool> {
         let facts = self.requests.get(body)?;
-        let slack = if dates_ahead { DATES_OFF } else { Duration::ZERO };
+        let slack = if dates_ahead {
+            DATES_OFF
+        } else {
+            Duration::ZERO
+        };
         // Its requester's clock may be fast.
         let waits = facts.asked.timeout.mul_f64(0.99);
         Some(facts.handled > 0 || now + slack >= facts.begun + waits)

@@ -157,8 +157,9 @@ impl State {
         if self.stopped || away > Duration::from_secs(30 * 86_400) {
             return None;
         }
-        // A timer of whole milliseconds: rounded up, so that it does not fire before its time.
-        let away = scale(away, 1_000_000, self.rate);
+        // A timer of whole milliseconds. Rounded up, and the nanoseconds that were cut off with it: one that fires before
+        // its time would be set again, for ever.
+        let away = scale(away, 1_000_000, self.rate) + Duration::from_micros(1);
         let wake = (self.since + away).as_micros().div_ceil(1_000);
         Some(Duration::from_millis(u64::try_from(wake).ok()?))
     }

@@ -50,7 +50,14 @@ fn f16(mix: &mut Mix) {
     // Of three attempts one succeeds but for once in 8,000; those few are not to hinder anybody here.
     let most = mix.dice.between(1, 20) as u32;
     let action = *mix.dice.pick(&BATCHES);
-    mix.fault_at_most(Fault::FailedEntry, 0, 25, &[action], often, most.min(2 * (often * 100.0) as u32));
+    mix.fault_at_most(
+        Fault::FailedEntry,
+        0,
+        25,
+        &[action],
+        often,
+        most.min(2 * (often * 100.0) as u32),
+    );
 }
 
 pub(super) const F17: Scenario = Scenario {

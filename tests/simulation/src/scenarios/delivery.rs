@@ -19,7 +19,13 @@ pub(super) const F18: Scenario = Scenario {
 fn f18(mix: &mut Mix) {
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();
-    mix.ask(requester, 1, 60, 20, &[Kind::Echo, Kind::Sleep(2_000), Kind::Fail]);
+    mix.ask(
+        requester,
+        1,
+        60,
+        20,
+        &[Kind::Echo, Kind::Sleep(2_000), Kind::Fail],
+    );
     mix.fault(Fault::Duplicate, 0, 25, &[], 0.5);
 }
 
@@ -33,10 +39,17 @@ pub(super) const F19: Scenario = Scenario {
 fn f19(mix: &mut Mix) {
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();
-    mix.ask(requester, 1, 40, 20, &[Kind::Sleep(1_500)]).timeout(1);
+    mix.ask(requester, 1, 40, 20, &[Kind::Sleep(1_500)])
+        .timeout(1);
     mix.ask(requester, 1, 40, 20, &[Kind::Echo]).cancelled(0.5);
     mix.fault(Fault::Duplicate, 0, 25, &[], 0.3);
-    mix.fault(Fault::TimedOutAfter, 0, 20, &[Action::SendMessageBatch], 0.2);
+    mix.fault(
+        Fault::TimedOutAfter,
+        0,
+        20,
+        &[Action::SendMessageBatch],
+        0.2,
+    );
 }
 
 pub(super) const F20: Scenario = Scenario {
@@ -70,7 +83,13 @@ fn f27(mix: &mut Mix) {
         visibility: SECOND * 2,
     });
     let requester = mix.requester();
-    mix.ask(requester, 1, 40, 20, &[Kind::Sleep(1_000), Kind::Sleep(3_000)]);
+    mix.ask(
+        requester,
+        1,
+        40,
+        20,
+        &[Kind::Sleep(1_000), Kind::Sleep(3_000)],
+    );
     for at in [3, 9, 15] {
         let pause = mix.dice.millis(1_000, 4_000);
         let who = *mix.dice.pick(&[responder, requester]);
@@ -91,7 +110,9 @@ fn f36(mix: &mut Mix) {
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();
     // Its visibility ends before its next delivery: 30 s for a request, 5 s for a reply.
-    mix.ask(requester, 1, 40, 15, &[Kind::Echo]).timeout(200).succeeds();
+    mix.ask(requester, 1, 40, 15, &[Kind::Echo])
+        .timeout(200)
+        .succeeds();
     mix.fault_at_most(Fault::Corrupted, 0, 20, &[], 0.3, 30);
 }
 
@@ -107,11 +128,21 @@ fn f38(mix: &mut Mix) {
     let requester = mix.requester();
     for at in 0..8 {
         let at = 2 + at * 3;
-        mix.ask(requester, at, 2, 1, &[Kind::Sleep(1_000)]).cancelled(1.0);
-        mix.ask(requester, at + 1, 2, 1, &[Kind::Echo]).timeout(60).succeeds();
+        mix.ask(requester, at, 2, 1, &[Kind::Sleep(1_000)])
+            .cancelled(1.0);
+        mix.ask(requester, at + 1, 2, 1, &[Kind::Echo])
+            .timeout(60)
+            .succeeds();
     }
     let most = mix.dice.between(0, 2) as u32;
-    mix.fault_at_most(Fault::ResetAfter, 1, 25, &[Action::ReceiveMessage], 0.3, most);
+    mix.fault_at_most(
+        Fault::ResetAfter,
+        1,
+        25,
+        &[Action::ReceiveMessage],
+        0.3,
+        most,
+    );
 }
 
 pub(super) const F39: Scenario = Scenario {
@@ -131,7 +162,8 @@ fn f39(mix: &mut Mix) {
     let (one, other) = (mix.process(given()), mix.process(given()));
     for requester in [one, other] {
         // A reply may be put back some times before its own process meets it.
-        mix.ask(requester, 1, 20, 20, &[Kind::Echo, Kind::Sleep(500)]).timeout(60);
+        mix.ask(requester, 1, 20, 20, &[Kind::Echo, Kind::Sleep(500)])
+            .timeout(60);
     }
     if mix.dice.happens(0.5) {
         mix.step(SECOND * 15, one, What::Kill);

@@ -35,7 +35,13 @@ fn f29(mix: &mut Mix) {
     mix.lasts(60);
     let responder = mix.responder(REQUESTS);
     let requester = mix.requester();
-    mix.ask(requester, 1, 30, 15, &[Kind::Sleep(3_000), Kind::Sleep(15_000)]);
+    mix.ask(
+        requester,
+        1,
+        30,
+        15,
+        &[Kind::Sleep(3_000), Kind::Sleep(15_000)],
+    );
     let within = mix.dice.millis(100, 15_000);
     let who = *mix.dice.pick(&[responder, requester]);
     let at = mix.dice.millis(2_000, 15_000);

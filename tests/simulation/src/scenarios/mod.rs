@@ -166,7 +166,10 @@ impl Mix {
                 Item::Step(step) => {
                     if matches!(
                         step.what,
-                        What::Stop(_) | What::Suspend(_) | What::PauseMachine(_) | What::StepClock(_)
+                        What::Stop(_)
+                            | What::Suspend(_)
+                            | What::PauseMachine(_)
+                            | What::StepClock(_)
                     ) {
                         plan.leniency.clocks = true;
                     }
@@ -255,7 +258,14 @@ impl Mix {
     }
 
     /// Requests to the first request queue, from `at` in seconds on.
-    fn ask(&mut self, process: usize, at: u64, count: u32, over: u64, kinds: &[Kind]) -> Asking<'_> {
+    fn ask(
+        &mut self,
+        process: usize,
+        at: u64,
+        count: u32,
+        over: u64,
+        kinds: &[Kind],
+    ) -> Asking<'_> {
         Asking {
             mix: self,
             at: SECOND * at as u32,

@@ -85,7 +85,10 @@ pub(super) const F26: Scenario = Scenario {
 
 fn f26(mix: &mut Mix) {
     mix.lasts(60);
-    let mut plan = queues(vec![HOSTS[0]], vec![("slow", slow(1)), ("late", Reading::From(SECOND * 25))]);
+    let mut plan = queues(
+        vec![HOSTS[0]],
+        vec![("slow", slow(1)), ("late", Reading::From(SECOND * 25))],
+    );
     plan.visibility = SECOND * mix.dice.between(2, 8) as u32;
     let process = mix.process(Role::Queues(plan));
     mix.send(process, 1, messages(HOSTS[0], "slow", 20, 5));

@@ -46,7 +46,9 @@ fn undecodable_are_dead_letters(report: &Report) -> Result<(), String> {
         Ok(())
     } else {
         let found = report.dead_letters;
-        Err(format!("{put} could not be decoded, {found} are in the dead-letter queue"))
+        Err(format!(
+            "{put} could not be decoded, {found} are in the dead-letter queue"
+        ))
     }
 }
 
@@ -60,7 +62,8 @@ pub(super) const F28: Scenario = Scenario {
 fn f28(mix: &mut Mix) {
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();
-    mix.ask(requester, 0, 60, 20, &[Kind::Echo, Kind::Sleep(500)]).cancelled(0.8);
+    mix.ask(requester, 0, 60, 20, &[Kind::Echo, Kind::Sleep(500)])
+        .cancelled(0.8);
 }
 
 pub(super) const F35: Scenario = Scenario {
@@ -95,7 +98,9 @@ fn f41(mix: &mut Mix) {
     let requester = mix.requester();
     let count = mix.dice.between(1, 12) as u32;
     mix.step(SECOND, 0, What::Undecodable(BARE, count));
-    mix.ask(requester, 2, 20, 60, &[Kind::Echo]).of(BARE).succeeds();
+    mix.ask(requester, 2, 20, 60, &[Kind::Echo])
+        .of(BARE)
+        .succeeds();
 }
 
 pub(super) const F42: Scenario = Scenario {

@@ -12,6 +12,7 @@ use super::buffer::{Buffered, Load, QueueSlot, Ticket};
 use super::deadlines::{Deadlines, Key};
 use super::facts::{is_older_than, name_of, put_back_for, receive_count, size_of};
 use super::outcome::{Arrival, Due, Leftovers, Received, Refused, Routed};
+use crate::mutant;
 use crate::sqs::{Moment, RECEIVE_MAX};
 
 /// Routes the messages of one host to those who wait for them.
@@ -270,6 +271,11 @@ impl<S> Router<S> {
     /// How many messages a long poll may bring now; 0: nobody waits.
     pub(crate) fn demand(&self) -> usize {
         if self.closed || self.pending + self.load.hungry == 0 {
+            return 0;
+        }
+        if mutant!("full-buffer-starves-host")
+            && self.load.messages >= self.options.limits.queue_messages
+        {
             return 0;
         }
         // Whoever waits has an empty buffer, so there is room for what he waits for even if others' are full.
