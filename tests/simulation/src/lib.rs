@@ -3,12 +3,16 @@
 //!
 //! See `docs/simulation.md`.
 
+pub mod campaign;
 pub mod coverage;
 pub mod dice;
+pub mod judge;
+pub mod mutants;
 pub mod network;
 pub mod oracle;
 pub mod plan;
 pub mod process;
+pub mod regressions;
 pub mod scenarios;
 pub mod time;
 pub mod trace;

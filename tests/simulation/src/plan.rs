@@ -18,12 +18,18 @@ pub const FIFO: &str = "requests.fifo";
 /// The one with no dead-letter queue.
 pub const BARE: &str = "bare";
 /// Hosts that are given to processes.
-pub const HOSTS: [&str; 2] = [
+pub const HOSTS: [&str; 8] = [
     "sqs-rpc-00000000-0000-4000-8000-000000000000-0",
     "sqs-rpc-00000000-0000-4000-8000-000000000001-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000002-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000003-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000004-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000005-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000006-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000007-0",
 ];
-/// A FIFO host.
-pub const FIFO_HOST: &str = "host.fifo";
+/// FIFO hosts.
+pub const FIFO_HOSTS: [&str; 4] = ["host-0.fifo", "host-1.fifo", "host-2.fifo", "host-3.fifo"];
 
 /// Everything that happens in a run.
 #[derive(Debug, Clone)]

@@ -197,7 +197,7 @@ pub(crate) async fn read(
             if !pause.is_zero() {
                 sleep(&link, pause).await;
             }
-            oracle.asks_to_delete(message.body().unwrap_or_default());
+            oracle.asks_to_delete(&name, &message);
             let Some(handle) = message.receipt_handle() else {
                 continue;
             };

@@ -98,7 +98,9 @@ impl Oracle {
     }
 
     /// The user asks to delete what it has received.
-    pub fn asks_to_delete(&self, body: &str) {
+    pub fn asks_to_delete(&self, queue: &str, message: &Message) {
+        let named = (message.body() == Some(EQUAL)).then(|| equal_name(queue));
+        let body = named.as_deref().or(message.body()).unwrap_or_default();
         if let Some(facts) = self.lock().messages.get_mut(body) {
             facts.asked_delete = true;
         }

@@ -5,7 +5,7 @@ use local_sqs::engine::Action;
 use super::{Mix, Scenario, nothing_else};
 use crate::coverage::Fault;
 use crate::oracle::Kind;
-use crate::plan::{HOSTS, REQUESTS, Role, What};
+use crate::plan::{REQUESTS, Role, What};
 
 use super::SECOND;
 
@@ -155,8 +155,9 @@ pub(super) const F39: Scenario = Scenario {
 fn f39(mix: &mut Mix) {
     mix.lasts(60);
     mix.wide_responder(REQUESTS);
+    let host = mix.host();
     let given = || Role::Requester {
-        host: Some(HOSTS[0]),
+        host: Some(host),
         max_pending: 1_000,
     };
     let (one, other) = (mix.process(given()), mix.process(given()));

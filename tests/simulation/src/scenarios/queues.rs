@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Mix, SECOND, Scenario, nothing_else};
-use crate::plan::{FIFO_HOST, HOSTS, QueuesPlan, Reading, Role, Send, What};
+use crate::plan::{QueuesPlan, Reading, Role, Send, What};
 
 const PROMPT: Reading = Reading::Always {
     pause: Duration::ZERO,
@@ -46,14 +46,15 @@ pub(super) const F21: Scenario = Scenario {
 
 fn f21(mix: &mut Mix) {
     let readers = vec![("a", PROMPT), ("b", PROMPT)];
-    let process = mix.process(Role::Queues(queues(HOSTS.to_vec(), readers)));
-    for host in HOSTS {
+    let hosts = vec![mix.host(), mix.host()];
+    let process = mix.process(Role::Queues(queues(hosts.clone(), readers)));
+    for &host in &hosts {
         for queue in ["a", "b"] {
             mix.send(process, 1, messages(host, queue, 30, 20));
         }
     }
     let orphans = mix.dice.between(0, 20) as u32;
-    mix.step(SECOND * 2, process, What::Orphans(HOSTS[0], orphans));
+    mix.step(SECOND * 2, process, What::Orphans(hosts[0], orphans));
 }
 
 pub(super) const F25: Scenario = Scenario {
@@ -65,15 +66,13 @@ pub(super) const F25: Scenario = Scenario {
 
 fn f25(mix: &mut Mix) {
     mix.lasts(60);
-    let mut plan = queues(
-        vec![HOSTS[0]],
-        vec![("idle", Reading::Never), ("busy", PROMPT)],
-    );
+    let host = mix.host();
+    let mut plan = queues(vec![host], vec![("idle", Reading::Never), ("busy", PROMPT)]);
     plan.queue_capacity = 20;
     plan.host_capacity = 30;
     let process = mix.process(Role::Queues(plan));
-    mix.send(process, 1, messages(HOSTS[0], "idle", 200, 10));
-    mix.send(process, 5, messages(HOSTS[0], "busy", 20, 30));
+    mix.send(process, 1, messages(host, "idle", 200, 10));
+    mix.send(process, 5, messages(host, "busy", 20, 30));
 }
 
 pub(super) const F26: Scenario = Scenario {
@@ -85,14 +84,15 @@ pub(super) const F26: Scenario = Scenario {
 
 fn f26(mix: &mut Mix) {
     mix.lasts(60);
+    let host = mix.host();
     let mut plan = queues(
-        vec![HOSTS[0]],
+        vec![host],
         vec![("slow", slow(1)), ("late", Reading::From(SECOND * 25))],
     );
     plan.visibility = SECOND * mix.dice.between(2, 8) as u32;
     let process = mix.process(Role::Queues(plan));
-    mix.send(process, 1, messages(HOSTS[0], "slow", 20, 5));
-    mix.send(process, 1, messages(HOSTS[0], "late", 20, 20));
+    mix.send(process, 1, messages(host, "slow", 20, 5));
+    mix.send(process, 1, messages(host, "late", 20, 20));
 }
 
 pub(super) const F37: Scenario = Scenario {
@@ -104,16 +104,17 @@ pub(super) const F37: Scenario = Scenario {
 
 fn f37(mix: &mut Mix) {
     mix.lasts(60);
+    let host = mix.host();
     let mut plan = queues(
-        vec![HOSTS[0]],
+        vec![host],
         vec![("full", Reading::Never), ("one", PROMPT), ("two", PROMPT)],
     );
     plan.queue_capacity = mix.dice.between(1, 10) as usize;
     plan.host_capacity = mix.dice.between(5, 100) as usize;
     let process = mix.process(Role::Queues(plan));
-    mix.send(process, 1, messages(HOSTS[0], "full", 100, 20));
+    mix.send(process, 1, messages(host, "full", 100, 20));
     for queue in ["one", "two"] {
-        mix.send(process, 3, messages(HOSTS[0], queue, 20, 50));
+        mix.send(process, 3, messages(host, queue, 20, 50));
     }
     // What is put back waits for 2 s and more; polling slows down to once in 5 s.
     mix.plan.leniency.prompt = Some(SECOND * 40);
@@ -127,14 +128,15 @@ pub(super) const F40: Scenario = Scenario {
 };
 
 fn f40(mix: &mut Mix) {
+    let host = mix.fifo_host();
     let process = mix.process(Role::Queues(queues(
-        vec![FIFO_HOST],
+        vec![host],
         vec![("a", PROMPT), ("b", PROMPT)],
     )));
     for queue in ["a", "b"] {
         let equal = Send {
             equal: true,
-            ..messages(FIFO_HOST, queue, 10, 10)
+            ..messages(host, queue, 10, 10)
         };
         mix.send(process, 2, equal);
     }
