@@ -14,6 +14,7 @@
 mod clock;
 mod plan;
 mod run;
+mod simulation;
 mod step;
 
 use std::path::Path;
@@ -26,10 +27,15 @@ usage: cargo xtask COMMAND
   deny       licences, duplicates and sources of the dependencies (needs cargo-deny)
   test       all tests and documentation tests
   examples   runs each example that needs no arguments
-  ci         all of the above, in that order, up to the first failure
+  ci         all of the above, and the simulation for two minutes, up to the first failure
+  sim        the simulation; see `cargo xtask sim --help`
+  sim-mutants  the simulation of faulty code: it must find every fault
   aws-check  login, time-out and clean-up on a real AWS account; see `cargo xtask aws-check -- --help`";
 
 fn main() -> ExitCode {
+    if let Some(exit) = simulation::wraps_compiler() {
+        return exit;
+    }
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next();
     let rest: Vec<String> = arguments.collect();
@@ -40,6 +46,11 @@ fn main() -> ExitCode {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
         }
+        Some("sim") => return run::hand_over(&simulation::sim(rest), root),
+        Some("sim-mutants") => match simulation::mutants(rest) {
+            Ok(step) => return run::hand_over(&step, root),
+            Err(message) => Err(message),
+        },
         Some("aws-check") => return run::hand_over(&plan::aws_check(rest), root),
         Some(name) if rest.is_empty() => plan::steps(name, root),
         Some(name) => Err(format!("`{name}` takes no arguments")),

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use crate::simulation;
 use crate::step::Step;
 
 /// Libraries with features: each is looked at by itself with none of them, because in a build of the whole workspace
@@ -29,8 +30,15 @@ pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
         "deny" => deny(),
         "test" => test(),
         "examples" => examples(&example_names(root)?),
-        "ci" => [check(), deny(), test(), examples(&example_names(root)?)].concat(),
-        "sim" | "bench" | "interop" => return Err(format!("`{command}` is not there yet")),
+        "ci" => [
+            check(),
+            deny(),
+            test(),
+            examples(&example_names(root)?),
+            simulation::for_ci(),
+        ]
+        .concat(),
+        "bench" | "interop" => return Err(format!("`{command}` is not there yet")),
         other => return Err(format!("there is no command `{other}`")),
     })
 }
@@ -144,8 +152,8 @@ mod tests {
     #[test]
     fn what_is_not_there_is_an_error() {
         assert_eq!(
-            steps("sim", root()),
-            Err("`sim` is not there yet".to_owned())
+            steps("bench", root()),
+            Err("`bench` is not there yet".to_owned())
         );
         assert_eq!(
             steps("chekc", root()),

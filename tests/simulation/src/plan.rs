@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::coverage::Check;
 use crate::network::Window;
 use crate::oracle::{Kind, Leniency};
 
@@ -187,8 +188,8 @@ pub struct Ask {
     pub timeout: Duration,
     /// How many of them are dropped before they end, from 0 to 1.
     pub cancelled: f64,
-    /// Nothing hinders them.
-    pub must_succeed: bool,
+    /// Nothing hinders them: they must succeed. The check that fails if they do not.
+    pub must_succeed: Option<Check>,
 }
 
 /// Messages of one user.

@@ -15,7 +15,7 @@ use crate::time::TrueTime;
 /// How long the SDK waits for an answer.
 const TIME_OUT: Duration = Duration::from_secs(5);
 /// How long a call hangs before its connection breaks.
-const HANG: Duration = Duration::from_secs(120);
+const HANG: Duration = Duration::from_secs(90);
 /// A poll without an answer so long after its wait may be given up.
 const GRACE: Duration = Duration::from_secs(5);
 /// Timers are of whole milliseconds, and drift rounds once more.
@@ -151,6 +151,9 @@ impl Network {
             None => self.carry_out(request).await,
         };
         oracle.took_effect(link, meant, &result);
+        if let Ok(Output::Messages(received)) = &result {
+            self.count_faults_of_engine(received.messages.len());
+        }
         if matches!(result, Ok(Output::SentBatch(_)))
             && link.trap.swap(false, Ordering::Relaxed)
             && link.kill()
@@ -277,9 +280,16 @@ impl Network {
         output
     }
 
-    /// Whether a fault that SQS itself makes takes place now.
-    pub(crate) fn is_on(&self, fault: Fault) -> bool {
-        self.lock().weather.is_on(fault, self.0.time.now())
+    /// Faults that SQS itself makes, at a receive that brings so many messages.
+    fn count_faults_of_engine(&self, messages: usize) {
+        let now = self.0.time.now();
+        let is_on = |fault| self.lock().weather.is_on(fault, now);
+        if messages > 0 && is_on(Fault::Reordered) {
+            self.0.oracle.fault(Fault::Reordered);
+        }
+        if messages == 0 && is_on(Fault::QuotaReached) {
+            self.0.oracle.fault(Fault::QuotaReached);
+        }
     }
 }
 

@@ -229,9 +229,11 @@ impl Oracle {
             return;
         }
         if let Some(facts) = state.requests.get_mut(body) {
-            facts.accepted.get_or_insert(now);
+            facts.accepted = Some(now);
         }
-        if let Some(facts) = state.messages.get_mut(body) {
+        // A FIFO queue answers a duplicate with the id of the message that it has.
+        let known = state.accepted.contains_key(message_id);
+        if let Some(facts) = state.messages.get_mut(body).filter(|_| !known) {
             facts.accepted += 1;
             facts.accepted_at = now;
         }

@@ -73,8 +73,8 @@ pub struct Asked {
     pub kind: Kind,
     /// How long the user waits.
     pub timeout: Duration,
-    /// Nothing hinders it: it must succeed.
-    pub must_succeed: bool,
+    /// Nothing hinders it: it must succeed. The check that fails if it does not.
+    pub must_succeed: Option<Check>,
 }
 
 /// How a request ended for its user.
@@ -94,7 +94,7 @@ pub(super) struct RequestFacts {
     /// On the process's own clock.
     deadline: Duration,
     ended: bool,
-    /// In true time, of the first time that SQS accepted it.
+    /// In true time, of the last time that SQS accepted it: a send of unknown outcome is made again.
     pub(super) accepted: Option<Duration>,
     pub(super) handled: u32,
     /// Read often enough for its dead-letter queue.
@@ -170,8 +170,8 @@ impl Oracle {
                 });
             }
         }
-        if asked.must_succeed {
-            self.checked(&mut state, Check::Succeeds, result.is_ok(), || {
+        if let Some(check) = asked.must_succeed {
+            self.checked(&mut state, check, result.is_ok(), || {
                 format!("{body} of {life} ended with {text}")
             });
         }
@@ -203,7 +203,9 @@ impl Oracle {
             return;
         };
         facts.handled += 1;
-        let late = now.saturating_sub(facts.begun + facts.asked.timeout);
+        // What travels is how long the user waits from the send on. A send that is made again says the same later.
+        let since = facts.accepted.unwrap_or_default().max(facts.begun);
+        let late = now.saturating_sub(since + facts.asked.timeout);
         if !self.0.leniency.clocks && !self.0.leniency.dates_ahead {
             self.checked(&mut state, Check::NotHandledLate, late <= LATE, || {
                 format!("{body} is handled {late:?} after its deadline")

@@ -112,6 +112,13 @@ impl Gate {
         state.on_fuse = Some(Box::new(then));
     }
 
+    /// Does not kill it after all.
+    pub fn defuse(&self) {
+        let mut state = self.lock();
+        state.fuse = None;
+        state.on_fuse = None;
+    }
+
     /// Whether the tasks run.
     #[must_use]
     pub fn is_open(&self) -> bool {

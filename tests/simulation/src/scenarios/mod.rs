@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use local_sqs::engine::Action;
 
-use crate::coverage::Fault;
+use crate::coverage::{Check, Fault};
 use crate::dice::Dice;
 use crate::network::Window;
 use crate::oracle::{Kind, Leniency};
@@ -69,6 +69,26 @@ pub const ALL: &[Scenario] = &[
     lives::F45,
 ];
 
+/// Ten processes and an hour: for the stopwatch.
+const HOUR: Scenario = Scenario {
+    name: "hour",
+    about: "ten processes and an hour, to see what a run costs",
+    fill: hour,
+    expect: nothing_else,
+};
+
+fn hour(mix: &mut Mix) {
+    mix.lasts(3_600);
+    for _ in 0..4 {
+        mix.responder(REQUESTS);
+    }
+    for _ in 0..6 {
+        let requester = mix.requester();
+        mix.ask(requester, 1, 500, 3_600, &[Kind::Echo, Kind::Sleep(300)]);
+    }
+    mix.fault(Fault::Throttled, 600, 900, &[], 0.5);
+}
+
 /// Processes that stop and start, and clocks that are wrong: in mixes only, the rows about them are those of leases.
 const EXTRAS: &[fn(&mut Mix)] = &[lives::clocks, lives::pauses, lives::crashes];
 
@@ -76,7 +96,8 @@ impl Scenario {
     /// The scenario of this name.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
-        ALL.iter().find(|scenario| scenario.name == name)
+        let all = ALL.iter().chain([&HOUR]);
+        all.into_iter().find(|scenario| scenario.name == name)
     }
 
     /// Its plan, alone.
@@ -294,7 +315,7 @@ impl Mix {
                 kinds: kinds.to_vec(),
                 timeout: SECOND * 30,
                 cancelled: 0.0,
-                must_succeed: false,
+                must_succeed: None,
             },
         }
     }
@@ -330,7 +351,7 @@ impl Asking<'_> {
 
     /// Alone, all of them must get their reply.
     fn succeeds(mut self) -> Self {
-        self.ask.must_succeed = self.mix.alone;
+        self.ask.must_succeed = self.mix.alone.then_some(Check::Succeeds);
         self
     }
 }
