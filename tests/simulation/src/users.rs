@@ -88,7 +88,7 @@ pub(crate) async fn ask(
     drop(requester);
     oracle.begins(&link, &body, asked);
     let outcome = match patience.with(&link, request).await {
-        Some(result) => Outcome::Ended(result),
+        Some(result) => Outcome::Ended(Box::new(result)),
         None => {
             oracle.fault(Fault::Cancelled);
             Outcome::Cancelled

@@ -112,7 +112,7 @@ struct Process {
 
 enum Parts {
     Requester(Requester),
-    Responder(Responder, Option<oneshot::Sender<()>>),
+    Responder(Box<Responder>, Option<oneshot::Sender<()>>),
     Queues(VirtualQueues, BTreeMap<String, VirtualQueue>, Vec<Host>),
     /// It was shut down or dropped.
     Gone,
@@ -358,7 +358,7 @@ impl<'a> World<'a> {
             }
         };
         tokio::spawn(link.gate.wrap(serve.boxed()));
-        Parts::Responder(responder, Some(stop))
+        Parts::Responder(Box::new(responder), Some(stop))
     }
 
     fn queues(&self, link: &Link, sqs: Sqs, plan: &QueuesPlan) -> Parts {

@@ -81,7 +81,7 @@ pub struct Asked {
 #[derive(Debug)]
 pub enum Outcome {
     /// With a reply, or an error.
-    Ended(Result<Reply, RequestError>),
+    Ended(Box<Result<Reply, RequestError>>),
     /// Its future was dropped.
     Cancelled,
 }
@@ -127,8 +127,10 @@ impl Oracle {
     /// A request has ended.
     pub fn ends(&self, body: &str, outcome: &Outcome) {
         let text = match outcome {
-            Outcome::Ended(Ok(_)) => "reply".to_owned(),
-            Outcome::Ended(Err(error)) => format!("{:?}/{:?}", error.kind(), error.delivery()),
+            Outcome::Ended(result) => match &**result {
+                Ok(_) => "reply".to_owned(),
+                Err(error) => format!("{:?}/{:?}", error.kind(), error.delivery()),
+            },
             Outcome::Cancelled => "cancelled".to_owned(),
         };
         self.note(format_args!("{body} ends: {text}"));
@@ -150,7 +152,7 @@ impl Oracle {
                 now - deadline
             )
         });
-        match result {
+        match &**result {
             Ok(reply) => {
                 let expected = reply_to(body, asked.kind);
                 let own = expected.as_deref() == Some(reply.body());

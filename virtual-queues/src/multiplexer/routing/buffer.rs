@@ -7,7 +7,6 @@ use std::time::Duration;
 use aws_sdk_sqs::types::Message;
 
 use super::deadlines::Key;
-use crate::mutant;
 use crate::sqs::Moment;
 
 /// A virtual queue's messages and its receivers, each in order of arrival.
@@ -171,9 +170,9 @@ impl QueueSlot {
 
     /// Drops the messages whose visibility has ended at `now`: SQS delivers them again. Returns how many.
     pub(super) fn drop_visible(&mut self, now: Moment) -> usize {
-        let ended = self.messages.partition_point(|buffered| {
-            buffered.visible_until <= now && !mutant!("stale-in-buffer")
-        });
+        let ended = self
+            .messages
+            .partition_point(|buffered| buffered.visible_until <= now);
         self.remove_front(ended).len()
     }
 

@@ -441,7 +441,11 @@ impl<S> Router<S> {
             Routed::Buffered(slot.push(Buffered {
                 message,
                 bytes,
-                visible_until: arrival.visible_until,
+                visible_until: if mutant!("stale-in-buffer") {
+                    Moment::from_start(Duration::MAX)
+                } else {
+                    arrival.visible_until
+                },
             }))
         });
         routed.unwrap_or_else(|message| Routed::Orphan(Some(name.clone()), Box::new(message)))
