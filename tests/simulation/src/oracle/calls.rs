@@ -263,7 +263,7 @@ impl Oracle {
         if let Some(facts) = state.requests.get_mut(&*message.body) {
             facts.received += 1;
         }
-        if message.body.starts_with('u') {
+        if message.body.starts_with('u') && !self.0.leniency.duplicates {
             let times = state.strange.entry(id.clone()).or_default();
             *times += 1;
             let (times, most) = (*times, 4 + now.as_secs() / 8);
