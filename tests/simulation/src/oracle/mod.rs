@@ -13,7 +13,7 @@ mod calls;
 mod messages;
 mod requests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -46,6 +46,8 @@ struct State {
     violation: Option<Violation>,
     /// By body, which names the request.
     requests: BTreeMap<String, RequestFacts>,
+    /// Bodies of those that have not ended.
+    pending: BTreeSet<String>,
     /// Messages of virtual queues, by body.
     messages: BTreeMap<String, MessageFacts>,
     /// By message id: what SQS accepted.

@@ -117,6 +117,7 @@ impl Oracle {
             handled: 0,
             received: 0,
         };
+        state.pending.insert(body.to_owned());
         let twice = state.requests.insert(body.to_owned(), facts).is_some();
         drop(state);
         if twice {
@@ -135,6 +136,7 @@ impl Oracle {
         };
         self.note(format_args!("{body} ends: {text}"));
         let mut state = self.lock();
+        state.pending.remove(body);
         let Some(facts) = state.requests.get_mut(body) else {
             return;
         };
@@ -205,6 +207,11 @@ impl Oracle {
             return;
         };
         facts.handled += 1;
+        // A reply is an operation, too.
+        state.rates.operation(link.life, now);
+        let Some(facts) = state.requests.get(body) else {
+            return;
+        };
         // What travels is how long the user waits from the send on. A send that is made again says the same later.
         let since = facts.accepted.unwrap_or_default().max(facts.begun);
         let late = now.saturating_sub(since + facts.asked.timeout);
@@ -218,10 +225,10 @@ impl Oracle {
     /// Looks at all requests that are pending.
     pub fn looks_at_pending(&self) {
         let mut state = self.lock();
-        let overdue: Vec<_> = state
-            .requests
-            .iter()
-            .filter(|(_, facts)| !facts.ended && facts.link.gate.is_open())
+        let pending = state.pending.iter();
+        let overdue: Vec<_> = pending
+            .filter_map(|body| Some((body, state.requests.get(body)?)))
+            .filter(|(_, facts)| facts.link.gate.is_open())
             .map(|(body, facts)| {
                 let end = facts.deadline.max(facts.link.gate.resumed()) + TICK;
                 (body.clone(), facts.link.clock.now().saturating_sub(end))
