@@ -9,6 +9,7 @@
 //!
 //! **Invariant:** results go to stdout, everything else to stderr, so that a command can stand in a pipe.
 
+mod bench;
 mod clock;
 mod connection;
 mod duration;
@@ -41,6 +42,7 @@ enum Command {
     Local(local::Arguments),
     Request(request::Arguments),
     Serve(serve::Arguments),
+    Bench(bench::Arguments),
 }
 
 #[tokio::main]
@@ -58,6 +60,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Local(arguments) => local::run(arguments).await,
         Command::Request(arguments) => request::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
     }
 }
 

@@ -9,6 +9,7 @@
 mod attacks;
 mod aws_errors;
 mod crowd;
+mod fifo;
 mod lifecycle;
 mod observability;
 mod over_http;

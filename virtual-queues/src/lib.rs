@@ -5,7 +5,8 @@
 //!
 //! - [`VirtualQueues`] is where to begin: it makes [`VirtualQueue`]s and, for request-reply, waits for single
 //!   replies ([`Host::expect_reply`]).
-//! - With the feature `drop-in`, `VirtualQueues::client` is a stock SDK client that takes their URLs, too.
+//! - With the feature `drop-in`, `VirtualQueues::client` is a stock SDK client that takes their URLs, too; the feature
+//!   `fast-path` makes its frequent operations cheaper.
 //! - [`sqs`] is the seam to Amazon SQS: what it is called with, its time, its errors.
 //! - [`Stats`] has all counters.
 
@@ -20,8 +21,9 @@ mod stats;
 
 pub use invalid_option::InvalidOption;
 pub use multiplexer::{
-    CreateQueue, ExpectError, Host, InvalidMessage, OrphanHook, OutgoingMessage, PendingError,
-    PendingReply, QueueError, Receive, ShutdownReport, TagError, VirtualQueue, VirtualQueues,
-    VirtualQueuesBuilder, is_intact,
+    CreateQueue, ExpectError, HandlerLimits, Host, InvalidMessage, OrphanHook, OutgoingMessage,
+    PendingError, PendingReply, QueueError, Receive, ShutdownReport, TagError, VirtualQueue,
+    VirtualQueues, VirtualQueuesBuilder,
 };
+pub use sqs::digest::is_intact;
 pub use stats::{Action, Calls, Counter, Counters, Stats};

@@ -133,6 +133,8 @@ counters! {
     HostsLost hosts_lost,
     /// Polls that ended with an error or had no answer in time.
     PollsFailed polls_failed,
+    /// Changes of a visibility time-out that failed: the message keeps the one that it has.
+    ChangesFailed changes_failed,
     /// Deletes that SQS refused for one message: it is delivered again.
     DeletesFailed deletes_failed,
     /// Batch entries that SQS's answer named neither as successful nor as failed.

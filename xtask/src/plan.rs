@@ -2,9 +2,9 @@
 //!
 //! Owns the steps and their order; runs nothing.
 //!
-//! Invariant: `ci` is every other command's steps, so that nothing is checked by hand only.
+//! Invariant: `ci` is every other command's steps, so that nothing is checked by hand only; it does not measure.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::simulation;
 use crate::step::Step;
@@ -30,25 +30,57 @@ pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
         "deny" => deny(),
         "test" => test(),
         "examples" => examples(&example_names(root)?),
+        "interop" => vec![interop(Vec::new())],
+        "bench-local" => bench_local(&target(root)),
         "ci" => [
             check(),
             deny(),
             test(),
             examples(&example_names(root)?),
+            vec![interop(Vec::new())],
             simulation::for_ci(),
         ]
         .concat(),
-        "bench" | "interop" => return Err(format!("`{command}` is not there yet")),
+        "bench" => return Err(format!("`{command}` is not there yet")),
         other => return Err(format!("there is no command `{other}`")),
     })
 }
 
+/// Runs the project with software of others, with the user's own arguments.
+pub(crate) fn interop(arguments: Vec<String>) -> Step {
+    // With `--workspace`, what the tests were built from serves again; without, features differ and all is built anew.
+    Step::cargo("interop", "test --quiet --workspace --test interop --").arguments(given(arguments))
+}
+
 /// Builds and runs the check on a real account, with the user's own arguments.
 pub(crate) fn aws_check(arguments: Vec<String>) -> Step {
-    let arguments = arguments
+    Step::cargo("aws-check", "run --quiet --example aws_check --").arguments(given(arguments))
+}
+
+/// Installs the server that local-sqs is measured beside, and measures.
+pub(crate) fn bench_local(target: &Path) -> Vec<Step> {
+    let root = target.join("interop/rustack");
+    let root = root.display();
+    vec![
+        // Not `--locked`: its lock file names a crate that was withdrawn.
+        Step::cargo(
+            "install rustack",
+            "install --quiet rustack-cli --version 0.12.0 --no-default-features --features sqs --root",
+        )
+        .arguments([root.to_string()]),
+        Step::cargo(
+            "bench local-sqs",
+            "bench --quiet --package local-sqs --bench http --",
+        )
+        .arguments([format!("{root}/bin/rustack")]),
+    ]
+}
+
+/// The arguments of a command, with or without `--` before them.
+fn given(arguments: Vec<String>) -> impl Iterator<Item = String> {
+    arguments
         .into_iter()
-        .skip_while(|argument| argument == "--");
-    Step::cargo("aws-check", "run --quiet --example aws_check --").arguments(arguments)
+        .skip_while(|argument| argument == "--")
 }
 
 fn check() -> Vec<Step> {
@@ -98,6 +130,11 @@ fn examples(names: &[String]) -> Vec<Step> {
         .collect()
 }
 
+/// Cargo's target folder.
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |it| root.join(it))
+}
+
 /// The files and folders of `examples/`, in order of name. It is an error if there are none, so that a move of the
 /// folder does not go unseen.
 fn example_names(root: &Path) -> Result<Vec<String>, String> {
@@ -135,7 +172,7 @@ mod tests {
     #[test]
     fn ci_has_the_steps_of_every_command() {
         let ci = steps("ci", root()).unwrap();
-        for command in ["check", "deny", "test", "examples"] {
+        for command in ["check", "deny", "test", "examples", "interop"] {
             for step in steps(command, root()).unwrap() {
                 assert!(ci.contains(&step), "{command}: {}", step.name);
             }
@@ -163,11 +200,28 @@ mod tests {
     }
 
     #[test]
-    fn aws_check_hands_its_arguments_on() {
-        let step = aws_check(vec!["--".to_owned(), "--yes".to_owned()]);
+    fn the_other_server_is_run_from_where_it_was_installed() {
+        let steps = bench_local(Path::new("/t"))
+            .iter()
+            .map(Step::to_string)
+            .collect::<Vec<_>>();
+        assert!(steps[0].ends_with("--root /t/interop/rustack"), "{steps:?}");
+        assert!(
+            steps[1].ends_with("-- /t/interop/rustack/bin/rustack"),
+            "{steps:?}"
+        );
+    }
+
+    #[test]
+    fn arguments_are_handed_on() {
+        let arguments = vec!["--".to_owned(), "--yes".to_owned()];
         assert_eq!(
-            step.to_string(),
+            aws_check(arguments.clone()).to_string(),
             "cargo run --quiet --example aws_check -- --yes"
+        );
+        assert_eq!(
+            interop(arguments).to_string(),
+            "cargo test --quiet --workspace --test interop -- --yes"
         );
     }
 }

@@ -137,7 +137,7 @@ pub(super) async fn one_task_at_a_time_which_can_be_cancelled(subject: &Subject)
         "AWS.SimpleQueueService.UnsupportedOperation",
         "UnsupportedOperation",
     ];
-    ensure_code(start.send().await, &unsupported)?;
+    ensure_code(start.send().await, INVALID_VALUE)?;
     subject.wait(A_SECOND).await;
     subject
         .client()

@@ -127,8 +127,9 @@ impl Engine {
             .of(&source)
             .any(|(_, task)| task.status == Status::Running)
         {
+            // Which error it is, is not documented; this is what the real one is reported to answer.
             return Err(Error::new(
-                ErrorKind::UnsupportedOperation,
+                ErrorKind::InvalidParameterValue,
                 "There is already a task running. Only one active task is allowed for a source queue arn at a given \
                  time.",
             ));

@@ -40,7 +40,11 @@ answers! {
         #[serde(skip_serializing_if = "Option::is_none")]
         sequence_number: Option<String>,
     }
-    Received { messages: Vec<Shown>, }
+    Received {
+        // None at all, as SQS says it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        messages: Vec<Shown>,
+    }
     Shown {
         message_id: Option<String>,
         receipt_handle: Option<String>,
@@ -83,6 +87,14 @@ impl Sent {
             md5_of_message_attributes: attributes,
             md5_of_message_system_attributes: sent.md5_of_message_system_attributes,
             sequence_number: sent.sequence_number,
+        }
+    }
+}
+
+impl From<Vec<Message>> for Received {
+    fn from(messages: Vec<Message>) -> Self {
+        Self {
+            messages: messages.into_iter().map(Into::into).collect(),
         }
     }
 }

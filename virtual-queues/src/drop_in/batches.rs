@@ -3,21 +3,23 @@
 use std::collections::HashSet;
 
 use futures::future;
-use serde::Serialize;
 use sqs_rpc_protocol::limits::MAX_MESSAGE_BYTES;
 
-use super::answers::{Batch as Answer, Done, Failed};
+use super::answers::{Batch as Answer, Done, Empty, Failed, Sent as SentAnswer};
 use super::messages::{change_one, delete_one};
 use super::refusal::{Failure, Kind, Refusal};
 use super::requests::{Batch, Change, Entry, Received, Sent};
-use super::service::{Served, Service, virtual_url, write};
+use super::service::{Service, virtual_url};
 
 /// SQS's most entries of a batch, and the most characters of an entry's id.
 const MOST_ENTRIES: usize = 10;
 const LONGEST_ID: usize = 80;
 
 impl Service {
-    pub(super) async fn send_batch(&self, request: Batch<Sent>) -> Served {
+    pub(super) async fn send_batch(
+        &self,
+        request: Batch<Sent>,
+    ) -> Result<Answer<SentAnswer>, Failure> {
         let url = virtual_url(request.queue_url.as_deref())?;
         let entries = checked(request.entries)?;
         let bytes: usize = entries.iter().map(|(_, sent)| size_of(sent)).sum();
@@ -30,7 +32,10 @@ impl Service {
         answer(entries, |sent| self.send_one(&url, sent)).await
     }
 
-    pub(super) async fn delete_batch(&self, request: Batch<Received>) -> Served {
+    pub(super) async fn delete_batch(
+        &self,
+        request: Batch<Received>,
+    ) -> Result<Answer<Empty>, Failure> {
         let queue = self.queue(request.queue_url.as_deref())?;
         answer(checked(request.entries)?, |received| {
             delete_one(&queue, received)
@@ -38,7 +43,10 @@ impl Service {
         .await
     }
 
-    pub(super) async fn change_batch(&self, request: Batch<Change>) -> Served {
+    pub(super) async fn change_batch(
+        &self,
+        request: Batch<Change>,
+    ) -> Result<Answer<Empty>, Failure> {
         let queue = self.queue(request.queue_url.as_deref())?;
         answer(checked(request.entries)?, |change| {
             change_one(&queue, change)
@@ -81,9 +89,11 @@ fn checked<T>(entries: Option<Vec<Entry<T>>>) -> Result<Vec<(String, T)>, Refusa
 }
 
 /// Does all entries at the same time; what SQS has to do goes out together.
-async fn answer<T, A, F>(entries: Vec<(String, T)>, mut operation: impl FnMut(T) -> F) -> Served
+async fn answer<T, A, F>(
+    entries: Vec<(String, T)>,
+    mut operation: impl FnMut(T) -> F,
+) -> Result<Answer<A>, Failure>
 where
-    A: Serialize,
     F: Future<Output = Result<A, Failure>>,
 {
     let (ids, operations): (Vec<_>, Vec<_>) = entries
@@ -110,7 +120,7 @@ where
             }
         }
     }
-    write(&batch)
+    Ok(batch)
 }
 
 fn size_of(sent: &Sent) -> usize {

@@ -3,26 +3,26 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::MessageSystemAttributeName;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use sqs_rpc_protocol::VirtualQueueUrl;
 
-use super::answers::{Empty, Received as Answer, Sent as SentAnswer};
+use super::answers::{Empty, Sent as SentAnswer};
 use super::refusal::{Failure, Kind, Refusal};
 use super::requests::{Change, ReceiveMessage, Received, Sent, To};
-use super::service::{Served, Service, virtual_url, write};
-use crate::multiplexer::md5_of_attributes;
+use super::service::{Service, virtual_url};
+use crate::sqs::digest::md5_of_attributes;
 use crate::{OutgoingMessage, VirtualQueue};
 
 const DELAY: RangeInclusive<i64> = 0..=900;
 const VISIBILITY: RangeInclusive<i64> = 0..=43_200;
 
 impl Service {
-    pub(super) async fn send(&self, request: To<Sent>) -> Served {
+    pub(super) async fn send(&self, request: To<Sent>) -> Result<SentAnswer, Failure> {
         let url = virtual_url(request.queue_url.as_deref())?;
-        write(&self.send_one(&url, request.members).await?)
+        self.send_one(&url, request.members).await
     }
 
-    pub(super) async fn receive(&self, request: ReceiveMessage) -> Served {
+    pub(super) async fn receive(&self, request: ReceiveMessage) -> Result<Vec<Message>, Failure> {
         let queue = self.queue(request.queue_url.as_deref())?;
         let max = within(
             request.max_number_of_messages,
@@ -54,20 +54,17 @@ impl Service {
         if let Some(visibility) = visibility {
             receive = receive.visibility(Duration::from_secs(visibility));
         }
-        let messages = receive.send().await?;
-        write(&Answer {
-            messages: messages.into_iter().map(Into::into).collect(),
-        })
+        Ok(receive.send().await?)
     }
 
-    pub(super) async fn delete(&self, request: To<Received>) -> Served {
+    pub(super) async fn delete(&self, request: To<Received>) -> Result<Empty, Failure> {
         let queue = self.queue(request.queue_url.as_deref())?;
-        write(&delete_one(&queue, request.members).await?)
+        delete_one(&queue, request.members).await
     }
 
-    pub(super) async fn change(&self, request: To<Change>) -> Served {
+    pub(super) async fn change(&self, request: To<Change>) -> Result<Empty, Failure> {
         let queue = self.queue(request.queue_url.as_deref())?;
-        write(&change_one(&queue, request.members).await?)
+        change_one(&queue, request.members).await
     }
 
     /// Sends to any virtual queue: one that this process does not have may be another's.

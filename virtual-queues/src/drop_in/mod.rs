@@ -12,11 +12,14 @@
 //! | `screen` | does a call concern a virtual queue? |
 //! | `sdk` | what does the SDK do differently for such a call? |
 //! | `service`, `messages`, `batches` | what does each operation do? |
+//! | `fast_path` | how do the frequent operations get around the wire format? |
 //! | `requests`, `answers`, `values` | how does it look on the wire? |
 //! | `refusal` | which error of SQS is it? |
 
 mod answers;
 mod batches;
+#[cfg(feature = "fast-path")]
+mod fast_path;
 mod http;
 mod messages;
 mod refusal;
@@ -28,11 +31,13 @@ mod values;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::auth::DefaultAuthSchemeResolver;
-use aws_sdk_sqs::config::{BehaviorVersion, SharedHttpClient};
+use aws_sdk_sqs::config::{BehaviorVersion, Builder, SharedHttpClient};
 use aws_smithy_runtime::client::defaults::default_http_client_plugin_v2;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
 
+#[cfg(feature = "fast-path")]
+use self::fast_path::FastPath;
 use self::http::VirtualHttpClient;
 use self::sdk::{MarkVirtualCalls, VirtualAuth};
 use self::service::Service;
@@ -49,6 +54,10 @@ impl VirtualQueues {
     /// Calls for virtual queues are not repeated by the SDK, and need no credentials of their own; what they cost at
     /// SQS is sent by the client that the virtual queues were built with, with its retries. Where only a call to SQS can
     /// tell, its error comes out under SQS's code.
+    ///
+    /// With the feature `fast-path`, sends, receives, deletes and their batches are neither serialised nor signed: the SDK
+    /// runs all interceptors and hands over the input itself. Such a call's request has no body and no `x-amz-target` for
+    /// an interceptor to see, and its output no request id; an error has one.
     ///
     /// The client keeps the multiplexer running as long as it lives. After [`shutdown`](Self::shutdown), calls for
     /// virtual queues fail and those for real ones go on.
@@ -78,6 +87,20 @@ impl VirtualQueues {
     /// ```
     #[must_use]
     pub fn client(&self, client: &Client) -> Client {
+        #[cfg(feature = "fast-path")]
+        return self.derive(client, |config| config.interceptor(FastPath::new()));
+        #[cfg(not(feature = "fast-path"))]
+        self.wire_client(client)
+    }
+
+    /// As [`client`](Self::client), by the wire layer alone: for finding out whether the feature `fast-path` is the cause
+    /// of something, and for an SDK that it does not fit.
+    #[must_use]
+    pub fn wire_client(&self, client: &Client) -> Client {
+        self.derive(client, |config| config)
+    }
+
+    fn derive(&self, client: &Client, further: impl FnOnce(Builder) -> Builder) -> Client {
         let config = client.config();
         let service = Service::new(self.clone());
         let inner = config.http_client().or_else(default_http_client);
@@ -89,9 +112,8 @@ impl VirtualQueues {
             .to_builder()
             .http_client(VirtualHttpClient::new(inner, service.clone()))
             .interceptor(MarkVirtualCalls::new(service))
-            .auth_scheme_resolver(auth)
-            .build();
-        Client::from_conf(derived)
+            .auth_scheme_resolver(auth);
+        Client::from_conf(further(derived).build())
     }
 }
 

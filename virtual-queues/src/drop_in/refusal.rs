@@ -174,6 +174,8 @@ impl From<QueueError> for Failure {
             QueueError::DoesNotExist(_) => Kind::QueueDoesNotExist,
             QueueError::TooMany(_) => Kind::OverLimit,
             QueueError::Taken(_) => Kind::QueueNameExists,
+            // No call of the SDK's can cause it.
+            QueueError::Handled => Kind::UnsupportedOperation,
             QueueError::InvalidMessage(InvalidMessage::Body(_)) => Kind::InvalidMessageContents,
             QueueError::InvalidName(_)
             | QueueError::InvalidMessage(_)

@@ -47,13 +47,18 @@ impl Intercept for MarkVirtualCalls {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if self.service.screen(context.request()).is_some() {
-            // This layer is above those of the client and of the operation.
-            let state = cfg.interceptor_state();
-            state.store_put(VirtualCall);
-            state.store_put(RetryConfig::disabled());
+            mark(cfg);
         }
         Ok(())
     }
+}
+
+/// Marks a call as one that is served here.
+pub(super) fn mark(cfg: &mut ConfigBag) {
+    // This layer is above those of the client and of the operation.
+    let state = cfg.interceptor_state();
+    state.store_put(VirtualCall);
+    state.store_put(RetryConfig::disabled());
 }
 
 /// Signs nothing that is served here, so that it needs no credentials; asks the user's resolver for all else.

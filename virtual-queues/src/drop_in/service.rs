@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueName, VirtualQueueUrl, names};
 
-use super::answers::{Attributes, Body, Empty, QueueUrl, Tags, respond};
+use super::answers::{Attributes, Body, Empty, QueueUrl, Received, Tags, respond};
 use super::refusal::{Failure, Kind, Refusal};
 use super::requests::{
     Addressed, CreateQueue, GetQueueAttributes, GetQueueUrl, SetQueueAttributes, TagQueue,
@@ -26,7 +26,7 @@ pub(super) struct Service {
 }
 
 /// How a call that is served here ends.
-pub(super) type Served = Result<Body, Failure>;
+type Served = Result<Body, Failure>;
 
 impl Service {
     pub(super) const fn new(queues: VirtualQueues) -> Self {
@@ -45,13 +45,22 @@ impl Service {
         operation: &str,
         body: &[u8],
     ) -> Result<HttpResponse, ConnectorError> {
-        let result = match self.dispatch(operation, body).await {
-            Ok(body) => Ok(body),
-            Err(Failure::Refused(refusal)) => Err(refusal),
-            Err(Failure::Lost(error)) => return Err(error),
-        };
-        let request_id = self.queues.sqs().random().uuid().to_string();
-        Ok(respond(result, request_id))
+        match self.dispatch(operation, body).await {
+            Ok(body) => Ok(respond(Ok(body), self.request_id())),
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    /// How a failure looks to the SDK.
+    pub(super) fn fail(&self, failure: Failure) -> Result<HttpResponse, ConnectorError> {
+        match failure {
+            Failure::Refused(refusal) => Ok(respond(Err(refusal), self.request_id())),
+            Failure::Lost(error) => Err(error),
+        }
+    }
+
+    fn request_id(&self) -> String {
+        self.queues.sqs().random().uuid().to_string()
     }
 
     async fn dispatch(&self, operation: &str, body: &[u8]) -> Served {
@@ -74,13 +83,13 @@ impl Service {
                 let tags = self.addressed(body)?.tags()?;
                 write(&Tags { tags })
             }
-            "SendMessage" => self.send(read(body)?).await,
-            "ReceiveMessage" => self.receive(read(body)?).await,
-            "DeleteMessage" => self.delete(read(body)?).await,
-            "ChangeMessageVisibility" => self.change(read(body)?).await,
-            "SendMessageBatch" => self.send_batch(read(body)?).await,
-            "DeleteMessageBatch" => self.delete_batch(read(body)?).await,
-            "ChangeMessageVisibilityBatch" => self.change_batch(read(body)?).await,
+            "SendMessage" => write(&self.send(read(body)?).await?),
+            "ReceiveMessage" => write(&Received::from(self.receive(read(body)?).await?)),
+            "DeleteMessage" => write(&self.delete(read(body)?).await?),
+            "ChangeMessageVisibility" => write(&self.change(read(body)?).await?),
+            "SendMessageBatch" => write(&self.send_batch(read(body)?).await?),
+            "DeleteMessageBatch" => write(&self.delete_batch(read(body)?).await?),
+            "ChangeMessageVisibilityBatch" => write(&self.change_batch(read(body)?).await?),
             _ => {
                 let text = format!("{operation} is not supported on a virtual queue.");
                 Err(Refusal::new(Kind::UnsupportedOperation, text).into())
@@ -181,7 +190,7 @@ impl Service {
 }
 
 /// Reads the members of a request.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
         // The error's own text may quote the input.
         let text = format!(
@@ -194,7 +203,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 }
 
 /// Writes the members of an answer.
-pub(super) fn write(answer: &impl Serialize) -> Served {
+fn write(answer: &impl Serialize) -> Served {
     serde_json::to_value(answer)
         .map_err(|error| Failure::Lost(ConnectorError::other(error.into(), None)))
 }

@@ -24,7 +24,11 @@ pub(super) fn address(
     random: &Random,
 ) -> Result<SendMessageBatchRequestEntryBuilder, QueueError> {
     let name = queue.name().as_str();
-    let entry = message.into_entry([(names::VIRTUAL_QUEUE_NAME, name.to_owned())])?;
+    // A request or a reply may be sent by hand, or passed on, with the attributes that make it one.
+    let entry = message.into_entry_unless(
+        |attribute| attribute == names::VIRTUAL_QUEUE_NAME,
+        [(names::VIRTUAL_QUEUE_NAME, name.to_owned())],
+    )?;
     if !queue.host().is_fifo() {
         let group = entry
             .get_message_group_id()

@@ -11,11 +11,11 @@ use futures::future::{self, Either};
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
-use super::digest::is_intact;
 use super::error::PendingError;
 use super::host::{ReplySink, Shared};
 use super::routing::{Arrival, Due, Routed};
 use crate::mutant;
+use crate::sqs::digest::is_intact;
 use crate::sqs::{Backoff, Fault, FaultKind, Moment};
 use crate::stats::Counter;
 

@@ -39,6 +39,9 @@ pub enum QueueError {
         /// The range.
         allowed: &'static str,
     },
+    /// Another handler takes the messages of all virtual queues.
+    #[error("a handler of all virtual queues runs already")]
+    Handled,
     /// The call to SQS failed.
     #[error("the call to SQS failed")]
     Call(#[source] Fault),

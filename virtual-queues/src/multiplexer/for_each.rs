@@ -1,22 +1,22 @@
 //! Handling the messages of a virtual queue instead of receiving them.
 
-use std::panic::AssertUnwindSafe;
-
 use aws_sdk_sqs::types::Message;
+use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
 
 use super::error::QueueError;
+use super::handling::handle;
 use super::queue::VirtualQueue;
 use crate::sqs::RECEIVE_MAX;
-use crate::stats::Counter;
 
 impl VirtualQueue {
     /// Gives every message to `handler`, up to `limit` at a time, until the queue is gone; returns why it is.
     ///
-    /// A message is deleted when its handler returns `Ok`. After `Err` or a panic it comes again when its visibility
-    /// time-out ends, and so it does if its handler takes longer than that. With a `limit` of 0 it takes 1; on a FIFO
-    /// host it always takes 1, to keep the order; there a message that failed comes again after those received with it.
+    /// A message is deleted when its handler returns `Ok`. While the handler runs, its visibility time-out is extended, in
+    /// batches; after `Err` or a panic it comes again when that ends. With a `limit` of 0 it takes 1; on a FIFO host it
+    /// always takes 1, to keep the order; there a message that failed comes again after those received with it.
+    ///
+    /// [`VirtualQueues::for_each`](super::VirtualQueues::for_each) handles all queues with one function.
     ///
     /// It is a future, not a task: queues that are handled side by side do not wait for each other's handlers.
     ///
@@ -70,7 +70,9 @@ impl VirtualQueue {
                 received = receive.send(), if room > 0 => match received {
                     Ok(messages) => {
                         for message in messages {
-                            running.push(self.handle(&handler, message));
+                            let receipt_handle = message.receipt_handle().map(str::to_owned);
+                            let work = async { handler(message).await };
+                            running.push(handle(&self.shared, receipt_handle, work));
                         }
                     }
                     Err(gone) => {
@@ -80,28 +82,6 @@ impl VirtualQueue {
                     }
                 },
             }
-        }
-    }
-
-    async fn handle<H, F, E>(&self, handler: &H, message: Message)
-    where
-        H: Fn(Message) -> F,
-        F: Future<Output = Result<(), E>>,
-    {
-        let handle = message.receipt_handle().map(str::to_owned);
-        let counters = self.shared.sqs.counters();
-        match AssertUnwindSafe(async { handler(message).await })
-            .catch_unwind()
-            .await
-        {
-            Ok(Ok(())) => {
-                self.shared.lock().polls.settled(1);
-                if let Some(handle) = handle {
-                    self.shared.outbox.delete_later(&self.shared.url, handle);
-                }
-            }
-            Ok(Err(_)) => counters.count(Counter::HandlerErrors),
-            Err(_) => counters.count(Counter::Panics),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::options::Options;
 use super::pending::{Outcome, PendingReply};
 use super::queues::VirtualQueues;
 use super::receive::LONGEST_WAIT;
-use super::routing::{Refused, Router, RouterOptions};
+use super::routing::{Refused, Router, RouterOptions, Taken};
 use crate::sqs::{Moment, Outbox, PollController, Sqs, Tasks};
 
 /// A host queue that this process uses. Made by [`VirtualQueues::host`]; cheap to clone. It keeps the multiplexer
@@ -62,12 +62,26 @@ impl Shared {
         options: &Options,
         tasks: &Tasks,
     ) -> Arc<Self> {
+        let shared = Self::new(url, process, made_at, sqs, outbox, options);
+        tasks.spawn(driver::drive(Arc::clone(&shared), tasks.stopping().clone()));
+        shared
+    }
+
+    /// A host without its driver.
+    pub(super) fn new(
+        url: HostQueueUrl,
+        process: ProcessPrefix,
+        made_at: Option<Moment>,
+        sqs: &Sqs,
+        outbox: &Outbox,
+        options: &Options,
+    ) -> Arc<Self> {
         let router = Router::new(RouterOptions {
             process,
             limits: options.limits.clone(),
         });
         let polls = PollController::new(options.polls.clone());
-        let shared = Arc::new(Self {
+        Arc::new(Self {
             url,
             sqs: sqs.clone(),
             outbox: outbox.clone(),
@@ -80,9 +94,7 @@ impl Shared {
             }),
             changed: Notify::new(),
             default_wait: OnceCell::new(),
-        });
-        tasks.spawn(driver::drive(Arc::clone(&shared), tasks.stopping().clone()));
-        shared
+        })
     }
 }
 
@@ -170,7 +182,16 @@ pub enum ExpectError {
 impl Shared {
     /// For looking, and for changes that the driver need not know of.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        #[cfg(test)]
+        super::races::may_be_preempted();
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the host vanished. Its caller holds the entry in the table of hosts, so nobody can come before the lock who
+    /// needs that.
+    pub(super) fn is_lost(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(state.ended, Some(PendingError::HostLost))
     }
 
     /// Changes the state, and wakes the driver if that gave it something to do.
@@ -188,6 +209,18 @@ impl Shared {
             self.changed.notify_one();
         }
         result
+    }
+
+    /// Sees to it that whoever takes a message has time for it: as much as he asks for, or at least half of what a poll
+    /// gives. Off his path; if it fails, he has what is left.
+    pub(super) fn give_time(&self, taken: &Taken, wanted: Option<Duration>, now: Moment) {
+        let usual = self.options.visibility;
+        let scarce = taken.visible_until.since(now) < usual / 2;
+        let change = wanted.or_else(|| scarce.then_some(usual));
+        if let (Some(change), Some(handle)) = (change, taken.message.receipt_handle()) {
+            self.outbox
+                .change_visibility_later(&self.url, handle.to_owned(), change);
+        }
     }
 
     /// The host's `ReceiveMessageWaitTimeSeconds`. If it cannot be read, SQS's own default, 0: for this time only, or for

@@ -10,8 +10,9 @@ use aws_sdk_sqs::types::{
 };
 use sqs_rpc_protocol::limits::{
     AttributeNameError, BodyError, MAX_ATTRIBUTES, MAX_MESSAGE_BYTES, attribute_size,
-    check_attribute_value, check_body, check_user_attribute_name,
+    check_attribute_name, check_attribute_value, check_body,
 };
+use sqs_rpc_protocol::{Excerpt, names};
 
 /// SQS's longest delay.
 const LONGEST_DELAY: Duration = Duration::from_secs(900);
@@ -139,7 +140,16 @@ impl OutgoingMessage {
         self,
         own: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<SendMessageBatchRequestEntryBuilder, InvalidMessage> {
-        self.check()?;
+        self.into_entry_unless(names::is_reserved, own)
+    }
+
+    /// As [`into_entry`](Self::into_entry), with attributes of all names but those that `is_ours`.
+    pub(super) fn into_entry_unless(
+        self,
+        is_ours: impl Fn(&str) -> bool,
+        own: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<SendMessageBatchRequestEntryBuilder, InvalidMessage> {
+        self.check(is_ours)?;
         let own: Vec<_> = own
             .into_iter()
             .map(|(name, value)| (name.to_owned(), text_attribute(value)))
@@ -176,10 +186,13 @@ impl OutgoingMessage {
             .set_message_deduplication_id(self.deduplication))
     }
 
-    fn check(&self) -> Result<(), InvalidMessage> {
+    fn check(&self, is_ours: impl Fn(&str) -> bool) -> Result<(), InvalidMessage> {
         check_body(&self.body).map_err(InvalidMessage::Body)?;
         for (i, (name, value)) in self.attributes.iter().enumerate() {
-            check_user_attribute_name(name)?;
+            check_attribute_name(name)?;
+            if is_ours(name) {
+                return Err(AttributeNameError::Reserved(Excerpt::of(name)).into());
+            }
             if self.attributes[..i]
                 .iter()
                 .any(|(earlier, _)| earlier == name)

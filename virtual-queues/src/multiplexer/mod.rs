@@ -8,10 +8,11 @@
 mod address;
 mod attributes;
 mod batch;
-mod digest;
 mod driver;
 mod error;
+mod for_all;
 mod for_each;
+mod handling;
 mod host;
 mod lookup;
 mod message;
@@ -19,15 +20,15 @@ mod options;
 mod pending;
 mod queue;
 mod queues;
+#[cfg(test)]
+mod races;
 mod receive;
 mod routing;
 mod selection;
 mod tags;
 
-pub use digest::is_intact;
-#[cfg(feature = "drop-in")]
-pub(crate) use digest::md5_of_attributes;
 pub use error::{PendingError, QueueError};
+pub use for_all::HandlerLimits;
 pub use host::{ExpectError, Host};
 pub use message::{InvalidMessage, OutgoingMessage};
 pub use options::{OrphanHook, VirtualQueuesBuilder};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use sqs_rpc_protocol::{HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl};
+use tokio::sync::Notify;
 
 use super::error::{PendingError, QueueError};
 use super::host::{Host, Shared};
@@ -56,6 +57,10 @@ pub(super) struct Inner {
     /// Made on first use, on the runtime of that moment.
     running: OnceLock<Running>,
     pub(super) closed: AtomicBool,
+    /// Whether a handler of all virtual queues runs.
+    pub(super) handled: AtomicBool,
+    /// Tells that handler of a host that is used from now on, and of the shutdown.
+    pub(super) opened: Notify,
 }
 
 #[derive(Clone)]
@@ -107,6 +112,8 @@ impl VirtualQueues {
             hosts: DashMap::new(),
             running: OnceLock::new(),
             closed: AtomicBool::new(false),
+            handled: AtomicBool::new(false),
+            opened: Notify::new(),
         }))
     }
 
@@ -197,6 +204,7 @@ impl VirtualQueues {
         let clock = self.0.sqs.clock();
         let end = clock.now() + within;
         self.0.closed.store(true, Ordering::Release);
+        self.0.opened.notify_waiters();
         let mut report = ShutdownReport::default();
         // In the order of their names, not in that of the map.
         let mut hosts: Vec<_> = self.0.hosts.iter().map(|host| Arc::clone(&host)).collect();
@@ -220,7 +228,9 @@ impl VirtualQueues {
 
     fn open(&self, url: &HostQueueUrl, made_at: Option<Moment>) -> Result<Arc<Shared>, QueueError> {
         let running = self.running()?;
-        let open = || {
+        let mut made = false;
+        let mut open = || {
+            made = true;
             let inner = &self.0;
             let Running {
                 drivers, outbox, ..
@@ -240,12 +250,16 @@ impl VirtualQueues {
         {
             return Ok(Arc::clone(&any));
         }
-        let mut host = self.0.hosts.entry(url.clone()).or_insert_with(open);
+        let mut host = self.0.hosts.entry(url.clone()).or_insert_with(&mut open);
         // A host that vanished may have been made again by its owner, or this is the first look at a wrong URL.
-        if matches!(host.lock().ended, Some(PendingError::HostLost)) {
+        if host.is_lost() {
             *host = open();
         }
-        Ok(Arc::clone(&host))
+        let host = Arc::clone(&host);
+        if made {
+            self.0.opened.notify_waiters();
+        }
+        Ok(host)
     }
 
     fn running(&self) -> Result<Running, QueueError> {

@@ -11,7 +11,7 @@ use sqs_rpc_protocol::VirtualQueueUrl;
 use super::error::QueueError;
 use super::host::Shared;
 use super::queue::VirtualQueue;
-use super::routing::{Received, Ticket};
+use super::routing::{Received, Taken, Ticket};
 use super::selection::{Selection, SystemSelection, present};
 
 /// A receive to be awaited. Made by [`VirtualQueue::receive`](super::VirtualQueue::receive).
@@ -81,8 +81,9 @@ impl Receive {
         self
     }
 
-    /// How long the messages stay invisible from now on: 0 to 12 h, in whole seconds. Default: what is left of the
-    /// host's visibility time-out. Setting it costs a call, off the caller's path.
+    /// How long the messages stay invisible from now on: 0 to 12 h, in whole seconds. Default: what is left of
+    /// [`VirtualQueuesBuilder::visibility`](super::VirtualQueuesBuilder::visibility); a message that was buffered for so long
+    /// that less than half is left gets all of it anew. Setting it costs a call, off the caller's path.
     pub const fn visibility(mut self, visibility: Duration) -> Self {
         self.visibility = Some(visibility);
         self
@@ -111,7 +112,7 @@ impl Receive {
             ticket: None,
         };
         let taken = poll_fn(|cx| turn.look(self.max, short, cx));
-        let messages = if short {
+        let taken = if short {
             taken.await?
         } else {
             // No message within the wait is an empty result, as with SQS.
@@ -120,16 +121,16 @@ impl Receive {
                 .await
                 .unwrap_or_else(|_| Ok(Vec::new()))?
         };
-        if let Some(visibility) = self.visibility {
-            for handle in messages.iter().filter_map(Message::receipt_handle) {
-                shared
-                    .outbox
-                    .change_visibility_later(&shared.url, handle.to_owned(), visibility);
-            }
-        }
-        let shown = messages
-            .into_iter()
-            .map(|message| present(message, url, &self.attributes, &self.system_attributes));
+        let now = clock.now();
+        let shown = taken.into_iter().map(|taken| {
+            shared.give_time(&taken, self.visibility, now);
+            present(
+                taken.message,
+                url,
+                &self.attributes,
+                &self.system_attributes,
+            )
+        });
         Ok(shown.collect())
     }
 
@@ -180,7 +181,7 @@ impl Turn<'_> {
         max: usize,
         short: bool,
         cx: &Context<'_>,
-    ) -> Poll<Result<Vec<Message>, QueueError>> {
+    ) -> Poll<Result<Vec<Taken>, QueueError>> {
         let now = self.shared.sqs.clock().now();
         let ticket = self.ticket;
         let received = self.shared.update(|state| {

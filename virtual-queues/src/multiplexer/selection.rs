@@ -6,7 +6,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use sqs_rpc_protocol::{VirtualQueueUrl, names};
 
 use super::address::unscoped;
-use super::digest::md5_of_attributes;
+use crate::sqs::digest::md5_of_attributes;
 
 /// A choice of message attributes by name.
 #[derive(Debug, Clone, Default)]

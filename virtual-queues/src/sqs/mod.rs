@@ -1,8 +1,8 @@
 //! Everything between this crate and Amazon SQS.
 //!
 //! Owns: the seam ([`SqsApi`]) and its implementation over an SDK client ([`ClientApi`]), the handle that the
-//! layers above call ([`Sqs`]), what an error means ([`Fault`]), time ([`Clock`], [`ServerClock`]) and chance
-//! ([`Random`]). Does not own: queues, routing, hosts. It imports nothing of the modules above it.
+//! layers above call ([`Sqs`]), what an error means ([`Fault`]), SQS's digests, time ([`Clock`], [`ServerClock`]) and
+//! chance ([`Random`]). Does not own: queues, routing, hosts. It imports nothing of the modules above it.
 //!
 //! **Invariant:** no other module of this crate reads a clock, draws a random number or calls an SDK client.
 
@@ -11,6 +11,7 @@ mod backoff;
 mod client_api;
 mod clock;
 mod connection;
+pub(crate) mod digest;
 mod fault;
 mod outbox;
 mod poll_controller;

@@ -1,18 +1,22 @@
 //! What is the drop-in client's alone: how it stands between the SDK and the user's own config.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::auth::{DefaultAuthSchemeResolver, Params, ResolveAuthScheme};
-use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_sqs::config::interceptors::{
+    BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{
     BehaviorVersion, ConfigBag, Intercept, Region, RuntimeComponents, SharedHttpClient,
 };
 use aws_sdk_sqs::error::{BoxError, ProvideErrorMetadata as _};
 use aws_sdk_sqs::operation::RequestId as _;
+use aws_sdk_sqs::operation::send_message::SendMessageInput;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, QueueAttributeName};
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::auth::AuthSchemeOptionsFuture;
@@ -25,9 +29,52 @@ use sqs_virtual_queues::{CreateQueue, VirtualQueues};
 
 use crate::support::{TestResult, World};
 
+/// Makes the drop-in client, in one way or the other.
+type Install = fn(&VirtualQueues, &Client) -> Client;
+
+/// Makes each check a test of the wire layer alone, and one with the typed path.
+macro_rules! by_both {
+    ($($check:ident),* $(,)?) => {
+        mod wire {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $check() -> crate::support::TestResult {
+                    super::$check(|queues, client| queues.wire_client(client)).await
+                }
+            )*
+        }
+        mod fast_path {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $check() -> crate::support::TestResult {
+                    super::$check(|queues, client| queues.client(client)).await
+                }
+            )*
+        }
+    };
+}
+
+by_both!(
+    calls_for_real_queues_are_the_same_byte_by_byte,
+    an_interceptor_may_change_the_queue,
+    an_http_client_of_one_operation_alone_is_no_silent_loss,
+    the_sdk_does_not_repeat_a_virtual_call_on_top,
+    a_long_poll_is_not_taken_for_a_stalled_stream,
+    virtual_queues_need_no_credentials,
+    the_users_own_parts_are_kept,
+    the_client_keeps_the_multiplexer_alive_and_outlives_its_shutdown,
+    real_queues_are_served_by_sqs_alone,
+    errors_are_modelled_and_have_request_ids,
+    what_a_virtual_queue_cannot_do_is_said,
+    a_batch_that_is_wrong_as_a_whole_is_refused_as_a_whole,
+    a_host_that_cannot_be_reached_looks_like_one_to_the_caller,
+    all_kinds_of_values_pass_and_the_digests_are_those_of_sqs,
+);
+
 /// A client of both, and the URL of a virtual queue and of a real one.
 async fn dropped_in(
     world: &World,
+    install: Install,
     config: aws_sdk_sqs::config::Builder,
 ) -> (Client, String, String) {
     let client = Client::from_conf(config.build());
@@ -36,7 +83,7 @@ async fn dropped_in(
     let queue = queues.create(&host, CreateQueue::named("q")).unwrap();
     let real = world.host("real").await;
     (
-        queues.client(&client),
+        install(&queues, &client),
         queue.url().to_string(),
         real.to_string(),
     )
@@ -52,12 +99,11 @@ async fn send(client: &Client, url: &str) -> TestResult {
     Ok(())
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_sdk_does_not_repeat_a_virtual_call_on_top() -> TestResult {
+async fn the_sdk_does_not_repeat_a_virtual_call_on_top(install: Install) -> TestResult {
     let world = World::new();
     let config = world.local.sdk_config();
     let config = config.retry_config(RetryConfig::standard().with_max_attempts(3));
-    let (client, queue, real) = dropped_in(&world, config).await;
+    let (client, queue, real) = dropped_in(&world, install, config).await;
     let unavailable = Behaviour::default().unavailable(1.0);
     let calls = [Action::SendMessage, Action::SendMessageBatch];
     world.local.set_behaviour(unavailable.only(calls));
@@ -88,13 +134,12 @@ impl TimeSource for PausedTime {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_long_poll_is_not_taken_for_a_stalled_stream() -> TestResult {
+async fn a_long_poll_is_not_taken_for_a_stalled_stream(install: Install) -> TestResult {
     let world = World::new();
     // The protection is on by default.
     let time = PausedTime(tokio::time::Instant::now());
     let config = world.local.sdk_config().time_source(time);
-    let (client, queue, _) = dropped_in(&world, config).await;
+    let (client, queue, _) = dropped_in(&world, install, config).await;
     let receive = client
         .receive_message()
         .queue_url(&queue)
@@ -103,14 +148,13 @@ async fn a_long_poll_is_not_taken_for_a_stalled_stream() -> TestResult {
     Ok(())
 }
 
-#[tokio::test(start_paused = true)]
-async fn virtual_queues_need_no_credentials() -> TestResult {
+async fn virtual_queues_need_no_credentials(install: Install) -> TestResult {
     let world = World::new();
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .http_client(world.local.http_client());
-    let (client, queue, real) = dropped_in(&world, config).await;
+    let (client, queue, real) = dropped_in(&world, install, config).await;
     send(&client, &queue).await?;
     assert!(send(&client, &real).await.is_err(), "real ones still do");
     assert_eq!(world.calls("SendMessage"), 0);
@@ -173,8 +217,7 @@ impl HttpClient for CountingHttp {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_users_own_parts_are_kept() -> TestResult {
+async fn the_users_own_parts_are_kept(install: Install) -> TestResult {
     let world = World::new();
     let counts = Arc::new(Counts::default());
     let config = world
@@ -186,7 +229,7 @@ async fn the_users_own_parts_are_kept() -> TestResult {
         ))
         .interceptor(CountingInterceptor(Arc::clone(&counts)))
         .http_client(CountingHttp(Arc::clone(&counts), world.local.http_client()));
-    let (client, queue, real) = dropped_in(&world, config).await;
+    let (client, queue, real) = dropped_in(&world, install, config).await;
     send(&client, &real).await?;
     let read = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     assert_eq!(
@@ -205,14 +248,15 @@ async fn the_users_own_parts_are_kept() -> TestResult {
     Ok(())
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_client_keeps_the_multiplexer_alive_and_outlives_its_shutdown() -> TestResult {
+async fn the_client_keeps_the_multiplexer_alive_and_outlives_its_shutdown(
+    install: Install,
+) -> TestResult {
     let world = World::new();
     let queues = world.queues();
     let host = world.host("host").await;
     let queue = queues.create(&host, CreateQueue::named("q"))?;
     let url = queue.url().to_string();
-    let client = queues.client(&world.client);
+    let client = install(&queues, &world.client);
     drop(queue);
     let weak = queues.clone();
     drop(queues);
@@ -229,7 +273,7 @@ async fn the_client_keeps_the_multiplexer_alive_and_outlives_its_shutdown() -> T
 
     let queues = world.queues();
     let queue = queues.create(&host, CreateQueue::named("q"))?;
-    let client = queues.client(&world.client);
+    let client = install(&queues, &world.client);
     queues.shutdown(Duration::from_secs(1)).await;
     let error = client
         .purge_queue()
@@ -242,10 +286,9 @@ async fn the_client_keeps_the_multiplexer_alive_and_outlives_its_shutdown() -> T
     send(&client, real.as_str()).await
 }
 
-#[tokio::test(start_paused = true)]
-async fn real_queues_are_served_by_sqs_alone() -> TestResult {
+async fn real_queues_are_served_by_sqs_alone(install: Install) -> TestResult {
     let world = World::new();
-    let (client, _, real) = dropped_in(&world, world.local.sdk_config()).await;
+    let (client, _, real) = dropped_in(&world, install, world.local.sdk_config()).await;
     client
         .send_message()
         .queue_url(&real)
@@ -273,10 +316,9 @@ async fn real_queues_are_served_by_sqs_alone() -> TestResult {
     Ok(())
 }
 
-#[tokio::test(start_paused = true)]
-async fn errors_are_modelled_and_answers_have_request_ids() -> TestResult {
+async fn errors_are_modelled_and_have_request_ids(install: Install) -> TestResult {
     let world = World::new();
-    let (client, queue, _) = dropped_in(&world, world.local.sdk_config()).await;
+    let (client, queue, _) = dropped_in(&world, install, world.local.sdk_config()).await;
     let missing = queue.replace("#q", "#missing");
     let error = client
         .receive_message()
@@ -292,13 +334,9 @@ async fn errors_are_modelled_and_answers_have_request_ids() -> TestResult {
         Some("AWS.SimpleQueueService.NonExistentQueue")
     );
 
-    let sent = client
-        .send_message()
-        .queue_url(&queue)
-        .message_body("b")
-        .send()
-        .await?;
-    assert!(sent.request_id().is_some());
+    // An answer of the typed path has none: only the SDK's own deserialiser can put it there.
+    let tag = client.tag_queue().queue_url(&queue).tags("k", "v");
+    assert!(tag.send().await?.request_id().is_some());
     let handle = "nonsense".to_owned();
     let delete = client
         .delete_message()
@@ -320,10 +358,9 @@ async fn errors_are_modelled_and_answers_have_request_ids() -> TestResult {
     Ok(())
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_a_virtual_queue_cannot_do_is_said() -> TestResult {
+async fn what_a_virtual_queue_cannot_do_is_said(install: Install) -> TestResult {
     let world = World::new();
-    let (client, queue, _) = dropped_in(&world, world.local.sdk_config()).await;
+    let (client, queue, _) = dropped_in(&world, install, world.local.sdk_config()).await;
     let before = world.local.calls();
     let text = |operation: &str| format!("{operation} is not supported on a virtual queue.");
     let add = client.add_permission().queue_url(&queue).label("l");
@@ -415,10 +452,9 @@ async fn what_a_virtual_queue_cannot_do_is_said() -> TestResult {
     Ok(())
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_batch_that_is_wrong_as_a_whole_is_refused_as_a_whole() -> TestResult {
+async fn a_batch_that_is_wrong_as_a_whole_is_refused_as_a_whole(install: Install) -> TestResult {
     let world = World::new();
-    let (client, queue, _) = dropped_in(&world, world.local.sdk_config()).await;
+    let (client, queue, _) = dropped_in(&world, install, world.local.sdk_config()).await;
     let entries = |ids: &[&str]| {
         let entry = |id: &&str| {
             DeleteMessageBatchRequestEntry::builder()
@@ -462,8 +498,9 @@ async fn a_batch_that_is_wrong_as_a_whole_is_refused_as_a_whole() -> TestResult 
     Ok(())
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_host_that_cannot_be_reached_looks_like_one_to_the_caller() -> TestResult {
+async fn a_host_that_cannot_be_reached_looks_like_one_to_the_caller(
+    install: Install,
+) -> TestResult {
     let world = World::new();
     let config = world
         .local
@@ -473,7 +510,7 @@ async fn a_host_that_cannot_be_reached_looks_like_one_to_the_caller() -> TestRes
     let queues = VirtualQueues::builder(&once).build()?;
     let host = world.host("host").await;
     let queue = queues.create(&host, CreateQueue::named("q"))?;
-    let client = queues.client(&once);
+    let client = install(&queues, &once);
     world
         .local
         .set_behaviour(Behaviour::default().lost_answers(1.0));
@@ -488,14 +525,13 @@ async fn a_host_that_cannot_be_reached_looks_like_one_to_the_caller() -> TestRes
     Ok(())
 }
 
-#[tokio::test(start_paused = true)]
-async fn all_kinds_of_values_pass_and_the_digests_are_those_of_sqs() -> TestResult {
+async fn all_kinds_of_values_pass_and_the_digests_are_those_of_sqs(install: Install) -> TestResult {
     use aws_sdk_sqs::types::{
         MessageAttributeValue, MessageSystemAttributeName, MessageSystemAttributeNameForSends,
         MessageSystemAttributeValue,
     };
     let world = World::new();
-    let (client, queue, real) = dropped_in(&world, world.local.sdk_config()).await;
+    let (client, queue, real) = dropped_in(&world, install, world.local.sdk_config()).await;
     let value = |data_type: &str| MessageAttributeValue::builder().data_type(data_type);
     let binary = value("Binary.png").binary_value(aws_smithy_types::Blob::new([0, 255, 7]));
     let number = value("Number").string_value("7");
@@ -540,5 +576,169 @@ async fn all_kinds_of_values_pass_and_the_digests_are_those_of_sqs() -> TestResu
     assert_eq!(attributes["number"], number);
     let header = &message.attributes().unwrap()[&MessageSystemAttributeName::AwsTraceHeader];
     assert_eq!(Some(header.as_str()), trace.string_value());
+    Ok(())
+}
+
+/// Sees what is about to be sent.
+#[derive(Debug, Clone, Default)]
+struct Watch(Arc<Mutex<Vec<Seen>>>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    uri: String,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Watch {
+    fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
+impl Intercept for Watch {
+    fn name(&self) -> &'static str {
+        "Watch"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // Of a call's own, whoever makes it.
+        let changing = ["amz-sdk-invocation-id", "authorization", "x-amz-date"];
+        let request = context.request();
+        let headers = request.headers().iter();
+        let headers = headers.filter(|(name, _)| !changing.contains(name));
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.0.lock().unwrap().push(Seen {
+            uri: request.uri().to_owned(),
+            headers: headers.collect(),
+            body: request.body().bytes().unwrap_or_default().to_vec(),
+        });
+        Ok(())
+    }
+}
+
+async fn calls_for_real_queues_are_the_same_byte_by_byte(install: Install) -> TestResult {
+    let world = World::new();
+    let watch = Watch::default();
+    let config = world.local.sdk_config().interceptor(watch.clone());
+    let plain = Client::from_conf(config.clone().build());
+    let (client, _, real) = dropped_in(&world, install, config).await;
+    watch.seen();
+    let mut seen = Vec::new();
+    for client in [plain, client] {
+        let send = client.send_message().queue_url(&real).message_body("# b");
+        send.message_attributes("a", crate::support::text("1"))
+            .send()
+            .await?;
+        let receive = client.receive_message().queue_url(&real);
+        receive.visibility_timeout(0).send().await?;
+        let create = client.create_queue().queue_name("real");
+        create.send().await?;
+        seen.push(watch.seen());
+    }
+    assert_eq!(seen[0].len(), 3);
+    assert!(seen[0].iter().all(|seen| seen.headers.len() > 5));
+    assert_eq!(seen[0], seen[1]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sdk_takes_the_typed_path_for_what_it_is_for_and_for_nothing_else() -> TestResult {
+    let world = World::new();
+    let watch = Watch::default();
+    let config = world.local.sdk_config().interceptor(watch.clone());
+    let (client, queue, real) =
+        dropped_in(&world, |queues, client| queues.client(client), config).await;
+    let entry = DeleteMessageBatchRequestEntry::builder()
+        .id("0")
+        .receipt_handle("h");
+    let sent = aws_sdk_sqs::types::SendMessageBatchRequestEntry::builder()
+        .id("0")
+        .message_body("b");
+    send(&client, &queue).await?;
+    let batch = client.send_message_batch().queue_url(&queue);
+    batch.entries(sent.build()?).send().await?;
+    let receive = client.receive_message().queue_url(&queue);
+    let received = receive.wait_time_seconds(1).send().await?;
+    let handle = received.messages()[0].receipt_handle().unwrap_or_default();
+    let delete = client.delete_message().queue_url(&queue);
+    delete.receipt_handle(handle).send().await?;
+    let batch = client.delete_message_batch().queue_url(&queue);
+    batch.entries(entry.build()?).send().await?;
+    let typed = watch.seen();
+    assert_eq!(typed.len(), 5);
+    for seen in typed {
+        assert_eq!(
+            (seen.body.len(), seen.headers.get("x-amz-target")),
+            (0, None)
+        );
+    }
+
+    client.purge_queue().queue_url(&queue).send().await?;
+    send(&client, &real).await?;
+    for seen in watch.seen() {
+        assert!(!seen.body.is_empty() && seen.headers.contains_key("x-amz-target"));
+    }
+    Ok(())
+}
+
+/// Gives each send another queue, late.
+#[derive(Debug)]
+struct Redirect(String);
+
+#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
+impl Intercept for Redirect {
+    fn name(&self) -> &'static str {
+        "Redirect"
+    }
+
+    fn modify_before_serialization(
+        &self,
+        context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(input) = context.input_mut().downcast_mut::<SendMessageInput>() {
+            input.queue_url = Some(self.0.clone());
+        }
+        Ok(())
+    }
+}
+
+async fn an_interceptor_may_change_the_queue(install: Install) -> TestResult {
+    for to_virtual in [true, false] {
+        let world = World::new();
+        let host = world.host("host").await;
+        let real = world.host("real").await;
+        let queues = world.queues();
+        let queue = queues.create(&host, CreateQueue::named("q"))?;
+        let (from, to) = if to_virtual {
+            (real.as_str(), queue.url().as_str())
+        } else {
+            (queue.url().as_str(), real.as_str())
+        };
+        let redirect = Redirect(to.to_owned());
+        let config = world.local.sdk_config().interceptor(redirect);
+        let client = install(&queues, &Client::from_conf(config.build()));
+        send(&client, from).await?;
+        let calls = ["SendMessage", "SendMessageBatch"].map(|action| world.calls(action));
+        assert_eq!(calls, if to_virtual { [0, 1] } else { [1, 0] });
+    }
+    Ok(())
+}
+
+async fn an_http_client_of_one_operation_alone_is_no_silent_loss(install: Install) -> TestResult {
+    let world = World::new();
+    let (client, queue, _) = dropped_in(&world, install, world.local.sdk_config()).await;
+    let own = aws_sdk_sqs::Config::builder().http_client(world.local.http_client());
+    let send = client.send_message().queue_url(&queue).message_body("b");
+    let sent = send.customize().config_override(own).send().await;
+    assert!(sent.is_err(), "{sent:?}");
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqs_virtual_queues::CreateQueue;
 
-use crate::support::{Changed, HalfOpen, Meddled, TestResult, World};
+use crate::support::{Changed, HalfOpen, Meddled, TestResult, World, until};
 
 #[tokio::test(start_paused = true)]
 async fn a_half_open_poll_is_given_up_and_replaced() -> TestResult {
@@ -62,5 +62,22 @@ async fn an_hour_without_a_host_makes_few_calls() -> TestResult {
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
     assert_eq!(world.calls("ReceiveMessage"), 60);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_visibility_that_fails_is_counted() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.queues();
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    let changed = queue.change_visibility("nonsense", Duration::ZERO).await;
+    assert!(changed.is_err());
+    assert_eq!(queues.stats().changes_failed, 1);
+    // A message that is put back, or extended, off everybody's path.
+    queues
+        .outbox()?
+        .change_visibility_later(&host, "nonsense".into(), Duration::ZERO);
+    until("it failed", || queues.stats().changes_failed == 2).await;
     Ok(())
 }

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqs_virtual_queues::{CreateQueue, QueueError};
+use aws_sdk_sqs::types::Message;
+use sqs_virtual_queues::{CreateQueue, HandlerLimits, QueueError, VirtualQueue, VirtualQueues};
 use tokio::sync::mpsc;
 
 use crate::support::{TestResult, World, pass, until};
@@ -134,5 +135,196 @@ async fn handling_can_be_spawned() -> TestResult {
     assert_eq!(handled.recv().await.flatten().as_deref(), Some("x"));
     queue.delete_queue()?;
     assert!(matches!(handling.await?, QueueError::DoesNotExist(_)));
+    Ok(())
+}
+
+/// Handles everything with a function that tells the queue's name and the body, after `work`.
+async fn tell_all<W: Future<Output = ()>>(
+    queues: &VirtualQueues,
+    limits: HandlerLimits,
+    tell: &mpsc::UnboundedSender<(String, String)>,
+    work: impl Fn(&str) -> W,
+) -> QueueError {
+    let handler = |queue: VirtualQueue, message: Message| {
+        let name = queue.url().name().to_string();
+        let work = work(&name);
+        async move {
+            work.await;
+            tell.send((name, message.body.unwrap_or_default()))
+        }
+    };
+    queues.for_each(limits, handler).await
+}
+
+fn no_work(_: &str) -> std::future::Ready<()> {
+    std::future::ready(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_handler_serves_all_queues_of_all_hosts_also_those_made_later() -> TestResult {
+    let world = World::new();
+    let (first, second) = (world.host("first").await, world.host("second").await);
+    let queues = world.queues();
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let early = queues.create(&first, CreateQueue::named("early"))?;
+    early.send("1").await?;
+    let work = async {
+        assert_eq!(told.recv().await, Some(("early".into(), "1".into())));
+        for (host, name) in [(&first, "later"), (&second, "elsewhere")] {
+            let queue = queues.create(host, CreateQueue::named(name))?;
+            pass(Duration::from_secs(1)).await;
+            queue.send("2").await?;
+            assert_eq!(told.recv().await, Some((name.into(), "2".into())));
+        }
+        let second = queues
+            .for_each(HandlerLimits::default(), async |_, _| Ok::<_, ()>(()))
+            .await;
+        assert!(matches!(second, QueueError::Handled));
+        pass(Duration::from_secs(1)).await;
+        assert_eq!(world.messages_on(&first).await, 0);
+        queues.shutdown(Duration::from_secs(30)).await;
+        Ok::<_, QueueError>(())
+    };
+    let limits = HandlerLimits::default();
+    let (ended, worked) = tokio::join!(tell_all(&queues, limits, &tell, no_work), work);
+    worked?;
+    assert!(matches!(ended, QueueError::Closed));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_queue_has_its_share_of_the_handlers_and_no_more() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.queues();
+    let slow = queues.create(&host, CreateQueue::named("slow"))?;
+    for n in 0..5 {
+        slow.send(n.to_string()).await?;
+    }
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let mut limits = HandlerLimits::default();
+    (limits.per_queue, limits.per_host) = (2, 3);
+    let started = AtomicUsize::new(0);
+    let work = |name: &str| {
+        let slow = name == "slow";
+        started.fetch_add(usize::from(slow), Ordering::Relaxed);
+        async move {
+            if slow {
+                pass(HOUR).await;
+            }
+        }
+    };
+    let handling = tell_all(&queues, limits, &tell, work);
+    let drive = async {
+        until("two are stuck", || started.load(Ordering::Relaxed) == 2).await;
+        for n in 0..20 {
+            let quick = queues.create(&host, CreateQueue::named(format!("quick-{n}")))?;
+            quick.send("x").await?;
+            assert_eq!(told.recv().await, Some((format!("quick-{n}"), "x".into())));
+        }
+        assert_eq!(started.load(Ordering::Relaxed), 2, "the limit");
+        Ok::<_, QueueError>(())
+    };
+    tokio::select! {
+        biased;
+        result = drive => result?,
+        ended = handling => return Err(ended.into()),
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receive_that_waits_comes_before_the_handler_and_idle_hosts_are_not_polled() -> TestResult
+{
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.queues();
+    queues.host(&host)?;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let limits = HandlerLimits::default();
+    let handling = tell_all(&queues, limits, &tell, no_work);
+    let drive = async {
+        pass(HOUR).await;
+        assert_eq!(
+            world.calls("ReceiveMessage"),
+            0,
+            "there is no virtual queue"
+        );
+        let queue = queues.create(&host, CreateQueue::named("q"))?;
+        let send = async {
+            pass(Duration::from_secs(1)).await;
+            queue.send("x").await
+        };
+        let (received, sent) = tokio::join!(queue.receive().send(), send);
+        sent?;
+        assert_eq!(received?.len(), 1);
+        queue.send("y").await?;
+        assert_eq!(told.recv().await, Some(("q".into(), "y".into())));
+        Ok::<_, QueueError>(())
+    };
+    tokio::select! {
+        biased;
+        result = drive => result?,
+        ended = handling => return Err(ended.into()),
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_stays_hidden_while_its_handler_runs_and_extensions_go_together() -> TestResult {
+    const MESSAGES: usize = 8;
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.queues();
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    for result in queue.send_all((0..MESSAGES).map(|n| n.to_string())).await {
+        result?;
+    }
+    let (handled, mut seen) = mpsc::unbounded_channel();
+    let handling = queue.for_each(MESSAGES, async |message| {
+        // The visibility time-out is 30 s.
+        pass(Duration::from_secs(200)).await;
+        handled.send(message.body)
+    });
+    let drive = async {
+        for _ in 0..MESSAGES {
+            seen.recv().await;
+        }
+        pass(HOUR).await;
+        assert!(seen.try_recv().is_err(), "each was handled once");
+        queue.delete_queue()
+    };
+    let (_, done) = tokio::join!(handling, drive);
+    done?;
+    assert_eq!(world.messages_on(&host).await, 0);
+    let extensions = world.calls("ChangeMessageVisibilityBatch");
+    assert!(
+        (6..=20).contains(&extensions),
+        "{extensions} calls for {MESSAGES} x 19 extensions"
+    );
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_was_buffered_for_long_is_extended_when_it_is_taken() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.queues();
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    let other = queues.create(&host, CreateQueue::named("other"))?;
+    queue.send("x").await?;
+    let poll = other.receive().wait(Duration::from_secs(1));
+    assert!(poll.await?.is_empty());
+    assert_eq!(queue.buffered(), Some(1));
+    pass(Duration::from_secs(20)).await;
+    let first = queue.receive().await?;
+    let taken = tokio::time::Instant::now();
+    let mut again = Vec::new();
+    while again.is_empty() {
+        again = queue.receive().await?;
+    }
+    assert_eq!(again[0].message_id(), first[0].message_id());
+    // 9 s of the 30 s were left.
+    assert_eq!(taken.elapsed().as_secs(), 30);
     Ok(())
 }

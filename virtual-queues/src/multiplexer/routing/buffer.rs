@@ -1,6 +1,7 @@
 //! One virtual queue: what waits in it, and who waits for it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU64;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -24,6 +25,10 @@ pub(super) struct QueueSlot {
     pub(super) retention: Option<Duration>,
     pub(super) last_used: Moment,
     pub(super) tags: BTreeMap<String, String>,
+    /// Messages that the handler of all queues has of this one.
+    pub(super) in_hand: usize,
+    /// The queue's turn with the handler of all queues, while it has something for it.
+    pub(super) turn: Option<NonZeroU64>,
     /// The entry of the end of the front message's visibility, while there is a message.
     pub(super) visibility_key: Option<Key>,
     /// The entry of the idle expiry, while there is a retention.
@@ -45,6 +50,14 @@ pub(super) struct Buffered {
     pub(super) message: Message,
     pub(super) bytes: usize,
     pub(super) visible_until: Moment,
+}
+
+/// A message that has left its buffer.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) message: Message,
+    /// When SQS shows it to others again, at the earliest.
+    pub(crate) visible_until: Moment,
 }
 
 /// A receiver's place in the line. Its number is given once in a host's life.
@@ -71,6 +84,8 @@ impl QueueSlot {
             retention,
             last_used: now,
             tags: BTreeMap::new(),
+            in_hand: 0,
+            turn: None,
             visibility_key: None,
             idle_key: None,
         }
@@ -108,7 +123,7 @@ impl QueueSlot {
     }
 
     /// Takes up to `max` messages if there are any and it is the turn of `ticket` (or of a newcomer without one).
-    pub(super) fn take(&mut self, ticket: Option<Ticket>, max: usize) -> Vec<Message> {
+    pub(super) fn take(&mut self, ticket: Option<Ticket>, max: usize) -> Vec<Taken> {
         if self.receivers.front().map(|first| first.ticket) != ticket {
             return Vec::new();
         }
@@ -178,7 +193,15 @@ impl QueueSlot {
 
     /// Takes all messages, for a purge.
     pub(super) fn drain(&mut self) -> Vec<Message> {
-        self.remove_front(usize::MAX)
+        let all = self.remove_front(usize::MAX).into_iter();
+        all.map(|taken| taken.message).collect()
+    }
+
+    /// Takes the first message for the handler of all queues.
+    pub(super) fn take_in_hand(&mut self) -> Option<Taken> {
+        let taken = self.remove_front(1).pop()?;
+        self.in_hand += 1;
+        Some(taken)
     }
 
     /// When the visibility of the first message ends.
@@ -186,11 +209,14 @@ impl QueueSlot {
         self.messages.front().map(|buffered| buffered.visible_until)
     }
 
-    fn remove_front(&mut self, max: usize) -> Vec<Message> {
+    fn remove_front(&mut self, max: usize) -> Vec<Taken> {
         let removed = self.messages.drain(..max.min(self.messages.len()));
         let removed = removed.map(|buffered| {
             self.bytes -= buffered.bytes;
-            buffered.message
+            Taken {
+                message: buffered.message,
+                visible_until: buffered.visible_until,
+            }
         });
         removed.collect()
     }

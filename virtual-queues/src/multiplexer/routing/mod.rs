@@ -12,7 +12,8 @@ mod facts;
 mod outcome;
 mod router;
 mod settings;
+mod take_all;
 
-pub(crate) use buffer::Ticket;
-pub(crate) use outcome::{Arrival, Due, Received, Refused, Routed};
+pub(crate) use buffer::{Taken, Ticket};
+pub(crate) use outcome::{Arrival, Due, Received, Refused, Routed, TakenAny};
 pub(crate) use router::{Limits, Router, RouterOptions};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{SqsTime, VirtualQueueName};
 
-use super::buffer::Ticket;
+use super::buffer::{Taken, Ticket};
 use crate::sqs::Moment;
 
 /// Circumstances of a message that came out of a poll.
@@ -67,13 +67,24 @@ pub(crate) enum Refused {
 #[derive(Debug)]
 pub(crate) enum Received {
     /// Messages, at least one.
-    Messages(Vec<Message>),
+    Messages(Vec<Taken>),
     /// The short poll that it waited for is over.
     Nothing,
     /// Wait: the ticket holds a place in the line.
     Wait(Ticket),
     /// The queue does not exist (any more).
     Gone,
+}
+
+/// What the handler of all virtual queues gets.
+#[derive(Debug)]
+pub(crate) enum TakenAny {
+    /// A message of this queue.
+    Message(VirtualQueueName, Box<Taken>),
+    /// There is none that may be taken now; it will be woken.
+    Wait,
+    /// The host is closed.
+    Closed,
 }
 
 /// What a closed host leaves behind.

@@ -12,6 +12,7 @@ use super::buffer::{Buffered, Load, QueueSlot, Ticket};
 use super::deadlines::{Deadlines, Key};
 use super::facts::{is_older_than, name_of, put_back_for, receive_count, size_of};
 use super::outcome::{Arrival, Due, Leftovers, Received, Refused, Routed};
+use super::take_all::TakeAll;
 use crate::mutant;
 use crate::sqs::{Moment, RECEIVE_MAX};
 
@@ -21,7 +22,7 @@ use crate::sqs::{Moment, RECEIVE_MAX};
 #[derive(Debug)]
 pub(crate) struct Router<S> {
     options: RouterOptions,
-    slots: HashMap<VirtualQueueName, Slot<S>>,
+    pub(super) slots: HashMap<VirtualQueueName, Slot<S>>,
     pub(super) due: Deadlines<Alarm>,
     answered: Answered,
     /// Requests that wait for their reply.
@@ -29,11 +30,12 @@ pub(crate) struct Router<S> {
     /// The sum over all virtual queues.
     load: Load,
     /// Messages dropped from a buffer by a receiver that looked before the alarm; reported by `next_due`.
-    noticed: usize,
+    pub(super) noticed: usize,
     short_polls: ShortPolls,
     /// Tickets given to receivers so far.
     tickets: u64,
-    closed: bool,
+    pub(super) take_all: TakeAll,
+    pub(super) closed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -60,7 +62,7 @@ pub(crate) struct Limits {
 const FOREIGN_LIFE: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Debug)]
-enum Slot<S> {
+pub(super) enum Slot<S> {
     OneShot { sink: S, key: Key },
     Queue(Box<QueueSlot>),
 }
@@ -92,6 +94,7 @@ impl<S> Router<S> {
             noticed: 0,
             short_polls: ShortPolls::default(),
             tickets: 0,
+            take_all: TakeAll::default(),
             closed: false,
         }
     }
@@ -184,6 +187,7 @@ impl<S> Router<S> {
         for key in [slot.visibility_key, slot.idle_key].into_iter().flatten() {
             self.due.remove(key);
         }
+        self.take_all.remove(slot.turn);
         self.release_memory();
         Some((slot.into_wakers().collect(), load.messages))
     }
@@ -260,17 +264,20 @@ impl<S> Router<S> {
         ticket: Ticket,
         now: Moment,
     ) -> Option<Waker> {
-        self.change(name, |slot| {
+        let next = self.change(name, |slot| {
             slot.last_used = now;
             slot.leave(ticket)
-        })?
+        })?;
+        next.or_else(|| self.take_all.take_waker())
     }
 
     // --- polls
 
     /// How many messages a long poll may bring now; 0: nobody waits.
     pub(crate) fn demand(&self) -> usize {
-        if self.closed || self.pending + self.load.hungry == 0 {
+        let queues = self.slots.len() - self.pending;
+        let takes_all = queues > 0 && self.take_all.is_hungry();
+        if self.closed || (self.pending + self.load.hungry == 0 && !takes_all) {
             return 0;
         }
         if mutant!("full-buffer-starves-host")
@@ -374,6 +381,7 @@ impl<S> Router<S> {
             wakers: Vec::new(),
             messages: Vec::new(),
         };
+        left.wakers.extend(self.take_all.close());
         for (_, slot) in slots {
             let Slot::Queue(mut slot) = slot else {
                 continue;
@@ -426,6 +434,7 @@ impl<S> Router<S> {
 
     fn buffer(&mut self, name: &VirtualQueueName, message: Message, arrival: Arrival) -> Routed<S> {
         let (capacity, crowded) = (self.options.limits.queue_messages, self.is_crowded());
+        let wanted_by_all = self.take_all.is_hungry();
         let routed = self.change_with(name, message, |slot, message| {
             if receive_count(&message) > 1
                 && let Some(known) = message.message_id().and_then(|id| slot.again(id))
@@ -434,7 +443,8 @@ impl<S> Router<S> {
                 return Routed::Again;
             }
             // Whoever waits takes it at once, so it does not count against a full host.
-            if slot.load().messages >= capacity || (crowded && !slot.is_waited_for()) {
+            let waited_for = slot.is_waited_for() || wanted_by_all;
+            if slot.load().messages >= capacity || (crowded && !waited_for) {
                 return Routed::Full(put_back_for(&message), Box::new(message));
             }
             let bytes = size_of(&message);
@@ -448,7 +458,11 @@ impl<S> Router<S> {
                 },
             }))
         });
-        routed.unwrap_or_else(|message| Routed::Orphan(Some(name.clone()), Box::new(message)))
+        match routed {
+            Ok(Routed::Buffered(None)) => Routed::Buffered(self.take_all.take_waker()),
+            Ok(routed) => routed,
+            Err(message) => Routed::Orphan(Some(name.clone()), Box::new(message)),
+        }
     }
 
     fn unexpected(&self, name: VirtualQueueName, message: Message, arrival: Arrival) -> Routed<S> {
@@ -494,8 +508,8 @@ impl<S> Router<S> {
         let slot = self.queue_mut(name)?;
         slot.idle_key = None;
         let retention = slot.retention?;
-        // A receive under way is an operation that has not ended.
-        let used = if slot.is_waited_for() {
+        // A receive or a handler under way is an operation that has not ended.
+        let used = if slot.is_waited_for() || slot.in_hand > 0 {
             now
         } else {
             slot.last_used
@@ -513,7 +527,7 @@ impl<S> Router<S> {
 
     /// Changes a virtual queue, and with it the sums over all and the alarm at the end of the first message's
     /// visibility. `None` if it does not exist.
-    fn change<T>(
+    pub(super) fn change<T>(
         &mut self,
         name: &VirtualQueueName,
         change: impl FnOnce(&mut QueueSlot) -> T,
@@ -541,6 +555,7 @@ impl<S> Router<S> {
             }
             slot.visibility_key = at.map(|at| self.due.add(at, Alarm::Visibility(name.clone())));
         }
+        self.take_all.note(name, slot);
         Ok(result)
     }
 

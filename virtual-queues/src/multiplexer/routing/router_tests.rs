@@ -111,7 +111,7 @@ impl Hand {
 
     fn gets(&mut self, router: &mut Router<u32>, max: usize) -> Vec<String> {
         match self.look(router, max) {
-            Received::Messages(messages) => ids(&messages),
+            Received::Messages(taken) => ids(taken.iter().map(|taken| &taken.message)),
             other => panic!("{other:?}"),
         }
     }
@@ -134,9 +134,9 @@ impl Hand {
     }
 }
 
-fn ids(messages: &[Message]) -> Vec<String> {
+fn ids<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<String> {
     messages
-        .iter()
+        .into_iter()
         .map(|message| message.message_id().unwrap().to_owned())
         .collect()
 }
@@ -407,7 +407,10 @@ fn a_buffered_message_that_comes_again_is_kept_once_with_its_newest_handle() {
     let Received::Messages(got) = Hand::new(&queue).look(&mut router, 10) else {
         panic!()
     };
-    assert_eq!((got.len(), got[0].receipt_handle()), (1, Some("a#2")));
+    assert_eq!(
+        (got.len(), got[0].message.receipt_handle()),
+        (1, Some("a#2"))
+    );
 }
 
 #[test]

@@ -168,7 +168,8 @@ impl Outbox {
     }
 
     /// As [`change_visibility`](Self::change_visibility), off the caller's path. One that fails or finds no room is
-    /// dropped: the message keeps the timeout that it has.
+    /// dropped and counted as [`Counter::ChangesFailed`](crate::Counter::ChangesFailed): the message keeps the timeout that
+    /// it has.
     pub fn change_visibility_later(
         &self,
         queue: &HostQueueUrl,

@@ -32,7 +32,7 @@ impl Kind for ChangeVisibility {
     type Output = ();
 
     const ACTION: Action = Action::ChangeMessageVisibilityBatch;
-    const FAILED: Option<Counter> = None;
+    const FAILED: Option<Counter> = Some(Counter::ChangesFailed);
 
     fn size(change: &Change) -> usize {
         change.receipt_handle.len()

@@ -2,8 +2,8 @@
 
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 
+use super::CheckResult;
 use super::face::{Ask, Subject};
-use crate::support::TestResult;
 
 super::contract!(
     attributes_are_the_hosts_and_the_queues_own,
@@ -12,7 +12,7 @@ super::contract!(
     tags_have_the_bounds_of_sqs,
 );
 
-async fn attributes_are_the_hosts_and_the_queues_own(subject: &Subject) -> TestResult {
+async fn attributes_are_the_hosts_and_the_queues_own(subject: &Subject) -> CheckResult {
     let retention = [("IdleQueueRetentionPeriodSeconds", "60")];
     let queue = subject
         .create_on(&subject.host, "q", &retention, &[])
@@ -31,7 +31,7 @@ async fn attributes_are_the_hosts_and_the_queues_own(subject: &Subject) -> TestR
     assert_eq!(all["HostQueueUrl"], subject.host.as_str());
     assert_eq!(all["IdleQueueRetentionPeriodSeconds"], "60");
     assert_eq!(all["ApproximateNumberOfMessages"], "2");
-    assert!(all["QueueArn"].ends_with(":host"));
+    assert!(all["QueueArn"].ends_with(subject.host.queue_name()));
     assert_eq!(all["VisibilityTimeout"], "30");
 
     let some = [Name::VisibilityTimeout, Name::ApproximateNumberOfMessages];
@@ -41,18 +41,18 @@ async fn attributes_are_the_hosts_and_the_queues_own(subject: &Subject) -> TestR
     Ok(())
 }
 
-async fn the_queues_own_attributes_cost_no_call(subject: &Subject) -> TestResult {
+async fn the_queues_own_attributes_cost_no_call(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
-    let before = subject.world.local.calls();
+    let before = subject.site.calls();
     let own = subject.attributes(&queue, &["HostQueueUrl".into()]).await?;
     assert_eq!(own.len(), 1);
     assert!(subject.attributes(&queue, &[]).await?.is_empty());
-    assert_eq!(subject.world.local.calls().since(&before).total(), 0);
+    assert_eq!(subject.site.calls() - before, 0);
     Ok(())
 }
 
-async fn tags_are_kept_in_memory(subject: &Subject) -> TestResult {
-    let before = subject.world.local.calls();
+async fn tags_are_kept_in_memory(subject: &Subject) -> CheckResult {
+    let before = subject.site.calls();
     let queue = subject
         .create_on(&subject.host, "q", &[], &[("a", "1")])
         .await?;
@@ -62,11 +62,11 @@ async fn tags_are_kept_in_memory(subject: &Subject) -> TestResult {
     subject.untag(&queue, "a").await?;
     subject.untag(&queue, "a").await?;
     assert_eq!(subject.tags(&queue).await?.len(), 1);
-    assert_eq!(subject.world.local.calls().since(&before).total(), 0);
+    assert_eq!(subject.site.calls() - before, 0);
     Ok(())
 }
 
-async fn tags_have_the_bounds_of_sqs(subject: &Subject) -> TestResult {
+async fn tags_have_the_bounds_of_sqs(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     let key = "k".repeat(129);
     let value = "v".repeat(257);

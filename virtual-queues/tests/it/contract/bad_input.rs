@@ -1,7 +1,7 @@
 //! Every error of bad input says what is wrong and what is allowed, before any call.
 
+use super::CheckResult;
 use super::face::{Ask, Letter, Subject};
-use crate::support::TestResult;
 
 super::contract!(
     a_message_that_sqs_would_refuse_is_refused_before_any_call,
@@ -11,9 +11,9 @@ super::contract!(
 
 async fn a_message_that_sqs_would_refuse_is_refused_before_any_call(
     subject: &Subject,
-) -> TestResult {
+) -> CheckResult {
     let queue = subject.create("q").await;
-    let before = subject.world.local.calls();
+    let before = subject.site.calls();
     let body = || Letter::from("b");
     let with = |n: usize| (0..n).fold(body(), |it, n| it.attribute(&n.to_string(), "v"));
     for (letter, code, expected) in [
@@ -69,13 +69,13 @@ async fn a_message_that_sqs_would_refuse_is_refused_before_any_call(
         assert!(error.text.contains(expected), "{error}");
     }
     subject.send(&queue, with(9)).await?;
-    assert_eq!(subject.world.local.calls().since(&before).total(), 1);
+    assert_eq!(subject.site.calls() - before, 1);
     Ok(())
 }
 
-async fn a_number_out_of_its_range_is_refused_before_any_call(subject: &Subject) -> TestResult {
+async fn a_number_out_of_its_range_is_refused_before_any_call(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
-    let before = subject.world.local.calls();
+    let before = subject.site.calls();
     let ask = Ask::default;
     for (ask, value, from, to) in [
         (
@@ -141,11 +141,11 @@ async fn a_number_out_of_its_range_is_refused_before_any_call(subject: &Subject)
         error.text.contains("1") && error.text.contains("and more"),
         "{error}"
     );
-    assert_eq!(subject.world.local.calls().since(&before).total(), 0);
+    assert_eq!(subject.site.calls() - before, 0);
     Ok(())
 }
 
-async fn a_name_that_no_queue_can_have_is_refused(subject: &Subject) -> TestResult {
+async fn a_name_that_no_queue_can_have_is_refused(subject: &Subject) -> CheckResult {
     for name in ["a b", "", &"x".repeat(81)] {
         let error = subject
             .create_on(&subject.host, name, &[], &[])

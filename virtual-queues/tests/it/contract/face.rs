@@ -16,17 +16,28 @@ use sqs_virtual_queues::{
     CreateQueue, InvalidMessage, OutgoingMessage, QueueError, VirtualQueue, VirtualQueues,
 };
 
-use crate::support::{World, text};
+use super::site::{Site, text};
 
 /// Virtual queues on one host, used in one way.
 pub(crate) struct Subject {
-    pub(crate) world: World,
+    pub(crate) site: Site,
     pub(crate) queues: VirtualQueues,
     pub(crate) host: HostQueueUrl,
-    face: Face,
+    way: Way,
 }
 
-enum Face {
+/// A way to use a virtual queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// The handle.
+    Handle,
+    /// The drop-in client by its wire layer alone.
+    Wire,
+    /// The drop-in client with its typed path.
+    FastPath,
+}
+
+enum Way {
     Handle,
     Client(Client),
 }
@@ -68,20 +79,19 @@ pub(crate) struct Ask {
 pub(crate) type Outcome<T> = Result<T, Problem>;
 
 impl Subject {
-    pub(crate) async fn by_handle() -> Self {
-        let world = World::new();
+    pub(crate) async fn new(site: Site, face: Face) -> Self {
+        let queues = site.queues();
+        let way = match face {
+            Face::Handle => Way::Handle,
+            Face::Wire => Way::Client(queues.wire_client(&site.client)),
+            Face::FastPath => Way::Client(queues.client(&site.client)),
+        };
         Self {
-            queues: world.queues(),
-            host: world.host("host").await,
-            world,
-            face: Face::Handle,
+            queues,
+            host: site.host("host").await,
+            site,
+            way,
         }
-    }
-
-    pub(crate) async fn by_client() -> Self {
-        let subject = Self::by_handle().await;
-        let face = Face::Client(subject.queues.client(&subject.world.client));
-        Self { face, ..subject }
     }
 
     pub(crate) async fn create(&self, name: &str) -> VirtualQueueUrl {
@@ -95,8 +105,8 @@ impl Subject {
         attributes: &[(&str, &str)],
         tags: &[(&str, &str)],
     ) -> Outcome<VirtualQueueUrl> {
-        match &self.face {
-            Face::Handle => {
+        match &self.way {
+            Way::Handle => {
                 let mut plan = CreateQueue::named(name);
                 for (name, value) in attributes {
                     assert_eq!(*name, "IdleQueueRetentionPeriodSeconds");
@@ -107,7 +117,7 @@ impl Subject {
                 }
                 Ok(self.queues.create(host, plan)?.url().clone())
             }
-            Face::Client(client) => {
+            Way::Client(client) => {
                 let mut create = client
                     .create_queue()
                     .queue_name(name)
@@ -125,9 +135,9 @@ impl Subject {
     }
 
     pub(crate) async fn delete_queue(&self, url: &VirtualQueueUrl) -> Outcome<()> {
-        match &self.face {
-            Face::Handle => Ok(self.queue(url)?.delete_queue()?),
-            Face::Client(client) => {
+        match &self.way {
+            Way::Handle => Ok(self.queue(url)?.delete_queue()?),
+            Way::Client(client) => {
                 client.delete_queue().queue_url(url.as_str()).send().await?;
                 Ok(())
             }
@@ -140,15 +150,15 @@ impl Subject {
         letter: impl Into<Letter>,
     ) -> Outcome<Sent> {
         let letter = letter.into();
-        match &self.face {
-            Face::Handle => {
+        match &self.way {
+            Way::Handle => {
                 let sent = self.queues.send(url, outgoing(letter)).await?;
                 Ok(Sent {
                     id: sent.message_id,
                     md5_of_body: sent.md5_of_message_body,
                 })
             }
-            Face::Client(client) => {
+            Way::Client(client) => {
                 let attributes = letter.attributes.iter();
                 let attributes = attributes.map(|(name, value)| (name.clone(), text(value)));
                 let sent = client
@@ -174,14 +184,14 @@ impl Subject {
         url: &VirtualQueueUrl,
         letters: Vec<Letter>,
     ) -> Vec<Outcome<String>> {
-        match &self.face {
-            Face::Handle => {
+        match &self.way {
+            Way::Handle => {
                 let queue = self.queue(url).unwrap();
                 let sent = queue.send_all(letters.into_iter().map(outgoing)).await;
                 let sent = sent.into_iter();
                 sent.map(|sent| Ok(sent?.message_id)).collect()
             }
-            Face::Client(client) => {
+            Way::Client(client) => {
                 let entries = letters.into_iter().enumerate().map(|(id, letter)| {
                     let attributes = letter.attributes.iter();
                     let attributes = attributes.map(|(name, value)| (name.clone(), text(value)));
@@ -204,8 +214,8 @@ impl Subject {
     }
 
     pub(crate) async fn receive(&self, url: &VirtualQueueUrl, ask: Ask) -> Outcome<Vec<Message>> {
-        match &self.face {
-            Face::Handle => {
+        match &self.way {
+            Way::Handle => {
                 let mut receive = self
                     .queue(url)?
                     .receive()
@@ -222,7 +232,7 @@ impl Subject {
                     .system_attributes(ask.system);
                 Ok(receive.await?)
             }
-            Face::Client(client) => {
+            Way::Client(client) => {
                 let mut receive = client.receive_message().queue_url(url.as_str());
                 for name in ask.attributes {
                     receive = receive.message_attribute_names(name);
@@ -254,9 +264,9 @@ impl Subject {
 
     pub(crate) async fn delete(&self, url: &VirtualQueueUrl, message: &Message) -> Outcome<()> {
         let handle = message.receipt_handle().unwrap();
-        match &self.face {
-            Face::Handle => Ok(self.queue(url)?.delete(handle).await?),
-            Face::Client(client) => {
+        match &self.way {
+            Way::Handle => Ok(self.queue(url)?.delete(handle).await?),
+            Way::Client(client) => {
                 let delete = client.delete_message().queue_url(url.as_str());
                 delete.receipt_handle(handle).send().await?;
                 Ok(())
@@ -269,13 +279,13 @@ impl Subject {
         url: &VirtualQueueUrl,
         handles: &[&str],
     ) -> Vec<Outcome<()>> {
-        match &self.face {
-            Face::Handle => {
+        match &self.way {
+            Way::Handle => {
                 let queue = self.queue(url).unwrap();
                 let deleted = queue.delete_all(handles.iter().copied()).await;
                 deleted.into_iter().map(|it| Ok(it?)).collect()
             }
-            Face::Client(client) => {
+            Way::Client(client) => {
                 let mut delete = client.delete_message_batch().queue_url(url.as_str());
                 for (id, handle) in handles.iter().enumerate() {
                     let entry = DeleteMessageBatchRequestEntry::builder()
@@ -297,12 +307,12 @@ impl Subject {
         seconds: i32,
     ) -> Outcome<()> {
         let handle = message.receipt_handle().unwrap();
-        match &self.face {
-            Face::Handle => {
+        match &self.way {
+            Way::Handle => {
                 let to = Duration::from_secs(seconds as u64);
                 Ok(self.queue(url)?.change_visibility(handle, to).await?)
             }
-            Face::Client(client) => {
+            Way::Client(client) => {
                 let change = client
                     .change_message_visibility()
                     .queue_url(url.as_str())
@@ -318,15 +328,15 @@ impl Subject {
         url: &VirtualQueueUrl,
         changes: &[(&str, i32)],
     ) -> Vec<Outcome<()>> {
-        match &self.face {
-            Face::Handle => {
+        match &self.way {
+            Way::Handle => {
                 let changes = changes.iter();
                 let changes = changes.map(|(handle, s)| (*handle, Duration::from_secs(*s as u64)));
                 let queue = self.queue(url).unwrap();
                 let changed = queue.change_visibility_all(changes).await;
                 changed.into_iter().map(|it| Ok(it?)).collect()
             }
-            Face::Client(client) => {
+            Way::Client(client) => {
                 let mut change = client
                     .change_message_visibility_batch()
                     .queue_url(url.as_str());
@@ -345,9 +355,9 @@ impl Subject {
     }
 
     pub(crate) async fn purge(&self, url: &VirtualQueueUrl) -> Outcome<()> {
-        match &self.face {
-            Face::Handle => Ok(self.queue(url)?.purge().map(drop)?),
-            Face::Client(client) => {
+        match &self.way {
+            Way::Handle => Ok(self.queue(url)?.purge().map(drop)?),
+            Way::Client(client) => {
                 client.purge_queue().queue_url(url.as_str()).send().await?;
                 Ok(())
             }
@@ -359,9 +369,9 @@ impl Subject {
         url: &VirtualQueueUrl,
         names: &[QueueAttributeName],
     ) -> Outcome<BTreeMap<String, String>> {
-        let attributes = match &self.face {
-            Face::Handle => self.queue(url)?.attributes(names.iter().cloned()).await?,
-            Face::Client(client) => {
+        let attributes = match &self.way {
+            Way::Handle => self.queue(url)?.attributes(names.iter().cloned()).await?,
+            Way::Client(client) => {
                 let get = client.get_queue_attributes().queue_url(url.as_str());
                 let output = get.set_attribute_names(Some(names.to_vec())).send().await?;
                 output.attributes.unwrap_or_default()
@@ -374,12 +384,12 @@ impl Subject {
     }
 
     pub(crate) async fn set_retention(&self, url: &VirtualQueueUrl, seconds: u64) -> Outcome<()> {
-        match &self.face {
-            Face::Handle => {
+        match &self.way {
+            Way::Handle => {
                 let retention = Some(Duration::from_secs(seconds));
                 Ok(self.queue(url)?.set_idle_retention(retention)?)
             }
-            Face::Client(client) => {
+            Way::Client(client) => {
                 let set = client.set_queue_attributes().queue_url(url.as_str());
                 let name = QueueAttributeName::from("IdleQueueRetentionPeriodSeconds");
                 set.attributes(name, seconds.to_string()).send().await?;
@@ -389,9 +399,9 @@ impl Subject {
     }
 
     pub(crate) async fn tag(&self, url: &VirtualQueueUrl, tags: &[(&str, &str)]) -> Outcome<()> {
-        match &self.face {
-            Face::Handle => Ok(self.queue(url)?.tag(tags.iter().copied())?),
-            Face::Client(client) => {
+        match &self.way {
+            Way::Handle => Ok(self.queue(url)?.tag(tags.iter().copied())?),
+            Way::Client(client) => {
                 let mut tag = client.tag_queue().queue_url(url.as_str());
                 for (key, value) in tags {
                     tag = tag.tags(*key, *value);
@@ -403,9 +413,9 @@ impl Subject {
     }
 
     pub(crate) async fn untag(&self, url: &VirtualQueueUrl, key: &str) -> Outcome<()> {
-        match &self.face {
-            Face::Handle => Ok(self.queue(url)?.untag([key])?),
-            Face::Client(client) => {
+        match &self.way {
+            Way::Handle => Ok(self.queue(url)?.untag([key])?),
+            Way::Client(client) => {
                 let untag = client.untag_queue().queue_url(url.as_str());
                 untag.tag_keys(key).send().await?;
                 Ok(())
@@ -414,9 +424,9 @@ impl Subject {
     }
 
     pub(crate) async fn tags(&self, url: &VirtualQueueUrl) -> Outcome<BTreeMap<String, String>> {
-        match &self.face {
-            Face::Handle => Ok(self.queue(url)?.tags()?),
-            Face::Client(client) => {
+        match &self.way {
+            Way::Handle => Ok(self.queue(url)?.tags()?),
+            Way::Client(client) => {
                 let list = client.list_queue_tags().queue_url(url.as_str());
                 let tags = list.send().await?.tags.unwrap_or_default();
                 Ok(tags.into_iter().collect())
@@ -425,8 +435,8 @@ impl Subject {
     }
 
     pub(crate) async fn url_of(&self, name: &str) -> Outcome<String> {
-        match &self.face {
-            Face::Handle => {
+        match &self.way {
+            Way::Handle => {
                 let name = name.parse().map_err(QueueError::from)?;
                 let found = self.queues.find_by_name(&name);
                 found.map(|queue| queue.url().to_string()).ok_or(Problem {
@@ -434,7 +444,7 @@ impl Subject {
                     text: String::new(),
                 })
             }
-            Face::Client(client) => {
+            Way::Client(client) => {
                 let found = client.get_queue_url().queue_name(name).send().await?;
                 Ok(found.queue_url.unwrap())
             }
@@ -531,6 +541,14 @@ impl<E: ProvideErrorMetadata + Error + 'static> From<SdkError<E>> for Problem {
             None => with_causes(&error),
         };
         Self { code, text }
+    }
+}
+
+impl Problem {
+    /// The queue does not exist. Servers that speak JSON alone have a name of their own for it.
+    pub(crate) fn is_gone(&self) -> bool {
+        let code = self.code.as_str();
+        code == "AWS.SimpleQueueService.NonExistentQueue" || code == "QueueDoesNotExist"
     }
 }
 

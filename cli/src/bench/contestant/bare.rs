@@ -1,0 +1,332 @@
+//! The same work by plain SDK calls, as good as a careful program makes it without this framework.
+//!
+//! Ten messages to a send or a delete wherever ten are there within two milliseconds, a fixed number of long polls on
+//! each queue, replies found by an attribute. What it lacks is what a framework is for: no deadline, no error, no
+//! check, no extension of a visibility timeout, no repetition, and a reply queue that somebody has made before.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::BuildError;
+use aws_sdk_sqs::types::{
+    DeleteMessageBatchRequestEntry, Message, MessageAttributeValue, SendMessageBatchRequestEntry,
+};
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::{Contestant, Ends};
+use crate::failure::Failure;
+
+const REPLY_TO: &str = "ReplyTo";
+const ID: &str = "Id";
+const BATCH: usize = 10;
+/// How long a send that is not full waits for company.
+const LINGER: Duration = Duration::from_millis(2);
+/// The same for a delete, which nobody waits for.
+const DELETE_LINGER: Duration = Duration::from_millis(50);
+/// Calls out at a time, of each kind.
+const CALLS_OUT: usize = 8;
+/// Entries that wait for a call.
+const WAITING: usize = 10_000;
+
+type Pending = Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>;
+
+/// A requester and a responder without a framework.
+pub(in crate::bench) struct Bare {
+    requests: mpsc::Sender<Outgoing>,
+    pending: Pending,
+    ids: AtomicU64,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// A message to be sent.
+struct Outgoing {
+    id: String,
+    body: String,
+}
+
+impl Bare {
+    /// Starts both ends, with so many long polls on each of the two queues.
+    pub(in crate::bench) fn start(
+        ends: &Ends,
+        reply_queue: &str,
+        polls: usize,
+        concurrency: usize,
+    ) -> Self {
+        let pending = Pending::default();
+        let mut tasks = JoinSet::new();
+        // One that waits alone waits for nobody.
+        let linger = if concurrency < BATCH {
+            Duration::ZERO
+        } else {
+            LINGER
+        };
+
+        let (requests, to_send) = mpsc::channel(WAITING);
+        let sender = Arc::new(Sender {
+            client: ends.asking.clone(),
+            queue: ends.request_queue.clone(),
+            reply_to: reply_queue.to_owned(),
+        });
+        tasks.spawn(in_batches(to_send, linger, move |batch| {
+            Arc::clone(&sender).send(batch)
+        }));
+
+        let asking = Arc::new(End::new(&ends.asking, reply_queue));
+        let answering = Arc::new(End::new(&ends.answering, &ends.request_queue));
+        let acknowledged = asking.deletes(&mut tasks);
+        let answered = answering.deletes(&mut tasks);
+        for _ in 0..polls {
+            let (pending, acknowledged) = (Arc::clone(&pending), acknowledged.clone());
+            tasks.spawn(Arc::clone(&asking).poll(move |messages| {
+                take_replies(messages, &pending, &acknowledged);
+                futures::future::ready(()).boxed()
+            }));
+            let (client, answered) = (ends.answering.clone(), answered.clone());
+            tasks
+                .spawn(Arc::clone(&answering).poll(move |messages| {
+                    echo(client.clone(), messages, answered.clone()).boxed()
+                }));
+        }
+        Self {
+            requests,
+            pending,
+            ids: AtomicU64::default(),
+            tasks: Mutex::new(tasks),
+        }
+    }
+}
+
+impl Contestant for Bare {
+    fn call(&self, body: String) -> BoxFuture<'static, Result<(), Failure>> {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed).to_string();
+        let (done, reply) = oneshot::channel();
+        lock(&self.pending).insert(id.clone(), done);
+        let requests = self.requests.clone();
+        async move {
+            requests
+                .send(Outgoing { id, body })
+                .await
+                .map_err(|_| Failure::other("the bare program has ended"))?;
+            reply.await.map_err(Failure::other)
+        }
+        .boxed()
+    }
+
+    fn stop(&self) -> BoxFuture<'static, ()> {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = std::mem::take(&mut *tasks);
+        async move { tasks.shutdown().await }.boxed()
+    }
+}
+
+/// Sends requests.
+struct Sender {
+    client: Client,
+    queue: String,
+    reply_to: String,
+}
+
+impl Sender {
+    async fn send(self: Arc<Self>, batch: Vec<Outgoing>) {
+        let entries: Result<Vec<_>, BuildError> = batch
+            .into_iter()
+            .enumerate()
+            .map(|(i, outgoing)| {
+                SendMessageBatchRequestEntry::builder()
+                    .id(i.to_string())
+                    .message_body(outgoing.body)
+                    .message_attributes(ID, text(outgoing.id)?)
+                    .message_attributes(REPLY_TO, text(self.reply_to.clone())?)
+                    .build()
+            })
+            .collect();
+        send(&self.client, &self.queue, entries).await;
+    }
+}
+
+/// A queue and who receives from it.
+struct End {
+    client: Client,
+    queue: String,
+}
+
+impl End {
+    fn new(client: &Client, queue: &str) -> Self {
+        Self {
+            client: client.clone(),
+            queue: queue.to_owned(),
+        }
+    }
+
+    /// Polls for ever and hands over what comes, while the next poll is out already.
+    async fn poll(self: Arc<Self>, mut take: impl FnMut(Vec<Message>) -> BoxFuture<'static, ()>) {
+        let mut taking = FuturesUnordered::new();
+        loop {
+            let poll = self
+                .client
+                .receive_message()
+                .queue_url(&self.queue)
+                .max_number_of_messages(10)
+                .wait_time_seconds(20)
+                .message_attribute_names("All")
+                .send();
+            tokio::pin!(poll);
+            let messages = loop {
+                tokio::select! {
+                    biased;
+                    Some(()) = taking.next(), if !taking.is_empty() => {}
+                    polled = &mut poll => break polled.ok().and_then(|polled| polled.messages),
+                }
+            };
+            if let Some(messages) = messages {
+                taking.push(take(messages));
+            }
+        }
+    }
+
+    /// Deletes what is put into the channel.
+    fn deletes(self: &Arc<Self>, tasks: &mut JoinSet<()>) -> mpsc::Sender<String> {
+        let (handles, to_delete) = mpsc::channel(WAITING);
+        let end = Arc::clone(self);
+        tasks.spawn(in_batches(to_delete, DELETE_LINGER, move |batch| {
+            Arc::clone(&end).delete(batch)
+        }));
+        handles
+    }
+
+    async fn delete(self: Arc<Self>, handles: Vec<String>) {
+        let entries: Result<Vec<_>, BuildError> = handles
+            .into_iter()
+            .enumerate()
+            .map(|(i, handle)| {
+                DeleteMessageBatchRequestEntry::builder()
+                    .id(i.to_string())
+                    .receipt_handle(handle)
+                    .build()
+            })
+            .collect();
+        let Ok(entries) = entries else { return };
+        let delete = self.client.delete_message_batch().queue_url(&self.queue);
+        // What could not be deleted is delivered again, and is late then.
+        drop(delete.set_entries(Some(entries)).send().await);
+    }
+}
+
+fn take_replies(messages: Vec<Message>, pending: &Pending, acknowledged: &mpsc::Sender<String>) {
+    for message in messages {
+        if let Some(done) = attribute(&message, ID).and_then(|id| lock(pending).remove(&id)) {
+            let _ = done.send(());
+        }
+        if let Some(handle) = message.receipt_handle {
+            let _ = acknowledged.try_send(handle);
+        }
+    }
+}
+
+/// Sends every body back, in one call, then lets the requests be deleted.
+async fn echo(client: Client, messages: Vec<Message>, answered: mpsc::Sender<String>) {
+    let Some(reply_to) = messages
+        .first()
+        .and_then(|first| attribute(first, REPLY_TO))
+    else {
+        return;
+    };
+    let mut handles = Vec::new();
+    let entries: Result<Vec<_>, BuildError> = messages
+        .into_iter()
+        .enumerate()
+        .map(|(i, message)| {
+            let id = attribute(&message, ID).unwrap_or_default();
+            handles.extend(message.receipt_handle);
+            SendMessageBatchRequestEntry::builder()
+                .id(i.to_string())
+                .message_body(message.body.unwrap_or_default())
+                .message_attributes(ID, text(id)?)
+                .build()
+        })
+        .collect();
+    send(&client, &reply_to, entries).await;
+    for handle in handles {
+        let _ = answered.try_send(handle);
+    }
+}
+
+async fn send(
+    client: &Client,
+    queue: &str,
+    entries: Result<Vec<SendMessageBatchRequestEntry>, BuildError>,
+) {
+    let Ok(entries) = entries else { return };
+    let send = client.send_message_batch().queue_url(queue);
+    // A request that was not sent stays pending, and the load says so.
+    drop(send.set_entries(Some(entries)).send().await);
+}
+
+/// Calls with up to ten entries, as soon as ten are there or the first has waited long enough.
+async fn in_batches<T, C, F>(mut entries: mpsc::Receiver<T>, linger: Duration, call: C)
+where
+    C: Fn(Vec<T>) -> F,
+    F: Future<Output = ()>,
+{
+    let mut out = FuturesUnordered::new();
+    loop {
+        let batch = {
+            let batch = next_batch(&mut entries, linger);
+            tokio::pin!(batch);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(()) = out.next(), if !out.is_empty() => {}
+                    batch = &mut batch, if out.len() < CALLS_OUT => break batch,
+                }
+            }
+        };
+        if batch.is_empty() {
+            return;
+        }
+        out.push(call(batch));
+    }
+}
+
+/// Empty when nothing will come any more.
+async fn next_batch<T>(entries: &mut mpsc::Receiver<T>, linger: Duration) -> Vec<T> {
+    let mut batch = Vec::with_capacity(BATCH);
+    entries.recv_many(&mut batch, BATCH).await;
+    if !linger.is_zero() && !batch.is_empty() {
+        let company = async {
+            while batch.len() < BATCH {
+                let room = BATCH - batch.len();
+                if entries.recv_many(&mut batch, room).await == 0 {
+                    return;
+                }
+            }
+        };
+        // Whether it is full by then or not, it goes.
+        let _ = tokio::time::timeout(linger, company).await;
+    }
+    batch
+}
+
+fn attribute(message: &Message, name: &str) -> Option<String> {
+    let attribute = message.message_attributes()?.get(name)?;
+    attribute.string_value().map(str::to_owned)
+}
+
+fn text(value: String) -> Result<MessageAttributeValue, BuildError> {
+    MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value)
+        .build()
+}
+
+fn lock(pending: &Pending) -> std::sync::MutexGuard<'_, HashMap<String, oneshot::Sender<()>>> {
+    pending.lock().unwrap_or_else(PoisonError::into_inner)
+}

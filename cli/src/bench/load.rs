@@ -1,0 +1,161 @@
+//! The load: how requests are made, and how long each takes.
+//!
+//! Owns: the order of requests, and the times. Does not own: who serves them. Invariant: a request that fails ends the
+//! run; a table with holes in it compares nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use tokio::task::JoinSet;
+
+use super::contestant::Contestant;
+use crate::clock::Stopwatch;
+use crate::failure::Failure;
+
+/// From a microsecond to two minutes, three digits.
+const RANGE: (u64, u64, u8) = (1, 120_000_000, 3);
+
+/// How requests come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Load {
+    /// So many callers, each with its next request as soon as it has its reply.
+    Closed {
+        /// Callers.
+        concurrency: usize,
+        /// Requests of all of them together.
+        requests: u64,
+    },
+    /// Requests at a steady rate, whether replies come or not.
+    Open {
+        /// Requests a second.
+        rate: f64,
+        /// How many.
+        requests: u64,
+    },
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Timing {
+    /// In microseconds.
+    pub(super) latencies: Histogram<u64>,
+    pub(super) elapsed: Duration,
+}
+
+impl Load {
+    pub(super) const fn requests(&self) -> u64 {
+        match *self {
+            Self::Closed { requests, .. } | Self::Open { requests, .. } => requests,
+        }
+    }
+
+    /// A short load of the same kind, to get connections, polls and rates going.
+    pub(super) fn warm_up(self) -> Self {
+        match self {
+            Self::Closed {
+                concurrency,
+                requests,
+            } => Self::Closed {
+                concurrency,
+                requests: requests.min(10 * concurrency as u64),
+            },
+            Self::Open { rate, requests } => Self::Open {
+                rate,
+                requests: requests.min(1_000),
+            },
+        }
+    }
+
+    /// Puts this load on a contestant, and calls `tick` after each reply.
+    pub(super) async fn put_on(
+        self,
+        contestant: &Arc<dyn Contestant>,
+        body: &str,
+        tick: impl Fn() + Clone + Send + 'static,
+    ) -> Result<Timing, Failure> {
+        let watch = Stopwatch::start();
+        let latencies = match self {
+            Self::Closed {
+                concurrency,
+                requests,
+            } => closed(contestant, body, concurrency, requests, tick).await?,
+            Self::Open { rate, requests } => open(contestant, body, rate, requests, tick).await?,
+        };
+        Ok(Timing {
+            latencies,
+            elapsed: watch.elapsed(),
+        })
+    }
+}
+
+async fn closed(
+    contestant: &Arc<dyn Contestant>,
+    body: &str,
+    concurrency: usize,
+    requests: u64,
+    tick: impl Fn() + Clone + Send + 'static,
+) -> Result<Histogram<u64>, Failure> {
+    let begun = Arc::new(AtomicU64::new(0));
+    let mut callers = JoinSet::new();
+    for _ in 0..concurrency {
+        let (contestant, body, tick) = (Arc::clone(contestant), body.to_owned(), tick.clone());
+        let begun = Arc::clone(&begun);
+        callers.spawn(async move {
+            let mut latencies = histogram()?;
+            while begun.fetch_add(1, Ordering::Relaxed) < requests {
+                record(&mut latencies, call(&contestant, body.clone()).await?);
+                tick();
+            }
+            Ok::<_, Failure>(latencies)
+        });
+    }
+    let mut all = histogram()?;
+    while let Some(one) = callers.join_next().await {
+        all.add(one.map_err(Failure::other)??)
+            .map_err(Failure::other)?;
+    }
+    Ok(all)
+}
+
+async fn open(
+    contestant: &Arc<dyn Contestant>,
+    body: &str,
+    rate: f64,
+    requests: u64,
+    tick: impl Fn() + Clone + Send + 'static,
+) -> Result<Histogram<u64>, Failure> {
+    let mut all = histogram()?;
+    let mut callers = JoinSet::new();
+    let mut beat = tokio::time::interval(Duration::from_secs_f64(1.0 / rate));
+    for _ in 0..requests {
+        beat.tick().await;
+        let (contestant, body) = (Arc::clone(contestant), body.to_owned());
+        callers.spawn(async move { call(&contestant, body).await });
+        while let Some(done) = callers.try_join_next() {
+            record(&mut all, done.map_err(Failure::other)??);
+            tick();
+        }
+    }
+    while let Some(done) = callers.join_next().await {
+        record(&mut all, done.map_err(Failure::other)??);
+        tick();
+    }
+    Ok(all)
+}
+
+async fn call(contestant: &Arc<dyn Contestant>, body: String) -> Result<Duration, Failure> {
+    let watch = Stopwatch::start();
+    contestant.call(body).await?;
+    Ok(watch.elapsed())
+}
+
+fn record(latencies: &mut Histogram<u64>, latency: Duration) {
+    let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+    latencies.saturating_record(micros.max(RANGE.0));
+}
+
+fn histogram() -> Result<Histogram<u64>, Failure> {
+    Histogram::new_with_bounds(RANGE.0, RANGE.1, RANGE.2).map_err(Failure::other)
+}

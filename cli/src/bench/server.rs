@@ -1,0 +1,207 @@
+//! Where SQS is, and whose time it has.
+//!
+//! Owns: the clients of both ends, the clock that goes with them, the queues of a run. Does not own: the load.
+//! Invariant: a server that this made is gone when the [`Server`] is dropped.
+
+use std::process::Stdio;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_config::BehaviorVersion;
+use aws_config::meta::region::RegionProviderChain;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::{Builder, Credentials, Region};
+use local_sqs::{Behaviour, Latency, LocalSqs};
+use sqs_rpc::virtual_queues::sqs::{ClientApi, Clock, Sqs};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use super::calls::CallCounter;
+use super::contestant::Ends;
+use crate::failure::Failure;
+
+/// SQS's documentation asks to wait for a second before a new queue is used.
+const NEW_QUEUE: Duration = Duration::from_millis(1_100);
+
+/// What a person may choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// `local-sqs` in this process, as slow as Amazon's SQS, in virtual time.
+    Model,
+    /// `sqs-rpc local`, in a process of its own.
+    Local,
+    /// Any server.
+    Url(String),
+    /// Whatever the AWS environment says.
+    Aws,
+}
+
+/// An SQS to measure on.
+pub(super) struct Server {
+    pub(super) calls: CallCounter,
+    config: Builder,
+    /// The model, and its time.
+    model: Option<(LocalSqs, Clock)>,
+    /// URLs of the queues made so far.
+    queues: Mutex<Vec<String>>,
+    /// Ends with this.
+    _process: Option<Child>,
+}
+
+impl Server {
+    /// Finds it, or starts it. [`Place::Model`] needs a paused clock.
+    pub(super) async fn start(place: &Place, seed: u64) -> Result<Self, Failure> {
+        match place {
+            Place::Model => Ok(Self::model(seed)),
+            Place::Local => {
+                let (process, url) = start_local().await?;
+                Ok(Self {
+                    _process: Some(process),
+                    ..Self::at(&url)
+                })
+            }
+            Place::Url(url) => Ok(Self::at(url)),
+            Place::Aws => {
+                let region = RegionProviderChain::default_provider();
+                let loader = aws_config::defaults(BehaviorVersion::latest()).region(region);
+                let config = loader.load().await;
+                if config.region().is_none() {
+                    return Err(Failure::usage("no region is set: set AWS_REGION"));
+                }
+                Ok(Self::new(Builder::from(&config), None))
+            }
+        }
+    }
+
+    fn model(seed: u64) -> Self {
+        let start = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let sqs = LocalSqs::builder()
+            .seed(seed)
+            .start_time(start)
+            .behaviour(like_aws())
+            .build();
+        let config = sqs.sdk_config();
+        Self::new(config, Some((sqs, Clock::tokio(start))))
+    }
+
+    fn at(url: &str) -> Self {
+        let config = Builder::default()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "bench"))
+            .endpoint_url(url);
+        Self::new(config, None)
+    }
+
+    fn new(config: Builder, model: Option<(LocalSqs, Clock)>) -> Self {
+        let calls = CallCounter::default();
+        Self {
+            config: config.interceptor(calls.clone()),
+            calls,
+            model,
+            queues: Mutex::default(),
+            _process: None,
+        }
+    }
+
+    /// Whether SQS is in this process, and its time virtual.
+    pub(super) const fn is_model(&self) -> bool {
+        self.model.is_some()
+    }
+
+    /// Lets every call of the model fail, or none.
+    pub(super) fn fail(&self, fail: bool) {
+        if let Some((sqs, _)) = &self.model {
+            sqs.set_behaviour(like_aws().unavailable(if fail { 1.0 } else { 0.0 }));
+        }
+    }
+
+    /// A client with connections of its own.
+    pub(super) fn client(&self) -> Client {
+        Client::from_conf(self.config.clone().build())
+    }
+
+    /// The framework's way to SQS through a client.
+    pub(super) fn sqs(&self, client: &Client) -> Sqs {
+        let api = Sqs::builder(ClientApi::new(client));
+        match &self.model {
+            Some((_, clock)) => api.clock(clock.clone()).build(),
+            None => api.build(),
+        }
+    }
+
+    /// Both ends of a run, on a new request queue.
+    pub(super) async fn ends(&self) -> Result<Ends, Failure> {
+        let asking = self.client();
+        let request_queue = self.queue(&asking, "requests").await?;
+        Ok(Ends {
+            asking,
+            answering: self.client(),
+            request_queue,
+        })
+    }
+
+    /// A new queue that can be used.
+    pub(super) async fn queue(&self, client: &Client, kind: &str) -> Result<String, Failure> {
+        let n = self.queues().len();
+        // Another run's may be there still.
+        let name = format!("sqs-rpc-bench-{}-{kind}-{n}", std::process::id());
+        let made = client.create_queue().queue_name(name).send().await;
+        let url = made.map_err(Failure::other)?.queue_url;
+        let url = url.ok_or_else(|| Failure::other("CreateQueue answered no URL"))?;
+        self.queues().push(url.clone());
+        tokio::time::sleep(NEW_QUEUE).await;
+        Ok(url)
+    }
+
+    /// Deletes what [`queue`](Self::queue) made, as far as that is possible.
+    pub(super) async fn delete_queues(&self) {
+        let client = self.client();
+        let queues = std::mem::take(&mut *self.queues());
+        for url in queues {
+            if let Err(error) = client.delete_queue().queue_url(&url).send().await {
+                tracing::warn!(%url, %error, "a queue of the bench was left behind");
+            }
+        }
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Vec<String>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The latencies of the real SQS, without its misfortunes.
+fn like_aws() -> Behaviour {
+    Behaviour::default()
+        .latency(Latency::aws_call())
+        .delivery(Latency::aws_delivery())
+        .settling(Duration::from_secs(1))
+}
+
+/// Starts this very program as a server, and reads its address from what it says.
+async fn start_local() -> Result<(Child, String), Failure> {
+    let program = std::env::current_exe().map_err(Failure::other)?;
+    let mut process = Command::new(program)
+        .args(["local", "--port", "0"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(Failure::other)?;
+    let stdout = process
+        .stdout
+        .take()
+        .ok_or_else(|| Failure::other("the server has no stdout"))?;
+    let mut lines = BufReader::new(stdout).lines();
+    let mut url = None;
+    while let Some(line) = lines.next_line().await.map_err(Failure::other)? {
+        if let Some(found) = line.trim().strip_prefix("export AWS_ENDPOINT_URL_SQS=") {
+            url = Some(found.to_owned());
+        }
+        if line == "ready" {
+            break;
+        }
+    }
+    let url = url.ok_or_else(|| Failure::other("the server did not say where it is"))?;
+    Ok((process, url))
+}

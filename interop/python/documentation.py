@@ -1,0 +1,23 @@
+"""Prints the text of Amazon's SQS API reference, as botocore carries it: no markup, single spaces."""
+
+import html
+import re
+
+import botocore.session
+
+
+def texts(node):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "documentation" and isinstance(value, str):
+                yield value
+            else:
+                yield from texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from texts(value)
+
+
+model = botocore.session.Session().get_component("data_loader").load_service_model("sqs", "service-2")
+for text in texts(model):
+    print(" ".join(html.unescape(re.sub("<[^>]*>", "", text)).split()))

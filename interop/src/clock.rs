@@ -1,0 +1,23 @@
+//! How long something took.
+//!
+//! The one place of this crate that reads a clock.
+
+use std::fmt;
+use std::time::Instant;
+
+/// A stopwatch that runs from its making; it displays what it shows.
+#[derive(Debug)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "the clock module")]
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl fmt::Display for Stopwatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} s", self.0.elapsed().as_secs_f64())
+    }
+}

@@ -1,0 +1,121 @@
+//! Runs this project with software that others wrote: `cargo xtask interop`.
+//!
+//! Owns the installing of that software, its processes, and the table of disagreements. Does not own what is checked of an
+//! SQS (that is `local_sqs::contract`) nor the Java and Python programs (`interop/java`, `interop/python`).
+//!
+//! Everything is installed, with pinned versions, below the folder `target/interop`, and is left there for the next run.
+//!
+//! Invariant: exit code 0 means that everything was installed, run, and as expected. What cannot be installed or run is a
+//! failure, never left out.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to its terminal"
+)]
+
+mod arguments;
+mod aws_cli;
+mod clock;
+mod contract;
+mod documentation;
+mod foreign;
+mod install;
+mod java;
+mod local;
+mod process;
+mod table;
+mod verdict;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Part};
+use clock::Stopwatch;
+
+/// What went wrong, for a person to read.
+type Failure = String;
+
+/// Where things are.
+#[derive(Clone, Debug)]
+struct Folders {
+    /// The folder of this package.
+    sources: PathBuf,
+    /// Where software is installed; git ignores it.
+    installed: PathBuf,
+}
+
+/// Runs the command; its arguments are those after `cargo xtask interop`.
+pub async fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
+    let arguments = match Arguments::parse(arguments) {
+        Ok(arguments) => arguments,
+        Err(problem) => {
+            eprintln!("interop: {problem}\n\n{}", arguments::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    if arguments.help {
+        println!("{}", arguments::USAGE);
+        return ExitCode::SUCCESS;
+    }
+    let watch = Stopwatch::start();
+    match carry_out(&arguments, &Folders::new()).await {
+        Ok(()) => {
+            println!("\ninterop: passed, took {}", watch);
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("\ninterop: FAILED after {watch}: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn carry_out(arguments: &Arguments, folders: &Folders) -> Result<(), Failure> {
+    if arguments.write_docs {
+        return table::write_docs(folders);
+    }
+    let watch = Stopwatch::start();
+    let installed = install::all(arguments, folders).await?;
+    println!("installed: {watch}");
+    let mut failures = Vec::new();
+    for part in Part::ALL {
+        if !arguments.wants(part) {
+            continue;
+        }
+        println!("\n== {part}");
+        let watch = Stopwatch::start();
+        let outcome = match part {
+            Part::Contract => contract::run(arguments, folders, &installed).await,
+            Part::AwsCli => aws_cli::run(folders, &installed).await,
+            Part::Java => java::run(folders, &installed).await,
+        };
+        println!("{part}: {watch}");
+        if let Err(failure) = outcome {
+            eprintln!("{part}: {failure}");
+            failures.push(part.to_string());
+        }
+    }
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(failures.join(", "))
+    }
+}
+
+impl Folders {
+    fn new() -> Self {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = sources.parent().unwrap_or(sources);
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| root.join("target"), |folder| root.join(folder));
+        Self {
+            sources: sources.to_owned(),
+            installed: target.join("interop"),
+        }
+    }
+
+    fn docs(&self) -> PathBuf {
+        self.sources.join("../docs/interop.md")
+    }
+}

@@ -1,0 +1,48 @@
+//! The SQS of this project behind a port, for programs of others.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use local_sqs::{LocalSqs, Server};
+use tokio::process::Command;
+
+use crate::Failure;
+
+/// Any do.
+const KEY: &str = "local";
+const REGION: &str = "us-east-1";
+
+/// A client as any Rust program would make it.
+pub(crate) fn client(endpoint_url: &str) -> Client {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(Credentials::new(KEY, KEY, None, None, "interop"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint_url);
+    Client::from_conf(config.build())
+}
+
+pub(crate) async fn serve() -> Result<Server, Failure> {
+    let any_port = ([127, 0, 0, 1], 0).into();
+    let bound = Server::bind(LocalSqs::start(), any_port).await;
+    bound.map_err(|error| format!("local-sqs cannot listen: {error}"))
+}
+
+/// Points a program at a server, whatever the user's own settings are.
+pub(crate) fn point(command: &mut Command, server: &Server) {
+    command.envs([
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", KEY),
+        ("AWS_SECRET_ACCESS_KEY", KEY),
+        ("AWS_CONFIG_FILE", "/nonexistent"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_PAGER", ""),
+        ("NO_PROXY", "127.0.0.1"),
+    ]);
+    for unset in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"] {
+        command.env_remove(unset);
+    }
+    command.env("AWS_ENDPOINT_URL_SQS", server.endpoint_url());
+}

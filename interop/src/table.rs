@@ -1,0 +1,232 @@
+//! The table of disagreements: read from `disagreements.toml`, shown in `docs/interop.md`.
+//!
+//! Invariants, tested: each entry names a check that there is, a server and a check are in one entry at most, every
+//! entry has a sentence that decides it or says that there is none, and the document is what the table renders to.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+
+use crate::foreign::Foreign;
+use crate::{Failure, Folders};
+
+const SOURCE: &str = include_str!("../disagreements.toml");
+const INTRODUCTION: &str = include_str!("introduction.md");
+
+/// Every disagreement that is known.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Table {
+    #[serde(rename = "cause")]
+    pub(crate) causes: Vec<Cause>,
+}
+
+/// Disagreements with one cause.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cause {
+    /// What local-sqs does.
+    rule: String,
+    right: Right,
+    /// Amazon's words.
+    #[serde(default)]
+    pub(crate) words: Vec<Quotation>,
+    /// What else there is to say; needed where nobody's words decide.
+    note: Option<String>,
+    elasticmq: Option<Difference>,
+    localstack: Option<Difference>,
+}
+
+/// Who does what Amazon's documentation says.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum Right {
+    /// local-sqs, and not the other.
+    LocalSqs,
+    /// Both: the documentation leaves it open on purpose, or allows either.
+    Both,
+    /// The documentation does not say.
+    NotDocumented,
+}
+
+/// A sentence of Amazon's documentation.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Quotation {
+    /// The page's name in its address: one of the API reference if it begins with `API_` or
+    /// is `CommonErrors`, else of the developer guide.
+    page: String,
+    pub(crate) text: String,
+}
+
+/// What one server does instead.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Difference {
+    does: String,
+    /// Check, and a part of what it says that it saw.
+    checks: BTreeMap<String, String>,
+    /// Why it does so at some times only, if that is so.
+    unsteady: Option<String>,
+}
+
+/// What is expected of one check on one server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Expected<'a> {
+    pub(crate) seen: &'a str,
+    pub(crate) unsteady: bool,
+}
+
+impl Table {
+    pub(crate) fn read() -> Result<Self, Failure> {
+        toml::from_str(SOURCE).map_err(|error| format!("disagreements.toml: {error}"))
+    }
+
+    /// The checks that a server is known to disagree with.
+    pub(crate) fn expected(&self, server: Foreign) -> BTreeMap<&str, Expected<'_>> {
+        let differences = self.causes.iter().filter_map(|cause| cause.of(server));
+        let checks = differences.flat_map(|difference| {
+            let unsteady = difference.unsteady.is_some();
+            difference
+                .checks
+                .iter()
+                .map(move |(check, seen)| (check.as_str(), Expected { seen, unsteady }))
+        });
+        checks.collect()
+    }
+
+    fn render(&self) -> String {
+        let mut text = INTRODUCTION.to_owned();
+        let _ = writeln!(text, "\n| local-sqs | others | right | Amazon's words |");
+        let _ = writeln!(text, "|---|---|---|---|");
+        for cause in &self.causes {
+            let others: Vec<_> = Foreign::ALL
+                .into_iter()
+                .filter_map(|server| Some((server, cause.of(server)?)))
+                .map(|(server, difference)| difference.render(server))
+                .collect();
+            let words: Vec<_> = cause.words.iter().map(Quotation::render).collect();
+            let words: Vec<_> = words.into_iter().chain(cause.note.clone()).collect();
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} |",
+                cause.rule,
+                others.join("<br>"),
+                cause.right.word(),
+                words.join("<br>")
+            );
+        }
+        text
+    }
+}
+
+impl Cause {
+    fn of(&self, server: Foreign) -> Option<&Difference> {
+        match server {
+            Foreign::ElasticMq => self.elasticmq.as_ref(),
+            Foreign::LocalStack => self.localstack.as_ref(),
+        }
+    }
+}
+
+impl Difference {
+    fn render(&self, server: Foreign) -> String {
+        let checks: Vec<_> = self
+            .checks
+            .keys()
+            .map(|check| format!("`{check}`"))
+            .collect();
+        let unsteady = self
+            .unsteady
+            .iter()
+            .map(|why| format!("; not always: {why}"));
+        let unsteady: String = unsteady.collect();
+        format!(
+            "**{server}** {}{unsteady} ({})",
+            self.does,
+            checks.join(", ")
+        )
+    }
+}
+
+impl Quotation {
+    /// Whether it is from the part of the API reference that comes with each SDK.
+    pub(crate) fn is_of_the_reference(&self) -> bool {
+        self.page.starts_with("API_")
+    }
+
+    fn render(&self) -> String {
+        let guide = if self.is_of_the_reference() || self.page == "CommonErrors" {
+            "APIReference"
+        } else {
+            "SQSDeveloperGuide"
+        };
+        let Self { page, text } = self;
+        let name = page.trim_start_matches("API_");
+        format!(
+            "\"{text}\" ([{name}](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/{guide}/{page}.html))"
+        )
+    }
+}
+
+impl Right {
+    fn word(self) -> &'static str {
+        match self {
+            Self::LocalSqs => "local-sqs",
+            Self::Both => "both",
+            Self::NotDocumented => "not documented",
+        }
+    }
+}
+
+/// Writes the document anew.
+pub(crate) fn write_docs(folders: &Folders) -> Result<(), Failure> {
+    let file = folders.docs();
+    std::fs::write(&file, Table::read()?.render())
+        .map_err(|error| format!("cannot write {}: {error}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use local_sqs::contract::CHECKS;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_entry_names_a_check_and_each_check_is_named_once() {
+        let checks: BTreeSet<_> = CHECKS.iter().map(|check| check.name).collect();
+        let table = Table::read().unwrap();
+        for server in Foreign::ALL {
+            let mut named = BTreeSet::new();
+            for difference in table.causes.iter().filter_map(|cause| cause.of(server)) {
+                for (check, seen) in &difference.checks {
+                    assert!(checks.contains(check.as_str()), "there is no check {check}");
+                    assert!(named.insert(check), "{server} has {check} twice");
+                    assert!(!seen.is_empty(), "{server}, {check}: what is seen?");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_entry_is_decided_or_says_that_it_is_not() {
+        for cause in Table::read().unwrap().causes {
+            let decided = !cause.words.is_empty();
+            let explained = cause.right == Right::NotDocumented && cause.note.is_some();
+            assert!(decided || explained, "{}", cause.rule);
+            assert!(
+                Foreign::ALL.iter().any(|&it| cause.of(it).is_some()),
+                "{}",
+                cause.rule
+            );
+        }
+    }
+
+    #[test]
+    fn the_document_is_what_the_table_says() {
+        let shown = std::fs::read_to_string(Folders::new().docs()).unwrap();
+        let hint = "run `cargo xtask interop --write-docs`";
+        assert!(shown == Table::read().unwrap().render(), "{hint}");
+    }
+}

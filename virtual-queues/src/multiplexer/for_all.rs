@@ -1,0 +1,252 @@
+//! One handler for all virtual queues.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use sqs_rpc_protocol::{VirtualQueueName, VirtualQueueUrl};
+
+use super::error::QueueError;
+use super::handling::handle;
+use super::host::Shared;
+use super::queue::VirtualQueue;
+use super::queues::VirtualQueues;
+use super::routing::{Taken, TakenAny};
+use super::selection::{Selection, SystemSelection, present};
+
+/// How many messages the handler of all virtual queues has at a time.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct HandlerLimits {
+    /// Of one virtual queue. Default 1; 0 counts as 1; on a FIFO host it is 1 in any case, to keep the order.
+    pub per_queue: usize,
+    /// Of one host. Default 64; 0 counts as 1. If so many handlers are slow at the same time, the others of their host
+    /// wait; as long as fewer queues are slow than `per_host / per_queue`, they hold up nobody.
+    pub per_host: usize,
+}
+
+impl Default for HandlerLimits {
+    fn default() -> Self {
+        Self {
+            per_queue: 1,
+            per_host: 64,
+        }
+    }
+}
+
+impl VirtualQueues {
+    /// Gives every message of every virtual queue of this multiplexer to `handler`, until the shutdown; returns why it
+    /// ended.
+    ///
+    /// Queues that are made later are handled, too, on hosts that are used later, too. Each message goes where it can go
+    /// first: to a receive that waits on its queue, or here. Queues take turns, so that none holds up the others. What
+    /// becomes of a message is as with [`VirtualQueue::for_each`]. A host is polled while it has virtual queues and the
+    /// handler has room.
+    ///
+    /// # Errors
+    /// It ends with [`QueueError::Closed`] or [`QueueError::NoRuntime`]; with [`QueueError::Handled`] at once, if such a
+    /// handler runs already. A host that is gone ends nothing.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the handlers that run; their messages come again.
+    ///
+    /// # Examples
+    /// ```
+    /// use sqs_virtual_queues::{CreateQueue, HandlerLimits, VirtualQueues};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let local = local_sqs::LocalSqs::start();
+    /// # let host = local.create_queue("host").await?.parse()?;
+    /// let queues = VirtualQueues::builder(local.client()).build()?;
+    /// let (handled, mut seen) = tokio::sync::mpsc::channel(8);
+    /// let handling = queues.for_each(HandlerLimits::default(), |queue, message| {
+    ///     let handled = handled.clone();
+    ///     async move { handled.send((queue.url().name().to_string(), message.body)).await }
+    /// });
+    /// let work = async {
+    ///     let orders = queues.create(&host, CreateQueue::named("orders"))?;
+    ///     orders.send("two of them").await?;
+    ///     let (name, body) = seen.recv().await.unwrap_or_default();
+    ///     assert_eq!((name.as_str(), body.as_deref()), ("orders", Some("two of them")));
+    ///     Ok::<_, sqs_virtual_queues::QueueError>(())
+    /// };
+    /// tokio::select! {
+    ///     ended = handling => return Err(ended.into()),
+    ///     done = work => done?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn for_each<H, F, E>(&self, limits: HandlerLimits, handler: H) -> QueueError
+    where
+        H: Fn(VirtualQueue, Message) -> F,
+        F: Future<Output = Result<(), E>>,
+    {
+        if self.0.handled.swap(true, Ordering::AcqRel) {
+            return QueueError::Handled;
+        }
+        let _handled = Handled(self);
+        let mut in_use: Vec<Arc<Shared>> = Vec::new();
+        let mut hosts = FuturesUnordered::new();
+        loop {
+            // Listens before it looks, so that no host is missed in between.
+            let mut opened = pin!(self.0.opened.notified());
+            opened.as_mut().enable();
+            if let Err(ended) = self.outbox() {
+                while hosts.next().await.is_some() {}
+                return ended;
+            }
+            let now_in_use = self.hosts_in_order();
+            in_use.retain(|known| now_in_use.iter().any(|host| Arc::ptr_eq(known, host)));
+            for shared in now_in_use {
+                if !in_use.iter().any(|known| Arc::ptr_eq(known, &shared)) {
+                    in_use.push(Arc::clone(&shared));
+                    hosts.push(self.handle_host(shared, &limits, &handler));
+                }
+            }
+            tokio::select! {
+                biased;
+                // It stays known: it is gone, until its URL is used again for another.
+                Some(()) = hosts.next(), if !hosts.is_empty() => {}
+                () = opened => {}
+            }
+        }
+    }
+
+    /// In the order of their URLs, not of the hash map.
+    fn hosts_in_order(&self) -> Vec<Arc<Shared>> {
+        let hosts = self.0.hosts.iter();
+        let mut hosts: Vec<_> = hosts.map(|host| Arc::clone(host.value())).collect();
+        hosts.sort_unstable_by(|a, b| a.url.as_str().cmp(b.url.as_str()));
+        hosts
+    }
+
+    /// Ends when the host is closed.
+    async fn handle_host<H, F, E>(&self, shared: Arc<Shared>, limits: &HandlerLimits, handler: &H)
+    where
+        H: Fn(VirtualQueue, Message) -> F,
+        F: Future<Output = Result<(), E>>,
+    {
+        let per_queue = if shared.url.is_fifo() {
+            1
+        } else {
+            limits.per_queue.max(1)
+        };
+        let _taking = Taking::all_of(&shared, per_queue);
+        let mut running = FuturesUnordered::new();
+        loop {
+            let taken = async {
+                let mut looking = Looking(&shared);
+                poll_fn(|cx| looking.look(cx)).await
+            };
+            tokio::select! {
+                biased;
+                Some(()) = running.next(), if !running.is_empty() => {}
+                taken = taken, if running.len() < limits.per_host.max(1) => {
+                    let Some((name, taken)) = taken else { break };
+                    running.push(self.handle_one(&shared, name, taken, handler));
+                }
+            }
+        }
+        // Those that run are let finish: their messages were taken.
+        while running.next().await.is_some() {}
+    }
+
+    async fn handle_one<H, F, E>(
+        &self,
+        shared: &Arc<Shared>,
+        name: VirtualQueueName,
+        taken: Taken,
+        handler: &H,
+    ) where
+        H: Fn(VirtualQueue, Message) -> F,
+        F: Future<Output = Result<(), E>>,
+    {
+        let url = VirtualQueueUrl::new(&shared.url, &name);
+        shared.give_time(&taken, None, shared.sqs.clock().now());
+        let (all, all_of_the_system) = (
+            Selection::of(["All"]),
+            SystemSelection::of([MessageSystemAttributeName::All]),
+        );
+        let message = present(taken.message, &url, &all, &all_of_the_system);
+        let receipt_handle = message.receipt_handle().map(str::to_owned);
+        let queue = VirtualQueue::new(Arc::clone(shared), url, self.clone());
+        let _in_hand = InHand { shared, name };
+        handle(shared, receipt_handle, async {
+            handler(queue, message).await
+        })
+        .await;
+    }
+}
+
+/// A handler of all virtual queues runs.
+struct Handled<'a>(&'a VirtualQueues);
+
+impl Drop for Handled<'_> {
+    fn drop(&mut self) {
+        self.0.0.handled.store(false, Ordering::Release);
+    }
+}
+
+/// A host gives all its messages to the handler.
+struct Taking<'a>(&'a Shared);
+
+impl<'a> Taking<'a> {
+    fn all_of(shared: &'a Shared, per_queue: usize) -> Self {
+        shared.update(|state| state.router.handle_all(per_queue));
+        Self(shared)
+    }
+}
+
+impl Drop for Taking<'_> {
+    fn drop(&mut self) {
+        self.0.update(|state| state.router.handle_all(0));
+    }
+}
+
+/// The handler looks for its next message.
+struct Looking<'a>(&'a Shared);
+
+impl Looking<'_> {
+    fn look(&mut self, cx: &Context<'_>) -> Poll<Option<(VirtualQueueName, Taken)>> {
+        let now = self.0.sqs.clock().now();
+        match self
+            .0
+            .update(|state| state.router.take_any(now, cx.waker()))
+        {
+            TakenAny::Message(name, taken) => Poll::Ready(Some((name, *taken))),
+            TakenAny::Closed => Poll::Ready(None),
+            TakenAny::Wait => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.0.lock().router.take_none();
+    }
+}
+
+/// The handler has a message of this queue.
+struct InHand<'a> {
+    shared: &'a Shared,
+    name: VirtualQueueName,
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        let now = self.shared.sqs.clock().now();
+        let next = self
+            .shared
+            .update(|state| state.router.handled(&self.name, now));
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! One message in a handler's hands: hidden from others while it runs, deleted when it succeeds.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+
+use futures::FutureExt;
+
+use super::host::Shared;
+use crate::stats::Counter;
+
+/// Runs a handler, and extends the visibility of its message meanwhile.
+///
+/// A message comes with half of the visibility time-out left at the least, so it is extended each third. Messages that
+/// came together are extended together, in one call.
+pub(super) async fn handle<E>(
+    shared: &Shared,
+    receipt_handle: Option<String>,
+    handler: impl Future<Output = Result<(), E>>,
+) {
+    let (clock, counters) = (shared.sqs.clock(), shared.sqs.counters());
+    let visibility = shared.options.visibility;
+    let mut handler = pin!(AssertUnwindSafe(handler).catch_unwind());
+    let mut extend_at = clock.now() + visibility / 3;
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            outcome = &mut handler => break outcome,
+            () = clock.sleep_until(extend_at) => {
+                extend_at = clock.now() + visibility / 3;
+                if let Some(handle) = receipt_handle.clone() {
+                    shared.outbox.change_visibility_later(&shared.url, handle, visibility);
+                }
+            }
+        }
+    };
+    match outcome {
+        Ok(Ok(())) => {
+            shared.lock().polls.settled(1);
+            if let Some(handle) = receipt_handle {
+                shared.outbox.delete_later(&shared.url, handle);
+            }
+        }
+        Ok(Err(_)) => counters.count(Counter::HandlerErrors),
+        Err(_) => counters.count(Counter::Panics),
+    }
+}

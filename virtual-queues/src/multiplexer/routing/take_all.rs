@@ -1,0 +1,139 @@
+//! The handler of all virtual queues of a host: which queue's message it takes next.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+use std::task::Waker;
+
+use sqs_rpc_protocol::VirtualQueueName;
+
+use super::buffer::QueueSlot;
+use super::outcome::TakenAny;
+use super::router::{Router, Slot};
+use crate::sqs::Moment;
+
+/// The queues that have something for the handler, in order of their turns.
+///
+/// A queue has a turn while there is something in its buffer, nobody receives from it, and the handler has fewer of its
+/// messages than it may have. After each message it goes to the end of the line, so that none holds up the others.
+#[derive(Debug, Default)]
+pub(super) struct TakeAll {
+    /// The most messages of one queue that the handler has at a time; 0: there is no handler.
+    per_queue: usize,
+    turns: BTreeMap<NonZeroU64, VirtualQueueName>,
+    given: u64,
+    /// The handler's, while it waits.
+    waker: Option<Waker>,
+    /// A queue has got a turn since the handler was woken last.
+    news: bool,
+}
+
+impl TakeAll {
+    /// The handler waits and there is nothing for it.
+    pub(super) fn is_hungry(&self) -> bool {
+        self.waker.is_some() && self.turns.is_empty()
+    }
+
+    /// Notes what a change of a queue means for the handler.
+    pub(super) fn note(&mut self, name: &VirtualQueueName, slot: &mut QueueSlot) {
+        let ready =
+            slot.in_hand < self.per_queue && !slot.is_waited_for() && slot.next_visible().is_some();
+        match slot.turn {
+            None if ready => {
+                self.given += 1;
+                slot.turn = NonZeroU64::new(self.given);
+                self.turns
+                    .extend(slot.turn.map(|turn| (turn, name.clone())));
+                self.news = true;
+            }
+            Some(_) if !ready => self.remove(slot.turn.take()),
+            _ => {}
+        }
+    }
+
+    pub(super) fn remove(&mut self, turn: Option<NonZeroU64>) {
+        if let Some(turn) = turn {
+            self.turns.remove(&turn);
+        }
+    }
+
+    /// Whom to wake because of what was noted.
+    pub(super) fn take_waker(&mut self) -> Option<Waker> {
+        std::mem::take(&mut self.news)
+            .then(|| self.waker.clone())
+            .flatten()
+    }
+
+    pub(super) fn close(&mut self) -> Option<Waker> {
+        self.turns.clear();
+        self.waker.take()
+    }
+}
+
+impl<S> Router<S> {
+    /// From now on a handler takes the messages of all queues, up to `per_queue` of each at a time. With 0 it stops.
+    pub(crate) fn handle_all(&mut self, per_queue: usize) {
+        self.take_all = TakeAll {
+            per_queue,
+            ..TakeAll::default()
+        };
+        // Queues in order of their names, not of the hash map.
+        let mut queues: Vec<_> = self
+            .slots
+            .iter_mut()
+            .filter_map(|(name, slot)| match slot {
+                Slot::Queue(slot) => Some((name, slot)),
+                Slot::OneShot { .. } => None,
+            })
+            .collect();
+        queues.sort_unstable_by_key(|(name, _)| *name);
+        for (name, slot) in queues {
+            (slot.turn, slot.in_hand) = (None, 0);
+            self.take_all.note(name, slot);
+        }
+    }
+
+    /// One look of the handler: takes one message, or waits.
+    pub(crate) fn take_any(&mut self, now: Moment, waker: &Waker) -> TakenAny {
+        if self.closed {
+            return TakenAny::Closed;
+        }
+        while let Some((_, name)) = self.take_all.turns.first_key_value() {
+            let name = name.clone();
+            let taken = self.change(&name, |slot| {
+                slot.last_used = now;
+                let visible = slot.drop_visible(now);
+                let taken = slot.take_in_hand();
+                // If it has more, it gets a new turn, after the others.
+                let turn = slot.turn.take();
+                (taken, visible, turn)
+            });
+            let Some((taken, visible, turn)) = taken else {
+                break;
+            };
+            self.take_all.remove(turn);
+            self.noticed += visible;
+            if let Some(taken) = taken {
+                self.take_all.waker = None;
+                return TakenAny::Message(name, Box::new(taken));
+            }
+        }
+        self.take_all.news = false;
+        self.take_all.waker = Some(waker.clone());
+        TakenAny::Wait
+    }
+
+    /// The handler does not wait any more.
+    pub(crate) fn take_none(&mut self) {
+        self.take_all.waker = None;
+    }
+
+    /// The handler is done with a message of this queue. Returns whom to wake: it may take the next one.
+    pub(crate) fn handled(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Waker> {
+        self.change(name, |slot| {
+            slot.last_used = now;
+            // It may be another queue of the same name by now.
+            slot.in_hand = slot.in_hand.saturating_sub(1);
+        });
+        self.take_all.take_waker()
+    }
+}
