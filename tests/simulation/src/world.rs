@@ -59,7 +59,7 @@ pub struct Report {
     pub trace: (u64, u64),
     /// The lines, if they were asked for.
     pub lines: Vec<String>,
-    /// Calls of each process in each minute.
+    /// Calls of each process.
     pub calls: CallTable,
     /// The counters of each life at its end.
     pub stats: BTreeMap<LifeId, Stats>,

@@ -20,7 +20,10 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Operations count for so long: their calls are tried again.
 const REMEMBERED: Duration = Duration::from_secs(10);
 
-/// Calls of each process in each minute.
+/// Calls are counted in buckets of so many seconds.
+pub const BUCKET: u64 = 5;
+
+/// Calls of each process in each bucket.
 pub type CallTable = BTreeMap<(usize, u64), u64>;
 
 /// Recent operations and fruitless calls of each life.
@@ -55,7 +58,7 @@ impl Oracle {
         let number = state.call_numbers;
         *state
             .calls
-            .entry((link.life.process, now.as_secs() / 60))
+            .entry((link.life.process, now.as_secs() / BUCKET))
             .or_default() += 1;
         if let Request::SendMessageBatch(batch) = request {
             for entry in batch.entries.iter().flatten() {

@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use calls::CallTable;
+pub use calls::{BUCKET, CallTable};
 pub use messages::{EQUAL, equal_name};
 pub use requests::{Asked, Kind, Outcome, reply_to};
 
@@ -154,7 +154,7 @@ impl Oracle {
         self.lock().coverage.clone()
     }
 
-    /// The calls of each minute.
+    /// The calls of each process.
     #[must_use]
     pub fn calls(&self) -> CallTable {
         self.lock().calls.clone()
