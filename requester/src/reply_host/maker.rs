@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::sqs::Tasks;
 
 use super::{Own, calls};
 use crate::RequestError;
@@ -24,7 +23,8 @@ pub(super) fn spawn(own: &Arc<Own>, number: u32) -> Result<(), RequestError> {
     let tasks = match own.tasks.get() {
         Some(tasks) => tasks,
         None => {
-            let tasks = Tasks::on_current_runtime().map_err(|_| RequestError::no_runtime())?;
+            let tasks = own.queues.sqs().tasks();
+            let tasks = tasks.map_err(|_| RequestError::no_runtime())?;
             own.tasks.get_or_init(|| tasks)
         }
     };
