@@ -78,6 +78,7 @@ fn introduction(endpoint: &str, queue_urls: &[String]) -> String {
            export AWS_REGION={REGION}\n  \
            export AWS_ACCESS_KEY_ID=local\n  \
            export AWS_SECRET_ACCESS_KEY=local\n\n\
+         version 1 of the AWS CLI wants --endpoint-url {endpoint} in each command, too\n\n\
          ready\n"
     );
     text

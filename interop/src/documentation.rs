@@ -1,7 +1,7 @@
 //! Whether what the table quotes is what Amazon says.
 //!
 //! The API reference comes with every SDK; what is quoted from it must stand in the one that was installed. What is quoted
-//! from the developer guide cannot be looked up without a network of people, and is not.
+//! from the developer guide comes with nothing, and is not looked up.
 
 use std::time::Duration;
 
@@ -45,4 +45,26 @@ fn wrong<'a>(quotations: impl IntoIterator<Item = &'a Quotation>, reference: &st
                 .any(|part| !reference.contains(part.trim()))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_reference_does_not_say_is_found() {
+        let quotation = |page: &str, text: &str| -> Quotation {
+            toml::from_str(&format!("page = '{page}'\ntext = '{text}'")).unwrap()
+        };
+        let quotations = [
+            quotation("API_A", "Valid values: 0 to 900."),
+            quotation("API_A", "Valid values: ... 15 minutes."),
+            quotation("API_A", "Valid values: 0 to 901."),
+            quotation("API_A", "Valid values: ... 16 minutes."),
+            quotation("a-page-of-the-guide", "Nobody can tell."),
+        ];
+        let reference = "Text.\nValid values: 0 to 900. Maximum: 15 minutes.\n";
+        let expected = ["Valid values: 0 to 901.", "Valid values: ... 16 minutes."];
+        assert_eq!(wrong(&quotations, reference), expected);
+    }
 }

@@ -9,6 +9,7 @@
 mod attacks;
 mod aws_errors;
 mod crowd;
+mod fifo;
 mod iam;
 mod kill;
 mod lifecycle;

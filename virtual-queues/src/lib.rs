@@ -16,6 +16,8 @@
 mod drop_in;
 mod invalid_option;
 mod multiplexer;
+#[doc(hidden)]
+pub mod mutants;
 pub mod sqs;
 mod stats;
 #[cfg(feature = "temporary")]

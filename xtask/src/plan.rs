@@ -2,10 +2,11 @@
 //!
 //! Owns the steps and their order; runs nothing.
 //!
-//! Invariant: `ci` is every other command's steps, so that nothing is checked by hand only.
+//! Invariant: `ci` is every other command's steps, so that nothing is checked by hand only; it does not measure.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::simulation;
 use crate::step::Step;
 
 /// Libraries with features: each is looked at by itself with none of them, because in a build of the whole workspace
@@ -30,15 +31,17 @@ pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
         "test" => test(),
         "examples" => examples(&example_names(root)?),
         "interop" => vec![interop(Vec::new())],
+        "bench-local" => bench_local(&target(root)),
         "ci" => [
             check(),
             deny(),
             test(),
             examples(&example_names(root)?),
             vec![interop(Vec::new())],
+            simulation::for_ci(),
         ]
         .concat(),
-        "sim" | "bench" => return Err(format!("`{command}` is not there yet")),
+        "bench" => return Err(format!("`{command}` is not there yet")),
         other => return Err(format!("there is no command `{other}`")),
     })
 }
@@ -52,6 +55,25 @@ pub(crate) fn interop(arguments: Vec<String>) -> Step {
 /// Builds and runs the check on a real account, with the user's own arguments.
 pub(crate) fn aws_check(arguments: Vec<String>) -> Step {
     Step::cargo("aws-check", "run --quiet --example aws_check --").arguments(given(arguments))
+}
+
+/// Installs the server that local-sqs is measured beside, and measures.
+pub(crate) fn bench_local(target: &Path) -> Vec<Step> {
+    let root = target.join("interop/rustack");
+    let root = root.display();
+    vec![
+        // Not `--locked`: its lock file names a crate that was withdrawn.
+        Step::cargo(
+            "install rustack",
+            "install --quiet rustack-cli --version 0.12.0 --no-default-features --features sqs --root",
+        )
+        .arguments([root.to_string()]),
+        Step::cargo(
+            "bench local-sqs",
+            "bench --quiet --package local-sqs --bench http --",
+        )
+        .arguments([format!("{root}/bin/rustack")]),
+    ]
 }
 
 /// The arguments of a command, with or without `--` before them.
@@ -116,6 +138,11 @@ fn examples(names: &[String]) -> Vec<Step> {
         .collect()
 }
 
+/// Cargo's target folder.
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |it| root.join(it))
+}
+
 /// The files and folders of `examples/`, in order of name. It is an error if there are none, so that a move of the
 /// folder does not go unseen.
 fn example_names(root: &Path) -> Result<Vec<String>, String> {
@@ -170,14 +197,27 @@ mod tests {
     #[test]
     fn what_is_not_there_is_an_error() {
         assert_eq!(
-            steps("sim", root()),
-            Err("`sim` is not there yet".to_owned())
+            steps("bench", root()),
+            Err("`bench` is not there yet".to_owned())
         );
         assert_eq!(
             steps("chekc", root()),
             Err("there is no command `chekc`".to_owned())
         );
         assert!(example_names(Path::new("/no/such/folder")).is_err());
+    }
+
+    #[test]
+    fn the_other_server_is_run_from_where_it_was_installed() {
+        let steps = bench_local(Path::new("/t"))
+            .iter()
+            .map(Step::to_string)
+            .collect::<Vec<_>>();
+        assert!(steps[0].ends_with("--root /t/interop/rustack"), "{steps:?}");
+        assert!(
+            steps[1].ends_with("-- /t/interop/rustack/bin/rustack"),
+            "{steps:?}"
+        );
     }
 
     #[test]

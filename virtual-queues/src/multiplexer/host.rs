@@ -155,6 +155,12 @@ impl Host {
         self.shared.lock().router.pending()
     }
 
+    /// Messages in the buffers of all virtual queues of the host, and their bytes.
+    #[must_use]
+    pub fn buffered(&self) -> (usize, usize) {
+        self.shared.lock().router.buffered()
+    }
+
     /// Why the host is of no use any more, if it is not.
     #[must_use]
     pub fn ended(&self) -> Option<PendingError> {

@@ -15,6 +15,7 @@ use super::options::{Options, VirtualQueuesBuilder};
 use super::queue::VirtualQueue;
 use super::routing::Refused;
 use super::tags::{self, Tags};
+use crate::mutant;
 use crate::sqs::{BatchOptions, Moment, Outbox, Sqs, Tasks};
 use crate::stats::Stats;
 
@@ -243,7 +244,10 @@ impl VirtualQueues {
         self.0.closed.store(true, Ordering::Release);
         self.0.opened.notify_waiters();
         let mut report = ShutdownReport::default();
-        for host in &self.0.hosts {
+        // In the order of their names, not in that of the map.
+        let mut hosts: Vec<_> = self.0.hosts.iter().map(|host| Arc::clone(&host)).collect();
+        hosts.sort_unstable_by(|a, b| a.url.cmp(&b.url));
+        for host in hosts {
             report.pending += host.lock().router.pending();
             host.end(PendingError::Closed);
         }
@@ -279,6 +283,11 @@ impl VirtualQueues {
                 drivers,
             )
         };
+        if mutant!("lookup-by-name")
+            && let Some(any) = self.0.hosts.iter().next()
+        {
+            return Ok(Arc::clone(&any));
+        }
         let mut host = self.0.hosts.entry(url.clone()).or_insert_with(&mut open);
         // A host that vanished may have been made again by its owner, or this is the first look at a wrong URL.
         if host.is_lost() {
@@ -298,7 +307,7 @@ impl VirtualQueues {
         if let Some(running) = self.0.running.get() {
             return Ok(running.clone());
         }
-        let (drivers, calls) = (Tasks::on_current_runtime()?, Tasks::on_current_runtime()?);
+        let (drivers, calls) = (self.0.sqs.tasks()?, self.0.sqs.tasks()?);
         let made = || {
             let outbox = Outbox::new(self.0.sqs.clone(), calls.clone(), self.0.batches.clone());
             Running {

@@ -96,7 +96,7 @@ impl Process {
         if let Some(tasks) = self.tasks.get() {
             return Ok(tasks);
         }
-        let tasks = Tasks::on_current_runtime()?;
+        let tasks = self.sqs().tasks()?;
         Ok(self.tasks.get_or_init(|| {
             if self.options.watches {
                 let stop = tasks.stopping().clone();

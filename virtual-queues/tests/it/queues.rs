@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sqs_virtual_queues::{CreateQueue, QueueError};
+use sqs_virtual_queues::{CreateQueue, OutgoingMessage, QueueError};
 
 use crate::support::{TestResult, World, pass, until};
 
@@ -277,5 +277,36 @@ async fn bad_input_is_refused_before_any_call() -> TestResult {
         "visibility is 43201s: 1s to 43200s is allowed"
     );
     assert_eq!(world.local.calls().since(&before).total(), 0);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_fair_queues_each_virtual_queue_is_a_tenant_of_its_host() -> TestResult {
+    use aws_sdk_sqs::types::MessageSystemAttributeName as Name;
+    let world = World::new();
+    let host = world.host("host").await;
+    for (fair, own, expected) in [
+        (true, None, Some("q")),
+        (true, Some("mine"), Some("mine")),
+        (false, None, None),
+    ] {
+        let queues = world.builder().fair_queues(fair).build()?;
+        let queue = queues.create(&host, CreateQueue::named("q"))?;
+        let message = OutgoingMessage::new("b");
+        queue
+            .send(match own {
+                Some(group) => message.group(group),
+                None => message,
+            })
+            .await?;
+        // As the host's own fairness sees it.
+        let receive = world.client.receive_message().queue_url(host.as_str());
+        let receive = receive.message_system_attribute_names(Name::MessageGroupId);
+        let received = receive.send().await?.messages.unwrap_or_default().remove(0);
+        let group = received
+            .attributes()
+            .and_then(|all| all.get(&Name::MessageGroupId));
+        assert_eq!(group.map(String::as_str), expected);
+    }
     Ok(())
 }

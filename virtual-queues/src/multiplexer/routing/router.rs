@@ -13,6 +13,7 @@ use super::deadlines::{Deadlines, Key};
 use super::facts::{is_older_than, name_of, put_back_for, receive_count, size_of};
 use super::outcome::{Arrival, Due, Leftovers, Received, Refused, Routed};
 use super::take_all::TakeAll;
+use crate::mutant;
 use crate::sqs::{Moment, RECEIVE_MAX};
 
 /// Routes the messages of one host to those who wait for them.
@@ -203,6 +204,11 @@ impl<S> Router<S> {
         self.queue(name).map(|slot| slot.load().messages)
     }
 
+    /// Messages in all buffers, and their bytes.
+    pub(crate) const fn buffered(&self) -> (usize, usize) {
+        (self.load.messages, self.load.bytes)
+    }
+
     /// Empties a virtual queue's buffer, for a purge; `None` if it does not exist.
     pub(crate) fn purge(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Vec<Message>> {
         self.change(name, |slot| {
@@ -274,6 +280,11 @@ impl<S> Router<S> {
         if self.closed || (self.pending + self.load.hungry == 0 && !takes_all) {
             return 0;
         }
+        if mutant!("full-buffer-starves-host")
+            && self.load.messages >= self.options.limits.queue_messages
+        {
+            return 0;
+        }
         // Whoever waits has an empty buffer, so there is room for what he waits for even if others' are full.
         self.options
             .limits
@@ -308,14 +319,16 @@ impl<S> Router<S> {
     pub(crate) fn short_poll_done(&mut self) -> Vec<Waker> {
         self.short_polls.done = self.short_polls.started;
         let done = self.short_polls.done;
-        // Waking order does not decide who gets a message: the line of each queue does.
+        // In the order in which they came, not in that of the hash map.
         let queues = self.slots.values().filter_map(|slot| match slot {
             Slot::Queue(slot) => Some(slot),
             Slot::OneShot { .. } => None,
         });
-        queues
+        let mut waited: Vec<_> = queues
             .flat_map(|slot| slot.waited_for_short_poll(done))
-            .collect()
+            .collect();
+        waited.sort_unstable_by_key(|(ticket, _)| *ticket);
+        waited.into_iter().map(|(_, waker)| waker).collect()
     }
 
     /// Decides what becomes of a message.
@@ -444,7 +457,11 @@ impl<S> Router<S> {
             Routed::Buffered(slot.push(Buffered {
                 message,
                 bytes,
-                visible_until: arrival.visible_until,
+                visible_until: if mutant!("stale-in-buffer") {
+                    Moment::from_start(Duration::MAX)
+                } else {
+                    arrival.visible_until
+                },
             }))
         });
         match routed {

@@ -150,13 +150,3 @@ struct Report {
     /// Renewals, in buckets of 15 s.
     renewals: Vec<u64>,
 }
-
-impl Report {
-    fn percentile(&self, part: f64) -> u64 {
-        let mut ages = self.cleaned.clone();
-        ages.sort_unstable();
-        ages.get(((ages.len().max(1) - 1) as f64 * part) as usize)
-            .copied()
-            .unwrap_or_default()
-    }
-}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::world::World;
-use super::{Mutant, Report, Scenario};
+use super::{Report, Scenario};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

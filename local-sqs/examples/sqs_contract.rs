@@ -1,5 +1,5 @@
 //! Runs the contract suite against a server, and names every disagreement:
-//! `cargo run --features contract --example contract -- http://127.0.0.1:9324 [longest wait in seconds]`.
+//! `cargo run -p local-sqs --features contract --example sqs_contract -- http://127.0.0.1:9324 [longest wait in seconds]`.
 //!
 //! The server's clock is the wall's, so checks that wait for longer than 3 s are left out unless told otherwise.
 
