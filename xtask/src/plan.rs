@@ -112,6 +112,14 @@ fn test() -> Vec<Step> {
     vec![
         Step::cargo("tests", "test --workspace"),
         Step::cargo(
+            "large models of the ring",
+            "test --release --package sqs-virtual-queues --lib temporary::model -- --ignored",
+        ),
+        Step::cargo(
+            "processes that are killed",
+            "test --package sqs-rpc-tests --test it kill -- --ignored",
+        ),
+        Step::cargo(
             "tests with metrics",
             "test --package sqs-virtual-queues --all-features --lib",
         ),

@@ -128,25 +128,63 @@ impl VirtualQueues {
         host: &HostQueueUrl,
         queue: CreateQueue,
     ) -> Result<VirtualQueue, QueueError> {
-        let name = match queue.name {
-            Some(name) => VirtualQueueName::try_from(name.as_str())?,
-            None => VirtualQueueName::try_from(self.0.sqs.random().uuid().to_string().as_str())?,
+        let name = self.checked_name(&queue)?;
+        let shared = self.open(host, None)?;
+        self.add(&shared, &name, queue)
+    }
+
+    /// As [`create`](Self::create), on a host as it is: if that has ended, there is no virtual queue.
+    #[cfg(feature = "temporary")]
+    pub(super) fn create_on(
+        &self,
+        shared: &Arc<Shared>,
+        queue: CreateQueue,
+    ) -> Result<VirtualQueue, QueueError> {
+        let name = self.checked_name(&queue)?;
+        self.add(shared, &name, queue)
+    }
+
+    /// Forgets a host that has ended, unless it is in use again.
+    #[cfg(feature = "temporary")]
+    pub(super) fn forget(&self, shared: &Arc<Shared>) {
+        self.0
+            .hosts
+            .remove_if(&shared.url, |_, known| Arc::ptr_eq(known, shared));
+    }
+
+    fn checked_name(&self, queue: &CreateQueue) -> Result<VirtualQueueName, QueueError> {
+        let random;
+        let name = match &queue.name {
+            Some(name) => name,
+            None => {
+                random = self.0.sqs.random().uuid().to_string();
+                &random
+            }
         };
+        let name = VirtualQueueName::try_from(name.as_str())?;
         checked_retention(queue.idle_retention)?;
         tags::check(&Tags::new(), &queue.tags)?;
-        let shared = self.open(host, None)?;
-        let url = VirtualQueueUrl::new(host, &name);
+        Ok(name)
+    }
+
+    fn add(
+        &self,
+        shared: &Arc<Shared>,
+        name: &VirtualQueueName,
+        queue: CreateQueue,
+    ) -> Result<VirtualQueue, QueueError> {
+        let url = VirtualQueueUrl::new(&shared.url, name);
         let now = self.0.sqs.clock().now();
         let created = shared.update(|state| {
-            let exists = state.router.buffered_in(&name).is_some();
+            let exists = state.router.buffered_in(name).is_some();
             let created = state.router.create(name.clone(), queue.idle_retention, now);
             if created.is_ok() && !exists && !queue.tags.is_empty() {
-                state.router.change_tags(&name, |tags| *tags = queue.tags);
+                state.router.change_tags(name, |tags| *tags = queue.tags);
             }
             created
         });
         match created {
-            Ok(()) => Ok(VirtualQueue::new(shared, url, self.clone())),
+            Ok(()) => Ok(VirtualQueue::new(Arc::clone(shared), url, self.clone())),
             Err(Refused::Closed) => Err(shared.not_there(&url)),
             Err(Refused::Full) => Err(QueueError::TooMany(self.0.options.limits.names)),
             Err(Refused::Taken) => Err(QueueError::Taken(url)),

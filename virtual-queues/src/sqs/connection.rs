@@ -1,6 +1,7 @@
 //! [`Sqs`]: what every part of the framework calls SQS with.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures::future::BoxFuture;
@@ -8,9 +9,11 @@ use sqs_rpc_protocol::SqsTime;
 
 use super::api::{Call, SqsApi, for_each_operation, import_operations};
 use super::client_api::ClientApi;
-use super::clock::Clock;
+use super::clock::{Clock, Moment};
 use super::fault::Fault;
 use super::random::Random;
+#[cfg(feature = "temporary")]
+use super::server_clock;
 use super::server_clock::{Sample, ServerClock};
 use super::task_hook::TaskHook;
 use super::tasks::{NoRuntime, Tasks};
@@ -102,7 +105,31 @@ impl Sqs {
             .latest(self.clock.now(), self.clock.wall())
     }
 
-    async fn observe<T, E>(&self, action: Action, call: Call<T, E>) -> Result<T, Fault>
+    /// What SQS's time is at least, by the answers since `since`: see [`ServerClock::proven_since`].
+    #[must_use]
+    pub fn proven_since(&self, since: Moment) -> Option<SqsTime> {
+        self.server_clock.proven_since(since, self.clock.now())
+    }
+
+    /// Makes a call, and returns with its result the time that its own answer told.
+    #[cfg(feature = "temporary")]
+    pub(crate) async fn dated<T, E>(
+        &self,
+        action: Action,
+        call: impl FnOnce(&dyn SqsApi) -> Call<T, E>,
+    ) -> (Option<SqsTime>, Result<T, Fault>)
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let (date, result) = self.observe(action, call(&*self.api)).await;
+        (date.and_then(server_clock::sqs_time), result)
+    }
+
+    async fn observe<T, E>(
+        &self,
+        action: Action,
+        call: Call<T, E>,
+    ) -> (Option<SystemTime>, Result<T, Fault>)
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
@@ -117,12 +144,13 @@ impl Sqs {
                 date,
             });
         }
-        answer.result.map_err(|error| {
+        let result = answer.result.map_err(|error| {
             let fault = Fault::from_sdk(action, error);
             self.counters.count(Counter::FailedCalls);
             tracing::debug!(%action, kind = ?fault.kind(), code = fault.code(), "call failed");
             fault
-        })
+        });
+        (answer.date, result)
     }
 }
 
@@ -140,7 +168,7 @@ macro_rules! call {
                 /// # Cancel safety
                 /// Dropping the future abandons the call: nobody knows then whether it had its effect.
                 pub async fn $method(&self, input: $input) -> Result<$output, Fault> {
-                    self.observe(Action::$action, self.api.$method(input)).await
+                    self.observe(Action::$action, self.api.$method(input)).await.1
                 }
             )*
         }

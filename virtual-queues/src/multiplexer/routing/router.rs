@@ -397,6 +397,12 @@ impl<S> Router<S> {
         self.pending
     }
 
+    /// Whether there is neither a virtual queue nor a request that waits.
+    #[cfg(feature = "temporary")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     // --- inside
 
     fn admit(&self) -> Result<(), Refused> {
