@@ -188,6 +188,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("interop-install-{}", std::process::id()));
         let folders = Folders {
             sources: PathBuf::new(),
+            target: PathBuf::new(),
             installed: folder.clone(),
         };
         let made = Cell::new(0);

@@ -7,7 +7,7 @@ use super::{Report, Scenario};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn sound(scenario: Scenario) -> Report {
+fn sound(scenario: &Scenario) -> Report {
     let report = World::run(scenario.clone());
     assert!(
         report.violations.is_empty(),
@@ -19,7 +19,7 @@ fn sound(scenario: Scenario) -> Report {
 
 #[test]
 fn a_fleet_in_peace_loses_nothing() {
-    let report = sound(Scenario::healthy(1, 50));
+    let report = sound(&Scenario::healthy(1, 50));
     assert_eq!((report.created, report.given_up), (50, 0));
     assert!(report.cleaned.is_empty() && report.left.is_empty());
 }
@@ -35,7 +35,7 @@ fn the_hosts_of_killed_processes_are_gone_within_the_bound() {
             idle_watchers: 0.2,
             ..Scenario::healthy(seed, 100)
         };
-        let report = sound(scenario);
+        let report = sound(&scenario);
         assert!(
             report.cleaned.len() > 15 && report.left.is_empty(),
             "{report:?}"
@@ -50,7 +50,7 @@ fn a_fleet_that_is_replaced_at_once_is_cleaned_by_its_successors() {
         stale: 60,
         ..Scenario::healthy(3, 200)
     };
-    let report = sound(scenario);
+    let report = sound(&scenario);
     assert_eq!((report.cleaned.len(), report.left.len()), (200, 0));
 }
 
@@ -62,7 +62,7 @@ fn processes_that_live_for_two_minutes_are_kept_up_with() {
         lasts: 2 * HOUR,
         ..Scenario::healthy(4, 50)
     };
-    let report = sound(scenario);
+    let report = sound(&scenario);
     let alive_and_doubtful = 50 * 10;
     assert!(report.cleaned.len() > 2_000, "{}", report.cleaned.len());
     assert!(
@@ -76,7 +76,7 @@ fn processes_that_live_for_two_minutes_are_kept_up_with() {
 fn no_live_host_is_deleted_whatever_happens() {
     let mut cleaned = 0;
     for seed in 0..12 {
-        cleaned += sound(Scenario::rough(seed, 40)).cleaned.len();
+        cleaned += sound(&Scenario::rough(seed, 40)).cleaned.len();
     }
     assert!(cleaned > 500, "{cleaned}");
 }
@@ -87,7 +87,7 @@ fn throttled_tagging_costs_hosts_and_then_the_retention_grows() {
         no_tagging: Some((900, 1_500)),
         ..Scenario::healthy(5, 30)
     };
-    let report = sound(scenario);
+    let report = sound(&scenario);
     // 10 minutes are two retentions: every host is given up once or twice, and none after that.
     let lost = report.given_up + report.drained;
     assert!((30..=90).contains(&lost), "{lost}");
@@ -108,7 +108,7 @@ fn the_one_survivor_of_a_large_fleet_cleans_up_at_its_pace() {
         lasts: 2 * HOUR,
         ..Scenario::healthy(6, 1)
     };
-    let report = sound(scenario);
+    let report = sound(&scenario);
     assert_eq!((report.cleaned.len(), report.left.len()), (5_000, 0));
     let calls = report.watching[0];
     assert!(calls < 3 * 5_000 + 1_000, "{calls}");
@@ -135,7 +135,7 @@ fn counts(hosts: usize) {
         lasts: Duration::from_secs(1_920),
         ..Scenario::healthy(8, hosts)
     };
-    let report = sound(scenario);
+    let report = sound(&scenario);
     // From the third minute on.
     let periods = 6.0;
     let total: u64 = report.watching.iter().sum();
@@ -174,7 +174,7 @@ fn dead_hosts_cost_four_calls_each_at_the_most() {
         lasts: Duration::from_secs(1_920),
         ..Scenario::healthy(9, 200)
     };
-    let report = sound(scenario);
+    let report = sound(&scenario);
     let (dead, periods) = (report.cleaned.len() as u64, 6.5);
     let total: u64 = report.watching.iter().sum();
     let allowed = 2.2 * 200.0 * periods + 4.0 * dead as f64;

@@ -321,7 +321,7 @@ impl World {
                     self.report.violations.push(text);
                 }
                 let replaced = i + 1 < process.hosts.len() && standing == Standing::Draining;
-                if !(replaced && index % 2 == 0) {
+                if !(replaced && index.is_multiple_of(2)) {
                     i += 1;
                     continue;
                 }
