@@ -62,7 +62,6 @@ pub(super) struct Inner {
     pub(super) opened: Notify,
 }
 
-#[derive(Clone)]
 struct Running {
     drivers: Tasks,
     /// Apart from the drivers: they still have something to send while they end.
@@ -129,7 +128,7 @@ impl VirtualQueues {
     ) -> Result<VirtualQueue, QueueError> {
         let name = match queue.name {
             Some(name) => VirtualQueueName::try_from(name.as_str())?,
-            None => VirtualQueueName::try_from(self.0.sqs.random().uuid().to_string().as_str())?,
+            None => self.random_name()?,
         };
         checked_retention(queue.idle_retention)?;
         tags::check(&Tags::new(), &queue.tags)?;
@@ -137,12 +136,13 @@ impl VirtualQueues {
         let url = VirtualQueueUrl::new(host, &name);
         let now = self.0.sqs.clock().now();
         let created = shared.update(|state| {
-            let exists = state.router.buffered_in(&name).is_some();
-            let created = state.router.create(name.clone(), queue.idle_retention, now);
-            if created.is_ok() && !exists && !queue.tags.is_empty() {
+            let made = state
+                .router
+                .create(name.clone(), queue.idle_retention, now)?;
+            if made && !queue.tags.is_empty() {
                 state.router.change_tags(&name, |tags| *tags = queue.tags);
             }
-            created
+            Ok(())
         });
         match created {
             Ok(()) => Ok(VirtualQueue::new(shared, url, self.clone())),
@@ -185,7 +185,7 @@ impl VirtualQueues {
     /// # Errors
     /// [`QueueError::Closed`], [`QueueError::NoRuntime`].
     pub fn outbox(&self) -> Result<Outbox, QueueError> {
-        Ok(self.running()?.outbox)
+        Ok(self.running()?.outbox.clone())
     }
 
     /// All counters.
@@ -222,15 +222,28 @@ impl VirtualQueues {
         report
     }
 
+    fn random_name(&self) -> Result<VirtualQueueName, QueueError> {
+        let uuid = self.0.sqs.random().uuid();
+        let mut text = uuid::Uuid::encode_buffer();
+        Ok(VirtualQueueName::parse(
+            uuid.hyphenated().encode_lower(&mut text),
+        )?)
+    }
+
     fn open(&self, url: &HostQueueUrl, made_at: Option<Moment>) -> Result<Arc<Shared>, QueueError> {
         let running = self.running()?;
+        if let Some(host) = self.0.hosts.get(url)
+            && !host.is_lost()
+        {
+            return Ok(Arc::clone(&host));
+        }
         let mut made = false;
         let mut open = || {
             made = true;
             let inner = &self.0;
             let Running {
                 drivers, outbox, ..
-            } = &running;
+            } = running;
             Shared::open(
                 url.clone(),
                 inner.process,
@@ -253,12 +266,12 @@ impl VirtualQueues {
         Ok(host)
     }
 
-    fn running(&self) -> Result<Running, QueueError> {
+    fn running(&self) -> Result<&Running, QueueError> {
         if self.0.closed.load(Ordering::Acquire) {
             return Err(QueueError::Closed);
         }
         if let Some(running) = self.0.running.get() {
-            return Ok(running.clone());
+            return Ok(running);
         }
         let (drivers, calls) = (Tasks::on_current_runtime()?, Tasks::on_current_runtime()?);
         let made = || {
@@ -269,7 +282,7 @@ impl VirtualQueues {
                 outbox,
             }
         };
-        Ok(self.0.running.get_or_init(made).clone())
+        Ok(self.0.running.get_or_init(made))
     }
 }
 

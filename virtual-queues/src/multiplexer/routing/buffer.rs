@@ -174,8 +174,14 @@ impl QueueSlot {
     pub(super) fn waited_for_short_poll(&self, done: u64) -> impl Iterator<Item = Waker> {
         self.receivers
             .iter()
-            .filter(move |receiver| receiver.ticket.short_poll.is_some_and(|poll| poll <= done))
+            .filter(move |receiver| receiver.ticket.gives_up_at(done))
             .map(|receiver| receiver.waker.clone())
+    }
+
+    /// Whether somebody in the line waits for a short poll after `done`.
+    pub(super) fn waits_for_short_poll_after(&self, done: u64) -> bool {
+        let mut tickets = self.receivers.iter().map(|receiver| receiver.ticket);
+        tickets.any(|ticket| ticket.is_short() && !ticket.gives_up_at(done))
     }
 
     /// Everybody in the line, to be told that the queue is gone.

@@ -1,6 +1,7 @@
 //! The table of one host.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -79,6 +80,8 @@ struct ShortPolls {
     started: u64,
     done: u64,
     wanted: bool,
+    /// Where receivers of polls to come joined: one poll's end looks at these queues alone.
+    queues: BTreeSet<VirtualQueueName>,
 }
 
 impl<S> Router<S> {
@@ -152,33 +155,41 @@ impl<S> Router<S> {
 
     // --- virtual queues
 
-    /// Makes a virtual queue, or keeps the one that exists, with its messages and its retention.
+    /// Makes a virtual queue, or keeps the one that exists, with its messages and its retention. Says whether it made it.
     pub(crate) fn create(
         &mut self,
         name: VirtualQueueName,
         retention: Option<Duration>,
         now: Moment,
-    ) -> Result<(), Refused> {
-        match self.slots.get(&name) {
-            Some(Slot::OneShot { .. }) => return Err(Refused::Taken),
-            Some(Slot::Queue(_)) => {
-                self.touch(&name, now);
-                return Ok(());
+    ) -> Result<bool, Refused> {
+        let admitted = self.admit();
+        match self.slots.entry(name) {
+            Entry::Occupied(entry) => match entry.into_mut() {
+                Slot::OneShot { .. } => Err(Refused::Taken),
+                Slot::Queue(slot) => {
+                    slot.last_used = now;
+                    Ok(false)
+                }
+            },
+            Entry::Vacant(entry) => {
+                admitted?;
+                let mut slot = QueueSlot::new(retention, now);
+                slot.idle_key = retention.map(|retention| {
+                    let alarm = Alarm::Idle(entry.key().clone());
+                    self.due.add(now + retention, alarm)
+                });
+                entry.insert(Slot::Queue(Box::new(slot)));
+                Ok(true)
             }
-            None => self.admit()?,
         }
-        let mut slot = QueueSlot::new(retention, now);
-        slot.idle_key =
-            retention.map(|retention| self.due.add(now + retention, Alarm::Idle(name.clone())));
-        self.slots.insert(name, Slot::Queue(Box::new(slot)));
-        Ok(())
     }
 
     /// Deletes a virtual queue. Returns those who waited for it, and how many messages were in it; `None` if it
     /// does not exist.
     pub(crate) fn delete(&mut self, name: &VirtualQueueName) -> Option<(Vec<Waker>, usize)> {
-        self.queue_mut(name)?;
-        let Some(Slot::Queue(slot)) = self.slots.remove(name) else {
+        let (name, slot) = self.slots.remove_entry(name)?;
+        let Slot::Queue(slot) = slot else {
+            self.slots.insert(name, slot);
             return None;
         };
         let load = slot.load();
@@ -246,7 +257,10 @@ impl<S> Router<S> {
         self.noticed += visible;
         if joined {
             self.tickets += 1;
-            self.short_polls.wanted |= short;
+            if short {
+                self.short_polls.wanted = true;
+                self.short_polls.queues.insert(name.clone());
+            }
         }
         received
     }
@@ -308,14 +322,16 @@ impl<S> Router<S> {
     pub(crate) fn short_poll_done(&mut self) -> Vec<Waker> {
         self.short_polls.done = self.short_polls.started;
         let done = self.short_polls.done;
+        let mut wakers = Vec::new();
         // Waking order does not decide who gets a message: the line of each queue does.
-        let queues = self.slots.values().filter_map(|slot| match slot {
-            Slot::Queue(slot) => Some(slot),
-            Slot::OneShot { .. } => None,
+        self.short_polls.queues.retain(|name| {
+            let Some(Slot::Queue(slot)) = self.slots.get(name) else {
+                return false;
+            };
+            wakers.extend(slot.waited_for_short_poll(done));
+            slot.waits_for_short_poll_after(done)
         });
-        queues
-            .flat_map(|slot| slot.waited_for_short_poll(done))
-            .collect()
+        wakers
     }
 
     /// Decides what becomes of a message.
