@@ -95,6 +95,11 @@ impl QueueSlot {
         !self.receivers.is_empty()
     }
 
+    /// There is nothing in it and nobody waits.
+    pub(super) fn is_idle(&self) -> bool {
+        self.messages.is_empty() && self.receivers.is_empty()
+    }
+
     pub(super) fn load(&self) -> Load {
         let hungry = if self.messages.is_empty() {
             self.long_receivers
