@@ -66,7 +66,8 @@ pub use protocol::{
 pub use requester::{RequestError, RequestErrorKind, Requester};
 pub use responder::{Attributes, Body, Deadline, Drained, ReplyError, Responder, State};
 pub use virtual_queues::{
-    CreateQueue, InvalidOption, OutgoingMessage, QueueError, Stats, VirtualQueue, VirtualQueues,
+    CreateQueue, CreateTemporary, InvalidOption, OutgoingMessage, QueueError, Stats,
+    TemporaryError, TemporaryQueues, VirtualQueue, VirtualQueues,
 };
 
 /// Runs the README's example as a test.

@@ -20,6 +20,17 @@ impl Connection {
     /// A client for the region that the queue is in, with the credentials of the AWS environment.
     pub(crate) async fn client(&self, queue: &HostQueueUrl) -> Result<Client, Failure> {
         let of_queue = queue.region().map(|region| Region::new(region.to_owned()));
+        let hint = "the queue's URL names no region, and none is set: set AWS_REGION";
+        self.in_region(of_queue, hint).await
+    }
+
+    /// A client for the region of the AWS environment.
+    pub(crate) async fn any_client(&self) -> Result<Client, Failure> {
+        self.in_region(None, "no region is set: set AWS_REGION")
+            .await
+    }
+
+    async fn in_region(&self, of_queue: Option<Region>, hint: &str) -> Result<Client, Failure> {
         let region = RegionProviderChain::first_try(of_queue).or_default_provider();
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region);
         if let Some(url) = self.endpoint_url.as_deref().filter(|url| !url.is_empty()) {
@@ -27,9 +38,7 @@ impl Connection {
         }
         let config = loader.load().await;
         if config.region().is_none() {
-            return Err(Failure::usage(
-                "the queue's URL names no region, and none is set: set AWS_REGION",
-            ));
+            return Err(Failure::usage(hint));
         }
         Ok(Client::new(&config))
     }

@@ -2,7 +2,8 @@
 //!
 //! | module | question |
 //! |---|---|
-//! | [`local`], [`request`], [`serve`] | one command each: its options, and what it does |
+//! | [`local`], [`request`], [`serve`], [`queues`], [`sweep`] | one command each: its options, and what it does |
+//! | [`hosts`] | how is a temporary host shown? |
 //! | [`connection`] | how is SQS reached? |
 //! | [`failure`] | how does it say that it failed, and with which exit code? |
 //! | [`duration`], [`signals`], [`logging`], [`clock`] | what they have in common |
@@ -14,11 +15,14 @@ mod clock;
 mod connection;
 mod duration;
 mod failure;
+mod hosts;
 mod local;
 mod logging;
+mod queues;
 mod request;
 mod serve;
 mod signals;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -42,6 +46,8 @@ enum Command {
     Local(local::Arguments),
     Request(request::Arguments),
     Serve(serve::Arguments),
+    Queues(queues::Arguments),
+    Sweep(sweep::Arguments),
     Bench(bench::Arguments),
 }
 
@@ -60,6 +66,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Local(arguments) => local::run(arguments).await,
         Command::Request(arguments) => request::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Queues(arguments) => queues::run(arguments).await,
+        Command::Sweep(arguments) => sweep::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
     }
 }

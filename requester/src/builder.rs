@@ -87,10 +87,10 @@ impl RequesterBuilder {
         self
     }
 
-    /// What the name of the queue for replies begins with. Default `sqs-rpc-`; 1 to 33 letters, digits, `-` and `_`. A
+    /// What the name of the queue for replies begins with. Default `sqs-rpc-`; 1 to 28 letters, digits, `-` and `_`. A
     /// random UUID and a number follow. Permissions can be given by it: `arn:aws:sqs:*:*:sqs-rpc-*`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.options.host.prefix = prefix.into();
+        self.options.host.prefix = Some(prefix.into());
         self
     }
 
@@ -108,6 +108,40 @@ impl RequesterBuilder {
         self
     }
 
+    /// The queue policy of the queue for replies, as JSON: who else may send to it. Default: none, so that only identities
+    /// of the own account with the right may.
+    pub fn policy(mut self, policy: impl Into<String>) -> Self {
+        self.options.host.policy = Some(policy.into());
+        self
+    }
+
+    /// How long the queue for replies outlives the last renewal of its lease. Default 5 minutes; 1 minute to 12 hours, in
+    /// whole seconds. See [`TemporaryQueuesBuilder::lease_retention`](sqs_virtual_queues::TemporaryQueuesBuilder::lease_retention).
+    pub fn lease_retention(mut self, retention: Duration) -> Self {
+        self.options.host.lease_retention = Some(retention);
+        self
+    }
+
+    /// How often to look after the queues for replies of other processes, which may have died. Default 5 minutes; 1
+    /// minute to 12 hours.
+    pub fn watch_period(mut self, period: Duration) -> Self {
+        self.options.host.watch_period = Some(period);
+        self
+    }
+
+    /// Whether to look after the queues for replies of other processes at all. Default: yes.
+    pub fn watch(mut self, watch: bool) -> Self {
+        self.options.host.watch = watch;
+        self
+    }
+
+    /// For how long the queue for replies is kept while no request is pending. Default 15 minutes; 1 minute to 7 days. The
+    /// next request makes another one, and waits for it; until then nothing is called at all.
+    pub fn idle_time(mut self, time: Duration) -> Self {
+        self.options.host.idle_time = Some(time);
+        self
+    }
+
     /// How long SQS keeps a reply that nobody fetches. Default 5 minutes; 1 minute to 14 days, in whole seconds. A
     /// pending request's reply is fetched at once, so this is for replies that nobody waits for any more.
     pub fn reply_retention(mut self, retention: Duration) -> Self {
@@ -118,7 +152,7 @@ impl RequesterBuilder {
     /// How long to wait before a new queue for replies is used. Default 1 s, as SQS asks for; 0 to 60 s. The first
     /// request waits it out, unless [`Requester::ready`] did before. With less, first replies may get lost.
     pub fn new_host_wait(mut self, wait: Duration) -> Self {
-        self.options.host.settling = wait;
+        self.options.host.new_host_wait = Some(wait);
         self
     }
 
@@ -148,6 +182,6 @@ impl RequesterBuilder {
         let given = given.map_err(|why| {
             InvalidOption::new("reply_host", why.url(), "the URL of a real queue")
         })?;
-        Ok(Requester::from_parts(self.sqs, self.options, given))
+        Requester::from_parts(self.sqs, self.options, given)
     }
 }

@@ -12,7 +12,7 @@ use sqs_rpc_protocol::TraceContext;
 use sqs_virtual_queues::sqs::BatchOptions;
 
 use crate::InvalidOption;
-use crate::reply_host::{HostSpec, check_prefix, check_tag};
+use crate::reply_host::HostOptions;
 
 /// From when a responder could not even see the deadline pass, to when SQS could not hide the request for so long.
 pub(crate) const TIMEOUT: RangeInclusive<Duration> =
@@ -21,12 +21,6 @@ const MAX_PENDING: RangeInclusive<usize> = 1..=1_000_000;
 const MAX_POLLS: RangeInclusive<usize> = 1..=1_000;
 const VISIBILITY: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(12 * 60 * 60);
-/// SQS's own bounds.
-const RETENTION: RangeInclusive<Duration> =
-    Duration::from_secs(60)..=Duration::from_secs(14 * 24 * 60 * 60);
-const NEW_HOST_WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(60);
-/// SQS takes 50 on a queue; the rest is for this framework's own.
-const MAX_TAGS: usize = 40;
 
 /// Asks for the trace that a request belongs to.
 pub(crate) type Propagate = dyn Fn() -> Option<TraceContext> + Send + Sync;
@@ -40,7 +34,7 @@ pub(crate) struct Options {
     pub(crate) visibility: Duration,
     pub(crate) batches: BatchOptions,
     pub(crate) propagate: Option<Arc<Propagate>>,
-    pub(crate) host: HostSpec,
+    pub(crate) host: HostOptions,
     /// The URL of a given host, as it was given.
     pub(crate) given_host: Option<String>,
 }
@@ -54,40 +48,20 @@ impl Default for Options {
             visibility: Duration::from_secs(5),
             batches: BatchOptions::default(),
             propagate: None,
-            host: HostSpec::default(),
+            host: HostOptions::default(),
             given_host: None,
         }
     }
 }
 
 impl Options {
-    /// Checks every option.
+    /// Checks every option but the hosts', which [`HostOptions::build`] does.
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
         InvalidOption::unless_within("timeout", &self.timeout, &TIMEOUT)?;
         InvalidOption::unless_within("max_pending", &self.max_pending, &MAX_PENDING)?;
         InvalidOption::unless_within("max_polls", &self.max_polls, &MAX_POLLS)?;
         InvalidOption::unless_within("visibility", &self.visibility, &VISIBILITY)?;
-        InvalidOption::unless_within("reply_retention", &self.host.retention, &RETENTION)?;
-        InvalidOption::unless_within("new_host_wait", &self.host.settling, &NEW_HOST_WAIT)?;
-        check_prefix(&self.host.prefix)?;
-        if self.host.tags.len() > MAX_TAGS {
-            return Err(InvalidOption::new(
-                "tag",
-                format!("given {} times", self.host.tags.len()),
-                "up to 40 times",
-            ));
-        }
-        for (key, value) in &self.host.tags {
-            check_tag(key, value)?;
-        }
-        match &self.host.kms_key {
-            Some(key) if key.is_empty() => Err(InvalidOption::new(
-                "kms_key",
-                "empty",
-                "a key id, alias or ARN",
-            )),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -148,35 +122,6 @@ mod tests {
         assert_eq!(
             refused(|o| o.visibility = ms),
             "visibility is 1ms: 1s to 43200s is allowed"
-        );
-        let minute = Duration::from_secs(60);
-        assert_eq!(refused(|o| o.host.retention = minute), "allowed");
-        assert_eq!(
-            refused(|o| o.host.retention = minute - ms),
-            "reply_retention is 59.999s: 60s to 1209600s is allowed"
-        );
-        assert_eq!(refused(|o| o.host.settling = Duration::ZERO), "allowed");
-        assert_eq!(
-            refused(|o| o.host.settling = minute + ms),
-            "new_host_wait is 60.001s: 0ns to 60s is allowed"
-        );
-        assert_eq!(
-            refused(|o| o.host.kms_key = Some(String::new())),
-            "kms_key is empty: a key id, alias or ARN is allowed"
-        );
-    }
-
-    #[test]
-    fn tags_are_bounded() {
-        let tags = |n: usize| {
-            (0..n)
-                .map(|i| (format!("tag{i}"), String::new()))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(refused(|o| o.host.tags = tags(MAX_TAGS)), "allowed");
-        assert_eq!(
-            refused(|o| o.host.tags = tags(41)),
-            "tag is given 41 times: up to 40 times is allowed"
         );
     }
 }

@@ -15,17 +15,19 @@ use crate::exchange::exchange;
 use crate::options::Options;
 use crate::shared::Shared;
 use crate::{
-    IntoBody, Reply, Request, RequestBuilder, RequestError, RequesterBuilder, ShutdownReport,
+    IntoBody, InvalidOption, Reply, Request, RequestBuilder, RequestError, RequesterBuilder,
+    ShutdownReport,
 };
 
 /// Sends requests to queues and awaits their replies. Cheap to clone; clones share everything.
 ///
 /// It makes no call before its first request. That one makes a queue for the replies, the *reply host*, and waits until it
 /// can be used (a second); [`ready`](Self::ready) does the same beforehand. After that a request costs about a send, a
-/// share of a receive and a share of a delete. While no request is pending, nothing is called.
+/// share of a receive and a share of a delete. While no request is pending, nothing is received, and some calls an hour
+/// renew the queue's lease and look after those of others; after the idle time the queue is deleted, and nothing is called.
 ///
-/// End it with [`shutdown`](Self::shutdown), which deletes the reply host. One that is dropped without leaves the queue
-/// in the account, and warns.
+/// End it with [`shutdown`](Self::shutdown), which deletes the reply host. If the process is killed, another one with the
+/// same prefix deletes it, some minutes later.
 ///
 /// It is a [`tower_service::Service`] of [`Request`], too, always ready until its shutdown; one request too many is refused by
 /// its own future.
@@ -60,7 +62,7 @@ pub struct Requester {
 impl Requester {
     /// A requester with the default options, on an SDK client (or a reference to one) or an [`Sqs`].
     pub fn new(sqs: impl Into<Sqs>) -> Self {
-        Self::from_parts(sqs.into(), Options::default(), None)
+        Self::from_parts(sqs.into(), Options::default(), None).expect("the defaults are allowed")
     }
 
     /// Starts from an SDK client (or a reference to one), or an [`Sqs`]. Clones of one [`Sqs`] count together.
@@ -68,10 +70,13 @@ impl Requester {
         RequesterBuilder::new(sqs.into())
     }
 
-    pub(crate) fn from_parts(sqs: Sqs, options: Options, given_host: Option<HostQueueUrl>) -> Self {
-        Self {
-            shared: Arc::new(Shared::new(sqs, options, given_host)),
-        }
+    pub(crate) fn from_parts(
+        sqs: Sqs,
+        options: Options,
+        given_host: Option<HostQueueUrl>,
+    ) -> Result<Self, InvalidOption> {
+        let shared = Arc::new(Shared::new(sqs, options, given_host)?);
+        Ok(Self { shared })
     }
 
     /// A request to a queue, real or virtual: set its options, then `.await` it.
@@ -119,7 +124,7 @@ impl Requester {
     /// let requester = Requester::new(&local.client());
     /// assert_eq!(local.calls().total(), 0);
     /// requester.ready().await?;
-    /// assert_eq!(local.calls().to_string(), "CreateQueue 1");
+    /// assert_eq!(local.calls().of("CreateQueue"), 1);
     /// # requester.shutdown(std::time::Duration::from_secs(1)).await;
     /// # Ok(())
     /// # }

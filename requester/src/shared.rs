@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use crate::options::Options;
 use crate::reply_host::ReplyHost;
 use crate::slots::Slots;
-use crate::{RequestError, ShutdownReport};
+use crate::{InvalidOption, RequestError, ShutdownReport};
 
 /// Kept back from a shutdown's time for deleting the host and for the last calls.
 const CLOSING: Duration = Duration::from_millis(500);
@@ -26,7 +26,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(sqs: Sqs, options: Options, given_host: Option<HostQueueUrl>) -> Self {
+    pub(crate) fn new(
+        sqs: Sqs,
+        options: Options,
+        given_host: Option<HostQueueUrl>,
+    ) -> Result<Self, InvalidOption> {
         let slots = Arc::new(Slots::new(options.max_pending, sqs.counters().clone()));
         let queues = VirtualQueues::builder(sqs)
             .visibility(options.visibility)
@@ -37,14 +41,14 @@ impl Shared {
             .expect("Options::check allows no more than the builder does");
         let reply_host = match given_host {
             Some(url) => ReplyHost::given(queues.clone(), url),
-            None => ReplyHost::own(queues.clone(), options.host.clone()),
+            None => ReplyHost::own(options.host.build(&queues)?),
         };
-        Self {
+        Ok(Self {
             options,
             queues,
             slots,
             reply_host,
-        }
+        })
     }
 
     /// The time, if there is a runtime whose timer could ever tell it.
@@ -80,10 +84,11 @@ impl Shared {
             report.pending = self.slots.taken();
         }
         self.reply_host.close();
-        let left = self.reply_host.delete(end).await;
+        let mut left = self.reply_host.delete(end).await;
+        let left_behind = left.left_behind.pop();
         report.unconfirmed = left.unconfirmed;
         // Once the host is deleted, what its last poll brings is of no use to anybody.
-        let worth_waiting = self.reply_host.is_given() || left.host.is_some();
+        let worth_waiting = self.reply_host.is_given() || left_behind.is_some();
         let rest = end.since(clock.now());
         let queues = self
             .queues
@@ -97,7 +102,7 @@ impl Shared {
         if worth_waiting {
             report.abandoned_polls = queues.abandoned_polls;
         }
-        if let Some((url, fault)) = left.host {
+        if let Some((url, fault)) = left_behind {
             tracing::warn!(host = %url, error = %fault, "the queue for replies could not be deleted");
             report.left_behind = Some(url);
         }
@@ -112,7 +117,7 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         if let Some(url) = self.reply_host.undeleted() {
-            tracing::warn!(host = %url, "a requester was dropped, and its queue for replies left behind");
+            tracing::warn!(host = %url, "a requester was dropped without a shutdown, and its queue for replies left to others");
         }
     }
 }

@@ -9,7 +9,8 @@ pub struct ShutdownReport {
     /// Requests that were still pending when the time was nearly up, and ended with
     /// [`Closed`](crate::RequestErrorKind::Closed).
     pub pending: usize,
-    /// The reply host, if it could not be deleted; the log says why. It costs nothing, and is yours to delete.
+    /// The reply host, if it could not be deleted; the log says why. Another process with
+    /// the prefix deletes it.
     pub left_behind: Option<HostQueueUrl>,
     /// Creations of a reply host of which nobody knows whether they took place: each may have left an empty queue behind.
     /// The log has their names.

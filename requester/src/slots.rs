@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use sqs_virtual_queues::{Counter, Counters};
+use sqs_virtual_queues::{Counter, Counters, mutant};
 use tokio::sync::Notify;
 
 /// The requests of one requester.
@@ -102,6 +102,9 @@ impl Drop for Slot {
     fn drop(&mut self) {
         if !self.ended {
             self.slots.counters.count(Counter::Cancelled);
+            if mutant!("slot-leaks-on-cancel") {
+                return;
+            }
         }
         if self.slots.taken.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.slots.emptied.notify_waiters();

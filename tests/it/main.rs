@@ -10,6 +10,8 @@ mod attacks;
 mod aws_errors;
 mod crowd;
 mod fifo;
+mod iam;
+mod kill;
 mod lifecycle;
 mod observability;
 mod over_http;

@@ -7,6 +7,8 @@
 //!   replies ([`Host::expect_reply`]).
 //! - With the feature `drop-in`, `VirtualQueues::client` is a stock SDK client that takes their URLs, too; the feature
 //!   `fast-path` makes its frequent operations cheaper.
+//! - With the feature `temporary`, `TemporaryQueues` makes hosts on demand and deletes them, also those of processes that
+//!   were killed.
 //! - [`sqs`] is the seam to Amazon SQS: what it is called with, its time, its errors.
 //! - [`Stats`] has all counters.
 
@@ -14,8 +16,12 @@
 mod drop_in;
 mod invalid_option;
 mod multiplexer;
+#[doc(hidden)]
+pub mod mutants;
 pub mod sqs;
 mod stats;
+#[cfg(feature = "temporary")]
+mod temporary;
 
 pub use invalid_option::InvalidOption;
 pub use multiplexer::{
@@ -25,3 +31,8 @@ pub use multiplexer::{
 };
 pub use sqs::digest::is_intact;
 pub use stats::{Action, Calls, Counter, Counters, Stats};
+#[cfg(feature = "temporary")]
+pub use temporary::{
+    CreateTemporary, Doubt, Examined, InvalidAttribute, JavaLease, Lease, Stamp, Sweep, Tag,
+    TemporaryError, TemporaryQueues, TemporaryQueuesBuilder, TemporaryReport, Verdict,
+};

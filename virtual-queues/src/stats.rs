@@ -131,6 +131,18 @@ counters! {
     QueuesExpired queues_expired,
     /// Hosts that vanished under their users.
     HostsLost hosts_lost,
+    /// Temporary hosts that were made.
+    HostsMade hosts_made,
+    /// Temporary hosts that were given up because their lease could not be renewed in time.
+    HostsGivenUp hosts_given_up,
+    /// Temporary hosts that were deleted because nothing used them for their idle time.
+    HostsIdle hosts_idle,
+    /// Dead hosts of other processes that were deleted.
+    HostsSwept hosts_swept,
+    /// Renewals of leases that failed or had no answer in time.
+    RenewalsFailed renewals_failed,
+    /// Times that the retention of leases grew because tagging was throttled.
+    RetentionGrown retention_grown,
     /// Polls that ended with an error or had no answer in time.
     PollsFailed polls_failed,
     /// Changes of a visibility time-out that failed: the message keeps the one that it has.

@@ -14,6 +14,7 @@
 mod clock;
 mod plan;
 mod run;
+mod simulation;
 mod step;
 
 use std::path::Path;
@@ -27,11 +28,16 @@ usage: cargo xtask COMMAND
   test         all tests and documentation tests
   examples     runs each example that needs no arguments
   interop      runs it with software of others, which it installs; see `cargo xtask interop -- --help`
-  ci           all of the above, in that order, up to the first failure
+  ci           all of the above, and the simulation for two minutes, up to the first failure
+  sim          the simulation; see `cargo xtask sim --help`
+  sim-mutants  the simulation of faulty code: it must find every fault
   bench-local  installs a rustack server and measures local-sqs beside it; takes minutes
   aws-check    login, time-out and clean-up on a real AWS account; see `cargo xtask aws-check -- --help`";
 
 fn main() -> ExitCode {
+    if let Some(exit) = simulation::wraps_compiler() {
+        return exit;
+    }
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next();
     let rest: Vec<String> = arguments.collect();
@@ -42,6 +48,11 @@ fn main() -> ExitCode {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
         }
+        Some("sim") => return run::hand_over(&simulation::sim(rest), root),
+        Some("sim-mutants") => match simulation::mutants(rest) {
+            Ok(step) => return run::hand_over(&step, root),
+            Err(message) => Err(message),
+        },
         Some("aws-check") => return run::hand_over(&plan::aws_check(rest), root),
         Some("interop") => return run::hand_over(&plan::interop(rest), root),
         Some(name) if rest.is_empty() => plan::steps(name, root),

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::simulation;
 use crate::step::Step;
 
 /// Libraries with features: each is looked at by itself with none of them, because in a build of the whole workspace
@@ -37,9 +38,10 @@ pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
             test(),
             examples(&example_names(root)?),
             vec![interop(Vec::new())],
+            simulation::for_ci(),
         ]
         .concat(),
-        "sim" | "bench" => return Err(format!("`{command}` is not there yet")),
+        "bench" => return Err(format!("`{command}` is not there yet")),
         other => return Err(format!("there is no command `{other}`")),
     })
 }
@@ -109,6 +111,14 @@ fn deny() -> Vec<Step> {
 fn test() -> Vec<Step> {
     vec![
         Step::cargo("tests", "test --workspace"),
+        Step::cargo(
+            "large models of the ring",
+            "test --release --package sqs-virtual-queues --lib temporary::model -- --ignored",
+        ),
+        Step::cargo(
+            "processes that are killed",
+            "test --package sqs-rpc-tests --test it kill -- --ignored",
+        ),
         Step::cargo(
             "tests with metrics",
             "test --package sqs-virtual-queues --all-features --lib",
@@ -187,8 +197,8 @@ mod tests {
     #[test]
     fn what_is_not_there_is_an_error() {
         assert_eq!(
-            steps("sim", root()),
-            Err("`sim` is not there yet".to_owned())
+            steps("bench", root()),
+            Err("`bench` is not there yet".to_owned())
         );
         assert_eq!(
             steps("chekc", root()),

@@ -1,5 +1,6 @@
 //! One step of a command: a program with its arguments.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,7 +11,7 @@ pub(crate) struct Step {
     /// What a reader of the log knows it by.
     pub(crate) name: String,
     arguments: Vec<String>,
-    environment: Vec<(&'static str, &'static str)>,
+    environment: Vec<(&'static str, OsString)>,
     /// Said when the step fails, if there is more to say than its own output.
     pub(crate) hint: Option<&'static str>,
 }
@@ -31,8 +32,8 @@ impl Step {
         self
     }
 
-    pub(crate) fn environment(mut self, name: &'static str, value: &'static str) -> Self {
-        self.environment.push((name, value));
+    pub(crate) fn environment(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name, value.into()));
         self
     }
 
@@ -47,7 +48,7 @@ impl Step {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command
             .args(&self.arguments)
-            .envs(self.environment.iter().copied())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(root)
             .stdin(Stdio::null());
         command
@@ -58,7 +59,7 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.environment {
-            write!(f, "{name}='{value}' ")?;
+            write!(f, "{name}='{}' ", value.to_string_lossy())?;
         }
         write!(f, "cargo {}", self.arguments.join(" "))
     }

@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod hosts;
 mod local;
 mod request;
 mod serve;

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sqs::operation::create_queue::builders::CreateQueueFluentBuilder;
 
 /// Nothing that these tests wait for takes as long, not even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -66,20 +67,38 @@ impl Local {
         }
     }
 
-    /// The names of all queues that there are.
-    pub(crate) fn queue_names(&self) -> Vec<String> {
+    /// Makes a queue with tags.
+    pub(crate) fn create(&self, name: &str, tags: Vec<(&str, String)>) {
+        let made = self.call(|client| {
+            let make = client.create_queue().queue_name(name);
+            let tag = |make: CreateQueueFluentBuilder, (key, value)| make.tags(key, value);
+            tags.into_iter().fold(make, tag).send()
+        });
+        made.unwrap();
+    }
+
+    /// Runs the command to its end, with the environment that `local` printed.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        output(self.command(arguments))
+    }
+
+    fn call<F: Future>(&self, call: impl FnOnce(aws_sdk_sqs::Client) -> F) -> F::Output {
         let config = aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
             .credentials_provider(Credentials::new("local", "local", None, None, "test"))
             .endpoint_url(&self.endpoint)
             .build();
-        let list = aws_sdk_sqs::Client::from_conf(config).list_queues();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        let listed = runtime.block_on(list.send()).unwrap();
+        runtime.block_on(call(aws_sdk_sqs::Client::from_conf(config)))
+    }
+
+    /// The names of all queues that there are.
+    pub(crate) fn queue_names(&self) -> Vec<String> {
+        let listed = self.call(|client| client.list_queues().send()).unwrap();
         let name = |url: &String| url.rsplit('/').next().unwrap().to_owned();
         listed.queue_urls().iter().map(name).collect()
     }

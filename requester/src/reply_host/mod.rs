@@ -1,27 +1,21 @@
-//! Where replies arrive: a queue of the requester's own, or one that it was given.
+//! Where replies arrive: a temporary queue's host, or a queue that the requester was given.
 //!
-//! Owns: when it is made, waited for, made again and deleted. Does not own: polling and routing, which are
-//! [`VirtualQueues`]', nor leases, which do not exist yet: a process that is killed leaves its host behind.
-//! Invariant: [`machine`] decides, and everything that waits here is woken by each of its changes.
+//! Owns: which of the two, and what a failure means to a request. Does not own: when a host is made, kept, given up and
+//! deleted, which is [`TemporaryQueues`]', nor polling and routing, which are [`VirtualQueues`]'.
+//! Invariant: a requester that was given a queue makes no call for it but receives and deletes of messages.
 
-mod calls;
-mod machine;
-mod maker;
-mod name;
+mod options;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures::FutureExt;
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::sqs::{Clock, Delivery, Fault, Moment, Tasks};
-use sqs_virtual_queues::{Host, PendingError, VirtualQueues};
-use tokio::sync::Notify;
+use sqs_virtual_queues::sqs::{Delivery, Moment};
+use sqs_virtual_queues::{Host, TemporaryError, TemporaryQueues, TemporaryReport, VirtualQueues};
 
-use self::machine::{Machine, Step};
 use crate::RequestError;
 
-pub(crate) use self::name::{HostSpec, check_prefix, check_tag};
+pub(crate) use self::options::HostOptions;
 
 /// The host of one requester.
 pub(crate) struct ReplyHost {
@@ -32,30 +26,8 @@ pub(crate) struct ReplyHost {
 enum Source {
     /// By the user, who also deletes it.
     Given(HostQueueUrl),
-    /// Made here, on the first request.
-    Own(Arc<Own>),
-}
-
-/// A host that is made here.
-struct Own {
-    queues: VirtualQueues,
-    spec: HostSpec,
-    /// What all names begin with: prefix and UUID.
-    stem: String,
-    machine: Mutex<Machine<Host>>,
-    /// Wakes all who wait for a host, whenever the machine has changed.
-    changed: Notify,
-    /// The makers. Made on first use, on the runtime of that moment.
-    tasks: OnceLock<Tasks>,
-}
-
-/// What a requester that has ended may leave in the account.
-#[derive(Debug, Default)]
-pub(crate) struct LeftBehind {
-    /// The host, with why it is not deleted.
-    pub(crate) host: Option<(HostQueueUrl, Fault)>,
-    /// Creations whose outcome nobody knows.
-    pub(crate) unconfirmed: usize,
+    /// Made on the first request, and again whenever there is none.
+    Own(TemporaryQueues),
 }
 
 impl ReplyHost {
@@ -66,19 +38,10 @@ impl ReplyHost {
         }
     }
 
-    pub(crate) fn own(queues: VirtualQueues, spec: HostSpec) -> Self {
-        let stem = format!("{}{}", spec.prefix, queues.sqs().random().uuid());
-        let own = Own {
-            queues: queues.clone(),
-            spec,
-            stem,
-            machine: Mutex::new(Machine::new()),
-            changed: Notify::new(),
-            tasks: OnceLock::new(),
-        };
+    pub(crate) fn own(hosts: TemporaryQueues) -> Self {
         Self {
-            queues,
-            source: Source::Own(Arc::new(own)),
+            queues: hosts.queues().clone(),
+            source: Source::Own(hosts),
         }
     }
 
@@ -87,24 +50,25 @@ impl ReplyHost {
     /// # Cancel safety
     /// A creation that was begun goes on for those who come later.
     pub(crate) async fn usable(&self, deadline: Moment) -> Result<Option<Host>, RequestError> {
-        let own = match &self.source {
+        let hosts = match &self.source {
             Source::Given(url) => return Ok(Some(self.queues.host(url)?)),
-            Source::Own(own) => own,
+            Source::Own(hosts) => hosts,
         };
         let clock = self.queues.sqs().clock();
-        let mut usable = std::pin::pin!(own.usable(clock));
+        let mut usable = std::pin::pin!(hosts.host());
         // The usual way, without a timer: there is one.
         if let Some(usable) = usable.as_mut().now_or_never() {
-            return usable.map(Some);
+            return Ok(usable.map(Some)?);
         }
-        clock.timeout_at(deadline, usable).await.ok().transpose()
+        let in_time = clock.timeout_at(deadline, usable).await;
+        Ok(in_time.ok().transpose()?)
     }
 
     /// The host's URL, if there is one.
     pub(crate) fn url(&self) -> Option<HostQueueUrl> {
         match &self.source {
             Source::Given(url) => Some(url.clone()),
-            Source::Own(own) => own.lock().host().map(|host| host.url().clone()),
+            Source::Own(hosts) => hosts.current_host(),
         }
     }
 
@@ -113,29 +77,26 @@ impl ReplyHost {
         match &self.source {
             // The shutdown of the virtual queues, which follows, ends what is pending.
             Source::Given(_) => {}
-            Source::Own(own) => own.close(),
+            Source::Own(hosts) => hosts.close(),
         }
     }
 
     /// Deletes what was made here, by `end`; after [`close`](Self::close).
-    pub(crate) async fn delete(&self, end: Moment) -> LeftBehind {
+    pub(crate) async fn delete(&self, end: Moment) -> TemporaryReport {
         match &self.source {
-            Source::Given(_) => LeftBehind::default(),
-            Source::Own(own) => own.delete(end).await,
+            Source::Given(_) => TemporaryReport::default(),
+            Source::Own(hosts) => {
+                let within = end.since(self.queues.sqs().clock().now());
+                hosts.shutdown(within).await
+            }
         }
     }
 
-    /// The host that was made here and not deleted.
+    /// A host that was made here and not deleted.
     pub(crate) fn undeleted(&self) -> Option<HostQueueUrl> {
         match &self.source {
             Source::Given(_) => None,
-            Source::Own(own) => {
-                let machine = own.lock();
-                machine
-                    .host()
-                    .or(machine.undeleted())
-                    .map(|host| host.url().clone())
-            }
+            Source::Own(hosts) => hosts.undeleted().into_iter().next(),
         }
     }
 
@@ -145,86 +106,13 @@ impl ReplyHost {
     }
 }
 
-impl Own {
-    async fn usable(self: &Arc<Self>, clock: &Clock) -> Result<Host, RequestError> {
-        loop {
-            // Before the look at the machine: it hears of every change from now on.
-            let changed = self.changed.notified();
-            match self.wanted() {
-                Step::Use { host, usable_at } if usable_at <= clock.now() => return Ok(host),
-                Step::Use { usable_at, .. } => {
-                    // A new queue is not used at once. It may be lost, or not be wanted any more, before it ever is.
-                    tokio::select! {
-                        biased;
-                        () = changed => {}
-                        () = clock.sleep_until(usable_at) => {}
-                    }
-                }
-                Step::Make(number) => {
-                    maker::spawn(self, number)?;
-                    changed.await;
-                }
-                Step::Wait => changed.await,
-                Step::Failed(fault) => return Err(RequestError::before_send(fault)),
-                Step::Closed => return Err(RequestError::closed(Delivery::NotSent)),
-            }
+impl From<TemporaryError> for RequestError {
+    fn from(why: TemporaryError) -> Self {
+        match why {
+            TemporaryError::NotMade(fault) => Self::before_send(fault),
+            TemporaryError::NoRuntime(_) => Self::no_runtime(),
+            _ => Self::closed(Delivery::NotSent),
         }
-    }
-
-    /// Asks the machine, after it has heard of what became of the host.
-    fn wanted(&self) -> Step<Host> {
-        let now = self.queues.sqs().clock().now();
-        let mut machine = self.lock();
-        match machine.host().and_then(Host::ended) {
-            None => {}
-            Some(PendingError::HostLost) => machine.lost(),
-            // The runtime has ended, and everything with it.
-            Some(_) => machine.close(),
-        }
-        machine.wanted(now)
-    }
-
-    fn close(&self) {
-        let host = {
-            let mut machine = self.lock();
-            machine.close();
-            machine.undeleted().cloned()
-        };
-        self.changed.notify_waiters();
-        if let Some(host) = host {
-            host.end(PendingError::Closed);
-        }
-    }
-
-    async fn delete(&self, end: Moment) -> LeftBehind {
-        let sqs = self.queues.sqs();
-        let undeleted = self.lock().undeleted().map(|host| host.url().clone());
-        let mut left = LeftBehind::default();
-        if let Some(url) = undeleted {
-            match calls::delete(sqs, &url, end).await {
-                Ok(()) => self.lock().deleted(),
-                Err(fault) => left.host = Some((url, fault)),
-            }
-        }
-        // A maker that is under way deletes what it makes.
-        if let Some(tasks) = self.tasks.get()
-            && tasks.stopped_by(sqs.clock(), end).await.is_err()
-        {
-            left.unconfirmed += tasks.running();
-        }
-        left.unconfirmed += self.lock().unconfirmed();
-        left
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Machine<Host>> {
-        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for ReplyHost {
-    fn drop(&mut self) {
-        // A maker that is under way sees this, and deletes what it makes.
-        self.close();
     }
 }
 

@@ -112,7 +112,7 @@ async fn a_bad_option_is_told_by_build() {
         ),
         (
             builder().prefix("a b"),
-            "prefix is \"a b\": 1 to 33 characters of A-Z, a-z, 0-9, `-` and `_` is allowed",
+            "prefix is \"a b\": 1 to 28 characters of A-Z, a-z, 0-9, `-` and `_` is allowed",
         ),
         (
             builder().reply_host("nonsense"),

@@ -19,11 +19,20 @@ use aws_sdk_sqs::operation::delete_message_batch::{
 use aws_sdk_sqs::operation::delete_queue::{
     DeleteQueueError, DeleteQueueOutput, builders::DeleteQueueInputBuilder,
 };
+use aws_sdk_sqs::operation::list_queue_tags::{
+    ListQueueTagsError, ListQueueTagsOutput, builders::ListQueueTagsInputBuilder,
+};
+use aws_sdk_sqs::operation::list_queues::{
+    ListQueuesError, ListQueuesOutput, builders::ListQueuesInputBuilder,
+};
 use aws_sdk_sqs::operation::receive_message::{
     ReceiveMessageError, ReceiveMessageOutput, builders::ReceiveMessageInputBuilder,
 };
 use aws_sdk_sqs::operation::send_message_batch::{
     SendMessageBatchError, SendMessageBatchOutput, builders::SendMessageBatchInputBuilder,
+};
+use aws_sdk_sqs::operation::tag_queue::{
+    TagQueueError, TagQueueOutput, builders::TagQueueInputBuilder,
 };
 use aws_smithy_types::body::SdkBody;
 use sqs_virtual_queues::Action;
@@ -121,6 +130,9 @@ macro_rules! doubled {
 doubled! {
     create_queue CreateQueue CreateQueueInputBuilder CreateQueueOutput CreateQueueError;
     delete_queue DeleteQueue DeleteQueueInputBuilder DeleteQueueOutput DeleteQueueError;
+    list_queues ListQueues ListQueuesInputBuilder ListQueuesOutput ListQueuesError;
+    list_queue_tags ListQueueTags ListQueueTagsInputBuilder ListQueueTagsOutput ListQueueTagsError;
+    tag_queue TagQueue TagQueueInputBuilder TagQueueOutput TagQueueError;
     receive_message ReceiveMessage ReceiveMessageInputBuilder ReceiveMessageOutput ReceiveMessageError;
     send_message_batch SendMessageBatch SendMessageBatchInputBuilder SendMessageBatchOutput SendMessageBatchError;
     delete_message_batch DeleteMessageBatch DeleteMessageBatchInputBuilder DeleteMessageBatchOutput

@@ -30,7 +30,57 @@ async fn nothing_is_called_before_the_first_request() {
     assert_eq!(requester.stats().calls.total(), 0);
     assert_eq!(requester.reply_host(), None);
     requester.ready().await.unwrap();
-    assert_eq!(requester.stats().calls.to_string(), "1 CreateQueue");
+    let calls = requester.stats().calls;
+    assert_eq!(calls.of(Action::CreateQueue), 1);
+    // SQS is asked for its time, and the first look at other hosts may have begun.
+    assert!((2..=3).contains(&calls.total()), "{calls}");
+}
+
+/// GOALS P6.
+#[tokio::test(start_paused = true)]
+async fn an_idle_hour_costs_eighty_calls_at_most_and_nothing_once_the_host_is_gone() {
+    let bed = Bed::new().await;
+    bed.echo();
+    let week = 7 * 24 * 3_600 * SECOND;
+    let kept = bed.builder().idle_time(week).build().unwrap();
+    kept.request(&bed.queue, "hello").await.unwrap();
+    // The poll that is out serves whoever comes next, and ends by itself.
+    tokio::time::sleep(30 * SECOND).await;
+    let before = kept.stats();
+    tokio::time::sleep(3_600 * SECOND).await;
+    let calls = kept.stats().calls_since(&before);
+    assert!((40..=80).contains(&calls.total()), "{calls}");
+    assert_eq!(calls.of(Action::ReceiveMessage), 0);
+    assert!(kept.reply_host().is_some());
+
+    let usual = bed.requester();
+    usual.request(&bed.queue, "hello").await.unwrap();
+    tokio::time::sleep(20 * 60 * SECOND).await;
+    assert_eq!(usual.reply_host(), None);
+    let before = usual.stats();
+    tokio::time::sleep(3_600 * SECOND).await;
+    assert_eq!(usual.stats().calls_since(&before).total(), 0);
+    assert_eq!(
+        usual.request(&bed.queue, "again").await.unwrap().body(),
+        "again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_host_of_a_requester_that_died_is_deleted_by_another() {
+    let bed = Bed::new().await;
+    let (survivor, dead) = (bed.requester(), bed.requester());
+    survivor.ready().await.unwrap();
+    dead.ready().await.unwrap();
+    drop(dead);
+    // R + 180 s + 1.2 P; the survivor is not to go idle meanwhile.
+    for _ in 0..15 {
+        tokio::time::sleep(60 * SECOND).await;
+        survivor.ready().await.unwrap();
+    }
+    let kept = survivor.reply_host().unwrap().to_string();
+    assert_eq!(bed.hosts().await, [kept]);
+    assert_eq!(survivor.stats().hosts_swept, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,8 +145,8 @@ async fn a_host_has_its_name_attributes_and_tags() {
         .unwrap();
     let tags = tags.tags().unwrap();
     assert_eq!(tags["team"], "identity");
-    assert!(tags["SqsRpcMadeBy"].starts_with("sqs-requester/"));
-    assert_eq!(tags.len(), 2, "and no lease, as nobody renews it");
+    assert!(tags["SqsRpcMadeBy"].starts_with("sqs-virtual-queues/"));
+    assert!(tags["SqsRpcLease"].starts_with("1:s"), "{tags:?}");
 }
 
 #[tokio::test(start_paused = true)]

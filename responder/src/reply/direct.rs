@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{EnvelopeError, Refusal};
-use sqs_virtual_queues::sqs::{BatchOptions, Fault, NoRuntime, Outbox, Sqs, Tasks};
+use sqs_virtual_queues::sqs::{BatchOptions, Fault, NoRuntime, Outbox, Sqs};
 
 use super::Reply;
 use super::attempts::Unsent;
@@ -113,7 +113,7 @@ impl DirectReplies {
         if let Some(made) = cell.get() {
             return Ok(made);
         }
-        let tasks = Tasks::on_current_runtime()?;
+        let tasks = sqs.tasks()?;
         let outbox = Outbox::new(sqs.clone(), tasks, batches.clone());
         Ok(cell.get_or_init(|| Self(Sender::new(sqs.clone(), outbox))))
     }

@@ -75,7 +75,7 @@ impl Driver {
         handler: BoxedHandler,
         handling: Handling,
     ) -> Result<Self, ServeError> {
-        let tasks = Tasks::on_current_runtime()?;
+        let tasks = sqs.tasks()?;
         let outbox = Outbox::new(sqs.clone(), tasks.clone(), options.batches.clone());
         let mut poll_options = PollOptions::default();
         poll_options.max_polls = options.max_polls;
@@ -162,9 +162,12 @@ impl Driver {
     fn extend(&mut self) {
         let extensions = self.hand.extensions(self.context.sqs.clock().now());
         if !extensions.is_empty() {
-            self.jobs
-                .spawn(Arc::clone(&self.context).extend(extensions));
+            self.start_job(Arc::clone(&self.context).extend(extensions));
         }
+    }
+
+    pub(super) fn start_job(&mut self, job: impl Future<Output = Done> + Send + 'static) {
+        self.jobs.spawn(self.context.sqs.task_hook().wrap(job));
     }
 
     fn next_alarm(&self) -> Option<Moment> {

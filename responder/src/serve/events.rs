@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use sqs_virtual_queues::Counter;
+use sqs_rpc_protocol::SqsTime;
+use sqs_virtual_queues::{Counter, mutant};
 use tracing::Instrument;
 
 use super::driver::{Driver, Payload};
@@ -53,7 +54,7 @@ impl Driver {
         match self.read(message) {
             Received::Request(request) => {
                 context.count(Counter::RequestsReceived);
-                if request.deadline().is_past() {
+                if request.deadline().is_past() && !mutant!("expired-is-handled") {
                     self.expired(receipt);
                 } else {
                     self.admit(request, receipt, group);
@@ -78,7 +79,7 @@ impl Driver {
                         deadline: None,
                     };
                     self.complaints += 1;
-                    self.jobs.spawn(Arc::clone(&context).complain(to));
+                    self.start_job(Arc::clone(&context).complain(to));
                 }
                 self.put_back(receipt, hidden_after(count));
             }
@@ -104,9 +105,13 @@ impl Driver {
             queue,
             &options.return_addresses,
             |envelope, sent| {
-                let remaining = envelope
-                    .deadline()
-                    .remaining(sqs.earliest_server_time(), sent);
+                let mut server_now = sqs.earliest_server_time();
+                if mutant!("deadline-by-local-clock") {
+                    let wall = sqs.clock().wall().duration_since(std::time::UNIX_EPOCH);
+                    let wall = wall.unwrap_or_default().as_millis();
+                    server_now = Some(SqsTime::from_millis(wall as u64));
+                }
+                let remaining = envelope.deadline().remaining(server_now, sent);
                 let at = remaining.map(|remaining| sqs.clock().now() + remaining);
                 Deadline::new(at, sqs.clock().clone())
             },
@@ -150,7 +155,8 @@ impl Driver {
         };
         let job = Arc::clone(&self.context).handle(ticket, *request);
         self.handling += 1;
-        self.jobs.spawn(job.instrument(payload.span.clone()));
+        let job = job.instrument(payload.span.clone());
+        self.start_job(job);
     }
 
     /// A job has ended.
@@ -184,7 +190,8 @@ impl Driver {
         match payload.to.clone().filter(|_| verdict.answer) {
             Some(to) => {
                 let job = Arc::clone(&self.context).answer(ticket, to, reply, verdict.then);
-                self.jobs.spawn(job.instrument(payload.span.clone()));
+                let job = job.instrument(payload.span.clone());
+                self.start_job(job);
             }
             None => {
                 if payload.to.is_none() && verdict.then == Then::Delete {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::join_all;
 use sqs_rpc_protocol::{ErrorCode, HostQueueUrl};
-use sqs_virtual_queues::Counter;
 use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, Sqs};
+use sqs_virtual_queues::{Counter, mutant};
 
 use super::claims::Claims;
 use super::in_hand::{Extended, Extension, Ticket};
@@ -88,6 +88,9 @@ impl Context {
 
     async fn handle_or_wait(&self, request: Request) -> (Ended, Reply) {
         let key = ReplyKey::from(&request);
+        if mutant!("no-claim") {
+            return self.handle_or_find(&key, request).await;
+        }
         match self.handling.claim_or_wait(&key).await {
             Ok(claim) => {
                 let outcome = self.handle_or_find(&key, request).await;
@@ -104,11 +107,11 @@ impl Context {
     async fn handle_or_find(&self, key: &ReplyKey, request: Request) -> (Ended, Reply) {
         let cache = &self.options.reply_cache;
         match cache.find(key).await {
-            Ok(Some(reply)) => {
+            Ok(Some(reply)) if !mutant!("reply-forgotten") => {
                 self.count(Counter::DuplicateRequests);
                 return (Ended::Done, reply);
             }
-            Ok(None) => {}
+            Ok(_) => {}
             Err(error) => tracing::warn!(
                 error = &*error as &dyn std::error::Error,
                 "the reply cache cannot be read"

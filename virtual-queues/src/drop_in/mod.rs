@@ -11,7 +11,7 @@
 //! | `http` | which calls does the SDK hand over here? |
 //! | `screen` | does a call concern a virtual queue? |
 //! | `sdk` | what does the SDK do differently for such a call? |
-//! | `service`, `messages`, `batches` | what does each operation do? |
+//! | `service`, `messages`, `batches`, `temporary` | what does each operation do? |
 //! | `fast_path` | how do the frequent operations get around the wire format? |
 //! | `requests`, `answers`, `values` | how does it look on the wire? |
 //! | `refusal` | which error of SQS is it? |
@@ -27,6 +27,8 @@ mod requests;
 mod screen;
 mod sdk;
 mod service;
+#[cfg(feature = "temporary")]
+mod temporary;
 mod values;
 
 use aws_sdk_sqs::Client;
@@ -87,22 +89,28 @@ impl VirtualQueues {
     /// ```
     #[must_use]
     pub fn client(&self, client: &Client) -> Client {
-        #[cfg(feature = "fast-path")]
-        return self.derive(client, |config| config.interceptor(FastPath::new()));
-        #[cfg(not(feature = "fast-path"))]
-        self.wire_client(client)
+        Service::new(self.clone()).into_client(client)
     }
 
     /// As [`client`](Self::client), by the wire layer alone: for finding out whether the feature `fast-path` is the cause
     /// of something, and for an SDK that it does not fit.
     #[must_use]
     pub fn wire_client(&self, client: &Client) -> Client {
+        Service::new(self.clone()).derive(client, |config| config)
+    }
+}
+
+impl Service {
+    /// The client that asks this service first.
+    fn into_client(self, client: &Client) -> Client {
+        #[cfg(feature = "fast-path")]
+        return self.derive(client, |config| config.interceptor(FastPath::new()));
+        #[cfg(not(feature = "fast-path"))]
         self.derive(client, |config| config)
     }
 
-    fn derive(&self, client: &Client, further: impl FnOnce(Builder) -> Builder) -> Client {
+    fn derive(self, client: &Client, further: impl FnOnce(Builder) -> Builder) -> Client {
         let config = client.config();
-        let service = Service::new(self.clone());
         let inner = config.http_client().or_else(default_http_client);
         let auth = match config.auth_scheme_resolver() {
             Some(users) => VirtualAuth::over(users),
@@ -110,8 +118,8 @@ impl VirtualQueues {
         };
         let derived = config
             .to_builder()
-            .http_client(VirtualHttpClient::new(inner, service.clone()))
-            .interceptor(MarkVirtualCalls::new(service))
+            .http_client(VirtualHttpClient::new(inner, self.clone()))
+            .interceptor(MarkVirtualCalls::new(self))
             .auth_scheme_resolver(auth);
         Client::from_conf(further(derived).build())
     }

@@ -11,11 +11,16 @@ use crate::VirtualQueues;
 
 /// The operation to serve, by its name in the API; `None`: pass the call on.
 ///
-/// `target` is the header `x-amz-target`. A body that is not one of SQS's is passed on, to be refused by SQS.
-pub(super) fn screen(queues: &VirtualQueues, target: &str, body: &[u8]) -> Option<String> {
+/// `makes_all`: every CreateQueue is to be served. `target` is the header `x-amz-target`. A body that is not one of SQS's is passed on, to be refused by SQS.
+pub(super) fn screen(
+    queues: &VirtualQueues,
+    makes_all: bool,
+    target: &str,
+    body: &[u8],
+) -> Option<String> {
     let operation = target.strip_prefix("AmazonSQS.")?;
     let concerned = match operation {
-        "CreateQueue" => makes_virtual(body),
+        "CreateQueue" => makes_all || makes_virtual(body),
         "GetQueueUrl" => names_virtual(queues, body),
         _ => body.contains(&b'#') && addresses_virtual(body),
     };

@@ -23,20 +23,48 @@ use crate::{CreateQueue as Plan, QueueError, VirtualQueue, VirtualQueues};
 #[derive(Debug, Clone)]
 pub(super) struct Service {
     pub(super) queues: VirtualQueues,
+    /// Makes a queue that names no host.
+    #[cfg(feature = "temporary")]
+    temporary: Option<crate::TemporaryQueues>,
 }
 
 /// How a call that is served here ends.
-type Served = Result<Body, Failure>;
+pub(super) type Served = Result<Body, Failure>;
 
 impl Service {
     pub(super) const fn new(queues: VirtualQueues) -> Self {
-        Self { queues }
+        Self {
+            queues,
+            #[cfg(feature = "temporary")]
+            temporary: None,
+        }
+    }
+
+    #[cfg(feature = "temporary")]
+    pub(super) fn with_temporary(temporary: crate::TemporaryQueues) -> Self {
+        Self {
+            queues: temporary.queues().clone(),
+            temporary: Some(temporary),
+        }
+    }
+
+    /// Whether every CreateQueue is served here.
+    fn makes_all(&self) -> bool {
+        #[cfg(feature = "temporary")]
+        return self.temporary.is_some();
+        #[cfg(not(feature = "temporary"))]
+        false
     }
 
     /// The operation, if the request concerns a virtual queue.
     pub(super) fn screen(&self, request: &HttpRequest) -> Option<String> {
         let target = request.headers().get("x-amz-target")?;
-        screen(&self.queues, target, request.body().bytes()?)
+        screen(
+            &self.queues,
+            self.makes_all(),
+            target,
+            request.body().bytes()?,
+        )
     }
 
     /// Serves a call that was screened. It is dropped when the SDK's own time-outs end the call; that loses nothing.
@@ -65,7 +93,7 @@ impl Service {
 
     async fn dispatch(&self, operation: &str, body: &[u8]) -> Served {
         match operation {
-            "CreateQueue" => self.create(read(body)?),
+            "CreateQueue" => self.create(read(body)?).await,
             "GetQueueUrl" => self.find(&read(body)?),
             "DeleteQueue" => {
                 self.addressed(body)?.delete_queue()?;
@@ -107,7 +135,17 @@ impl Service {
         self.queue(request.queue_url.as_deref())
     }
 
-    fn create(&self, request: CreateQueue) -> Served {
+    async fn create(&self, request: CreateQueue) -> Served {
+        #[cfg(feature = "temporary")]
+        if let Some(temporary) = &self.temporary
+            && !names_a_host(&request)
+        {
+            return self.create_temporary(temporary, request).await;
+        }
+        self.create_on_host(request)
+    }
+
+    fn create_on_host(&self, request: CreateQueue) -> Served {
         let name = request.queue_name.ok_or(Refusal::missing("QueueName"))?;
         let mut attributes = request.attributes.unwrap_or_default();
         let host = attributes.remove(names::HOST_QUEUE_URL).unwrap_or_default();
@@ -189,6 +227,12 @@ impl Service {
     }
 }
 
+#[cfg(feature = "temporary")]
+fn names_a_host(request: &CreateQueue) -> bool {
+    let attributes = request.attributes.as_ref();
+    attributes.is_some_and(|given| given.contains_key(names::HOST_QUEUE_URL))
+}
+
 /// Reads the members of a request.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
@@ -208,7 +252,7 @@ fn write(answer: &impl Serialize) -> Served {
         .map_err(|error| Failure::Lost(ConnectorError::other(error.into(), None)))
 }
 
-fn write_url(queue: &VirtualQueue) -> Served {
+pub(super) fn write_url(queue: &VirtualQueue) -> Served {
     write(&QueueUrl {
         queue_url: queue.url().to_string(),
     })
@@ -220,7 +264,7 @@ pub(super) fn virtual_url(url: Option<&str>) -> Result<VirtualQueueUrl, Refusal>
         .map_err(|error| Refusal::new(Kind::InvalidAddress, format!("{error}.")))
 }
 
-fn retention_of(seconds: &str) -> Result<Duration, Refusal> {
+pub(super) fn retention_of(seconds: &str) -> Result<Duration, Refusal> {
     match seconds.parse() {
         Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
         _ => {

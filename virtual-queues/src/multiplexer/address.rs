@@ -5,6 +5,7 @@ use sqs_rpc_protocol::{VirtualQueueUrl, names};
 
 use super::error::QueueError;
 use super::message::OutgoingMessage;
+use crate::mutant;
 use crate::sqs::Random;
 
 /// SQS's longest group and de-duplication ids, in characters.
@@ -41,6 +42,9 @@ pub(super) fn address(
     };
     let deduplication = match entry.get_message_deduplication_id() {
         Some(id) => scoped("the de-duplication id", name, id)?,
+        None if mutant!("deduplicated-by-body") => {
+            entry.get_message_body().clone().unwrap_or_default()
+        }
         None => random.uuid().to_string(),
     };
     Ok(entry

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::PendingError;
 use super::host::{ReplySink, Shared};
 use super::routing::{Arrival, Due, Routed};
+use crate::mutant;
 use crate::sqs::digest::is_intact;
 use crate::sqs::{Backoff, Fault, FaultKind, Moment};
 use crate::stats::Counter;
@@ -79,6 +80,9 @@ impl Driver<'_> {
                 Some(at) => Either::Left(clock.sleep_until(at)),
                 None => Either::Right(future::pending()),
             };
+            if mutant!("poll-aborted") && self.shared.lock().router.demand() == 0 {
+                polls.clear();
+            }
             tokio::select! {
                 biased;
                 () = stop.cancelled(), if !stopping => {
@@ -173,6 +177,10 @@ impl Driver<'_> {
                 counters.count(Counter::Corrupted);
                 continue;
             }
+            if mutant!("deleted-when-received") {
+                let handle = message.receipt_handle().map(str::to_owned);
+                self.delete(handle);
+            }
             let routed = self.shared.lock().router.route(message, arrival);
             put_back += usize::from(matches!(routed, Routed::Full(..) | Routed::Foreign(..)));
             self.carry_out(routed);
@@ -221,7 +229,9 @@ impl Driver<'_> {
             }
             Routed::Late(message) => {
                 counters.count(Counter::LateReplies);
-                self.delete(message.receipt_handle().map(str::to_owned));
+                if !mutant!("late-reply-left") {
+                    self.delete(message.receipt_handle().map(str::to_owned));
+                }
             }
             Routed::Orphan(name, message) => {
                 counters.count(Counter::Orphans);
@@ -302,7 +312,11 @@ async fn poll(shared: &Shared, kind: Kind) -> Polled {
         .message_attribute_names("All")
         .message_system_attribute_names(MessageSystemAttributeName::All);
     let clock = shared.sqs.clock();
-    let end = clock.now() + wait + GRACE;
+    let end = if mutant!("half-open-for-ever") {
+        Moment::from_start(Duration::MAX)
+    } else {
+        clock.now() + wait + GRACE
+    };
     let result = match clock
         .timeout_at(end, shared.sqs.receive_message(input))
         .await

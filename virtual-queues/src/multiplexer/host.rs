@@ -14,6 +14,10 @@ use super::driver;
 use super::error::{PendingError, QueueError};
 use super::options::Options;
 use super::pending::{Outcome, PendingReply};
+#[cfg(feature = "temporary")]
+use super::queue::VirtualQueue;
+#[cfg(feature = "temporary")]
+use super::queues::CreateQueue;
 use super::queues::VirtualQueues;
 use super::receive::LONGEST_WAIT;
 use super::routing::{Refused, Router, RouterOptions, Taken};
@@ -24,7 +28,12 @@ use crate::sqs::{Moment, Outbox, PollController, Sqs, Tasks};
 #[derive(Clone)]
 pub struct Host {
     shared: Arc<Shared>,
-    _owner: VirtualQueues,
+    /// Keeps the multiplexer running.
+    #[cfg_attr(
+        not(feature = "temporary"),
+        expect(dead_code, reason = "without hosts on demand it only keeps")
+    )]
+    owner: VirtualQueues,
 }
 
 /// What the driver of a host and its users share.
@@ -100,10 +109,7 @@ impl Shared {
 
 impl Host {
     pub(super) const fn new(shared: Arc<Shared>, owner: VirtualQueues) -> Self {
-        Self {
-            shared,
-            _owner: owner,
-        }
+        Self { shared, owner }
     }
 
     /// The host's URL.
@@ -149,10 +155,35 @@ impl Host {
         self.shared.lock().router.pending()
     }
 
+    /// Messages in the buffers of all virtual queues of the host, and their bytes.
+    #[must_use]
+    pub fn buffered(&self) -> (usize, usize) {
+        self.shared.lock().router.buffered()
+    }
+
     /// Why the host is of no use any more, if it is not.
     #[must_use]
     pub fn ended(&self) -> Option<PendingError> {
         self.shared.lock().ended.clone()
+    }
+
+    /// Whether it carries a virtual queue or a request that waits.
+    #[cfg(feature = "temporary")]
+    pub(crate) fn is_in_use(&self) -> bool {
+        !self.shared.lock().router.is_empty()
+    }
+
+    /// Makes a virtual queue here. Unlike [`VirtualQueues::create`], it never begins to use a host again that has ended.
+    #[cfg(feature = "temporary")]
+    pub(crate) fn create(&self, queue: CreateQueue) -> Result<VirtualQueue, QueueError> {
+        self.owner.create_on(&self.shared, queue)
+    }
+
+    /// Stops using a host that is gone, or about to be, and forgets it.
+    #[cfg(feature = "temporary")]
+    pub(crate) fn retire(&self, why: PendingError) {
+        self.shared.end(why);
+        self.owner.forget(&self.shared);
     }
 
     /// Stops using the host: whatever waits on it ends with `why`, and so does whatever comes later.

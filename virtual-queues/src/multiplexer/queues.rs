@@ -15,6 +15,7 @@ use super::options::{Options, VirtualQueuesBuilder};
 use super::queue::VirtualQueue;
 use super::routing::Refused;
 use super::tags::{self, Tags};
+use crate::mutant;
 use crate::sqs::{BatchOptions, Moment, Outbox, Sqs, Tasks};
 use crate::stats::Stats;
 
@@ -126,26 +127,59 @@ impl VirtualQueues {
         host: &HostQueueUrl,
         queue: CreateQueue,
     ) -> Result<VirtualQueue, QueueError> {
-        let name = match queue.name {
+        let name = self.checked_name(&queue)?;
+        let shared = self.open(host, None)?;
+        self.add(&shared, &name, queue)
+    }
+
+    /// As [`create`](Self::create), on a host as it is: if that has ended, there is no virtual queue.
+    #[cfg(feature = "temporary")]
+    pub(super) fn create_on(
+        &self,
+        shared: &Arc<Shared>,
+        queue: CreateQueue,
+    ) -> Result<VirtualQueue, QueueError> {
+        let name = self.checked_name(&queue)?;
+        self.add(shared, &name, queue)
+    }
+
+    /// Forgets a host that has ended, unless it is in use again.
+    #[cfg(feature = "temporary")]
+    pub(super) fn forget(&self, shared: &Arc<Shared>) {
+        self.0
+            .hosts
+            .remove_if(&shared.url, |_, known| Arc::ptr_eq(known, shared));
+    }
+
+    fn checked_name(&self, queue: &CreateQueue) -> Result<VirtualQueueName, QueueError> {
+        let name = match &queue.name {
             Some(name) => VirtualQueueName::try_from(name.as_str())?,
             None => self.random_name()?,
         };
         checked_retention(queue.idle_retention)?;
         tags::check(&Tags::new(), &queue.tags)?;
-        let shared = self.open(host, None)?;
-        let url = VirtualQueueUrl::new(host, &name);
+        Ok(name)
+    }
+
+    fn add(
+        &self,
+        shared: &Arc<Shared>,
+        name: &VirtualQueueName,
+        queue: CreateQueue,
+    ) -> Result<VirtualQueue, QueueError> {
+        let url = VirtualQueueUrl::new(&shared.url, name);
         let now = self.0.sqs.clock().now();
         let created = shared.update(|state| {
             let made = state
                 .router
                 .create(name.clone(), queue.idle_retention, now)?;
             if made && !queue.tags.is_empty() {
-                state.router.change_tags(&name, |tags| *tags = queue.tags);
+                state.router.change_tags(name, |tags| *tags = queue.tags);
             }
             Ok(())
         });
         match created {
-            Ok(()) => Ok(VirtualQueue::new(shared, url, self.clone())),
+            Ok(()) => Ok(VirtualQueue::new(Arc::clone(shared), url, self.clone())),
             Err(Refused::Closed) => Err(shared.not_there(&url)),
             Err(Refused::Full) => Err(QueueError::TooMany(self.0.options.limits.names)),
             Err(Refused::Taken) => Err(QueueError::Taken(url)),
@@ -205,7 +239,10 @@ impl VirtualQueues {
         self.0.closed.store(true, Ordering::Release);
         self.0.opened.notify_waiters();
         let mut report = ShutdownReport::default();
-        for host in &self.0.hosts {
+        // In the order of their names, not in that of the map.
+        let mut hosts: Vec<_> = self.0.hosts.iter().map(|host| Arc::clone(&host)).collect();
+        hosts.sort_unstable_by(|a, b| a.url.cmp(&b.url));
+        for host in hosts {
             report.pending += host.lock().router.pending();
             host.end(PendingError::Closed);
         }
@@ -254,6 +291,11 @@ impl VirtualQueues {
                 drivers,
             )
         };
+        if mutant!("lookup-by-name")
+            && let Some(any) = self.0.hosts.iter().next()
+        {
+            return Ok(Arc::clone(&any));
+        }
         let mut host = self.0.hosts.entry(url.clone()).or_insert_with(&mut open);
         // A host that vanished may have been made again by its owner, or this is the first look at a wrong URL.
         if host.is_lost() {
@@ -273,7 +315,7 @@ impl VirtualQueues {
         if let Some(running) = self.0.running.get() {
             return Ok(running);
         }
-        let (drivers, calls) = (Tasks::on_current_runtime()?, Tasks::on_current_runtime()?);
+        let (drivers, calls) = (self.0.sqs.tasks()?, self.0.sqs.tasks()?);
         let made = || {
             let outbox = Outbox::new(self.0.sqs.clone(), calls.clone(), self.0.batches.clone());
             Running {

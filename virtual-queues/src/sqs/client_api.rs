@@ -12,23 +12,31 @@ use aws_sdk_sqs::error::BoxError;
 
 use super::api::{Answer, Call, SqsApi, for_each_operation, import_errors, import_operations};
 
-/// [`SqsApi`] over two clients derived from the user's own: one for polls, one for all the rest.
+/// [`SqsApi`] over three clients derived from the user's own: one for polls, one for leases, one for all the rest.
 ///
-/// Both keep the user's region, endpoint, credentials, HTTP client, interceptors and retry mode. The one for polls
+/// All keep the user's region, endpoint, credentials, HTTP client, interceptors and retry mode. The one for polls
 /// has no SDK retry and no time-outs but the connect time-out: a retried or an abandoned poll may leave messages
-/// invisible, and whoever polls bounds its time.
+/// invisible, and whoever polls bounds its time. The one for leases (CreateQueue and TagQueue) has no SDK retry either:
+/// an attempt that was given up may still land, and whoever renews a lease has to know of each.
 #[derive(Debug, Clone)]
 pub struct ClientApi {
     calls: Client,
+    leases: Client,
     polls: Client,
 }
 
 impl ClientApi {
-    /// Derives both clients from `client`, which stays as it is.
+    /// Derives the clients from `client`, which stays as it is.
     #[must_use]
     pub fn new(client: &Client) -> Self {
         let config = client.config();
         let calls = config.to_builder().interceptor(ReadDate).build();
+
+        let leases = config
+            .to_builder()
+            .interceptor(ReadDate)
+            .retry_config(RetryConfig::disabled())
+            .build();
 
         let mut timeouts = TimeoutConfig::builder()
             .disable_read_timeout()
@@ -49,6 +57,7 @@ impl ClientApi {
 
         Self {
             calls: Client::from_conf(calls),
+            leases: Client::from_conf(leases),
             polls: Client::from_conf(polls),
         }
     }
@@ -76,6 +85,12 @@ macro_rules! implement {
 macro_rules! client_for {
     ($self:ident, receive_message) => {
         $self.polls
+    };
+    ($self:ident, create_queue) => {
+        $self.leases
+    };
+    ($self:ident, tag_queue) => {
+        $self.leases
     };
     ($self:ident, $other:ident) => {
         $self.calls

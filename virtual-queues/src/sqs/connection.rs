@@ -1,16 +1,22 @@
 //! [`Sqs`]: what every part of the framework calls SQS with.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use aws_sdk_sqs::error::ProvideErrorMetadata;
+use futures::future::BoxFuture;
 use sqs_rpc_protocol::SqsTime;
 
 use super::api::{Call, SqsApi, for_each_operation, import_operations};
 use super::client_api::ClientApi;
-use super::clock::Clock;
+use super::clock::{Clock, Moment};
 use super::fault::Fault;
 use super::random::Random;
+#[cfg(feature = "temporary")]
+use super::server_clock;
 use super::server_clock::{Sample, ServerClock};
+use super::task_hook::TaskHook;
+use super::tasks::{NoRuntime, Tasks};
 use crate::stats::{Action, Counter, Counters};
 
 /// The seam together with the clock, the random source, SQS's time and the counters. Cheap to clone; clones share all.
@@ -30,6 +36,7 @@ pub struct Sqs {
     random: Random,
     server_clock: ServerClock,
     counters: Counters,
+    hook: TaskHook,
 }
 
 /// Sets what an [`Sqs`] is made of. Made by [`Sqs::builder`].
@@ -38,6 +45,7 @@ pub struct SqsBuilder {
     api: Arc<dyn SqsApi>,
     clock: Option<Clock>,
     random: Option<Random>,
+    hook: TaskHook,
 }
 
 impl Sqs {
@@ -47,6 +55,7 @@ impl Sqs {
             api: Arc::new(api),
             clock: None,
             random: None,
+            hook: TaskHook::default(),
         }
     }
 
@@ -68,6 +77,20 @@ impl Sqs {
         &self.counters
     }
 
+    /// What every task that is spawned is put through.
+    #[must_use]
+    pub const fn task_hook(&self) -> &TaskHook {
+        &self.hook
+    }
+
+    /// An empty set of tasks on the current runtime, with the hook.
+    ///
+    /// # Errors
+    /// [`NoRuntime`] outside of a Tokio runtime.
+    pub fn tasks(&self) -> Result<Tasks, NoRuntime> {
+        Tasks::with_hook(self.hook.clone())
+    }
+
     /// The earliest that SQS's time can be; `None` if it is not known.
     #[must_use]
     pub fn earliest_server_time(&self) -> Option<SqsTime> {
@@ -82,7 +105,31 @@ impl Sqs {
             .latest(self.clock.now(), self.clock.wall())
     }
 
-    async fn observe<T, E>(&self, action: Action, call: Call<T, E>) -> Result<T, Fault>
+    /// What SQS's time is at least, by the answers since `since`: see [`ServerClock::proven_since`].
+    #[must_use]
+    pub fn proven_since(&self, since: Moment) -> Option<SqsTime> {
+        self.server_clock.proven_since(since, self.clock.now())
+    }
+
+    /// Makes a call, and returns with its result the time that its own answer told.
+    #[cfg(feature = "temporary")]
+    pub(crate) async fn dated<T, E>(
+        &self,
+        action: Action,
+        call: impl FnOnce(&dyn SqsApi) -> Call<T, E>,
+    ) -> (Option<SqsTime>, Result<T, Fault>)
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let (date, result) = self.observe(action, call(&*self.api)).await;
+        (date.and_then(server_clock::sqs_time), result)
+    }
+
+    async fn observe<T, E>(
+        &self,
+        action: Action,
+        call: Call<T, E>,
+    ) -> (Option<SystemTime>, Result<T, Fault>)
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
@@ -97,12 +144,13 @@ impl Sqs {
                 date,
             });
         }
-        answer.result.map_err(|error| {
+        let result = answer.result.map_err(|error| {
             let fault = Fault::from_sdk(action, error);
             self.counters.count(Counter::FailedCalls);
             tracing::debug!(%action, kind = ?fault.kind(), code = fault.code(), "call failed");
             fault
-        })
+        });
+        (answer.date, result)
     }
 }
 
@@ -120,7 +168,7 @@ macro_rules! call {
                 /// # Cancel safety
                 /// Dropping the future abandons the call: nobody knows then whether it had its effect.
                 pub async fn $method(&self, input: $input) -> Result<$output, Fault> {
-                    self.observe(Action::$action, self.api.$method(input)).await
+                    self.observe(Action::$action, self.api.$method(input)).await.1
                 }
             )*
         }
@@ -155,6 +203,43 @@ impl SqsBuilder {
         self
     }
 
+    /// Wraps every task that the framework spawns: drivers, calls, handlers. Default: nothing. For instrumentation (a span
+    /// around all of them, a count of polls), and for simulations that stop or kill a process.
+    ///
+    /// A wrapped task must run to its end, or not at all any more: a wrapper that ends early leaves waiters waiting.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::FutureExt;
+    /// use sqs_virtual_queues::sqs::{ClientApi, Sqs};
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// # let local = local_sqs::LocalSqs::start();
+    /// let spawned = Arc::new(AtomicUsize::new(0));
+    /// let count = Arc::clone(&spawned);
+    /// let sqs = Sqs::builder(ClientApi::new(&local.client()))
+    ///     .on_spawn(move |task| {
+    ///         count.fetch_add(1, Ordering::Relaxed);
+    ///         task
+    ///     })
+    ///     .build();
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// sqs.tasks()?.spawn(async {});
+    /// tokio::task::yield_now().await;
+    /// assert_eq!(spawned.load(Ordering::Relaxed), 1);
+    /// # Ok::<_, sqs_virtual_queues::sqs::NoRuntime>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn on_spawn(
+        mut self,
+        wrap: impl Fn(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Self {
+        self.hook = TaskHook::new(wrap);
+        self
+    }
+
     /// Puts it together. Makes no call.
     #[must_use]
     pub fn build(self) -> Sqs {
@@ -164,6 +249,7 @@ impl SqsBuilder {
             random: self.random.unwrap_or_else(Random::from_os),
             server_clock: ServerClock::new(),
             counters: Counters::default(),
+            hook: self.hook,
         }
     }
 }

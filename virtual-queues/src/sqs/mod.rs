@@ -17,6 +17,7 @@ mod outbox;
 mod poll_controller;
 mod random;
 mod server_clock;
+mod task_hook;
 mod tasks;
 
 pub use api::{Answer, Call, SqsApi, Unsupported};
@@ -29,4 +30,5 @@ pub use outbox::{BatchOptions, Outbox};
 pub use poll_controller::{PollController, PollOptions, RECEIVE_MAX};
 pub use random::Random;
 pub use server_clock::{Sample, ServerClock};
+pub use task_hook::TaskHook;
 pub use tasks::{NoRuntime, Tasks};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::clock::Moment;
 use super::random::Random;
+use crate::mutant;
 
 /// The most messages that one ReceiveMessage returns (SQS).
 pub const RECEIVE_MAX: usize = 10;
@@ -141,6 +142,9 @@ impl PollController {
         self.ended(size);
         self.target = 1;
         self.not_before = Some(now + self.backoff.failed(random));
+        if mutant!("poll-without-back-off") {
+            self.not_before = None;
+        }
     }
 
     /// Starts no poll before `at`: for an owner that had to put back what the last one brought.

@@ -57,9 +57,19 @@ impl Random {
     /// `base`, more or less by at most a fifth, evenly spread.
     #[must_use]
     pub fn jitter(&self, base: Duration) -> Duration {
+        base.mul_f64(0.8 + 0.4 * self.unit())
+    }
+
+    /// Anything below `longest`, evenly spread: what keeps processes that began together from going on together.
+    #[must_use]
+    pub fn below(&self, longest: Duration) -> Duration {
+        longest.mul_f64(self.unit())
+    }
+
+    /// 0 to 1, without 1.
+    fn unit(&self) -> f64 {
         // 53 bits are what an f64 holds exactly.
-        let unit = (self.bits64() >> 11) as f64 / (1u64 << 53) as f64;
-        base.mul_f64(0.8 + 0.4 * unit)
+        (self.bits64() >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 

@@ -1,6 +1,7 @@
 //! SQS's time, learnt from its answers.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqs_rpc_protocol::SqsTime;
@@ -17,7 +18,23 @@ use super::clock::Moment;
 /// **Invariant:** two machines' clocks are never compared; where SQS's time is unknown, the answer is `None`, and
 /// the caller takes the careful side.
 #[derive(Debug, Clone, Default)]
-pub struct ServerClock(Arc<Mutex<Option<Sample>>>);
+pub struct ServerClock(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The sample with the shortest round trip.
+    best: Option<Sample>,
+    /// The answers that were furthest ahead, newest last, each further behind than those before it.
+    ahead: VecDeque<Ahead>,
+}
+
+/// How far an answer was ahead of the local clock.
+#[derive(Debug, Clone, Copy)]
+struct Ahead {
+    received: Moment,
+    /// Its date less `received`, in ms.
+    by: i128,
+}
 
 /// One answer of SQS and when it was awaited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +48,9 @@ pub struct Sample {
     /// The answer's `Date`.
     pub date: SystemTime,
 }
+
+/// So many answers that were ahead are kept.
+const AHEAD: usize = 64;
 
 /// After this a sample is no longer believed: two crystals part by some milliseconds in that time.
 const LIFE: Duration = Duration::from_secs(600);
@@ -48,8 +68,11 @@ impl ServerClock {
 
     /// Learns from an answer. Only answers that came from SQS itself may be given.
     pub fn learn(&self, sample: Sample) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let better = match *kept {
+        let mut known = self.known();
+        known.note(sample);
+        let better = match known.best {
+            // Only one of them can be right: a machine that was paused with both clocks shows it like this.
+            Some(old) if old.contradicts(sample) => true,
             Some(old) if old.is_alive(sample.received, sample.wall) => {
                 // An old sample loses a thousandth of its age: far more than clocks drift, and enough to prefer a
                 // fresh sample of the same quality.
@@ -59,8 +82,21 @@ impl ServerClock {
             _ => true,
         };
         if better {
-            *kept = Some(sample);
+            known.best = Some(sample);
         }
+    }
+
+    /// What SQS's time is at least, by the answers received since `since`, whatever the local clocks did before them;
+    /// `None` without such an answer.
+    ///
+    /// Both clocks of a virtual machine may stand still while it is paused. Then [`earliest`](Self::earliest) is too early
+    /// until the old sample dies, and this is right with the first answer.
+    #[must_use]
+    pub fn proven_since(&self, since: Moment, now: Moment) -> Option<SqsTime> {
+        let known = self.known();
+        let furthest = known.ahead.iter().find(|ahead| ahead.received >= since)?;
+        let millis = furthest.by + millis(now.since_start());
+        u64::try_from(millis).ok().map(SqsTime::from_millis)
     }
 
     /// The earliest that SQS's time can be; `None` if it is not known.
@@ -78,14 +114,60 @@ impl ServerClock {
     }
 
     fn alive(&self, now: Moment, wall: SystemTime) -> Option<Sample> {
-        let sample = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sample.filter(|sample| sample.is_alive(now, wall))
+        let best = self.known().best;
+        best.filter(|sample| sample.is_alive(now, wall))
     }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn note(&mut self, sample: Sample) {
+        let Ok(date) = sample.date.duration_since(UNIX_EPOCH) else {
+            return;
+        };
+        let new = Ahead {
+            received: sample.received,
+            by: millis(date) - millis(sample.received.since_start()),
+        };
+        while self.ahead.back().is_some_and(|old| old.by <= new.by) {
+            self.ahead.pop_back();
+        }
+        let full = self.ahead.len() == AHEAD;
+        match self.ahead.back_mut() {
+            // Dates are cut to seconds: within one second the one further ahead stands for both. It stands, too, for
+            // what does not fit. Both make time later than it is, the careful side for who asks here.
+            Some(old) if full || old.by - new.by < 1_000 => old.received = new.received,
+            _ => self.ahead.push_back(new),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i128 {
+    i128::try_from(duration.as_millis()).unwrap_or(i128::MAX / 2)
 }
 
 impl Sample {
     fn round_trip(&self) -> Duration {
         self.received.since(self.sent)
+    }
+
+    /// Whether there is no time of SQS that both answers allow, by more than crystals part.
+    fn contradicts(&self, later: Self) -> bool {
+        let (Ok(old), Ok(new)) = (
+            self.date.duration_since(UNIX_EPOCH),
+            later.date.duration_since(UNIX_EPOCH),
+        ) else {
+            return true;
+        };
+        let second = Duration::from_secs(1);
+        let least = |date: Duration, received| date + later.received.since(received);
+        let most = |date: Duration, sent| date + second + later.received.since(sent);
+        let slack = second + later.received.since(self.received) / 1000;
+        least(old, self.received) > most(new, later.sent) + slack
+            || least(new, later.received) > most(old, self.sent) + slack
     }
 
     fn is_alive(&self, now: Moment, wall: SystemTime) -> bool {
@@ -98,6 +180,12 @@ impl Sample {
         };
         monotonic < LIFE && monotonic.abs_diff(walled) < PARTED
     }
+}
+
+/// A `Date` as SQS's time, at its earliest bound.
+#[cfg(feature = "temporary")]
+pub(super) fn sqs_time(date: SystemTime) -> Option<SqsTime> {
+    to_sqs_time(date, Duration::ZERO)
 }
 
 fn to_sqs_time(date: SystemTime, since: Duration) -> Option<SqsTime> {
@@ -130,7 +218,7 @@ mod tests {
         }
     }
 
-    fn millis(time: Option<SqsTime>) -> Option<u64> {
+    fn millis_of(time: Option<SqsTime>) -> Option<u64> {
         time.map(|time| time.as_millis() - 1_700_000_000_000)
     }
 
@@ -143,8 +231,8 @@ mod tests {
     fn the_bounds_enclose_the_true_time() {
         let clock = ServerClock::new();
         clock.learn(sample(100, 140, 7));
-        assert_eq!(millis(clock.earliest(at(640), wall(640))), Some(7_500));
-        assert_eq!(millis(clock.latest(at(640), wall(640))), Some(8_540));
+        assert_eq!(millis_of(clock.earliest(at(640), wall(640))), Some(7_500));
+        assert_eq!(millis_of(clock.latest(at(640), wall(640))), Some(8_540));
     }
 
     #[test]
@@ -152,11 +240,14 @@ mod tests {
         let clock = ServerClock::new();
         clock.learn(sample(100, 120, 7));
         clock.learn(sample(1_000, 1_500, 8));
-        assert_eq!(millis(clock.earliest(at(1_120), wall(1_120))), Some(8_000));
+        assert_eq!(
+            millis_of(clock.earliest(at(1_120), wall(1_120))),
+            Some(8_000)
+        );
         // Ten minutes later even a slow answer is better.
         clock.learn(sample(600_000, 601_000, 610));
         assert_eq!(
-            millis(clock.earliest(at(601_000), wall(601_000))),
+            millis_of(clock.earliest(at(601_000), wall(601_000))),
             Some(610_000)
         );
     }
@@ -194,5 +285,62 @@ mod tests {
             clock.earliest(at(5_500), wall(4_000)).is_some(),
             "half a second and a small step back"
         );
+    }
+
+    #[test]
+    fn an_answer_after_a_pause_of_both_clocks_proves_the_later_time() {
+        let clock = ServerClock::new();
+        clock.learn(sample(1_000, 1_010, 5));
+        clock.learn(sample(2_000, 2_050, 3_606));
+        assert_eq!(
+            millis_of(clock.proven_since(at(1_500), at(2_150))),
+            Some(3_606_100)
+        );
+    }
+
+    #[test]
+    fn an_answer_that_contradicts_the_kept_one_replaces_it_however_slow() {
+        let clock = ServerClock::new();
+        clock.learn(sample(1_000, 1_010, 5));
+        clock.learn(sample(2_000, 3_000, 3_600));
+        assert_eq!(
+            millis_of(clock.earliest(at(3_000), wall(3_000))),
+            Some(3_600_000),
+            "both clocks stood still for an hour"
+        );
+        clock.learn(sample(4_000, 5_000, 9));
+        assert_eq!(
+            millis_of(clock.earliest(at(5_000), wall(5_000))),
+            Some(9_000),
+            "it was that answer that was wrong"
+        );
+    }
+
+    #[test]
+    fn an_answer_proves_nothing_to_who_asks_for_later_ones() {
+        let clock = ServerClock::new();
+        clock.learn(sample(1_000, 1_000, 3_600));
+        clock.learn(sample(2_000, 2_000, 7));
+        assert_eq!(
+            millis_of(clock.proven_since(at(1_000), at(2_000))),
+            Some(3_601_000)
+        );
+        assert_eq!(
+            millis_of(clock.proven_since(at(1_001), at(2_000))),
+            Some(7_000)
+        );
+        assert_eq!(clock.proven_since(at(2_001), at(2_002)), None);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_never_too_early() {
+        let clock = ServerClock::new();
+        // A local clock that runs ahead: each answer is further behind than the one before.
+        for i in 0..10_000u64 {
+            clock.learn(sample(i * 3_000, i * 3_000, i));
+        }
+        assert!(clock.known().ahead.len() <= AHEAD);
+        let proven = millis_of(clock.proven_since(at(9_000 * 3_000), at(9_999 * 3_000)));
+        assert!(proven >= Some(9_999_000), "{proven:?}");
     }
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::clock::{Clock, Elapsed, Moment};
+use super::task_hook::TaskHook;
 
 /// A set of tasks with one way to stop them. Cheap to clone; clones share the set.
 ///
@@ -17,6 +18,7 @@ pub struct Tasks {
     tracker: TaskTracker,
     stop: CancellationToken,
     handle: Handle,
+    hook: TaskHook,
 }
 
 /// There is no Tokio runtime to run tasks on.
@@ -30,11 +32,20 @@ impl Tasks {
     /// # Errors
     /// [`NoRuntime`] outside of a Tokio runtime.
     pub fn on_current_runtime() -> Result<Self, NoRuntime> {
+        Self::with_hook(TaskHook::default())
+    }
+
+    /// The same, with each task put through `hook` before it is spawned.
+    ///
+    /// # Errors
+    /// [`NoRuntime`] outside of a Tokio runtime.
+    pub fn with_hook(hook: TaskHook) -> Result<Self, NoRuntime> {
         let handle = Handle::try_current().map_err(|_| NoRuntime)?;
         Ok(Self {
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
             handle,
+            hook,
         })
     }
 
@@ -42,7 +53,7 @@ impl Tasks {
     /// notice by its drop.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         // The join handle is not needed: the tracker counts the task.
-        drop(self.tracker.spawn_on(task, &self.handle));
+        drop(self.tracker.spawn_on(self.hook.wrap(task), &self.handle));
     }
 
     /// The token that is cancelled when the tasks shall end.

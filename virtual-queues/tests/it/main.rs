@@ -16,3 +16,4 @@ mod queues;
 mod races;
 mod shutdown;
 mod support;
+mod temporary;

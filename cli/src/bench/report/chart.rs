@@ -12,6 +12,9 @@ const BARS: usize = 340;
 const GAP: usize = 40;
 const TOP: usize = 40;
 
+/// What a bar shows.
+type Figure = fn(&Rpc) -> f64;
+
 /// Writes the picture; outcomes without a load are not in it.
 pub(in crate::bench) fn chart(outcomes: &[Outcome], file: &Path) -> Result<(), Failure> {
     std::fs::write(file, render(outcomes))
@@ -30,7 +33,7 @@ fn render(outcomes: &[Outcome]) -> String {
          font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    let panels: [(&str, fn(&Rpc) -> f64); 2] = [
+    let panels: [(&str, Figure); 2] = [
         ("p99 latency, ms", |rpc| rpc.p99_ms),
         ("API calls a request", |rpc| rpc.calls_per_rpc),
     ];

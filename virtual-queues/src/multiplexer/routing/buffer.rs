@@ -61,7 +61,7 @@ pub(crate) struct Taken {
 }
 
 /// A receiver's place in the line. Its number is given once in a host's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket {
     number: u64,
     /// For a receive with wait 0: the short poll after which it gives up.
@@ -176,11 +176,11 @@ impl QueueSlot {
     }
 
     /// Whoever gave up with short poll `done`, to be woken.
-    pub(super) fn waited_for_short_poll(&self, done: u64) -> impl Iterator<Item = Waker> {
+    pub(super) fn waited_for_short_poll(&self, done: u64) -> impl Iterator<Item = (Ticket, Waker)> {
         self.receivers
             .iter()
             .filter(move |receiver| receiver.ticket.gives_up_at(done))
-            .map(|receiver| receiver.waker.clone())
+            .map(|receiver| (receiver.ticket, receiver.waker.clone()))
     }
 
     /// Whether somebody in the line waits for a short poll after `done`.

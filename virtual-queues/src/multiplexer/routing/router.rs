@@ -14,6 +14,7 @@ use super::deadlines::{Deadlines, Key};
 use super::facts::{is_older_than, name_of, put_back_for, receive_count, size_of};
 use super::outcome::{Arrival, Due, Leftovers, Received, Refused, Routed};
 use super::take_all::TakeAll;
+use crate::mutant;
 use crate::sqs::{Moment, RECEIVE_MAX};
 
 /// Routes the messages of one host to those who wait for them.
@@ -214,6 +215,11 @@ impl<S> Router<S> {
         self.queue(name).map(|slot| slot.load().messages)
     }
 
+    /// Messages in all buffers, and their bytes.
+    pub(crate) const fn buffered(&self) -> (usize, usize) {
+        (self.load.messages, self.load.bytes)
+    }
+
     /// Empties a virtual queue's buffer, for a purge; `None` if it does not exist.
     pub(crate) fn purge(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Vec<Message>> {
         self.change(name, |slot| {
@@ -288,6 +294,11 @@ impl<S> Router<S> {
         if self.closed || (self.pending + self.load.hungry == 0 && !takes_all) {
             return 0;
         }
+        if mutant!("full-buffer-starves-host")
+            && self.load.messages >= self.options.limits.queue_messages
+        {
+            return 0;
+        }
         // Whoever waits has an empty buffer, so there is room for what he waits for even if others' are full.
         self.options
             .limits
@@ -322,16 +333,17 @@ impl<S> Router<S> {
     pub(crate) fn short_poll_done(&mut self) -> Vec<Waker> {
         self.short_polls.done = self.short_polls.started;
         let done = self.short_polls.done;
-        let mut wakers = Vec::new();
-        // Waking order does not decide who gets a message: the line of each queue does.
+        let mut waited = Vec::new();
         self.short_polls.queues.retain(|name| {
             let Some(Slot::Queue(slot)) = self.slots.get(name) else {
                 return false;
             };
-            wakers.extend(slot.waited_for_short_poll(done));
+            waited.extend(slot.waited_for_short_poll(done));
             slot.waits_for_short_poll_after(done)
         });
-        wakers
+        // In the order in which they came.
+        waited.sort_unstable_by_key(|(ticket, _)| *ticket);
+        waited.into_iter().map(|(_, waker)| waker).collect()
     }
 
     /// Decides what becomes of a message.
@@ -404,6 +416,12 @@ impl<S> Router<S> {
         self.pending
     }
 
+    /// Whether there is neither a virtual queue nor a request that waits.
+    #[cfg(feature = "temporary")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     // --- inside
 
     fn admit(&self) -> Result<(), Refused> {
@@ -458,7 +476,11 @@ impl<S> Router<S> {
             Routed::Buffered(slot.push(Buffered {
                 message,
                 bytes,
-                visible_until: arrival.visible_until,
+                visible_until: if mutant!("stale-in-buffer") {
+                    Moment::from_start(Duration::MAX)
+                } else {
+                    arrival.visible_until
+                },
             }))
         });
         match routed {

@@ -10,6 +10,7 @@ use super::coalescer::{Again, Ticket};
 use super::entry::Entry;
 use super::kind::{BatchAnswer, Kind};
 use super::lane::Context;
+use crate::mutant;
 use crate::sqs::{Delivery, Fault, FaultKind};
 use crate::stats::Counter;
 
@@ -74,7 +75,7 @@ impl<K: Kind> Call<K> {
 
 /// The call failed as a whole. If one entry may be to blame, each goes alone, so that only the guilty caller sees it.
 fn refused<K: Kind>(batch: Vec<(Ticket, Entry<K>)>, fault: &Fault) -> Returned<K> {
-    if batch.len() > 1 && blames_content(fault) {
+    if batch.len() > 1 && blames_content(fault) && !mutant!("one-guilty-all-punished") {
         let alone = |(ticket, mut entry): (Ticket, Entry<K>)| {
             entry.came_back();
             (ticket, entry, Again::Alone)
@@ -108,8 +109,14 @@ fn sort<K: Kind>(
     // From the end, so that the groups of later entries that SQS took are known.
     let mut overtaken = HashSet::new();
     let mut again = Vec::new();
+    let all_again =
+        mutant!("all-ten-again") && results.iter().any(|result| matches!(result, Some(Err(_))));
     for ((ticket, mut entry), result) in batch.into_iter().zip(results).rev() {
         match result {
+            Some(_) if all_again && entry.backoff.failures() + 1 < MAX_ATTEMPTS => {
+                entry.backoff.failed(context.sqs.random());
+                again.push((ticket, entry, Again::Alone));
+            }
             Some(Ok(output)) => {
                 if ordered {
                     overtaken.extend(K::group(&entry.input).map(str::to_owned));

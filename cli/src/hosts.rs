@@ -1,0 +1,78 @@
+//! What `queues` and `sweep` have in common: how a host is shown.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqs_rpc::virtual_queues::{Doubt, Examined, Tag, Verdict};
+
+/// The retention of a host's lease.
+pub(crate) fn retention(lease: Tag) -> Option<Duration> {
+    match lease {
+        Tag::Ours(lease) => Some(lease.retention),
+        Tag::Java(lease) => Some(lease.retention),
+        _ => None,
+    }
+}
+
+/// One word for a verdict.
+pub(crate) const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Alive { .. } => "alive",
+        Verdict::Dead => "dead",
+        _ => "unknown",
+    }
+}
+
+/// The verdict, and why.
+pub(crate) fn verdict(host: &Examined) -> String {
+    match host.verdict {
+        Verdict::Alive { watches: true } => "alive".to_owned(),
+        Verdict::Alive { watches: false } => "alive; does not watch others".to_owned(),
+        Verdict::Dead => "dead".to_owned(),
+        Verdict::Unknown(Doubt::JustOver(left)) => {
+            format!("just over; dead in {} unless renewed", seconds(left))
+        }
+        Verdict::Unknown(Doubt::Future) => "its stamp is in the future".to_owned(),
+        Verdict::Unknown(Doubt::Silent(left)) => {
+            format!(
+                "can only be watched in silence; dead in {} if nothing changes",
+                seconds(left)
+            )
+        }
+        Verdict::Unknown(Doubt::Unreadable) => "its lease cannot be read; never deleted".to_owned(),
+        Verdict::Unknown(Doubt::NoLease) => "it has no lease; never deleted".to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}
+
+/// After what time the verdict may be another one, if it is a question of time.
+pub(crate) const fn wait(verdict: Verdict) -> Option<Duration> {
+    match verdict {
+        Verdict::Unknown(Doubt::JustOver(left) | Doubt::Silent(left)) => Some(left),
+        _ => None,
+    }
+}
+
+/// A host as JSON.
+pub(crate) fn to_json(host: &Examined) -> Value {
+    let whole = |time: Option<Duration>| time.map(|time| time.as_secs());
+    json!({
+        "host": &*host.name,
+        "url": &*host.url,
+        "lease_age_s": whole(host.age),
+        "retention_s": whole(retention(host.lease)),
+        "verdict": word(host.verdict),
+        "reason": verdict(host),
+        "watch_s": whole(wait(host.verdict)),
+    })
+}
+
+/// A time in whole seconds, as people write it.
+pub(crate) fn seconds(time: Duration) -> String {
+    let all = time.as_secs();
+    match (all / 3_600, all / 60 % 60, all % 60) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, s) => format!("{m}m{s:02}s"),
+        (h, m, _) => format!("{h}h{m:02}m"),
+    }
+}

@@ -1,0 +1,92 @@
+//! `sqs-rpc queues`: the hosts under a prefix.
+
+use std::io::{self, Write as _};
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName;
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use serde_json::{Value, json};
+use sqs_rpc::virtual_queues::{Examined, Sweep};
+
+use crate::connection::Connection;
+use crate::failure::Failure;
+use crate::hosts::{self, seconds};
+
+/// List the temporary host queues under a prefix: the age of each lease, and whether its owner lives
+///
+/// Nothing is changed. Needs the rights sqs:ListQueues and sqs:ListQueueTags; sqs:GetQueueAttributes for the numbers of
+/// messages.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What the names of the hosts begin with
+    #[arg(long, default_value = sqs_rpc::protocol::names::DEFAULT_HOST_PREFIX)]
+    prefix: String,
+    /// Print a JSON array instead of a table
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let client = arguments.connection.any_client().await?;
+    let mut sweep = Sweep::new(&client, &arguments.prefix)
+        .map_err(Failure::usage)?
+        .dry_run();
+    let mut rows = Vec::new();
+    while let Some(host) = sweep.next().await.map_err(Failure::other)? {
+        let messages = messages(&client, &host).await;
+        rows.push((host, messages));
+    }
+    let text = if arguments.json {
+        let rows = rows.iter().map(|(host, messages)| {
+            let mut row = hosts::to_json(host);
+            row["messages"] = json!(messages);
+            row
+        });
+        format!("{}\n", Value::Array(rows.collect()))
+    } else if rows.is_empty() {
+        format!("no temporary queues under {}\n", arguments.prefix)
+    } else {
+        format!("{}\n", table(&rows).trim_fmt())
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).map_err(Failure::other)?;
+    out.flush().map_err(Failure::other)
+}
+
+fn table(rows: &[(Examined, Option<u64>)]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(NOTHING)
+        .set_header(["HOST", "LEASE AGE", "RETENTION", "MESSAGES", "VERDICT"]);
+    for (host, messages) in rows {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        table.add_row([
+            host.name.to_string(),
+            or_dash(host.age.map(seconds)),
+            or_dash(hosts::retention(host.lease).map(seconds)),
+            or_dash(messages.map(|messages| messages.to_string())),
+            hosts::verdict(host),
+        ]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// All messages of a queue, about; `None` if it cannot be told.
+async fn messages(client: &Client, host: &Examined) -> Option<u64> {
+    let names = [
+        QueueAttributeName::ApproximateNumberOfMessages,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+    ];
+    let call = client.get_queue_attributes().queue_url(&*host.url);
+    let call = call.set_attribute_names(Some(names.to_vec()));
+    let attributes = call.send().await.ok()?.attributes?;
+    let of = |name| attributes.get(name).and_then(|n| n.parse::<u64>().ok());
+    Some(names.iter().filter_map(of).sum())
+}

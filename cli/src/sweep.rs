@@ -1,0 +1,164 @@
+//! `sqs-rpc sweep`: deletes dead hosts.
+
+use std::collections::HashSet;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+use sqs_rpc::virtual_queues::{Examined, Sweep, Verdict};
+
+use crate::connection::Connection;
+use crate::failure::Failure;
+use crate::hosts;
+use crate::signals::Signals;
+
+/// Between two walks, at the most.
+const BETWEEN: Duration = Duration::from_secs(60);
+
+/// Delete the temporary host queues under a prefix whose owners are dead
+///
+/// It judges as the processes themselves do: a host is dead if its lease is over by two minutes in SQS's own time. What is
+/// only in doubt, or can only be watched in silence, is waited for and looked at again, until every host is known; --once
+/// ends after the first look. Needs the rights sqs:ListQueues, sqs:ListQueueTags and, without --dry-run, sqs:DeleteQueue.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What the names of the hosts begin with
+    #[arg(long, default_value = sqs_rpc::protocol::names::DEFAULT_HOST_PREFIX)]
+    prefix: String,
+    /// Only say which hosts are dead
+    #[arg(long)]
+    dry_run: bool,
+    /// Look once, and wait for nothing
+    #[arg(long)]
+    once: bool,
+    /// Print a JSON object at the end instead of lines
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// What all walks saw.
+#[derive(Default)]
+struct Seen {
+    examined: usize,
+    dead: Vec<Examined>,
+    /// Of the last walk: those that are a question of time.
+    waiting: Vec<Examined>,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let client = arguments.connection.any_client().await?;
+    let mut sweep = Sweep::new(&client, &arguments.prefix).map_err(Failure::usage)?;
+    if arguments.dry_run {
+        sweep = sweep.dry_run();
+    }
+    let mut signals = Signals::listen().map_err(Failure::other)?;
+    let bar = progress();
+    let mut seen = Seen::default();
+    let result = tokio::select! {
+        biased;
+        () = signals.next() => Ok(()),
+        result = walk(&mut sweep, &arguments, &bar, &mut seen) => result,
+    };
+    bar.finish_and_clear();
+    let summary = if arguments.json {
+        format!("{}\n", seen.to_json(arguments.dry_run))
+    } else {
+        seen.summary(arguments.dry_run)
+    };
+    print(&summary)?;
+    result
+}
+
+async fn walk(
+    sweep: &mut Sweep,
+    arguments: &Arguments,
+    bar: &ProgressBar,
+    seen: &mut Seen,
+) -> Result<(), Failure> {
+    let mut announced = HashSet::new();
+    loop {
+        (seen.examined, seen.waiting) = (0, Vec::new());
+        while let Some(host) = sweep.next().await.map_err(Failure::other)? {
+            seen.examined += 1;
+            bar.inc(1);
+            bar.set_message(host.name.to_string());
+            let is_new = seen.dead.iter().all(|dead| dead.name != host.name);
+            if host.verdict == Verdict::Dead && is_new {
+                if !arguments.json {
+                    let done = if host.deleted { "deleted" } else { "dead" };
+                    let line = format!("{done} {}: {}\n", host.name, why(&host));
+                    bar.suspend(|| print(&line))?;
+                }
+                seen.dead.push(host);
+            } else if hosts::wait(host.verdict).is_some() {
+                seen.waiting.push(host);
+            }
+        }
+        let waits = seen
+            .waiting
+            .iter()
+            .filter_map(|host| hosts::wait(host.verdict));
+        let Some(shortest) = waits.min().filter(|_| !arguments.once) else {
+            return Ok(());
+        };
+        for host in &seen.waiting {
+            if announced.insert(host.name.clone()) && !arguments.json {
+                let line = format!("waiting for {}: {}\n", host.name, hosts::verdict(host));
+                bar.suspend(|| print(&line))?;
+            }
+        }
+        bar.set_message(format!("waiting for {} hosts in doubt", seen.waiting.len()));
+        tokio::time::sleep((shortest + Duration::from_secs(1)).min(BETWEEN)).await;
+    }
+}
+
+/// Why a host is dead.
+fn why(host: &Examined) -> String {
+    let retention = hosts::retention(host.lease)
+        .map(hosts::seconds)
+        .unwrap_or_default();
+    match host.age {
+        Some(age) => format!("its lease of {retention} is {} old", hosts::seconds(age)),
+        None => format!("it was silent for more than its lease of {retention}"),
+    }
+}
+
+impl Seen {
+    fn summary(&self, dry_run: bool) -> String {
+        let done = if dry_run { "dead" } else { "deleted" };
+        let mut text = format!("{} hosts, {} {done}\n", self.examined, self.dead.len());
+        for host in &self.waiting {
+            text.push_str(&format!("{}: {}\n", host.name, hosts::verdict(host)));
+        }
+        text
+    }
+
+    fn to_json(&self, dry_run: bool) -> Value {
+        let all = |hosts: &[Examined]| -> Value { hosts.iter().map(hosts::to_json).collect() };
+        let done = if dry_run { "dead" } else { "deleted" };
+        json!({
+            "examined": self.examined,
+            done: all(&self.dead),
+            "waiting": all(&self.waiting),
+        })
+    }
+}
+
+/// How many hosts were looked at, if somebody sits there.
+fn progress() -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    if !io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template("{spinner} {pos} hosts, {elapsed} {wide_msg}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).map_err(Failure::other)?;
+    out.flush().map_err(Failure::other)
+}

@@ -1,0 +1,80 @@
+//! Many seeds, on all cores.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use crate::coverage::Coverage;
+use crate::judge::{Failure, judge, plan};
+use crate::scenarios::{self, Scenario};
+
+/// Which seeds.
+#[derive(Debug, Clone, Copy)]
+pub struct Campaign {
+    /// The first.
+    pub first: u64,
+    /// How many.
+    pub seeds: u64,
+    /// Only this scenario; else what each seed says.
+    pub scenario: Option<&'static Scenario>,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Seeds that were run.
+    pub ran: u64,
+    /// What took place how often.
+    pub coverage: Coverage,
+    /// The lowest seed that failed, and how.
+    pub failed: Option<(u64, Failure)>,
+}
+
+impl Campaign {
+    /// The scenario of a seed.
+    #[must_use]
+    pub fn scenario_of(&self, seed: u64) -> Option<&'static Scenario> {
+        self.scenario.or_else(|| scenarios::of_seed(seed))
+    }
+
+    /// Runs the seeds until all have been run, one fails, or `go_on` says no. `go_on` is told how many were run.
+    pub fn run(&self, go_on: impl Fn(&Outcome) -> bool + Sync) -> Outcome {
+        let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+        let outcome = Mutex::new(Outcome::default());
+        let work = || {
+            while !stop.load(Ordering::Relaxed) {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= self.seeds {
+                    return;
+                }
+                let seed = self.first.wrapping_add(number);
+                let scenario = self.scenario_of(seed);
+                let verdict = judge(&plan(seed, scenario), scenario, false);
+                let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+                outcome.ran += 1;
+                outcome.coverage += &verdict.report.coverage;
+                if let Some(failure) = verdict.failure {
+                    stop.store(true, Ordering::Relaxed);
+                    if outcome
+                        .failed
+                        .as_ref()
+                        .is_none_or(|(lowest, _)| seed < *lowest)
+                    {
+                        outcome.failed = Some((seed, failure));
+                    }
+                }
+                if !go_on(&outcome) {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..self.threads.max(1) {
+                scope.spawn(work);
+            }
+        });
+        outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}

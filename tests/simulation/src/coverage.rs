@@ -1,0 +1,249 @@
+//! How often each fault took place, and each check was made: a simulation that does not meet what it is about proves
+//! nothing.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+macro_rules! names {
+    ($(#[$of:meta])* $name:ident { $($(#[doc = $doc:literal])+ $variant:ident $text:literal,)* }) => {
+        $(#[$of])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[doc = $doc])+ $variant,)*
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Its name in reports.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+names! {
+    /// Something that goes wrong.
+    Fault {
+        /// A call is refused with `RequestThrottled`.
+        Throttled "throttled",
+        /// A call is answered with 503, without effect.
+        Unavailable "unavailable",
+        /// A call takes effect and is answered with 500.
+        FailedAfter "failed-after-effect",
+        /// A call is lost on its way, and times out.
+        TimedOut "timed-out",
+        /// A call takes effect, and its answer is lost: it times out.
+        TimedOutAfter "timed-out-after-effect",
+        /// The connection breaks before the effect.
+        Reset "reset",
+        /// The connection breaks after the effect, with the answer in it.
+        ResetAfter "reset-after-effect",
+        /// The credentials have expired.
+        Denied "denied",
+        /// An entry of a batch fails; SQS is to blame.
+        FailedEntry "failed-entry",
+        /// An entry of a batch took effect, and is in neither list of the answer.
+        LostEntry "lost-entry",
+        /// A whole batch is refused because of one entry.
+        RefusedBatch "refused-batch",
+        /// A call has no answer for minutes.
+        Hang "hang",
+        /// A poll's connection is half open: it never has an answer.
+        HalfOpen "half-open-poll",
+        /// A body was changed on the way.
+        Corrupted "corrupted-body",
+        /// A message is delivered while it is hidden.
+        Duplicate "duplicate",
+        /// Messages come out of order.
+        Reordered "reordered",
+        /// A send to a queue that is being deleted is accepted, and vanishes.
+        Vanished "vanished-send",
+        /// So many messages are in flight that receives stay empty.
+        QuotaReached "in-flight-quota",
+        /// An answer has no `Date`.
+        DateMissing "date-missing",
+        /// An answer's `Date` is late by up to 20 s.
+        DateLate "date-late",
+        /// An answer's `Date` is off by up to 5 s.
+        DateOff "date-off",
+        /// A process's wall clock jumps.
+        ClockStep "clock-step",
+        /// A process is suspended: its monotonic clock stands still, its wall clock goes on.
+        Suspended "suspended",
+        /// A process's virtual machine is paused: both clocks stand still.
+        MachinePaused "machine-paused",
+        /// A process is stopped, and its clocks go on.
+        Stopped "stopped",
+        /// A process is killed.
+        Killed "killed",
+        /// A process is killed at an await point of its own.
+        KilledMidway "killed-at-await-point",
+        /// A process is killed when SQS has accepted its reply.
+        KilledAfterReply "killed-after-reply",
+        /// A process starts again.
+        Restarted "restarted",
+        /// A process shuts down in order.
+        ShutDown "shut-down",
+        /// A handle is dropped without a shutdown.
+        Dropped "dropped",
+        /// A request's future is dropped.
+        Cancelled "cancelled",
+        /// A handler panics.
+        Panicked "panicked",
+        /// A message that is no request is on a request queue.
+        Undecodable "undecodable",
+        /// A request comes back after its time.
+        OldRequest "old-request",
+        /// A reply is too large.
+        HugeReply "huge-reply",
+        /// A late copy of a reply arrives.
+        LateCopy "late-reply",
+        /// A message arrives for a virtual queue that does not exist.
+        Orphan "orphan",
+    }
+}
+
+names! {
+    /// Something that must hold.
+    Check {
+        /// I1: a request has ended by its deadline.
+        EndsInTime "I1-ends-in-time",
+        /// I1: a `Timeout` does not come before the deadline.
+        NotTooEarly "I1-timeout-not-early",
+        /// I1: a request that is pending is not overdue.
+        NotOverdue "I1-not-overdue",
+        /// I2: a reply is that of its own request.
+        OwnReply "I2-own-reply",
+        /// I2: a virtual queue gets its own messages only.
+        OwnMessages "I2-own-messages",
+        /// I3: a request is deleted only if it was handled or has expired.
+        NotDropped "I3-not-dropped",
+        /// I3: at the end, every request was handled, or expired, or is in the dead-letter queue.
+        AllHandled "I3-all-handled",
+        /// I3: a message of a virtual queue is deleted only by its user.
+        NotDeletedUnasked "I3-not-deleted-unasked",
+        /// I3: at the end, every message of a virtual queue was received.
+        AllReceived "I3-all-received",
+        /// I4: buffers are under their caps.
+        UnderCaps "I4-under-caps",
+        /// I7: calls that fail or bring nothing are few.
+        NoHotLoop "I7-no-hot-loop",
+        /// I7: in a bad minute, not more than twice the calls of the same minute when all is well.
+        NotTwice "I7-not-twice-the-calls",
+        /// I8: once the faults have stopped, a request succeeds.
+        WorksAgain "I8-works-again",
+        /// A request is handled once by one process.
+        HandledOnce "handled-once",
+        /// An entry that SQS was heard to accept is not sent again.
+        NotSentAgain "accepted-not-sent-again",
+        /// A poll that is out is not ended early.
+        PollNotAborted "poll-not-aborted",
+        /// A message that was deleted is not delivered to its user again.
+        NotAfterDelete "not-after-delete",
+        /// A message is handed to its user while SQS still hides it.
+        StillHidden "still-hidden",
+        /// A body that was changed on the way is not seen by anybody.
+        NotCorrupted "not-corrupted",
+        /// A message that nobody can read comes ever more rarely.
+        NoSpinning "no-spinning",
+        /// An expired request is not handled.
+        NotHandledLate "not-handled-late",
+        /// When nothing waits any more, no slot is taken.
+        SlotsFree "slots-free",
+        /// At the end, no message is left on a host in use.
+        HostDrained "host-drained",
+        /// A shutdown ends within its time.
+        ShutdownInTime "shutdown-in-time",
+        /// A request that nothing hinders succeeds.
+        Succeeds "succeeds",
+        /// A receiver gets what was sent to it, whatever other virtual queues do.
+        NotStarved "not-starved",
+        /// A request fails in the way it should.
+        RightError "right-error",
+    }
+}
+
+/// Counts of faults and checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coverage {
+    faults: [u64; Fault::ALL.len()],
+    checks: [u64; Check::ALL.len()],
+}
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self {
+            faults: [0; Fault::ALL.len()],
+            checks: [0; Check::ALL.len()],
+        }
+    }
+}
+
+impl Coverage {
+    /// Counts a fault.
+    pub fn fault(&mut self, fault: Fault) {
+        self.faults[fault as usize] += 1;
+    }
+
+    /// Counts a check.
+    pub fn check(&mut self, check: Check) {
+        self.checks[check as usize] += 1;
+    }
+
+    /// How often a fault took place.
+    #[must_use]
+    pub const fn of_fault(&self, fault: Fault) -> u64 {
+        self.faults[fault as usize]
+    }
+
+    /// How often a check was made.
+    #[must_use]
+    pub const fn of_check(&self, check: Check) -> u64 {
+        self.checks[check as usize]
+    }
+
+    /// Names and counts of all, faults first.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let faults = Fault::ALL.iter().map(|it| (it.name(), self.of_fault(*it)));
+        let checks = Check::ALL.iter().map(|it| (it.name(), self.of_check(*it)));
+        faults.chain(checks)
+    }
+}
+
+impl AddAssign<&Self> for Coverage {
+    fn add_assign(&mut self, other: &Self) {
+        let pairs = self.faults.iter_mut().zip(other.faults);
+        pairs
+            .chain(self.checks.iter_mut().zip(other.checks))
+            .for_each(|(sum, more)| *sum += more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_add_up() {
+        let (mut a, mut b) = (Coverage::default(), Coverage::default());
+        a.fault(Fault::Reset);
+        b.fault(Fault::Reset);
+        b.check(Check::OwnReply);
+        a += &b;
+        assert_eq!(
+            (a.of_fault(Fault::Reset), a.of_check(Check::OwnReply)),
+            (2, 1)
+        );
+        assert_eq!(a.all().map(|(_, count)| count).sum::<u64>(), 3);
+    }
+}

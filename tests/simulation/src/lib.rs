@@ -1,0 +1,20 @@
+//! The deterministic simulation of sqs-rpc: whole requesters, responders and multiplexers of many processes in one
+//! runtime, and a seed that decides everything.
+//!
+//! See `docs/simulation.md`.
+
+pub mod campaign;
+pub mod coverage;
+pub mod dice;
+pub mod judge;
+pub mod mutants;
+pub mod network;
+pub mod oracle;
+pub mod plan;
+pub mod process;
+pub mod regressions;
+pub mod scenarios;
+pub mod time;
+pub mod trace;
+mod users;
+pub mod world;

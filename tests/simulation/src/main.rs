@@ -1,0 +1,277 @@
+//! `sqs-rpc-sim`: runs seeds. `cargo xtask sim` and `cargo xtask sim-mutants` call it.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to its terminal"
+)]
+
+mod arguments;
+mod stopwatch;
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use sqs_rpc_simulation::campaign::{Campaign, Outcome};
+use sqs_rpc_simulation::coverage::Coverage;
+use sqs_rpc_simulation::judge::{Failure, judge, plan, shrink};
+use sqs_rpc_simulation::plan::spell_numbers;
+use sqs_rpc_simulation::scenarios::{self, Scenario};
+use sqs_rpc_simulation::{mutants, regressions};
+
+use arguments::{Arguments, Mode};
+use stopwatch::Stopwatch;
+
+/// A run of so many seeds must have met every fault, and made every check, this often.
+const MANY_SEEDS: u64 = 10_000;
+const OFTEN: u64 = 100;
+/// Lines of a trace that are shown of a failure.
+const LAST_LINES: usize = 80;
+
+fn main() -> ExitCode {
+    let arguments = match arguments::read() {
+        Ok(arguments) => arguments,
+        Err(text) => {
+            eprintln!("{text}\n\n{}", arguments::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    if let Some(mutant) = &arguments.mutant
+        && let Err(text) = mutants::activate(mutant)
+    {
+        eprintln!("{text}");
+        return ExitCode::from(2);
+    }
+    let passed = match &arguments.mode {
+        Mode::Help => {
+            println!("{}", arguments::USAGE);
+            true
+        }
+        Mode::List => {
+            for scenario in scenarios::ALL {
+                println!("{:5} {}", scenario.name, scenario.about);
+            }
+            true
+        }
+        Mode::One { seed, without } => one(&arguments, *seed, without),
+        Mode::Seeds if arguments.mutant.is_some() => caught(&arguments),
+        Mode::Seeds => seeds(&arguments),
+        Mode::AllMutants => all_mutants(&arguments),
+    };
+    if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// One seed, with its trace if that is asked for.
+fn one(arguments: &Arguments, seed: u64, without: &[usize]) -> bool {
+    let scenario = arguments.scenario_of(seed);
+    let plan = plan(seed, scenario).without(without);
+    let verdict = judge(&plan, scenario, arguments.trace);
+    if arguments.trace {
+        print!("{plan}");
+        verdict
+            .report
+            .lines
+            .iter()
+            .for_each(|line| println!("{line}"));
+    }
+    let (hash, events) = verdict.report.trace;
+    println!("seed {seed}: {events} events, hash {hash:016x}");
+    if let Some(failure) = &verdict.failure {
+        println!("{}", failure.text);
+    }
+    verdict.failure.is_none()
+}
+
+/// The regressions, then many seeds.
+fn seeds(arguments: &Arguments) -> bool {
+    if let Some(file) = &arguments.regressions
+        && !run_regressions(file)
+    {
+        return false;
+    }
+    let watch = Stopwatch::start();
+    let first = arguments.first.unwrap_or_else(|| {
+        if arguments.seconds.is_some() {
+            stopwatch::fresh_seed()
+        } else {
+            1
+        }
+    });
+    let campaign = Campaign {
+        first,
+        seeds: if arguments.seconds.is_some() {
+            u64::MAX
+        } else {
+            arguments.seeds
+        },
+        scenario: arguments.scenario,
+        threads: arguments.threads,
+    };
+    println!("seeds from {first} on, {} threads", arguments.threads);
+    let told = Mutex::new(Duration::ZERO);
+    let outcome = campaign.run(|outcome| {
+        let elapsed = watch.elapsed();
+        if let Ok(mut told) = told.lock()
+            && elapsed >= *told + Duration::from_secs(10)
+        {
+            *told = elapsed;
+            println!("{}", progress(outcome, elapsed));
+        }
+        arguments
+            .seconds
+            .is_none_or(|seconds| elapsed < Duration::from_secs(seconds))
+    });
+    println!("{}", progress(&outcome, watch.elapsed()));
+    print_coverage(&outcome.coverage);
+    if let Some((seed, failure)) = &outcome.failed {
+        explain(
+            *seed,
+            campaign.scenario_of(*seed),
+            arguments.scenario.is_some(),
+            failure,
+        );
+        return false;
+    }
+    let rare = rare(&outcome);
+    for (name, count) in &rare {
+        println!("{name} took place {count} times, fewer than {OFTEN}");
+    }
+    rare.is_empty()
+}
+
+fn progress(outcome: &Outcome, elapsed: Duration) -> String {
+    let rate = outcome.ran as f64 / elapsed.as_secs_f64().max(0.001);
+    format!("{} seeds, {rate:.0} a second", outcome.ran)
+}
+
+fn print_coverage(coverage: &Coverage) {
+    for (name, count) in coverage.all() {
+        println!("{count:>12}  {name}");
+    }
+}
+
+fn rare(outcome: &Outcome) -> Vec<(&'static str, u64)> {
+    let enough = outcome.ran < MANY_SEEDS;
+    let all = outcome.coverage.all();
+    all.filter(|(_, count)| !enough && *count < OFTEN).collect()
+}
+
+/// Prints a failure: the seed, the shortest plan that still fails, the end of its trace, and how to see it again.
+fn explain(seed: u64, scenario: Option<&Scenario>, named: bool, failure: &Failure) {
+    println!("\nseed {seed} fails: {}", failure.text);
+    println!("making it small ..");
+    let whole = plan(seed, scenario);
+    let left_out = shrink(&whole, scenario, failure);
+    let small = whole.without(&left_out);
+    let verdict = judge(&small, scenario, true);
+    println!(
+        "{} of {} items are needed:",
+        small.items.len(),
+        whole.items.len()
+    );
+    print!("{small}");
+    let lines = &verdict.report.lines;
+    let from = lines.len().saturating_sub(LAST_LINES);
+    println!(
+        "the end of its trace ({} lines of {}):",
+        lines.len() - from,
+        lines.len()
+    );
+    lines[from..].iter().for_each(|line| println!("{line}"));
+    let text = verdict
+        .failure
+        .map_or_else(String::new, |failure| failure.text);
+    println!("{text}\nto see it again:");
+    let name = match scenario {
+        Some(scenario) if named => format!(" --scenario {}", scenario.name),
+        _ => String::new(),
+    };
+    let without = spell_numbers(&left_out);
+    println!("  cargo xtask sim --seed {seed}{name} --without {without} --trace");
+}
+
+fn run_regressions(file: &Path) -> bool {
+    let listed = match std::fs::read_to_string(file).map_err(|error| error.to_string()) {
+        Ok(text) => regressions::read(&text),
+        Err(error) => Err(error),
+    };
+    let listed = match listed {
+        Ok(listed) => listed,
+        Err(error) => {
+            eprintln!("{}: {error}", file.display());
+            return false;
+        }
+    };
+    println!("{} regressions", listed.len());
+    for regression in listed {
+        let scenario = regression
+            .scenario
+            .or_else(|| scenarios::of_seed(regression.seed));
+        let verdict = judge(&plan(regression.seed, scenario), scenario, false);
+        if let Some(failure) = verdict.failure {
+            explain(
+                regression.seed,
+                scenario,
+                regression.scenario.is_some(),
+                &failure,
+            );
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether one of the seeds finds the active mutant.
+fn caught(arguments: &Arguments) -> bool {
+    let campaign = Campaign {
+        first: arguments.first.unwrap_or(1),
+        seeds: arguments.seeds,
+        scenario: arguments.scenario,
+        threads: arguments.threads,
+    };
+    let outcome = campaign.run(|_| true);
+    match outcome.failed {
+        Some((seed, failure)) => {
+            println!("seed {seed}: {}", failure.text);
+            true
+        }
+        None => {
+            println!("survived {} seeds", outcome.ran);
+            false
+        }
+    }
+}
+
+/// Each mutant in a process of its own.
+fn all_mutants(arguments: &Arguments) -> bool {
+    let mut survivors = 0;
+    for (name, _) in mutants::ALL {
+        let Ok(program) = std::env::current_exe() else {
+            return false;
+        };
+        let run = Command::new(program)
+            .args(["--mutant", name, "--seeds", &arguments.seeds.to_string()])
+            .args(["--threads", &arguments.threads.to_string()])
+            .output();
+        let (text, caught) = match run {
+            Ok(output) => (
+                String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+                output.status.success(),
+            ),
+            Err(error) => (error.to_string(), false),
+        };
+        println!(
+            "{} {name:26} {text}",
+            if caught { "caught  " } else { "SURVIVED" }
+        );
+        survivors += u32::from(!caught);
+    }
+    println!("{} mutants, {survivors} survived", mutants::ALL.len());
+    survivors == 0
+}

@@ -1,0 +1,98 @@
+//! The faults that are put into the code on purpose.
+//!
+//! Each is a `mutant!("name")` in the code of the framework. They are there only in a build with `--cfg mutants`.
+
+/// Name, and what is wrong then.
+pub const ALL: &[(&str, &str)] = &[
+    (
+        "lookup-by-name",
+        "a virtual queue is found by its name alone, whatever its host",
+    ),
+    (
+        "deleted-when-received",
+        "a message is deleted when it is buffered, not when its user deletes it",
+    ),
+    (
+        "slot-leaks-on-cancel",
+        "a request whose future is dropped keeps its slot",
+    ),
+    (
+        "poll-aborted",
+        "a poll is ended when its last waiter leaves",
+    ),
+    (
+        "deadline-by-local-clock",
+        "a responder looks at its own wall clock to see whether a request has expired",
+    ),
+    (
+        "all-ten-again",
+        "one entry of a batch fails, and all are sent again",
+    ),
+    (
+        "full-buffer-starves-host",
+        "a host is not polled while one buffer is full",
+    ),
+    (
+        "no-claim",
+        "a request that is being handled is handled again when its duplicate comes",
+    ),
+    (
+        "reply-forgotten",
+        "a request that was answered is handled again when its duplicate comes",
+    ),
+    (
+        "digest-not-checked",
+        "a body that was changed on the way is delivered",
+    ),
+    (
+        "stale-in-buffer",
+        "a message stays in its buffer when its visibility has ended",
+    ),
+    (
+        "half-open-for-ever",
+        "a poll with no answer is waited for for ever",
+    ),
+    (
+        "poll-without-back-off",
+        "a poll that failed is sent again at once",
+    ),
+    ("late-reply-left", "a late reply is not deleted"),
+    (
+        "one-guilty-all-punished",
+        "a refused batch is not sent one by one",
+    ),
+    (
+        "deduplicated-by-body",
+        "the de-duplication id of a FIFO host's message is its body",
+    ),
+    (
+        "expired-is-handled",
+        "a request that has expired is handled",
+    ),
+    (
+        "undecodable-spins",
+        "a request that cannot be decoded is put back to come again at once",
+    ),
+];
+
+/// Activates a mutant for the rest of the process.
+///
+/// # Errors
+/// Why that is not possible.
+pub fn activate(name: &str) -> Result<(), String> {
+    if !ALL.iter().any(|(known, _)| *known == name) {
+        return Err(format!("there is no mutant {name}"));
+    }
+    #[cfg(mutants)]
+    {
+        sqs_virtual_queues::mutants::activate(name);
+        Ok(())
+    }
+    #[cfg(not(mutants))]
+    {
+        Err(
+            "this is a build without mutants; `cargo xtask sim-mutants` makes one with them"
+                .to_owned(),
+        )
+    }
+}

@@ -1,0 +1,351 @@
+//! One call on its way: out, its effect, and back.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, UNIX_EPOCH};
+
+use local_sqs::engine::api::outputs::{Batch, FailedEntry};
+use local_sqs::engine::{Action, Error, Output, Request};
+use tokio::sync::oneshot;
+
+use super::weather::Fate;
+use super::{Exchange, Failure, Link, Network};
+use crate::coverage::{Check, Fault};
+use crate::time::TrueTime;
+
+/// How long the SDK waits for an answer.
+const TIME_OUT: Duration = Duration::from_secs(5);
+/// How long a call hangs before its connection breaks.
+const HANG: Duration = Duration::from_secs(90);
+/// A poll without an answer so long after its wait may be given up.
+const GRACE: Duration = Duration::from_secs(5);
+/// Timers are of whole milliseconds, and drift rounds once more.
+const TICK: Duration = Duration::from_millis(3);
+
+/// Carries a call. Ends when nobody can notice any more what becomes of it.
+pub(super) async fn carry(
+    network: Network,
+    link: Link,
+    request: Request,
+    mut done: oneshot::Sender<Exchange>,
+) {
+    let action = request.action();
+    let oracle = network.0.oracle.clone();
+    let (number, fate, latency) = network.sets_out(&link, &request);
+    let sends = sends_of(&request);
+    let wait = wait_of(&request);
+    let started = (network.0.time.now(), link.clock.now());
+    let exchange = {
+        let way = network.there_and_back(&link, request, fate, latency);
+        let mut way = std::pin::pin!(way);
+        let given_up = async {
+            if action != Action::ReceiveMessage {
+                return std::future::pending().await;
+            }
+            tokio::select! {
+                biased;
+                () = link.gone.cancelled() => {}
+                () = done.closed() => {
+                    let waited = link.clock.now().saturating_sub(started.1);
+                    let due = wait + GRACE;
+                    oracle.check(Check::PollNotAborted, waited + TICK >= due, || {
+                        format!("{}: a poll was given up after {waited:?} of {due:?}", link.life)
+                    });
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            exchange = &mut way => exchange,
+            () = given_up => {
+                // The other end learns of it, or does not, and puts messages into a connection that nobody reads.
+                if network.lock().dice.happens(0.5) {
+                    way.await;
+                }
+                return;
+            }
+        }
+    };
+    let took = network.0.time.now().saturating_sub(started.0);
+    oracle.answered(&link, action, number, &exchange, took, wait);
+    let accepted = match &exchange.result {
+        Ok(Output::SentBatch(batch)) => batch
+            .successful
+            .iter()
+            .filter_map(|entry| Some(sends.iter().find(|(id, _)| *id == entry.id)?.1.clone()))
+            .collect(),
+        _ => Vec::new(),
+    };
+    if done.send(exchange).is_ok() {
+        oracle.hears(&link, accepted);
+    }
+}
+
+/// Entry id and body of each send of a batch.
+fn sends_of(request: &Request) -> Vec<(String, String)> {
+    let Request::SendMessageBatch(batch) = request else {
+        return Vec::new();
+    };
+    let entries = batch.entries.iter().flatten();
+    let sends = entries.map(|entry| {
+        let body = entry.message_body.as_deref().unwrap_or_default();
+        (entry.id.clone().unwrap_or_default(), body.to_owned())
+    });
+    sends.collect()
+}
+
+impl Network {
+    /// Draws what a call will meet.
+    fn sets_out(&self, link: &Link, request: &Request) -> (u64, Fate, Duration) {
+        let action = request.action();
+        let number = self.0.oracle.sets_out(link, request);
+        let now = self.0.time.now();
+        let mut state = self.lock();
+        let fate = state.weather.draw(now, action, link.life.process);
+        let latency = state.dice.latency(6.0, 30.0);
+        (number, fate, latency)
+    }
+
+    async fn there_and_back(
+        &self,
+        link: &Link,
+        mut request: Request,
+        fate: Fate,
+        latency: Duration,
+    ) -> Exchange {
+        let oracle = &self.0.oracle;
+        tokio::time::sleep(latency / 2).await;
+        if let Some(fault) = fate.trouble {
+            oracle.fault(fault);
+            let (after, failure) = match fault {
+                Fault::Throttled => (latency / 2, service("RequestThrottled", 403)),
+                Fault::Unavailable => (latency / 2, service("ServiceUnavailable", 503)),
+                Fault::Denied => (latency / 2, service("AccessDenied", 403)),
+                Fault::TimedOut => (TIME_OUT, Failure::TimedOut),
+                Fault::Reset => (latency / 2, Failure::Reset),
+                _ => (HANG, Failure::Reset),
+            };
+            match fault {
+                Fault::FailedAfter | Fault::TimedOutAfter | Fault::ResetAfter => {}
+                Fault::HalfOpen => {
+                    // The request arrived; its answer never does.
+                    if self.lock().dice.happens(0.5) {
+                        let _ = self.carry_out(request).await;
+                    }
+                    return std::future::pending().await;
+                }
+                _ => {
+                    tokio::time::sleep(after).await;
+                    return self.answer(Err(failure), &fate);
+                }
+            }
+        }
+        if is_refused(&request) {
+            oracle.fault(Fault::RefusedBatch);
+            tokio::time::sleep(latency / 2).await;
+            return self.answer(Err(service("InvalidMessageContents", 400)), &fate);
+        }
+        let failed = self.fail_entries(&mut request, &fate);
+        let meant = oracle.understands(link, &request);
+        let result = match nothing_left(&request) {
+            Some(output) => Ok(output),
+            None => self.carry_out(request).await,
+        };
+        oracle.took_effect(link, meant, &result);
+        if let Ok(Output::Messages(received)) = &result {
+            self.count_faults_of_engine(received.messages.len());
+        }
+        if matches!(result, Ok(Output::SentBatch(_)))
+            && link.trap.swap(false, Ordering::Relaxed)
+            && link.kill()
+        {
+            oracle.fault(Fault::KilledAfterReply);
+        }
+        let result = match fate.trouble {
+            Some(Fault::FailedAfter) => Err(service("InternalFailure", 500)),
+            Some(Fault::TimedOutAfter) => {
+                tokio::time::sleep(TIME_OUT).await;
+                Err(Failure::TimedOut)
+            }
+            Some(Fault::ResetAfter) => Err(Failure::Reset),
+            _ => result.map_err(|error| of_engine(&error)),
+        };
+        let result = result.map(|output| self.damage(output, failed, &fate));
+        tokio::time::sleep(latency / 2).await;
+        self.answer(result, &fate)
+    }
+
+    fn answer(&self, result: Result<Output, Failure>, fate: &Fate) -> Exchange {
+        let lost = matches!(result, Err(Failure::TimedOut | Failure::Reset));
+        let now = whole_seconds(self.0.time);
+        let date = match fate.date {
+            _ if lost => None,
+            None => Some(now),
+            Some(fault) => {
+                self.0.oracle.fault(fault);
+                let mut state = self.lock();
+                match fault {
+                    Fault::DateLate => Some(now - state.dice.millis(5_000, 20_000)),
+                    Fault::DateOff if state.dice.happens(0.5) => {
+                        Some(now + state.dice.millis(0, 5_000))
+                    }
+                    Fault::DateOff => Some(now - state.dice.millis(0, 5_000)),
+                    _ => None,
+                }
+            }
+        };
+        Exchange {
+            date: date.map(|since_epoch| UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs())),
+            result,
+        }
+    }
+
+    /// Takes the entries that shall fail out of a batch.
+    fn fail_entries(&self, request: &mut Request, fate: &Fate) -> Vec<FailedEntry> {
+        let mut failed = Vec::new();
+        let mut at = 0;
+        let mut stays = |id: &Option<String>| {
+            let fails = fate.parts.get(at) == Some(&Some(Fault::FailedEntry));
+            at += 1;
+            if fails {
+                self.0.oracle.fault(Fault::FailedEntry);
+                failed.push(FailedEntry {
+                    id: id.clone().unwrap_or_default(),
+                    sender_fault: false,
+                    code: "InternalError",
+                    message: String::new(),
+                });
+            }
+            !fails
+        };
+        match request {
+            Request::SendMessageBatch(batch) => {
+                batch
+                    .entries
+                    .iter_mut()
+                    .for_each(|all| all.retain(|it| stays(&it.id)));
+            }
+            Request::DeleteMessageBatch(batch) => {
+                batch
+                    .entries
+                    .iter_mut()
+                    .for_each(|all| all.retain(|it| stays(&it.id)));
+            }
+            Request::ChangeMessageVisibilityBatch(batch) => {
+                batch
+                    .entries
+                    .iter_mut()
+                    .for_each(|all| all.retain(|it| stays(&it.id)));
+            }
+            _ => {}
+        }
+        failed
+    }
+
+    /// Does to an answer what befalls single parts of it.
+    fn damage(&self, mut output: Output, failed: Vec<FailedEntry>, fate: &Fate) -> Output {
+        let oracle = &self.0.oracle;
+        let mut at = 0;
+        let mut befalls = |fault| {
+            let befalls = fate.parts.get(at) == Some(&Some(fault));
+            at += 1;
+            if befalls {
+                oracle.fault(fault);
+            }
+            befalls
+        };
+        match &mut output {
+            Output::SentBatch(Batch {
+                successful,
+                failed: others,
+            }) => {
+                others.extend(failed);
+                successful.retain(|_| !befalls(Fault::LostEntry));
+            }
+            Output::Batch(Batch {
+                successful,
+                failed: others,
+            }) => {
+                others.extend(failed);
+                successful.retain(|_| !befalls(Fault::LostEntry));
+            }
+            Output::Messages(received) => {
+                for message in &mut received.messages {
+                    if befalls(Fault::Corrupted) {
+                        message.body = format!("{} (changed)", message.body).into();
+                    }
+                }
+            }
+            _ => {}
+        }
+        output
+    }
+
+    /// Faults that SQS itself makes, at a receive that brings so many messages.
+    fn count_faults_of_engine(&self, messages: usize) {
+        let now = self.0.time.now();
+        let is_on = |fault| self.lock().weather.is_on(fault, now);
+        if messages > 0 && is_on(Fault::Reordered) {
+            self.0.oracle.fault(Fault::Reordered);
+        }
+        if messages == 0 && is_on(Fault::QuotaReached) {
+            self.0.oracle.fault(Fault::QuotaReached);
+        }
+    }
+}
+
+/// SQS refuses a batch as a whole if one of its bodies is not allowed. The framework checks what it sends; a body that it
+/// lets pass and SQS does not is one that has this in it.
+pub(crate) const GUILTY: &str = "guilty";
+
+fn is_refused(request: &Request) -> bool {
+    let Request::SendMessageBatch(batch) = request else {
+        return false;
+    };
+    let mut bodies = batch
+        .entries
+        .iter()
+        .flatten()
+        .filter_map(|entry| entry.message_body.as_deref());
+    bodies.any(|body| body.starts_with('q') && body.ends_with(GUILTY))
+}
+
+/// What SQS answers if every entry of a batch has failed already.
+fn nothing_left(request: &Request) -> Option<Output> {
+    let (successful, failed) = (Vec::new(), Vec::new());
+    match request {
+        Request::SendMessageBatch(batch) if batch.entries.as_ref()?.is_empty() => {
+            Some(Output::SentBatch(Batch { successful, failed }))
+        }
+        Request::DeleteMessageBatch(batch) if batch.entries.as_ref()?.is_empty() => {
+            let successful = Vec::new();
+            Some(Output::Batch(Batch { successful, failed }))
+        }
+        Request::ChangeMessageVisibilityBatch(batch) if batch.entries.as_ref()?.is_empty() => {
+            let successful = Vec::new();
+            Some(Output::Batch(Batch { successful, failed }))
+        }
+        _ => None,
+    }
+}
+
+fn wait_of(request: &Request) -> Duration {
+    match request {
+        Request::ReceiveMessage(receive) => {
+            let seconds = receive.wait_time_seconds.unwrap_or_default();
+            Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+        }
+        _ => Duration::ZERO,
+    }
+}
+
+fn whole_seconds(time: TrueTime) -> Duration {
+    Duration::from_secs(time.sqs().as_secs())
+}
+
+const fn service(code: &'static str, status: u16) -> Failure {
+    Failure::Service { code, status }
+}
+
+fn of_engine(error: &Error) -> Failure {
+    service(error.kind().query_code(), error.kind().status())
+}

@@ -1,0 +1,268 @@
+//! Everything between a process and SQS, and SQS itself.
+//!
+//! Owns: local-sqs's engine, what a call meets on its way there and back, and the polls that wait. A call that was sent
+//! goes on by itself: it has its effect even if its process is paused or killed meanwhile. Does not own: what must hold,
+//! which is the oracle's; it tells the oracle what SQS accepted, delivered and deleted.
+
+mod api;
+mod carry;
+mod translate;
+mod weather;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use local_sqs::engine::{
+    Caller, Effect, Engine, Error, Output, PollId, Request, Submitted, Timestamp,
+};
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+
+pub use api::ProcessApi;
+pub(crate) use carry::GUILTY;
+pub use weather::{Window, covers};
+
+use crate::dice::Dice;
+use crate::oracle::Oracle;
+use crate::process::{Gate, LifeId, ProcessClock};
+use crate::time::TrueTime;
+use weather::Weather;
+
+/// The network and SQS. Cheap to clone; clones share it.
+#[derive(Debug, Clone)]
+pub struct Network(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    time: TrueTime,
+    oracle: Oracle,
+    caller: Caller,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    engine: Engine,
+    weather: Weather,
+    dice: Dice,
+    /// An entry for each poll that waits. The engine's effects fill it, the call takes it out.
+    polls: HashMap<PollId, Slot>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    changed: Arc<Notify>,
+    answer: Option<Result<Output, Error>>,
+}
+
+/// One life of a process, as the network sees it.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Who it is.
+    pub life: LifeId,
+    /// Its clocks.
+    pub clock: ProcessClock,
+    /// What its tasks run behind.
+    pub gate: Gate,
+    /// Cancelled when the process is dead and its connections are gone.
+    pub gone: CancellationToken,
+    /// Set to kill the process as soon as SQS has accepted a reply of its own.
+    pub trap: Arc<AtomicBool>,
+}
+
+impl Link {
+    /// Kills the process. `false` if it was dead already.
+    pub fn kill(&self) -> bool {
+        let killed = self.gate.kill();
+        self.gone.cancel();
+        killed
+    }
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) date: Option<SystemTime>,
+    pub(crate) result: Result<Output, Failure>,
+}
+
+/// How a call failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// SQS answered an error.
+    Service { code: &'static str, status: u16 },
+    /// No answer came in time.
+    TimedOut,
+    /// The connection broke.
+    Reset,
+}
+
+impl Failure {
+    /// Whether the SDK tries again.
+    pub(crate) fn is_transient(self) -> bool {
+        match self {
+            Self::Service { code, status } => status >= 500 || code == "RequestThrottled",
+            Self::TimedOut | Self::Reset => true,
+        }
+    }
+}
+
+impl Network {
+    /// An SQS with no queues, and the weather of the plan.
+    #[must_use]
+    pub fn new(seed: u64, time: TrueTime, oracle: Oracle, windows: Vec<Window>) -> Self {
+        let account = "000000000000";
+        Self(Arc::new(Inner {
+            time,
+            oracle,
+            caller: Caller {
+                account: account.into(),
+                region: "us-east-1".into(),
+                origin: "https://sqs.us-east-1.amazonaws.com".into(),
+                principal: "AIDASIM".into(),
+            },
+            state: Mutex::new(State {
+                engine: Engine::new(crate::dice::derived(seed, "engine")),
+                weather: Weather::new(seed, windows),
+                dice: Dice::new(seed, "network"),
+                polls: HashMap::new(),
+            }),
+        }))
+    }
+
+    /// The URL of a queue of this name.
+    #[must_use]
+    pub fn queue_url(&self, name: &str) -> String {
+        let Caller {
+            origin, account, ..
+        } = &self.0.caller;
+        format!("{origin}/{account}/{name}")
+    }
+
+    /// Carries out a request of the world itself: no latency, no fault, no long poll.
+    ///
+    /// # Errors
+    /// Those of SQS.
+    pub fn ask(&self, request: Request) -> Result<Output, Error> {
+        let mut state = self.lock();
+        state.refresh(self.0.time.now());
+        let submitted = state
+            .engine
+            .submit(self.0.time.sqs(), &self.0.caller, request);
+        state.deliver();
+        match submitted {
+            Submitted::Done(result) => result,
+            Submitted::Waiting(poll) => {
+                state.engine.cancel(poll);
+                state.deliver();
+                Ok(Output::Messages(Default::default()))
+            }
+        }
+    }
+
+    /// Sends a call on its way. It goes on by itself if the result is dropped.
+    pub(crate) async fn send(&self, link: &Link, request: Request) -> Exchange {
+        let (done, answer) = oneshot::channel();
+        let (network, link) = (self.clone(), link.clone());
+        tokio::spawn(carry::carry(network, link, request, done));
+        answer.await.unwrap_or(Exchange {
+            date: None,
+            result: Err(Failure::Reset),
+        })
+    }
+
+    /// How long the SDK waits before it tries again.
+    pub(crate) fn backoff(&self, failures: u32) -> Duration {
+        let longest = 500_u64 << failures.min(5);
+        self.lock().dice.millis(1, longest)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What SQS does with a request, and with polls that wait.
+    async fn carry_out(&self, request: Request) -> Result<Output, Error> {
+        let poll = {
+            let mut state = self.lock();
+            state.refresh(self.0.time.now());
+            let submitted = state
+                .engine
+                .submit(self.0.time.sqs(), &self.0.caller, request);
+            if let Submitted::Waiting(poll) = &submitted {
+                state.polls.insert(*poll, Slot::default());
+            }
+            state.deliver();
+            match submitted {
+                Submitted::Done(result) => return result,
+                Submitted::Waiting(poll) => poll,
+            }
+        };
+        let _leaving = Leaving {
+            network: self,
+            poll,
+        };
+        loop {
+            let (wake_at, changed) = {
+                let mut state = self.lock();
+                state.refresh(self.0.time.now());
+                state.engine.advance(self.0.time.sqs());
+                state.deliver();
+                let Some(slot) = state.polls.get_mut(&poll) else {
+                    return Ok(Output::Messages(Default::default()));
+                };
+                if let Some(answer) = slot.answer.take() {
+                    return answer;
+                }
+                let changed = Arc::clone(&slot.changed);
+                (state.engine.wake_at(poll), changed)
+            };
+            let wake_at = wake_at.unwrap_or(Timestamp::from_millis(u64::MAX / 4));
+            tokio::select! {
+                biased;
+                () = changed.notified() => {}
+                () = tokio::time::sleep_until(self.0.time.instant(wake_at)) => {}
+            }
+        }
+    }
+}
+
+impl State {
+    /// Lets the engine behave as the weather is now.
+    fn refresh(&mut self, now: Duration) {
+        if let Some(behaviour) = self.weather.new_behaviour(now) {
+            self.engine.set_behaviour(behaviour);
+        }
+    }
+
+    /// Hands the engine's effects to the polls that wait for them.
+    fn deliver(&mut self) {
+        for effect in self.engine.effects() {
+            let (poll, answer) = match effect {
+                Effect::Answered(poll, answer) => (poll, Some(answer)),
+                Effect::Earlier(poll) => (poll, None),
+            };
+            if let Some(slot) = self.polls.get_mut(&poll) {
+                slot.answer = answer.or(slot.answer.take());
+                slot.changed.notify_one();
+            }
+        }
+    }
+}
+
+/// A poll that waits; when its call goes, for whatever reason, it goes, too.
+struct Leaving<'a> {
+    network: &'a Network,
+    poll: PollId,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let mut state = self.network.lock();
+        state.polls.remove(&self.poll);
+        state.engine.cancel(self.poll);
+        state.deliver();
+    }
+}

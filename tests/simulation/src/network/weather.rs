@@ -1,0 +1,199 @@
+//! When which fault takes place.
+//!
+//! A fault has a window of time, the actions and the process that it concerns, and a probability for each call that it
+//! could befall. Everything here is decided when a call sets out.
+
+use std::time::Duration;
+
+use local_sqs::engine::Action;
+use local_sqs::{Behaviour, Latency};
+
+use crate::coverage::Fault;
+use crate::dice::Dice;
+
+/// A time in which something goes wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// What.
+    pub fault: Fault,
+    /// From this true time on.
+    pub from: Duration,
+    /// Until this true time.
+    pub until: Duration,
+    /// The actions that it befalls; of none: all.
+    pub actions: Vec<Action>,
+    /// The process that it befalls; `None`: all.
+    pub process: Option<usize>,
+    /// How often, from 0 to 1.
+    pub probability: f64,
+    /// How many times at the most.
+    pub most: u32,
+}
+
+/// Whether the network knows how to do this; other faults are steps of the plan.
+#[must_use]
+pub const fn covers(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Throttled
+            | Fault::Unavailable
+            | Fault::FailedAfter
+            | Fault::TimedOut
+            | Fault::TimedOutAfter
+            | Fault::Reset
+            | Fault::ResetAfter
+            | Fault::Denied
+            | Fault::FailedEntry
+            | Fault::LostEntry
+            | Fault::Hang
+            | Fault::HalfOpen
+            | Fault::Corrupted
+            | Fault::Duplicate
+            | Fault::Reordered
+            | Fault::QuotaReached
+            | Fault::DateMissing
+            | Fault::DateLate
+            | Fault::DateOff
+    )
+}
+
+#[derive(Debug)]
+pub(super) struct Weather {
+    windows: Vec<Window>,
+    /// One for each window, so that one that is taken out changes nothing for the others.
+    dice: Vec<Dice>,
+    /// Which windows of the engine's own faults are open, as it was told last.
+    told: Option<Vec<bool>>,
+}
+
+/// What a call meets on its way.
+#[derive(Debug, Default)]
+pub(super) struct Fate {
+    /// What becomes of the call; the first that applies.
+    pub(super) trouble: Option<Fault>,
+    /// What is wrong with the answer's `Date`.
+    pub(super) date: Option<Fault>,
+    /// For each entry of a batch, or each message received: what is wrong with it.
+    pub(super) parts: [Option<Fault>; 10],
+}
+
+impl Weather {
+    pub(super) fn new(seed: u64, windows: Vec<Window>) -> Self {
+        let dice = windows
+            .iter()
+            .map(|window| Dice::new(seed, &format!("{window:?}")))
+            .collect();
+        Self {
+            windows,
+            dice,
+            told: None,
+        }
+    }
+
+    pub(super) fn draw(&mut self, now: Duration, action: Action, process: usize) -> Fate {
+        let mut fate = Fate::default();
+        for (window, dice) in self.windows.iter_mut().zip(&mut self.dice) {
+            if !window.befalls(now, action, process) {
+                continue;
+            }
+            if let Some(parts) = parts(window.fault, action) {
+                for part in &mut fate.parts[..parts] {
+                    if dice.happens(window.probability) && window.most > 0 {
+                        window.most -= 1;
+                        part.get_or_insert(window.fault);
+                    }
+                }
+            } else if dice.happens(window.probability) {
+                let place = match window.fault {
+                    Fault::DateMissing | Fault::DateLate | Fault::DateOff => &mut fate.date,
+                    _ => &mut fate.trouble,
+                };
+                if place.is_none() {
+                    *place = Some(window.fault);
+                    window.most -= 1;
+                }
+            }
+        }
+        fate
+    }
+
+    /// How the engine is to behave from now on, if that has changed.
+    pub(super) fn new_behaviour(&mut self, now: Duration) -> Option<Behaviour> {
+        let open: Vec<_> = self
+            .windows
+            .iter()
+            .map(|window| is_of_engine(window.fault) && window.is_open(now))
+            .collect();
+        if self.told.as_ref() == Some(&open) {
+            return None;
+        }
+        let mut behaviour = Behaviour::default()
+            .delivery(Latency::aws_delivery())
+            .settling(Duration::from_secs(1))
+            .deletion(Duration::from_secs(60))
+            .missed(0.3)
+            .count_error(0.1)
+            .stale_tags(Duration::from_secs(60));
+        let windows = self.windows.iter().zip(&open).filter(|(_, open)| **open);
+        for (window, _) in windows {
+            behaviour = match window.fault {
+                Fault::Duplicate => behaviour.duplicates(window.probability),
+                Fault::Reordered => behaviour.reordering(window.probability),
+                Fault::QuotaReached => behaviour.most_in_flight(window.most as usize),
+                _ => behaviour,
+            };
+        }
+        self.told = Some(open);
+        Some(behaviour)
+    }
+
+    /// Whether a fault of the engine's takes place now.
+    pub(super) fn is_on(&self, fault: Fault, now: Duration) -> bool {
+        self.windows
+            .iter()
+            .any(|window| window.fault == fault && window.is_open(now))
+    }
+}
+
+impl Window {
+    fn is_open(&self, now: Duration) -> bool {
+        self.from <= now && now < self.until
+    }
+
+    fn befalls(&self, now: Duration, action: Action, process: usize) -> bool {
+        let concerned = self.actions.is_empty() || self.actions.contains(&action);
+        let possible = match self.fault {
+            Fault::HalfOpen => action == Action::ReceiveMessage,
+            Fault::Hang => action != Action::ReceiveMessage,
+            fault => !is_of_engine(fault),
+        };
+        self.most > 0
+            && possible
+            && concerned
+            && self.process.is_none_or(|only| only == process)
+            && self.is_open(now)
+    }
+}
+
+const fn is_of_engine(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Duplicate | Fault::Reordered | Fault::QuotaReached
+    )
+}
+
+/// How many parts of a call a fault of single entries or messages can befall; `None`: it befalls the call.
+const fn parts(fault: Fault, action: Action) -> Option<usize> {
+    let batch = matches!(
+        action,
+        Action::SendMessageBatch
+            | Action::DeleteMessageBatch
+            | Action::ChangeMessageVisibilityBatch
+    );
+    match (fault, action) {
+        (Fault::FailedEntry | Fault::LostEntry, _) => Some(if batch { 10 } else { 0 }),
+        (Fault::Corrupted, Action::ReceiveMessage) => Some(10),
+        (Fault::Corrupted, _) => Some(0),
+        _ => None,
+    }
+}

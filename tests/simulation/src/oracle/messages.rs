@@ -1,0 +1,140 @@
+//! Messages of virtual queues: I2 and I3 for them, and what a delete means.
+//!
+//! A message's body is its name: `v<host>/<queue>-<number>`. Those of which SQS is given two with the same body begin
+//! with `e`, and are counted only.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::types::Message;
+
+use super::{Oracle, requests};
+use crate::coverage::{Check, Fault};
+use crate::network::Link;
+
+/// The body of messages that all have the same.
+pub const EQUAL: &str = "equal";
+
+/// What the oracle calls those of one queue.
+#[must_use]
+pub fn equal_name(queue: &str) -> String {
+    format!("e{queue}-{EQUAL}")
+}
+
+#[derive(Debug, Default)]
+pub(super) struct MessageFacts {
+    /// How often SQS accepted it.
+    pub(super) accepted: u32,
+    /// When SQS accepted it last, in true time.
+    pub(super) accepted_at: Duration,
+    /// How many of them were received by the user of its queue.
+    pub(super) received: u32,
+    /// The user has asked for its deletion.
+    pub(super) asked_delete: bool,
+    /// The deletion took effect.
+    pub(super) deleted: bool,
+}
+
+impl Oracle {
+    /// A user sends a message to a virtual queue.
+    pub fn sends(&self, link: &Link, body: &str) {
+        self.note(format_args!("{} sends {body}", link.life));
+        let mut state = self.lock();
+        state.rates.operation(link.life, self.0.time.now());
+        state.messages.entry(body.to_owned()).or_default();
+    }
+
+    /// The user of a virtual queue receives a message from it. `queue` is `<host>/<queue>`.
+    pub fn receives(&self, link: &Link, queue: &str, message: &Message) {
+        let named = (message.body() == Some(EQUAL)).then(|| equal_name(queue));
+        let body = named.as_deref().or(message.body()).unwrap_or_default();
+        self.note(format_args!("{} receives {body} from {queue}", link.life));
+        let now = self.0.time.now();
+        let mut state = self.lock();
+        state.rates.operation(link.life, now);
+        self.checked(
+            &mut state,
+            Check::NotCorrupted,
+            !requests::is_changed(body),
+            || format!("{queue} received {body}"),
+        );
+        let own = body
+            .get(1..)
+            .and_then(|rest| rest.rsplit_once('-'))
+            .is_some_and(|(to, _)| to == queue);
+        self.checked(&mut state, Check::OwnMessages, own, || {
+            format!("{queue} received {body}")
+        });
+        let hidden_until = message
+            .message_id()
+            .and_then(|id| state.accepted.get(id))
+            .map(|accepted| accepted.hidden_until);
+        if let Some(until) = hidden_until
+            && !self.0.leniency.duplicates
+            && !self.0.leniency.clocks
+        {
+            self.checked(&mut state, Check::StillHidden, now < until, || {
+                format!(
+                    "{body} was handed out {:?} after its visibility ended",
+                    now - until
+                )
+            });
+        }
+        let Some(facts) = state.messages.get_mut(body) else {
+            return;
+        };
+        facts.received += 1;
+        let took = now.saturating_sub(facts.accepted_at);
+        let again = facts.deleted && facts.accepted <= 1;
+        if let Some(most) = self.0.leniency.prompt {
+            self.checked(&mut state, Check::NotStarved, took <= most, || {
+                format!("{body} was received {took:?} after it was sent")
+            });
+        }
+        if body.starts_with('v') && !self.0.leniency.duplicates {
+            self.checked(&mut state, Check::NotAfterDelete, !again, || {
+                format!("{body} was received after it was deleted")
+            });
+        }
+    }
+
+    /// The user asks to delete what it has received.
+    pub fn asks_to_delete(&self, queue: &str, message: &Message) {
+        let named = (message.body() == Some(EQUAL)).then(|| equal_name(queue));
+        let body = named.as_deref().or(message.body()).unwrap_or_default();
+        if let Some(facts) = self.lock().messages.get_mut(body) {
+            facts.asked_delete = true;
+        }
+    }
+
+    /// At the end of a run: every message that SQS accepted for a queue in `used` (`<host>/<queue>`) was received.
+    pub fn looks_at_messages(&self, used: impl Fn(&str) -> bool) {
+        let mut state = self.lock();
+        let of_used: Vec<_> = state
+            .messages
+            .iter()
+            .filter(|(body, facts)| {
+                let queue = body.get(1..).and_then(|rest| rest.rsplit_once('-'));
+                facts.accepted > 0 && queue.is_some_and(|(queue, _)| used(queue))
+            })
+            .map(|(body, facts)| {
+                // Of two with the same body both must come.
+                let least = if body.starts_with('e') {
+                    facts.accepted
+                } else {
+                    1
+                };
+                (body.clone(), facts.received >= least, facts.received)
+            })
+            .collect();
+        for (body, all, received) in of_used {
+            self.checked(&mut state, Check::AllReceived, all, || {
+                format!("{body} was accepted, and received {received} times")
+            });
+        }
+    }
+
+    /// Counts a message that comes although it is hidden, or a copy that comes late.
+    pub(super) fn is_duplicate(&self) {
+        self.fault(Fault::Duplicate);
+    }
+}

@@ -1,0 +1,312 @@
+//! What a run consists of, as plain data: processes, faults, steps.
+//!
+//! A seed makes a plan, and a plan with its seed makes a run. A shorter plan, from which items were taken out, is still
+//! a plan: so a failure is made small.
+
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::coverage::Check;
+use crate::network::Window;
+use crate::oracle::{Kind, Leniency};
+
+/// The request queues that there are in every world: one with a dead-letter queue, a FIFO queue, and one with no
+/// dead-letter queue.
+pub const REQUESTS: &str = "requests";
+/// The FIFO one.
+pub const FIFO: &str = "requests.fifo";
+/// The one with no dead-letter queue.
+pub const BARE: &str = "bare";
+/// Hosts that are given to processes.
+pub const HOSTS: [&str; 8] = [
+    "sqs-rpc-00000000-0000-4000-8000-000000000000-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000001-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000002-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000003-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000004-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000005-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000006-0",
+    "sqs-rpc-00000000-0000-4000-8000-000000000007-0",
+];
+/// FIFO hosts.
+pub const FIFO_HOSTS: [&str; 4] = ["host-0.fifo", "host-1.fifo", "host-2.fifo", "host-3.fifo"];
+
+/// Everything that happens in a run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Decides what the items leave open.
+    pub seed: u64,
+    /// Until when there is load, and faults may take place. After that all is well, and things must work again.
+    pub length: Duration,
+    /// In any order.
+    pub items: Vec<Item>,
+    /// What the oracle cannot demand.
+    pub leniency: Leniency,
+    /// Whether the calls are compared with those of the same plan without its faults.
+    pub compared: bool,
+}
+
+/// One thing that can be taken out of a plan.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// A process.
+    Process(ProcessPlan),
+    /// A fault of SQS or of the network.
+    Window(Window),
+    /// Something that happens to a process, or that it does.
+    Step(Step),
+}
+
+/// A process.
+#[derive(Debug, Clone)]
+pub struct ProcessPlan {
+    /// Names it; steps refer to it.
+    pub index: usize,
+    /// What it does.
+    pub role: Role,
+    /// What its wall clock is off by, in milliseconds.
+    pub offset_ms: i64,
+    /// What its clocks gain, in millionths.
+    pub drift_ppm: i64,
+    /// How often the order of its tasks is changed.
+    pub reorder: f64,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Role {
+    /// Sends requests.
+    Requester {
+        /// The host it is given; `None`: it makes one.
+        host: Option<&'static str>,
+        /// The most requests at a time.
+        max_pending: usize,
+    },
+    /// Serves a queue.
+    Responder {
+        /// Which.
+        queue: &'static str,
+        /// The most requests at a time.
+        concurrency: usize,
+        /// For how long messages are hidden.
+        visibility: Duration,
+    },
+    /// Has virtual queues.
+    Queues(QueuesPlan),
+}
+
+/// Virtual queues of one process.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueuesPlan {
+    /// Each has queues of all the names.
+    pub hosts: Vec<&'static str>,
+    /// Names of queues, and how their users read.
+    pub queues: Vec<(&'static str, Reading)>,
+    /// Messages in one buffer.
+    pub queue_capacity: usize,
+    /// Messages in all buffers of a host.
+    pub host_capacity: usize,
+    /// For how long messages are hidden.
+    pub visibility: Duration,
+}
+
+/// How a virtual queue is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reading {
+    /// Not at all.
+    Never,
+    /// Always, with this pause after each message, and this probability that a receive is given up halfway.
+    Always {
+        /// After each message.
+        pause: Duration,
+        /// For each receive.
+        gives_up: f64,
+    },
+    /// From a true time on.
+    From(Duration),
+}
+
+/// Something that happens at a time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// In true time.
+    pub at: Duration,
+    /// To whom.
+    pub process: usize,
+    /// What.
+    pub what: What,
+}
+
+/// What happens.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// The user asks.
+    Ask(Ask),
+    /// The user sends to a virtual queue.
+    Send(Send),
+    /// The process is stopped; its clocks go on.
+    Stop(Duration),
+    /// The machine is suspended: the monotonic clock stands still, the wall clock goes on.
+    Suspend(Duration),
+    /// The virtual machine is paused: both clocks stand still.
+    PauseMachine(Duration),
+    /// The wall clock jumps by so many milliseconds.
+    StepClock(i64),
+    /// The process is killed.
+    Kill,
+    /// It is killed after so many polls of its tasks.
+    KillAfter(u64),
+    /// It is killed as soon as SQS has accepted the next reply that it sends.
+    KillAfterReply,
+    /// It starts again, if it does not run.
+    Restart,
+    /// It shuts down within a time.
+    ShutDown(Duration),
+    /// Its handle is dropped.
+    Drop,
+    /// So many messages that are no requests come on a queue.
+    Undecodable(&'static str, u32),
+    /// A request comes on a queue that expired long ago.
+    OldRequest(&'static str),
+    /// So many messages come on a host for virtual queues that do not exist.
+    Orphans(&'static str, u32),
+}
+
+/// Requests of one user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// To which queue.
+    pub queue: &'static str,
+    /// How many.
+    pub count: u32,
+    /// In which time they begin.
+    pub over: Duration,
+    /// What they ask for, in turn.
+    pub kinds: Vec<Kind>,
+    /// How long the user waits.
+    pub timeout: Duration,
+    /// How many of them are dropped before they end, from 0 to 1.
+    pub cancelled: f64,
+    /// Nothing hinders them: they must succeed. The check that fails if they do not.
+    pub must_succeed: Option<Check>,
+}
+
+/// Messages of one user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Send {
+    /// The host.
+    pub host: &'static str,
+    /// The virtual queue's name.
+    pub queue: &'static str,
+    /// How many.
+    pub count: u32,
+    /// In which time.
+    pub over: Duration,
+    /// All have the same body.
+    pub equal: bool,
+}
+
+impl Plan {
+    /// The same without the items of these numbers.
+    #[must_use]
+    pub fn without(&self, left_out: &[usize]) -> Self {
+        let items = self.items.iter().enumerate();
+        let kept = items.filter(|(number, _)| !left_out.contains(number));
+        Self {
+            items: kept.map(|(_, item)| item.clone()).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// The same with no faults of SQS or of the network.
+    #[must_use]
+    pub fn when_all_is_well(&self) -> Self {
+        let mut plan = self.clone();
+        plan.items.retain(|item| !matches!(item, Item::Window(_)));
+        plan
+    }
+
+    /// The processes.
+    pub fn processes(&self) -> impl Iterator<Item = &ProcessPlan> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Process(process) => Some(process),
+            _ => None,
+        })
+    }
+
+    /// The faults of SQS and of the network.
+    pub fn windows(&self) -> impl Iterator<Item = &Window> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Window(window) => Some(window),
+            _ => None,
+        })
+    }
+
+    /// The steps in the order of their time.
+    #[must_use]
+    pub fn steps(&self) -> Vec<&Step> {
+        let steps = self.items.iter().filter_map(|item| match item {
+            Item::Step(step) => Some(step),
+            _ => None,
+        });
+        let mut steps: Vec<_> = steps.collect();
+        steps.sort_by_key(|step| step.at);
+        steps
+    }
+}
+
+/// One line an item, with its number.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, item) in self.items.iter().enumerate() {
+            writeln!(f, "{number:>4}  {item:?}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Numbers as `1,3..5`, so that a long list stays short.
+#[must_use]
+pub fn spell_numbers(numbers: &[usize]) -> String {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some(last) if last.end == *number => last.end += 1,
+            _ => ranges.push(*number..*number + 1),
+        }
+    }
+    let spelt = ranges.iter().map(|range| match range.len() {
+        1 => range.start.to_string(),
+        _ => format!("{}..{}", range.start, range.end - 1),
+    });
+    spelt.collect::<Vec<_>>().join(",")
+}
+
+/// Reads what [`spell_numbers`] writes.
+///
+/// # Errors
+/// The part that is no number and no range.
+pub fn read_numbers(text: &str) -> Result<Vec<usize>, String> {
+    let mut numbers = Vec::new();
+    for part in text.split(',').filter(|part| !part.is_empty()) {
+        let (first, last) = part.split_once("..").unwrap_or((part, part));
+        let read = |text: &str| text.parse::<usize>().map_err(|_| part.to_owned());
+        numbers.extend(read(first)?..=read(last)?);
+    }
+    Ok(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_they_are_spelt() {
+        let numbers = [0, 2, 3, 4, 9, 11, 12];
+        assert_eq!(spell_numbers(&numbers), "0,2..4,9,11..12");
+        assert_eq!(read_numbers("0,2..4,9,11..12"), Ok(numbers.to_vec()));
+        assert_eq!(read_numbers("1,x"), Err("x".to_owned()));
+        assert_eq!(read_numbers(""), Ok(Vec::new()));
+    }
+}

@@ -1,0 +1,202 @@
+//! The clocks of one process: wrong in whatever way the plan wants.
+//!
+//! **Invariant:** the monotonic clock never goes back. It may run fast or slow, or stand still; the wall clock may also
+//! jump.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sqs_virtual_queues::sqs::{Moment, TimeSource};
+use tokio::sync::Notify;
+
+use crate::time::TrueTime;
+
+/// A process's monotonic and wall clock. Cheap to clone; clones tell the same time.
+#[derive(Debug, Clone)]
+pub struct ProcessClock(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    time: TrueTime,
+    state: Mutex<State>,
+    /// The way in which local time follows true time has changed.
+    changed: Notify,
+}
+
+/// Local time is `local + (true - since) * rate`.
+#[derive(Debug)]
+struct State {
+    since: Duration,
+    local: Duration,
+    /// Millionths; 1,000,000 is right.
+    rate: u64,
+    stopped: bool,
+    /// What the wall clock is off by, in milliseconds, apart from the drift that it shares with the monotonic clock.
+    wall_offset: i64,
+}
+
+impl ProcessClock {
+    /// A clock whose wall time is off by `offset_ms`, and which gains `drift_ppm` millionths.
+    #[must_use]
+    pub fn new(time: TrueTime, offset_ms: i64, drift_ppm: i64) -> Self {
+        let inner = Inner {
+            state: Mutex::new(State {
+                since: time.now(),
+                local: time.now(),
+                rate: 1_000_000_u64.saturating_add_signed(drift_ppm),
+                stopped: false,
+                wall_offset: offset_ms,
+            }),
+            time,
+            changed: Notify::new(),
+        };
+        Self(Arc::new(inner))
+    }
+
+    /// Moves the wall clock.
+    pub fn step_wall(&self, by_ms: i64) {
+        self.lock().wall_offset += by_ms;
+    }
+
+    /// Stops the monotonic clock, and the wall clock with it if `wall` says so; the other goes on.
+    pub fn stop(&self) {
+        let mut state = self.lock();
+        state.catch_up(self.0.time.now());
+        state.stopped = true;
+    }
+
+    /// Lets the monotonic clock go on from where it stood. The wall clock stood still, too, if `wall_stood`.
+    pub fn go_on(&self, wall_stood: bool) {
+        let mut state = self.lock();
+        let now = self.0.time.now();
+        let lost = now.saturating_sub(state.since);
+        state.since = now;
+        state.stopped = false;
+        if !wall_stood {
+            state.wall_offset += lost.as_millis() as i64;
+        }
+        drop(state);
+        self.0.changed.notify_waiters();
+    }
+
+    /// The monotonic time.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.lock().at(self.0.time.now())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TimeSource for ProcessClock {
+    fn now(&self) -> Moment {
+        Moment::from_start(Self::now(self))
+    }
+
+    fn wall(&self) -> SystemTime {
+        let state = self.lock();
+        // The wall clock's drift is that of the monotonic clock: one crystal.
+        let local = state.at(self.0.time.now());
+        let start = self.0.time.wall() - self.0.time.now();
+        let offset = Duration::from_millis(state.wall_offset.unsigned_abs());
+        if state.wall_offset < 0 {
+            start + local - offset
+        } else {
+            start + local + offset
+        }
+    }
+
+    fn sleep_until(&self, at: Moment) -> BoxFuture<'static, ()> {
+        let clock = self.clone();
+        async move {
+            let at = at.since_start();
+            loop {
+                // Before the look: it hears of whatever changes from now on.
+                let changed = clock.0.changed.notified();
+                let wake = {
+                    let state = clock.lock();
+                    if state.at(clock.0.time.now()) >= at {
+                        return;
+                    }
+                    state.reached(at)
+                };
+                match wake {
+                    Some(wake) => tokio::select! {
+                        biased;
+                        () = changed => {}
+                        () = clock.0.time.until(wake) => {}
+                    },
+                    None => changed.await,
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+impl State {
+    fn at(&self, now: Duration) -> Duration {
+        if self.stopped {
+            return self.local;
+        }
+        self.local + scale(now.saturating_sub(self.since), self.rate, 1_000_000)
+    }
+
+    fn catch_up(&mut self, now: Duration) {
+        self.local = self.at(now);
+        self.since = now;
+    }
+
+    /// The true time at which local time `at` is reached, if the clock runs and that is not for ever.
+    fn reached(&self, at: Duration) -> Option<Duration> {
+        let away = at.saturating_sub(self.local);
+        if self.stopped || away > Duration::from_secs(30 * 86_400) {
+            return None;
+        }
+        // A timer of whole milliseconds. Rounded up, and the nanoseconds that were cut off with it: one that fires before
+        // its time would be set again, for ever.
+        let away = scale(away, 1_000_000, self.rate) + Duration::from_micros(1);
+        let wake = (self.since + away).as_micros().div_ceil(1_000);
+        Some(Duration::from_millis(u64::try_from(wake).ok()?))
+    }
+}
+
+fn scale(duration: Duration, by: u64, of: u64) -> Duration {
+    let nanos = duration.as_nanos() * u128::from(by) / u128::from(of.max(1));
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fast_clock_wakes_early_and_is_off_by_its_offset() {
+        let time = TrueTime::start();
+        let clock = ProcessClock::new(time, -10_000, 100_000);
+        clock.sleep_until(Moment::from_start(SECOND * 11)).await;
+        assert_eq!(time.now(), SECOND * 10);
+        assert_eq!(clock.wall() + SECOND * 9, time.wall());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_stood_still_makes_sleepers_late() {
+        let time = TrueTime::start();
+        let clock = ProcessClock::new(time, 0, 0);
+        let sleeper = tokio::spawn(clock.sleep_until(Moment::from_start(SECOND * 10)));
+        time.until(SECOND * 5).await;
+        clock.stop();
+        time.until(SECOND * 35).await;
+        assert_eq!(clock.now(), SECOND * 5);
+        clock.go_on(false);
+        assert_eq!(clock.wall(), time.wall(), "the wall clock went on");
+        assert!(sleeper.await.is_ok());
+        assert_eq!(time.now(), SECOND * 40);
+    }
+}

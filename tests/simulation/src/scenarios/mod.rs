@@ -1,0 +1,364 @@
+//! The rows of the list of faults, each as a plan that a seed fills in.
+//!
+//! Alone, a scenario demands what its row promises (`must_succeed`, comparisons, an expectation of its own). In a mix,
+//! the others' faults may hinder it, and what every run demands is left.
+
+mod batches;
+mod delivery;
+mod lives;
+mod outages;
+mod queues;
+mod requests;
+
+use std::time::Duration;
+
+use local_sqs::engine::Action;
+
+use crate::coverage::{Check, Fault};
+use crate::dice::Dice;
+use crate::network::Window;
+use crate::oracle::{Kind, Leniency};
+use crate::plan::{
+    Ask, FIFO_HOSTS, HOSTS, Item, Plan, ProcessPlan, REQUESTS, Role, Send, Step, What,
+};
+use crate::world::Report;
+
+/// A row of the list of faults.
+#[derive(Debug, Clone, Copy)]
+pub struct Scenario {
+    /// Its number, as `f14`.
+    pub name: &'static str,
+    /// What it is about.
+    pub about: &'static str,
+    fill: fn(&mut Mix),
+    /// What else must be true of a run of it alone.
+    expect: fn(&Report) -> Result<(), String>,
+}
+
+/// All of them.
+pub const ALL: &[Scenario] = &[
+    outages::F14,
+    batches::F15,
+    batches::F16,
+    batches::F17,
+    delivery::F18,
+    delivery::F19,
+    delivery::F20,
+    queues::F21,
+    requests::F22,
+    lives::F23,
+    requests::F24,
+    queues::F25,
+    queues::F26,
+    delivery::F27,
+    requests::F28,
+    lives::F29,
+    outages::F31,
+    outages::F32,
+    outages::F33,
+    requests::F35,
+    delivery::F36,
+    queues::F37,
+    delivery::F38,
+    delivery::F39,
+    queues::F40,
+    requests::F41,
+    requests::F42,
+    batches::F43,
+    batches::F44,
+    lives::F45,
+];
+
+/// Ten processes and an hour: for the stopwatch.
+const HOUR: Scenario = Scenario {
+    name: "hour",
+    about: "ten processes and an hour, to see what a run costs",
+    fill: hour,
+    expect: nothing_else,
+};
+
+fn hour(mix: &mut Mix) {
+    mix.lasts(3_600);
+    for _ in 0..4 {
+        mix.responder(REQUESTS);
+    }
+    for _ in 0..6 {
+        let requester = mix.requester();
+        mix.ask(requester, 1, 500, 3_600, &[Kind::Echo, Kind::Sleep(300)]);
+    }
+    mix.fault(Fault::Throttled, 600, 900, &[], 0.5);
+}
+
+/// Processes that stop and start, and clocks that are wrong: in mixes only, the rows about them are those of leases.
+const EXTRAS: &[fn(&mut Mix)] = &[lives::clocks, lives::pauses, lives::crashes];
+
+impl Scenario {
+    /// The scenario of this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        let all = ALL.iter().chain([&HOUR]);
+        all.into_iter().find(|scenario| scenario.name == name)
+    }
+
+    /// Its plan, alone.
+    #[must_use]
+    pub fn plan(&self, seed: u64) -> Plan {
+        let mut mix = Mix::new(seed, true);
+        (self.fill)(&mut mix);
+        mix.finish()
+    }
+
+    /// Whether a run of it alone was what it should be.
+    ///
+    /// # Errors
+    /// What was not.
+    pub fn expect(&self, report: &Report) -> Result<(), String> {
+        (self.expect)(report)
+    }
+}
+
+/// A plan with some scenarios in one world.
+#[must_use]
+pub fn mixed(seed: u64) -> Plan {
+    let mut mix = Mix::new(seed, false);
+    let parts = mix.dice.between(2, 4);
+    for _ in 0..parts {
+        let fill = mix.dice.pick(ALL).fill;
+        fill(&mut mix);
+    }
+    for fill in EXTRAS {
+        if mix.dice.happens(0.3) {
+            fill(&mut mix);
+        }
+    }
+    mix.finish()
+}
+
+/// The scenario that a seed runs when none is asked for: every other one a mix, the others each in turn.
+#[must_use]
+pub fn of_seed(seed: u64) -> Option<&'static Scenario> {
+    (seed % 2 == 1).then(|| &ALL[(seed / 2) as usize % ALL.len()])
+}
+
+fn nothing_else(_: &Report) -> Result<(), String> {
+    Ok(())
+}
+
+/// A plan that is being made.
+struct Mix {
+    dice: Dice,
+    /// One scenario, and nothing hinders it but its own faults.
+    alone: bool,
+    plan: Plan,
+    processes: usize,
+    /// How many of the hosts, and of the FIFO hosts, are taken: scenarios do not share any.
+    hosts: usize,
+    fifo_hosts: usize,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Mix {
+    fn new(seed: u64, alone: bool) -> Self {
+        Self {
+            dice: Dice::new(seed, "plan"),
+            alone,
+            plan: Plan {
+                seed,
+                length: SECOND * 30,
+                items: Vec::new(),
+                leniency: Leniency::default(),
+                compared: false,
+            },
+            processes: 0,
+            hosts: 0,
+            fifo_hosts: 0,
+        }
+    }
+
+    fn finish(mut self) -> Plan {
+        let plan = &mut self.plan;
+        for item in &mut plan.items {
+            match item {
+                Item::Window(window) => {
+                    // Faults wait for the processes' start, and end before the end.
+                    window.from += SECOND * 2;
+                    window.until = (window.until + SECOND * 2).min(plan.length + SECOND * 2);
+                    match window.fault {
+                        Fault::DateOff => plan.leniency.dates_ahead = true,
+                        Fault::DateMissing | Fault::DateLate => plan.leniency.no_dates = true,
+                        Fault::Duplicate => plan.leniency.duplicates = true,
+                        _ => {}
+                    }
+                }
+                Item::Step(step) => {
+                    if matches!(
+                        step.what,
+                        What::Stop(_)
+                            | What::Suspend(_)
+                            | What::PauseMachine(_)
+                            | What::StepClock(_)
+                    ) {
+                        plan.leniency.clocks = true;
+                    }
+                }
+                Item::Process(_) => {}
+            }
+        }
+        if !self.alone {
+            plan.leniency.prompt = None;
+        }
+        self.plan
+    }
+
+    /// The run lasts so long at least.
+    fn lasts(&mut self, seconds: u64) {
+        self.plan.length = self.plan.length.max(SECOND * seconds as u32);
+    }
+
+    fn process(&mut self, role: Role) -> usize {
+        let index = self.processes;
+        self.processes += 1;
+        let process = ProcessPlan {
+            index,
+            role,
+            offset_ms: self.dice.between(0, 600_000) as i64 - 300_000,
+            drift_ppm: self.dice.between(0, 200) as i64 - 100,
+            reorder: *self.dice.pick(&[0.0, 0.05, 0.3]),
+        };
+        self.plan.items.push(Item::Process(process));
+        index
+    }
+
+    fn host(&mut self) -> &'static str {
+        self.hosts += 1;
+        HOSTS[(self.hosts - 1) % HOSTS.len()]
+    }
+
+    fn fifo_host(&mut self) -> &'static str {
+        self.fifo_hosts += 1;
+        FIFO_HOSTS[(self.fifo_hosts - 1) % FIFO_HOSTS.len()]
+    }
+
+    fn requester(&mut self) -> usize {
+        self.process(Role::Requester {
+            host: None,
+            max_pending: 1_000,
+        })
+    }
+
+    fn responder(&mut self, queue: &'static str) -> usize {
+        let concurrency = *self.dice.pick(&[1, 4, 64]);
+        let visibility = SECOND * *self.dice.pick(&[10, 30]);
+        self.process(Role::Responder {
+            queue,
+            concurrency,
+            visibility,
+        })
+    }
+
+    /// A responder that can handle many at a time.
+    fn wide_responder(&mut self, queue: &'static str) -> usize {
+        self.process(Role::Responder {
+            queue,
+            concurrency: 64,
+            visibility: SECOND * 30,
+        })
+    }
+
+    fn step(&mut self, at: Duration, process: usize, what: What) {
+        self.plan.items.push(Item::Step(Step { at, process, what }));
+    }
+
+    /// A fault of every call, or of these actions, from `from` to `until` in seconds.
+    fn fault(&mut self, fault: Fault, from: u64, until: u64, actions: &[Action], often: f64) {
+        self.fault_at_most(fault, from, until, actions, often, u32::MAX);
+    }
+
+    fn fault_at_most(
+        &mut self,
+        fault: Fault,
+        from: u64,
+        until: u64,
+        actions: &[Action],
+        often: f64,
+        most: u32,
+    ) {
+        self.plan.items.push(Item::Window(Window {
+            fault,
+            from: SECOND * from as u32,
+            until: SECOND * until as u32,
+            actions: actions.to_vec(),
+            process: None,
+            probability: often,
+            most,
+        }));
+    }
+
+    /// Requests to the first request queue, from `at` in seconds on.
+    fn ask(
+        &mut self,
+        process: usize,
+        at: u64,
+        count: u32,
+        over: u64,
+        kinds: &[Kind],
+    ) -> Asking<'_> {
+        Asking {
+            mix: self,
+            at: SECOND * at as u32,
+            process,
+            ask: Ask {
+                queue: REQUESTS,
+                count,
+                over: SECOND * over as u32,
+                kinds: kinds.to_vec(),
+                timeout: SECOND * 30,
+                cancelled: 0.0,
+                must_succeed: None,
+            },
+        }
+    }
+
+    fn send(&mut self, process: usize, at: u64, send: Send) {
+        self.step(SECOND * at as u32, process, What::Send(send));
+    }
+}
+
+/// Requests that are being planned; they are when this is dropped.
+struct Asking<'a> {
+    mix: &'a mut Mix,
+    at: Duration,
+    process: usize,
+    ask: Ask,
+}
+
+impl Asking<'_> {
+    fn of(mut self, queue: &'static str) -> Self {
+        self.ask.queue = queue;
+        self
+    }
+
+    fn timeout(mut self, seconds: u64) -> Self {
+        self.ask.timeout = SECOND * seconds as u32;
+        self
+    }
+
+    fn cancelled(mut self, often: f64) -> Self {
+        self.ask.cancelled = often;
+        self
+    }
+
+    /// Alone, all of them must get their reply.
+    fn succeeds(mut self) -> Self {
+        self.ask.must_succeed = self.mix.alone.then_some(Check::Succeeds);
+        self
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let step = What::Ask(self.ask.clone());
+        self.mix.step(self.at, self.process, step);
+    }
+}

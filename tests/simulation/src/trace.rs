@@ -1,0 +1,68 @@
+//! What happened, in order: one line an event.
+//!
+//! Two runs of one seed are the same if their traces are the same byte for byte. The hash tells that cheaply; the lines
+//! are kept only if somebody wants to read them.
+
+use std::fmt::{self, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A log of events. Cheap to clone; clones share it.
+#[derive(Debug, Clone)]
+pub struct Trace(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    hash: u64,
+    events: u64,
+    /// Written anew for each event, so that a run does not allocate for its trace.
+    line: String,
+    kept: Option<Vec<String>>,
+}
+
+impl Trace {
+    /// An empty one.
+    #[must_use]
+    pub fn new(keep_lines: bool) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            hash: 0xcbf2_9ce4_8422_2325,
+            events: 0,
+            line: String::new(),
+            kept: keep_lines.then(Vec::new),
+        })))
+    }
+
+    /// Notes an event at this true time.
+    pub fn note(&self, at: Duration, what: fmt::Arguments<'_>) {
+        let mut inner = self.lock();
+        let mut line = std::mem::take(&mut inner.line);
+        line.clear();
+        // Writing to a string does not fail.
+        let _ = write!(line, "{:>10.3} {what}", at.as_secs_f64());
+        inner.hash = line.bytes().chain([b'\n']).fold(inner.hash, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        inner.events += 1;
+        if let Some(kept) = &mut inner.kept {
+            kept.push(line.clone());
+        }
+        inner.line = line;
+    }
+
+    /// The hash of all lines, and their number.
+    #[must_use]
+    pub fn hash(&self) -> (u64, u64) {
+        let inner = self.lock();
+        (inner.hash, inner.events)
+    }
+
+    /// The lines, if they were kept.
+    #[must_use]
+    pub fn take_lines(&self) -> Vec<String> {
+        self.lock().kept.take().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

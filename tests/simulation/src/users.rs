@@ -1,0 +1,210 @@
+//! What users do with the framework: they ask, handle, send and receive, and tell the oracle.
+//!
+//! All of it runs behind the gate of its process, on the clock of its process.
+
+use std::future::poll_fn;
+use std::panic::resume_unwind;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use sqs_requester::Requester;
+use sqs_responder::{ErrorCode, Reply, ReplyError, Request};
+use sqs_virtual_queues::sqs::{Moment, TimeSource};
+use sqs_virtual_queues::{OutgoingMessage, VirtualQueue};
+
+use crate::coverage::Fault;
+use crate::dice::Dice;
+use crate::network::Link;
+use crate::oracle::{Asked, EQUAL, Kind, Oracle, Outcome, equal_name, reply_to};
+use crate::plan::Reading;
+
+/// When a user loses patience.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Patience {
+    /// Never.
+    Endless,
+    /// After so many polls of the future: at any await point of it.
+    Polls(u64),
+    /// After so long.
+    Time(Duration),
+}
+
+impl Patience {
+    pub(crate) fn draw(dice: &mut Dice, probability: f64, longest: Duration) -> Self {
+        if !dice.happens(probability) {
+            Self::Endless
+        } else if dice.happens(0.5) {
+            Self::Polls(dice.below(12))
+        } else {
+            Self::Time(dice.millis(0, longest.as_millis() as u64))
+        }
+    }
+
+    /// Runs `work` for so long; `None` if it was dropped.
+    async fn with<T>(self, link: &Link, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        match self {
+            Self::Endless => Some(work.await),
+            Self::Polls(mut left) => {
+                poll_fn(|cx| {
+                    if left == 0 {
+                        return Poll::Ready(None);
+                    }
+                    left -= 1;
+                    work.as_mut().poll(cx).map(Some)
+                })
+                .await
+            }
+            Self::Time(time) => match select(work, pin!(sleep(link, time))).await {
+                Either::Left((output, _)) => Some(output),
+                Either::Right(_) => None,
+            },
+        }
+    }
+}
+
+/// Sleeps on the process's own clock.
+pub(crate) async fn sleep(link: &Link, time: Duration) {
+    let at = Moment::from_start(link.clock.now() + time);
+    link.clock.sleep_until(at).await;
+}
+
+/// One request, from its first poll to its end.
+pub(crate) async fn ask(
+    requester: Requester,
+    queue_url: String,
+    link: Link,
+    oracle: Oracle,
+    body: String,
+    asked: Asked,
+    patience: Patience,
+) {
+    let request = requester
+        .request(&queue_url, body.as_str())
+        .timeout(asked.timeout)
+        .into_future();
+    drop(requester);
+    oracle.begins(&link, &body, asked);
+    let outcome = match patience.with(&link, request).await {
+        Some(result) => Outcome::Ended(Box::new(result)),
+        None => {
+            oracle.fault(Fault::Cancelled);
+            Outcome::Cancelled
+        }
+    };
+    oracle.ends(&body, &outcome);
+}
+
+/// The handler of every responder.
+pub(crate) async fn handle(
+    link: Link,
+    oracle: Oracle,
+    request: Request,
+) -> Result<Reply, ReplyError> {
+    let body = request.body();
+    oracle.handles(&link, body);
+    let Some(kind) = Kind::of_body(body) else {
+        return Err(ReplyError::undecodable("nobody asks for that"));
+    };
+    match kind {
+        Kind::Sleep(millis) => sleep(&link, Duration::from_millis(millis)).await,
+        Kind::Panic => {
+            oracle.fault(Fault::Panicked);
+            // Without the panic hook, which would print it.
+            resume_unwind(Box::new("as asked"));
+        }
+        Kind::Huge => {
+            oracle.fault(Fault::HugeReply);
+            return Ok(Reply::new("x".repeat(1_048_577)));
+        }
+        Kind::Echo | Kind::Fail | Kind::Guilty => {}
+    }
+    match reply_to(body, kind) {
+        Some(reply) => Ok(Reply::new(reply)),
+        None => Err(ReplyError::new(
+            ErrorCode::from_static("as_asked"),
+            "as asked",
+        )),
+    }
+}
+
+/// Sends one message to a virtual queue. `name` is `<host>/<queue>`.
+pub(crate) async fn send(
+    queue: VirtualQueue,
+    link: Link,
+    oracle: Oracle,
+    name: String,
+    number: Option<String>,
+) {
+    let (body, known_as) = match number {
+        Some(number) => {
+            let body = format!("v{name}-{number}");
+            (body.clone(), body)
+        }
+        None => (EQUAL.to_owned(), equal_name(&name)),
+    };
+    oracle.sends(&link, &known_as);
+    let sent = queue.send(OutgoingMessage::new(body)).await;
+    oracle.note(format_args!("{known_as} is sent: {}", sent.is_ok()));
+}
+
+/// Reads a virtual queue for as long as the process lives.
+pub(crate) async fn read(
+    queue: VirtualQueue,
+    link: Link,
+    oracle: Oracle,
+    name: String,
+    reading: Reading,
+    mut dice: Dice,
+) {
+    let (pause, gives_up) = match reading {
+        Reading::Never => return,
+        Reading::Always { pause, gives_up } => (pause, gives_up),
+        Reading::From(at) => {
+            sleep(&link, at).await;
+            (Duration::ZERO, 0.0)
+        }
+    };
+    loop {
+        let patience = Patience::draw(&mut dice, gives_up, Duration::from_secs(3));
+        let short = dice.happens(0.05);
+        let wait = if short { 0 } else { dice.between(1, 20) };
+        let receive = queue
+            .receive()
+            .max(dice.between(1, 10) as usize)
+            .wait(Duration::from_secs(wait));
+        let messages = match patience.with(&link, receive.send()).await {
+            Some(Ok(messages)) => messages,
+            Some(Err(error)) => {
+                oracle.note(format_args!("{} cannot read {name}: {error:?}", link.life));
+                return;
+            }
+            None => {
+                oracle.fault(Fault::Cancelled);
+                sleep(&link, dice.millis(0, 200)).await;
+                continue;
+            }
+        };
+        if short && messages.is_empty() {
+            sleep(&link, dice.millis(200, 2_000)).await;
+        }
+        for message in &messages {
+            oracle.receives(&link, &name, message);
+        }
+        for message in messages {
+            if !pause.is_zero() {
+                sleep(&link, pause).await;
+            }
+            oracle.asks_to_delete(&name, &message);
+            let Some(handle) = message.receipt_handle() else {
+                continue;
+            };
+            let deleted = queue.delete(handle).await;
+            if let Err(error) = &deleted {
+                oracle.note(format_args!("{} cannot delete: {error:?}", link.life));
+            }
+        }
+    }
+}

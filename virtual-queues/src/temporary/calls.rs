@@ -1,0 +1,124 @@
+//! The calls of a temporary host's life, each bounded in time, with the time that SQS told in its answer.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_sqs::operation::create_queue::builders::CreateQueueInputBuilder;
+use aws_sdk_sqs::operation::delete_queue::builders::DeleteQueueInputBuilder;
+use aws_sdk_sqs::operation::list_queue_tags::builders::ListQueueTagsInputBuilder;
+use aws_sdk_sqs::operation::list_queues::builders::ListQueuesInputBuilder;
+use aws_sdk_sqs::operation::tag_queue::builders::TagQueueInputBuilder;
+use sqs_rpc_protocol::{HostQueueUrl, SqsTime};
+
+use super::attributes::HostAttributes;
+use super::ring::Listed;
+use crate::sqs::{Delivery, Fault, FaultKind, Moment, Sqs};
+use crate::stats::Action;
+
+/// For how long an answer is awaited.
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
+
+/// An answer, or what became of the call, and SQS's time as it told it.
+pub(super) type Dated<T> = (Option<SqsTime>, Result<T, Fault>);
+
+/// SQS said that it made the queue, and named it in a way that is not understood.
+#[derive(Debug, thiserror::Error)]
+#[error("CreateQueue answered no queue URL that is understood")]
+struct NoUrl;
+
+/// Makes a queue, with its attributes and tags in the one call, so that no crash leaves one without.
+pub(super) async fn create(
+    sqs: &Sqs,
+    name: &str,
+    attributes: &HostAttributes,
+    tags: impl IntoIterator<Item = (String, String)>,
+) -> Dated<HostQueueUrl> {
+    let mut input = CreateQueueInputBuilder::default().queue_name(name);
+    for (name, value) in attributes.all() {
+        input = input.attributes(name, value);
+    }
+    for (key, value) in tags {
+        input = input.tags(key, value);
+    }
+    let call = sqs.dated(Action::CreateQueue, |api| api.create_queue(input));
+    let (date, made) = by(sqs, LIMIT, Action::CreateQueue, call).await;
+    let url = made.and_then(|output| {
+        let url = output.queue_url().map(HostQueueUrl::parse);
+        url.and_then(Result::ok).ok_or_else(|| {
+            let (kind, delivery) = (FaultKind::Unreadable, Delivery::Sent);
+            Fault::local(Action::CreateQueue, kind, delivery, NoUrl)
+        })
+    });
+    (date, url)
+}
+
+/// Writes tags, in one attempt that is given up after `limit`.
+pub(super) async fn tag(
+    sqs: &Sqs,
+    url: &str,
+    tags: impl IntoIterator<Item = (String, String)>,
+    limit: Duration,
+) -> Dated<()> {
+    let mut input = TagQueueInputBuilder::default().queue_url(url);
+    for (key, value) in tags {
+        input = input.tags(key, value);
+    }
+    let call = sqs.dated(Action::TagQueue, |api| api.tag_queue(input));
+    let (date, tagged) = by(sqs, limit, Action::TagQueue, call).await;
+    (date, tagged.map(drop))
+}
+
+/// Deletes a queue, by `end` at the latest. One that does not exist is deleted.
+pub(super) async fn delete(sqs: &Sqs, url: &str, end: Moment) -> Result<(), Fault> {
+    match try_delete(sqs, url, end).await {
+        Err(fault) if fault.kind() != FaultKind::QueueNotFound => Err(fault),
+        _ => Ok(()),
+    }
+}
+
+/// As [`delete`], but a queue that does not exist is an error.
+pub(super) async fn try_delete(sqs: &Sqs, url: &str, end: Moment) -> Result<(), Fault> {
+    let input = DeleteQueueInputBuilder::default().queue_url(url);
+    let call = sqs.dated(Action::DeleteQueue, |api| api.delete_queue(input));
+    let limit = end.since(sqs.clock().now());
+    let (_, deleted) = by(sqs, limit, Action::DeleteQueue, call).await;
+    deleted.map(drop)
+}
+
+/// The queues whose names begin so, 1,000 at the most.
+pub(super) async fn list(sqs: &Sqs, prefix: &str) -> Dated<Vec<Listed>> {
+    let input = ListQueuesInputBuilder::default().queue_name_prefix(prefix);
+    let call = sqs.dated(Action::ListQueues, |api| api.list_queues(input));
+    let (date, listed) = by(sqs, LIMIT, Action::ListQueues, call).await;
+    let queues = listed.map(|output| {
+        let urls = output.queue_urls.unwrap_or_default().into_iter();
+        urls.filter_map(|url| {
+            let name = url.rsplit('/').next()?.to_owned();
+            Some(Listed::new(name, url))
+        })
+        .collect()
+    });
+    (date, queues)
+}
+
+/// The tags of a queue.
+pub(super) async fn tags(sqs: &Sqs, url: &str) -> Dated<HashMap<String, String>> {
+    let input = ListQueueTagsInputBuilder::default().queue_url(url);
+    let call = sqs.dated(Action::ListQueueTags, |api| api.list_queue_tags(input));
+    let (date, read) = by(sqs, LIMIT, Action::ListQueueTags, call).await;
+    (date, read.map(|output| output.tags.unwrap_or_default()))
+}
+
+async fn by<T>(
+    sqs: &Sqs,
+    limit: Duration,
+    action: Action,
+    call: impl Future<Output = Dated<T>>,
+) -> Dated<T> {
+    let end = sqs.clock().now() + limit;
+    let in_time = sqs.clock().timeout_at(end, call).await;
+    in_time.unwrap_or_else(|elapsed| {
+        let (kind, delivery) = (FaultKind::TimedOut, Delivery::Unknown);
+        (None, Err(Fault::local(action, kind, delivery, elapsed)))
+    })
+}

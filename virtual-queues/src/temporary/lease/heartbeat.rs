@@ -1,0 +1,126 @@
+//! When a lease is renewed.
+//!
+//! Owns: the times of the attempts. Invariant: there is always a next one, whatever the last one ended with, and while
+//! nothing can be renewed the attempts are no more frequent than renewals would be.
+
+use std::time::Duration;
+
+use crate::sqs::{Backoff, Moment, Random};
+
+/// The first wait after an attempt that failed is at least this, and a sixteenth of the retention.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// SQS has it.
+    Acknowledged,
+    /// SQS does not have it, or nobody knows.
+    Failed,
+}
+
+/// The schedule of one host's renewals.
+#[derive(Debug)]
+pub(crate) struct Heartbeat {
+    next: Moment,
+    retries: Backoff,
+}
+
+impl Heartbeat {
+    /// For a host that was made at `made`. The first renewal is anywhere in the first quarter of the retention, so that
+    /// a fleet that began together does not go on together.
+    pub(crate) fn new(made: Moment, retention: Duration, random: &Random) -> Self {
+        let least = retention / 20;
+        Self {
+            next: made + least + random.below(retention / 4 - least),
+            retries: retries(retention),
+        }
+    }
+
+    /// When the next attempt begins.
+    pub(crate) const fn next(&self) -> Moment {
+        self.next
+    }
+
+    /// An attempt that began at `began` has ended at `now`.
+    pub(crate) fn ended(
+        &mut self,
+        outcome: Outcome,
+        began: Moment,
+        now: Moment,
+        retention: Duration,
+        random: &Random,
+    ) {
+        self.next = match outcome {
+            Outcome::Acknowledged => {
+                self.retries = retries(retention);
+                began + random.jitter(retention / 4)
+            }
+            Outcome::Failed => now + self.retries.failed(random),
+        };
+    }
+}
+
+fn retries(retention: Duration) -> Backoff {
+    Backoff::new((retention / 16).max(FIRST_RETRY), retention / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const R: Duration = Duration::from_secs(300);
+
+    fn at(s: u64) -> Moment {
+        Moment::from_start(Duration::from_secs(s))
+    }
+
+    #[test]
+    fn a_fleet_that_begins_together_renews_evenly_from_the_first_minute_on() {
+        let random = Random::seeded(1);
+        let mut renewals = vec![0u32; 40];
+        for _ in 0..10_000 {
+            let mut heartbeat = Heartbeat::new(at(0), R, &random);
+            while heartbeat.next() < at(600) {
+                let began = heartbeat.next();
+                renewals[began.since_start().as_secs() as usize / 15] += 1;
+                heartbeat.ended(Outcome::Acknowledged, began, began, R, &random);
+            }
+        }
+        // 10,000 hosts x 4 / 300 s is 2,000 in 15 s.
+        assert!(renewals.iter().all(|n| *n <= 4_000), "{renewals:?}");
+        let later: u32 = renewals[20..].iter().sum();
+        assert!((38_000..=42_000).contains(&later), "{later}");
+    }
+
+    #[test]
+    fn a_renewal_comes_every_quarter_within_a_fifth() {
+        let random = Random::seeded(2);
+        let mut heartbeat = Heartbeat::new(at(0), R, &random);
+        assert!(heartbeat.next() <= at(75));
+        for _ in 0..100 {
+            heartbeat.ended(Outcome::Acknowledged, at(1_000), at(1_001), R, &random);
+            assert!((at(1_060)..=at(1_090)).contains(&heartbeat.next()));
+        }
+    }
+
+    #[test]
+    fn failures_slow_it_down_to_its_own_pace_and_it_never_ends() {
+        let random = Random::seeded(3);
+        let mut heartbeat = Heartbeat::new(at(0), R, &random);
+        let mut attempts = 0;
+        while heartbeat.next() < at(6_000) {
+            let began = heartbeat.next();
+            heartbeat.ended(Outcome::Failed, began, began, R, &random);
+            attempts += 1;
+        }
+        // Healthy: 80.
+        assert!((70..=100).contains(&attempts), "{attempts}");
+        heartbeat.ended(Outcome::Acknowledged, at(6_000), at(6_000), R, &random);
+        heartbeat.ended(Outcome::Failed, at(6_075), at(6_075), R, &random);
+        assert!(
+            heartbeat.next() <= at(6_098),
+            "a success forgets the failures"
+        );
+    }
+}

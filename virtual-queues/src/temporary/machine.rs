@@ -1,0 +1,290 @@
+//! Which host is used for one set of attributes, as a state machine.
+//!
+//! Owns: when one is made, and which one is used meanwhile. Has no clock and makes no call. Invariant: at most one is
+//! being made at a time; one that is good enough is used until the next one is there.
+
+use std::time::Duration;
+
+use super::lease::Standing;
+use crate::sqs::{Backoff, Delivery, Fault, Moment, Random};
+
+/// How often a creation that failed is tried again at once, under another name each time.
+const ATTEMPTS: u32 = 3;
+/// Waits between these.
+const FIRST_RETRY: Duration = Duration::from_millis(200);
+const LONGEST_RETRY: Duration = Duration::from_secs(1);
+/// After the last attempt, for how long callers get its error without a call.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// The host of one set of attributes: there is none, there is one, one is being made, or there will be none any more.
+///
+/// `H` is the host: the driver's handle, or a number in a test.
+#[derive(Debug)]
+pub(super) struct Machine<H> {
+    current: Option<H>,
+    /// The attempt that is under way.
+    making: Option<u32>,
+    /// The last creation failed; the next one begins after that moment.
+    failed: Option<(Fault, Moment)>,
+    closed: bool,
+    /// Between the attempts of one creation.
+    retries: Backoff,
+    /// Between creations that failed.
+    pauses: Backoff,
+}
+
+/// What somebody who wants a host has to do.
+#[derive(Debug)]
+pub(super) enum Step<H> {
+    /// Use it.
+    Use(H),
+    /// Use it, and make another one for those who come later.
+    UseAndMake(H),
+    /// Make one, and wait for it.
+    Make,
+    /// Somebody makes one: wait, and ask again.
+    Wait,
+    /// It could not be made.
+    Failed(Fault),
+    /// There will be none any more.
+    Closed,
+}
+
+impl<H: Clone + PartialEq> Machine<H> {
+    pub(super) const fn new() -> Self {
+        Self {
+            current: None,
+            making: None,
+            failed: None,
+            closed: false,
+            retries: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
+            pauses: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+        }
+    }
+
+    /// Somebody wants a host. `standing` tells how good the claim to the current one is.
+    pub(super) fn wanted(&mut self, now: Moment, standing: impl Fn(&H) -> Standing) -> Step<H> {
+        if self.closed {
+            return Step::Closed;
+        }
+        let current = self.current.take().map(|host| (standing(&host), host));
+        let current = current.filter(|(standing, _)| *standing != Standing::GivenUp);
+        self.current = current.as_ref().map(|(_, host)| host.clone());
+        let paused = self.failed.as_ref().filter(|(_, until)| now < *until);
+        match (current, paused) {
+            (Some((Standing::Firm, host)), _) => Step::Use(host),
+            (Some((_, host)), Some(_)) => Step::Use(host),
+            (Some((_, host)), None) if self.making.is_some() => Step::Use(host),
+            (None, _) if self.making.is_some() => Step::Wait,
+            (None, Some((fault, _))) => Step::Failed(fault.clone()),
+            (current, None) => {
+                self.making = Some(1);
+                match current {
+                    Some((_, host)) => Step::UseAndMake(host),
+                    None => Step::Make,
+                }
+            }
+        }
+    }
+
+    /// One was made and can be used. Given back if nobody wants it any more: then it must be deleted.
+    pub(super) fn made(&mut self, host: H) -> Result<(), H> {
+        if self.closed || self.making.take().is_none() {
+            return Err(host);
+        }
+        self.failed = None;
+        self.retries.succeeded();
+        self.pauses.succeeded();
+        self.current = Some(host);
+        Ok(())
+    }
+
+    /// It could not be made. Returns after what time to try again; `None`: that was the last attempt, or nobody wants it
+    /// any more.
+    pub(super) fn not_made(
+        &mut self,
+        fault: Fault,
+        now: Moment,
+        random: &Random,
+    ) -> Option<Duration> {
+        let attempt = self.making?;
+        // A queue that was made, and whose URL is of no use, would not be better the next time.
+        let worth_it = fault.is_temporary() && fault.delivery() != Delivery::Sent;
+        if worth_it && attempt < ATTEMPTS && !self.closed {
+            self.making = Some(attempt + 1);
+            return Some(self.retries.failed(random));
+        }
+        self.making = None;
+        self.retries.succeeded();
+        self.failed = Some((fault, now + self.pauses.failed(random)));
+        None
+    }
+
+    /// Whether one is being made and wanted.
+    pub(super) const fn is_making(&self) -> bool {
+        self.making.is_some() && !self.closed
+    }
+
+    /// The host in use.
+    pub(super) const fn current(&self) -> Option<&H> {
+        self.current.as_ref()
+    }
+
+    /// The host is gone, or not wanted any more.
+    pub(super) fn drop_host(&mut self, host: &H) {
+        if self.current.as_ref() == Some(host) {
+            self.current = None;
+        }
+    }
+
+    /// No host is wanted any more.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.current = None;
+        self.making = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqs::FaultKind;
+    use crate::stats::Action;
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_start(Duration::from_millis(millis))
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("test")]
+    struct TestError;
+
+    fn fault(kind: FaultKind, delivery: Delivery) -> Fault {
+        Fault::local(Action::CreateQueue, kind, delivery, TestError)
+    }
+
+    fn wanted(machine: &mut Machine<u8>, now: u64) -> Step<u8> {
+        machine.wanted(at(now), |_| Standing::Firm)
+    }
+
+    fn making() -> Machine<u8> {
+        let mut machine = Machine::new();
+        assert!(matches!(wanted(&mut machine, 0), Step::Make));
+        machine
+    }
+
+    /// Fails for good, with a fault that is not worth a retry.
+    fn fails(machine: &mut Machine<u8>, now: u64) {
+        let denied = fault(FaultKind::AccessDenied, Delivery::NotSent);
+        assert_eq!(machine.not_made(denied, at(now), &Random::seeded(1)), None);
+    }
+
+    #[test]
+    fn one_makes_and_all_others_wait() {
+        let mut machine = making();
+        for _ in 0..100 {
+            assert!(matches!(wanted(&mut machine, 1), Step::Wait));
+        }
+        machine.made(7).unwrap();
+        assert!(matches!(wanted(&mut machine, 1), Step::Use(7)));
+    }
+
+    #[test]
+    fn one_that_drains_is_used_until_the_next_is_there() {
+        let mut machine = making();
+        machine.made(7).unwrap();
+        let drains = |machine: &mut Machine<u8>| machine.wanted(at(5), |_| Standing::Draining);
+        assert!(matches!(drains(&mut machine), Step::UseAndMake(7)));
+        assert!(
+            matches!(drains(&mut machine), Step::Use(7)),
+            "one is made at a time"
+        );
+        machine.made(8).unwrap();
+        assert!(matches!(wanted(&mut machine, 5), Step::Use(8)));
+    }
+
+    #[test]
+    fn one_that_drains_is_used_while_no_other_can_be_made() {
+        let mut machine = making();
+        machine.made(7).unwrap();
+        let drains =
+            |machine: &mut Machine<u8>, now| machine.wanted(at(now), |_| Standing::Draining);
+        assert!(matches!(drains(&mut machine, 0), Step::UseAndMake(7)));
+        fails(&mut machine, 0);
+        assert!(matches!(drains(&mut machine, 1), Step::Use(7)));
+        assert!(matches!(drains(&mut machine, 601), Step::UseAndMake(7)));
+    }
+
+    #[test]
+    fn one_that_is_given_up_is_never_used() {
+        let mut machine = making();
+        machine.made(7).unwrap();
+        let given_up = machine.wanted(at(5), |_| Standing::GivenUp);
+        assert!(matches!(given_up, Step::Make));
+        assert_eq!(machine.current(), None);
+        assert!(matches!(
+            machine.wanted(at(5), |_| Standing::GivenUp),
+            Step::Wait
+        ));
+    }
+
+    #[test]
+    fn a_lost_host_is_made_again_and_another_ones_loss_means_nothing() {
+        let mut machine = making();
+        machine.made(7).unwrap();
+        machine.drop_host(&6);
+        assert!(matches!(wanted(&mut machine, 0), Step::Use(7)));
+        machine.drop_host(&7);
+        assert!(matches!(wanted(&mut machine, 0), Step::Make));
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_tried_again_and_not_for_ever() {
+        let mut machine = making();
+        let random = Random::seeded(1);
+        let unknown = || fault(FaultKind::TimedOut, Delivery::Unknown);
+        let retries = std::iter::from_fn(|| machine.not_made(unknown(), at(0), &random)).count();
+        assert_eq!(retries, 2);
+        assert!(matches!(wanted(&mut machine, 0), Step::Failed(_)));
+    }
+
+    #[test]
+    fn a_refusal_is_told_at_once_and_again_without_a_call_until_the_pause_is_over() {
+        let mut machine = making();
+        fails(&mut machine, 0);
+        assert!(
+            matches!(wanted(&mut machine, 399), Step::Failed(fault) if fault.kind() == FaultKind::AccessDenied)
+        );
+        assert!(matches!(wanted(&mut machine, 601), Step::Make));
+    }
+
+    #[test]
+    fn pauses_grow_with_each_failure_and_a_success_forgets_them() {
+        let mut machine = making();
+        let mut now = 0;
+        for _ in 0..8 {
+            fails(&mut machine, now);
+            now += 30_000;
+            assert!(matches!(wanted(&mut machine, now), Step::Make));
+        }
+        fails(&mut machine, now);
+        let early = wanted(&mut machine, now + 15_999);
+        assert!(matches!(early, Step::Failed(_)), "at least 4/5 of 20 s");
+        assert!(matches!(wanted(&mut machine, now + 24_001), Step::Make));
+        machine.made(7).unwrap();
+        machine.drop_host(&7);
+        assert!(matches!(wanted(&mut machine, now), Step::Make));
+        fails(&mut machine, 0);
+        assert!(matches!(wanted(&mut machine, 601), Step::Make));
+    }
+
+    #[test]
+    fn what_is_made_after_the_end_is_given_back() {
+        let mut machine = making();
+        machine.close();
+        assert!(matches!(wanted(&mut machine, 0), Step::Closed));
+        assert!(!machine.is_making());
+        assert_eq!(machine.made(7), Err(7));
+    }
+}

@@ -1,0 +1,283 @@
+//! What can be set.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqs_rpc_protocol::names::DEFAULT_HOST_PREFIX;
+
+use super::attributes::HostAttributes;
+use super::lease;
+use super::queues::TemporaryQueues;
+use crate::{InvalidOption, VirtualQueues};
+use aws_sdk_sqs::types::QueueAttributeName;
+
+/// SQS's limit is 80; a UUID, a dash, 10 digits and `.fifo` follow the prefix.
+const MAX_PREFIX: usize = 80 - 36 - 1 - 10 - 5;
+const PERIOD: RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(12 * 60 * 60);
+const IDLE_TIME: RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(7 * 24 * 60 * 60);
+const NEW_HOST_WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(60);
+/// SQS's own bounds.
+const MESSAGE_RETENTION: RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(14 * 24 * 60 * 60);
+/// SQS takes 50 on a queue; the rest is for this framework's own.
+const MAX_TAGS: usize = 40;
+
+/// Sets up [`TemporaryQueues`]. Made by [`TemporaryQueues::builder`].
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use sqs_virtual_queues::{TemporaryQueues, VirtualQueues};
+///
+/// # let local = local_sqs::LocalSqs::start();
+/// let queues = VirtualQueues::builder(&local.client()).build()?;
+/// let temporary = TemporaryQueues::builder(&queues)
+///     .prefix("frontend-")
+///     .tag("team", "identity")
+///     .lease_retention(Duration::from_secs(600))
+///     .build()?;
+///
+/// let error = TemporaryQueues::builder(&queues).watch_period(Duration::from_secs(1)).build().unwrap_err();
+/// assert_eq!(error.to_string(), "watch_period is 1s: 60s to 43200s is allowed");
+/// # Ok::<(), sqs_virtual_queues::InvalidOption>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct TemporaryQueuesBuilder {
+    queues: VirtualQueues,
+    options: Options,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Options {
+    pub(super) prefix: Arc<str>,
+    pub(super) tags: Vec<(String, String)>,
+    /// Of every host that does not say otherwise.
+    pub(super) attributes: HostAttributes,
+    pub(super) message_retention: Option<Duration>,
+    pub(super) lease_retention: Duration,
+    pub(super) period: Duration,
+    pub(super) watches: bool,
+    pub(super) idle_time: Duration,
+    /// How long a new queue is not used.
+    pub(super) new_host_wait: Duration,
+}
+
+impl TemporaryQueuesBuilder {
+    pub(super) fn new(queues: VirtualQueues) -> Self {
+        Self {
+            queues,
+            options: Options {
+                prefix: DEFAULT_HOST_PREFIX.into(),
+                tags: Vec::new(),
+                attributes: HostAttributes::default(),
+                message_retention: None,
+                lease_retention: Duration::from_secs(300),
+                period: Duration::from_secs(300),
+                watches: true,
+                idle_time: Duration::from_secs(900),
+                new_host_wait: Duration::from_secs(1),
+            },
+        }
+    }
+
+    /// What the names of hosts begin with. Default `sqs-rpc-`; 1 to 28 letters, digits, `-` and `_`. A random UUID and a
+    /// number follow. Processes with one prefix look after each other's hosts; permissions can be given by it.
+    pub fn prefix(mut self, prefix: impl Into<Arc<str>>) -> Self {
+        self.options.prefix = prefix.into();
+        self
+    }
+
+    /// Adds a tag to every host. 40 at the most; keys of 1 to 128 and values of 0 to 256 letters, digits, spaces and
+    /// `_.:/=+-@`. Default: none but the lease.
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.tags.push((key.into(), value.into()));
+        self
+    }
+
+    /// Encrypts hosts with this KMS key: an id, alias or ARN. Default: with SQS's own key, which costs nothing. Whoever
+    /// sends to a host then needs the rights to use the key.
+    pub fn kms_key(mut self, key: impl Into<String>) -> Self {
+        let name = QueueAttributeName::KmsMasterKeyId;
+        self.options.attributes.set(&name, key.into());
+        self
+    }
+
+    /// The queue policy of hosts, as JSON: who else may do what with them. Default: none, so that only the own account's
+    /// identities with rights may.
+    pub fn policy(mut self, policy: impl Into<String>) -> Self {
+        let name = QueueAttributeName::Policy;
+        self.options.attributes.set(&name, policy.into());
+        self
+    }
+
+    /// How long SQS keeps a message on a host. Default: SQS's own, 4 days; 1 minute to 14 days, in whole seconds.
+    pub fn message_retention(mut self, retention: Duration) -> Self {
+        self.options.message_retention = Some(retention);
+        self
+    }
+
+    /// How long a host outlives the last renewal of its lease: R. Default 5 minutes; 1 minute to 12 hours, in whole
+    /// seconds. Longer means fewer calls (four in this time), and that a killed process's host stays longer.
+    pub fn lease_retention(mut self, retention: Duration) -> Self {
+        self.options.lease_retention = retention;
+        self
+    }
+
+    /// How often to look after the hosts that follow: P. Default 5 minutes; 1 minute to 12 hours.
+    pub fn watch_period(mut self, period: Duration) -> Self {
+        self.options.period = period;
+        self
+    }
+
+    /// Whether to look after others' hosts at all. Default: yes. Without it, no ListQueues but one at the start, no
+    /// ListQueueTags, and no DeleteQueue but for hosts made here; somebody else has to look after these.
+    pub fn watch(mut self, watch: bool) -> Self {
+        self.options.watches = watch;
+        self
+    }
+
+    /// For how long a host that carries no virtual queue and no pending request is kept. Default 15 minutes; 1 minute to 7
+    /// days. It is deleted within a quarter more, and another one is made when one is needed.
+    pub fn idle_time(mut self, time: Duration) -> Self {
+        self.options.idle_time = time;
+        self
+    }
+
+    /// How long to wait before a new host is used. Default 1 s, as SQS asks for; 0 to 60 s. With less, first messages may
+    /// get lost.
+    pub fn new_host_wait(mut self, wait: Duration) -> Self {
+        self.options.new_host_wait = wait;
+        self
+    }
+
+    /// Makes the handle. Makes no call and needs no runtime yet.
+    ///
+    /// # Errors
+    /// [`InvalidOption`] names the first option that is not allowed, its value, and what is.
+    pub fn build(mut self) -> Result<TemporaryQueues, InvalidOption> {
+        let options = &mut self.options;
+        check_prefix(&options.prefix)?;
+        check_tags(&options.tags)?;
+        options.attributes.check_defaults()?;
+        if let Some(retention) = options.message_retention {
+            InvalidOption::unless_within("message_retention", &retention, &MESSAGE_RETENTION)?;
+            let name = QueueAttributeName::MessageRetentionPeriod;
+            options
+                .attributes
+                .set(&name, retention.as_secs().to_string());
+        }
+        InvalidOption::unless_within(
+            "lease_retention",
+            &options.lease_retention,
+            &lease::RETENTION,
+        )?;
+        InvalidOption::unless_within("watch_period", &options.period, &PERIOD)?;
+        InvalidOption::unless_within("idle_time", &options.idle_time, &IDLE_TIME)?;
+        InvalidOption::unless_within("new_host_wait", &options.new_host_wait, &NEW_HOST_WAIT)?;
+        options.lease_retention = Duration::from_secs(options.lease_retention.as_secs());
+        Ok(TemporaryQueues::new(self.queues, self.options))
+    }
+}
+
+/// Checks what names shall begin with.
+pub(super) fn check_prefix(prefix: &str) -> Result<(), InvalidOption> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if (1..=MAX_PREFIX).contains(&prefix.len()) && prefix.bytes().all(is_name) {
+        return Ok(());
+    }
+    let allowed = format!("1 to {MAX_PREFIX} characters of A-Z, a-z, 0-9, `-` and `_`");
+    Err(InvalidOption::new(
+        "prefix",
+        format_args!("{prefix:?}"),
+        allowed,
+    ))
+}
+
+fn check_tags(tags: &[(String, String)]) -> Result<(), InvalidOption> {
+    if tags.len() > MAX_TAGS {
+        let found = format!("given {} times", tags.len());
+        return Err(InvalidOption::new("tag", found, "up to 40 times"));
+    }
+    tags.iter()
+        .try_for_each(|(key, value)| check_tag(key, value))
+}
+
+/// Checks that SQS takes a tag, and that it is not one of a lease.
+fn check_tag(key: &str, value: &str) -> Result<(), InvalidOption> {
+    let is_allowed = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
+    let is_aws = key
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
+    let is_ours = lease::is_lease_tag(key);
+    let fits = |text: &str, max: usize| text.chars().count() <= max && text.chars().all(is_allowed);
+    if !key.is_empty() && !is_aws && !is_ours && fits(key, 128) && fits(value, 256) {
+        return Ok(());
+    }
+    let allowed = "a key of 1 to 128 characters that begins neither with aws: nor as a lease's, and a value of 0 to 256, of \
+                   letters, digits, spaces and _.:/=+-@";
+    Err(InvalidOption::new(
+        "tag",
+        format_args!("{key:?} = {value:?}"),
+        allowed,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_prefix_leaves_room_for_the_longest_name() {
+        let longest = "p".repeat(MAX_PREFIX);
+        assert_eq!(check_prefix(&longest), Ok(()));
+        let uuid = "0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a";
+        assert_eq!(format!("{longest}{uuid}-{}.fifo", u32::MAX).len(), 80);
+        for refused in ["", "a.b", "a b", "ä", &format!("{longest}p")] {
+            let error = check_prefix(refused).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("{refused:?}")) && error.contains("1 to 28"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn tags_as_sqs_takes_them() {
+        for (key, value) in [
+            ("team", "a b_.:/=+-@9"),
+            ("é", ""),
+            (&"k".repeat(128), &"v".repeat(256)),
+        ] {
+            assert_eq!(check_tag(key, value), Ok(()));
+        }
+        let (long_key, long_value) = ("k".repeat(129), "v".repeat(257));
+        for (key, value) in [
+            ("", "v"),
+            ("aws:x", "v"),
+            ("SqsRpcLease", "v"),
+            ("__IdleQueueRetentionPeriodSeconds", "v"),
+            ("k\n", "v"),
+            ("k", "a,b"),
+            (&long_key, "v"),
+            ("k", &long_value),
+        ] {
+            assert_eq!(
+                check_tag(key, value).unwrap_err().option(),
+                "tag",
+                "{key:?} {value:?}"
+            );
+        }
+        let many: Vec<_> = (0..41)
+            .map(|i| (format!("tag{i}"), String::new()))
+            .collect();
+        assert_eq!(check_tags(&many[..40]), Ok(()));
+        assert_eq!(
+            check_tags(&many).unwrap_err().to_string(),
+            "tag is given 41 times: up to 40 times is allowed"
+        );
+    }
+}

@@ -1,0 +1,286 @@
+//! The hosts of one set of attributes: one in use, one that may be made, others that drain.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::attributes::HostAttributes;
+use super::calls;
+use super::error::TemporaryError;
+use super::held::{Held, keep};
+use super::lease::{Claim, Standing};
+use super::machine::{Machine, Step};
+use super::process::Process;
+use crate::PendingError;
+use crate::sqs::{Delivery, Fault, FaultKind};
+use crate::stats::{Action, Counter};
+
+/// The tag by which people recognise a queue that this crate made.
+const MADE_BY: (&str, &str) = (
+    "SqsRpcMadeBy",
+    concat!("sqs-virtual-queues/", env!("CARGO_PKG_VERSION")),
+);
+
+/// The hosts of one set of attributes.
+pub(super) struct Pool {
+    process: Arc<Process>,
+    pub(super) attributes: HostAttributes,
+    machine: Mutex<Machine<Arc<Held>>>,
+    /// Wakes all who wait for a host, whenever the machine has changed.
+    changed: Notify,
+}
+
+/// The answer to a creation told a time that its lease does not agree with: the machine was paused, or SQS's clock was
+/// misread.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer told another time than the lease was written with")]
+struct WrongTime;
+
+impl Pool {
+    pub(super) fn new(process: Arc<Process>, attributes: HostAttributes) -> Self {
+        Self {
+            process,
+            attributes,
+            machine: Mutex::new(Machine::new()),
+            changed: Notify::new(),
+        }
+    }
+
+    /// A host that can be used now.
+    ///
+    /// # Cancel safety
+    /// A creation that was begun goes on for those who come later.
+    pub(super) async fn usable(self: &Arc<Self>) -> Result<Arc<Held>, TemporaryError> {
+        loop {
+            // Before the look at the machine: it hears of every change from now on.
+            let changed = self.changed.notified();
+            match self.wanted() {
+                Step::Use(held) => return Ok(held),
+                Step::UseAndMake(held) => {
+                    self.make()?;
+                    return Ok(held);
+                }
+                Step::Make => {
+                    self.make()?;
+                    changed.await;
+                }
+                Step::Wait => changed.await,
+                Step::Failed(fault) => return Err(TemporaryError::NotMade(fault)),
+                Step::Closed => return Err(TemporaryError::Closed),
+            }
+        }
+    }
+
+    /// The host in use.
+    pub(super) fn current(&self) -> Option<Arc<Held>> {
+        self.machine().current().cloned()
+    }
+
+    pub(super) fn uses(&self, held: &Held) -> bool {
+        self.machine()
+            .current()
+            .is_some_and(|current| **current == *held)
+    }
+
+    /// Takes a host out of use if it is unused. Whoever was given it a moment ago finds it ended, and asks again.
+    pub(super) fn dismiss(&self, held: &Held, is_unused: impl FnOnce() -> bool) -> bool {
+        // It asks this pool, too, so the machine is not locked here.
+        if !is_unused() {
+            return false;
+        }
+        let mut machine = self.machine();
+        if held.host.is_in_use() {
+            return false;
+        }
+        let current = machine
+            .current()
+            .filter(|current| ***current == *held)
+            .cloned();
+        if let Some(current) = current {
+            machine.drop_host(&current);
+        }
+        true
+    }
+
+    /// A host is gone.
+    pub(super) fn lost(&self, held: &Arc<Held>) {
+        self.machine().drop_host(held);
+        self.changed.notify_waiters();
+    }
+
+    /// No host is wanted any more.
+    pub(super) fn close(&self) {
+        self.machine().close();
+        self.changed.notify_waiters();
+    }
+
+    fn wanted(&self) -> Step<Arc<Held>> {
+        let now = self.process.sqs().clock().now();
+        let standing = |held: &Arc<Held>| held.standing(&self.process);
+        let mut machine = self.machine();
+        if let Some(held) = machine.current().cloned() {
+            match held.host.ended() {
+                // The runtime has ended, and everything with it.
+                Some(ended) if !matches!(ended, PendingError::HostLost) => machine.close(),
+                _ if standing(&held) == Standing::GivenUp => {
+                    // At once, so that what is pending on it hears of it now.
+                    machine.drop_host(&held);
+                    held.host.end(PendingError::HostLost);
+                    held.changed.notify_one();
+                    self.process.let_go(&held.name);
+                }
+                _ => held.touch(now),
+            }
+        }
+        let step = machine.wanted(now, standing);
+        drop(machine);
+        step
+    }
+
+    fn make(self: &Arc<Self>) -> Result<(), TemporaryError> {
+        let maker = Maker {
+            pool: Arc::clone(self),
+        };
+        let tasks = self.process.tasks()?;
+        // On a runtime that has ended, the maker is dropped here, and says so.
+        tasks.spawn(maker.run(tasks.stopping().clone()));
+        Ok(())
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Machine<Arc<Held>>> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task that makes a host.
+///
+/// It is no caller's: the first one may be given up, and the others still want the host.
+/// Invariant: it tells the machine how it ended, even if its runtime ends before it does.
+struct Maker {
+    pool: Arc<Pool>,
+}
+
+impl Maker {
+    async fn run(self, stop: CancellationToken) {
+        let sqs = self.pool.process.sqs().clone();
+        loop {
+            let fault = match self.create().await {
+                Ok(held) => {
+                    self.use_when_settled(held, &stop).await;
+                    return;
+                }
+                Err(fault) => fault,
+            };
+            let retry = self
+                .pool
+                .machine()
+                .not_made(fault, sqs.clock().now(), sqs.random());
+            self.pool.changed.notify_waiters();
+            let Some(after) = retry else { return };
+            sqs.clock().sleep(after).await;
+            if !self.pool.machine().is_making() {
+                return;
+            }
+        }
+    }
+
+    async fn create(&self) -> Result<Arc<Held>, Fault> {
+        let (pool, process) = (&self.pool, &self.pool.process);
+        let sqs = process.sqs();
+        let stamp = process.stamp().await?;
+        let (creation, lease) = process.renewal(stamp);
+        let name = process.next_name(pool.attributes.is_fifo());
+        // The user's of the same key wins.
+        let made_by = (MADE_BY.0.to_owned(), MADE_BY.1.to_owned());
+        let users = process.options.tags.iter().cloned();
+        let tags = std::iter::once(made_by).chain(users).chain(lease);
+        // It stays counted if this task is dropped meanwhile.
+        process.unconfirmed.fetch_add(1, Ordering::Relaxed);
+        let (date, made) = calls::create(sqs, &name, &pool.attributes, tags).await;
+        let now = sqs.clock().now();
+        let url = match made {
+            Ok(url) => url,
+            Err(fault) => {
+                if fault.delivery() == Delivery::NotSent {
+                    process.unconfirmed.fetch_sub(1, Ordering::Relaxed);
+                }
+                if fault.kind() == FaultKind::Throttled {
+                    process.throttled(now);
+                }
+                tracing::warn!(queue = %name, error = %fault, "a host could not be made");
+                return Err(fault);
+            }
+        };
+        process.unconfirmed.fetch_sub(1, Ordering::Relaxed);
+        let claim = Claim::new(creation, date, sqs.random());
+        let host = process.queues.new_host(&url, now);
+        let (Some(claim), Ok(host)) = (claim, host) else {
+            process.delete(url.as_str(), calls::LIMIT).await;
+            // As if it had had no answer: another one may be made right away.
+            let (kind, delivery) = (FaultKind::Unreadable, Delivery::Unknown);
+            return Err(Fault::local(Action::CreateQueue, kind, delivery, WrongTime));
+        };
+        process.counters().count(Counter::HostsMade);
+        tracing::debug!(host = %url, "made a host");
+        let held = Arc::new(Held::new(
+            name.into(),
+            host,
+            pool.attributes.clone(),
+            claim,
+            now,
+        ));
+        process.hold(Arc::clone(&held));
+        if let Some(tasks) = process.running() {
+            let stop = tasks.stopping().clone();
+            let pool = Arc::downgrade(pool);
+            tasks.spawn(keep(Arc::clone(process), pool, Arc::clone(&held), stop));
+        }
+        Ok(held)
+    }
+
+    /// A new queue is not used at once.
+    async fn use_when_settled(&self, held: Arc<Held>, stop: &CancellationToken) {
+        let clock = self.pool.process.sqs().clock();
+        let usable_at = held.made_at + self.pool.process.options.new_host_wait;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = clock.sleep_until(usable_at) => {}
+        }
+        held.touch(clock.now());
+        // Given back after the end: the shutdown deletes what is held.
+        let given_back = self.pool.machine().made(held);
+        self.pool.changed.notify_waiters();
+        if let Err(held) = given_back {
+            let process = &self.pool.process;
+            if process.holds(&held.name) {
+                held.host.retire(PendingError::Closed);
+                process.let_go(&held.name);
+                process.delete(held.host.url().as_str(), calls::LIMIT).await;
+            }
+        }
+    }
+}
+
+impl Drop for Maker {
+    fn drop(&mut self) {
+        let mut machine = self.pool.machine();
+        if machine.is_making() {
+            // It ended without a word: its runtime has.
+            machine.close();
+        }
+        drop(machine);
+        self.pool.changed.notify_waiters();
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("attributes", &self.attributes)
+            .finish_non_exhaustive()
+    }
+}

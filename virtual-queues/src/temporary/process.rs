@@ -1,0 +1,221 @@
+//! What all temporary hosts of a process have in common.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+use sqs_rpc_protocol::SqsTime;
+use tokio::sync::Notify;
+
+use super::calls;
+use super::held::Held;
+use super::lease::{Lease, Reading, Renewal, Retention, Stamp};
+use super::options::Options;
+use super::watcher;
+use crate::VirtualQueues;
+use crate::sqs::{Fault, Moment, NoRuntime, Sqs, Tasks};
+use crate::stats::{Counter, Counters};
+
+/// One process's hosts: its UUID, the hosts that it holds, and what leases are written with.
+///
+/// **Invariant:** a host is among the held ones as long as this process may use it, and never again after.
+pub(super) struct Process {
+    pub(super) queues: VirtualQueues,
+    pub(super) options: Options,
+    /// With dashes; in the names of all its hosts.
+    pub(super) uuid: Arc<str>,
+    next_number: AtomicU32,
+    beats: AtomicU64,
+    retention: Mutex<Retention>,
+    held: Mutex<BTreeMap<Arc<str>, Arc<Held>>>,
+    /// Wakes the watcher when there is a host again.
+    pub(super) first_held: Notify,
+    /// What the watcher says of itself; leases repeat it.
+    watching: AtomicBool,
+    /// Creations of which nobody knows whether they took place.
+    pub(super) unconfirmed: AtomicUsize,
+    closed: AtomicBool,
+    /// Made on first use, on the runtime of that moment.
+    tasks: OnceLock<Tasks>,
+}
+
+impl Process {
+    pub(super) fn new(queues: VirtualQueues, options: Options) -> Self {
+        let uuid = queues.sqs().random().uuid().to_string().into();
+        Self {
+            retention: Mutex::new(Retention::new(options.lease_retention)),
+            watching: AtomicBool::new(options.watches),
+            queues,
+            options,
+            uuid,
+            next_number: AtomicU32::new(0),
+            beats: AtomicU64::new(0),
+            held: Mutex::default(),
+            first_held: Notify::new(),
+            unconfirmed: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            tasks: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn sqs(&self) -> &Sqs {
+        self.queues.sqs()
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        self.sqs().counters()
+    }
+
+    pub(super) fn reading(&self) -> Reading {
+        let clock = self.sqs().clock();
+        Reading {
+            now: clock.now(),
+            wall: clock.wall(),
+        }
+    }
+
+    /// A name that was never used.
+    pub(super) fn next_name(&self, is_fifo: bool) -> String {
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let fifo = if is_fifo { ".fifo" } else { "" };
+        format!("{}{}-{number}{fifo}", self.options.prefix, self.uuid)
+    }
+
+    /// The tasks; starts the watcher with the first.
+    pub(super) fn tasks(self: &Arc<Self>) -> Result<&Tasks, NoRuntime> {
+        if let Some(tasks) = self.tasks.get() {
+            return Ok(tasks);
+        }
+        let tasks = self.sqs().tasks()?;
+        Ok(self.tasks.get_or_init(|| {
+            if self.options.watches {
+                let stop = tasks.stopping().clone();
+                tasks.spawn(watcher::watch(Arc::clone(self), stop));
+            }
+            tasks
+        }))
+    }
+
+    pub(super) fn running(&self) -> Option<&Tasks> {
+        self.tasks.get()
+    }
+
+    /// SQS's time for a stamp, asked of SQS if it is not known. `Ok(None)`: SQS tells no time.
+    pub(super) async fn stamp(&self) -> Result<Option<SqsTime>, Fault> {
+        let sqs = self.sqs();
+        if let Some(now) = sqs.earliest_server_time() {
+            return Ok(Some(now));
+        }
+        // The cheapest call that needs no queue: it lists this process's own hosts.
+        let own = format!("{}{}", self.options.prefix, self.uuid);
+        let (_, listed) = calls::list(sqs, &own).await;
+        match (sqs.earliest_server_time(), listed) {
+            // Nobody answered. If somebody did, or nobody could be asked, the next call says what is wrong.
+            (None, Err(fault)) if fault.is_temporary() && fault.code().is_none() => Err(fault),
+            (now, _) => Ok(now),
+        }
+    }
+
+    /// The renewal that begins now, and the tags that it writes.
+    pub(super) fn renewal(&self, stamp: Option<SqsTime>) -> (Renewal, Vec<(String, String)>) {
+        let began = self.reading();
+        let retention = self.retention().current();
+        let lease = Lease {
+            stamp: match stamp {
+                Some(time) => Stamp::Sqs(time),
+                None => Stamp::Beat(self.beats.fetch_add(1, Ordering::Relaxed)),
+            },
+            retention,
+            watches: self.watching.load(Ordering::Relaxed),
+        };
+        let wall = began.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = u64::try_from(wall.as_millis()).unwrap_or_default();
+        let tags = lease.tags(wall).map(|(key, value)| (key.to_owned(), value));
+        let renewal = Renewal {
+            stamp,
+            retention,
+            began,
+        };
+        (renewal, tags.into())
+    }
+
+    pub(super) fn set_watching(&self, watching: bool) {
+        if self.watching.swap(watching, Ordering::Relaxed) && !watching {
+            tracing::warn!(prefix = %self.options.prefix, "cannot look after other hosts; others are told with the next renewal");
+        }
+    }
+
+    pub(super) fn throttled(&self, now: Moment) {
+        if let Some(retention) = self.retention().throttled(now) {
+            self.counters().count(Counter::RetentionGrown);
+            tracing::warn!(?retention, "tagging is throttled: leases are made longer");
+        }
+    }
+
+    pub(super) fn renewed(&self) {
+        self.retention().renewed();
+    }
+
+    pub(super) fn hold(&self, held: Arc<Held>) {
+        let was_empty = {
+            let mut all = self.held();
+            all.insert(Arc::clone(&held.name), held).is_none() && all.len() == 1
+        };
+        if was_empty {
+            self.first_held.notify_one();
+        }
+    }
+
+    pub(super) fn let_go(&self, name: &str) {
+        self.held().remove(name);
+    }
+
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.held().contains_key(name)
+    }
+
+    pub(super) fn holds_any(&self) -> bool {
+        !self.held().is_empty()
+    }
+
+    pub(super) fn all_held(&self) -> Vec<Arc<Held>> {
+        self.held().values().cloned().collect()
+    }
+
+    /// Deletes a host that is not held any more. What cannot be deleted is left to the ring.
+    pub(super) async fn delete(&self, url: &str, within: Duration) {
+        let end = self.sqs().clock().now() + within;
+        if let Err(fault) = calls::delete(self.sqs(), url, end).await {
+            tracing::warn!(host = url, error = %fault, "a host that is not used any more is left to the ring");
+        }
+    }
+
+    fn retention(&self) -> MutexGuard<'_, Retention> {
+        self.retention
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Held>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process")
+            .field("uuid", &self.uuid)
+            .field("held", &self.held().len())
+            .finish_non_exhaustive()
+    }
+}

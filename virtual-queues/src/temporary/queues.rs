@@ -1,0 +1,354 @@
+//! [`TemporaryQueues`]: the handle.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use futures::future::join_all;
+use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueName};
+
+use super::attributes::HostAttributes;
+use super::calls;
+use super::error::TemporaryError;
+use super::held::Held;
+use super::options::{Options, TemporaryQueuesBuilder};
+use super::pool::Pool;
+use super::process::Process;
+use crate::sqs::{Fault, Moment};
+use crate::{CreateQueue, Host, PendingError, QueueError, VirtualQueue, VirtualQueues};
+
+/// Virtual queues on hosts that are made when they are needed and deleted when they are not. Cheap to clone; clones share
+/// everything.
+///
+/// Queues with the same attributes share one host. It is kept by a lease in its tags, and deleted when nothing used it
+/// for its idle time, at [`shutdown`](Self::shutdown), and, if this process is killed, by the other processes with the same
+/// prefix: `docs/leases.md` has the protocol, what it costs and what it proves. An idle process makes no call at all.
+///
+/// It makes no call before the first queue, and its tasks run on the Tokio runtime of that moment. When the last clone is
+/// dropped, its queues end; the hosts stay for others to delete.
+///
+/// # Examples
+/// ```
+/// use sqs_virtual_queues::{CreateTemporary, TemporaryQueues, VirtualQueues};
+/// # use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let local = local_sqs::LocalSqs::start();
+/// # let sqs = local.client();
+/// let queues = VirtualQueues::builder(&sqs).build()?;
+/// let temporary = TemporaryQueues::builder(&queues).build()?;
+///
+/// let orders = temporary.create(CreateTemporary::named("orders")).await?;
+/// orders.send("two of them").await?;
+/// assert_eq!(orders.receive().await?[0].body(), Some("two of them"));
+///
+/// let report = temporary.shutdown(Duration::from_secs(5)).await;
+/// assert!(report.is_clean());
+/// assert!(sqs.list_queues().send().await?.queue_urls().is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TemporaryQueues(Arc<Owner>);
+
+/// Dropped with the last handle.
+struct Owner {
+    process: Arc<Process>,
+    pools: Mutex<BTreeMap<HostAttributes, Arc<Pool>>>,
+}
+
+/// A temporary queue to be made.
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct CreateTemporary {
+    pub(crate) queue: CreateQueue,
+    pub(crate) name: Option<String>,
+    pub(crate) attributes: BTreeMap<String, String>,
+}
+
+/// What a shutdown of [`TemporaryQueues`] left behind. All of it is deleted by the ring, if any process with the prefix
+/// lives.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct TemporaryReport {
+    /// Hosts that could not be deleted in time, with the reason.
+    pub left_behind: Vec<(HostQueueUrl, Fault)>,
+    /// Creations of which nobody knows whether they took place.
+    pub unconfirmed: usize,
+}
+
+impl TemporaryQueues {
+    /// Starts from the multiplexer that the queues shall live in.
+    pub fn builder(queues: &VirtualQueues) -> TemporaryQueuesBuilder {
+        TemporaryQueuesBuilder::new(queues.clone())
+    }
+
+    pub(super) fn new(queues: VirtualQueues, options: Options) -> Self {
+        Self(Arc::new(Owner {
+            process: Arc::new(Process::new(queues, options)),
+            pools: Mutex::default(),
+        }))
+    }
+
+    /// Makes a virtual queue, on a host that is made for its attributes if there is none. The same name and attributes
+    /// again: the same queue, as long as its host is used.
+    ///
+    /// # Errors
+    /// [`TemporaryError::InvalidAttribute`] before any call, [`TemporaryError::NotMade`], [`TemporaryError::Exists`],
+    /// [`TemporaryError::Queue`], [`TemporaryError::Closed`], [`TemporaryError::NoRuntime`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future makes no virtual queue; a host whose creation was begun is there for the next one.
+    pub async fn create(
+        &self,
+        queue: impl Into<CreateTemporary>,
+    ) -> Result<VirtualQueue, TemporaryError> {
+        let CreateTemporary {
+            queue,
+            name,
+            attributes,
+        } = queue.into();
+        let given = attributes.iter().map(|(name, value)| (&**name, &**value));
+        let pool = self.pool(self.0.process.options.attributes.with(given)?);
+        if let Some(existing) = self.existing(name.as_deref(), &pool)? {
+            return Ok(existing);
+        }
+        loop {
+            let held = pool.usable().await?;
+            match held.host.create(queue.clone()) {
+                // It ended a moment ago. The next look sees that, and gets another host.
+                Err(QueueError::DoesNotExist(_)) if held.host.ended().is_some() => {
+                    pool.lost(&held);
+                }
+                created => return Ok(created?),
+            }
+        }
+    }
+
+    /// A host for queues and replies with the attributes that were set on the builder, ready to be used. It is made if
+    /// there is none. To be asked for anew for each use: it is another one after the first has ended.
+    ///
+    /// # Errors
+    /// [`TemporaryError::NotMade`], [`TemporaryError::Closed`], [`TemporaryError::NoRuntime`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: a creation that was begun goes on.
+    pub async fn host(&self) -> Result<Host, TemporaryError> {
+        let held = self.default_pool().usable().await?;
+        Ok(held.host.clone())
+    }
+
+    /// Makes the host for the default attributes, and waits until it can be used, so that the first queue need not.
+    ///
+    /// # Errors
+    /// As [`host`](Self::host).
+    ///
+    /// # Cancel safety
+    /// As [`host`](Self::host).
+    pub async fn ready(&self) -> Result<(), TemporaryError> {
+        self.host().await.map(drop)
+    }
+
+    /// The host that [`host`](Self::host) would return, if there is one.
+    #[must_use]
+    pub fn current_host(&self) -> Option<HostQueueUrl> {
+        let current = self.default_pool().current()?;
+        let usable = current.host.ended().is_none();
+        usable.then(|| current.host.url().clone())
+    }
+
+    /// All hosts that this process holds, in order of name.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<HostQueueUrl> {
+        let held = self.0.process.all_held();
+        held.iter().map(|held| held.host.url().clone()).collect()
+    }
+
+    /// The multiplexer that the queues live in.
+    #[must_use]
+    pub fn queues(&self) -> &VirtualQueues {
+        &self.0.process.queues
+    }
+
+    /// Refuses new queues, and ends what waits on temporary ones, without any call.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// Ends it: what waits on a temporary queue ends with an error, and all hosts are deleted. Takes `within` at the
+    /// longest, whatever SQS does. The multiplexer goes on. A second call tries what the first left behind.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the waiting; hosts may be left behind.
+    pub async fn shutdown(&self, within: Duration) -> TemporaryReport {
+        self.close();
+        let process = &self.0.process;
+        let sqs = process.sqs();
+        let end = sqs.clock().now() + within;
+        if let Some(tasks) = process.running() {
+            tasks.stop();
+        }
+        let mut report = self.delete_held(end).await;
+        // A maker that is under way deletes what it makes. One that does not come to that is counted below.
+        if let Some(tasks) = process.running() {
+            let _ = tasks.stopped_by(sqs.clock(), end).await;
+        }
+        report.unconfirmed = process.unconfirmed.load(Ordering::Relaxed);
+        report
+    }
+
+    /// Hosts that were made and not deleted.
+    #[must_use]
+    pub fn undeleted(&self) -> Vec<HostQueueUrl> {
+        self.hosts()
+    }
+
+    async fn delete_held(&self, end: Moment) -> TemporaryReport {
+        let process = &self.0.process;
+        let all = process.all_held();
+        let deletions = all.iter().map(|held| async {
+            let url = held.host.url();
+            let deleted = calls::delete(process.sqs(), url.as_str(), end).await;
+            (Arc::clone(held), deleted)
+        });
+        let mut report = TemporaryReport::default();
+        for (held, deleted) in join_all(deletions).await {
+            match deleted {
+                Ok(()) => process.let_go(&held.name),
+                Err(fault) => report.left_behind.push((held.host.url().clone(), fault)),
+            }
+        }
+        report
+    }
+
+    /// The queue of this name that this process has on a temporary host.
+    fn existing(
+        &self,
+        name: Option<&str>,
+        pool: &Pool,
+    ) -> Result<Option<VirtualQueue>, TemporaryError> {
+        let Some(name) = name else { return Ok(None) };
+        let parsed = VirtualQueueName::parse(name).map_err(QueueError::from)?;
+        let Some(queue) = self.queues().find_by_name(&parsed) else {
+            return Ok(None);
+        };
+        let on = |held: &Arc<Held>| held.host.url() == queue.url().host();
+        let Some(held) = self.0.process.all_held().into_iter().find(on) else {
+            return Ok(None);
+        };
+        if held.attributes == pool.attributes {
+            return Ok(Some(queue));
+        }
+        Err(TemporaryError::Exists(name.to_owned()))
+    }
+
+    fn default_pool(&self) -> Arc<Pool> {
+        self.pool(self.0.process.options.attributes.clone())
+    }
+
+    fn pool(&self, attributes: HostAttributes) -> Arc<Pool> {
+        let process = &self.0.process;
+        let mut pools = self.0.pools();
+        if let Some(pool) = pools.get(&attributes) {
+            return Arc::clone(pool);
+        }
+        let pool = Arc::new(Pool::new(Arc::clone(process), attributes.clone()));
+        if process.is_closed() {
+            pool.close();
+        }
+        pools.insert(attributes, Arc::clone(&pool));
+        pool
+    }
+}
+
+impl CreateTemporary {
+    /// A queue of this name: 1 to 80 letters, digits, `-` and `_`.
+    pub fn named(name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self {
+            queue: CreateQueue::named(name.clone()),
+            name: Some(name),
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    /// A queue with a name of 122 random bits, which nobody can guess.
+    pub fn random() -> Self {
+        Self::default()
+    }
+
+    /// Deletes the queue when no operation used it for so long: 1 s and more. Default: never.
+    pub fn idle_retention(mut self, retention: Duration) -> Self {
+        self.queue = self.queue.idle_retention(retention);
+        self
+    }
+
+    /// Adds a tag to the virtual queue. Default: none.
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.queue = self.queue.tag(key, value);
+        self
+    }
+
+    /// Sets an attribute of the host. Default: what the builder says, and SQS's own. Each distinct set has a host.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as the SDK's own builders take it"
+    )]
+    pub fn attribute(mut self, name: QueueAttributeName, value: impl Into<String>) -> Self {
+        self.attributes
+            .insert(name.as_str().to_owned(), value.into());
+        self
+    }
+}
+
+impl From<&str> for CreateTemporary {
+    fn from(name: &str) -> Self {
+        Self::named(name)
+    }
+}
+
+impl TemporaryReport {
+    /// Whether nothing was left behind.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.left_behind.is_empty() && self.unconfirmed == 0
+    }
+}
+
+impl Owner {
+    fn pools(&self) -> MutexGuard<'_, BTreeMap<HostAttributes, Arc<Pool>>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        self.process.close();
+        for pool in self.pools().values() {
+            pool.close();
+        }
+        for held in self.process.all_held() {
+            held.host.retire(PendingError::Closed);
+            held.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.close();
+        if let Some(tasks) = self.process.running() {
+            tasks.stop();
+        }
+    }
+}
+
+impl fmt::Debug for TemporaryQueues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TemporaryQueues")
+            .field("hosts", &self.hosts().len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! What was seen of hosts that can only be watched in silence.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::sqs::Moment;
+
+/// So many hosts are remembered. Further ones wait until there is room: nothing is deleted for want of memory.
+const MOST: usize = 10_000;
+
+/// What the last looks at some hosts showed. It forgets what two walks did not come past.
+#[derive(Debug, Default)]
+pub(crate) struct Silence {
+    hosts: HashMap<Arc<str>, Entry>,
+    walk: u64,
+}
+
+/// What shows that an owner lives: it changes with each renewal.
+type Mark = (u64, Duration);
+
+#[derive(Debug)]
+struct Entry {
+    mark: Mark,
+    since: Moment,
+    changed: bool,
+    walk: u64,
+}
+
+/// What one look says, together with the earlier ones.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// For how long the mark has been the same, as far as is known.
+    pub(super) silent: Duration,
+    /// Whether it was another one before.
+    pub(super) changed: bool,
+}
+
+impl Silence {
+    /// Notes what a host shows now.
+    pub(super) fn look(&mut self, name: &str, mark: Mark, now: Moment) -> Look {
+        let walk = self.walk;
+        if let Some(entry) = self.hosts.get_mut(name) {
+            entry.walk = walk;
+            if entry.mark != mark {
+                (entry.mark, entry.since, entry.changed) = (mark, now, true);
+            }
+            return Look {
+                silent: now.since(entry.since),
+                changed: entry.changed,
+            };
+        }
+        if self.hosts.len() < MOST {
+            let entry = Entry {
+                mark,
+                since: now,
+                changed: false,
+                walk,
+            };
+            self.hosts.insert(name.into(), entry);
+        }
+        Look {
+            silent: Duration::ZERO,
+            changed: false,
+        }
+    }
+
+    /// A host is gone.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.hosts.remove(name);
+    }
+
+    /// A walk has ended. What it and the one before it did not come past is somebody else's.
+    pub(super) fn walked(&mut self) {
+        let walk = self.walk;
+        self.hosts.retain(|_, entry| entry.walk + 1 >= walk);
+        self.walk += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: u64) -> Moment {
+        Moment::from_start(Duration::from_secs(s))
+    }
+
+    const MARK: Mark = (1, Duration::from_secs(300));
+
+    #[test]
+    fn what_is_not_passed_any_more_is_forgotten() {
+        let mut silence = Silence::default();
+        silence.look("a", MARK, at(0));
+        silence.walked();
+        silence.walked();
+        assert_eq!(
+            silence.look("a", MARK, at(60)).silent,
+            Duration::from_secs(60)
+        );
+        silence.walked();
+        silence.walked();
+        silence.walked();
+        assert_eq!(silence.look("a", MARK, at(120)).silent, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_full_memory_makes_nothing_old() {
+        let mut silence = Silence::default();
+        for i in 0..MOST + 10 {
+            silence.look(&i.to_string(), MARK, at(0));
+        }
+        assert_eq!(silence.hosts.len(), MOST);
+        assert_eq!(
+            silence.look("10005", MARK, at(9_999)).silent,
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn a_longer_retention_is_a_sign_of_life() {
+        let mut silence = Silence::default();
+        silence.look("a", MARK, at(0));
+        let look = silence.look("a", (1, Duration::from_secs(600)), at(9));
+        assert!(look.changed && look.silent.is_zero());
+    }
+}

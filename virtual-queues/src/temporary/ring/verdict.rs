@@ -1,0 +1,260 @@
+//! Alive, dead, or not known yet.
+
+use std::time::Duration;
+
+use sqs_rpc_protocol::SqsTime;
+
+use super::silence::Silence;
+use crate::sqs::Moment;
+use crate::temporary::lease::{JavaLease, Lease, Stamp, Tag};
+
+/// What is waited beyond a lease's end: tags may be read stale by a minute, the rest is margin. And how far a stamp may
+/// be ahead of the answer that shows it.
+pub(crate) const DOUBT: Duration = Duration::from_secs(120);
+/// What is waited beyond a retention in silence, for tags that are read stale.
+const STALE: Duration = Duration::from_secs(60);
+/// The shortest retention that silence is believed for.
+const SHORTEST: Duration = Duration::from_secs(60);
+
+/// What a watcher makes of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Its owner has renewed its lease in time.
+    Alive {
+        /// Whether the owner looks after the hosts that follow.
+        watches: bool,
+    },
+    /// Its owner has given it up, or does not live any more. It may be deleted.
+    Dead,
+    /// It may be either; it is left alone.
+    Unknown(Doubt),
+}
+
+/// Why a verdict is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Doubt {
+    /// The lease is over, but by so little that an owner's clock or a stale tag may be the reason. It is dead after this
+    /// time without a renewal.
+    JustOver(Duration),
+    /// The stamp is in the future. It is judged when that is past.
+    Future,
+    /// It can only be watched in silence: it is dead if nothing changes for so long, from now on.
+    Silent(Duration),
+    /// There are lease tags, and they cannot be read. It is never deleted.
+    Unreadable,
+    /// It has the name of a host and no lease at all. It is never deleted.
+    NoLease,
+}
+
+/// One look at the tags of a host.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) tag: Tag,
+    /// The `Date` of the answer that showed them.
+    pub(crate) date: Option<SqsTime>,
+    /// When that was, by the watcher's own clock.
+    pub(crate) now: Moment,
+}
+
+/// Judges by one look, and by earlier ones where there is no other way.
+pub(crate) fn judge(seen: Seen<'_>, silence: &mut Silence) -> Verdict {
+    match seen.tag {
+        Tag::Ours(lease) => match (lease.stamp, seen.date) {
+            (Stamp::Sqs(stamp), Some(date)) => by_stamp(lease, stamp, date),
+            (Stamp::Sqs(stamp), None) => by_silence(seen, stamp.as_millis(), Some(lease), silence),
+            (Stamp::Beat(beat), _) => by_silence(seen, beat, Some(lease), silence),
+        },
+        Tag::Java(JavaLease { heartbeat, .. }) => by_silence(seen, heartbeat, None, silence),
+        Tag::Unreadable => Verdict::Unknown(Doubt::Unreadable),
+        Tag::Absent => Verdict::Unknown(Doubt::NoLease),
+    }
+}
+
+fn by_stamp(lease: Lease, stamp: SqsTime, date: SqsTime) -> Verdict {
+    if stamp > date + DOUBT {
+        return Verdict::Unknown(Doubt::Future);
+    }
+    let age = date.since(stamp);
+    if age <= lease.retention {
+        Verdict::Alive {
+            watches: lease.watches,
+        }
+    } else if age <= lease.retention + DOUBT {
+        Verdict::Unknown(Doubt::JustOver(lease.retention + DOUBT - age))
+    } else {
+        Verdict::Dead
+    }
+}
+
+fn by_silence(seen: Seen<'_>, mark: u64, lease: Option<Lease>, silence: &mut Silence) -> Verdict {
+    let retention = match seen.tag {
+        Tag::Java(java) => java.retention,
+        _ => lease.map_or(SHORTEST, |lease| lease.retention),
+    };
+    let needed = retention.max(SHORTEST) + STALE;
+    let look = silence.look(seen.name, (mark, retention), seen.now);
+    if look.silent > needed {
+        return Verdict::Dead;
+    }
+    match lease {
+        // It was seen to change: its owner lived then.
+        Some(lease) if look.changed && look.silent <= retention => Verdict::Alive {
+            watches: lease.watches,
+        },
+        _ => Verdict::Unknown(Doubt::Silent(needed - look.silent)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const R: u64 = 300;
+
+    fn sqs(s: u64) -> SqsTime {
+        SqsTime::from_millis((1_800_000_000 + s) * 1_000)
+    }
+
+    fn at(s: u64) -> Moment {
+        Moment::from_start(Duration::from_secs(s))
+    }
+
+    fn ours(stamp: Stamp, watches: bool) -> Tag {
+        Tag::Ours(Lease {
+            stamp,
+            retention: Duration::from_secs(R),
+            watches,
+        })
+    }
+
+    fn verdict(tag: Tag, date: Option<u64>, now: u64, silence: &mut Silence) -> Verdict {
+        let seen = Seen {
+            name: "h",
+            tag,
+            date: date.map(sqs),
+            now: at(now),
+        };
+        judge(seen, silence)
+    }
+
+    fn stamped(stamp: u64, date: u64) -> Verdict {
+        verdict(
+            ours(Stamp::Sqs(sqs(stamp)), true),
+            Some(date),
+            0,
+            &mut Silence::default(),
+        )
+    }
+
+    #[test]
+    fn by_the_date_of_the_answer() {
+        let alive = Verdict::Alive { watches: true };
+        assert_eq!(stamped(1_000, 1_000), alive);
+        assert_eq!(stamped(1_000, 1_000 + R), alive);
+        assert_eq!(
+            stamped(1_000, 1_001 + R),
+            Verdict::Unknown(Doubt::JustOver(Duration::from_secs(119)))
+        );
+        assert!(matches!(
+            stamped(1_000, 1_120 + R),
+            Verdict::Unknown(Doubt::JustOver(_))
+        ));
+        assert_eq!(stamped(1_000, 1_121 + R), Verdict::Dead);
+        assert_eq!(stamped(1_120, 1_000), alive);
+        assert_eq!(stamped(1_121, 1_000), Verdict::Unknown(Doubt::Future));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_never_dead() {
+        let mut silence = Silence::default();
+        for now in [0, 1_000_000] {
+            let date = Some(1_000_000_000);
+            assert_eq!(
+                verdict(Tag::Unreadable, date, now, &mut silence),
+                Verdict::Unknown(Doubt::Unreadable)
+            );
+            assert_eq!(
+                verdict(Tag::Absent, date, now, &mut silence),
+                Verdict::Unknown(Doubt::NoLease)
+            );
+        }
+    }
+
+    #[test]
+    fn without_a_date_only_silence_counts() {
+        let mut silence = Silence::default();
+        // By its stamp it would have been dead for a year.
+        let tag = |stamp| ours(Stamp::Sqs(sqs(stamp)), true);
+        let wait = |s| Verdict::Unknown(Doubt::Silent(Duration::from_secs(s)));
+        assert_eq!(verdict(tag(0), None, 100, &mut silence), wait(360));
+        assert_eq!(verdict(tag(0), None, 460, &mut silence), wait(0));
+        assert_eq!(
+            verdict(tag(75), None, 461, &mut silence),
+            Verdict::Alive { watches: true },
+            "it has changed"
+        );
+        assert_eq!(verdict(tag(75), None, 800, &mut silence), wait(21));
+        assert_eq!(verdict(tag(75), None, 822, &mut silence), Verdict::Dead);
+    }
+
+    #[test]
+    fn a_count_of_beats_is_never_compared_with_a_date() {
+        let mut silence = Silence::default();
+        let tag = ours(Stamp::Beat(3), false);
+        assert!(matches!(
+            verdict(tag, Some(1_000_000), 0, &mut silence),
+            Verdict::Unknown(Doubt::Silent(_))
+        ));
+        assert_eq!(
+            verdict(tag, Some(1_000_000), 361, &mut silence),
+            Verdict::Dead
+        );
+    }
+
+    #[test]
+    fn java_is_watched_in_silence_and_a_short_retention_is_not_believed() {
+        let java = |heartbeat| {
+            Tag::Java(JavaLease {
+                retention: Duration::from_secs(5),
+                heartbeat,
+            })
+        };
+        let mut silence = Silence::default();
+        // A clock of Java's that is years behind.
+        let wait = |s| Verdict::Unknown(Doubt::Silent(Duration::from_secs(s)));
+        assert_eq!(verdict(java(7), Some(0), 0, &mut silence), wait(120));
+        assert_eq!(verdict(java(8), Some(120), 120, &mut silence), wait(120));
+        assert_eq!(verdict(java(8), Some(240), 240, &mut silence), wait(0));
+        assert_eq!(
+            verdict(java(8), Some(241), 241, &mut silence),
+            Verdict::Dead
+        );
+    }
+
+    proptest! {
+        /// The other half of the safety argument: an owner lets go 10 s before its lease ends, in SQS's time, and does
+        /// not renew after that. Whatever tag a watcher reads, at most a minute old and with a date up to 30 s wrong, it
+        /// is not dead for as long as the owner may hold on, whatever the watcher's own clock says.
+        #[test]
+        fn no_verdict_of_death_while_the_owner_holds_on(
+            stamp in 0..100_000u64,
+            retention in 60..=43_200u64,
+            part in 0.0..1.0f64,
+            stale in 0..=60u64,
+            wrong in -30..=30i64,
+            local in 0..1_000_000u64,
+        ) {
+            // Now is anywhere before the owner lets go, had it renewed at most `stale` ago.
+            let held_until = stamp + retention - 10 + stale;
+            let now = stamp + (part * (held_until - stamp) as f64) as u64;
+            let tag = Tag::Ours(Lease { stamp: Stamp::Sqs(sqs(stamp)), retention: Duration::from_secs(retention), watches: true });
+            let date = SqsTime::from_millis((sqs(now).as_millis() as i64 + wrong * 1_000) as u64);
+            let seen = Seen { name: "h", tag, date: Some(date), now: at(local) };
+            prop_assert_ne!(judge(seen, &mut Silence::default()), Verdict::Dead);
+        }
+    }
+}

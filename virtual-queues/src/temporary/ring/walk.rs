@@ -1,0 +1,358 @@
+//! The way along the ring: what to list and read, in order.
+//!
+//! Owns: where a walk is, and which names count. Does not judge. Invariant: it comes past every host of the ring once
+//! and then ends, however many there are, and never past a queue whose name is not a host's of this very prefix.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use sqs_rpc_protocol::TemporaryQueueName;
+
+use super::part::{END, MOST_DIGITS, Part, place};
+
+/// So many names in an answer mean that there may be more.
+const PAGE: usize = 1_000;
+/// With fewer names, a part of a digit less fits a page, too: at 16 x 40 there is room for fleets to grow.
+const FEW: usize = 40;
+
+/// A queue as ListQueues names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) name: Arc<str>,
+    pub(crate) url: Arc<str>,
+}
+
+impl Listed {
+    pub(crate) fn new(name: impl Into<Arc<str>>, url: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: name.into(),
+            url: url.into(),
+        }
+    }
+}
+
+/// What comes next on a walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Move {
+    /// List the queues whose names begin so.
+    List(String),
+    /// Look at this host.
+    Look(Listed),
+    /// It has been all the way round, or was stopped.
+    End,
+}
+
+/// One walk along the hosts of a prefix.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    prefix: Arc<str>,
+    /// The walker's own UUID: where it begins. Empty for a walk from the first host to the last.
+    origin: Arc<str>,
+    /// Hex digits of the parts that are listed.
+    digits: u32,
+    /// What the answer for its own part taught.
+    learnt: u32,
+    at: At,
+    /// What is to be looked at in this part; the first is looked at now.
+    hosts: VecDeque<Listed>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// The part around the walker's own place: what follows it.
+    Own {
+        digits: u32,
+    },
+    /// Further on, from this place.
+    Further {
+        from: u64,
+        digits: u32,
+    },
+    /// The hosts of this part, the next place after it.
+    Within(Next),
+    End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    From(u64),
+    End,
+}
+
+impl Walk {
+    /// A walk of the process with this UUID, or of nobody, with as many digits as an earlier one learnt.
+    pub(crate) fn new(prefix: Arc<str>, origin: Arc<str>, digits: u32) -> Self {
+        Self {
+            prefix,
+            origin,
+            digits,
+            learnt: digits,
+            at: At::Own { digits },
+            hosts: VecDeque::new(),
+        }
+    }
+
+    /// What comes next; the same until it is answered.
+    pub(crate) fn next(&mut self) -> Move {
+        loop {
+            let part = match self.at {
+                At::Own { digits } => Part::around(place(&self.origin), digits),
+                At::Further { from, digits } => Part::around(from, digits),
+                At::Within(next) => {
+                    while let Some(host) = self.hosts.front() {
+                        if self.is_host(host) {
+                            return Move::Look(host.clone());
+                        }
+                        self.hosts.pop_front();
+                    }
+                    let digits = self.digits;
+                    self.at = match next {
+                        Next::From(from) => At::Further { from, digits },
+                        Next::End => At::End,
+                    };
+                    continue;
+                }
+                At::End => return Move::End,
+            };
+            return Move::List(format!("{}{part}", self.prefix));
+        }
+    }
+
+    /// The answer to [`Move::List`].
+    pub(crate) fn listed(&mut self, queues: Vec<Listed>) {
+        let overflows = queues.len() >= PAGE;
+        let own = place(&self.origin);
+        match self.at {
+            At::Own { digits } => {
+                if overflows && digits < MOST_DIGITS {
+                    self.digits = digits + 1;
+                    self.learnt = self.digits;
+                    self.at = At::Own { digits: digits + 1 };
+                    return;
+                }
+                if queues.len() < FEW {
+                    self.learnt = digits.saturating_sub(1);
+                }
+                let part = Part::around(own, digits);
+                let mut hosts = self.in_order(queues);
+                let before = hosts.partition_point(|host| self.of(host) < &*self.origin);
+                let after = hosts.split_off(before);
+                // With no digits the one answer has the whole ring.
+                let whole = digits == 0;
+                self.hosts = after
+                    .into_iter()
+                    .chain(whole.then_some(hosts).into_iter().flatten())
+                    .collect();
+                self.at = At::Within(match part.end() {
+                    _ if whole => Next::End,
+                    END if self.origin.is_empty() => Next::End,
+                    END => Next::From(0),
+                    end => Next::From(end),
+                });
+            }
+            At::Further { from, digits } => {
+                if overflows && digits < MOST_DIGITS {
+                    self.at = At::Further {
+                        from,
+                        digits: digits + 1,
+                    };
+                    return;
+                }
+                let part = Part::around(from, digits);
+                // Back where it began.
+                let last = !self.origin.is_empty() && part.contains(own) && from <= own;
+                let mut hosts = self.in_order(queues);
+                hosts.retain(|host| {
+                    let of = self.of(host);
+                    place(of) >= from && (!last || of < &*self.origin)
+                });
+                self.hosts = hosts.into();
+                self.at = At::Within(match part.end() {
+                    _ if last => Next::End,
+                    END if self.origin.is_empty() => Next::End,
+                    END => Next::From(0),
+                    end => Next::From(end),
+                });
+            }
+            At::Within(_) | At::End => {}
+        }
+    }
+
+    /// The host of [`Move::Look`] was looked at: go on.
+    pub(crate) fn looked(&mut self) {
+        self.hosts.pop_front();
+    }
+
+    /// Somebody else looks after what follows.
+    pub(crate) fn stop(&mut self) {
+        self.hosts.clear();
+        self.at = At::End;
+    }
+
+    /// The digits for the next walk.
+    pub(crate) const fn learnt(&self) -> u32 {
+        self.learnt
+    }
+
+    fn in_order(&self, queues: Vec<Listed>) -> Vec<Listed> {
+        let mut hosts = queues;
+        hosts.retain(|queue| queue.name.starts_with(&*self.prefix));
+        hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        hosts.dedup_by(|a, b| a.name == b.name);
+        hosts
+    }
+
+    /// Whether it is called as hosts of this very prefix are.
+    fn is_host(&self, queue: &Listed) -> bool {
+        TemporaryQueueName::parse(&queue.name).is_some_and(|name| *name.prefix == *self.prefix)
+    }
+
+    /// What follows the prefix.
+    fn of<'a>(&self, host: &'a Listed) -> &'a str {
+        host.name.get(self.prefix.len()..).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    const PREFIX: &str = "sqs-rpc-";
+
+    fn uuid(place: u32, rest: u64) -> String {
+        format!("{place:08x}-6d1e-4c55-9a35-{rest:012x}")
+    }
+
+    fn host(place: u32) -> String {
+        format!("{PREFIX}{}-0", uuid(place, 7))
+    }
+
+    /// Walks a ring to its end. Returns the hosts that it looked at and the number of lists.
+    fn walk(names: &BTreeSet<String>, origin: &str, digits: u32) -> (Vec<String>, usize, u32) {
+        let mut walk = Walk::new(PREFIX.into(), origin.into(), digits);
+        let (mut seen, mut lists) = (Vec::new(), 0);
+        loop {
+            match walk.next() {
+                Move::List(part) => {
+                    lists += 1;
+                    assert!(lists < 100_000, "it does not end");
+                    let under = names
+                        .range(part.clone()..)
+                        .take_while(|name| name.starts_with(&part));
+                    let mut page: Vec<_> = under
+                        .take(1_000)
+                        .map(|name| Listed::new(&**name, &**name))
+                        .collect();
+                    // SQS promises no order.
+                    page.reverse();
+                    walk.listed(page);
+                }
+                Move::Look(host) => {
+                    seen.push(host.name.to_string());
+                    walk.looked();
+                }
+                Move::End => return (seen, lists, walk.learnt()),
+            }
+        }
+    }
+
+    fn spread(n: u32) -> BTreeSet<String> {
+        (0..n)
+            .map(|i| host(i.wrapping_mul(2_654_435_761)))
+            .collect()
+    }
+
+    #[test]
+    fn a_small_ring_takes_one_list() {
+        let names: BTreeSet<_> = [10, 20, 30, 40].map(host).into();
+        let (seen, lists, learnt) = walk(&names, &uuid(25, 0), 0);
+        assert_eq!(seen, [30, 40, 10, 20].map(host));
+        assert_eq!((lists, learnt), (1, 0));
+    }
+
+    #[test]
+    fn a_walk_begins_at_its_place_whether_it_has_a_host_there_or_not() {
+        let names: BTreeSet<_> = [10, 20, 30].map(host).into();
+        let with_own = walk(&names, &uuid(20, 7), 0).0;
+        assert_eq!(
+            with_own,
+            [20, 30, 10].map(host),
+            "its own first: it may be a stray"
+        );
+    }
+
+    #[test]
+    fn parts_grow_and_shrink_with_the_fleet() {
+        let (_, lists, learnt) = walk(&spread(10_000), &uuid(5, 0), 0);
+        assert_eq!(learnt, 1);
+        assert!(
+            lists >= 18,
+            "one too many, 16 parts, its own again: {lists}"
+        );
+        assert_eq!(walk(&spread(999), &uuid(5, 0), 0).2, 0);
+        assert_eq!(walk(&spread(1_000), &uuid(5, 0), 0).2, 1);
+        assert_eq!(walk(&spread(1_000), &uuid(5, 0), 1).2, 1, "no flapping");
+        assert_eq!(walk(&spread(400), &uuid(5, 0), 1).2, 0);
+    }
+
+    #[test]
+    fn only_hosts_of_this_very_prefix_count() {
+        let id = uuid(10, 1);
+        let others = [
+            format!("{PREFIX}orders"),
+            format!("{PREFIX}x-{id}-0"),
+            format!("{PREFIX}{id}"),
+            format!("{PREFIX}{id}-0-dlq"),
+            format!("{PREFIX}{}-0", id.to_uppercase()),
+            format!("other-{id}-0"),
+        ];
+        let names = others
+            .into_iter()
+            .chain([
+                format!("{PREFIX}{id}-0.fifo"),
+                format!("{PREFIX}{id}-1-Failover"),
+            ])
+            .collect();
+        let (seen, ..) = walk(&names, &uuid(5, 0), 0);
+        assert_eq!(
+            seen,
+            [
+                format!("{PREFIX}{id}-0.fifo"),
+                format!("{PREFIX}{id}-1-Failover")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_walk_that_is_stopped_ends() {
+        let mut walk = Walk::new(PREFIX.into(), uuid(0, 0).into(), 0);
+        walk.listed(
+            [host(1), host(2)]
+                .map(|name| Listed::new(&*name, &*name))
+                .into(),
+        );
+        assert!(matches!(walk.next(), Move::Look(_)));
+        walk.stop();
+        assert_eq!(walk.next(), Move::End);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn every_host_is_passed_once_in_the_order_of_the_ring(
+            places in proptest::collection::vec(prop_oneof![any::<u32>(), 0x0b00_0000..0x0b00_0fffu32, Just(0), Just(u32::MAX)], 0..3_000),
+            origin: u32,
+            nobody: bool,
+            digits in 0..4u32,
+        ) {
+            let names: BTreeSet<_> = places.into_iter().map(host).collect();
+            let origin = if nobody { String::new() } else { uuid(origin, 3) };
+            let (seen, ..) = walk(&names, &origin, digits);
+            let start = format!("{PREFIX}{origin}");
+            let expected: Vec<_> = names.range(start.clone()..).chain(names.range(..start)).cloned().collect();
+            prop_assert_eq!(seen, expected);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The task that walks the ring.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::calls;
+use super::process::Process;
+use super::ring::{Failure, Step, Watch, WatchOptions};
+use crate::sqs::{Fault, FaultKind};
+use crate::stats::Counter;
+use std::time::Duration;
+
+/// Between two calls of a long walk: a fifth of what an account's tags are throttled at.
+const PACE: Duration = Duration::from_millis(200);
+
+/// Looks after the hosts that follow, as long as this process has a host itself. Without one it makes no call.
+pub(super) async fn watch(process: Arc<Process>, stop: CancellationToken) {
+    let sqs = process.sqs().clone();
+    let options = WatchOptions {
+        prefix: Arc::clone(&process.options.prefix),
+        process: Arc::clone(&process.uuid),
+        period: process.options.period,
+        pace: PACE,
+        deletes: true,
+    };
+    let mut watch = Watch::new(options, sqs.clock().now(), sqs.random().clone());
+    while !stop.is_cancelled() {
+        if !process.holds_any() {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = process.first_held.notified() => watch.resume(sqs.clock().now()),
+            }
+            continue;
+        }
+        let step = watch.step(sqs.clock().now(), |name| process.holds(name));
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = take(&process, &mut watch, step) => {}
+        }
+        process.set_watching(watch.is_watching(sqs.clock().now()));
+    }
+}
+
+async fn take(process: &Process, watch: &mut Watch, step: Step) {
+    let sqs = process.sqs();
+    let clock = sqs.clock();
+    let failed = match step {
+        Step::Wait(until) => {
+            clock.sleep_until(until).await;
+            return;
+        }
+        Step::List(part) => match calls::list(sqs, &part).await.1 {
+            Ok(queues) => {
+                watch.listed(queues, clock.now());
+                return;
+            }
+            Err(fault) => fault,
+        },
+        Step::Read(host) => {
+            let (date, tags) = calls::tags(sqs, &host.url).await;
+            match tags {
+                Ok(tags) => {
+                    watch.read(&tags, date, clock.now());
+                    return;
+                }
+                Err(fault) => fault,
+            }
+        }
+        Step::Delete(host) => {
+            let end = clock.now() + calls::LIMIT;
+            match calls::try_delete(sqs, &host.url, end).await {
+                Ok(()) => {
+                    watch.deleted(clock.now());
+                    process.counters().count(Counter::HostsSwept);
+                    tracing::info!(host = %host.name, "deleted the host of a dead process");
+                    return;
+                }
+                Err(fault) => fault,
+            }
+        }
+    };
+    fail(watch, &failed, process);
+}
+
+fn fail(watch: &mut Watch, fault: &Fault, process: &Process) {
+    let now = process.sqs().clock().now();
+    match fault.kind() {
+        FaultKind::QueueNotFound => watch.gone(now),
+        FaultKind::AccessDenied => {
+            tracing::warn!(error = %fault, "cannot look after other hosts");
+            watch.failed(Failure::Denied, now);
+        }
+        _ => watch.failed(Failure::Temporary, now),
+    }
+}
