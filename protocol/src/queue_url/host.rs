@@ -9,7 +9,11 @@ use super::{
     name::is_name_byte,
 };
 use crate::text::parsed_text;
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 /// The longest URL, in bytes. Those of Amazon have 200 at the most.
 const MAX_BYTES: usize = 1_024;
@@ -38,8 +42,8 @@ const MAX_NAME: usize = 80;
 /// assert!(url != legacy && url.same_queue(&legacy));
 /// # Ok::<(), sqs_rpc_protocol::QueueUrlError>(())
 /// ```
-// The derived equality, order and hash look at `text` first, and the offsets follow from it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// The derived equality and order look at `text` first, and the offsets follow from it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostQueueUrl {
     text: Arc<str>,
     /// Where the scheme's `://` has ended.
@@ -268,6 +272,13 @@ fn is_queue_name(name: &str) -> bool {
 }
 
 parsed_text!(HostQueueUrl, QueueUrlError);
+
+// By the text alone, which says all.
+impl Hash for HostQueueUrl {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
 
 impl fmt::Debug for HostQueueUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

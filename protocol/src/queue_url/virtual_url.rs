@@ -35,8 +35,8 @@ pub struct VirtualQueueUrl {
 impl VirtualQueueUrl {
     /// The URL of the virtual queue called `name` on `host`.
     pub fn new(host: &HostQueueUrl, name: &VirtualQueueName) -> Self {
-        let text: Arc<str> = format!("{}#{}", host.as_str(), name.as_str()).into();
-        Self::join(host.clone(), text)
+        let text = [host.as_str(), name.as_str()].join("#");
+        Self::join(host.clone(), text.into())
     }
 
     /// Reads a URL.

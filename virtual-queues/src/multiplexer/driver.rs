@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// SQS may not know a new queue for its first second, and its parts learn of it at different times.
 const SETTLING: Duration = Duration::from_secs(5);
 /// So many things that are due are done in one go; then others have their turn, polls that have ended first.
-const BURST: usize = 1_000;
+const BURST: usize = 100;
 /// After so many polls in a row that were denied, pending requests are told instead of left to their deadlines.
 const DENIALS: u32 = 3;
 

@@ -63,7 +63,6 @@ pub(super) struct Inner {
     pub(super) opened: Notify,
 }
 
-#[derive(Clone)]
 struct Running {
     drivers: Tasks,
     /// Apart from the drivers: they still have something to send while they end.
@@ -153,15 +152,10 @@ impl VirtualQueues {
     }
 
     fn checked_name(&self, queue: &CreateQueue) -> Result<VirtualQueueName, QueueError> {
-        let random;
         let name = match &queue.name {
-            Some(name) => name,
-            None => {
-                random = self.0.sqs.random().uuid().to_string();
-                &random
-            }
+            Some(name) => VirtualQueueName::try_from(name.as_str())?,
+            None => self.random_name()?,
         };
-        let name = VirtualQueueName::try_from(name.as_str())?;
         checked_retention(queue.idle_retention)?;
         tags::check(&Tags::new(), &queue.tags)?;
         Ok(name)
@@ -176,12 +170,13 @@ impl VirtualQueues {
         let url = VirtualQueueUrl::new(&shared.url, name);
         let now = self.0.sqs.clock().now();
         let created = shared.update(|state| {
-            let exists = state.router.buffered_in(name).is_some();
-            let created = state.router.create(name.clone(), queue.idle_retention, now);
-            if created.is_ok() && !exists && !queue.tags.is_empty() {
+            let made = state
+                .router
+                .create(name.clone(), queue.idle_retention, now)?;
+            if made && !queue.tags.is_empty() {
                 state.router.change_tags(name, |tags| *tags = queue.tags);
             }
-            created
+            Ok(())
         });
         match created {
             Ok(()) => Ok(VirtualQueue::new(Arc::clone(shared), url, self.clone())),
@@ -224,7 +219,7 @@ impl VirtualQueues {
     /// # Errors
     /// [`QueueError::Closed`], [`QueueError::NoRuntime`].
     pub fn outbox(&self) -> Result<Outbox, QueueError> {
-        Ok(self.running()?.outbox)
+        Ok(self.running()?.outbox.clone())
     }
 
     /// All counters.
@@ -264,15 +259,28 @@ impl VirtualQueues {
         report
     }
 
+    fn random_name(&self) -> Result<VirtualQueueName, QueueError> {
+        let uuid = self.0.sqs.random().uuid();
+        let mut text = uuid::Uuid::encode_buffer();
+        Ok(VirtualQueueName::parse(
+            uuid.hyphenated().encode_lower(&mut text),
+        )?)
+    }
+
     fn open(&self, url: &HostQueueUrl, made_at: Option<Moment>) -> Result<Arc<Shared>, QueueError> {
         let running = self.running()?;
+        if let Some(host) = self.0.hosts.get(url)
+            && !host.is_lost()
+        {
+            return Ok(Arc::clone(&host));
+        }
         let mut made = false;
         let mut open = || {
             made = true;
             let inner = &self.0;
             let Running {
                 drivers, outbox, ..
-            } = &running;
+            } = running;
             Shared::open(
                 url.clone(),
                 inner.process,
@@ -300,12 +308,12 @@ impl VirtualQueues {
         Ok(host)
     }
 
-    fn running(&self) -> Result<Running, QueueError> {
+    fn running(&self) -> Result<&Running, QueueError> {
         if self.0.closed.load(Ordering::Acquire) {
             return Err(QueueError::Closed);
         }
         if let Some(running) = self.0.running.get() {
-            return Ok(running.clone());
+            return Ok(running);
         }
         let (drivers, calls) = (self.0.sqs.tasks()?, self.0.sqs.tasks()?);
         let made = || {
@@ -316,7 +324,7 @@ impl VirtualQueues {
                 outbox,
             }
         };
-        Ok(self.0.running.get_or_init(made).clone())
+        Ok(self.0.running.get_or_init(made))
     }
 }
 

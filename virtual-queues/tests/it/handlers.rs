@@ -169,13 +169,17 @@ async fn one_handler_serves_all_queues_of_all_hosts_also_those_made_later() -> T
     let early = queues.create(&first, CreateQueue::named("early"))?;
     early.send("1").await?;
     let work = async {
-        assert_eq!(told.recv().await, Some(("early".into(), "1".into())));
+        // A handler that is told nothing polls for ever.
+        let mut next = async || tokio::time::timeout(HOUR, told.recv()).await.ok().flatten();
+        assert_eq!(next().await, Some(("early".into(), "1".into())));
         for (host, name) in [(&first, "later"), (&second, "elsewhere")] {
             let queue = queues.create(host, CreateQueue::named(name))?;
             pass(Duration::from_secs(1)).await;
             queue.send("2").await?;
-            assert_eq!(told.recv().await, Some((name.into(), "2".into())));
+            assert_eq!(next().await, Some((name.into(), "2".into())));
         }
+        early.send("3").await?;
+        assert_eq!(next().await, Some(("early".into(), "3".into())));
         let second = queues
             .for_each(HandlerLimits::default(), async |_, _| Ok::<_, ()>(()))
             .await;

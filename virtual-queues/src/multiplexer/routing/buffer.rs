@@ -95,6 +95,11 @@ impl QueueSlot {
         !self.receivers.is_empty()
     }
 
+    /// There is nothing in it and nobody waits.
+    pub(super) fn is_idle(&self) -> bool {
+        self.messages.is_empty() && self.receivers.is_empty()
+    }
+
     pub(super) fn load(&self) -> Load {
         let hungry = if self.messages.is_empty() {
             self.long_receivers
@@ -176,6 +181,12 @@ impl QueueSlot {
             .iter()
             .filter(move |receiver| receiver.ticket.gives_up_at(done))
             .map(|receiver| (receiver.ticket, receiver.waker.clone()))
+    }
+
+    /// Whether somebody in the line waits for a short poll after `done`.
+    pub(super) fn waits_for_short_poll_after(&self, done: u64) -> bool {
+        let mut tickets = self.receivers.iter().map(|receiver| receiver.ticket);
+        tickets.any(|ticket| ticket.is_short() && !ticket.gives_up_at(done))
     }
 
     /// Everybody in the line, to be told that the queue is gone.

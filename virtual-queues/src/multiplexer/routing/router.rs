@@ -1,6 +1,7 @@
 //! The table of one host.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -80,6 +81,8 @@ struct ShortPolls {
     started: u64,
     done: u64,
     wanted: bool,
+    /// Where receivers of polls to come joined: one poll's end looks at these queues alone.
+    queues: BTreeSet<VirtualQueueName>,
 }
 
 impl<S> Router<S> {
@@ -153,33 +156,41 @@ impl<S> Router<S> {
 
     // --- virtual queues
 
-    /// Makes a virtual queue, or keeps the one that exists, with its messages and its retention.
+    /// Makes a virtual queue, or keeps the one that exists, with its messages and its retention. Says whether it made it.
     pub(crate) fn create(
         &mut self,
         name: VirtualQueueName,
         retention: Option<Duration>,
         now: Moment,
-    ) -> Result<(), Refused> {
-        match self.slots.get(&name) {
-            Some(Slot::OneShot { .. }) => return Err(Refused::Taken),
-            Some(Slot::Queue(_)) => {
-                self.touch(&name, now);
-                return Ok(());
+    ) -> Result<bool, Refused> {
+        let admitted = self.admit();
+        match self.slots.entry(name) {
+            Entry::Occupied(entry) => match entry.into_mut() {
+                Slot::OneShot { .. } => Err(Refused::Taken),
+                Slot::Queue(slot) => {
+                    slot.last_used = now;
+                    Ok(false)
+                }
+            },
+            Entry::Vacant(entry) => {
+                admitted?;
+                let mut slot = QueueSlot::new(retention, now);
+                slot.idle_key = retention.map(|retention| {
+                    let alarm = Alarm::Idle(entry.key().clone());
+                    self.due.add(now + retention, alarm)
+                });
+                entry.insert(Slot::Queue(Box::new(slot)));
+                Ok(true)
             }
-            None => self.admit()?,
         }
-        let mut slot = QueueSlot::new(retention, now);
-        slot.idle_key =
-            retention.map(|retention| self.due.add(now + retention, Alarm::Idle(name.clone())));
-        self.slots.insert(name, Slot::Queue(Box::new(slot)));
-        Ok(())
     }
 
     /// Deletes a virtual queue. Returns those who waited for it, and how many messages were in it; `None` if it
     /// does not exist.
     pub(crate) fn delete(&mut self, name: &VirtualQueueName) -> Option<(Vec<Waker>, usize)> {
-        self.queue_mut(name)?;
-        let Some(Slot::Queue(slot)) = self.slots.remove(name) else {
+        let (name, slot) = self.slots.remove_entry(name)?;
+        let Slot::Queue(slot) = slot else {
+            self.slots.insert(name, slot);
             return None;
         };
         let load = slot.load();
@@ -252,7 +263,10 @@ impl<S> Router<S> {
         self.noticed += visible;
         if joined {
             self.tickets += 1;
-            self.short_polls.wanted |= short;
+            if short {
+                self.short_polls.wanted = true;
+                self.short_polls.queues.insert(name.clone());
+            }
         }
         received
     }
@@ -319,14 +333,15 @@ impl<S> Router<S> {
     pub(crate) fn short_poll_done(&mut self) -> Vec<Waker> {
         self.short_polls.done = self.short_polls.started;
         let done = self.short_polls.done;
-        // In the order in which they came, not in that of the hash map.
-        let queues = self.slots.values().filter_map(|slot| match slot {
-            Slot::Queue(slot) => Some(slot),
-            Slot::OneShot { .. } => None,
+        let mut waited = Vec::new();
+        self.short_polls.queues.retain(|name| {
+            let Some(Slot::Queue(slot)) = self.slots.get(name) else {
+                return false;
+            };
+            waited.extend(slot.waited_for_short_poll(done));
+            slot.waits_for_short_poll_after(done)
         });
-        let mut waited: Vec<_> = queues
-            .flat_map(|slot| slot.waited_for_short_poll(done))
-            .collect();
+        // In the order in which they came.
         waited.sort_unstable_by_key(|(ticket, _)| *ticket);
         waited.into_iter().map(|(_, waker)| waker).collect()
     }
@@ -372,8 +387,15 @@ impl<S> Router<S> {
     pub(crate) fn close(&mut self) -> Leftovers<S> {
         self.closed = true;
         let pending = self.take_pending();
-        let mut slots: Vec<_> = std::mem::take(&mut self.slots).into_iter().collect();
-        slots.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        // In order of the names, not of the hash map; idle ones, perhaps a million, are only dropped.
+        let mut busy: Vec<_> = std::mem::take(&mut self.slots)
+            .into_iter()
+            .filter_map(|(name, slot)| match slot {
+                Slot::Queue(slot) if !slot.is_idle() => Some((name, slot)),
+                _ => None,
+            })
+            .collect();
+        busy.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         self.due = Deadlines::new();
         self.load = Load::default();
         let mut left = Leftovers {
@@ -382,10 +404,7 @@ impl<S> Router<S> {
             messages: Vec::new(),
         };
         left.wakers.extend(self.take_all.close());
-        for (_, slot) in slots {
-            let Slot::Queue(mut slot) = slot else {
-                continue;
-            };
+        for (_, mut slot) in busy {
             left.messages.extend(slot.drain());
             left.wakers.extend(slot.into_wakers());
         }
@@ -565,10 +584,10 @@ impl<S> Router<S> {
         Ok(result)
     }
 
-    /// After a burst the table gives its memory back, at a cost that is spread over the removals.
+    /// After a burst the table gives its memory back. What is left moves, and everybody waits for that: so it is little.
     fn release_memory(&mut self) {
         let (len, capacity) = (self.slots.len(), self.slots.capacity());
-        if capacity > 1024 && len < capacity / 8 {
+        if capacity > 1024 && len < capacity / 32 {
             self.slots.shrink_to(len * 2);
         }
     }

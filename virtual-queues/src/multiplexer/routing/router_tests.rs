@@ -6,6 +6,7 @@ use std::task::Wake;
 use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName};
 use sqs_rpc_protocol::{SqsTime, names};
 
+use super::super::outcome::TakenAny;
 use super::*;
 
 const PROCESS: ProcessPrefix = ProcessPrefix::from_bits(7);
@@ -433,6 +434,29 @@ fn short_receives_share_one_poll_that_starts_after_them() {
     arrives(&mut router, &queue, "a");
     first.leaves(&mut router);
     assert_eq!(second.gets(&mut router, 10), ["a"]);
+}
+
+#[test]
+fn the_handler_of_all_gets_the_next_message_of_a_queue_when_it_gave_its_place_back() {
+    let mut router = router();
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    router.handle_all(1);
+    let woken = Arc::<Woken>::default();
+    let waker = Waker::from(Arc::clone(&woken));
+    let take = |router: &mut Router<u32>| match router.take_any(at(1), &waker) {
+        TakenAny::Message(_, taken) => ids([&taken.message]),
+        TakenAny::Wait => Vec::new(),
+        TakenAny::Closed => panic!("the host is open"),
+    };
+    for id in ["a", "b"] {
+        arrives(&mut router, &queue, id);
+    }
+    assert_eq!(take(&mut router), ["a"]);
+    assert!(take(&mut router).is_empty(), "it has one of this queue");
+    let next = router.handled(&queue, at(2));
+    assert!(next.is_some(), "there is news for it");
+    assert_eq!(take(&mut router), ["b"]);
 }
 
 #[test]

@@ -76,18 +76,17 @@ impl<S> Router<S> {
             per_queue,
             ..TakeAll::default()
         };
-        // Queues in order of their names, not of the hash map.
-        let mut queues: Vec<_> = self
-            .slots
-            .iter_mut()
-            .filter_map(|(name, slot)| match slot {
-                Slot::Queue(slot) => Some((name, slot)),
-                Slot::OneShot { .. } => None,
-            })
-            .collect();
-        queues.sort_unstable_by_key(|(name, _)| *name);
-        for (name, slot) in queues {
+        let mut busy = Vec::new();
+        for (name, slot) in &mut self.slots {
+            let Slot::Queue(slot) = slot else { continue };
             (slot.turn, slot.in_hand) = (None, 0);
+            if !slot.is_idle() {
+                busy.push((name, slot));
+            }
+        }
+        // In order of their names, not of the hash map.
+        busy.sort_unstable_by_key(|(name, _)| *name);
+        for (name, slot) in busy {
             self.take_all.note(name, slot);
         }
     }
