@@ -113,7 +113,7 @@ fn test() -> Vec<Step> {
         Step::cargo("tests", "test --workspace"),
         Step::cargo(
             "large models of the ring",
-            "test --release --package sqs-virtual-queues --lib temporary::model -- --ignored",
+            "test --profile sim --package sqs-virtual-queues --lib temporary::model -- --ignored",
         ),
         Step::cargo(
             "processes that are killed",
