@@ -6,10 +6,11 @@ use std::time::Duration;
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask interop [PART ...] [OPTION ...]
 
-  contract    the contract suite of local-sqs against servers written by others
-  aws-cli     the AWS CLI, in both protocols, and boto3 against local-sqs
-  java        the AWS SDK for Java and the Java Temporary Queue Client against local-sqs, and with this project
-  (none)      all of them
+  contract          the contract suite of local-sqs against servers written by others
+  virtual-queues    the contract suite of virtual queues, by all its faces, on the same servers
+  aws-cli           the AWS CLI, in both protocols, and boto3 against local-sqs
+  java              the AWS SDK for Java and the Java Temporary Queue Client against local-sqs, and with this project
+  (none)            all of them
 
   --longest SECONDS   leave out checks that wait for longer; default 65, 310 leaves out none
   --write-docs        write the table of disagreements to docs/interop.md, and run nothing
@@ -19,6 +20,7 @@ usage: cargo xtask interop [PART ...] [OPTION ...]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Contract,
+    VirtualQueues,
     AwsCli,
     Java,
 }
@@ -35,13 +37,19 @@ pub(crate) struct Arguments {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 3] = [Self::Contract, Self::AwsCli, Self::Java];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Contract,
+        Self::VirtualQueues,
+        Self::AwsCli,
+        Self::Java,
+    ];
 }
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Contract => "contract",
+            Self::VirtualQueues => "virtual-queues",
             Self::AwsCli => "aws-cli",
             Self::Java => "java",
         })

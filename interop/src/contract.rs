@@ -1,7 +1,5 @@
 //! The contract suite of local-sqs against the servers of others.
 //!
-//! A suite that comes later, such as that of virtual queues on these servers, has its place in [`on`], beside the first.
-//!
 //! Most checks only wait, so several are under way at once, those that wait longest first. A verdict that the table does not
 //! expect is looked at again, alone, and counts if it stays: a busy machine must not fail the run.
 

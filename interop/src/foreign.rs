@@ -37,13 +37,18 @@ impl Foreign {
         };
         let mut process = Background::start(name, &mut command, &installed.log(name))?;
         process.listens(port, UP_WITHIN).await?;
-        let client = client(&format!("http://127.0.0.1:{port}"));
+        let url = format!("http://127.0.0.1:{port}");
+        let client = client(&url);
         client
             .list_queues()
             .send()
             .await
             .map_err(|error| format!("{self} does not answer: {error:?}"))?;
-        Ok(Running { client, process })
+        Ok(Running {
+            client,
+            url,
+            process,
+        })
     }
 }
 
@@ -60,6 +65,7 @@ impl fmt::Display for Foreign {
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) client: Client,
+    pub(crate) url: String,
     process: Background,
 }
 

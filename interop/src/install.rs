@@ -53,13 +53,14 @@ impl Installed {
 pub(crate) async fn all(arguments: &Arguments, folders: &Folders) -> Result<Installed, Failure> {
     std::fs::create_dir_all(&folders.installed)
         .map_err(|error| format!("cannot make {}: {error}", folders.installed.display()))?;
-    let (contract, cli, java) = (
+    let (contract, servers, cli, java) = (
         arguments.wants(Part::Contract),
+        arguments.wants(Part::Contract) || arguments.wants(Part::VirtualQueues),
         arguments.wants(Part::AwsCli),
         arguments.wants(Part::Java),
     );
     let python = async {
-        if contract {
+        if servers {
             virtual_environment(folders, "localstack").await?;
         }
         if contract || cli {
@@ -71,7 +72,7 @@ pub(crate) async fn all(arguments: &Arguments, folders: &Folders) -> Result<Inst
         Ok::<_, Failure>(())
     };
     let jars = async {
-        if contract {
+        if servers {
             maven(folders, "elasticmq").await?;
         }
         if java {

@@ -26,6 +26,7 @@ mod local;
 mod process;
 mod table;
 mod verdict;
+mod virtual_queues;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -41,7 +42,9 @@ type Failure = String;
 struct Folders {
     /// The folder of this package.
     sources: PathBuf,
-    /// Where software is installed; git ignores it.
+    /// Where Cargo builds; git ignores it.
+    target: PathBuf,
+    /// Where software is installed, below `target`.
     installed: PathBuf,
 }
 
@@ -87,6 +90,7 @@ async fn carry_out(arguments: &Arguments, folders: &Folders) -> Result<(), Failu
         let watch = Stopwatch::start();
         let outcome = match part {
             Part::Contract => contract::run(arguments, folders, &installed).await,
+            Part::VirtualQueues => virtual_queues::run(folders, &installed).await,
             Part::AwsCli => aws_cli::run(folders, &installed).await,
             Part::Java => java::run(folders, &installed).await,
         };
@@ -112,7 +116,14 @@ impl Folders {
         Self {
             sources: sources.to_owned(),
             installed: target.join("interop"),
+            target,
         }
+    }
+
+    /// An example of this workspace, built without optimisation.
+    fn example(&self, name: &str) -> PathBuf {
+        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        self.target.join("debug/examples").join(file)
     }
 
     fn docs(&self) -> PathBuf {

@@ -148,7 +148,9 @@ async fn attributes_are_filtered_and_digested_as_sqs_does(subject: &Subject) -> 
         let real = subject.site.host("real").await;
         let send = subject.site.client.send_message();
         let send = send.queue_url(real.as_str()).message_body("b");
-        let told = send.set_message_attributes(Some(attributes)).send().await?;
+        // No list at all rather than an empty one, of which not every server thinks alike.
+        let attributes = (!attributes.is_empty()).then_some(attributes);
+        let told = send.set_message_attributes(attributes).send().await?;
         assert_eq!(
             received.md5_of_message_attributes, told.md5_of_message_attributes,
             "{asked:?}"
