@@ -1,37 +1,35 @@
-//! Which requests are being handled right now, in all of a responder's served queues.
+//! What is being done right now and must not be done twice at a time: requests handled, replies sent.
 //!
-//! Owns: the claim on a request, and telling its outcome to those who wait. Does not own: replies that were given, which
-//! are the cache's. Invariant: of one [`ReplyKey`] at most one claim exists; a claim that is dropped without an outcome
-//! is free for the next who waits.
+//! Owns: the claim on a key, and telling its outcome to those who wait. Does not own: replies that were given, which
+//! are the cache's. Invariant: of one key at most one claim exists; a claim that is dropped without an outcome is free
+//! for the next who waits.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::ReplyKey;
-
-/// The requests being handled, with an outcome of type `T`. Cheap to clone; clones share them. As large as the number
-/// of handlers that run.
+/// What is being done, with an outcome of type `T`. Cheap to clone; clones share it. As large as the number of claims.
 #[derive(Debug)]
-pub(crate) struct Claims<T>(Arc<Mutex<Table<T>>>);
+pub(crate) struct Claims<K, T>(Arc<Mutex<Table<K, T>>>);
 
-type Table<T> = HashMap<ReplyKey, watch::Receiver<Option<T>>>;
+type Table<K, T> = HashMap<K, watch::Receiver<Option<T>>>;
 
-/// The right, and the duty, to handle a request.
+/// The right, and the duty, to do it.
 #[derive(Debug)]
-pub(crate) struct Claim<T> {
-    key: ReplyKey,
+pub(crate) struct Claim<K: Eq + Hash, T> {
+    key: K,
     outcome: watch::Sender<Option<T>>,
-    claims: Claims<T>,
+    claims: Claims<K, T>,
 }
 
-impl<T: Clone> Claims<T> {
-    /// Claims a request, or waits for the outcome of whoever has it.
+impl<K: Eq + Hash + Clone, T: Clone> Claims<K, T> {
+    /// Claims a key, or waits for the outcome of whoever has it.
     ///
     /// Cancel safe: dropping it claims nothing.
-    pub(crate) async fn claim_or_wait(&self, key: &ReplyKey) -> Result<Claim<T>, T> {
+    pub(crate) async fn claim_or_wait(&self, key: &K) -> Result<Claim<K, T>, T> {
         loop {
             let mut theirs = match self.claim(key) {
                 Ok(claim) => return Ok(claim),
@@ -45,7 +43,7 @@ impl<T: Clone> Claims<T> {
         }
     }
 
-    fn claim(&self, key: &ReplyKey) -> Result<Claim<T>, watch::Receiver<Option<T>>> {
+    fn claim(&self, key: &K) -> Result<Claim<K, T>, watch::Receiver<Option<T>>> {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match table.entry(key.clone()) {
             Entry::Occupied(theirs) => Err(theirs.get().clone()),
@@ -62,14 +60,14 @@ impl<T: Clone> Claims<T> {
     }
 }
 
-impl<T> Claim<T> {
-    /// Ends the claim with an outcome. Whoever comes later finds nothing here: keep the reply before.
+impl<K: Eq + Hash, T> Claim<K, T> {
+    /// Ends the claim with an outcome. Whoever comes later finds nothing here: keep a reply that was made before.
     pub(crate) fn settle(self, outcome: T) {
         self.outcome.send_replace(Some(outcome));
     }
 }
 
-impl<T> Drop for Claim<T> {
+impl<K: Eq + Hash, T> Drop for Claim<K, T> {
     fn drop(&mut self) {
         // Before the sender goes: whoever wakes by that must find the key free.
         let mut table = self.claims.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,13 +75,13 @@ impl<T> Drop for Claim<T> {
     }
 }
 
-impl<T> Clone for Claims<T> {
+impl<K, T> Clone for Claims<K, T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T> Default for Claims<T> {
+impl<K, T> Default for Claims<K, T> {
     fn default() -> Self {
         Self(Arc::default())
     }
@@ -92,6 +90,7 @@ impl<T> Default for Claims<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ReplyKey;
     use futures::FutureExt;
     use sqs_rpc_protocol::{HostQueueUrl, RequestId};
 
@@ -126,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_claim_that_is_dropped_passes_to_one_who_waits() {
-        let claims = Claims::<()>::default();
+        let claims = Claims::<_, ()>::default();
         let key = key(1);
         let claim = claims.claim_or_wait(&key).now_or_never().unwrap().unwrap();
         let mut waiting = [

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::in_hand::InHand;
-use super::jobs::{Context, Done, Handling};
+use super::jobs::{Context, Done, Handling, Sending};
 use super::polls::{Poll, Polled};
 use super::shutdown::Drain;
 use super::{Drained, ServeError};
@@ -105,6 +105,7 @@ impl Driver {
                 queue,
                 handler,
                 handling,
+                sending: Sending::default(),
                 outbox,
             }),
         })

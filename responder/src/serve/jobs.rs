@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::join_all;
-use sqs_rpc_protocol::{ErrorCode, HostQueueUrl};
+use sqs_rpc_protocol::{ErrorCode, HostQueueUrl, QueueUrl, RequestId};
 use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, Sqs};
 use sqs_virtual_queues::{Counter, mutant};
 
@@ -18,7 +18,7 @@ use super::verdict::{Ended, Then};
 use crate::handler::{BoxedHandler, Outcome};
 use crate::options::Options;
 use crate::reply::attempts::Unsent;
-use crate::reply::sender::{Addressee, Sender};
+use crate::reply::sender::{Addressee, NotSent, Sender, Sent};
 use crate::{Reply, ReplyKey, Request};
 
 /// What the driver and all jobs of one served queue need.
@@ -29,12 +29,16 @@ pub(super) struct Context {
     pub(super) queue: HostQueueUrl,
     pub(super) handler: BoxedHandler,
     pub(super) handling: Handling,
+    pub(super) sending: Sending,
     pub(super) outbox: Outbox,
     pub(super) sender: Sender,
 }
 
 /// The requests that are being handled, in all queues that one responder serves.
-pub(crate) type Handling = Claims<(Ended, Reply)>;
+pub(crate) type Handling = Claims<ReplyKey, (Ended, Reply)>;
+
+/// The replies that are being sent, by where they go and which request they answer.
+pub(super) type Sending = Claims<(QueueUrl, RequestId), Result<Sent, NotSent>>;
 
 /// A job that has ended.
 #[derive(Debug)]
@@ -173,7 +177,7 @@ impl Context {
         reply: Reply,
         then: Then,
     ) -> Done {
-        let then = match self.sender.send(&to, &reply).await {
+        let then = match self.send_or_wait(&to, &reply).await {
             Ok(_) => then,
             Err(not_sent) => {
                 let counter = match not_sent.why {
@@ -191,6 +195,23 @@ impl Context {
             }
         };
         Done::Answered { ticket, then }
+    }
+
+    /// Sends a reply. While one is being sent to the same request, another waits for what becomes of that: a send whose
+    /// answer is lost makes duplicates, and each would try its own copy until the deadline.
+    async fn send_or_wait(&self, to: &Addressee, reply: &Reply) -> Result<Sent, NotSent> {
+        // Without an id, replies to two requests may go to one address.
+        let Some(id) = to.request_id else {
+            return self.sender.send(to, reply).await;
+        };
+        match self.sending.claim_or_wait(&(to.address.clone(), id)).await {
+            Ok(claim) => {
+                let result = self.sender.send(to, reply).await;
+                claim.settle(result.clone());
+                result
+            }
+            Err(result) => result,
+        }
     }
 
     /// Tells a requester that its request's header cannot be decoded.

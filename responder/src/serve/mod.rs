@@ -3,7 +3,7 @@
 //! | file | question |
 //! |---|---|
 //! | `in_hand` | which message waits, is extended, has which receipt handle? (pure) |
-//! | `claims` | who handles a request, and who waits for its outcome? |
+//! | `claims` | who handles a request or sends its reply, and who waits for the outcome? |
 //! | `verdict` | what becomes of a request that was handled? (pure) |
 //! | `patience` | how long is a message hidden that stays in SQS? (pure) |
 //! | `polls` | how do messages come in, and what if nobody is there any more? |

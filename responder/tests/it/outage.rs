@@ -59,6 +59,29 @@ async fn a_reply_queue_that_does_not_come_is_given_up_and_the_request_deleted() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn duplicates_share_the_attempts_to_send_their_reply() {
+    let bed = Bed::start().await;
+    bed.faults.of(Action::SendMessageBatch, THROTTLED);
+    let running = Running::start(bed.responder().serve(&bed.requests, echo));
+    for _ in 0..5 {
+        bed.send(&bed.ask_with("x", 1, |header| {
+            header.deadline = deadline(Duration::from_secs(120))
+        }))
+        .await;
+        sleep(1).await;
+    }
+    sleep(60).await;
+    let calls = bed.stats().calls.of(Action::SendMessageBatch);
+    assert!((8..=20).contains(&calls), "as for one: {calls}");
+    bed.faults.clear();
+    assert_eq!(bed.reply().await.unwrap().body(), "x");
+    bed.until_deleted().await;
+    running.stop().await;
+    let stats = bed.stats();
+    assert_eq!((stats.replies_sent, stats.duplicate_requests), (1, 4));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_throttled_reply_is_tried_until_it_goes_and_the_request_is_handled_once() {
     let bed = Bed::start().await;
     bed.faults.of(Action::SendMessageBatch, THROTTLED);

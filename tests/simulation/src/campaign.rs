@@ -1,5 +1,6 @@
 //! Many seeds, on all cores.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -19,6 +20,8 @@ pub struct Campaign {
     pub scenario: Option<&'static Scenario>,
     /// Threads.
     pub threads: usize,
+    /// Go on after a seed has failed.
+    pub keep_going: bool,
 }
 
 /// What came of it.
@@ -28,8 +31,8 @@ pub struct Outcome {
     pub ran: u64,
     /// What took place how often.
     pub coverage: Coverage,
-    /// The lowest seed that failed, and how.
-    pub failed: Option<(u64, Failure)>,
+    /// The seeds that failed, and how.
+    pub failed: BTreeMap<u64, Failure>,
 }
 
 impl Campaign {
@@ -39,7 +42,7 @@ impl Campaign {
         self.scenario.or_else(|| scenarios::of_seed(seed))
     }
 
-    /// Runs the seeds until all have been run, one fails, or `go_on` says no. `go_on` is told how many were run.
+    /// Runs the seeds until all have been run, one fails (unless it is to keep going), or `go_on` says no. `go_on` is told how many were run.
     pub fn run(&self, go_on: impl Fn(&Outcome) -> bool + Sync) -> Outcome {
         let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
         let outcome = Mutex::new(Outcome::default());
@@ -56,14 +59,10 @@ impl Campaign {
                 outcome.ran += 1;
                 outcome.coverage += &verdict.report.coverage;
                 if let Some(failure) = verdict.failure {
-                    stop.store(true, Ordering::Relaxed);
-                    if outcome
-                        .failed
-                        .as_ref()
-                        .is_none_or(|(lowest, _)| seed < *lowest)
-                    {
-                        outcome.failed = Some((seed, failure));
+                    if !self.keep_going {
+                        stop.store(true, Ordering::Relaxed);
                     }
+                    outcome.failed.insert(seed, failure);
                 }
                 if !go_on(&outcome) {
                     stop.store(true, Ordering::Relaxed);

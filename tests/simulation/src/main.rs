@@ -112,6 +112,7 @@ fn seeds(arguments: &Arguments) -> bool {
         },
         scenario: arguments.scenario,
         threads: arguments.threads,
+        keep_going: arguments.keep_going,
     };
     println!("seeds from {first} on, {} threads", arguments.threads);
     let told = Mutex::new(Duration::ZERO);
@@ -129,7 +130,13 @@ fn seeds(arguments: &Arguments) -> bool {
     });
     println!("{}", progress(&outcome, watch.elapsed()));
     print_coverage(&outcome.coverage);
-    if let Some((seed, failure)) = &outcome.failed {
+    if arguments.keep_going {
+        for (seed, failure) in &outcome.failed {
+            println!("seed {seed} fails: {}", failure.text);
+        }
+        println!("{} seeds failed", outcome.failed.len());
+    }
+    if let Some((seed, failure)) = outcome.failed.first_key_value() {
         explain(
             *seed,
             campaign.scenario_of(*seed),
@@ -234,9 +241,10 @@ fn caught(arguments: &Arguments) -> bool {
         seeds: arguments.seeds,
         scenario: arguments.scenario,
         threads: arguments.threads,
+        keep_going: false,
     };
     let outcome = campaign.run(|_| true);
-    match outcome.failed {
+    match outcome.failed.first_key_value() {
         Some((seed, failure)) => {
             println!("seed {seed}: {}", failure.text);
             true

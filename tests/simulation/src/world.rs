@@ -61,6 +61,8 @@ pub struct Report {
     pub lines: Vec<String>,
     /// Calls of each process.
     pub calls: CallTable,
+    /// Messages that each process received again after their visibility had ended.
+    pub returns: BTreeMap<usize, u64>,
     /// The counters of each life at its end.
     pub stats: BTreeMap<LifeId, Stats>,
     /// Messages in the dead-letter queue at the end.
@@ -661,6 +663,7 @@ impl<'a> World<'a> {
             trace: self.trace.hash(),
             lines: self.trace.take_lines(),
             calls: self.oracle.calls(),
+            returns: self.oracle.returns(),
             stats: self.stats,
             dead_letters,
         };

@@ -16,7 +16,7 @@ use super::host::{ReplySink, Shared};
 use super::routing::{Arrival, Due, Routed};
 use crate::mutant;
 use crate::sqs::digest::is_intact;
-use crate::sqs::{Backoff, Fault, FaultKind, Moment};
+use crate::sqs::{Backoff, Fault, FaultKind, Moment, Random};
 use crate::stats::Counter;
 
 /// SQS's longest wait: the fewest calls.
@@ -221,7 +221,7 @@ impl Driver<'_> {
                 counters.count(Counter::ForeignReplies);
                 // Two processes were given one host by mistake. Once a message, not once a look: it doubles its wait.
                 tracing::warn!(host = %self.shared.url, "a reply to another process's request was put back");
-                self.put_back(&message, after);
+                self.put_back(&message, spread(after, self.shared.sqs.random()));
             }
             Routed::Duplicate(message) => {
                 counters.count(Counter::DuplicateReplies);
@@ -332,10 +332,36 @@ async fn poll(shared: &Shared, kind: Kind) -> Polled {
     Polled { kind, result }
 }
 
+/// Longer by up to a half, in whole seconds as SQS counts them. Two processes that put back each other's replies for
+/// equal times would poll in step, and each receive the other's again and again.
+fn spread(after: Duration, random: &Random) -> Duration {
+    let most = after.as_secs() / 2;
+    after + Duration::from_secs(random.bits64() % (most + 1))
+}
+
 struct CloseOnDrop<'a>(&'a Shared);
 
 impl Drop for CloseOnDrop<'_> {
     fn drop(&mut self) {
         self.0.end(PendingError::Closed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_time_is_spread_over_whole_seconds_up_to_a_half_more() {
+        let random = Random::seeded(1);
+        let drawn = |secs| -> Vec<_> {
+            let after = Duration::from_secs(secs);
+            let drawn: BTreeSet<_> = (0..1_000).map(|_| spread(after, &random)).collect();
+            drawn.iter().map(Duration::as_secs_f64).collect()
+        };
+        assert_eq!(drawn(2), [2.0, 3.0]);
+        assert_eq!(drawn(8), [8.0, 9.0, 10.0, 11.0, 12.0]);
     }
 }

@@ -16,9 +16,14 @@ use crate::process::LifeId;
 const IDLE_CALLS: usize = 15;
 /// Calls that one operation of the user may cost when all of them fail: three attempts by the SDK, three by the outbox.
 const PER_OPERATION: usize = 9;
+/// Deliveries of requests for each of which one call more may fail in a second: a reply is tried until its request's
+/// deadline, by the SDK's three attempts each 5 s and more, and so is that to each duplicate.
+const REPLIES_PER_CALL: usize = 2;
 const SECOND: Duration = Duration::from_secs(1);
 /// Operations count for so long: their calls are tried again.
 const REMEMBERED: Duration = Duration::from_secs(10);
+/// Deliveries of requests count for so long: the longest time for which a user waits here.
+const LONGEST_WAIT: Duration = Duration::from_secs(200);
 
 /// Calls are counted in buckets of so many seconds.
 pub const BUCKET: u64 = 5;
@@ -30,6 +35,7 @@ pub type CallTable = BTreeMap<(usize, u64), u64>;
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     operations: HashMap<LifeId, VecDeque<Duration>>,
+    replies: HashMap<LifeId, VecDeque<Duration>>,
     fruitless: HashMap<(LifeId, Action), VecDeque<Duration>>,
 }
 
@@ -205,7 +211,7 @@ impl Oracle {
         let polled = action == Action::ReceiveMessage && exchange.result.is_ok();
         let in_vain = polled && brought == 0 && took < wait / 2;
         if exchange.result.is_err() || in_vain {
-            let allowed = IDLE_CALLS + PER_OPERATION * state.rates.operations(link.life, now);
+            let allowed = state.rates.allowed(link.life, now);
             let fruitless = state.rates.fruitless(link.life, action, now);
             self.checked(&mut state, Check::NoHotLoop, fruitless <= allowed, || {
                 let life = link.life;
@@ -244,6 +250,7 @@ impl Oracle {
             queue: queue.to_owned(),
             body: body.to_owned(),
             latest_receipt: String::new(),
+            delivered: None,
             hidden_until: Duration::ZERO,
         };
         state.accepted.insert(message_id.to_owned(), accepted);
@@ -265,6 +272,8 @@ impl Oracle {
         state.receipts.insert(receipt.clone(), id.clone());
         if let Some(facts) = state.requests.get_mut(&*message.body) {
             facts.received += 1;
+            // Each delivery is answered, a duplicate out of the reply cache.
+            state.rates.reply(link.life, now);
         }
         if message.body.starts_with('u') && !self.0.leniency.duplicates {
             let times = state.strange.entry(id.clone()).or_default();
@@ -281,8 +290,13 @@ impl Oracle {
             return;
         };
         let twice = now < accepted.hidden_until;
+        let before = accepted.delivered.replace(now);
+        let returned = before.is_some_and(|before| now >= before + meant.visibility);
         accepted.latest_receipt = receipt;
         accepted.hidden_until = now + meant.visibility;
+        if returned {
+            *state.returns.entry(link.life.process).or_default() += 1;
+        }
         drop(state);
         if twice {
             self.is_duplicate();
@@ -329,10 +343,21 @@ impl Rates {
         times.push_back(now);
     }
 
-    fn operations(&mut self, life: LifeId, now: Duration) -> usize {
-        let times = self.operations.entry(life).or_default();
-        forget(times, now, REMEMBERED);
-        times.len()
+    /// SQS hands a request to a responder, which will send a reply.
+    fn reply(&mut self, life: LifeId, now: Duration) {
+        self.operation(life, now);
+        let times = self.replies.entry(life).or_default();
+        forget(times, now, LONGEST_WAIT);
+        times.push_back(now);
+    }
+
+    /// How many calls of one action may be fruitless in a second.
+    fn allowed(&mut self, life: LifeId, now: Duration) -> usize {
+        let operations = self.operations.entry(life).or_default();
+        forget(operations, now, REMEMBERED);
+        let replies = self.replies.entry(life).or_default();
+        forget(replies, now, LONGEST_WAIT);
+        IDLE_CALLS + PER_OPERATION * operations.len() + replies.len() / REPLIES_PER_CALL
     }
 
     fn fruitless(&mut self, life: LifeId, action: Action, now: Duration) -> usize {

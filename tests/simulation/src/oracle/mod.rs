@@ -64,6 +64,8 @@ struct State {
     deleted_queues: HashSet<String>,
     rates: Rates,
     calls: CallTable,
+    /// Messages that each process received again after their visibility had ended.
+    returns: BTreeMap<usize, u64>,
     call_numbers: u64,
 }
 
@@ -73,6 +75,8 @@ struct Accepted {
     queue: String,
     body: String,
     latest_receipt: String,
+    /// When it was delivered last, in true time.
+    delivered: Option<Duration>,
     hidden_until: Duration,
 }
 
@@ -158,6 +162,12 @@ impl Oracle {
     #[must_use]
     pub fn calls(&self) -> CallTable {
         self.lock().calls.clone()
+    }
+
+    /// Messages that each process received again after their whole visibility had ended: not those put back.
+    #[must_use]
+    pub fn returns(&self) -> BTreeMap<usize, u64> {
+        self.lock().returns.clone()
     }
 
     fn checked(&self, state: &mut State, check: Check, holds: bool, text: impl FnOnce() -> String) {

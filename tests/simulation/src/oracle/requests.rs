@@ -207,11 +207,6 @@ impl Oracle {
             return;
         };
         facts.handled += 1;
-        // A reply is an operation, too.
-        state.rates.operation(link.life, now);
-        let Some(facts) = state.requests.get(body) else {
-            return;
-        };
         // What travels is how long the user waits from the send on. A send that is made again says the same later.
         let since = facts.accepted.unwrap_or_default().max(facts.begun);
         let late = now.saturating_sub(since + facts.asked.timeout);
