@@ -112,16 +112,15 @@ impl PollController {
     /// visibility of messages that fill the quota.
     #[must_use]
     pub fn next_start(&self) -> Option<Moment> {
-        if self.demand == 0 || self.out >= self.target {
+        // What is asked for already will answer; a wait that is over must not wake anybody for it.
+        if self.demand <= self.asked || self.out >= self.target {
             return None;
         }
-        let full = self.in_flight.total + self.asked >= self.options.max_in_flight;
-        let room = if full {
-            self.in_flight.next_expiry()
-        } else {
-            None
-        };
-        self.not_before.max(room)
+        if self.in_flight.total + self.asked < self.options.max_in_flight {
+            return self.not_before;
+        }
+        let room = self.in_flight.next_expiry()?;
+        Some(self.not_before.map_or(room, |at| at.max(room)))
     }
 
     /// A poll of `size` brought `got` messages, which stay invisible until `visible_until` unless they are settled.
@@ -322,6 +321,31 @@ mod tests {
         polls.pause(LATER);
         assert_eq!((polls.start(NOW), polls.next_start()), (None, Some(LATER)));
         assert_eq!(polls.start(LATER), Some(10));
+    }
+
+    #[test]
+    fn a_wait_that_is_over_wakes_nobody_while_the_polls_that_are_out_suffice() {
+        let mut polls = controller(8);
+        polls.target = 2;
+        polls.set_demand(10);
+        assert_eq!(starts(&mut polls, NOW), [10]);
+        polls.pause(NOW);
+        assert_eq!((polls.start(LATER), polls.next_start()), (None, None));
+        polls.set_demand(11);
+        assert_eq!(polls.start(LATER), Some(1));
+    }
+
+    #[test]
+    fn a_quota_that_polls_alone_fill_wakes_nobody() {
+        let mut polls = PollController::new(PollOptions {
+            max_in_flight: 10,
+            ..PollOptions::default()
+        });
+        polls.target = 2;
+        polls.set_demand(100);
+        assert_eq!(starts(&mut polls, NOW), [10]);
+        polls.pause(NOW);
+        assert_eq!((polls.start(LATER), polls.next_start()), (None, None));
     }
 
     #[test]
