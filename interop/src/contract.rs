@@ -80,6 +80,9 @@ async fn on(
         outcomes.len() - disagree,
         doubtful.len(),
     );
+    for line in table.lines(server) {
+        println!("{line}");
+    }
     if problems.is_empty() {
         return Ok(());
     }

@@ -96,6 +96,18 @@ impl Table {
         checks.collect()
     }
 
+    /// The table for one server, a line a cause: the whole of it, with Amazon's words, is in `docs/interop.md`.
+    pub(crate) fn lines(&self, server: Foreign) -> impl Iterator<Item = String> {
+        self.causes.iter().filter_map(move |cause| {
+            let difference = cause.of(server)?;
+            let checks = difference.checks.len();
+            let (rule, does, right) = (&cause.rule, &difference.does, cause.right.word());
+            Some(format!(
+                "  {checks} x {rule} | {server}: {does} | right: {right}"
+            ))
+        })
+    }
+
     fn render(&self) -> String {
         let mut text = INTRODUCTION.to_owned();
         let _ = writeln!(text, "\n| local-sqs | others | right | Amazon's words |");
