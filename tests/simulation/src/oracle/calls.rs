@@ -253,7 +253,11 @@ impl Oracle {
             delivered: None,
             hidden_until: Duration::ZERO,
         };
-        state.accepted.insert(message_id.to_owned(), accepted);
+        // A FIFO queue accepts a repetition under the id of the first, which may be in somebody's hands by now.
+        state
+            .accepted
+            .entry(message_id.to_owned())
+            .or_insert(accepted);
     }
 
     fn delivers(
