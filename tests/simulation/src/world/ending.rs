@@ -8,7 +8,7 @@ use super::queues::MOST_RECEIVES;
 use super::{Report, START, World};
 use crate::coverage::{Check, Fault};
 use crate::dice::Dice;
-use crate::oracle::Kind;
+use crate::oracle::{Kind, Oracle};
 use crate::plan::{Ask, BARE, ProcessPlan, REQUESTS, Role, What};
 use crate::process::Gate;
 
@@ -144,7 +144,7 @@ impl World<'_> {
         living.map(|(index, _)| *index).collect()
     }
 
-    pub(super) fn report(mut self) -> (Report, Vec<Gate>) {
+    pub(super) fn report(mut self) -> (Report, Oracle, Vec<Gate>) {
         self.collect_dead();
         for process in self.processes.values() {
             if !matches!(process.parts, Parts::Gone) {
@@ -163,10 +163,9 @@ impl World<'_> {
             trace: self.trace.hash(),
             lines: self.trace.take_lines(),
             calls: self.oracle.calls(),
-            returns: self.oracle.returns(),
             stats: self.stats,
             dead_letters,
         };
-        (report, self.gates)
+        (report, self.oracle, self.gates)
     }
 }
