@@ -23,6 +23,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// A host for which there is no reply is forgotten so long after its probe would have been due.
 const FORGOTTEN: Duration = Duration::from_secs(60);
 
+/// Not worth a look at all of them.
+const FEW_HOSTS: usize = 64;
+
 /// Replies in one batch (SQS).
 const BATCH: usize = 10;
 
@@ -31,6 +34,8 @@ const BATCH: usize = 10;
 pub(crate) struct Outages {
     next: u64,
     hosts: HashMap<HostQueueUrl, Host>,
+    /// So many hosts are known when those that nobody asks for are looked for the next time.
+    sweep_at: usize,
 }
 
 /// Names one attempt to send one reply, in order of arrival.
@@ -182,9 +187,12 @@ impl Outages {
     /// Drops what is known of this host if it is nothing, and of others if nobody has asked for long.
     fn forget(&mut self, host: &HostQueueUrl, now: Moment) {
         match self.hosts.get(host) {
-            Some(known) if known.outage.is_some() => {
+            Some(known) if known.outage.is_some() && self.hosts.len() >= self.sweep_at => {
                 self.hosts.retain(|_, host| !host.is_forgotten(now));
+                // Twice as many: so a look at all costs little for each.
+                self.sweep_at = (2 * self.hosts.len()).max(FEW_HOSTS);
             }
+            Some(known) if known.outage.is_some() => {}
             Some(known) if known.out.is_empty() => {
                 self.hosts.remove(host);
             }
@@ -346,6 +354,9 @@ mod tests {
         let mut bed = Bed::new();
         let now = bed.fail();
         let tickets: Vec<_> = (0..30).map(|_| bed.outages.ticket()).collect();
+        for ticket in &tickets {
+            assert_eq!(due(bed.turn(0, *ticket, 0)), now);
+        }
         let turns: Vec<_> = tickets.iter().map(|it| bed.turn(0, *it, now)).collect();
         let go = turns.iter().filter(|turn| **turn == Turn::Go).count();
         assert_eq!(go, BATCH, "one batch");
@@ -440,10 +451,15 @@ mod tests {
     #[test]
     fn hosts_that_nobody_asks_for_are_forgotten() {
         let mut bed = Bed::new();
-        bed.fail();
-        assert_eq!(bed.outages.hosts.len(), 1);
-        let (ticket, _) = bed.new_turn(1, 3_600_000);
-        bed.ended(1, ticket, Ended::Failed, 3_600_000);
-        assert_eq!(bed.outages.hosts.len(), 1, "the one that fails now");
+        let host = bed.hosts[0].as_str().to_owned();
+        for number in 0..1_000 {
+            bed.hosts[0] = HostQueueUrl::parse(&format!("{host}{number}")).unwrap();
+            let (ticket, turn) = bed.new_turn(0, number * 1_000);
+            assert_eq!(turn, Turn::Go);
+            bed.ended(0, ticket, Ended::Failed, number * 1_000);
+            assert!(bed.outages.fails(&bed.hosts[0]));
+            // A minute's worth, twice, and some.
+            assert!(bed.outages.hosts.len() <= 2 * 64);
+        }
     }
 }
