@@ -262,7 +262,9 @@ impl Oracle {
             facts.accepted = Some(now);
         }
         // A FIFO queue answers a duplicate with the id of the message that it has.
-        let known = state.accepted.contains_key(message_id);
+        // The id of another message, and this one would be lost.
+        let known = state.accepted.get(message_id);
+        let known = known.is_some_and(|known| known.body == body);
         if let Some(facts) = state.messages.get_mut(body).filter(|_| !known) {
             facts.accepted += 1;
             facts.accepted_at = now;
