@@ -162,6 +162,22 @@ impl Fault {
         self.code.as_deref()
     }
 
+    /// Whether it shows that SQS answers; `None` if it shows nothing about that.
+    pub(super) const fn is_of_contact(&self) -> Option<bool> {
+        match self.kind {
+            FaultKind::Throttled
+            | FaultKind::QueueNotFound
+            | FaultKind::Refused
+            | FaultKind::OverLimit => Some(true),
+            FaultKind::Unavailable | FaultKind::Unreachable | FaultKind::TimedOut => Some(false),
+            // Credentials may be missing before any call is made; an answer may be a proxy's.
+            FaultKind::AccessDenied
+            | FaultKind::Unreadable
+            | FaultKind::NotMade
+            | FaultKind::Closed => None,
+        }
+    }
+
     /// Whether the same call may succeed later with nothing changed by anybody.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
