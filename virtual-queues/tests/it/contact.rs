@@ -55,13 +55,13 @@ async fn a_poll_that_waits_after_failures_goes_when_another_call_is_answered() -
     let id = CorrelationId::new(queues.process(), 1);
     let pending = host.expect_reply(id, deadline)?;
     let polls = || world.calls("ReceiveMessage");
-    until(|| polls() == 6).await;
+    until("six polls", || polls() == 6).await;
     pass(Duration::from_secs(1)).await;
     world.serves(true);
     pass(Duration::from_secs(20)).await;
     assert_eq!(polls(), 6, "it waits for at least 4/5 of 36 s");
     assert_eq!(look(queues.sqs(), &url).await, None);
-    until(|| polls() == 7).await;
+    until("the next poll", || polls() == 7).await;
     world.send(pending.url(), "reply").await;
     assert_eq!(pending.await?.body(), Some("reply"));
     Ok(())
