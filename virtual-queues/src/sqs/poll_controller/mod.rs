@@ -66,7 +66,7 @@ pub struct PollOptions {
     /// The longest wait after a receive that came back part full. Default 5 ms; zero: none, the least latency and the
     /// most calls. What comes meanwhile is later by so much at the most, and only where several messages come at a time.
     pub pace: Duration,
-    /// The first wait after a failed poll, five times as long with each further one, up to the longest. Default 200 ms.
+    /// The first wait after a failed poll, three times as long with each further one, up to the longest. Default 200 ms.
     pub first_backoff: Duration,
     /// The longest wait between failing polls, within a fifth. Default 36 s: so long it may take until somebody who only
     /// receives notices that SQS answers again.
@@ -74,7 +74,7 @@ pub struct PollOptions {
 }
 
 /// Each wait between failing polls is so many times the one before.
-const BACKOFF_FACTOR: u32 = 5;
+const BACKOFF_FACTOR: u32 = 3;
 
 impl Default for PollOptions {
     fn default() -> Self {
