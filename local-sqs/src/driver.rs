@@ -6,15 +6,14 @@
 use crate::behaviour::Behaviour;
 use crate::calls::Calls;
 use crate::clock::Clock;
+use crate::desk::{Desk, Look};
 use crate::engine::{
-    Caller, Effect, Engine, Error, ErrorKind, Output, PollId, Request, Submitted, Timestamp,
+    Caller, Engine, Error, ErrorKind, Output, PollId, Request, Submitted, Timestamp,
 };
 use crate::trace::{Trace, Watcher};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// An engine that can be called from many tasks.
@@ -27,17 +26,8 @@ pub(crate) struct Driver {
 
 #[derive(Debug)]
 struct State {
-    engine: Engine,
+    desk: Desk,
     calls: Calls,
-    /// An entry for each poll whose caller is still there. The engine's effects fill it, the caller takes it out.
-    polls: HashMap<PollId, Slot>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    /// Something happened: there is an answer, or an earlier instant to wake at.
-    changed: Arc<Notify>,
-    answer: Option<Result<Output, Error>>,
 }
 
 /// An answer, and what goes into its headers.
@@ -66,9 +56,8 @@ impl Driver {
             clock,
             watcher,
             state: Mutex::new(State {
-                engine,
+                desk: Desk::new(engine),
                 calls: Calls::default(),
-                polls: HashMap::new(),
             }),
         }
     }
@@ -79,7 +68,7 @@ impl Driver {
 
     /// Behaves so from now on.
     pub(crate) fn set_behaviour(&self, behaviour: Behaviour) {
-        self.lock().engine.set_behaviour(behaviour);
+        self.lock().desk.engine().set_behaviour(behaviour);
     }
 
     /// Carries out a request, if its caller may ask for that. `end` ends a poll that waits; it then answers nothing.
@@ -120,8 +109,9 @@ impl Driver {
 
     fn answer(&self, result: Result<Output, Error>) -> Answer {
         let mut state = self.lock();
-        let request_id = state.engine.new_id();
-        let (behaviour, chance) = state.engine.faults();
+        let engine = state.desk.engine();
+        let request_id = engine.new_id();
+        let (behaviour, chance) = engine.faults();
         Answer {
             result,
             request_id,
@@ -135,42 +125,20 @@ impl Driver {
         request: Request,
         end: &CancellationToken,
     ) -> Result<Output, Error> {
-        let poll = {
-            let mut state = self.lock();
-            let submitted = state.engine.submit(self.clock.now(), caller, request);
-            state.deliver();
-            match submitted {
-                Submitted::Done(result) => return result,
-                Submitted::Waiting(poll) => {
-                    state.polls.insert(
-                        poll,
-                        Slot {
-                            changed: Arc::default(),
-                            answer: None,
-                        },
-                    );
-                    poll
-                }
-            }
-        };
-        self.wait(poll, end).await
+        let submitted = self.lock().desk.submit(self.clock.now(), caller, request);
+        match submitted {
+            Submitted::Done(result) => result,
+            Submitted::Waiting(poll) => self.wait(poll, end).await,
+        }
     }
 
     async fn wait(&self, poll: PollId, end: &CancellationToken) -> Result<Output, Error> {
         let leaving = Leaving { driver: self, poll };
         loop {
-            let (wake_at, changed) = {
-                let mut state = self.lock();
-                state.engine.advance(self.clock.now());
-                state.deliver();
-                let Some(slot) = state.polls.get_mut(&poll) else {
-                    return Ok(nothing());
-                };
-                if let Some(answer) = slot.answer.take() {
-                    return answer;
-                }
-                let changed = slot.changed.clone();
-                (state.engine.wake_at(poll), changed)
+            let look = self.lock().desk.look(self.clock.now(), poll);
+            let (wake_at, changed) = match look {
+                Look::Answered(answer) => return answer,
+                Look::Wait { until, changed } => (until, changed),
             };
             // Without a runtime there is no timer: what is not there at once is not waited for.
             let (Some(wake_at), Ok(_runtime)) = (wake_at, Handle::try_current()) else {
@@ -198,7 +166,7 @@ impl State {
     /// Counts a call and draws its fate.
     fn meet(&mut self, request: &Request) -> Fate {
         self.calls.add(request.action());
-        let (behaviour, chance) = self.engine.faults();
+        let (behaviour, chance) = self.desk.engine().faults();
         let latency = chance.sample(behaviour.latency);
         if !behaviour.concerns(request.action()) {
             return Fate {
@@ -226,20 +194,6 @@ impl State {
             lost: chance.happens(behaviour.lost_answers),
         }
     }
-
-    /// Hands the engine's effects to the callers that wait for them.
-    fn deliver(&mut self) {
-        for effect in self.engine.effects() {
-            let (poll, answer) = match effect {
-                Effect::Answered(poll, answer) => (poll, Some(answer)),
-                Effect::Earlier(poll) => (poll, None),
-            };
-            if let Some(slot) = self.polls.get_mut(&poll) {
-                slot.answer = answer.or(slot.answer.take());
-                slot.changed.notify_one();
-            }
-        }
-    }
 }
 
 /// A caller that waits; when it goes, for whatever reason, its poll goes, too.
@@ -250,10 +204,7 @@ struct Leaving<'a> {
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
-        let mut state = self.driver.lock();
-        state.polls.remove(&self.poll);
-        state.engine.cancel(self.poll);
-        state.deliver();
+        self.driver.lock().desk.leave(self.poll);
     }
 }
 

@@ -3,7 +3,8 @@
 //! - [`LocalSqs::start`] is a whole SQS in this process. Its [`client`](LocalSqs::client) is a stock
 //!   [`aws_sdk_sqs::Client`] that needs no socket, no container and no account.
 //! - [`Server`] puts it behind a port, for other processes and other languages.
-//! - [`engine`] is the SQS itself: a plain state machine that takes the time as an argument, for simulations.
+//! - [`engine`] is the SQS itself: a plain state machine that takes the time as an argument, for simulations. [`Desk`] lets
+//!   long polls wait at it.
 //!
 //! It is meant to be as strict as the real one: what it accepts, SQS accepts.
 
@@ -14,6 +15,7 @@ pub mod engine;
 mod behaviour;
 mod calls;
 mod clock;
+mod desk;
 mod driver;
 mod front;
 mod local;
@@ -23,6 +25,7 @@ mod wire;
 
 pub use behaviour::{Behaviour, Date, Latency};
 pub use calls::Calls;
+pub use desk::{Desk, Look};
 pub use front::http::Server;
 pub use local::{Builder, LocalSqs};
 pub use rights::AccessKey;

@@ -148,7 +148,8 @@ impl<S: Clone + Send + Sync + 'static> Responder<S> {
     /// deleted: that is the caller's to do, after this. The reply cache is not asked.
     ///
     /// A missing return queue is tried again for 2 s, since a new queue may be unknown for its first second; a throttled
-    /// or unreachable SQS is tried again until the request's deadline, or for 60 s if it has none.
+    /// or unreachable SQS is tried again until the request's deadline, or for 60 s if it has none. Replies to one queue
+    /// that does not take them wait for each other: one batch of them at a time tries.
     ///
     /// # Examples
     ///

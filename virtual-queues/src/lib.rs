@@ -14,6 +14,7 @@
 
 #[cfg(feature = "drop-in")]
 mod drop_in;
+mod hashing;
 mod invalid_option;
 mod multiplexer;
 #[doc(hidden)]

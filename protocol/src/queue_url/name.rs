@@ -52,8 +52,13 @@ impl VirtualQueueName {
 
     /// Checks the syntax of a name.
     pub(super) fn check(text: &str) -> Result<(), VirtualQueueNameError> {
-        let valid = (1..=MAX_CHARS).contains(&text.len()) && text.bytes().all(is_name_byte);
-        if valid {
+        let fits = (1..=MAX_CHARS).contains(&text.len());
+        // All bytes are looked at, even after a bad one: without a way out of the loop they are looked at many at a time.
+        if fits
+            && text
+                .bytes()
+                .fold(true, |good, byte| good & is_name_byte(byte))
+        {
             Ok(())
         } else {
             Err(VirtualQueueNameError {

@@ -1,8 +1,10 @@
 //! Sends a reply, however often that takes.
 //!
-//! Owns: the loop around [`Attempts`], and what is sent instead of a reply that SQS does not take. Does not own: what
-//! becomes of the request after. Invariant: of one reply, one message is accepted by SQS at the most, but for sends of
+//! Owns: the loop around [`Attempts`], and what is sent instead of a reply that SQS does not take. Does not own: whose
+//! turn it is at a host that fails (`outages.rs`), nor what becomes of the request after. Invariant: of one reply, one message is accepted by SQS at the most, but for sends of
 //! unknown outcome.
+
+use std::sync::Arc;
 
 use sqs_rpc_protocol::{ErrorCode, QueueUrl, RequestId};
 use sqs_virtual_queues::Counter;
@@ -11,6 +13,7 @@ use sqs_virtual_queues::sqs::{Fault, Moment, Outbox, Sqs};
 use super::Reply;
 use super::attempts::{Attempts, Next, Unsent};
 use super::encode::{EncodeError, Outgoing, encode};
+use super::turns::Turns;
 
 /// Every queue takes messages of this size: SQS's least `MaximumMessageSize`.
 const ANY_QUEUE_TAKES: usize = 1_024;
@@ -47,11 +50,13 @@ pub(crate) struct NotSent {
 pub(crate) struct Sender {
     sqs: Sqs,
     outbox: Outbox,
+    turns: Arc<Turns>,
 }
 
 impl Sender {
-    pub(crate) const fn new(sqs: Sqs, outbox: Outbox) -> Self {
-        Self { sqs, outbox }
+    pub(crate) fn new(sqs: Sqs, outbox: Outbox) -> Self {
+        let turns = Arc::new(Turns::new(sqs.clone()));
+        Self { sqs, outbox, turns }
     }
 
     /// Sends a reply, or the error reply that tells why it cannot be sent.
@@ -64,14 +69,22 @@ impl Sender {
         let mut attempts = Attempts::new(clock.now(), to.deadline);
         let mut fault = None;
         while !attempts.is_too_late(clock.now()) {
-            let call = self.outbox.send(&outgoing.queue, outgoing.entry.clone());
-            let failed = match clock.timeout_at(attempts.until(), call).await {
+            let call = async {
+                let attempt = self.turns.wait(&outgoing.queue, outgoing.bytes).await;
+                let result = self
+                    .outbox
+                    .send(&outgoing.queue, outgoing.entry.clone())
+                    .await;
+                let host_fails = attempt.ended(&result);
+                result.map_err(|failed| (failed, host_fails))
+            };
+            let (failed, host_fails) = match clock.timeout_at(attempts.until(), call).await {
                 Ok(Ok(_)) => {
                     self.count(sent);
                     return Ok(sent);
                 }
                 Ok(Err(failed)) => failed,
-                // Dropped while it was out: SQS may have it, which a requester survives.
+                // If it was out, SQS may have it, which a requester survives.
                 Err(_) if to.deadline.is_some() => break,
                 Err(_) => {
                     return Err(NotSent {
@@ -81,6 +94,8 @@ impl Sender {
                 }
             };
             match attempts.failed(&failed, clock.now(), self.sqs.random()) {
+                // Others wait there, too: they go together.
+                Next::At(_) if host_fails => {}
                 Next::At(at) => clock.sleep_until(at).await,
                 Next::Refused if sent == Sent::Reply => {
                     // What could be checked was checked. What is left is the queue's own limit, if that can be it.

@@ -7,22 +7,38 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// What is being done, with an outcome of type `T`. Cheap to clone; clones share it. As large as the number of claims.
 #[derive(Debug)]
 pub(crate) struct Claims<K, T>(Arc<Mutex<Table<K, T>>>);
 
-type Table<K, T> = HashMap<K, watch::Receiver<Option<T>>>;
+type Table<K, T> = HashMap<K, Arc<Work<T>>>;
 
 /// The right, and the duty, to do it.
 #[derive(Debug)]
 pub(crate) struct Claim<K: Eq + Hash, T> {
     key: K,
-    outcome: watch::Sender<Option<T>>,
+    work: Arc<Work<T>>,
     claims: Claims<K, T>,
+}
+
+/// What one claim is about.
+#[derive(Debug)]
+struct Work<T> {
+    state: Mutex<State<T>>,
+    /// Wakes in the order in which they came, so that the same inputs do the same. Tokio's `watch` wakes at random.
+    ended: Notify,
+}
+
+#[derive(Debug)]
+enum State<T> {
+    Claimed,
+    Settled(T),
+    Dropped,
 }
 
 impl<K: Eq + Hash + Clone, T: Clone> Claims<K, T> {
@@ -31,28 +47,35 @@ impl<K: Eq + Hash + Clone, T: Clone> Claims<K, T> {
     /// Cancel safe: dropping it claims nothing.
     pub(crate) async fn claim_or_wait(&self, key: &K) -> Result<Claim<K, T>, T> {
         loop {
-            let mut theirs = match self.claim(key) {
+            let theirs = match self.claim(key) {
                 Ok(claim) => return Ok(claim),
                 Err(theirs) => theirs,
             };
-            if let Ok(outcome) = theirs.wait_for(Option::is_some).await
-                && let Some(outcome) = outcome.clone()
-            {
-                return Err(outcome);
+            let mut ended = pin!(theirs.ended.notified());
+            // Before it looks, so that no end is missed.
+            ended.as_mut().enable();
+            if theirs.is_claimed() {
+                ended.await;
+            }
+            if let State::Settled(outcome) = &*theirs.state() {
+                return Err(outcome.clone());
             }
         }
     }
 
-    fn claim(&self, key: &K) -> Result<Claim<K, T>, watch::Receiver<Option<T>>> {
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn claim(&self, key: &K) -> Result<Claim<K, T>, Arc<Work<T>>> {
+        let mut table = self.table();
         match table.entry(key.clone()) {
-            Entry::Occupied(theirs) => Err(theirs.get().clone()),
+            Entry::Occupied(theirs) => Err(Arc::clone(theirs.get())),
             Entry::Vacant(free) => {
-                let (outcome, theirs) = watch::channel(None);
-                free.insert(theirs);
+                let work = Arc::new(Work {
+                    state: Mutex::new(State::Claimed),
+                    ended: Notify::new(),
+                });
+                free.insert(Arc::clone(&work));
                 Ok(Claim {
                     key: key.clone(),
-                    outcome,
+                    work,
                     claims: self.clone(),
                 })
             }
@@ -60,18 +83,37 @@ impl<K: Eq + Hash + Clone, T: Clone> Claims<K, T> {
     }
 }
 
+impl<K, T> Claims<K, T> {
+    fn table(&self) -> MutexGuard<'_, Table<K, T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Work<T> {
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_claimed(&self) -> bool {
+        matches!(*self.state(), State::Claimed)
+    }
+}
+
 impl<K: Eq + Hash, T> Claim<K, T> {
     /// Ends the claim with an outcome. Whoever comes later finds nothing here: keep a reply that was made before.
     pub(crate) fn settle(self, outcome: T) {
-        self.outcome.send_replace(Some(outcome));
+        *self.work.state() = State::Settled(outcome);
     }
 }
 
 impl<K: Eq + Hash, T> Drop for Claim<K, T> {
     fn drop(&mut self) {
-        // Before the sender goes: whoever wakes by that must find the key free.
-        let mut table = self.claims.0.lock().unwrap_or_else(PoisonError::into_inner);
-        table.remove(&self.key);
+        // First: whoever wakes must find the key free.
+        self.claims.table().remove(&self.key);
+        if self.work.is_claimed() {
+            *self.work.state() = State::Dropped;
+        }
+        self.work.ended.notify_waiters();
     }
 }
 
@@ -121,6 +163,43 @@ mod tests {
             claims.claim_or_wait(&one).now_or_never().unwrap().is_ok(),
             "later ones find it free"
         );
+    }
+
+    #[test]
+    fn those_who_wait_wake_in_the_order_in_which_they_came() {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        use std::task::{Context, Wake, Waker};
+
+        struct Bell(AtomicU64, Arc<AtomicU64>);
+        impl Wake for Bell {
+            fn wake(self: Arc<Self>) {
+                self.0
+                    .store(self.1.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+            }
+        }
+
+        let claims = Claims::default();
+        let key = key(1);
+        let claim = claims.claim_or_wait(&key).now_or_never().unwrap().unwrap();
+        let rung = Arc::new(AtomicU64::new(1));
+        let mut waiting = Vec::new();
+        for _ in 0..20 {
+            let bell = Arc::new(Bell(AtomicU64::new(0), Arc::clone(&rung)));
+            let mut waits = claims.claim_or_wait(&key).boxed();
+            let waker = Waker::from(Arc::clone(&bell));
+            assert!(
+                waits
+                    .poll_unpin(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+            waiting.push((waits, bell));
+        }
+        claim.settle(());
+        let order: Vec<_> = waiting
+            .iter()
+            .map(|(_, bell)| bell.0.load(Ordering::Relaxed))
+            .collect();
+        assert_eq!(order, (1..=20).collect::<Vec<_>>());
     }
 
     #[test]

@@ -82,6 +82,31 @@ async fn duplicates_share_the_attempts_to_send_their_reply() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn replies_to_a_queue_that_takes_none_share_the_attempts() {
+    const REPLIES: u64 = 30;
+    let bed = Bed::start().await;
+    bed.faults.of(Action::SendMessageBatch, THROTTLED);
+    let running = Running::start(bed.responder().serve(&bed.requests, echo));
+    for number in 1..=REPLIES {
+        bed.send(&bed.ask_with("x", u128::from(number), |header| {
+            header.deadline = deadline(Duration::from_secs(120))
+        }))
+        .await;
+        sleep(1).await;
+    }
+    sleep(40).await;
+    let calls = bed.stats().calls.of(Action::SendMessageBatch);
+    assert!((8..=20).contains(&calls), "as for one: {calls}");
+    bed.faults.clear();
+    bed.until("all are sent", |stats| stats.replies_sent == REPLIES)
+        .await;
+    let more = bed.stats().calls.of(Action::SendMessageBatch) - calls;
+    assert!(more <= 8, "a probe, and what is left in batches: {more}");
+    bed.until_deleted().await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_throttled_reply_is_tried_until_it_goes_and_the_request_is_handled_once() {
     let bed = Bed::start().await;
     bed.faults.of(Action::SendMessageBatch, THROTTLED);

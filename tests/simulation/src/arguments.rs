@@ -14,6 +14,7 @@ usage: cargo xtask sim [OPTIONS]
   --first SEED      begin with this one (1; with --seconds: one that follows from the time)
   --scenario NAME   this scenario alone, as f17; else every other seed is a mix
   --threads N       (as many as there are cores)
+  --most-cpu MS     fails if a seed costs more on average, in milliseconds of user CPU (Linux)
   --keep-going      list all seeds that fail, not the first
   --regressions FILE   run the seeds in this file before
   --seed SEED       run this one
@@ -32,6 +33,8 @@ pub(crate) struct Arguments {
     pub(crate) scenario: Option<&'static Scenario>,
     pub(crate) threads: usize,
     pub(crate) keep_going: bool,
+    /// In milliseconds a seed.
+    pub(crate) most_cpu: Option<u64>,
     pub(crate) regressions: Option<PathBuf>,
     pub(crate) trace: bool,
     pub(crate) mutant: Option<String>,
@@ -65,6 +68,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
         scenario: None,
         threads: std::thread::available_parallelism().map_or(1, Into::into),
         keep_going: false,
+        most_cpu: None,
         regressions: None,
         trace: false,
         mutant: None,
@@ -82,6 +86,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
                 read.scenario = Some(found.ok_or_else(none)?);
             }
             Long("threads") => read.threads = parser.value()?.parse()?,
+            Long("most-cpu") => read.most_cpu = Some(parser.value()?.parse()?),
             Long("keep-going") => read.keep_going = true,
             Long("regressions") => read.regressions = Some(parser.value()?.into()),
             Long("seed") => one = Some(parser.value()?.parse()?),

@@ -42,8 +42,9 @@ impl Campaign {
         self.scenario.or_else(|| scenarios::of_seed(seed))
     }
 
-    /// Runs the seeds until all have been run, one fails (unless it is to keep going), or `go_on` says no. `go_on` is told how many were run.
-    pub fn run(&self, go_on: impl Fn(&Outcome) -> bool + Sync) -> Outcome {
+    /// Runs the seeds until all have been run, one fails (unless it is to keep going), or `go_on` says no. `go_on` is
+    /// told after each what there is so far, and how that one failed.
+    pub fn run(&self, go_on: impl Fn(&Outcome, Option<(u64, &Failure)>) -> bool + Sync) -> Outcome {
         let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
         let outcome = Mutex::new(Outcome::default());
         let work = || {
@@ -58,15 +59,14 @@ impl Campaign {
                 let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
                 outcome.ran += 1;
                 outcome.coverage += &verdict.report.coverage;
-                if let Some(failure) = verdict.failure {
-                    if !self.keep_going {
-                        stop.store(true, Ordering::Relaxed);
-                    }
-                    outcome.failed.insert(seed, failure);
-                }
-                if !go_on(&outcome) {
+                let failure = verdict.failure;
+                let goes_on = go_on(&outcome, failure.as_ref().map(|failure| (seed, failure)));
+                if !goes_on || (failure.is_some() && !self.keep_going) {
                     stop.store(true, Ordering::Relaxed);
                 }
+                outcome
+                    .failed
+                    .extend(failure.map(|failure| (seed, failure)));
             }
         };
         thread::scope(|scope| {

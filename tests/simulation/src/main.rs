@@ -116,8 +116,13 @@ fn seeds(arguments: &Arguments) -> bool {
     };
     println!("seeds from {first} on, {} threads", arguments.threads);
     let told = Mutex::new(Duration::ZERO);
-    let outcome = campaign.run(|outcome| {
+    let outcome = campaign.run(|outcome, new| {
         let elapsed = watch.elapsed();
+        if arguments.keep_going
+            && let Some((seed, failure)) = new
+        {
+            println!("seed {seed} fails: {}", failure.text);
+        }
         if let Ok(mut told) = told.lock()
             && elapsed >= *told + Duration::from_secs(10)
         {
@@ -131,9 +136,6 @@ fn seeds(arguments: &Arguments) -> bool {
     println!("{}", progress(&outcome, watch.elapsed()));
     print_coverage(&outcome.coverage);
     if arguments.keep_going {
-        for (seed, failure) in &outcome.failed {
-            println!("seed {seed} fails: {}", failure.text);
-        }
         println!("{} seeds failed", outcome.failed.len());
     }
     if let Some((seed, failure)) = outcome.failed.first_key_value() {
@@ -143,6 +145,9 @@ fn seeds(arguments: &Arguments) -> bool {
             arguments.scenario.is_some(),
             failure,
         );
+        return false;
+    }
+    if !is_cheap(outcome.ran, arguments.most_cpu) {
         return false;
     }
     let rare = rare(&outcome);
@@ -161,6 +166,16 @@ fn print_coverage(coverage: &Coverage) {
     for (name, count) in coverage.all() {
         println!("{count:>12}  {name}");
     }
+}
+
+/// Says what a seed costs, and whether that is not too much.
+fn is_cheap(seeds: u64, most_cpu: Option<u64>) -> bool {
+    let Some((cpu, memory)) = stopwatch::cpu_time().zip(stopwatch::memory()) else {
+        return most_cpu.is_none();
+    };
+    let each = cpu.as_secs_f64() * 1e3 / seeds.max(1) as f64;
+    println!("{each:.0} ms of CPU a seed, {memory} MiB of memory at the end");
+    most_cpu.is_none_or(|most| each <= most as f64)
 }
 
 fn rare(outcome: &Outcome) -> Vec<(&'static str, u64)> {
@@ -243,7 +258,7 @@ fn caught(arguments: &Arguments) -> bool {
         threads: arguments.threads,
         keep_going: false,
     };
-    let outcome = campaign.run(|_| true);
+    let outcome = campaign.run(|_, _| true);
     match outcome.failed.first_key_value() {
         Some((seed, failure)) => {
             println!("seed {seed}: {}", failure.text);

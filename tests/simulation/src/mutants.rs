@@ -73,6 +73,10 @@ pub const ALL: &[(&str, &str)] = &[
         "undecodable-spins",
         "a request that cannot be decoded is put back to come again at once",
     ),
+    (
+        "each-reply-by-itself",
+        "replies to a host that does not take them do not wait for each other",
+    ),
 ];
 
 /// Activates a mutant for the rest of the process.

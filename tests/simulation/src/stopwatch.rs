@@ -1,6 +1,6 @@
-//! Real time, for the person who waits: how fast seeds are, and which have not been run yet.
+//! What runs cost in real time and memory, for the person who waits; and which seeds have not been run yet.
 //!
-//! The one place of this program that reads the machine's clocks. Nothing in a run sees them.
+//! The one place of this program that reads the machine's clocks and meters. Nothing in a run sees them.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -23,4 +23,23 @@ impl Stopwatch {
 pub(crate) fn fresh_seed() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_secs() * 100_000
+}
+
+/// The processor time of this program in user mode so far, by hundredths of a second. `None` where the system does not
+/// tell it as Linux does.
+pub(crate) fn cpu_time() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the program, in brackets, may have spaces in it.
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let ticks: u64 = after_name.split_whitespace().nth(11)?.parse().ok()?;
+    Some(Duration::from_millis(ticks * 10))
+}
+
+/// The memory of this program that is in use, in MiB. `None` where the system does not tell it as Linux does.
+pub(crate) fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let mut lines = status.lines();
+    let kib = lines.find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = kib.split_whitespace().next()?.parse().ok()?;
+    Some(kib / 1_024)
 }

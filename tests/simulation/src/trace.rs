@@ -38,7 +38,8 @@ impl Trace {
         let mut line = std::mem::take(&mut inner.line);
         line.clear();
         // Writing to a string does not fail.
-        let _ = write!(line, "{:>10.3} {what}", at.as_secs_f64());
+        let (secs, millis) = (at.as_secs(), at.subsec_millis());
+        let _ = write!(line, "{secs:>6}.{millis:03} {what}");
         inner.hash = line.bytes().chain([b'\n']).fold(inner.hash, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });

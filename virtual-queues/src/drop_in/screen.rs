@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use sqs_rpc_protocol::{VirtualQueueName, names};
 use std::collections::HashMap;
 
-use crate::VirtualQueues;
+use crate::{VirtualQueue, VirtualQueues};
 
 /// The operation to serve, by its name in the API; `None`: pass the call on.
 ///
@@ -21,7 +21,7 @@ pub(super) fn screen(
     let operation = target.strip_prefix("AmazonSQS.")?;
     let concerned = match operation {
         "CreateQueue" => makes_all || makes_virtual(body),
-        "GetQueueUrl" => names_virtual(queues, body),
+        "GetQueueUrl" => names_virtual(queues, makes_all, body),
         _ => body.contains(&b'#') && addresses_virtual(body),
     };
     concerned.then(|| operation.to_owned())
@@ -67,18 +67,22 @@ struct Named<'a> {
     owner: Option<Cow<'a, str>>,
 }
 
-fn names_virtual(queues: &VirtualQueues, body: &[u8]) -> bool {
+fn names_virtual(queues: &VirtualQueues, makes_all: bool, body: &[u8]) -> bool {
     let Ok(call) = serde_json::from_slice::<Named<'_>>(body) else {
         return false;
     };
     let name = call.queue_name.unwrap_or_default();
-    let Ok(name) = VirtualQueueName::parse(&name) else {
-        return false;
-    };
-    queues.find_by_name(&name).is_some_and(|queue| {
+    named(queues, makes_all, &name).is_some_and(|queue| {
         let account = queue.url().host().account_id();
         call.owner.is_none_or(|owner| owner == account)
     })
+}
+
+/// The virtual queue that was made by this name. `makes_all`: with `.fifo` at its end, where it is on a FIFO host.
+pub(super) fn named(queues: &VirtualQueues, makes_all: bool, name: &str) -> Option<VirtualQueue> {
+    let base = name.strip_suffix(".fifo").filter(|_| makes_all);
+    let queue = queues.find_by_name(&VirtualQueueName::parse(base.unwrap_or(name)).ok()?)?;
+    (base.is_none() || queue.url().host().is_fifo()).then_some(queue)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueName, VirtualQueueUrl, names};
+use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueUrl, names};
 
 use super::answers::{Attributes, Body, Empty, QueueUrl, Received, Tags, respond};
 use super::refusal::{Failure, Kind, Refusal};
@@ -16,8 +16,8 @@ use super::requests::{
     Addressed, CreateQueue, GetQueueAttributes, GetQueueUrl, SetQueueAttributes, TagQueue,
     UntagQueue,
 };
-use super::screen::screen;
-use crate::{CreateQueue as Plan, QueueError, VirtualQueue, VirtualQueues};
+use super::screen::{named, screen};
+use crate::{CreateQueue as Plan, VirtualQueue, VirtualQueues};
 
 /// Serves calls for virtual queues. It keeps the multiplexer running.
 #[derive(Debug, Clone)]
@@ -175,9 +175,8 @@ impl Service {
 
     fn find(&self, request: &GetQueueUrl) -> Served {
         let name = request.queue_name.as_deref().unwrap_or_default();
-        let name = VirtualQueueName::parse(name).map_err(QueueError::from)?;
         // It was there a moment ago.
-        let queue = self.queues.find_by_name(&name).ok_or_else(|| {
+        let queue = named(&self.queues, self.makes_all(), name).ok_or_else(|| {
             let text = format!("The virtual queue {name} does not exist.");
             Refusal::new(Kind::QueueDoesNotExist, text)
         })?;

@@ -12,8 +12,9 @@ impl TemporaryQueues {
     /// A client like `client`, which takes the URLs of virtual queues, and whose `CreateQueue` makes a temporary queue.
     ///
     /// It is as [`VirtualQueues::client`](crate::VirtualQueues::client), but for `CreateQueue` without `HostQueueUrl`: the
-    /// name is the virtual queue's (`.fifo` at its end is cut off), `IdleQueueRetentionPeriodSeconds` and the tags are, too,
-    /// and all other attributes are its host's. `DeleteQueue` costs no call. A real queue is made with another client.
+    /// name is the virtual queue's (`.fifo` at its end is cut off, and `GetQueueUrl` finds the queue with it and without),
+    /// `IdleQueueRetentionPeriodSeconds` and the tags are, too, and all other attributes are its host's. `DeleteQueue` costs no
+    /// call. A real queue is made with another client.
     ///
     /// # Examples
     /// ```

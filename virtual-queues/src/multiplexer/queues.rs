@@ -15,6 +15,7 @@ use super::options::{Options, VirtualQueuesBuilder};
 use super::queue::VirtualQueue;
 use super::routing::Refused;
 use super::tags::{self, Tags};
+use crate::hashing::{Keyed, keyed};
 use crate::mutant;
 use crate::sqs::{BatchOptions, Moment, Outbox, Sqs, Tasks};
 use crate::stats::Stats;
@@ -53,7 +54,7 @@ pub(super) struct Inner {
     pub(super) options: Options,
     batches: BatchOptions,
     process: ProcessPrefix,
-    pub(super) hosts: DashMap<HostQueueUrl, Arc<Shared>>,
+    pub(super) hosts: DashMap<HostQueueUrl, Arc<Shared>, Keyed>,
     /// Made on first use, on the runtime of that moment.
     running: OnceLock<Running>,
     pub(super) closed: AtomicBool,
@@ -108,7 +109,7 @@ impl VirtualQueues {
             options,
             batches,
             process,
-            hosts: DashMap::new(),
+            hosts: DashMap::with_hasher(keyed()),
             running: OnceLock::new(),
             closed: AtomicBool::new(false),
             handled: AtomicBool::new(false),

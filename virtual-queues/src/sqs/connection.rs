@@ -11,7 +11,7 @@ use super::api::{Call, SqsApi, for_each_operation, import_operations};
 use super::client_api::ClientApi;
 use super::clock::{Clock, Moment};
 use super::contact::{Contact, ContactFound};
-use super::fault::Fault;
+use super::fault::{Fault, FaultKind};
 use super::random::Random;
 #[cfg(feature = "temporary")]
 use super::server_clock;
@@ -167,7 +167,10 @@ impl Sqs {
                 None => {}
             }
             self.counters.count(Counter::FailedCalls);
-            tracing::debug!(%action, kind = ?fault.kind(), code = fault.code(), "call failed");
+            if fault.kind() == FaultKind::AccessDenied {
+                self.counters.denied(action);
+            }
+            tracing::debug!(%action, kind = ?fault.kind(), code = fault.code(), right = fault.right(), "call failed");
             fault
         });
         if result.is_ok() {

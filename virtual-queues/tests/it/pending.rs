@@ -102,6 +102,34 @@ async fn two_processes_on_one_host_get_their_own() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
+async fn foreign_replies_that_came_together_come_back_at_different_times() -> TestResult {
+    let world = World::new();
+    let url = world.host("host").await;
+    let (theirs, ours) = (world.queues(), world.queues());
+    let (on_theirs, on_ours) = (theirs.host(&url)?, ours.host(&url)?);
+    let foreign: Vec<_> = (0..10)
+        .map(|n| expect(&theirs, &on_theirs, n, 1).url().clone())
+        .collect();
+    // Until their poll has ended.
+    pass(Duration::from_secs(25)).await;
+    for url in &foreign {
+        world.send(url, "foreign").await;
+    }
+    assert!(expect(&ours, &on_ours, 1, 60).await.is_err());
+    assert!(ours.stats().foreign_replies >= 10);
+    let (mut visible, mut times) = (0, 0);
+    for _ in 0..200 {
+        pass(Duration::from_secs(1)).await;
+        let now: usize = world.messages_visible_on(&url).await.parse()?;
+        times += usize::from(now > visible);
+        visible = now;
+    }
+    assert_eq!(visible, 10);
+    assert!(times >= 3, "they came back in {times} lots");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_host_that_vanishes_ends_what_waits_at_once() -> TestResult {
     let world = World::new();
     let url = world.host("host").await;

@@ -507,6 +507,17 @@ async fn a_stock_client_makes_temporary_queues() -> TestResult {
         fifo.queue_url().is_some_and(|url| url.ends_with(".fifo#f")),
         "{fifo:?}"
     );
+    for (name, expected) in [
+        ("a", Some(&*a)),
+        ("f.fifo", fifo.queue_url()),
+        ("a.fifo", None),
+    ] {
+        let found = client.get_queue_url().queue_name(name).send().await;
+        assert_eq!(
+            found.ok().and_then(|found| found.queue_url).as_deref(),
+            expected
+        );
+    }
     client
         .send_message()
         .queue_url(&a)

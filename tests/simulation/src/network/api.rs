@@ -63,11 +63,19 @@ async fn exchange(network: &Network, link: &Link, request: Request) -> Exchange 
         ATTEMPTS
     };
     let mut made = 0;
+    let mut request = Some(request);
     loop {
-        let exchange = network.send(link, request.clone()).await;
         made += 1;
+        let last = made >= attempts;
+        let this = if last {
+            request.take()
+        } else {
+            request.clone()
+        };
+        let this = this.expect("it is taken by the last attempt");
+        let exchange = network.send(link, this, made > 1).await;
         let again = matches!(&exchange.result, Err(failure) if failure.is_transient());
-        if !again || made >= attempts {
+        if !again || last {
             return exchange;
         }
         let pause = network.backoff(made);

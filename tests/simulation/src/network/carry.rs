@@ -26,11 +26,12 @@ pub(super) async fn carry(
     network: Network,
     link: Link,
     request: Request,
+    again: bool,
     mut done: oneshot::Sender<Exchange>,
 ) {
     let action = request.action();
     let oracle = network.0.oracle.clone();
-    let (number, fate, latency) = network.sets_out(&link, &request);
+    let (number, fate, latency) = network.sets_out(&link, &request, again);
     let sends = sends_of(&request);
     let wait = wait_of(&request);
     let started = (network.0.time.now(), link.clock.now());
@@ -95,9 +96,9 @@ fn sends_of(request: &Request) -> Vec<(String, String)> {
 
 impl Network {
     /// Draws what a call will meet.
-    fn sets_out(&self, link: &Link, request: &Request) -> (u64, Fate, Duration) {
+    fn sets_out(&self, link: &Link, request: &Request, again: bool) -> (u64, Fate, Duration) {
         let action = request.action();
-        let number = self.0.oracle.sets_out(link, request);
+        let number = self.0.oracle.sets_out(link, request, again);
         let now = self.0.time.now();
         let mut state = self.lock();
         let fate = state.weather.draw(now, action, link.life.process);

@@ -1,6 +1,6 @@
 //! Everything between a process and SQS, and SQS itself.
 //!
-//! Owns: local-sqs's engine, what a call meets on its way there and back, and the polls that wait. A call that was sent
+//! Owns: local-sqs's engine at its desk, what a call meets on its way there and back, and the polls that wait. A call that was sent
 //! goes on by itself: it has its effect even if its process is paused or killed meanwhile. Does not own: what must hold,
 //! which is the oracle's; it tells the oracle what SQS accepted, delivered and deleted.
 
@@ -9,15 +9,13 @@ mod carry;
 mod translate;
 mod weather;
 
-use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use local_sqs::engine::{
-    Caller, Effect, Engine, Error, Output, PollId, Request, Submitted, Timestamp,
-};
-use tokio::sync::{Notify, oneshot};
+use local_sqs::engine::{Caller, Engine, Error, Output, PollId, Request, Submitted, Timestamp};
+use local_sqs::{Desk, Look};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 pub use api::ProcessApi;
@@ -44,17 +42,9 @@ struct Inner {
 
 #[derive(Debug)]
 struct State {
-    engine: Engine,
+    desk: Desk,
     weather: Weather,
     dice: Dice,
-    /// An entry for each poll that waits. The engine's effects fill it, the call takes it out.
-    polls: HashMap<PollId, Slot>,
-}
-
-#[derive(Debug, Default)]
-struct Slot {
-    changed: Arc<Notify>,
-    answer: Option<Result<Output, Error>>,
 }
 
 /// One life of a process, as the network sees it.
@@ -124,10 +114,9 @@ impl Network {
                 principal: "AIDASIM".into(),
             },
             state: Mutex::new(State {
-                engine: Engine::new(crate::dice::derived(seed, "engine")),
+                desk: Desk::new(Engine::new(crate::dice::derived(seed, "engine"))),
                 weather: Weather::new(seed, windows),
                 dice: Dice::new(seed, "network"),
-                polls: HashMap::new(),
             }),
         }))
     }
@@ -149,24 +138,22 @@ impl Network {
         let mut state = self.lock();
         state.refresh(self.0.time.now());
         let submitted = state
-            .engine
+            .desk
             .submit(self.0.time.sqs(), &self.0.caller, request);
-        state.deliver();
         match submitted {
             Submitted::Done(result) => result,
             Submitted::Waiting(poll) => {
-                state.engine.cancel(poll);
-                state.deliver();
+                state.desk.leave(poll);
                 Ok(Output::Messages(Default::default()))
             }
         }
     }
 
-    /// Sends a call on its way. It goes on by itself if the result is dropped.
-    pub(crate) async fn send(&self, link: &Link, request: Request) -> Exchange {
+    /// Sends a call on its way. It goes on by itself if the result is dropped. `again`: the SDK repeats it.
+    pub(crate) async fn send(&self, link: &Link, request: Request, again: bool) -> Exchange {
         let (done, answer) = oneshot::channel();
         let (network, link) = (self.clone(), link.clone());
-        tokio::spawn(carry::carry(network, link, request, done));
+        tokio::spawn(carry::carry(network, link, request, again, done));
         answer.await.unwrap_or(Exchange {
             date: None,
             result: Err(Failure::Reset),
@@ -185,39 +172,30 @@ impl Network {
 
     /// What SQS does with a request, and with polls that wait.
     async fn carry_out(&self, request: Request) -> Result<Output, Error> {
-        let poll = {
+        let submitted = {
             let mut state = self.lock();
             state.refresh(self.0.time.now());
-            let submitted = state
-                .engine
-                .submit(self.0.time.sqs(), &self.0.caller, request);
-            if let Submitted::Waiting(poll) = &submitted {
-                state.polls.insert(*poll, Slot::default());
-            }
-            state.deliver();
-            match submitted {
-                Submitted::Done(result) => return result,
-                Submitted::Waiting(poll) => poll,
-            }
+            state
+                .desk
+                .submit(self.0.time.sqs(), &self.0.caller, request)
+        };
+        let poll = match submitted {
+            Submitted::Done(result) => return result,
+            Submitted::Waiting(poll) => poll,
         };
         let _leaving = Leaving {
             network: self,
             poll,
         };
         loop {
-            let (wake_at, changed) = {
+            let look = {
                 let mut state = self.lock();
                 state.refresh(self.0.time.now());
-                state.engine.advance(self.0.time.sqs());
-                state.deliver();
-                let Some(slot) = state.polls.get_mut(&poll) else {
-                    return Ok(Output::Messages(Default::default()));
-                };
-                if let Some(answer) = slot.answer.take() {
-                    return answer;
-                }
-                let changed = Arc::clone(&slot.changed);
-                (state.engine.wake_at(poll), changed)
+                state.desk.look(self.0.time.sqs(), poll)
+            };
+            let (wake_at, changed) = match look {
+                Look::Answered(answer) => return answer,
+                Look::Wait { until, changed } => (until, changed),
             };
             let wake_at = wake_at.unwrap_or(Timestamp::from_millis(u64::MAX / 4));
             tokio::select! {
@@ -233,21 +211,7 @@ impl State {
     /// Lets the engine behave as the weather is now.
     fn refresh(&mut self, now: Duration) {
         if let Some(behaviour) = self.weather.new_behaviour(now) {
-            self.engine.set_behaviour(behaviour);
-        }
-    }
-
-    /// Hands the engine's effects to the polls that wait for them.
-    fn deliver(&mut self) {
-        for effect in self.engine.effects() {
-            let (poll, answer) = match effect {
-                Effect::Answered(poll, answer) => (poll, Some(answer)),
-                Effect::Earlier(poll) => (poll, None),
-            };
-            if let Some(slot) = self.polls.get_mut(&poll) {
-                slot.answer = answer.or(slot.answer.take());
-                slot.changed.notify_one();
-            }
+            self.desk.engine().set_behaviour(behaviour);
         }
     }
 }
@@ -260,9 +224,6 @@ struct Leaving<'a> {
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
-        let mut state = self.network.lock();
-        state.polls.remove(&self.poll);
-        state.engine.cancel(self.poll);
-        state.deliver();
+        self.network.lock().desk.leave(self.poll);
     }
 }

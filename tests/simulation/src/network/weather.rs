@@ -119,14 +119,14 @@ impl Weather {
 
     /// How the engine is to behave from now on, if that has changed.
     pub(super) fn new_behaviour(&mut self, now: Duration) -> Option<Behaviour> {
-        let open: Vec<_> = self
-            .windows
-            .iter()
-            .map(|window| is_of_engine(window.fault) && window.is_open(now))
-            .collect();
-        if self.told.as_ref() == Some(&open) {
+        let is_open = |window: &Window| is_of_engine(window.fault) && window.is_open(now);
+        let open = self.windows.iter().map(is_open);
+        if let Some(told) = &self.told
+            && open.clone().eq(told.iter().copied())
+        {
             return None;
         }
+        let open: Vec<_> = open.collect();
         let mut behaviour = Behaviour::default()
             .delivery(Latency::aws_delivery())
             .settling(Duration::from_secs(1))

@@ -7,7 +7,7 @@ use local_sqs::engine::{Action, Error, Output, Request};
 use sqs_rpc_protocol::names;
 
 use super::messages::{EQUAL, equal_name};
-use super::{Accepted, Oracle};
+use super::{Accepted, Oracle, State};
 use crate::coverage::{Check, Fault};
 use crate::network::{Exchange, Link};
 use crate::process::LifeId;
@@ -28,8 +28,27 @@ const LONGEST_WAIT: Duration = Duration::from_secs(200);
 /// Calls are counted in buckets of so many seconds.
 pub const BUCKET: u64 = 5;
 
-/// Calls of each process in each bucket.
-pub type CallTable = BTreeMap<(usize, u64), u64>;
+/// What each process did in each bucket.
+pub type CallTable = BTreeMap<(usize, u64), Counts>;
+
+/// What a process did in one bucket of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls that the framework made.
+    pub calls: u64,
+    /// Attempts that the SDK made besides.
+    pub repeats: u64,
+    /// Messages that SQS handed out, and whose body it had handed out before: copies, and what came again.
+    pub copies: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.repeats += other.repeats;
+        self.copies += other.copies;
+    }
+}
 
 /// Recent operations and fruitless calls of each life.
 #[derive(Debug, Default)]
@@ -55,17 +74,19 @@ pub(crate) struct Meant {
 }
 
 impl Oracle {
-    /// A process makes a call.
-    pub(crate) fn sets_out(&self, link: &Link, request: &Request) -> u64 {
+    /// A process makes a call, or the SDK makes it `again`.
+    pub(crate) fn sets_out(&self, link: &Link, request: &Request, again: bool) -> u64 {
         let action = request.action();
         let now = self.0.time.now();
         let mut state = self.lock();
         state.call_numbers += 1;
         let number = state.call_numbers;
-        *state
-            .calls
-            .entry((link.life.process, now.as_secs() / BUCKET))
-            .or_default() += 1;
+        let counts = state.counts(link.life, now);
+        if again {
+            counts.repeats += 1;
+        } else {
+            counts.calls += 1;
+        }
         if let Request::SendMessageBatch(batch) = request {
             for entry in batch.entries.iter().flatten() {
                 let body = entry.message_body.as_deref().unwrap_or_default();
@@ -250,7 +271,6 @@ impl Oracle {
             queue: queue.to_owned(),
             body: body.to_owned(),
             latest_receipt: String::new(),
-            delivered: None,
             hidden_until: Duration::ZERO,
         };
         // A FIFO queue accepts a repetition under the id of the first, which may be in somebody's hands by now.
@@ -294,12 +314,10 @@ impl Oracle {
             return;
         };
         let twice = now < accepted.hidden_until;
-        let before = accepted.delivered.replace(now);
-        let returned = before.is_some_and(|before| now >= before + meant.visibility);
         accepted.latest_receipt = receipt;
         accepted.hidden_until = now + meant.visibility;
-        if returned {
-            *state.returns.entry(link.life.process).or_default() += 1;
+        if !state.delivered.insert(message.body.clone()) {
+            state.counts(link.life, now).copies += 1;
         }
         drop(state);
         if twice {
@@ -336,6 +354,13 @@ impl Oracle {
                 )
             });
         }
+    }
+}
+
+impl State {
+    fn counts(&mut self, life: LifeId, now: Duration) -> &mut Counts {
+        let bucket = now.as_secs() / BUCKET;
+        self.calls.entry((life.process, bucket)).or_default()
     }
 }
 

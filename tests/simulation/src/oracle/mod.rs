@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use calls::{BUCKET, CallTable};
+pub use calls::{BUCKET, CallTable, Counts};
 pub use messages::{EQUAL, equal_name};
 pub use requests::{Asked, Kind, Outcome, reply_to};
 
@@ -64,8 +64,8 @@ struct State {
     deleted_queues: HashSet<String>,
     rates: Rates,
     calls: CallTable,
-    /// Messages that each process received again after their visibility had ended.
-    returns: BTreeMap<usize, u64>,
+    /// Bodies that SQS has handed out.
+    delivered: HashSet<Arc<str>>,
     call_numbers: u64,
 }
 
@@ -75,8 +75,6 @@ struct Accepted {
     queue: String,
     body: String,
     latest_receipt: String,
-    /// When it was delivered last, in true time.
-    delivered: Option<Duration>,
     hidden_until: Duration,
 }
 
@@ -158,16 +156,15 @@ impl Oracle {
         self.lock().coverage.clone()
     }
 
-    /// The calls of each process.
+    /// What each process did, by time.
     #[must_use]
     pub fn calls(&self) -> CallTable {
         self.lock().calls.clone()
     }
 
-    /// Messages that each process received again after their whole visibility had ended: not those put back.
-    #[must_use]
-    pub fn returns(&self) -> BTreeMap<usize, u64> {
-        self.lock().returns.clone()
+    /// Forgets all. For the end of the run: it knows requests by their processes, whose gates know it.
+    pub fn forget(&self) {
+        *self.lock() = State::default();
     }
 
     fn checked(&self, state: &mut State, check: Check, holds: bool, text: impl FnOnce() -> String) {

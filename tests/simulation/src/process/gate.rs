@@ -133,8 +133,24 @@ impl Gate {
 
     /// Ends the life of what a crash left. For the end of the run, when nothing runs any more.
     pub fn bury(&self) {
-        let remains = std::mem::take(&mut self.lock().remains);
-        drop(remains);
+        // Its closures and wakers know others who know this gate.
+        let (parked, closures) = {
+            let mut state = self.lock();
+            let on_panic = std::mem::replace(&mut state.on_panic, Box::new(drop));
+            (
+                std::mem::take(&mut state.parked),
+                (state.on_fuse.take(), on_panic),
+            )
+        };
+        drop((parked, closures));
+        loop {
+            // A task that ends may leave others behind.
+            let remains = std::mem::take(&mut self.lock().remains);
+            if remains.is_empty() {
+                return;
+            }
+            drop(remains);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -9,6 +9,7 @@ mod answered;
 mod buffer;
 mod deadlines;
 mod facts;
+mod names;
 mod outcome;
 mod router;
 mod settings;

@@ -1,17 +1,18 @@
 //! The table of one host.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::task::Waker;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
+use indexmap::map::Entry;
 use sqs_rpc_protocol::{CorrelationId, ProcessPrefix, VirtualQueueName};
 
 use super::answered::Answered;
 use super::buffer::{Buffered, Load, QueueSlot, Ticket};
 use super::deadlines::{Deadlines, Key};
 use super::facts::{is_older_than, name_of, put_back_for, receive_count, size_of};
+use super::names::{ByName, by_name};
 use super::outcome::{Arrival, Due, Leftovers, Received, Refused, Routed};
 use super::take_all::TakeAll;
 use crate::mutant;
@@ -23,7 +24,7 @@ use crate::sqs::{Moment, RECEIVE_MAX};
 #[derive(Debug)]
 pub(crate) struct Router<S> {
     options: RouterOptions,
-    pub(super) slots: HashMap<VirtualQueueName, Slot<S>>,
+    pub(super) slots: ByName<Slot<S>>,
     pub(super) due: Deadlines<Alarm>,
     answered: Answered,
     /// Requests that wait for their reply.
@@ -89,7 +90,7 @@ impl<S> Router<S> {
     pub(crate) fn new(options: RouterOptions) -> Self {
         Self {
             options,
-            slots: HashMap::new(),
+            slots: by_name(),
             due: Deadlines::new(),
             answered: Answered::default(),
             pending: 0,
@@ -126,7 +127,7 @@ impl<S> Router<S> {
         if !matches!(self.slots.get(name), Some(Slot::OneShot { .. })) {
             return false;
         }
-        if let Some(Slot::OneShot { key, .. }) = self.slots.remove(name) {
+        if let Some(Slot::OneShot { key, .. }) = self.slots.swap_remove(name) {
             self.due.remove(key);
             self.pending -= 1;
         }
@@ -136,19 +137,17 @@ impl<S> Router<S> {
 
     /// Takes out all requests that wait, to tell them why their reply will not come.
     pub(crate) fn take_pending(&mut self) -> Vec<S> {
-        let (taken, kept) = std::mem::take(&mut self.slots)
-            .into_iter()
-            .partition::<HashMap<_, _>, _>(|(_, slot)| matches!(slot, Slot::OneShot { .. }));
-        self.slots = kept;
-        self.pending = 0;
-        // In the order of their deadlines, not in that of the hash map.
-        let mut taken: Vec<_> = taken
-            .into_values()
-            .filter_map(|slot| match slot {
+        let one_shots = self
+            .slots
+            .extract_if(.., |_, slot| matches!(slot, Slot::OneShot { .. }));
+        // In the order of their deadlines, not in that of the table.
+        let mut taken: Vec<_> = one_shots
+            .filter_map(|(_, slot)| match slot {
                 Slot::OneShot { sink, key } => Some((key, sink)),
                 Slot::Queue(_) => None,
             })
             .collect();
+        self.pending = 0;
         taken.sort_unstable_by_key(|(key, _)| *key);
         taken.iter().for_each(|(key, _)| self.due.remove(*key));
         taken.into_iter().map(|(_, sink)| sink).collect()
@@ -188,7 +187,7 @@ impl<S> Router<S> {
     /// Deletes a virtual queue. Returns those who waited for it, and how many messages were in it; `None` if it
     /// does not exist.
     pub(crate) fn delete(&mut self, name: &VirtualQueueName) -> Option<(Vec<Waker>, usize)> {
-        let (name, slot) = self.slots.remove_entry(name)?;
+        let (name, slot) = self.slots.swap_remove_entry(name)?;
         let Slot::Queue(slot) = slot else {
             self.slots.insert(name, slot);
             return None;
@@ -387,8 +386,8 @@ impl<S> Router<S> {
     pub(crate) fn close(&mut self) -> Leftovers<S> {
         self.closed = true;
         let pending = self.take_pending();
-        // In order of the names, not of the hash map; idle ones, perhaps a million, are only dropped.
-        let mut busy: Vec<_> = std::mem::take(&mut self.slots)
+        // In order of the names, not of the table; idle ones, perhaps a million, are only dropped.
+        let mut busy: Vec<_> = std::mem::replace(&mut self.slots, by_name())
             .into_iter()
             .filter_map(|(name, slot)| match slot {
                 Slot::Queue(slot) if !slot.is_idle() => Some((name, slot)),
@@ -447,7 +446,7 @@ impl<S> Router<S> {
     }
 
     fn complete(&mut self, name: VirtualQueueName, message: Message) -> Routed<S> {
-        let Some(Slot::OneShot { sink, key }) = self.slots.remove(&name) else {
+        let Some(Slot::OneShot { sink, key }) = self.slots.swap_remove(&name) else {
             return Routed::Late(Box::new(message));
         };
         self.due.remove(key);
@@ -513,7 +512,7 @@ impl<S> Router<S> {
         if !matches!(self.slots.get(name), Some(Slot::OneShot { .. })) {
             return None;
         }
-        let Some(Slot::OneShot { sink, .. }) = self.slots.remove(name) else {
+        let Some(Slot::OneShot { sink, .. }) = self.slots.swap_remove(name) else {
             return None;
         };
         self.pending -= 1;

@@ -84,7 +84,7 @@ impl<S> Router<S> {
                 busy.push((name, slot));
             }
         }
-        // In order of their names, not of the hash map.
+        // In order of their names, not of the table.
         busy.sort_unstable_by_key(|(name, _)| *name);
         for (name, slot) in busy {
             self.take_all.note(name, slot);

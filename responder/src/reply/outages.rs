@@ -1,0 +1,465 @@
+//! When replies go to a host that does not take them, as a pure state machine.
+//!
+//! Owns: which hosts fail, and which replies may be tried there next. Does not own: how long a single reply is tried
+//! (`attempts.rs`), the sending, or waiting.
+//!
+//! Replies to a host that works go at once, and nothing is kept of it but how many are under way. When one fails, the
+//! others wait for a back-off that they share, and then those who came first go together, as one batch: the probe.
+//! If SQS takes one of them, the host works again; else the back-off grows. So an outage costs the same calls for one
+//! reply and for a thousand.
+//!
+//! **Invariants:** of one host that fails, one probe is out at the most; no host waits for another; every reply that was
+//! told to go or to wait leaves by [`ended`](Outages::ended) or [`left`](Outages::left).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use sqs_rpc_protocol::{HostQueueUrl, limits};
+use sqs_virtual_queues::sqs::{Backoff, Moment, Random};
+
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// A host for which there is no reply is forgotten so long after its probe would have been due.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+
+/// Not worth a look at all of them.
+const FEW_HOSTS: usize = 64;
+
+/// Replies in one batch (SQS).
+const BATCH: usize = 10;
+
+/// The hosts to which replies are under way, or which fail. As large as their number.
+#[derive(Debug, Default)]
+pub(crate) struct Outages {
+    next: u64,
+    hosts: HashMap<HostQueueUrl, Host>,
+    /// So many hosts are known when those that nobody asks for are looked for the next time.
+    sweep_at: usize,
+}
+
+/// Names one attempt to send one reply, in order of arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
+/// Whether a reply may be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Yes.
+    Go,
+    /// Ask again then, or when something has changed.
+    WaitUntil(Moment),
+    /// Ask again when something has changed: others are trying.
+    Wait,
+}
+
+/// How an attempt ended, as far as it tells of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The host answered, be it with a refusal.
+    Answered,
+    /// It could not be reached, or asks for fewer calls.
+    Failed,
+    /// Nobody waited for the answer any longer.
+    Dropped,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    /// Attempts that are out, and how many answers there had been when they went.
+    out: BTreeMap<Ticket, u64>,
+    /// Answers, while anything is known of the host.
+    answers: u64,
+    outage: Option<Outage>,
+}
+
+#[derive(Debug)]
+struct Outage {
+    backoff: Backoff,
+    /// When the next probe may go.
+    probe_at: Moment,
+    /// Those who wait, and their bytes.
+    waiting: BTreeMap<Ticket, usize>,
+    /// Those of the probe that have not ended.
+    probe: BTreeSet<Ticket>,
+    /// Whether one of the probe was sent.
+    tried: bool,
+}
+
+impl Outages {
+    /// Announces an attempt, which is to [ask](Self::turn) for its turn.
+    pub(crate) fn ticket(&mut self) -> Ticket {
+        self.next += 1;
+        Ticket(self.next)
+    }
+
+    /// Whether a reply of so many bytes may go to a host now.
+    pub(crate) fn turn(
+        &mut self,
+        host: &HostQueueUrl,
+        ticket: Ticket,
+        bytes: usize,
+        now: Moment,
+    ) -> Turn {
+        // Most hosts work, and are known only while a reply is under way.
+        if !self.hosts.contains_key(host) {
+            self.hosts.insert(host.clone(), Host::default());
+        }
+        let Some(known) = self.hosts.get_mut(host) else {
+            return Turn::Go;
+        };
+        if let Some(outage) = &mut known.outage {
+            outage.waiting.insert(ticket, bytes);
+            if outage.probe.is_empty() {
+                if now < outage.probe_at {
+                    return Turn::WaitUntil(outage.probe_at);
+                }
+                outage.choose_probe();
+            }
+            if !outage.probe.contains(&ticket) {
+                return Turn::Wait;
+            }
+            outage.waiting.remove(&ticket);
+            outage.tried = true;
+        }
+        known.out.insert(ticket, known.answers);
+        Turn::Go
+    }
+
+    /// An attempt ended. Returns whether others have to ask again.
+    pub(crate) fn ended(
+        &mut self,
+        host: &HostQueueUrl,
+        ticket: Ticket,
+        how: Ended,
+        now: Moment,
+        random: &Random,
+    ) -> bool {
+        let Some(known) = self.hosts.get_mut(host) else {
+            return false;
+        };
+        let Some(answers_before) = known.out.remove(&ticket) else {
+            return false;
+        };
+        let changed = match (how, &mut known.outage) {
+            (Ended::Answered, outage) => {
+                known.answers += 1;
+                outage.take().is_some()
+            }
+            (_, Some(outage)) => outage.ended(ticket, now, random),
+            // If others were answered meanwhile, it was this reply's own bad luck.
+            (Ended::Failed, outage @ None) if known.answers == answers_before => {
+                *outage = Some(Outage::begin(now, random));
+                false
+            }
+            (Ended::Failed | Ended::Dropped, None) => false,
+        };
+        self.forget(host, now);
+        changed
+    }
+
+    /// Whether replies to a host wait for each other.
+    pub(crate) fn fails(&self, host: &HostQueueUrl) -> bool {
+        self.hosts
+            .get(host)
+            .is_some_and(|known| known.outage.is_some())
+    }
+
+    /// A reply does not wait any longer. Returns whether others have to ask again.
+    pub(crate) fn left(
+        &mut self,
+        host: &HostQueueUrl,
+        ticket: Ticket,
+        now: Moment,
+        random: &Random,
+    ) -> bool {
+        let Some(known) = self.hosts.get_mut(host) else {
+            return false;
+        };
+        let changed = known.outage.as_mut().is_some_and(|outage| {
+            outage.waiting.remove(&ticket);
+            outage.ended(ticket, now, random)
+        });
+        self.forget(host, now);
+        changed
+    }
+
+    /// Drops what is known of this host if it is nothing, and of others if nobody has asked for long.
+    fn forget(&mut self, host: &HostQueueUrl, now: Moment) {
+        match self.hosts.get(host) {
+            Some(known) if known.outage.is_some() && self.hosts.len() >= self.sweep_at => {
+                self.hosts.retain(|_, host| !host.is_forgotten(now));
+                // Twice as many: so a look at all costs little for each.
+                self.sweep_at = (2 * self.hosts.len()).max(FEW_HOSTS);
+            }
+            Some(known) if known.outage.is_some() => {}
+            Some(known) if known.out.is_empty() => {
+                self.hosts.remove(host);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Host {
+    fn is_forgotten(&self, now: Moment) -> bool {
+        self.outage.as_ref().is_some_and(|outage| {
+            self.out.is_empty()
+                && outage.waiting.is_empty()
+                && outage.probe.is_empty()
+                && now >= outage.probe_at + FORGOTTEN
+        })
+    }
+}
+
+impl Outage {
+    fn begin(now: Moment, random: &Random) -> Self {
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        Self {
+            probe_at: now + backoff.failed(random),
+            backoff,
+            waiting: BTreeMap::new(),
+            probe: BTreeSet::new(),
+            tried: false,
+        }
+    }
+
+    /// As many of those who wait as one batch takes. At least one waits.
+    fn choose_probe(&mut self) {
+        let mut bytes = 0;
+        let fits = self.waiting.iter().take_while(|(_, size)| {
+            let first = bytes == 0;
+            bytes += **size;
+            first || bytes <= limits::MAX_MESSAGE_BYTES
+        });
+        self.probe = fits.map(|(ticket, _)| *ticket).take(BATCH).collect();
+    }
+
+    /// One ended with no answer. Whether that was the end of a probe.
+    fn ended(&mut self, ticket: Ticket, now: Moment, random: &Random) -> bool {
+        if !self.probe.remove(&ticket) || !self.probe.is_empty() {
+            return false;
+        }
+        if std::mem::take(&mut self.tried) {
+            self.probe_at = now + self.backoff.failed(random);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bed {
+        outages: Outages,
+        random: Random,
+        hosts: [HostQueueUrl; 2],
+    }
+
+    impl Bed {
+        fn new() -> Self {
+            let url = |name: &str| {
+                let url = format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
+                HostQueueUrl::parse(&url).unwrap()
+            };
+            Self {
+                outages: Outages::default(),
+                random: Random::seeded(1),
+                hosts: [url("a"), url("b")],
+            }
+        }
+
+        fn turn(&mut self, host: usize, ticket: Ticket, millis: u64) -> Turn {
+            self.outages
+                .turn(&self.hosts[host], ticket, 100, at(millis))
+        }
+
+        fn new_turn(&mut self, host: usize, millis: u64) -> (Ticket, Turn) {
+            let ticket = self.outages.ticket();
+            (ticket, self.turn(host, ticket, millis))
+        }
+
+        fn ended(&mut self, host: usize, ticket: Ticket, how: Ended, millis: u64) -> bool {
+            self.outages
+                .ended(&self.hosts[host], ticket, how, at(millis), &self.random)
+        }
+
+        /// Host 0 has failed at 0; returns when the probe is due.
+        fn fail(&mut self) -> u64 {
+            let (ticket, turn) = self.new_turn(0, 0);
+            assert_eq!(turn, Turn::Go);
+            self.ended(0, ticket, Ended::Failed, 0);
+            let (waits, turn) = self.new_turn(0, 0);
+            self.outages
+                .left(&self.hosts[0], waits, at(0), &self.random);
+            due(turn)
+        }
+    }
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_start(Duration::from_millis(millis))
+    }
+
+    fn due(turn: Turn) -> u64 {
+        match turn {
+            Turn::WaitUntil(at) => at.since_start().as_micros().div_ceil(1_000) as u64,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn replies_to_a_host_that_works_never_wait_and_leave_nothing_behind() {
+        let mut bed = Bed::new();
+        let all: Vec<_> = (0..1_000).map(|_| bed.new_turn(0, 0)).collect();
+        for (ticket, turn) in all {
+            assert_eq!(turn, Turn::Go);
+            assert!(!bed.ended(0, ticket, Ended::Answered, 5));
+        }
+        assert!(bed.outages.hosts.is_empty());
+    }
+
+    #[test]
+    fn an_outage_costs_the_same_probes_for_one_reply_and_for_many() {
+        for replies in [1, 500] {
+            let mut bed = Bed::new();
+            let mut now = bed.fail();
+            assert!((160..=240).contains(&now), "{now}");
+            let mut waiting: BTreeSet<_> = (0..replies).map(|_| bed.outages.ticket()).collect();
+            let (mut probes, mut largest) = (0, 0);
+            while now < 60_000 {
+                let turns: Vec<_> = waiting.iter().copied().collect();
+                let probe: Vec<_> = turns
+                    .into_iter()
+                    .filter(|ticket| bed.turn(0, *ticket, now) == Turn::Go)
+                    .collect();
+                (probes, largest) = (probes + 1, largest.max(probe.len()));
+                for (number, ticket) in probe.iter().enumerate() {
+                    let last = number + 1 == probe.len();
+                    assert_eq!(bed.ended(0, *ticket, Ended::Failed, now), last);
+                    // Its own next attempt.
+                    waiting.remove(ticket);
+                    waiting.insert(bed.outages.ticket());
+                }
+                let first = *waiting.first().unwrap();
+                now = due(bed.turn(0, first, now));
+            }
+            assert_eq!(largest, replies.min(BATCH));
+            assert!((8..=13).contains(&probes), "{replies}: {probes}");
+        }
+    }
+
+    #[test]
+    fn one_answer_lets_all_go() {
+        let mut bed = Bed::new();
+        let now = bed.fail();
+        let tickets: Vec<_> = (0..30).map(|_| bed.outages.ticket()).collect();
+        for ticket in &tickets {
+            assert_eq!(due(bed.turn(0, *ticket, 0)), now);
+        }
+        let turns: Vec<_> = tickets.iter().map(|it| bed.turn(0, *it, now)).collect();
+        let go = turns.iter().filter(|turn| **turn == Turn::Go).count();
+        assert_eq!(go, BATCH, "one batch");
+        assert!(turns[BATCH..].iter().all(|turn| *turn == Turn::Wait));
+        assert!(!bed.ended(0, tickets[0], Ended::Failed, now + 5));
+        assert!(bed.ended(0, tickets[1], Ended::Answered, now + 5));
+        for ticket in &tickets[BATCH..] {
+            assert_eq!(bed.turn(0, *ticket, now + 5), Turn::Go);
+        }
+        // What is left of the probe speaks of what is over.
+        assert!(!bed.ended(0, tickets[2], Ended::Failed, now + 6));
+        assert_eq!(bed.new_turn(0, now + 6).1, Turn::Go);
+    }
+
+    #[test]
+    fn a_host_that_fails_or_hangs_holds_up_no_other() {
+        let mut bed = Bed::new();
+        let now = bed.fail();
+        let (hangs, turn) = bed.new_turn(0, now);
+        assert_eq!(turn, Turn::Go);
+        for millis in [now, now + 60_000] {
+            assert_eq!(bed.new_turn(0, millis).1, Turn::Wait);
+            assert_eq!(bed.new_turn(1, millis).1, Turn::Go);
+        }
+        assert!(bed.ended(0, hangs, Ended::Dropped, now + 60_000));
+    }
+
+    #[test]
+    fn failures_that_overlap_count_once() {
+        let mut bed = Bed::new();
+        let tickets: Vec<_> = (0..20).map(|_| bed.new_turn(0, 0).0).collect();
+        for ticket in tickets {
+            bed.ended(0, ticket, Ended::Failed, 0);
+        }
+        assert!(due(bed.new_turn(0, 0).1) <= 240);
+    }
+
+    #[test]
+    fn one_that_fails_where_others_are_answered_is_alone() {
+        for answered_first in [true, false] {
+            let mut bed = Bed::new();
+            let ((bad, _), (good, _)) = (bed.new_turn(0, 0), bed.new_turn(0, 0));
+            let mut both = [(bad, Ended::Failed), (good, Ended::Answered)];
+            if answered_first {
+                both.reverse();
+            }
+            for (ticket, how) in both {
+                bed.ended(0, ticket, how, 5);
+            }
+            assert_eq!(bed.new_turn(0, 5).1, Turn::Go);
+        }
+    }
+
+    #[test]
+    fn whoever_leaves_makes_room_for_the_next() {
+        let mut bed = Bed::new();
+        let now = bed.fail();
+        let tickets: Vec<_> = (0..=BATCH).map(|_| bed.outages.ticket()).collect();
+        for ticket in &tickets {
+            assert_eq!(due(bed.turn(0, *ticket, 0)), now);
+        }
+        // The first ten are chosen when the last one asks, and leave before they go.
+        let (last, first) = tickets.split_last().unwrap();
+        assert_eq!(bed.turn(0, *last, now), Turn::Wait);
+        let host = bed.hosts[0].clone();
+        for (number, ticket) in first.iter().enumerate() {
+            let told = bed.outages.left(&host, *ticket, at(now), &bed.random);
+            assert_eq!(told, number + 1 == BATCH);
+        }
+        assert_eq!(bed.turn(0, *last, now), Turn::Go, "nothing was tried");
+    }
+
+    #[test]
+    fn a_probe_is_no_more_bytes_than_one_batch() {
+        for in_a_batch in [1, 2, 4] {
+            let mut bed = Bed::new();
+            let now = at(bed.fail());
+            let (host, bytes) = (bed.hosts[0].clone(), limits::MAX_MESSAGE_BYTES / in_a_batch);
+            let tickets: Vec<_> = (0..5).map(|_| bed.outages.ticket()).collect();
+            let mut turns = |now| -> Vec<_> {
+                let turns = tickets.iter();
+                turns
+                    .map(|ticket| bed.outages.turn(&host, *ticket, bytes, now))
+                    .collect()
+            };
+            turns(at(0));
+            let go = turns(now).into_iter().filter(|turn| *turn == Turn::Go);
+            assert_eq!(go.count(), in_a_batch);
+        }
+    }
+
+    #[test]
+    fn hosts_that_nobody_asks_for_are_forgotten() {
+        let mut bed = Bed::new();
+        let host = bed.hosts[0].as_str().to_owned();
+        for number in 0..1_000 {
+            bed.hosts[0] = HostQueueUrl::parse(&format!("{host}{number}")).unwrap();
+            let (ticket, turn) = bed.new_turn(0, number * 1_000);
+            assert_eq!(turn, Turn::Go);
+            bed.ended(0, ticket, Ended::Failed, number * 1_000);
+            assert!(bed.outages.fails(&bed.hosts[0]));
+            // A minute's worth, twice, and some.
+            assert!(bed.outages.hosts.len() <= 2 * 64);
+        }
+    }
+}

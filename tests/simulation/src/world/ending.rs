@@ -1,0 +1,171 @@
+//! The end of every run: all is well, everybody who lives is asked again, and the oracle looks at what is left.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::process::{Parts, Process};
+use super::queues::MOST_RECEIVES;
+use super::{Report, START, World};
+use crate::coverage::{Check, Fault};
+use crate::dice::Dice;
+use crate::oracle::{Kind, Oracle};
+use crate::plan::{Ask, BARE, ProcessPlan, REQUESTS, Role, What};
+use crate::process::Gate;
+
+/// The longest back-off of a poll, and of the making of a reply host, with jitter, and then some.
+const SETTLING: Duration = Duration::from_secs(45);
+/// How long the last requests may take.
+const PROBE: Duration = Duration::from_secs(30);
+/// The longest that a call may hang, and that a message may be late therefore.
+const LATE: Duration = Duration::from_secs(60);
+/// Indexes of responders that the world itself starts where nobody serves a queue any more.
+const STAND_IN: usize = 90;
+
+impl World<'_> {
+    /// Waits until everything has noticed that all is well. `false` if something was wrong.
+    pub(super) async fn heal(&mut self) -> bool {
+        self.oracle.note(format_args!("all is well"));
+        for process in self.processes.values() {
+            process.link.gate.defuse();
+            process.link.trap.store(false, Ordering::Relaxed);
+        }
+        self.look_until(self.time.now() + SETTLING).await
+    }
+
+    /// I8, and what must hold when nothing is left to do.
+    pub(super) async fn ask_all_again(&mut self) {
+        self.serve_all();
+        let asking: Vec<_> = self.living(|parts| matches!(parts, Parts::Requester(_)));
+        for queue in [REQUESTS, BARE] {
+            self.ask_again(&asking, queue);
+            if !self.look_until(self.time.now() + PROBE / 2).await {
+                return;
+            }
+        }
+        // All requests of users have ended, late messages have come, and polls have ended.
+        let longest = self
+            .plan
+            .steps()
+            .into_iter()
+            .filter_map(|step| match &step.what {
+                What::Ask(ask) => Some(START + step.at + ask.over + ask.timeout),
+                _ => None,
+            });
+        let until = longest.max().unwrap_or_default().max(self.time.now());
+        if !self.look_until(until + LATE).await {
+            return;
+        }
+        // A host is polled only while somebody waits: what came after its last poll is still there.
+        self.ask_again(&asking, REQUESTS);
+        if self.look_until(self.time.now() + PROBE * 2).await {
+            self.look_at_the_end(&asking);
+        }
+    }
+
+    fn ask_again(&mut self, asking: &[usize], queue: &'static str) {
+        for &index in asking {
+            let Some(process) = self.processes.get_mut(&index) else {
+                continue;
+            };
+            // One that shares its host with another by mistake may wait for long: F39.
+            let alone = matches!(process.plan.role, Role::Requester { host: None, .. });
+            let ask = Ask {
+                queue,
+                count: 2,
+                over: Duration::from_secs(1),
+                kinds: vec![Kind::Echo],
+                timeout: PROBE,
+                cancelled: 0.0,
+                must_succeed: alone.then_some(Check::WorksAgain),
+            };
+            let dice = Dice::new(self.plan.seed, &format!("probe {queue} {}", process.asked));
+            process.ask(&ask, dice, &self.network, &self.oracle);
+        }
+    }
+
+    /// Where nobody serves a queue any more, somebody else does: requesters shall find it served.
+    fn serve_all(&mut self) {
+        for (number, queue) in [REQUESTS, BARE].into_iter().enumerate() {
+            let serves = |process: &Process| match &process.plan.role {
+                Role::Responder { queue: served, .. } => *served == queue && process.lives(),
+                _ => false,
+            };
+            if !self.processes.values().any(serves) {
+                let plan = ProcessPlan {
+                    index: STAND_IN + number,
+                    role: Role::Responder {
+                        queue,
+                        concurrency: 64,
+                        visibility: Duration::from_secs(30),
+                    },
+                    offset_ms: 0,
+                    drift_ppm: 0,
+                    reorder: 0.0,
+                };
+                self.start(plan, 0);
+            }
+        }
+    }
+
+    fn look_at_the_end(&mut self, asking: &[usize]) {
+        for index in asking {
+            let Some(process) = self.processes.get(index) else {
+                continue;
+            };
+            let Parts::Requester(requester) = &process.parts else {
+                continue;
+            };
+            let (life, pending) = (process.link.life, requester.pending());
+            let left = self.oracle.pending_of(&process.link);
+            self.oracle
+                .check(Check::SlotsFree, pending == 0 && left == 0, || {
+                    format!("{life} has {pending} slots taken, and {left} requests have not ended")
+                });
+            let given = matches!(process.plan.role, Role::Requester { host: Some(_), .. });
+            if let Some(host) = requester.reply_host().filter(|_| !given) {
+                let left = self.messages_on(host.as_str());
+                self.oracle.check(Check::HostDrained, left == 0, || {
+                    format!("{left} messages are left on the host of {life}")
+                });
+            }
+        }
+        let served = |queue: &str| queue == REQUESTS || queue == BARE;
+        self.oracle.looks_at_accepted(served, MOST_RECEIVES);
+        let read: Vec<_> = self.processes.values().flat_map(Process::reads).collect();
+        self.oracle
+            .looks_at_messages(|queue| read.iter().any(|read| read == queue));
+    }
+
+    fn living(&self, which: impl Fn(&Parts) -> bool) -> Vec<usize> {
+        let living = self
+            .processes
+            .iter()
+            .filter(|(_, process)| process.lives() && which(&process.parts));
+        living.map(|(index, _)| *index).collect()
+    }
+
+    pub(super) fn report(mut self) -> (Report, Oracle, Vec<Gate>) {
+        self.collect_dead();
+        for process in self.processes.values() {
+            if !matches!(process.parts, Parts::Gone) {
+                self.stats.insert(process.link.life, process.parts.stats());
+            }
+        }
+        let mut coverage = self.oracle.coverage();
+        for stats in self.stats.values() {
+            let late = stats.late_replies + stats.duplicate_replies;
+            (0..late).for_each(|_| coverage.fault(Fault::LateCopy));
+        }
+        let dead_letters = self.messages_on(&self.network.queue_url("dead"));
+        let report = Report {
+            violation: self.oracle.violation(),
+            coverage,
+            trace: self.trace.hash(),
+            lines: self.trace.take_lines(),
+            calls: self.oracle.calls(),
+            stats: self.stats,
+            dead_letters,
+        };
+        (report, self.oracle, self.gates)
+    }
+}

@@ -1,0 +1,94 @@
+//! Which queues are there from the first, what is on them, and what other programs put there.
+
+use std::time::Duration;
+
+use local_sqs::engine::api::{MessageAttribute, requests};
+use local_sqs::engine::{Output, Request as EngineRequest};
+use sqs_rpc_protocol::{Deadline, RequestEnvelope, RequestHeader, RequestId, SqsTime};
+
+use super::World;
+use crate::plan::{BARE, FIFO, FIFO_HOSTS, HOSTS, REQUESTS};
+
+/// Deliveries before a message goes to the dead-letter queue.
+pub(super) const MOST_RECEIVES: u32 = 5;
+
+impl World<'_> {
+    pub(super) fn make_queues(&self) {
+        let arn = "arn:aws:sqs:us-east-1:000000000000:dead";
+        let redrive =
+            format!("{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":{MOST_RECEIVES}}}");
+        let fifo = ("FifoQueue", "true".to_owned());
+        self.make_queue("dead", &[]);
+        self.make_queue(REQUESTS, &[("RedrivePolicy", redrive)]);
+        self.make_queue(FIFO, std::slice::from_ref(&fifo));
+        self.make_queue(BARE, &[]);
+        HOSTS.iter().for_each(|host| self.make_queue(host, &[]));
+        FIFO_HOSTS
+            .iter()
+            .for_each(|host| self.make_queue(host, std::slice::from_ref(&fifo)));
+    }
+
+    fn make_queue(&self, name: &str, attributes: &[(&str, String)]) {
+        let mut create = requests::CreateQueue::default();
+        create.queue_name = Some(name.to_owned());
+        let given = attributes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        create.attributes = Some(given.collect());
+        if let Err(error) = self.network.ask(EngineRequest::CreateQueue(create)) {
+            self.oracle.broken("simulation", format!("{name}: {error}"));
+        }
+    }
+
+    /// Messages on a queue, hidden ones included.
+    pub(super) fn messages_on(&self, url: &str) -> usize {
+        let mut get = requests::GetQueueAttributes::default();
+        get.queue_url = Some(url.to_owned());
+        get.attribute_names = Some(vec!["All".to_owned()]);
+        let Ok(Output::QueueAttributes(all)) =
+            self.network.ask(EngineRequest::GetQueueAttributes(get))
+        else {
+            return 0;
+        };
+        let counts = all
+            .attributes
+            .iter()
+            .filter(|(name, _)| name.starts_with("ApproximateNumberOfMessages"));
+        counts
+            .filter_map(|(_, count)| count.parse::<usize>().ok())
+            .sum()
+    }
+
+    /// Puts a message on a queue, as some other program would.
+    pub(super) fn put(&self, queue: &str, body: String, attributes: Vec<(&str, String)>) {
+        let mut send = requests::SendMessage::default();
+        send.queue_url = Some(self.network.queue_url(queue));
+        send.message_body = Some(body.into());
+        let attributes = attributes.into_iter().map(|(name, value)| {
+            let value = MessageAttribute {
+                data_type: Some("String".into()),
+                string_value: Some(value.into()),
+                ..MessageAttribute::default()
+            };
+            (name.into(), value)
+        });
+        send.message_attributes = Some(attributes.collect());
+        if let Err(error) = self.network.ask(EngineRequest::SendMessage(send)) {
+            self.oracle
+                .broken("simulation", format!("{queue}: {error}"));
+        }
+    }
+
+    pub(super) fn put_old_request(&self, queue: &str, at: Duration) {
+        let mut header = RequestHeader::new(RequestId::from_bits(at.as_nanos()));
+        let now = self.time.sqs().as_millis();
+        let expiry = SqsTime::from_millis(now - 3_600_000);
+        header.deadline = Deadline::after(Duration::from_secs(30)).with_expiry(expiry);
+        let envelope = RequestEnvelope {
+            return_address: None,
+            header: Some(header),
+        };
+        let body = format!("old-{}:echo", at.as_millis());
+        self.put(queue, body, envelope.encode());
+    }
+}

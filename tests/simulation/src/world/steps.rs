@@ -1,0 +1,124 @@
+//! What happens to processes and queues in the course of a run.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sqs_rpc_protocol::names;
+
+use super::process::Parts;
+use super::{START, World};
+use crate::coverage::Fault;
+use crate::dice::Dice;
+use crate::network::Link;
+use crate::plan::{Step, What};
+
+impl World<'_> {
+    pub(super) fn take(&mut self, step: &Step) {
+        match &step.what {
+            What::Restart => return self.restart(step.process),
+            What::Undecodable(queue, count) => {
+                for number in 0..*count {
+                    self.oracle.fault(Fault::Undecodable);
+                    let body = format!("u{queue}-{}-{number}", step.at.as_millis());
+                    self.put(queue, body, vec![(names::HEADER, "no header".to_owned())]);
+                }
+                return;
+            }
+            What::OldRequest(queue) => {
+                self.oracle.fault(Fault::OldRequest);
+                return self.put_old_request(queue, step.at);
+            }
+            What::Orphans(host, count) => {
+                for number in 0..*count {
+                    self.oracle.fault(Fault::Orphan);
+                    let name = format!("nobody-{number}");
+                    let body = format!("o{number}");
+                    self.put(host, body, vec![(names::VIRTUAL_QUEUE_NAME, name)]);
+                }
+                return;
+            }
+            _ => {}
+        }
+        let seed = self.plan.seed;
+        let Some(process) = self.processes.get_mut(&step.process) else {
+            // It was taken out of the plan.
+            return;
+        };
+        if process.link.gate.is_killed() {
+            return;
+        }
+        let (link, oracle) = (process.link.clone(), self.oracle.clone());
+        match &step.what {
+            What::Ask(ask) => {
+                let dice = Dice::new(seed, &format!("{} {:?}", link.life, step));
+                process.ask(ask, dice, &self.network, &oracle);
+            }
+            What::Send(send) => {
+                let dice = Dice::new(seed, &format!("{} {:?}", link.life, step));
+                process.send(send, step.at, dice, &oracle);
+            }
+            What::Stop(time) => self.pause(&link, Fault::Stopped, *time),
+            What::Suspend(time) => self.pause(&link, Fault::Suspended, *time),
+            What::PauseMachine(time) => self.pause(&link, Fault::MachinePaused, *time),
+            What::StepClock(millis) => {
+                oracle.fault(Fault::ClockStep);
+                link.clock.step_wall(*millis);
+            }
+            What::Kill => {
+                oracle.fault(Fault::Killed);
+                link.kill();
+                self.collect_dead();
+            }
+            What::KillAfter(polls) => {
+                let gone = link.gone.clone();
+                link.gate.kill_after(*polls, move || {
+                    oracle.fault(Fault::KilledMidway);
+                    gone.cancel();
+                });
+            }
+            What::KillAfterReply => link.trap.store(true, Ordering::Relaxed),
+            What::ShutDown(within) => process.shut_down(*within, &oracle),
+            What::Drop => {
+                oracle.fault(Fault::Dropped);
+                self.stats.insert(link.life, process.parts.stats());
+                process.parts = Parts::Gone;
+            }
+            What::Restart | What::Undecodable(..) | What::OldRequest(_) | What::Orphans(..) => {}
+        }
+    }
+
+    fn restart(&mut self, index: usize) {
+        self.collect_dead();
+        let Some(process) = self.processes.get(&index) else {
+            return;
+        };
+        if process.shut || matches!(process.parts, Parts::Gone) {
+            self.oracle.fault(Fault::Restarted);
+            let (plan, life) = (process.plan.clone(), process.link.life.life + 1);
+            self.stats
+                .entry(process.link.life)
+                .or_insert_with(|| process.parts.stats());
+            self.start(plan, life);
+        }
+    }
+
+    fn pause(&self, link: &Link, how: Fault, time: Duration) {
+        self.oracle.fault(how);
+        link.gate.shut();
+        if how != Fault::Stopped {
+            link.clock.stop();
+        }
+        // Nothing is paused once all is well.
+        let healed = START + self.plan.length;
+        let (until, link) = ((self.time.now() + time).min(healed), link.clone());
+        let (true_time, oracle) = (self.time, self.oracle.clone());
+        tokio::spawn(async move {
+            true_time.until(until).await;
+            if how != Fault::Stopped {
+                link.clock.go_on(how == Fault::MachinePaused);
+            }
+            oracle.note(format_args!("{} goes on", link.life));
+            link.gate.open(link.clock.now());
+        });
+    }
+}
