@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::{HostQueueUrl, TraceContext};
-use sqs_virtual_queues::sqs::{BatchOptions, Sqs};
+use sqs_virtual_queues::sqs::{BatchOptions, Prefer, Sqs};
 
 use crate::options::Options;
 use crate::{InvalidOption, Requester};
@@ -69,6 +69,14 @@ impl RequesterBuilder {
     /// shorter than the way to this process, and replies come twice.
     pub fn visibility(mut self, visibility: Duration) -> Self {
         self.options.visibility = visibility;
+        self
+    }
+
+    /// What matters more, latency or cost: [`Prefer`] says what each does. Default [`Prefer::Balance`]. It replaces what
+    /// [`batches`](Self::batches) has set.
+    pub fn prefer(mut self, prefer: Prefer) -> Self {
+        self.options.prefer = prefer;
+        self.options.batches = BatchOptions::preferring(prefer);
         self
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::TraceContext;
-use sqs_virtual_queues::sqs::BatchOptions;
+use sqs_virtual_queues::sqs::{BatchOptions, Prefer};
 
 use crate::InvalidOption;
 use crate::reply_host::HostOptions;
@@ -32,6 +32,7 @@ pub(crate) struct Options {
     pub(crate) max_pending: usize,
     pub(crate) max_polls: usize,
     pub(crate) visibility: Duration,
+    pub(crate) prefer: Prefer,
     pub(crate) batches: BatchOptions,
     pub(crate) propagate: Option<Arc<Propagate>>,
     pub(crate) host: HostOptions,
@@ -46,6 +47,7 @@ impl Default for Options {
             max_pending: 100_000,
             max_polls: 8,
             visibility: Duration::from_secs(5),
+            prefer: Prefer::default(),
             batches: BatchOptions::default(),
             propagate: None,
             host: HostOptions::default(),
@@ -72,6 +74,7 @@ impl fmt::Debug for Options {
             .field("max_pending", &self.max_pending)
             .field("max_polls", &self.max_polls)
             .field("visibility", &self.visibility)
+            .field("prefer", &self.prefer)
             .field("batches", &self.batches)
             .field("propagate", &self.propagate.is_some())
             .field("host", &self.host)

@@ -36,6 +36,7 @@ impl Shared {
             .visibility(options.visibility)
             .max_polls(options.max_polls)
             .max_names(options.max_pending)
+            .prefer(options.prefer)
             .batches(options.batches.clone())
             .build()
             .expect("Options::check allows no more than the builder does");

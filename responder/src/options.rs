@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
-use sqs_virtual_queues::sqs::BatchOptions;
+use sqs_virtual_queues::sqs::{BatchOptions, Prefer};
 
 use crate::{InMemoryReplyCache, InvalidOption, ReplyCache};
 
@@ -28,6 +28,7 @@ pub(crate) struct Options {
     pub(crate) return_addresses: ReturnAddressPolicy,
     pub(crate) request_queue: Option<HostQueueUrl>,
     pub(crate) reply_cache: Arc<dyn ReplyCache>,
+    pub(crate) prefer: Prefer,
     pub(crate) batches: BatchOptions,
 }
 
@@ -41,6 +42,7 @@ impl Default for Options {
             return_addresses: ReturnAddressPolicy::default(),
             request_queue: None,
             reply_cache: Arc::new(InMemoryReplyCache::default()),
+            prefer: Prefer::default(),
             batches: BatchOptions::default(),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
 use sqs_virtual_queues::Stats;
-use sqs_virtual_queues::sqs::{BatchOptions, Sqs};
+use sqs_virtual_queues::sqs::{BatchOptions, Prefer, Sqs};
 use tower_service::Service;
 
 use crate::handler::BoxedHandler;
@@ -277,6 +277,15 @@ impl<S> ResponderBuilder<S> {
     #[must_use]
     pub fn reply_cache(mut self, cache: impl ReplyCache) -> Self {
         self.options.reply_cache = Arc::new(cache);
+        self
+    }
+
+    /// What matters more, latency or cost: [`Prefer`] says what each does. Default [`Prefer::Balance`]. It replaces what
+    /// [`batches`](Self::batches) has set.
+    #[must_use]
+    pub fn prefer(mut self, prefer: Prefer) -> Self {
+        self.options.prefer = prefer;
+        self.options.batches = BatchOptions::preferring(prefer);
         self
     }
 

@@ -21,6 +21,7 @@ mod server;
 use std::path::PathBuf;
 
 use clap::ValueEnum as _;
+use sqs_rpc::virtual_queues::sqs::Prefer;
 
 use self::contestant::Name;
 use self::outcome::Outcome;
@@ -61,6 +62,9 @@ pub(crate) struct Arguments {
     /// Put the same load on another contestant, too
     #[arg(long, value_name = "NAME")]
     compare: Option<Compare>,
+    /// What matters more to the framework, latency or cost
+    #[arg(long, value_enum, default_value_t)]
+    prefer: Preference,
     /// Print JSON, a line a run, instead of a table
     #[arg(long)]
     json: bool,
@@ -70,6 +74,28 @@ pub(crate) struct Arguments {
     /// What chance decides in the model, it decides by this
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+/// The framework's setting of this name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Preference {
+    /// Nothing that somebody waits for is held back
+    Latency,
+    /// A few milliseconds under load for fuller batches
+    #[default]
+    Balance,
+    /// Some ten milliseconds under load for the fewest calls
+    Cost,
+}
+
+impl From<Preference> for Prefer {
+    fn from(preference: Preference) -> Self {
+        match preference {
+            Preference::Latency => Self::Latency,
+            Preference::Balance => Self::Balance,
+            Preference::Cost => Self::Cost,
+        }
+    }
 }
 
 /// Whom the framework is compared with.
@@ -144,6 +170,7 @@ async fn measure(arguments: Arguments) -> Result<Vec<Outcome>, Failure> {
         concurrency: arguments.concurrency.into_iter().map(size).collect(),
         payload: arguments.payload.into_iter().map(size).collect(),
         requests: arguments.requests,
+        prefer: arguments.prefer.into(),
         compare: arguments.compare.map(|Compare::BareSdk| Name::BareSdk),
         progress: Progress::start()?,
     };

@@ -24,6 +24,9 @@ use crate::options::Options;
 use crate::reply::sender::{Addressee, Sender};
 use crate::{Deadline, Request};
 
+/// So many ends of jobs are taken in one turn; then others have theirs, polls that have ended first.
+const BURST: usize = 100;
+
 /// A new queue may be unknown to SQS for a second (its documentation); twice that is waited at the start.
 const NEW_QUEUE: Duration = Duration::from_secs(2);
 
@@ -77,7 +80,7 @@ impl Driver {
     ) -> Result<Self, ServeError> {
         let tasks = sqs.tasks()?;
         let outbox = Outbox::new(sqs.clone(), tasks.clone(), options.batches.clone());
-        let mut poll_options = PollOptions::default();
+        let mut poll_options = PollOptions::preferring(options.prefer);
         poll_options.max_polls = options.max_polls;
         let (to_driver, polled) = mpsc::channel(options.max_polls);
         let poll = Poll {
@@ -117,6 +120,7 @@ impl Driver {
         drain: Duration,
     ) -> Result<Drained, ServeError> {
         let clock = self.context.sqs.clock().clone();
+        let mut contact = self.context.sqs.contact();
         // A signal that is there already starts no poll, which could not be ended.
         if (&mut signal).now_or_never().is_some() {
             self.start_drain(drain);
@@ -139,8 +143,16 @@ impl Driver {
                     if let Ok(done) = done {
                         self.done(done);
                     }
+                    // What has ended by now as well, in the same turn: a turn has its price.
+                    for _ in 1..BURST {
+                        let Some(done) = self.jobs.try_join_next() else { break };
+                        if let Ok(done) = done {
+                            self.done(done);
+                        }
+                    }
                 }
                 Some(polled) = self.polled.recv() => self.take(polled)?,
+                () = contact.again() => self.polls.reopen(),
                 () = alarm => {}
             }
         }
@@ -191,6 +203,7 @@ impl Driver {
                 self.polls.returned(
                     polled.size,
                     messages.len(),
+                    now,
                     now + self.context.options.visibility,
                 );
                 self.health = Health {

@@ -49,10 +49,10 @@ impl Driver {
     pub(super) async fn finish(mut self) -> Drained {
         // From here on polls give back by themselves what they bring. What lies in the channel is ours to give back.
         self.polled.close();
+        let now = self.context.sqs.clock().now();
         while let Ok(polled) = self.polled.try_recv() {
             let messages = polled.result.unwrap_or_default();
-            self.polls
-                .returned(polled.size, messages.len(), Moment::default());
+            self.polls.returned(polled.size, messages.len(), now, now);
             let receipts = messages
                 .into_iter()
                 .filter_map(|message| message.receipt_handle);

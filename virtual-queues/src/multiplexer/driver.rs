@@ -63,6 +63,7 @@ impl Driver<'_> {
     async fn run(&mut self, stop: &CancellationToken) {
         let clock = self.shared.sqs.clock();
         let mut polls = FuturesUnordered::new();
+        let mut contact = self.shared.sqs.contact();
         let mut stopping = false;
         loop {
             let now = clock.now();
@@ -91,6 +92,7 @@ impl Driver<'_> {
                 }
                 Some(polled) = polls.next(), if !polls.is_empty() => self.polled(polled),
                 () = self.shared.changed.notified() => {}
+                () = contact.again() => self.shared.lock().polls.reopen(),
                 () = alarm => {}
             }
             // A host that is gone needs no poll more; those that are out end by themselves.
@@ -164,7 +166,7 @@ impl Driver<'_> {
             self.shared
                 .lock()
                 .polls
-                .returned(size, got, now + visibility);
+                .returned(size, got, now, now + visibility);
         }
         let arrival = Arrival {
             visible_until,

@@ -11,7 +11,7 @@ use sqs_rpc_protocol::VirtualQueueName;
 use super::queues::VirtualQueues;
 use super::routing::Limits;
 use crate::InvalidOption;
-use crate::sqs::{BatchOptions, PollOptions, Sqs};
+use crate::sqs::{BatchOptions, PollOptions, Prefer, Sqs};
 
 /// What SQS takes.
 const VISIBILITY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(43_200);
@@ -109,6 +109,14 @@ impl VirtualQueuesBuilder {
         hook: impl Fn(Option<&VirtualQueueName>, &Message) + Send + Sync + 'static,
     ) -> Self {
         self.options.orphan_hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// What matters more, latency or cost: [`Prefer`] says what each does. Default [`Prefer::Balance`]. It replaces what
+    /// [`batches`](Self::batches) has set. Temporary queues on these hosts have it from here.
+    pub fn prefer(mut self, prefer: Prefer) -> Self {
+        self.batches = BatchOptions::preferring(prefer);
+        self.options.polls.pace = PollOptions::preferring(prefer).pace;
         self
     }
 

@@ -11,6 +11,7 @@ use super::Random;
 pub struct Backoff {
     first: Duration,
     longest: Duration,
+    factor: u32,
     failures: u32,
 }
 
@@ -21,17 +22,24 @@ impl Backoff {
         Self {
             first,
             longest,
+            factor: 2,
             failures: 0,
         }
     }
 
-    /// Notes a failure and returns how long to wait: within a fifth of the doubled time.
+    /// Multiplies each wait with `factor` instead of doubling it.
+    #[must_use]
+    pub const fn growing_by(self, factor: u32) -> Self {
+        Self { factor, ..self }
+    }
+
+    /// Notes a failure and returns how long to wait: within a fifth of the grown time.
     pub fn failed(&mut self, random: &Random) -> Duration {
-        let doubled = self
+        let grown = self
             .first
-            .saturating_mul(2u32.saturating_pow(self.failures));
+            .saturating_mul(self.factor.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
-        random.jitter(doubled.min(self.longest))
+        random.jitter(grown.min(self.longest))
     }
 
     /// Notes a success: the next failure waits for the first, short time.
@@ -64,5 +72,18 @@ mod tests {
         }
         backoff.succeeded();
         assert!(backoff.failed(&random) <= Duration::from_millis(120));
+    }
+
+    #[test]
+    fn waits_may_grow_faster() {
+        let random = Random::seeded(1);
+        let mut backoff =
+            Backoff::new(Duration::from_secs(1), Duration::from_secs(36)).growing_by(3);
+        let waits: Vec<_> = (0..5)
+            .map(|_| backoff.failed(&random).as_secs_f64())
+            .collect();
+        for (wait, base) in waits.iter().zip([1.0, 3.0, 9.0, 27.0, 36.0]) {
+            assert!((wait / base - 1.0).abs() <= 0.2, "{waits:?}");
+        }
     }
 }

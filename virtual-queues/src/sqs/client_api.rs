@@ -8,21 +8,27 @@ use aws_sdk_sqs::config::interceptors::BeforeDeserializationInterceptorContextRe
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
-use aws_sdk_sqs::error::BoxError;
+use aws_sdk_sqs::error::{BoxError, SdkError};
 
 use super::api::{Answer, Call, SqsApi, for_each_operation, import_errors, import_operations};
+use super::contact::Contact;
 
-/// [`SqsApi`] over three clients derived from the user's own: one for polls, one for leases, one for all the rest.
+/// [`SqsApi`] over three clients derived from the user's own: one for polls, one that makes single attempts, one for all
+/// the rest.
 ///
 /// All keep the user's region, endpoint, credentials, HTTP client, interceptors and retry mode. The one for polls
 /// has no SDK retry and no time-outs but the connect time-out: a retried or an abandoned poll may leave messages
-/// invisible, and whoever polls bounds its time. The one for leases (CreateQueue and TagQueue) has no SDK retry either:
+/// invisible, and whoever polls bounds its time. CreateQueue and TagQueue, which write leases, are not retried either:
 /// an attempt that was given up may still land, and whoever renews a lease has to know of each.
+///
+/// Once SQS has answered none of several calls, the others are not retried by the SDK any more, until it answers one:
+/// retries help over a moment's trouble, and only add calls to an outage.
 #[derive(Debug, Clone)]
 pub struct ClientApi {
     calls: Client,
-    leases: Client,
+    single: Client,
     polls: Client,
+    contact: Contact,
 }
 
 impl ClientApi {
@@ -32,7 +38,7 @@ impl ClientApi {
         let config = client.config();
         let calls = config.to_builder().interceptor(ReadDate).build();
 
-        let leases = config
+        let single = config
             .to_builder()
             .interceptor(ReadDate)
             .retry_config(RetryConfig::disabled())
@@ -57,8 +63,18 @@ impl ClientApi {
 
         Self {
             calls: Client::from_conf(calls),
-            leases: Client::from_conf(leases),
+            single: Client::from_conf(single),
             polls: Client::from_conf(polls),
+            contact: Contact::new(),
+        }
+    }
+
+    /// The client for what may be repeated.
+    fn calls(&self) -> &Client {
+        if self.contact.is_lost() {
+            &self.single
+        } else {
+            &self.calls
         }
     }
 }
@@ -71,9 +87,15 @@ macro_rules! implement {
         impl SqsApi for ClientApi {
             $(
                 fn $method(&self, input: $input) -> Call<$output, $error> {
-                    let client = client_for!(self, $method).clone();
+                    let (client, attempts) = client_for!(self, $method);
+                    let (client, contact) = (client.clone(), self.contact.clone());
                     Box::pin(DATE.scope(Cell::new(None), async move {
                         let result = input.send_with(&client).await;
+                        match result.as_ref().map_or_else(is_answer, |_| Some(true)) {
+                            Some(true) => contact.answered(),
+                            Some(false) => contact.failed(attempts),
+                            None => {}
+                        }
                         Answer { date: DATE.with(Cell::get), result }
                     }))
                 }
@@ -84,20 +106,32 @@ macro_rules! implement {
 
 macro_rules! client_for {
     ($self:ident, receive_message) => {
-        $self.polls
+        (&$self.polls, 1)
     };
     ($self:ident, create_queue) => {
-        $self.leases
+        (&$self.single, 1)
     };
     ($self:ident, tag_queue) => {
-        $self.leases
+        (&$self.single, 1)
     };
     ($self:ident, $other:ident) => {
-        $self.calls
+        ($self.calls(), ATTEMPTS)
     };
 }
 
 for_each_operation!(implement);
+
+/// A call that failed although the SDK repeats it counts as so many: its own default.
+const ATTEMPTS: u32 = 3;
+
+/// Whether SQS gave an answer, other than that it cannot serve; `None` if nothing was sent.
+fn is_answer<E>(error: &SdkError<E>) -> Option<bool> {
+    match error {
+        SdkError::ConstructionFailure(_) => None,
+        SdkError::ServiceError(error) => Some(!error.raw().status().is_server_error()),
+        _ => Some(false),
+    }
+}
 
 tokio::task_local! {
     /// Written by [`ReadDate`] while the SDK's future is polled, read when it has ended. An input builder cannot be

@@ -10,6 +10,7 @@ use sqs_rpc_protocol::SqsTime;
 use super::api::{Call, SqsApi, for_each_operation, import_operations};
 use super::client_api::ClientApi;
 use super::clock::{Clock, Moment};
+use super::contact::{Contact, ContactFound};
 use super::fault::{Fault, FaultKind};
 use super::random::Random;
 #[cfg(feature = "temporary")]
@@ -35,6 +36,7 @@ pub struct Sqs {
     clock: Clock,
     random: Random,
     server_clock: ServerClock,
+    contact: Contact,
     counters: Counters,
     hook: TaskHook,
 }
@@ -111,6 +113,19 @@ impl Sqs {
         self.server_clock.proven_since(since, self.clock.now())
     }
 
+    /// Hears of it when SQS answers again after a time in which it answered none of the calls made here: whoever waits
+    /// because his own call failed may try again.
+    #[must_use]
+    pub fn contact(&self) -> ContactFound {
+        self.contact.found()
+    }
+
+    /// Whether SQS has answered none of the last calls.
+    #[cfg(feature = "temporary")]
+    pub(crate) fn is_contact_lost(&self) -> bool {
+        self.contact.is_lost()
+    }
+
     /// Makes a call, and returns with its result the time that its own answer told.
     #[cfg(feature = "temporary")]
     pub(crate) async fn dated<T, E>(
@@ -146,6 +161,11 @@ impl Sqs {
         }
         let result = answer.result.map_err(|error| {
             let fault = Fault::from_sdk(action, error);
+            match fault.is_of_contact() {
+                Some(true) => self.contact.answered(),
+                Some(false) => self.contact.failed(1),
+                None => {}
+            }
             self.counters.count(Counter::FailedCalls);
             if fault.kind() == FaultKind::AccessDenied {
                 self.counters.denied(action);
@@ -153,6 +173,9 @@ impl Sqs {
             tracing::debug!(%action, kind = ?fault.kind(), code = fault.code(), right = fault.right(), "call failed");
             fault
         });
+        if result.is_ok() {
+            self.contact.answered();
+        }
         (answer.date, result)
     }
 }
@@ -251,6 +274,7 @@ impl SqsBuilder {
             clock: self.clock.unwrap_or_else(Clock::system),
             random: self.random.unwrap_or_else(Random::from_os),
             server_clock: ServerClock::new(),
+            contact: Contact::new(),
             counters: Counters::default(),
             hook: self.hook,
         }

@@ -170,6 +170,22 @@ impl Fault {
         self.code.as_deref()
     }
 
+    /// Whether it shows that SQS answers; `None` if it shows nothing about that.
+    pub(super) const fn is_of_contact(&self) -> Option<bool> {
+        match self.kind {
+            FaultKind::Throttled
+            | FaultKind::QueueNotFound
+            | FaultKind::Refused
+            | FaultKind::OverLimit => Some(true),
+            FaultKind::Unavailable | FaultKind::Unreachable | FaultKind::TimedOut => Some(false),
+            // Credentials may be missing before any call is made; an answer may be a proxy's.
+            FaultKind::AccessDenied
+            | FaultKind::Unreadable
+            | FaultKind::NotMade
+            | FaultKind::Closed => None,
+        }
+    }
+
     /// The right to allow in the IAM policy, as `sqs:TagQueue`, if the call was denied: the one that SQS's answer names,
     /// or else that of the [`action`](Self::action). A call may need more rights than its own, such as `sqs:TagQueue` to
     /// make a queue with tags, or `kms:GenerateDataKey`.

@@ -63,8 +63,14 @@ impl<H: Clone + PartialEq> Machine<H> {
         }
     }
 
-    /// Somebody wants a host. `standing` tells how good the claim to the current one is.
-    pub(super) fn wanted(&mut self, now: Moment, standing: impl Fn(&H) -> Standing) -> Step<H> {
+    /// Somebody wants a host. `standing` tells how good the claim to the current one is; `answers`, whether SQS answers
+    /// any calls: if not, one that can still be used is, and the next is made when it does.
+    pub(super) fn wanted(
+        &mut self,
+        now: Moment,
+        answers: bool,
+        standing: impl Fn(&H) -> Standing,
+    ) -> Step<H> {
         if self.closed {
             return Step::Closed;
         }
@@ -75,7 +81,7 @@ impl<H: Clone + PartialEq> Machine<H> {
         match (current, paused) {
             (Some((Standing::Firm, host)), _) => Step::Use(host),
             (Some((_, host)), Some(_)) => Step::Use(host),
-            (Some((_, host)), None) if self.making.is_some() => Step::Use(host),
+            (Some((_, host)), None) if self.making.is_some() || !answers => Step::Use(host),
             (None, _) if self.making.is_some() => Step::Wait,
             (None, Some((fault, _))) => Step::Failed(fault.clone()),
             (current, None) => {
@@ -101,16 +107,19 @@ impl<H: Clone + PartialEq> Machine<H> {
     }
 
     /// It could not be made. Returns after what time to try again; `None`: that was the last attempt, or nobody wants it
-    /// any more.
+    /// any more. `answers`: as for [`wanted`](Self::wanted).
     pub(super) fn not_made(
         &mut self,
         fault: Fault,
+        answers: bool,
         now: Moment,
         random: &Random,
     ) -> Option<Duration> {
         let attempt = self.making?;
         // A queue that was made, and whose URL is of no use, would not be better the next time.
         let worth_it = fault.is_temporary() && fault.delivery() != Delivery::Sent;
+        // After one that failed for good, each further one is a single attempt, until one succeeds.
+        let worth_it = worth_it && answers && self.pauses.failures() == 0;
         if worth_it && attempt < ATTEMPTS && !self.closed {
             self.making = Some(attempt + 1);
             return Some(self.retries.failed(random));
@@ -165,7 +174,7 @@ mod tests {
     }
 
     fn wanted(machine: &mut Machine<u8>, now: u64) -> Step<u8> {
-        machine.wanted(at(now), |_| Standing::Firm)
+        machine.wanted(at(now), true, |_| Standing::Firm)
     }
 
     fn making() -> Machine<u8> {
@@ -177,7 +186,10 @@ mod tests {
     /// Fails for good, with a fault that is not worth a retry.
     fn fails(machine: &mut Machine<u8>, now: u64) {
         let denied = fault(FaultKind::AccessDenied, Delivery::NotSent);
-        assert_eq!(machine.not_made(denied, at(now), &Random::seeded(1)), None);
+        assert_eq!(
+            machine.not_made(denied, true, at(now), &Random::seeded(1)),
+            None
+        );
     }
 
     #[test]
@@ -194,7 +206,8 @@ mod tests {
     fn one_that_drains_is_used_until_the_next_is_there() {
         let mut machine = making();
         machine.made(7).unwrap();
-        let drains = |machine: &mut Machine<u8>| machine.wanted(at(5), |_| Standing::Draining);
+        let drains =
+            |machine: &mut Machine<u8>| machine.wanted(at(5), true, |_| Standing::Draining);
         assert!(matches!(drains(&mut machine), Step::UseAndMake(7)));
         assert!(
             matches!(drains(&mut machine), Step::Use(7)),
@@ -209,7 +222,7 @@ mod tests {
         let mut machine = making();
         machine.made(7).unwrap();
         let drains =
-            |machine: &mut Machine<u8>, now| machine.wanted(at(now), |_| Standing::Draining);
+            |machine: &mut Machine<u8>, now| machine.wanted(at(now), true, |_| Standing::Draining);
         assert!(matches!(drains(&mut machine, 0), Step::UseAndMake(7)));
         fails(&mut machine, 0);
         assert!(matches!(drains(&mut machine, 1), Step::Use(7)));
@@ -220,11 +233,11 @@ mod tests {
     fn one_that_is_given_up_is_never_used() {
         let mut machine = making();
         machine.made(7).unwrap();
-        let given_up = machine.wanted(at(5), |_| Standing::GivenUp);
+        let given_up = machine.wanted(at(5), true, |_| Standing::GivenUp);
         assert!(matches!(given_up, Step::Make));
         assert_eq!(machine.current(), None);
         assert!(matches!(
-            machine.wanted(at(5), |_| Standing::GivenUp),
+            machine.wanted(at(5), true, |_| Standing::GivenUp),
             Step::Wait
         ));
     }
@@ -244,9 +257,47 @@ mod tests {
         let mut machine = making();
         let random = Random::seeded(1);
         let unknown = || fault(FaultKind::TimedOut, Delivery::Unknown);
-        let retries = std::iter::from_fn(|| machine.not_made(unknown(), at(0), &random)).count();
+        let retries =
+            std::iter::from_fn(|| machine.not_made(unknown(), true, at(0), &random)).count();
         assert_eq!(retries, 2);
         assert!(matches!(wanted(&mut machine, 0), Step::Failed(_)));
+    }
+
+    #[test]
+    fn after_a_creation_that_failed_the_next_is_a_single_attempt() {
+        let mut machine = making();
+        let random = Random::seeded(1);
+        let unknown = || fault(FaultKind::TimedOut, Delivery::Unknown);
+        while machine.not_made(unknown(), true, at(0), &random).is_some() {}
+        for now in [30_000, 60_000] {
+            assert!(matches!(wanted(&mut machine, now), Step::Make));
+            assert_eq!(machine.not_made(unknown(), true, at(now), &random), None);
+        }
+        assert!(matches!(wanted(&mut machine, 90_000), Step::Make));
+        machine.made(7).unwrap();
+        machine.drop_host(&7);
+        assert!(matches!(wanted(&mut machine, 90_000), Step::Make));
+        assert!(
+            machine
+                .not_made(unknown(), true, at(90_000), &random)
+                .is_some(),
+            "one was made in between"
+        );
+    }
+
+    #[test]
+    fn none_is_made_beside_one_that_can_be_used_while_sqs_answers_nothing() {
+        let mut machine = making();
+        machine.made(7).unwrap();
+        let drains = |machine: &mut Machine<u8>, answers| {
+            machine.wanted(at(5), answers, |_| Standing::Draining)
+        };
+        assert!(matches!(drains(&mut machine, false), Step::Use(7)));
+        assert!(matches!(drains(&mut machine, true), Step::UseAndMake(7)));
+        machine.drop_host(&7);
+        let mut machine = Machine::<u8>::new();
+        let without = machine.wanted(at(5), false, |_| Standing::Firm);
+        assert!(matches!(without, Step::Make), "somebody has to try");
     }
 
     #[test]

@@ -135,7 +135,8 @@ impl Pool {
                 _ => held.touch(now),
             }
         }
-        let step = machine.wanted(now, standing);
+        let answers = !self.process.sqs().is_contact_lost();
+        let step = machine.wanted(now, answers, standing);
         drop(machine);
         step
     }
@@ -174,10 +175,12 @@ impl Maker {
                 }
                 Err(fault) => fault,
             };
+            let answers = !sqs.is_contact_lost();
+            let now = sqs.clock().now();
             let retry = self
                 .pool
                 .machine()
-                .not_made(fault, sqs.clock().now(), sqs.random());
+                .not_made(fault, answers, now, sqs.random());
             self.pool.changed.notify_waiters();
             let Some(after) = retry else { return };
             sqs.clock().sleep(after).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use sqs_rpc::responder::{Body, Drained, ServeError};
-use sqs_rpc::virtual_queues::sqs::{BatchOptions, Sqs};
+use sqs_rpc::virtual_queues::sqs::{BatchOptions, Prefer, Sqs};
 use sqs_rpc::{Requester, Responder};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -38,8 +38,10 @@ impl Framework {
         ends: &Ends,
         sqs: impl Fn(&aws_sdk_sqs::Client) -> Sqs,
         concurrency: usize,
+        prefer: Prefer,
     ) -> Result<Self, Failure> {
-        Self::with(ends, sqs, concurrency, BatchOptions::default()).await
+        let batches = BatchOptions::preferring(prefer);
+        Self::with(ends, sqs, concurrency, prefer, batches).await
     }
 
     /// The same with nobody waiting for company.
@@ -48,27 +50,31 @@ impl Framework {
         sqs: impl Fn(&aws_sdk_sqs::Client) -> Sqs,
         concurrency: usize,
     ) -> Result<Self, Failure> {
-        let mut batches = BatchOptions::default();
+        let prefer = Prefer::Latency;
+        let mut batches = BatchOptions::preferring(prefer);
         batches.linger = Duration::ZERO;
         batches.delete_linger = Duration::ZERO;
         batches.max_calls_out = concurrency;
-        Self::with(ends, sqs, concurrency, batches).await
+        Self::with(ends, sqs, concurrency, prefer, batches).await
     }
 
     async fn with(
         ends: &Ends,
         sqs: impl Fn(&aws_sdk_sqs::Client) -> Sqs,
         concurrency: usize,
+        prefer: Prefer,
         batches: BatchOptions,
     ) -> Result<Self, Failure> {
         let requester = Requester::builder(sqs(&ends.asking))
             .timeout(TIMEOUT)
+            .prefer(prefer)
             .batches(batches.clone())
             .build()
             .map_err(Failure::usage)?;
         requester.ready().await.map_err(Failure::other)?;
         let responder = Responder::builder(sqs(&ends.answering))
             .concurrency(concurrency.max(64))
+            .prefer(prefer)
             .batches(batches)
             .build()
             .map_err(Failure::usage)?;

@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use clap::ValueEnum as _;
+use sqs_rpc::virtual_queues::sqs::Prefer;
 
 use super::contestant::{Bare, Contestant, Ends, Framework, Name};
 use super::load::Load;
@@ -40,6 +41,8 @@ pub(super) struct Bench {
     pub(super) concurrency: Vec<usize>,
     pub(super) payload: Vec<usize>,
     pub(super) requests: u64,
+    /// What the framework is set to.
+    pub(super) prefer: Prefer,
     /// Who runs beside the framework.
     pub(super) compare: Option<Name>,
     pub(super) progress: Progress,
@@ -102,7 +105,7 @@ impl Bench {
 
     async fn framework(&self, ends: &Ends, concurrency: usize) -> Result<Framework, Failure> {
         let sqs = |client: &_| self.server.sqs(client);
-        Framework::start(ends, sqs, concurrency).await
+        Framework::start(ends, sqs, concurrency, self.prefer).await
     }
 
     async fn unbatched(&self, ends: &Ends, concurrency: usize) -> Result<Framework, Failure> {
@@ -131,6 +134,7 @@ impl fmt::Debug for Bench {
             .field("concurrency", &self.concurrency)
             .field("payload", &self.payload)
             .field("requests", &self.requests)
+            .field("prefer", &self.prefer)
             .field("compare", &self.compare)
             .finish_non_exhaustive()
     }

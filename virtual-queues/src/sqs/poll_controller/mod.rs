@@ -1,8 +1,17 @@
-//! How many receives to have out, as a pure state machine.
+//! How many receives to have out, and when, as a pure state machine.
+//!
+//! Owns: when the next poll starts, how many messages it asks for, what is in flight. Does not own: the polls, and who
+//! waits for what they bring.
+//!
+//! **Invariant:** without demand no poll starts, and none that is out is ended.
 
-use std::collections::VecDeque;
+mod in_flight;
+mod pace;
+
 use std::time::Duration;
 
+use self::in_flight::InFlight;
+use self::pace::Pace;
 use super::backoff::Backoff;
 use super::clock::Moment;
 use super::random::Random;
@@ -17,6 +26,13 @@ pub const RECEIVE_MAX: usize = 10;
 /// part full takes it back to one; with no demand it starts none. It never ends a poll that is out: SQS may have put
 /// messages into it, and they would stay hidden until their visibility timeout ends.
 ///
+/// A receive returns as soon as it finds one message. So after one that came back part full the next waits, at most for
+/// [`PollOptions::pace`] and no longer than the missing messages take to come at the rate observed. After one that
+/// brought a single message or none it does not wait: where little comes, nobody is kept waiting.
+///
+/// When polls fail, it waits ever longer; see [`PollOptions::longest_backoff`]. [`reopen`](Self::reopen) ends such a wait
+/// when something else shows that SQS answers again.
+///
 /// It counts the messages in flight itself, because SQS says nothing when a long poll meets the quota: the poll just
 /// stays empty. Below the quota it stops in time.
 #[derive(Debug)]
@@ -30,9 +46,12 @@ pub struct PollController {
     in_flight: InFlight,
     /// How many messages may be received now; written by the owner.
     demand: usize,
+    pace: Pace,
     backoff: Backoff,
-    /// After a failure: not before.
+    /// After a failure, a pause, or for the pace: not before.
     not_before: Option<Moment>,
+    /// Whether demand came up since the last look, after there was none.
+    woken: bool,
 }
 
 /// Bounds of a [`PollController`].
@@ -44,19 +63,27 @@ pub struct PollOptions {
     /// The most messages in flight before polling pauses. Default 100,000: SQS's quota for a standard queue is about
     /// 120,000. On a FIFO queue it is the same since November 2024.
     pub max_in_flight: usize,
-    /// The first wait after a failed poll, doubled with each further one. Default 200 ms.
+    /// The longest wait after a receive that came back part full. Default 5 ms; zero: none, the least latency and the
+    /// most calls. What comes meanwhile is later by so much at the most, and only where several messages come at a time.
+    pub pace: Duration,
+    /// The first wait after a failed poll, three times as long with each further one, up to the longest. Default 200 ms.
     pub first_backoff: Duration,
-    /// The longest wait between failing polls. Default 20 s.
+    /// The longest wait between failing polls, within a fifth. Default 36 s: so long it may take until somebody who only
+    /// receives notices that SQS answers again.
     pub longest_backoff: Duration,
 }
+
+/// Each wait between failing polls is so many times the one before.
+const BACKOFF_FACTOR: u32 = 3;
 
 impl Default for PollOptions {
     fn default() -> Self {
         Self {
             max_polls: 8,
             max_in_flight: 100_000,
+            pace: Duration::from_millis(5),
             first_backoff: Duration::from_millis(200),
-            longest_backoff: Duration::from_secs(20),
+            longest_backoff: Duration::from_secs(36),
         }
     }
 }
@@ -65,8 +92,10 @@ impl PollController {
     /// A controller with nothing out and no demand.
     #[must_use]
     pub fn new(options: PollOptions) -> Self {
-        let backoff = Backoff::new(options.first_backoff, options.longest_backoff);
+        let backoff =
+            Backoff::new(options.first_backoff, options.longest_backoff).growing_by(BACKOFF_FACTOR);
         Self {
+            pace: Pace::new(options.pace),
             options,
             target: 1,
             asked: 0,
@@ -75,17 +104,24 @@ impl PollController {
             demand: 0,
             backoff,
             not_before: None,
+            woken: false,
         }
     }
 
     /// Says how many messages the owner can take now; 0 when nobody waits or there is no room.
     pub fn set_demand(&mut self, messages: usize) {
+        self.woken |= self.demand == 0 && messages > 0;
         self.demand = messages;
     }
 
     /// The size of the next poll to send now, from 1 to [`RECEIVE_MAX`], or `None`. Call it until it says `None`:
     /// each poll that it returns counts as out from then on.
     pub fn start(&mut self, now: Moment) -> Option<usize> {
+        if std::mem::take(&mut self.woken) && self.failures() > 0 {
+            // Whoever came has most likely a call of its own out, which will tell whether SQS answers. If it fails, he
+            // is gone by then, and a poll would have been one failure more.
+            self.pause(now + self.options.first_backoff);
+        }
         if self.out >= self.target || self.not_before.is_some_and(|at| now < at) {
             return None;
         }
@@ -93,7 +129,7 @@ impl PollController {
         let quota = self
             .options
             .max_in_flight
-            .saturating_sub(self.in_flight.total + self.asked);
+            .saturating_sub(self.in_flight.total() + self.asked);
         let size = self
             .demand
             .saturating_sub(self.asked)
@@ -116,19 +152,21 @@ impl PollController {
         if self.demand <= self.asked || self.out >= self.target {
             return None;
         }
-        if self.in_flight.total + self.asked < self.options.max_in_flight {
+        if self.in_flight.total() + self.asked < self.options.max_in_flight {
             return self.not_before;
         }
         let room = self.in_flight.next_expiry()?;
         Some(self.not_before.map_or(room, |at| at.max(room)))
     }
 
-    /// A poll of `size` brought `got` messages, which stay invisible until `visible_until` unless they are settled.
-    pub fn returned(&mut self, size: usize, got: usize, visible_until: Moment) {
+    /// A poll of `size` has brought `got` messages now, which stay invisible until `visible_until` unless they are
+    /// settled.
+    pub fn returned(&mut self, size: usize, got: usize, now: Moment, visible_until: Moment) {
         self.ended(size);
         self.in_flight.received(got, visible_until);
         self.backoff.succeeded();
-        self.not_before = None;
+        let wait = self.pace.received(got, size, now);
+        self.not_before = wait.map(|wait| now + wait);
         self.target = if got < size {
             1
         } else {
@@ -143,6 +181,15 @@ impl PollController {
         self.not_before = Some(now + self.backoff.failed(random));
         if mutant!("poll-without-back-off") {
             self.not_before = None;
+        }
+    }
+
+    /// Something shows that SQS answers again: a poll that waits because others failed goes now. If it fails as well, the
+    /// next waits as long as it would have.
+    pub fn reopen(&mut self) {
+        if self.failures() > 0 {
+            self.not_before = None;
+            self.woken = false;
         }
     }
 
@@ -171,65 +218,12 @@ impl PollController {
     /// Messages received and not yet settled.
     #[must_use]
     pub const fn in_flight(&self) -> usize {
-        self.in_flight.total
+        self.in_flight.total()
     }
 
     fn ended(&mut self, size: usize) {
         self.out = self.out.saturating_sub(1);
         self.asked = self.asked.saturating_sub(size);
-    }
-}
-
-/// How many messages are in flight, by the ends of their visibility timeouts.
-///
-/// It does not know which message was settled and takes the oldest. If a younger one was, the count stays too high
-/// until that one's timeout would have ended: never too low.
-#[derive(Debug, Default)]
-struct InFlight {
-    by_end: VecDeque<(Moment, usize)>,
-    total: usize,
-}
-
-impl InFlight {
-    fn received(&mut self, n: usize, visible_until: Moment) {
-        if n == 0 {
-            return;
-        }
-        self.total += n;
-        match self.by_end.back_mut() {
-            // Polls may return out of order by a moment; a second more or less does not matter to a quota.
-            Some((end, count)) if visible_until.since(*end) < Duration::from_secs(1) => *count += n,
-            _ => self.by_end.push_back((visible_until, n)),
-        }
-    }
-
-    fn settled(&mut self, mut n: usize) {
-        while n > 0 {
-            let Some((_, count)) = self.by_end.front_mut() else {
-                return;
-            };
-            let taken = n.min(*count);
-            *count -= taken;
-            self.total -= taken;
-            n -= taken;
-            if *count == 0 {
-                self.by_end.pop_front();
-            }
-        }
-    }
-
-    fn expire(&mut self, now: Moment) {
-        while let Some((end, count)) = self.by_end.front() {
-            if now < *end {
-                return;
-            }
-            self.total -= count;
-            self.by_end.pop_front();
-        }
-    }
-
-    fn next_expiry(&self) -> Option<Moment> {
-        self.by_end.front().map(|(end, _)| *end)
     }
 }
 
@@ -258,7 +252,7 @@ mod tests {
         polls.set_demand(1000);
         assert_eq!(starts(&mut polls, NOW), [10]);
         polls.set_demand(0);
-        polls.returned(10, 10, LATER);
+        polls.returned(10, 10, NOW, LATER);
         assert_eq!(polls.start(NOW), None);
     }
 
@@ -268,11 +262,11 @@ mod tests {
         polls.set_demand(1000);
         assert_eq!(starts(&mut polls, NOW).len(), 1);
         for out in [2, 3, 3] {
-            polls.returned(10, 10, LATER);
+            polls.returned(10, 10, NOW, LATER);
             starts(&mut polls, NOW);
             assert_eq!(polls.out(), out);
         }
-        polls.returned(10, 9, LATER);
+        polls.returned(10, 9, NOW, LATER);
         assert_eq!(
             (starts(&mut polls, NOW).len(), polls.out()),
             (0, 2),
@@ -296,9 +290,9 @@ mod tests {
         });
         polls.set_demand(1000);
         assert_eq!(polls.start(NOW), Some(10));
-        polls.returned(10, 10, LATER);
+        polls.returned(10, 10, NOW, LATER);
         assert_eq!(starts(&mut polls, NOW), [5]);
-        polls.returned(5, 5, LATER);
+        polls.returned(5, 5, NOW, LATER);
         assert_eq!(polls.start(NOW), None);
         assert_eq!(
             polls.next_start(),
@@ -365,7 +359,74 @@ mod tests {
         }
         assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
         let size = polls.start(now).unwrap();
-        polls.returned(size, 0, LATER);
+        polls.returned(size, 0, now, LATER);
         assert_eq!(polls.start(now), Some(10));
+    }
+
+    /// Fails the only poll, and returns the end of the wait after it.
+    fn fail(polls: &mut PollController, now: Moment) -> Moment {
+        let size = polls.start(now).expect("no wait");
+        polls.failed(size, now, &Random::seeded(7));
+        polls.next_start().unwrap()
+    }
+
+    #[test]
+    fn under_load_a_part_full_poll_is_followed_by_a_short_wait() {
+        let mut polls = controller(8);
+        polls.set_demand(1000);
+        let mut now = NOW;
+        for _ in 0..20 {
+            let size = polls.start(now).unwrap();
+            now += Duration::from_millis(2);
+            polls.returned(size, 5, now, LATER);
+            now = polls.next_start().unwrap_or(now);
+        }
+        let size = polls.start(now).unwrap();
+        polls.returned(size, 5, now, LATER);
+        assert_eq!(polls.start(now), None);
+        let wait = polls.next_start().unwrap().since(now);
+        assert!(wait <= PollOptions::default().pace, "{wait:?}");
+        assert_eq!(polls.start(now + wait), Some(10));
+    }
+
+    #[test]
+    fn while_polls_fail_whoever_comes_anew_makes_no_call_before_his_own_has_shown_what_is_the_matter()
+     {
+        let mut polls = controller(8);
+        polls.set_demand(10);
+        let waited = fail(&mut polls, NOW) + Duration::from_secs(10);
+        polls.set_demand(0);
+        assert_eq!(polls.start(waited), None);
+        polls.set_demand(10);
+        assert_eq!(polls.start(waited), None);
+        let at = waited + PollOptions::default().first_backoff;
+        assert_eq!(polls.next_start(), Some(at));
+        assert_eq!(polls.start(at), Some(10));
+    }
+
+    #[test]
+    fn a_sign_of_life_ends_the_wait_but_one_more_failure_does_not_begin_it_anew() {
+        let mut polls = controller(8);
+        polls.set_demand(10);
+        let mut now = NOW;
+        for _ in 0..4 {
+            now = fail(&mut polls, now);
+        }
+        let wait = fail(&mut polls, now).since(now);
+        polls.reopen();
+        let after = fail(&mut polls, now).since(now);
+        assert!(after >= wait.mul_f64(0.6), "{after:?} after {wait:?}");
+        polls.reopen();
+        polls.reopen();
+        assert_eq!(starts(&mut polls, now), [10], "one");
+    }
+
+    #[test]
+    fn a_sign_of_life_does_not_end_a_pause() {
+        let mut polls = controller(8);
+        polls.set_demand(10);
+        polls.pause(LATER);
+        polls.reopen();
+        assert_eq!(polls.start(NOW), None);
     }
 }

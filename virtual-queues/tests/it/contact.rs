@@ -1,0 +1,69 @@
+//! What is called while SQS answers nothing, and when it answers again.
+
+use std::time::Duration;
+
+use local_sqs::Behaviour;
+use sqs_rpc_protocol::{CorrelationId, HostQueueUrl};
+use sqs_virtual_queues::sqs::{ClientApi, FaultKind, Sqs};
+
+use crate::support::{TestResult, World, pass, until};
+
+impl World {
+    fn serves(&self, serves: bool) {
+        let fails = if serves { 0.0 } else { 1.0 };
+        self.local
+            .set_behaviour(Behaviour::default().unavailable(fails));
+    }
+}
+
+async fn look(sqs: &Sqs, url: &HostQueueUrl) -> Option<FaultKind> {
+    use aws_sdk_sqs::operation::get_queue_attributes::builders::GetQueueAttributesInputBuilder;
+    let input = GetQueueAttributesInputBuilder::default().queue_url(url.as_str());
+    let result = sqs.get_queue_attributes(input).await;
+    result.err().map(|fault| fault.kind())
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_an_outage_a_call_is_one_attempt_until_one_is_answered() -> TestResult {
+    let world = World::new();
+    let url = world.host("host").await;
+    let sqs = Sqs::builder(ClientApi::new(&world.client))
+        .clock(world.clock.clone())
+        .build();
+    let calls = || world.calls("GetQueueAttributes");
+    world.serves(false);
+    for expected in [3, 4, 5] {
+        assert_eq!(look(&sqs, &url).await, Some(FaultKind::Unavailable));
+        assert_eq!(calls(), expected);
+    }
+    world.serves(true);
+    assert_eq!((look(&sqs, &url).await, calls()), (None, 6));
+    world.serves(false);
+    look(&sqs, &url).await;
+    assert_eq!(calls(), 9, "a moment's trouble is the SDK's to repeat over");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_waits_after_failures_goes_when_another_call_is_answered() -> TestResult {
+    let world = World::new();
+    let url = world.host("host").await;
+    let queues = world.queues();
+    let host = queues.host(&url)?;
+    world.serves(false);
+    let deadline = queues.sqs().clock().now() + Duration::from_secs(600);
+    let id = CorrelationId::new(queues.process(), 1);
+    let pending = host.expect_reply(id, deadline)?;
+    let polls = || world.calls("ReceiveMessage");
+    until("six polls", || polls() == 6).await;
+    pass(Duration::from_secs(1)).await;
+    world.serves(true);
+    pass(Duration::from_secs(20)).await;
+    assert_eq!(polls(), 6, "it waits for at least 4/5 of 36 s");
+    assert_eq!(look(queues.sqs(), &url).await, None);
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(polls(), 7, "at once");
+    world.send(pending.url(), "reply").await;
+    assert_eq!(pending.await?.body(), Some("reply"));
+    Ok(())
+}
