@@ -19,7 +19,7 @@ const STAMP: &str = "installed.txt";
 /// Pinned, as everything else is.
 const COPY_DEPENDENCIES: &str =
     "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies";
-const JAVA_PROGRAMS: [&str; 2] = ["SdkCheck.java", "TemporaryQueues.java"];
+const JAVA_PROGRAMS: [&str; 3] = ["Load.java", "SdkCheck.java", "TemporaryQueues.java"];
 
 /// Where the installed software is.
 #[derive(Debug)]
@@ -53,12 +53,13 @@ impl Installed {
 pub(crate) async fn all(arguments: &Arguments, folders: &Folders) -> Result<Installed, Failure> {
     std::fs::create_dir_all(&folders.installed)
         .map_err(|error| format!("cannot make {}: {error}", folders.installed.display()))?;
-    let (contract, servers, cli, java) = (
+    let (contract, servers, cli) = (
         arguments.wants(Part::Contract),
         arguments.wants(Part::Contract) || arguments.wants(Part::VirtualQueues),
         arguments.wants(Part::AwsCli),
-        arguments.wants(Part::Java),
     );
+    let measured = arguments.bench_java.is_some();
+    let java = arguments.wants(Part::Java) || measured;
     let python = async {
         if servers {
             virtual_environment(folders, "localstack").await?;
@@ -72,7 +73,7 @@ pub(crate) async fn all(arguments: &Arguments, folders: &Folders) -> Result<Inst
         Ok::<_, Failure>(())
     };
     let jars = async {
-        if servers {
+        if servers || measured {
             maven(folders, "elasticmq").await?;
         }
         if java {

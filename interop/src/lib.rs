@@ -1,4 +1,4 @@
-//! Runs this project with software that others wrote: `cargo xtask interop`.
+//! Runs this project with software that others wrote: `cargo xtask interop`, and beside it: `cargo xtask bench-java`.
 //!
 //! Owns the installing of that software, its processes, and the table of disagreements. Does not own what is checked of an
 //! SQS (that is `local_sqs::contract`) nor the Java and Python programs (`interop/java`, `interop/python`).
@@ -16,6 +16,7 @@
 
 mod arguments;
 mod aws_cli;
+pub mod bench_java;
 mod clock;
 mod contract;
 mod documentation;
@@ -35,11 +36,11 @@ use arguments::{Arguments, Part};
 use clock::Stopwatch;
 
 /// What went wrong, for a person to read.
-type Failure = String;
+pub type Failure = String;
 
 /// Where things are.
 #[derive(Clone, Debug)]
-struct Folders {
+pub struct Folders {
     /// The folder of this package.
     sources: PathBuf,
     /// Where Cargo builds; git ignores it.
@@ -81,6 +82,9 @@ async fn carry_out(arguments: &Arguments, folders: &Folders) -> Result<(), Failu
     let watch = Stopwatch::start();
     let installed = install::all(arguments, folders).await?;
     println!("installed: {watch}");
+    if let Some(extent) = arguments.bench_java {
+        return bench_java::run(extent, folders, &installed).await;
+    }
     let mut failures = Vec::new();
     for part in Part::ALL {
         if !arguments.wants(part) {
@@ -108,7 +112,10 @@ async fn carry_out(arguments: &Arguments, folders: &Folders) -> Result<(), Failu
 }
 
 impl Folders {
-    fn new() -> Self {
+    /// Those of the workspace that this was built in.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "they are found, not chosen")]
+    pub fn new() -> Self {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = sources.parent().unwrap_or(sources);
         let target = std::env::var_os("CARGO_TARGET_DIR")
@@ -120,10 +127,22 @@ impl Folders {
         }
     }
 
+    /// The folder of the workspace.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.sources.join("..")
+    }
+
     /// An example of this workspace, built without optimisation.
     fn example(&self, name: &str) -> PathBuf {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
         self.target.join("debug/examples").join(file)
+    }
+
+    /// A program of this workspace, as it is released.
+    fn release(&self, name: &str) -> PathBuf {
+        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        self.target.join("release").join(file)
     }
 
     fn docs(&self) -> PathBuf {

@@ -28,8 +28,13 @@ pub(crate) async fn serve() -> Result<Server, Failure> {
     bound.map_err(|error| format!("local-sqs cannot listen: {error}"))
 }
 
-/// Points a program at a server, whatever the user's own settings are.
+/// Points a program at a server of ours, whatever the user's own settings are.
 pub(crate) fn point(command: &mut Command, server: &Server) {
+    point_at(command, &server.endpoint_url());
+}
+
+/// Points a program at any server.
+pub(crate) fn point_at(command: &mut Command, endpoint_url: &str) {
     command.envs([
         ("AWS_REGION", REGION),
         ("AWS_DEFAULT_REGION", REGION),
@@ -44,5 +49,5 @@ pub(crate) fn point(command: &mut Command, server: &Server) {
     for unset in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"] {
         command.env_remove(unset);
     }
-    command.env("AWS_ENDPOINT_URL_SQS", server.endpoint_url());
+    command.env("AWS_ENDPOINT_URL_SQS", endpoint_url);
 }

@@ -32,6 +32,9 @@ pub use multiplexer::{
 };
 pub use sqs::digest::is_intact;
 pub use stats::{Action, Calls, Counter, Counters, Stats};
+#[cfg(feature = "hot-paths")]
+#[doc(hidden)]
+pub use temporary::hot_paths;
 #[cfg(feature = "temporary")]
 pub use temporary::{
     CreateTemporary, Doubt, Examined, InvalidAttribute, JavaLease, Lease, Stamp, Sweep, Tag,

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask check|deny|test|examples|interop|ci|bench-local|aws-check`.
+//! The project's own commands: `cargo xtask help` lists them.
 //!
 //! Owns the list of commands and what each consists of. Does not install anything (that is `.ci/run`) and has no
 //! dependencies, so that it is there in seconds.
@@ -28,9 +28,12 @@ usage: cargo xtask COMMAND
   test         all tests and documentation tests
   examples     runs each example that needs no arguments
   interop      runs it with software of others, which it installs; see `cargo xtask interop -- --help`
+  instructions counts the instructions of the hot paths (needs valgrind), and fails above a bound
   ci           all of the above, and the simulation for two minutes, up to the first failure
   sim          the simulation; see `cargo xtask sim --help`
   sim-mutants  the simulation of faulty code: it must find every fault
+  goals        measures P1 to P16, tells goal, value, and reached or missed; see `cargo xtask goals --help`
+  bench-java   measures the Java Temporary Queue Client, this project and plain SDK calls in turn; --quick: a tenth of it
   bench-local  installs a rustack server and measures local-sqs beside it; takes minutes
   aws-check    login, time-out and clean-up on a real AWS account; see `cargo xtask aws-check -- --help`";
 
@@ -54,6 +57,8 @@ fn main() -> ExitCode {
             Err(message) => Err(message),
         },
         Some("aws-check") => return run::hand_over(&plan::aws_check(rest), root),
+        Some("goals") => return run::hand_over(&plan::goals(rest), root),
+        Some("bench-java") => Ok(plan::bench_java(rest)),
         Some("interop") => return run::hand_over(&plan::interop(rest), root),
         Some(name) if rest.is_empty() => plan::steps(name, root),
         Some(name) => Err(format!("`{name}` takes no arguments")),

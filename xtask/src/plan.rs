@@ -21,6 +21,9 @@ const WITH_FEATURES: [&str; 4] = [
 /// Examples that are not run by `examples`: they need an account.
 const NEED_AN_ACCOUNT: [&str; 1] = ["aws_check"];
 
+/// With `--workspace`, what the tests were built from serves again; without, features differ and all is built anew.
+const INTEROP: &str = "test --quiet --workspace --test interop --";
+
 const DENY_HINT: &str = "if cargo has no such command: cargo install --locked cargo-deny";
 
 /// The steps of a command, or why there are none.
@@ -31,30 +34,56 @@ pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
         "test" => test(),
         "examples" => examples(&example_names(root)?),
         "interop" => vec![interop(Vec::new())],
+        "instructions" => vec![instructions()],
         "bench-local" => bench_local(&target(root)),
         "ci" => [
             check(),
             deny(),
             test(),
             examples(&example_names(root)?),
-            vec![interop(Vec::new())],
+            vec![interop(Vec::new()), instructions()],
             simulation::for_ci(),
         ]
         .concat(),
-        "bench" => return Err(format!("`{command}` is not there yet")),
         other => return Err(format!("there is no command `{other}`")),
     })
 }
 
 /// Runs the project with software of others, with the user's own arguments.
 pub(crate) fn interop(arguments: Vec<String>) -> Step {
-    // With `--workspace`, what the tests were built from serves again; without, features differ and all is built anew.
-    Step::cargo("interop", "test --quiet --workspace --test interop --").arguments(given(arguments))
+    Step::cargo("interop", INTEROP).arguments(given(arguments))
+}
+
+/// Measures Java, this project and plain SDK calls in turn, with the user's own arguments.
+pub(crate) fn bench_java(arguments: Vec<String>) -> Vec<Step> {
+    let whole = std::iter::once("bench-java".to_owned()).chain(given(arguments));
+    vec![
+        Step::cargo(
+            "release",
+            "build --quiet --release --package sqs-rpc-cli --bin sqs-rpc",
+        ),
+        Step::cargo("bench java", INTEROP).arguments(whole),
+    ]
+}
+
+/// Measures what the project wants to reach, with the user's own arguments.
+pub(crate) fn goals(arguments: Vec<String>) -> Step {
+    // With `--workspace` for the same reason as `interop`.
+    Step::cargo("goals", "test --quiet --workspace --test goals --").arguments(given(arguments))
 }
 
 /// Builds and runs the check on a real account, with the user's own arguments.
 pub(crate) fn aws_check(arguments: Vec<String>) -> Step {
     Step::cargo("aws-check", "run --quiet --example aws_check --").arguments(given(arguments))
+}
+
+/// Counts instructions of the hot paths. In the profile of the large models, whose dependencies are built already.
+fn instructions() -> Step {
+    Step::cargo(
+        "instructions",
+        "bench --quiet --profile sim --package sqs-virtual-queues --bench instructions",
+    )
+    .hint("bounds: virtual-queues/benches/instructions.txt; if valgrind is missing, install it")
 }
 
 /// Installs the server that local-sqs is measured beside, and measures.
@@ -180,7 +209,14 @@ mod tests {
     #[test]
     fn ci_has_the_steps_of_every_command() {
         let ci = steps("ci", root()).unwrap();
-        for command in ["check", "deny", "test", "examples", "interop"] {
+        for command in [
+            "check",
+            "deny",
+            "test",
+            "examples",
+            "interop",
+            "instructions",
+        ] {
             for step in steps(command, root()).unwrap() {
                 assert!(ci.contains(&step), "{command}: {}", step.name);
             }
@@ -196,10 +232,6 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_an_error() {
-        assert_eq!(
-            steps("bench", root()),
-            Err("`bench` is not there yet".to_owned())
-        );
         assert_eq!(
             steps("chekc", root()),
             Err("there is no command `chekc`".to_owned())
@@ -226,6 +258,15 @@ mod tests {
         assert_eq!(
             aws_check(arguments.clone()).to_string(),
             "cargo run --quiet --example aws_check -- --yes"
+        );
+        assert_eq!(
+            goals(arguments.clone()).to_string(),
+            "cargo test --quiet --workspace --test goals -- --yes"
+        );
+        let [_, java] = bench_java(arguments.clone()).try_into().unwrap();
+        assert_eq!(
+            java.to_string(),
+            "cargo test --quiet --workspace --test interop -- bench-java --yes"
         );
         assert_eq!(
             interop(arguments).to_string(),

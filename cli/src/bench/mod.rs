@@ -7,6 +7,7 @@
 //! | `scenario` | what is done to them? |
 //! | `load` | how do requests come, and how long does each take? |
 //! | `calls`, `outcome` | what was asked of SQS, and what does it add up to? |
+//! | `resources` | what does this process hold? |
 //! | `report`, `progress` | how is it shown? |
 
 mod calls;
@@ -15,6 +16,7 @@ mod load;
 mod outcome;
 mod progress;
 mod report;
+mod resources;
 mod scenario;
 mod server;
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::calls::Calls;
 use super::contestant::Name;
 use super::load::Timing;
+use super::resources::resources;
 
 /// What SQS charges for a million calls of a standard queue, in dollars (its pricing page, us-east-1).
 const DOLLARS_PER_MILLION_CALLS: f64 = 0.40;
@@ -39,6 +40,11 @@ pub(super) enum Figures {
         /// All of them.
         total: u64,
     },
+    /// Of something else: each by its name, with its unit in it.
+    Other {
+        /// By name.
+        figures: BTreeMap<&'static str, f64>,
+    },
 }
 
 /// The figures of a load.
@@ -55,6 +61,8 @@ pub(super) struct Rpc {
     pub(super) dollars_per_million_rpc: f64,
     /// Of both ends, in microseconds; `None` where SQS itself is in the same process.
     pub(super) cpu_us_per_rpc: Option<f64>,
+    /// Threads of the system at the end of the load; `None` where it does not say.
+    pub(super) os_threads: Option<u64>,
 }
 
 impl Outcome {
@@ -66,6 +74,22 @@ impl Outcome {
             contestant,
             polls: None,
             figures: Figures::Calls { total },
+            calls: calls.by_action(),
+        }
+    }
+
+    /// Of something else than requests and their replies.
+    pub(super) fn of_figures(
+        scenario: impl Into<String>,
+        contestant: Name,
+        figures: BTreeMap<&'static str, f64>,
+        calls: &Calls,
+    ) -> Self {
+        Self {
+            scenario: scenario.into(),
+            contestant,
+            polls: None,
+            figures: Figures::Other { figures },
             calls: calls.by_action(),
         }
     }
@@ -94,6 +118,7 @@ impl Outcome {
             fill: fill.collect(),
             dollars_per_million_rpc: per_rpc(calls.billed() as f64) * DOLLARS_PER_MILLION_CALLS,
             cpu_us_per_rpc: cpu.map(|cpu| per_rpc(cpu.as_secs_f64() * 1e6)),
+            os_threads: resources().map(|held| held.threads),
         };
         Self {
             scenario: scenario.into(),
@@ -108,7 +133,7 @@ impl Outcome {
     pub(super) fn rpc(&self) -> Option<&Rpc> {
         match &self.figures {
             Figures::Rpc(rpc) => Some(rpc),
-            Figures::Calls { .. } => None,
+            Figures::Calls { .. } | Figures::Other { .. } => None,
         }
     }
 }

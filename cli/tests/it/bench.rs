@@ -49,9 +49,17 @@ fn in_the_model_many_callers_share_their_calls_and_one_does_not() {
 #[test]
 fn an_idle_hour_has_no_receive_and_an_outage_no_hot_loop() {
     let outcomes = outcomes(&["idle-hour", "outage"]);
-    assert_eq!(outcomes[0]["calls"].get("ReceiveMessage"), None);
-    let calls = number(&outcomes[1], "/total");
-    assert!(calls > 0.0 && calls < 1_000.0, "{}", outcomes[1]);
+    let [live, later, outage] = outcomes.as_slice() else {
+        panic!("three runs: {outcomes:?}");
+    };
+    assert!(
+        number(live, "/total") > 30.0,
+        "its lease is renewed: {live}"
+    );
+    assert_eq!(live["calls"].get("ReceiveMessage"), None);
+    assert_eq!(number(later, "/total"), 0.0, "its host is gone: {later}");
+    let calls = number(outage, "/total");
+    assert!(calls > 0.0 && calls < 1_000.0, "{outage}");
 }
 
 #[test]

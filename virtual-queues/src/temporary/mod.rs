@@ -21,6 +21,8 @@ mod attributes;
 mod calls;
 mod error;
 mod held;
+#[cfg(feature = "hot-paths")]
+pub mod hot_paths;
 mod lease;
 mod machine;
 #[cfg(test)]

@@ -93,6 +93,7 @@ mod tests {
             fill: BTreeMap::new(),
             dollars_per_million_rpc: 0.2,
             cpu_us_per_rpc: None,
+            os_threads: None,
         };
         Outcome {
             scenario: "one".to_owned(),

@@ -48,6 +48,11 @@ pub(super) fn render(outcomes: &[Outcome]) -> String {
                 calls.join(", ")
             }
         ));
+        if let Figures::Other { figures } = &outcome.figures {
+            for (name, figure) in figures {
+                text.push_str(&format!("\n  {figure:.1} {name}"));
+            }
+        }
     }
     text
 }
@@ -60,6 +65,8 @@ fn row(outcome: &Outcome) -> Vec<String> {
             row.extend(std::iter::repeat_n(String::new(), 4));
             row.push(format!("{total} in all"));
         }
+        // They have names of their own: below the table.
+        Figures::Other { .. } => {}
     }
     row
 }

@@ -6,7 +6,9 @@
 mod half_load;
 mod idle;
 mod outage;
+mod pending;
 mod rpc;
+mod scale;
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,6 +35,10 @@ pub(super) enum Scenario {
     IdleHour,
     /// Ten minutes in which every call fails, and one caller keeps trying; in the model only
     Outage,
+    /// Virtual queues on one host, from ten to a million: memory, creation, messages
+    Scale,
+    /// 100,000 requests that nobody answers: memory and threads
+    Pending,
 }
 
 /// What all scenarios need.
@@ -60,6 +66,8 @@ impl Scenario {
             Self::HalfLoad => half_load::run(bench).await,
             Self::IdleHour => idle::run(bench).await,
             Self::Outage => outage::run(bench).await,
+            Self::Scale => scale::run(bench).await,
+            Self::Pending => pending::run(bench).await,
         }
     }
 }
