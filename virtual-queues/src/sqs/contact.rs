@@ -4,10 +4,11 @@
 //!
 //! **Invariant:** while some calls are answered, however many fail, contact is not lost.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// So many calls in a row without an answer, or with one of 500 and above, and contact is lost. One broken connection
 /// may fail one or two.
@@ -21,18 +22,25 @@ pub(crate) struct Contact(Arc<Shared>);
 struct Shared {
     failures: AtomicU32,
     /// How often contact was found again.
-    found: watch::Sender<u64>,
+    times: AtomicU64,
+    /// Wakes in the order in which they came, so that the same inputs do the same. Tokio's `watch` wakes at random.
+    found: Notify,
 }
 
 /// Hears when contact is found again. Made by [`Sqs::contact`](super::Sqs::contact).
 #[derive(Debug)]
-pub struct ContactFound(watch::Receiver<u64>);
+pub struct ContactFound {
+    shared: Arc<Shared>,
+    /// The times that were told.
+    seen: u64,
+}
 
 impl Contact {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Shared {
             failures: AtomicU32::new(0),
-            found: watch::Sender::new(0),
+            times: AtomicU64::new(0),
+            found: Notify::new(),
         }))
     }
 
@@ -42,7 +50,8 @@ impl Contact {
         if self.0.failures.load(Ordering::Relaxed) != 0
             && self.0.failures.swap(0, Ordering::Relaxed) >= LOST
         {
-            self.0.found.send_modify(|times| *times += 1);
+            self.0.times.fetch_add(1, Ordering::Release);
+            self.0.found.notify_waiters();
         }
     }
 
@@ -62,26 +71,37 @@ impl Contact {
     }
 
     pub(crate) fn found(&self) -> ContactFound {
-        ContactFound(self.0.found.subscribe())
+        ContactFound {
+            shared: Arc::clone(&self.0),
+            seen: self.0.times.load(Ordering::Acquire),
+        }
     }
 }
 
 impl ContactFound {
-    /// Completes when SQS has answered a call after a time in which it answered none. Never completes once all that make
-    /// calls are gone.
+    /// Completes when SQS has answered a call after a time in which it answered none.
     ///
     /// # Cancel safety
     /// Dropping it loses nothing: what happened meanwhile is told at the next call.
     pub async fn again(&mut self) {
-        if self.0.changed().await.is_err() {
-            std::future::pending().await
+        loop {
+            let mut found = pin!(self.shared.found.notified());
+            // Before it looks, so that nothing is missed.
+            found.as_mut().enable();
+            let times = self.shared.times.load(Ordering::Acquire);
+            if times != self.seen {
+                self.seen = times;
+                return;
+            }
+            found.await;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures::FutureExt;
+    use futures::stream::FuturesUnordered;
+    use futures::{FutureExt, StreamExt};
 
     use super::*;
 
@@ -104,6 +124,27 @@ mod tests {
         assert!(!contact.is_lost());
         assert_eq!(found.again().now_or_never(), Some(()));
         assert_eq!(found.again().now_or_never(), None, "told once");
+    }
+
+    #[test]
+    fn those_who_wait_are_woken_in_their_order() {
+        let contact = Contact::new();
+        let told = std::sync::Mutex::new(Vec::new());
+        // Polls those of its futures that were woken, in the order in which they were.
+        let mut together: FuturesUnordered<_> = (0..20)
+            .map(|number| {
+                let (mut found, told) = (contact.found(), &told);
+                async move {
+                    found.again().await;
+                    told.lock().unwrap().push(number);
+                }
+            })
+            .collect();
+        assert_eq!(together.next().now_or_never(), None);
+        contact.failed(3);
+        contact.answered();
+        assert_eq!(together.count().now_or_never(), Some(20));
+        assert!(told.into_inner().unwrap().into_iter().is_sorted());
     }
 
     #[test]
