@@ -77,7 +77,8 @@ impl Held {
         self.claim_standing(process)
     }
 
-    fn claim_standing(&self, process: &Process) -> Standing {
+    /// The same for a host that has ended: others go by the lease alone.
+    pub(super) fn claim_standing(&self, process: &Process) -> Standing {
         let at = process.reading();
         let proven = |since| process.sqs().proven_since(since);
         self.claim().standing(at, proven)

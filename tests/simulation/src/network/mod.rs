@@ -6,6 +6,7 @@
 
 mod api;
 mod carry;
+mod stale;
 mod translate;
 mod weather;
 
@@ -28,6 +29,7 @@ use crate::dice::Dice;
 use crate::oracle::Oracle;
 use crate::process::{Gate, LifeId, ProcessClock};
 use crate::time::TrueTime;
+use stale::Recent;
 use weather::Weather;
 
 /// The network and SQS. Cheap to clone; clones share it.
@@ -49,6 +51,8 @@ struct State {
     dice: Dice,
     /// An entry for each poll that waits. The engine's effects fill it, the call takes it out.
     polls: HashMap<PollId, Slot>,
+    /// What lists may still show, or not show yet.
+    recent: Recent,
 }
 
 #[derive(Debug, Default)]
@@ -128,6 +132,7 @@ impl Network {
                 weather: Weather::new(seed, windows),
                 dice: Dice::new(seed, "network"),
                 polls: HashMap::new(),
+                recent: Recent::new(seed),
             }),
         }))
     }

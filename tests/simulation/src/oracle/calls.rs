@@ -7,7 +7,7 @@ use local_sqs::engine::{Action, Error, Output, Request};
 use sqs_rpc_protocol::names;
 
 use super::messages::{EQUAL, equal_name};
-use super::{Accepted, Oracle};
+use super::{Accepted, LeaseCall, Oracle};
 use crate::coverage::{Check, Fault};
 use crate::network::{Exchange, Link};
 use crate::process::LifeId;
@@ -52,6 +52,7 @@ pub(crate) struct Meant {
     hides: Vec<(String, Duration)>,
     visibility: Duration,
     deletes_queue: bool,
+    lease: LeaseCall,
 }
 
 impl Oracle {
@@ -79,6 +80,7 @@ impl Oracle {
             }
         }
         drop(state);
+        self.lease_sets_out(link, request);
         self.note(format_args!("{} calls {action} #{number}", link.life));
         number
     }
@@ -93,6 +95,7 @@ impl Oracle {
                 .to_owned(),
             ..Meant::default()
         };
+        meant.lease = LeaseCall::of(request, &meant.queue);
         let state = self.lock();
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let mut delete = |id: &Option<String>, handle: &Option<String>| {
@@ -146,6 +149,7 @@ impl Oracle {
 
     /// A request has had its effect.
     pub(crate) fn took_effect(&self, link: &Link, meant: Meant, result: &Result<Output, Error>) {
+        self.lease_effect(link, &meant.lease, result.is_ok());
         match result {
             Ok(Output::SentBatch(batch)) => {
                 for entry in &batch.successful {
@@ -207,6 +211,7 @@ impl Oracle {
                 link.life
             )),
         }
+        self.lease_answered(link, number, exchange);
         let mut state = self.lock();
         let polled = action == Action::ReceiveMessage && exchange.result.is_ok();
         let in_vain = polled && brought == 0 && took < wait / 2;

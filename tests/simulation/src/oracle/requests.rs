@@ -137,6 +137,7 @@ impl Oracle {
         self.note(format_args!("{body} ends: {text}"));
         let mut state = self.lock();
         state.pending.remove(body);
+        self.lost_ends(&mut state, body);
         let Some(facts) = state.requests.get_mut(body) else {
             return;
         };

@@ -5,10 +5,12 @@
 
 mod batches;
 mod delivery;
+mod leases;
 mod lives;
 mod outages;
 mod queues;
 mod requests;
+mod ring;
 
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use crate::coverage::{Check, Fault};
 use crate::dice::Dice;
 use crate::network::Window;
 use crate::oracle::{Kind, Leniency};
+use crate::owners::{Face, OwnerPlan, RING};
 use crate::plan::{
     Ask, FIFO_HOSTS, HOSTS, Item, Plan, ProcessPlan, REQUESTS, Role, Send, Step, What,
 };
@@ -37,6 +40,19 @@ pub struct Scenario {
 
 /// All of them.
 pub const ALL: &[Scenario] = &[
+    leases::F1,
+    leases::F2,
+    leases::F3,
+    leases::F4,
+    leases::F5,
+    leases::F6,
+    ring::F7,
+    leases::F8,
+    ring::F9,
+    ring::F10,
+    ring::F11,
+    ring::F12,
+    leases::F13,
     outages::F14,
     batches::F15,
     batches::F16,
@@ -53,9 +69,11 @@ pub const ALL: &[Scenario] = &[
     delivery::F27,
     requests::F28,
     lives::F29,
+    leases::F30,
     outages::F31,
     outages::F32,
     outages::F33,
+    leases::F34,
     requests::F35,
     delivery::F36,
     queues::F37,
@@ -67,6 +85,14 @@ pub const ALL: &[Scenario] = &[
     batches::F43,
     batches::F44,
     lives::F45,
+    leases::F46,
+    leases::F47,
+    ring::F48,
+    ring::S8,
+    ring::S9,
+    ring::DEPLOY,
+    ring::SHORT,
+    leases::IDLE,
 ];
 
 /// Ten processes and an hour: for the stopwatch.
@@ -245,6 +271,37 @@ impl Mix {
             host: None,
             max_pending: 1_000,
         })
+    }
+
+    /// An owner of temporary hosts under the one prefix.
+    fn owner(&mut self, set: impl FnOnce(&mut OwnerPlan)) -> usize {
+        let mut plan = OwnerPlan {
+            prefix: RING,
+            retention: SECOND * *self.dice.pick(&[60, 60, 120, 300]),
+            period: SECOND * *self.dice.pick(&[60, 60, 120, 300]),
+            watches: true,
+            idle_time: SECOND * 900,
+            face: *self.dice.pick(&[Face::Requester, Face::Requester, Face::Queues]),
+        };
+        set(&mut plan);
+        self.process(Role::Owner(plan))
+    }
+
+    /// Owners that work now and then, and somebody who serves them.
+    fn owners(&mut self, count: u64) -> Vec<usize> {
+        self.wide_responder(REQUESTS);
+        let owners: Vec<_> = (0..count).map(|_| self.owner(|_| {})).collect();
+        let until = self.plan.length.as_secs();
+        for &owner in &owners {
+            self.works(owner, 0, until);
+        }
+        owners
+    }
+
+    /// A request or a use of a queue about once a minute.
+    fn works(&mut self, owner: usize, from: u64, until: u64) {
+        let minutes = until.saturating_sub(from).div_ceil(60).max(1);
+        self.ask(owner, from, minutes as u32, until - from, &[Kind::Echo, Kind::Sleep(900)]);
     }
 
     fn responder(&mut self, queue: &'static str) -> usize {
