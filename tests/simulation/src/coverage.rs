@@ -216,6 +216,8 @@ names! {
         NoCallWhenIdle "no-call-when-idle",
         /// A host that nothing uses is let go.
         IdleHostGoes "idle-host-goes",
+        /// A requester that was given its host needs no right to make, tag, list or delete one.
+        NoRightNeeded "no-right-needed",
         /// A long walk is no burst.
         Paced "paced",
     }

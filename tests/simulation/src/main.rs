@@ -82,6 +82,9 @@ fn one(arguments: &Arguments, seed: u64, without: &[usize]) -> bool {
     }
     let (hash, events) = verdict.report.trace;
     println!("seed {seed}: {events} events, hash {hash:016x}");
+    if let Some(row) = scenarios::counted(&verdict.report) {
+        println!("{row}");
+    }
     if let Some(failure) = &verdict.failure {
         println!("{}", failure.text);
     }

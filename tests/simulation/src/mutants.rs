@@ -73,6 +73,60 @@ pub const ALL: &[(&str, &str)] = &[
         "undecodable-spins",
         "a request that cannot be decoded is put back to come again at once",
     ),
+    ("no-fence", "an owner never gives a host up"),
+    (
+        "fence-by-monotonic-clock",
+        "an owner measures the age of its lease by its monotonic clock alone",
+    ),
+    (
+        "unknown-renewals-forgotten",
+        "a renewal of unknown outcome is forgotten",
+    ),
+    (
+        "stamp-not-checked",
+        "a renewal counts whatever the time of its answer says of its stamp",
+    ),
+    (
+        "heartbeat-dies",
+        "renewals end with the first one that is throttled",
+    ),
+    (
+        "idle-host-kept",
+        "a host that nothing uses is kept for ever",
+    ),
+    (
+        "tags-after-creation",
+        "a lease is written by a call after CreateQueue",
+    ),
+    (
+        "verdict-by-local-clock",
+        "a watcher judges leases by its own wall clock",
+    ),
+    ("no-doubt", "a host is dead as soon as its lease is over"),
+    (
+        "walk-stops-at-idle-watcher",
+        "a walk stops at an owner that does not watch",
+    ),
+    (
+        "future-stamp-stops-walk",
+        "a stamp in the future counts as a sign of life",
+    ),
+    (
+        "own-strays-skipped",
+        "a process never looks at hosts of its own UUID",
+    ),
+    (
+        "one-page",
+        "a list of 1,000 names is taken for all there are",
+    ),
+    (
+        "any-prefix",
+        "hosts of a longer prefix are taken for those of one's own",
+    ),
+    (
+        "walk-in-a-burst",
+        "a long walk makes its calls one after the other",
+    ),
 ];
 
 /// Activates a mutant for the rest of the process.

@@ -34,6 +34,8 @@ pub struct OwnerPlan {
     pub idle_time: Duration,
     /// What it is for its user.
     pub face: Face,
+    /// Whether another process is given its host, too.
+    pub lent: bool,
 }
 
 /// What an owner is for its user.

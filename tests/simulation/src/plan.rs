@@ -180,8 +180,8 @@ pub enum What {
     Foreign(Foreign),
     /// By now every host that was dead so long ago is gone.
     CleanSince(Duration),
-    /// Calls of owners are counted from now on.
-    Count,
+    /// Calls of owners are counted from now on, or not any more.
+    Count(bool),
 }
 
 /// Requests of one user.

@@ -196,6 +196,9 @@ impl Keeper<'_> {
         let Some(pool) = self.pool.upgrade() else {
             return false;
         };
+        if crate::mutant!("idle-host-kept") {
+            return false;
+        }
         let settling = SETTLING + self.process.options.new_host_wait;
         pool.dismiss(self.held, || match self.held.idle_since(now) {
             None => false,
@@ -232,6 +235,9 @@ impl Keeper<'_> {
                     Err(fault) => {
                         let now = sqs.clock().now();
                         if fault.kind() == FaultKind::Throttled {
+                            if crate::mutant!("heartbeat-dies") {
+                                return std::future::pending().await;
+                            }
                             process.throttled(now);
                         }
                         let settled = now.since(held.made_at) >= SETTLING;

@@ -353,7 +353,7 @@ impl Drop for Owner {
 impl fmt::Debug for TemporaryQueues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TemporaryQueues")
-            .field("hosts", &self.hosts().len())
+            .field("hosts", &self.0.process.all_held().len())
             .finish_non_exhaustive()
     }
 }

@@ -48,7 +48,9 @@ pub(super) enum Listing {
 impl Listing {
     pub(super) fn of(request: &Request) -> Self {
         match request {
-            Request::CreateQueue(create) => Self::Makes(create.queue_name.clone().unwrap_or_default()),
+            Request::CreateQueue(create) => {
+                Self::Makes(create.queue_name.clone().unwrap_or_default())
+            }
             Request::DeleteQueue(delete) => {
                 let url = delete.queue_url.as_deref().unwrap_or_default();
                 Self::Deletes(url.rsplit('/').next().unwrap_or_default().to_owned())
@@ -139,7 +141,11 @@ impl Network {
         tokio::spawn(async move {
             tokio::time::sleep(after).await;
             let oracle = network.0.oracle.clone();
-            oracle.note(format_args!("{} of {} lands late", request.action(), link.life));
+            oracle.note(format_args!(
+                "{} of {} lands late",
+                request.action(),
+                link.life
+            ));
             let meant = oracle.understands(&link, &request);
             let listing = Listing::of(&request);
             let result = network.carry_out(request).await;

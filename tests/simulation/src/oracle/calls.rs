@@ -216,7 +216,7 @@ impl Oracle {
         let polled = action == Action::ReceiveMessage && exchange.result.is_ok();
         let in_vain = polled && brought == 0 && took < wait / 2;
         if exchange.result.is_err() || in_vain {
-            let allowed = state.rates.allowed(link.life, now);
+            let allowed = state.rates.allowed(link.life, now) + walked(action);
             let fruitless = state.rates.fruitless(link.life, action, now);
             self.checked(&mut state, Check::NoHotLoop, fruitless <= allowed, || {
                 let life = link.life;
@@ -341,6 +341,14 @@ impl Oracle {
                 )
             });
         }
+    }
+}
+
+/// A walk makes so many calls without a pause, and five a second after that: all of them in vain where a list is stale.
+const fn walked(action: Action) -> usize {
+    match action {
+        Action::ListQueueTags | Action::DeleteQueue => 16 + 5,
+        _ => 0,
     }
 }
 

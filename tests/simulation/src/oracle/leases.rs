@@ -63,6 +63,7 @@ pub(super) struct LeaseFacts {
     /// Requests that were pending when their host was deleted by hand, and when that was.
     lost: BTreeMap<String, Duration>,
     calls: ActionTable,
+    counting: bool,
 }
 
 struct Owner {
@@ -111,11 +112,17 @@ impl LeaseCall {
         let is_host = |name: &str| TemporaryQueueName::parse(name).is_some();
         let read = |tags: Option<&BTreeMap<String, String>>| {
             let tags = tags.into_iter().flatten();
-            Tag::read(&tags.map(|(key, value)| (key.clone(), value.clone())).collect())
+            Tag::read(
+                &tags
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
+            )
         };
         match request {
             Request::CreateQueue(create) => match &create.queue_name {
-                Some(name) if is_host(name) => Self::Create(name.clone(), read(create.tags.as_ref())),
+                Some(name) if is_host(name) => {
+                    Self::Create(name.clone(), read(create.tags.as_ref()))
+                }
                 _ => Self::Other,
             },
             Request::TagQueue(tag) if is_host(queue) => {
@@ -267,7 +274,23 @@ impl Oracle {
         if owner.ended {
             return;
         }
-        *state.leases.calls.entry((link.life.process, action)).or_default() += 1;
+        if state.leases.counting {
+            let calls = state.leases.calls.entry((link.life.process, action));
+            *calls.or_default() += 1;
+        }
+        if owner.plan.face_is_borrower() {
+            let right = !matches!(
+                action,
+                Action::CreateQueue
+                    | Action::TagQueue
+                    | Action::ListQueues
+                    | Action::ListQueueTags
+                    | Action::DeleteQueue
+            );
+            return self.checked(state, Check::NoRightNeeded, right, || {
+                format!("{} was given a host, and calls {action}", link.life)
+            });
+        }
         let busy = pending || owner.working > 0;
         if busy {
             owner.worked = now;
@@ -275,14 +298,19 @@ impl Oracle {
         let since_work = now.saturating_sub(owner.worked);
         let since_held = now.saturating_sub(owner.held);
         let awake = link.gate.is_open();
-        let needless = matches!(action, Action::ReceiveMessage) && owner.plan.face == Face::Requester;
+        let needless =
+            matches!(action, Action::ReceiveMessage) && owner.plan.face == Face::Requester;
         let walks = matches!(
             action,
             Action::ListQueues | Action::ListQueueTags | Action::DeleteQueue
         );
         let fast = if walks {
             owner.walking.push_back(now);
-            while owner.walking.front().is_some_and(|at| *at + PACE_TIME < now) {
+            while owner
+                .walking
+                .front()
+                .is_some_and(|at| *at + PACE_TIME < now)
+            {
                 owner.walking.pop_front();
             }
             owner.walking.len()
@@ -339,9 +367,12 @@ impl Oracle {
             _ => Duration::ZERO,
         };
         let life = link.life;
-        self.checked(state, Check::BornWithLease, matches!(tag, Tag::Ours(_)), || {
-            format!("{life} has made {name} with no lease: {tag:?}")
-        });
+        self.checked(
+            state,
+            Check::BornWithLease,
+            matches!(tag, Tag::Ours(_)),
+            || format!("{life} has made {name} with no lease: {tag:?}"),
+        );
         let new = state.leases.names.insert(name.to_owned());
         self.checked(state, Check::NameIsNew, new, || {
             format!("{life} has used the name {name} again")
@@ -498,7 +529,10 @@ impl Oracle {
             let age = now.saturating_sub(state.leases.hosts[&name].written.max(well));
             let most = lease.retention.mul_f64(RENEWED) + RENEWAL;
             self.checked(state, Check::Renewed, age <= most, || {
-                format!("{life} has not renewed the lease of {name} for {age:?}, of {:?}", lease.retention)
+                format!(
+                    "{life} has not renewed the lease of {name} for {age:?}, of {:?}",
+                    lease.retention
+                )
             });
         }
     }
@@ -509,7 +543,13 @@ impl Oracle {
         let state = self.lock();
         let leases = &state.leases;
         let (well, bound) = (leases.well_since?, leases.bound(rough, false)?);
-        Some(well + if leases.any_silent() { leases.bound(rough, true)? } else { bound })
+        Some(
+            well + if leases.any_silent() {
+                leases.bound(rough, true)?
+            } else {
+                bound
+            },
+        )
     }
 
     /// I6: no dead host is left of those that should be gone; none is gone of those that nobody may delete.
@@ -534,7 +574,10 @@ impl Oracle {
             if parsed.prefix != RING {
                 continue;
             }
-            if host.owner.is_some_and(|life| leases.holds_or_sleeps(life, name)) {
+            if host
+                .owner
+                .is_some_and(|life| leases.holds_or_sleeps(life, name))
+            {
                 continue;
             }
             let dead = now.saturating_sub(host.made.max(well));
@@ -544,7 +587,9 @@ impl Oracle {
                     ..
                 }) => {
                     // A stamp in the future: it died then.
-                    let ahead = stamp.as_millis().saturating_sub(sqs.saturating_sub(dead.as_millis() as u64));
+                    let ahead = stamp
+                        .as_millis()
+                        .saturating_sub(sqs.saturating_sub(dead.as_millis() as u64));
                     (Check::DeadIsGone, bound + Duration::from_millis(ahead))
                 }
                 Tag::Ours(_) | Tag::Java(_) => (Check::SilentIsGone, silent),
@@ -574,7 +619,6 @@ impl Oracle {
         let state = &mut *state;
         let dead = |host: &Host| match host.owner {
             Some(life) => state.leases.owners.get(&life)?.dead,
-            None if matches!(host.tag, Tag::Ours(_)) => Some(host.made),
             None => None,
         };
         let left: Vec<_> = state
@@ -601,13 +645,23 @@ impl Oracle {
         self.lock().leases.calls.clone()
     }
 
-    /// Forgets the calls that owners have made.
-    pub(crate) fn counts_anew(&self) {
-        self.lock().leases.calls.clear();
+    /// Counts the calls of owners, anew, or not any more.
+    pub(crate) fn counts_owner_calls(&self, on: bool) {
+        let mut state = self.lock();
+        state.leases.counting = on;
+        if on {
+            state.leases.calls.clear();
+        }
     }
 }
 
 impl LeaseFacts {
+    /// Whether this process does not know that its clocks have stood still.
+    pub(super) fn is_unaware(&self, life: LifeId) -> bool {
+        let owner = self.owners.get(&life);
+        owner.is_some_and(|owner| owner.unaware.is_some())
+    }
+
     /// Whether this process says of itself that it may use the host, and can know.
     fn holds(&self, life: LifeId, name: &str) -> bool {
         let Some(owner) = self.owners.get(&life) else {
@@ -663,7 +717,11 @@ impl LeaseFacts {
         let retention = retentions.chain(configured).max()?;
         let turn = period.mul_f64(TURN);
         // After a failure a watcher waits, too: at the longest for a period, where a right was missing.
-        let waits = if rough { turn + turn / 2 } else { Duration::ZERO };
+        let waits = if rough {
+            turn + turn / 2
+        } else {
+            Duration::ZERO
+        };
         let pacing = PACE_EACH * u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
         // What is watched in silence is seen once, and again when it was silent for long enough.
         let again = if silent { turn * 2 } else { Duration::ZERO };

@@ -1,5 +1,7 @@
 //! The ring: who looks after whose hosts, and what else there is under a prefix.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use local_sqs::engine::Action;
 
 use super::{Mix, SECOND, Scenario, nothing_else};
@@ -83,6 +85,11 @@ fn f10(mix: &mut Mix) {
     mix.owners(owners);
     foreign(mix, RING, ForeignKind::Dead, dead);
     foreign(mix, LONGER, ForeignKind::Dead, dead / 10);
+    if dead < 100 {
+        // More than a list shows, and none of them goes.
+        let kept = mix.dice.between(1_000, 1_200) as u32;
+        foreign(mix, RING, ForeignKind::Untagged, kept);
+    }
 }
 
 pub(super) const F11: Scenario = Scenario {
@@ -99,7 +106,13 @@ fn f11(mix: &mut Mix) {
     with_messages(mix, RING, ForeignKind::Dead, 5, 20);
     // Killed with requests pending: their replies are orphans.
     let at = mix.dice.millis(60_000, 120_000);
-    mix.ask(owners[0], at.as_secs() - 5, 20, 5, &[crate::oracle::Kind::Sleep(6_000)]);
+    mix.ask(
+        owners[0],
+        at.as_secs() - 5,
+        20,
+        5,
+        &[crate::oracle::Kind::Sleep(6_000)],
+    );
     mix.step(at, owners[0], What::Kill);
 }
 
@@ -140,7 +153,9 @@ fn f48(mix: &mut Mix) {
     for &owner in &owners {
         mix.works(owner, 0, until);
     }
-    let fault = *mix.dice.pick(&[Fault::Throttled, Fault::Denied, Fault::Unavailable]);
+    let fault = *mix
+        .dice
+        .pick(&[Fault::Throttled, Fault::Denied, Fault::Unavailable]);
     let actions = [Action::ListQueues, Action::ListQueueTags];
     let actions = match mix.dice.below(3) {
         0 => &actions[..1],
@@ -161,7 +176,11 @@ fn f48(mix: &mut Mix) {
         }
     }
     if mix.alone {
-        mix.step(SECOND * (200 + bound as u32), usize::MAX, What::CleanSince(SECOND * bound as u32));
+        mix.step(
+            SECOND * (200 + bound as u32),
+            usize::MAX,
+            What::CleanSince(SECOND * bound as u32),
+        );
     }
 }
 
@@ -277,12 +296,109 @@ fn swept(report: &Report) -> Result<(), String> {
     Ok(())
 }
 
+/// Ten owners in peace, and what they call: P13 and P14.
+pub(super) const P13: Scenario = Scenario {
+    name: "p13",
+    about: "ten owners in peace: prints what they call, for docs/leases.md",
+    fill: p13,
+    expect: p13_expects,
+};
+
+/// The same with a thousand.
+pub(super) const P13_LARGE: Scenario = Scenario {
+    name: "p13-1000",
+    about: "a thousand owners in peace: prints what they call, for docs/leases.md",
+    fill: p13_large,
+    expect: p13_expects,
+};
+
+/// From the third minute on, so many periods.
+const COUNTED: u64 = 6;
+/// P, and R.
+const PERIOD: u64 = 300;
+
+fn p13(mix: &mut Mix) {
+    fleet_in_peace(mix, 10);
+}
+
+fn p13_large(mix: &mut Mix) {
+    fleet_in_peace(mix, 1_000);
+}
+
+fn fleet_in_peace(mix: &mut Mix, count: usize) {
+    let end = 180 + COUNTED * PERIOD;
+    mix.lasts(end + 1);
+    mix.wide_responder(super::REQUESTS);
+    for _ in 0..count {
+        let owner = mix.owner(|plan| {
+            plan.face = Face::Requester;
+            (plan.retention, plan.period) = (SECOND * PERIOD as u32, SECOND * PERIOD as u32);
+        });
+        // Often enough that its host is not idle.
+        for at in (0..end).step_by(600) {
+            mix.ask(owner, at, 1, 60, &[crate::oracle::Kind::Echo])
+                .succeeds();
+        }
+    }
+    mix.step(SECOND * 180, usize::MAX, What::Count(true));
+    mix.step(SECOND * end as u32, usize::MAX, What::Count(false));
+}
+
+fn p13_expects(report: &Report) -> Result<(), String> {
+    let (watching, most, renewals) = p13_counts(report);
+    if watching <= 2.2 && most <= 4.0 && renewals <= 1.1 {
+        return Ok(());
+    }
+    Err(format!(
+        "{watching:.2} calls for watching, {most:.1} at the most; {renewals:.2} of the renewals"
+    ))
+}
+
+/// Calls for watching per owner and period, those of the owner with the most, and renewals as a part of 4 / R.
+fn p13_counts(report: &Report) -> (f64, f64, f64) {
+    let mut owners = BTreeMap::<usize, (u64, u64)>::new();
+    for ((owner, action), calls) in &report.owner_calls {
+        let (watching, renewals) = owners.entry(*owner).or_default();
+        match action {
+            Action::ListQueues | Action::ListQueueTags | Action::DeleteQueue => *watching += calls,
+            Action::TagQueue => *renewals += calls,
+            _ => {}
+        }
+    }
+    let (count, periods) = (owners.len().max(1) as f64, COUNTED as f64);
+    let watching: u64 = owners.values().map(|(watching, _)| watching).sum();
+    let renewals: u64 = owners.values().map(|(_, renewals)| renewals).sum();
+    let most = owners.values().map(|(watching, _)| *watching).max();
+    (
+        watching as f64 / count / periods,
+        most.unwrap_or_default() as f64 / periods,
+        renewals as f64 / count / periods / 4.0,
+    )
+}
+
+/// A row of the table in `docs/leases.md`, for a run that counted calls.
+pub(super) fn p13_row(report: &Report) -> Option<String> {
+    let (watching, most, renewals) = p13_counts(report);
+    let owners = report.owner_calls.keys().map(|(owner, _)| owner);
+    let owners = owners.collect::<BTreeSet<_>>().len();
+    let mean = 4.0 * owners as f64 / PERIOD as f64;
+    let renewals = renewals * mean;
+    (owners > 0)
+        .then(|| format!("| {owners} | {watching:.2} | {most:.1} | {mean:.2} | {renewals:.2} |"))
+}
+
 /// Queues of some other program, that come in the first minute.
 fn foreign(mix: &mut Mix, prefix: &'static str, kind: ForeignKind, count: u32) {
     with_messages(mix, prefix, kind, count, 0);
 }
 
-fn with_messages(mix: &mut Mix, prefix: &'static str, kind: ForeignKind, count: u32, messages: u32) {
+fn with_messages(
+    mix: &mut Mix,
+    prefix: &'static str,
+    kind: ForeignKind,
+    count: u32,
+    messages: u32,
+) {
     let foreign = Foreign {
         prefix,
         count,

@@ -38,7 +38,8 @@ impl World<'_> {
             Face::Queues => {
                 let queues = plan.queues(sqs);
                 let handle = queues.clone();
-                self.oracle.owns(link, plan, Box::new(move || handle.hosts()));
+                self.oracle
+                    .owns(link, plan, Box::new(move || handle.hosts()));
                 Parts::Temporary(queues)
             }
             Face::Borrower(of) => {
@@ -222,7 +223,7 @@ impl Role {
         let alone = match self {
             Self::Requester { host, .. } => host.is_none(),
             // One that shares its host with another by mistake may wait for long: F39.
-            Self::Owner(plan) => !matches!(plan.face, Face::Borrower(_)),
+            Self::Owner(plan) => !plan.lent && !matches!(plan.face, Face::Borrower(_)),
             _ => false,
         };
         alone.then_some(Check::WorksAgain)
@@ -304,7 +305,10 @@ fn foreign_name(foreign: &Foreign, dice: &mut Dice) -> String {
 
 fn java_tags(now: u64) -> Vec<(String, String)> {
     vec![
-        (names::LEASE_RETENTION_TAG.to_owned(), JAVA_RETENTION.to_owned()),
+        (
+            names::LEASE_RETENTION_TAG.to_owned(),
+            JAVA_RETENTION.to_owned(),
+        ),
         (names::LEASE_HEARTBEAT_TAG.to_owned(), now.to_string()),
     ]
 }

@@ -39,7 +39,7 @@ impl World<'_> {
             }
             What::Foreign(foreign) => return self.put_foreign(step, foreign),
             What::CleanSince(age) => return self.oracle.is_clean_since(*age),
-            What::Count => return self.oracle.counts_anew(),
+            What::Count(on) => return self.oracle.counts_owner_calls(*on),
             What::LoseHosts => {
                 if let Some(process) = self.processes.get(&step.process) {
                     self.lose_hosts(process);
@@ -101,7 +101,7 @@ impl World<'_> {
             | What::LoseHosts
             | What::Foreign(_)
             | What::CleanSince(_)
-            | What::Count => {}
+            | What::Count(_) => {}
         }
     }
 
