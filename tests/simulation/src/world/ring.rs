@@ -54,16 +54,19 @@ impl World<'_> {
 
     /// Somebody deletes the hosts of a process.
     pub(super) fn lose_hosts(&self, process: &Process) {
-        let hosts = process.hosts();
-        let names: Vec<_> = hosts.iter().map(name_of).collect();
-        self.oracle.loses(&process.link, &names);
-        for host in hosts {
-            self.oracle.fault(Fault::HostDeleted);
+        let mut lost = process.hosts();
+        lost.retain(|host| {
             let mut delete = requests::DeleteQueue::default();
             delete.queue_url = Some(host.as_str().to_owned());
-            // It may have been deleted a moment ago.
-            let _ = self.network.ask(EngineRequest::DeleteQueue(delete));
-        }
+            // It may have been deleted a moment ago, or SQS may not know it yet.
+            let deleted = self.network.ask(EngineRequest::DeleteQueue(delete));
+            deleted.is_ok()
+        });
+        let names: Vec<_> = lost.iter().map(name_of).collect();
+        names
+            .iter()
+            .for_each(|_| self.oracle.fault(Fault::HostDeleted));
+        self.oracle.loses(&process.link, &names);
     }
 
     /// Some other program puts queues there.
