@@ -227,8 +227,8 @@ impl Oracle {
         }
     }
 
-    /// Some other program has deleted hosts of this process.
-    pub(crate) fn loses(&self, link: &Link, names: &[String]) {
+    /// Some other program has deleted hosts of this process. `at_once`: nothing hinders it from telling its users.
+    pub(crate) fn loses(&self, link: &Link, names: &[String], at_once: bool) {
         let now = self.0.time.now();
         let mut state = self.lock();
         for name in names {
@@ -243,7 +243,7 @@ impl Oracle {
                 .requests
                 .get(&body)
                 .is_some_and(|facts| facts.accepted.is_some());
-            if sent {
+            if sent && at_once {
                 state.leases.lost.insert(body, now);
             }
         }

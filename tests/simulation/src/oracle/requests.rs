@@ -259,7 +259,8 @@ impl Oracle {
             .filter(|(_, facts)| facts.accepted.is_some() && served(&facts.asked.queue))
             .map(|(body, facts)| {
                 let expired = facts.unaware || now >= facts.begun + facts.asked.timeout;
-                let done = facts.handled > 0 || expired || facts.received >= most_receives;
+                let done =
+                    facts.handled > 0 || !facts.ended || expired || facts.received >= most_receives;
                 (body.clone(), done)
             })
             .collect();

@@ -66,7 +66,7 @@ impl World<'_> {
         names
             .iter()
             .for_each(|_| self.oracle.fault(Fault::HostDeleted));
-        self.oracle.loses(&process.link, &names);
+        self.oracle.loses(&process.link, &names, !self.is_rough());
     }
 
     /// Some other program puts queues there.
