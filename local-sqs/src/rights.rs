@@ -61,18 +61,18 @@ impl Rights {
             return Ok(());
         }
         let resource = request.resource();
-        let allowed = self
-            .keys
-            .get(&*caller.principal)
-            .is_some_and(|key| key.allows(request.action(), &resource));
-        if allowed {
+        let key = self.keys.get(&*caller.principal);
+        let allowed = |action| key.is_some_and(|key| key.allows(action, &resource));
+        let Some(denied) = request.rights().find(|action| !allowed(*action)) else {
             return Ok(());
-        }
+        };
         let Caller {
             region, account, ..
         } = caller;
         let arn = format!("arn:aws:sqs:{region}:{account}:{resource}");
-        Err(Error::access_denied(caller, request.action().name(), &arn))
+        // There is no right to a batch: it is that to its messages.
+        let right = denied.name().trim_end_matches("Batch");
+        Err(Error::access_denied(caller, right, &arn))
     }
 }
 

@@ -92,6 +92,9 @@ macro_rules! counters {
         pub struct Stats {
             /// Calls of the SQS API, by action.
             pub calls: Calls,
+            /// Those of the calls that were denied: an IAM policy lacks the
+            /// [right](crate::sqs::Fault::right), or the credentials are not good.
+            pub denied: Calls,
             $($(#[doc = $doc])+ pub $field: u64,)*
         }
 
@@ -101,6 +104,7 @@ macro_rules! counters {
             pub fn snapshot(&self) -> Stats {
                 Stats {
                     calls: self.calls(),
+                    denied: Calls::read(&self.0.denied),
                     $($field: self.0.events[Counter::$variant as usize].load(Ordering::Relaxed),)*
                 }
             }
@@ -216,6 +220,10 @@ impl Calls {
         self.0[action as usize]
     }
 
+    fn read(cells: &ByAction) -> Self {
+        Self(cells.each_ref().map(|cell| cell.load(Ordering::Relaxed)))
+    }
+
     /// Calls of all actions.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -255,14 +263,19 @@ pub struct Counters(Arc<Cells>);
 #[derive(Debug)]
 struct Cells {
     events: [AtomicU64; Counter::ALL.len()],
-    calls: [AtomicU64; Action::ALL.len()],
+    calls: ByAction,
+    denied: ByAction,
 }
+
+/// A number for each action.
+type ByAction = [AtomicU64; Action::ALL.len()];
 
 impl Default for Cells {
     fn default() -> Self {
         Self {
             events: [const { AtomicU64::new(0) }; _],
             calls: [const { AtomicU64::new(0) }; _],
+            denied: [const { AtomicU64::new(0) }; _],
         }
     }
 }
@@ -289,17 +302,19 @@ impl Counters {
     /// API calls so far.
     #[must_use]
     pub fn calls(&self) -> Calls {
-        let mut calls = Calls::default();
-        for (count, cell) in calls.0.iter_mut().zip(&self.0.calls) {
-            *count = cell.load(Ordering::Relaxed);
-        }
-        calls
+        Calls::read(&self.0.calls)
     }
 
     pub(crate) fn call(&self, action: Action) {
         self.0.calls[action as usize].fetch_add(1, Ordering::Relaxed);
         #[cfg(feature = "metrics")]
         metrics::counter!("sqs_rpc.calls", "action" => action.name()).increment(1);
+    }
+
+    pub(crate) fn denied(&self, action: Action) {
+        self.0.denied[action as usize].fetch_add(1, Ordering::Relaxed);
+        #[cfg(feature = "metrics")]
+        metrics::counter!("sqs_rpc.denied", "action" => action.name()).increment(1);
     }
 }
 
@@ -316,6 +331,7 @@ mod tests {
         let before = counters.snapshot();
         counters.call(Action::SendMessage);
         counters.call(Action::ReceiveMessage);
+        counters.denied(Action::ReceiveMessage);
         let after = counters.snapshot();
         assert_eq!(
             (before.orphans, before.calls.of(Action::SendMessage)),
@@ -325,6 +341,7 @@ mod tests {
             after.calls_since(&before).to_string(),
             "1 SendMessage, 1 ReceiveMessage"
         );
+        assert_eq!(after.denied.to_string(), "1 ReceiveMessage");
         assert_eq!(Stats::default().calls.to_string(), "no calls");
     }
 
@@ -380,10 +397,12 @@ mod tests {
                 let counters = Counters::default();
                 counters.add(Counter::LateReplies, 2);
                 counters.call(Action::SendMessageBatch);
+                counters.denied(Action::TagQueue);
             });
             let expected = [
                 ("sqs_rpc.late_replies", 2),
                 ("sqs_rpc.calls SendMessageBatch", 1),
+                ("sqs_rpc.denied TagQueue", 1),
             ];
             assert_eq!(
                 *kept.0.lock().unwrap(),

@@ -123,6 +123,13 @@ impl Request {
         url.as_deref().filter(|url| !url.is_empty())
     }
 
+    /// The actions that the caller must have the right to: its own, and `TagQueue` where a queue is made with tags
+    /// (API reference, `CreateQueue`).
+    pub(crate) fn rights(&self) -> impl Iterator<Item = Action> {
+        let tags = matches!(self, Self::CreateQueue(it) if it.tags.as_ref().is_some_and(|tags| !tags.is_empty()));
+        std::iter::once(self.action()).chain(tags.then_some(Action::TagQueue))
+    }
+
     /// The name of the queue that it is about, as far as rights are concerned; `*` of none.
     pub(crate) fn resource(&self) -> String {
         let arn = |arn: &Option<String>| {

@@ -66,7 +66,8 @@ impl AccessKey {
     }
 
     /// Allows some actions on queues whose names match; `*` stands for any characters. An action of single messages
-    /// allows that of batches, too, as in IAM. `ListQueues` and `CancelMessageMoveTask` need a rule for `*`.
+    /// allows that of batches, too, as in IAM. `ListQueues` and `CancelMessageMoveTask` need a rule for `*`; a
+    /// `CreateQueue` with tags needs `TagQueue` as well.
     pub fn allow(
         mut self,
         actions: impl IntoIterator<Item = Action>,

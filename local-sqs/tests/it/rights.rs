@@ -111,6 +111,19 @@ async fn in_process_keys_are_checked() {
 }
 
 #[tokio::test]
+async fn tags_at_the_creation_need_a_right_of_their_own() {
+    let creator = AccessKey::new("CREATOR", "s").allow([Action::CreateQueue], "*");
+    let sqs = LocalSqs::builder().access_key(creator).build();
+    let create = with_key(&sqs.client(), "CREATOR", "s").create_queue();
+    let tagged = create.clone().queue_name("tagged").tags("k", "v");
+    let error = tagged.send().await.expect_err("not allowed");
+    let text = error.message().unwrap_or_default();
+    assert!(text.contains("sqs:tagqueue"), "{error:?}");
+    assert!(text.ends_with(":tagged"), "{error:?}");
+    create.queue_name("plain").send().await.expect("allowed");
+}
+
+#[tokio::test]
 async fn a_call_that_is_refused_counts_and_has_no_effect() {
     let sqs = sqs();
     sqs.create_queue("jobs").await.expect("made");

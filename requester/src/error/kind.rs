@@ -9,7 +9,7 @@
 /// | [`HostLost`](Self::HostLost) | the queue for the replies was deleted meanwhile | nothing: the next request makes a new one. Find out who deletes queues |
 /// | [`Closed`](Self::Closed) | shut down, its Tokio runtime has ended, or there is none | make requests within a runtime, before the shutdown |
 /// | [`Throttled`](Self::Throttled) | SQS or KMS asks for fewer calls | slow down; ask AWS for more |
-/// | [`AccessDenied`](Self::AccessDenied) | credentials or a right are missing | allow [`action`](super::RequestError::action) in the IAM policy |
+/// | [`AccessDenied`](Self::AccessDenied) | credentials or a right are missing | allow the [right](sqs_virtual_queues::sqs::Fault::right) in the IAM policy |
 /// | [`QueueNotFound`](Self::QueueNotFound) | there is no such request queue | check URL, account and region |
 /// | [`TooLarge`](Self::TooLarge) | the request exceeds the limit of SQS | send less, or a reference to it |
 /// | [`ReplyTooLarge`](Self::ReplyTooLarge) | the request was handled, its reply exceeds the limit | ask for less; do not repeat it |
@@ -31,7 +31,8 @@ pub enum RequestErrorKind {
     Closed,
     /// A call of SQS was throttled, after the SDK's own retries. Retryable.
     Throttled,
-    /// A call of SQS was denied. [`action`](super::RequestError::action) names it.
+    /// A call of SQS was denied. [`action`](super::RequestError::action) names it, its
+    /// [`fault`](super::RequestError::fault) the right that is missing.
     AccessDenied,
     /// The request queue does not exist.
     QueueNotFound,

@@ -10,7 +10,7 @@ use sqs_rpc_protocol::SqsTime;
 use super::api::{Call, SqsApi, for_each_operation, import_operations};
 use super::client_api::ClientApi;
 use super::clock::{Clock, Moment};
-use super::fault::Fault;
+use super::fault::{Fault, FaultKind};
 use super::random::Random;
 #[cfg(feature = "temporary")]
 use super::server_clock;
@@ -147,7 +147,10 @@ impl Sqs {
         let result = answer.result.map_err(|error| {
             let fault = Fault::from_sdk(action, error);
             self.counters.count(Counter::FailedCalls);
-            tracing::debug!(%action, kind = ?fault.kind(), code = fault.code(), "call failed");
+            if fault.kind() == FaultKind::AccessDenied {
+                self.counters.denied(action);
+            }
+            tracing::debug!(%action, kind = ?fault.kind(), code = fault.code(), right = fault.right(), "call failed");
             fault
         });
         (answer.date, result)

@@ -18,6 +18,8 @@ pub struct Fault {
     kind: FaultKind,
     delivery: Delivery,
     code: Option<Arc<str>>,
+    /// The right that SQS's answer says is missing, if it is not the action's own.
+    right: Option<Arc<str>>,
     source: Arc<dyn Error + Send + Sync>,
 }
 
@@ -93,11 +95,15 @@ impl Fault {
             _ => (FaultKind::Unreadable, Delivery::Unknown),
         };
         let code = error.code().map(Arc::from);
+        let right = (kind == FaultKind::AccessDenied)
+            .then(|| other_right(action, error.message()?))
+            .flatten();
         Self {
             action,
             kind,
             delivery,
             code,
+            right,
             source: Arc::new(error),
         }
     }
@@ -117,6 +123,7 @@ impl Fault {
             kind: kind_of_code(Some(code), status),
             delivery,
             code: Some(code.into()),
+            right: None,
             source: Arc::new(source),
         }
     }
@@ -134,6 +141,7 @@ impl Fault {
             kind,
             delivery,
             code: None,
+            right: None,
             source: Arc::new(source),
         }
     }
@@ -162,6 +170,15 @@ impl Fault {
         self.code.as_deref()
     }
 
+    /// The right to allow in the IAM policy, as `sqs:TagQueue`, if the call was denied: the one that SQS's answer names,
+    /// or else that of the [`action`](Self::action). A call may need more rights than its own, such as `sqs:TagQueue` to
+    /// make a queue with tags, or `kms:GenerateDataKey`.
+    #[must_use]
+    pub fn right(&self) -> Option<&str> {
+        let own = self.action.permission();
+        (self.kind == FaultKind::AccessDenied).then(|| self.right.as_deref().unwrap_or(own))
+    }
+
     /// Whether the same call may succeed later with nothing changed by anybody.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
@@ -182,7 +199,14 @@ impl fmt::Display for Fault {
         let action = self.action;
         match self.kind {
             FaultKind::Throttled => write!(f, "{action} was throttled"),
-            FaultKind::AccessDenied => write!(f, "{} was denied", action.permission()),
+            FaultKind::AccessDenied => {
+                let own = action.permission();
+                write!(f, "{} was denied", self.right.as_deref().unwrap_or(own))?;
+                match self.right {
+                    Some(_) => write!(f, " to {action}"),
+                    None => Ok(()),
+                }
+            }
             FaultKind::QueueNotFound => write!(f, "{action} found no such queue"),
             FaultKind::Refused => write!(f, "{action} was refused"),
             FaultKind::OverLimit => write!(f, "{action} found too many messages in flight"),
@@ -211,6 +235,29 @@ impl Error for Fault {
 #[error("the entry failed with {code}")]
 struct EntryFailed {
     code: Box<str>,
+}
+
+/// The right that the text of a denial names, unless it is the action's own: `User: .. is not authorized to perform:
+/// sqs:tagqueue on resource: ..`. The rest of the text is not looked at; it names principals and resources.
+fn other_right(action: Action, text: &str) -> Option<Arc<str>> {
+    let (_, rest) = text.split_once("not authorized to perform: ")?;
+    let (service, name) = rest.split_whitespace().next()?.split_once(':')?;
+    let is_word = |word: &str| {
+        (1..=64).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    if !is_word(service) || !is_word(name) {
+        return None;
+    }
+    let named = format!("{service}:{name}");
+    let single = named.strip_suffix("batch").unwrap_or(&named);
+    let is_named = |right: &str| right.eq_ignore_ascii_case(single);
+    if is_named(action.permission()) {
+        return None;
+    }
+    // SQS writes the names of its actions in small letters.
+    let mut rights = Action::ALL.iter().map(|action| action.permission());
+    let known = rights.find(|right| is_named(right));
+    Some(Arc::from(known.unwrap_or(&named)))
 }
 
 /// Old and new names of one thing; namespaces (`com.amazonaws.sqs#`, `AWS.SimpleQueueService.`) are cut off first.
@@ -285,6 +332,33 @@ mod tests {
                 "{code}"
             );
         }
+    }
+
+    #[test]
+    fn a_denial_names_the_right_that_is_missing() {
+        let named = |text: &str| other_right(Action::CreateQueue, text);
+        let denied = |right| {
+            format!(
+                "User: arn:aws:iam::1:user/u is not authorized to perform: {right} on resource: arn:aws:sqs:.."
+            )
+        };
+        assert_eq!(
+            named(&denied("sqs:tagqueue")).as_deref(),
+            Some("sqs:TagQueue")
+        );
+        let key = "kms:GenerateDataKey";
+        assert_eq!(named(&denied(key)).as_deref(), Some(key));
+        let long = format!("sqs:{}", "a".repeat(65));
+        for other in [
+            "sqs:createqueue",
+            "sqs:",
+            "nothing",
+            "sqs:tag\u{1b}queue",
+            &long,
+        ] {
+            assert_eq!(named(&denied(other)), None, "{other}");
+        }
+        assert_eq!(named("Access to the resource is denied."), None);
     }
 
     #[test]
