@@ -269,6 +269,12 @@ fn all_mutants(arguments: &Arguments) -> bool {
         let run = Command::new(program)
             .args(["--mutant", name, "--seeds", &arguments.seeds.to_string()])
             .args(["--threads", &arguments.threads.to_string()])
+            .args(
+                mutants::scenario_of(name)
+                    .map(|it| ["--scenario", it])
+                    .into_iter()
+                    .flatten(),
+            )
             .output();
         let (text, caught) = match run {
             Ok(output) => (
