@@ -419,7 +419,7 @@ async fn a_host_whose_lease_is_over_is_told_to_nobody_even_before_a_task_notices
     machine.missed[1].store(3_600, Ordering::Relaxed);
     let temporary = TemporaryQueues::builder(&queues).build()?;
     let host = temporary.create("a").await?.url().host().clone();
-    assert_eq!(temporary.hosts(), [host.clone()]);
+    assert_eq!(temporary.hosts(), std::slice::from_ref(&host));
     assert_eq!(temporary.current_host(), Some(host.clone()));
     // The wall clock jumps by an hour, and no task has run since.
     machine.missed[1].store(0, Ordering::Relaxed);
