@@ -184,6 +184,13 @@ impl Requester {
         self.shared.reply_host.url()
     }
 
+    /// All queues that replies may come to now, in order of name: the one that was given, or the one in use and those that
+    /// it has replaced and on which requests are still pending.
+    #[must_use]
+    pub fn reply_hosts(&self) -> Vec<HostQueueUrl> {
+        self.shared.reply_host.all()
+    }
+
     /// All counters, and the API calls by action.
     #[must_use]
     pub fn stats(&self) -> Stats {

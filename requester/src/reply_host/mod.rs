@@ -72,6 +72,14 @@ impl ReplyHost {
         }
     }
 
+    /// All hosts that may be used now.
+    pub(crate) fn all(&self) -> Vec<HostQueueUrl> {
+        match &self.source {
+            Source::Given(url) => vec![url.clone()],
+            Source::Own(hosts) => hosts.hosts(),
+        }
+    }
+
     /// Ends everything that waits for a host or on one with `Closed`, and lets no more in.
     pub(crate) fn close(&self) {
         match &self.source {

@@ -110,6 +110,26 @@ names! {
         LateCopy "late-reply",
         /// A message arrives for a virtual queue that does not exist.
         Orphan "orphan",
+        /// A call that nobody waits for any more has its effect minutes later.
+        LandsLate "lands-late",
+        /// A list shows queues as they were up to a minute ago.
+        StaleList "stale-list",
+        /// Counts of messages are wrong by nearly all.
+        WrongCounts "wrong-counts",
+        /// Somebody deletes a host that is in use.
+        HostDeleted "host-deleted-by-hand",
+        /// There is a queue of some other program under the prefix.
+        Foreign "foreign-queue",
+        /// An owner gives a host up.
+        GivenUp "host-given-up",
+        /// A host vanishes under its owner.
+        HostLost "host-lost",
+        /// An owner deletes a host that nothing uses.
+        HostIdle "host-idle",
+        /// A watcher deletes a dead host.
+        Swept "host-swept",
+        /// A retention grows because tagging is throttled.
+        RetentionGrown "retention-grown",
     }
 }
 
@@ -170,6 +190,36 @@ names! {
         NotStarved "not-starved",
         /// A request fails in the way it should.
         RightError "right-error",
+        /// I5: nobody deletes a host whose owner may use it, nor any that is not dead.
+        NotLive "I5-not-live",
+        /// I5: only hosts of the very prefix are deleted.
+        OwnPrefix "I5-own-prefix",
+        /// I6: a dead host is gone within its bound.
+        DeadIsGone "I6-dead-is-gone",
+        /// A dead host that can only be watched in silence is gone within its bound.
+        SilentIsGone "silent-is-gone",
+        /// A queue that nobody may delete is still there at the end.
+        ForeignIsKept "foreign-is-kept",
+        /// A host has its lease from the call that makes it.
+        BornWithLease "born-with-lease",
+        /// No name of a host is used twice.
+        NameIsNew "name-is-new",
+        /// A host in use was made with a stamp that was right.
+        StampIsRight "stamp-is-right",
+        /// When all is well, every lease is renewed in time.
+        Renewed "renewed",
+        /// A request whose host was deleted ends at once.
+        LossIsTold "loss-is-told",
+        /// A requester polls only while somebody waits.
+        NoIdlePoll "no-idle-poll",
+        /// Who is idle and holds no host makes no call.
+        NoCallWhenIdle "no-call-when-idle",
+        /// A host that nothing uses is let go.
+        IdleHostGoes "idle-host-goes",
+        /// A requester that was given its host needs no right to make, tag, list or delete one.
+        NoRightNeeded "no-right-needed",
+        /// A long walk is no burst.
+        Paced "paced",
     }
 }
 

@@ -10,6 +10,7 @@ pub mod judge;
 pub mod mutants;
 pub mod network;
 pub mod oracle;
+pub mod owners;
 pub mod plan;
 pub mod process;
 pub mod regressions;

@@ -82,6 +82,9 @@ fn one(arguments: &Arguments, seed: u64, without: &[usize]) -> bool {
     }
     let (hash, events) = verdict.report.trace;
     println!("seed {seed}: {events} events, hash {hash:016x}");
+    if let Some(row) = scenarios::counted(&verdict.report) {
+        println!("{row}");
+    }
     if let Some(failure) = &verdict.failure {
         println!("{}", failure.text);
     }
@@ -281,6 +284,12 @@ fn all_mutants(arguments: &Arguments) -> bool {
         let run = Command::new(program)
             .args(["--mutant", name, "--seeds", &arguments.seeds.to_string()])
             .args(["--threads", &arguments.threads.to_string()])
+            .args(
+                mutants::scenario_of(name)
+                    .map(|it| ["--scenario", it])
+                    .into_iter()
+                    .flatten(),
+            )
             .output();
         let (text, caught) = match run {
             Ok(output) => (

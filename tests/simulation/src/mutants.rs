@@ -73,7 +73,81 @@ pub const ALL: &[(&str, &str)] = &[
         "undecodable-spins",
         "a request that cannot be decoded is put back to come again at once",
     ),
+    ("no-fence", "an owner never gives a host up"),
+    (
+        "fence-by-monotonic-clock",
+        "an owner measures the age of its lease by its monotonic clock alone",
+    ),
+    (
+        "unknown-renewals-forgotten",
+        "a renewal of unknown outcome is forgotten",
+    ),
+    (
+        "stamp-not-checked",
+        "a renewal counts whatever the time of its answer says of its stamp",
+    ),
+    (
+        "heartbeat-dies",
+        "renewals end with the first one that is throttled",
+    ),
+    (
+        "idle-host-kept",
+        "a host that nothing uses is kept for ever",
+    ),
+    (
+        "tags-after-creation",
+        "a lease is written by a call after CreateQueue",
+    ),
+    (
+        "verdict-by-local-clock",
+        "a watcher judges leases by its own wall clock",
+    ),
+    ("no-doubt", "a host is dead as soon as its lease is over"),
+    (
+        "walk-stops-at-idle-watcher",
+        "a walk stops at an owner that does not watch",
+    ),
+    (
+        "future-stamp-stops-walk",
+        "a stamp in the future counts as a sign of life",
+    ),
+    (
+        "own-strays-skipped",
+        "a process never looks at hosts of its own UUID",
+    ),
+    (
+        "one-page",
+        "a list of 1,000 names is taken for all there are",
+    ),
+    (
+        "any-prefix",
+        "hosts of a longer prefix are taken for those of one's own",
+    ),
+    (
+        "walk-in-a-burst",
+        "a long walk makes its calls one after the other",
+    ),
 ];
+
+/// The scenario that is searched for a mutant: those about leases and the ring take minutes of virtual time, and finding
+/// each of their mutants among all others would take hours. `None`: what each seed says.
+#[must_use]
+pub fn scenario_of(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "no-fence" => "f4",
+        "fence-by-monotonic-clock" | "stamp-not-checked" => "f47",
+        "unknown-renewals-forgotten" => "f46",
+        "heartbeat-dies" => "f13",
+        "idle-host-kept" => "idle",
+        "tags-after-creation" | "own-strays-skipped" | "no-doubt" => "f8",
+        "verdict-by-local-clock" => "f6",
+        "walk-stops-at-idle-watcher" => "f7",
+        "future-stamp-stops-walk" => "f48",
+        "one-page" | "walk-in-a-burst" => "f10",
+        "any-prefix" => "s8",
+        _ => return None,
+    })
+}
 
 /// Activates a mutant for the rest of the process.
 ///

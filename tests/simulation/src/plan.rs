@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::coverage::Check;
 use crate::network::Window;
 use crate::oracle::{Kind, Leniency};
+use crate::owners::{Foreign, OwnerPlan};
 
 /// The request queues that there are in every world: one with a dead-letter queue, a FIFO queue, and one with no
 /// dead-letter queue.
@@ -94,6 +95,8 @@ pub enum Role {
     },
     /// Has virtual queues.
     Queues(QueuesPlan),
+    /// Owns temporary hosts.
+    Owner(OwnerPlan),
 }
 
 /// Virtual queues of one process.
@@ -171,6 +174,14 @@ pub enum What {
     OldRequest(&'static str),
     /// So many messages come on a host for virtual queues that do not exist.
     Orphans(&'static str, u32),
+    /// Somebody deletes the hosts that it has.
+    LoseHosts,
+    /// Some other program puts queues there.
+    Foreign(Foreign),
+    /// By now every host that was dead so long ago is gone.
+    CleanSince(Duration),
+    /// Calls of owners are counted from now on, or not any more.
+    Count(bool),
 }
 
 /// Requests of one user.

@@ -77,7 +77,8 @@ impl Held {
         self.claim_standing(process)
     }
 
-    fn claim_standing(&self, process: &Process) -> Standing {
+    /// The same for a host that has ended: others go by the lease alone.
+    pub(super) fn claim_standing(&self, process: &Process) -> Standing {
         let at = process.reading();
         let proven = |since| process.sqs().proven_since(since);
         self.claim().standing(at, proven)
@@ -195,6 +196,9 @@ impl Keeper<'_> {
         let Some(pool) = self.pool.upgrade() else {
             return false;
         };
+        if crate::mutant!("idle-host-kept") {
+            return false;
+        }
         let settling = SETTLING + self.process.options.new_host_wait;
         pool.dismiss(self.held, || match self.held.idle_since(now) {
             None => false,
@@ -231,6 +235,9 @@ impl Keeper<'_> {
                     Err(fault) => {
                         let now = sqs.clock().now();
                         if fault.kind() == FaultKind::Throttled {
+                            if crate::mutant!("heartbeat-dies") {
+                                return std::future::pending().await;
+                            }
                             process.throttled(now);
                         }
                         let settled = now.since(held.made_at) >= SETTLING;

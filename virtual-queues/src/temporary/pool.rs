@@ -199,6 +199,11 @@ impl Maker {
         // The user's of the same key wins.
         let made_by = (MADE_BY.0.to_owned(), MADE_BY.1.to_owned());
         let users = process.options.tags.iter().cloned();
+        let mut lease = lease;
+        let mut afterwards = Vec::new();
+        if crate::mutant!("tags-after-creation") {
+            afterwards = std::mem::take(&mut lease);
+        }
         let tags = std::iter::once(made_by).chain(users).chain(lease);
         // It stays counted if this task is dropped meanwhile.
         process.unconfirmed.fetch_add(1, Ordering::Relaxed);
@@ -218,6 +223,9 @@ impl Maker {
             }
         };
         process.unconfirmed.fetch_sub(1, Ordering::Relaxed);
+        if crate::mutant!("tags-after-creation") {
+            let _ = calls::tag(sqs, url.as_str(), afterwards, calls::LIMIT).await;
+        }
         let claim = Claim::new(creation, date, sqs.random());
         let host = process.queues.new_host(&url, now);
         let (Some(claim), Ok(host)) = (claim, host) else {

@@ -14,6 +14,7 @@ use super::attributes::HostAttributes;
 use super::calls;
 use super::error::TemporaryError;
 use super::held::Held;
+use super::lease::Standing;
 use super::options::{Options, TemporaryQueuesBuilder};
 use super::pool::Pool;
 use super::process::Process;
@@ -157,14 +158,17 @@ impl TemporaryQueues {
     #[must_use]
     pub fn current_host(&self) -> Option<HostQueueUrl> {
         let current = self.default_pool().current()?;
-        let usable = current.host.ended().is_none();
+        let usable = current.standing(&self.0.process) != Standing::GivenUp;
         usable.then(|| current.host.url().clone())
     }
 
-    /// All hosts that this process holds, in order of name.
+    /// All hosts that this process may use now, in order of name: those in use, and those that drain. One whose lease is
+    /// over is not among them, even if no task has noticed that yet.
     #[must_use]
     pub fn hosts(&self) -> Vec<HostQueueUrl> {
-        let held = self.0.process.all_held();
+        let process = &self.0.process;
+        let mut held = process.all_held();
+        held.retain(|held| held.claim_standing(process) != Standing::GivenUp);
         held.iter().map(|held| held.host.url().clone()).collect()
     }
 
@@ -204,7 +208,8 @@ impl TemporaryQueues {
     /// Hosts that were made and not deleted.
     #[must_use]
     pub fn undeleted(&self) -> Vec<HostQueueUrl> {
-        self.hosts()
+        let held = self.0.process.all_held();
+        held.iter().map(|held| held.host.url().clone()).collect()
     }
 
     async fn delete_held(&self, end: Moment) -> TemporaryReport {
@@ -348,7 +353,7 @@ impl Drop for Owner {
 impl fmt::Debug for TemporaryQueues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TemporaryQueues")
-            .field("hosts", &self.hosts().len())
+            .field("hosts", &self.0.process.all_held().len())
             .finish_non_exhaustive()
     }
 }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use sqs_rpc_protocol::SqsTime;
 use tokio_util::sync::CancellationToken;
 
 use super::calls;
+use super::lease::Reading;
 use super::process::Process;
 use super::ring::{Failure, Step, Watch, WatchOptions};
 use crate::sqs::{Fault, FaultKind};
 use crate::stats::Counter;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Between two calls of a long walk: a fifth of what an account's tags are throttled at.
 const PACE: Duration = Duration::from_millis(200);
@@ -63,6 +65,11 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
             let (date, tags) = calls::tags(sqs, &host.url).await;
             match tags {
                 Ok(tags) => {
+                    let date = if crate::mutant!("verdict-by-local-clock") {
+                        local_time(&process.reading())
+                    } else {
+                        date
+                    };
                     watch.read(&tags, date, clock.now());
                     return;
                 }
@@ -95,4 +102,12 @@ fn fail(watch: &mut Watch, fault: &Fault, process: &Process) {
         }
         _ => watch.failed(Failure::Temporary, now),
     }
+}
+
+/// What a watcher would go by that compared clocks.
+fn local_time(reading: &Reading) -> Option<SqsTime> {
+    let since = reading.wall.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis())
+        .ok()
+        .map(SqsTime::from_millis)
 }

@@ -413,6 +413,25 @@ async fn after_a_sleep_the_host_is_not_used_again() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_host_whose_lease_is_over_is_told_to_nobody_even_before_a_task_notices() -> TestResult {
+    let world = World::new();
+    let (machine, queues) = on_a_machine(&world);
+    machine.missed[1].store(3_600, Ordering::Relaxed);
+    let temporary = TemporaryQueues::builder(&queues).build()?;
+    let host = temporary.create("a").await?.url().host().clone();
+    assert_eq!(temporary.hosts(), std::slice::from_ref(&host));
+    assert_eq!(temporary.current_host(), Some(host.clone()));
+    // The wall clock jumps by an hour, and no task has run since.
+    machine.missed[1].store(0, Ordering::Relaxed);
+    assert_eq!(
+        (temporary.hosts(), temporary.current_host()),
+        (vec![], None)
+    );
+    assert_eq!(temporary.undeleted(), [host]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_pause_of_both_clocks_the_first_answer_gives_the_host_up_and_the_next_has_the_right_stamp()
 -> TestResult {
     let world = World::new();

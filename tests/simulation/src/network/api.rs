@@ -57,10 +57,10 @@ impl ProcessApi {
 }
 
 async fn exchange(network: &Network, link: &Link, request: Request) -> Exchange {
-    let attempts = if request.action() == Action::ReceiveMessage {
-        1
-    } else {
-        ATTEMPTS
+    // As `ClientApi` sets the SDK up: polls and leases are tried once.
+    let attempts = match request.action() {
+        Action::ReceiveMessage | Action::CreateQueue | Action::TagQueue => 1,
+        _ => ATTEMPTS,
     };
     let mut made = 0;
     let mut request = Some(request);

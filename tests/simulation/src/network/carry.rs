@@ -7,6 +7,7 @@ use local_sqs::engine::api::outputs::{Batch, FailedEntry};
 use local_sqs::engine::{Action, Error, Output, Request};
 use tokio::sync::oneshot;
 
+use super::stale::Listing;
 use super::weather::Fate;
 use super::{Exchange, Failure, Link, Network};
 use crate::coverage::{Check, Fault};
@@ -122,6 +123,10 @@ impl Network {
                 Fault::Unavailable => (latency / 2, service("ServiceUnavailable", 503)),
                 Fault::Denied => (latency / 2, service("AccessDenied", 403)),
                 Fault::TimedOut => (TIME_OUT, Failure::TimedOut),
+                Fault::LandsLate => {
+                    self.land_late(link, request.clone());
+                    (TIME_OUT, Failure::TimedOut)
+                }
                 Fault::Reset => (latency / 2, Failure::Reset),
                 _ => (HANG, Failure::Reset),
             };
@@ -147,11 +152,13 @@ impl Network {
         }
         let failed = self.fail_entries(&mut request, &fate);
         let meant = oracle.understands(link, &request);
+        let listing = Listing::of(&request);
         let result = match nothing_left(&request) {
             Some(output) => Ok(output),
             None => self.carry_out(request).await,
         };
         oracle.took_effect(link, meant, &result);
+        let result = result.map(|output| self.as_listed(&listing, output));
         if let Ok(Output::Messages(received)) = &result {
             self.count_faults_of_engine(received.messages.len());
         }

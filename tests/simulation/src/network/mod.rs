@@ -6,6 +6,7 @@
 
 mod api;
 mod carry;
+mod stale;
 mod translate;
 mod weather;
 
@@ -26,6 +27,7 @@ use crate::dice::Dice;
 use crate::oracle::Oracle;
 use crate::process::{Gate, LifeId, ProcessClock};
 use crate::time::TrueTime;
+use stale::Recent;
 use weather::Weather;
 
 /// The network and SQS. Cheap to clone; clones share it.
@@ -45,6 +47,8 @@ struct State {
     desk: Desk,
     weather: Weather,
     dice: Dice,
+    /// What lists may still show, or not show yet.
+    recent: Recent,
 }
 
 /// One life of a process, as the network sees it.
@@ -117,6 +121,7 @@ impl Network {
                 desk: Desk::new(Engine::new(crate::dice::derived(seed, "engine"))),
                 weather: Weather::new(seed, windows),
                 dice: Dice::new(seed, "network"),
+                recent: Recent::new(seed),
             }),
         }))
     }

@@ -54,6 +54,8 @@ pub const fn covers(fault: Fault) -> bool {
             | Fault::DateMissing
             | Fault::DateLate
             | Fault::DateOff
+            | Fault::LandsLate
+            | Fault::WrongCounts
     )
 }
 
@@ -139,6 +141,7 @@ impl Weather {
             behaviour = match window.fault {
                 Fault::Duplicate => behaviour.duplicates(window.probability),
                 Fault::Reordered => behaviour.reordering(window.probability),
+                Fault::WrongCounts => behaviour.count_error(window.probability),
                 Fault::QuotaReached => behaviour.most_in_flight(window.most as usize),
                 _ => behaviour,
             };
@@ -164,6 +167,10 @@ impl Window {
         let concerned = self.actions.is_empty() || self.actions.contains(&action);
         let possible = match self.fault {
             Fault::HalfOpen => action == Action::ReceiveMessage,
+            Fault::LandsLate => matches!(
+                action,
+                Action::CreateQueue | Action::TagQueue | Action::DeleteQueue
+            ),
             Fault::Hang => action != Action::ReceiveMessage,
             fault => !is_of_engine(fault),
         };
@@ -178,7 +185,7 @@ impl Window {
 const fn is_of_engine(fault: Fault) -> bool {
     matches!(
         fault,
-        Fault::Duplicate | Fault::Reordered | Fault::QuotaReached
+        Fault::Duplicate | Fault::Reordered | Fault::QuotaReached | Fault::WrongCounts
     )
 }
 

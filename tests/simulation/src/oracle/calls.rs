@@ -7,7 +7,7 @@ use local_sqs::engine::{Action, Error, Output, Request};
 use sqs_rpc_protocol::names;
 
 use super::messages::{EQUAL, equal_name};
-use super::{Accepted, Oracle, State};
+use super::{Accepted, LeaseCall, Oracle, State};
 use crate::coverage::{Check, Fault};
 use crate::network::{Exchange, Link};
 use crate::process::LifeId;
@@ -71,6 +71,7 @@ pub(crate) struct Meant {
     hides: Vec<(String, Duration)>,
     visibility: Duration,
     deletes_queue: bool,
+    lease: LeaseCall,
 }
 
 impl Oracle {
@@ -100,6 +101,7 @@ impl Oracle {
             }
         }
         drop(state);
+        self.lease_sets_out(link, request);
         self.note(format_args!("{} calls {action} #{number}", link.life));
         number
     }
@@ -114,6 +116,7 @@ impl Oracle {
                 .to_owned(),
             ..Meant::default()
         };
+        meant.lease = LeaseCall::of(request, &meant.queue);
         let state = self.lock();
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let mut delete = |id: &Option<String>, handle: &Option<String>| {
@@ -167,6 +170,7 @@ impl Oracle {
 
     /// A request has had its effect.
     pub(crate) fn took_effect(&self, link: &Link, meant: Meant, result: &Result<Output, Error>) {
+        self.lease_effect(link, &meant.lease, result.is_ok());
         match result {
             Ok(Output::SentBatch(batch)) => {
                 for entry in &batch.successful {
@@ -228,11 +232,12 @@ impl Oracle {
                 link.life
             )),
         }
+        self.lease_answered(link, number, exchange);
         let mut state = self.lock();
         let polled = action == Action::ReceiveMessage && exchange.result.is_ok();
         let in_vain = polled && brought == 0 && took < wait / 2;
         if exchange.result.is_err() || in_vain {
-            let allowed = state.rates.allowed(link.life, now);
+            let allowed = state.rates.allowed(link.life, now) + walked(action);
             let fruitless = state.rates.fruitless(link.life, action, now);
             self.checked(&mut state, Check::NoHotLoop, fruitless <= allowed, || {
                 let life = link.life;
@@ -363,6 +368,14 @@ impl State {
     fn counts(&mut self, life: LifeId, now: Duration) -> &mut Counts {
         let bucket = now.as_secs() / BUCKET;
         self.calls.entry((life.process, bucket)).or_default()
+    }
+}
+
+/// A walk makes so many calls without a pause, and five a second after that: all of them in vain where a list is stale.
+const fn walked(action: Action) -> usize {
+    match action {
+        Action::ListQueueTags | Action::DeleteQueue => 16 + 5,
+        _ => 0,
     }
 }
 

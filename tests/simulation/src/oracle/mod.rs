@@ -7,9 +7,11 @@
 //! |---|---|
 //! | `requests` | does each request end as it should, and is each handled as it should be? |
 //! | `messages` | does each message of a virtual queue reach its user? |
+//! | `leases` | is no live host deleted, and every dead one in time? |
 //! | `calls` | what did SQS accept, and are there too many calls? |
 
 mod calls;
+mod leases;
 mod messages;
 mod requests;
 
@@ -19,6 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use calls::{BUCKET, CallTable, Counts};
+pub use leases::ActionTable;
+pub(crate) use leases::LeaseCall;
 pub use messages::{EQUAL, equal_name};
 pub use requests::{Asked, Kind, Outcome, reply_to};
 
@@ -26,6 +30,7 @@ use crate::coverage::{Check, Coverage, Fault};
 use crate::time::TrueTime;
 use crate::trace::Trace;
 use calls::Rates;
+use leases::LeaseFacts;
 use messages::MessageFacts;
 use requests::RequestFacts;
 
@@ -67,6 +72,7 @@ struct State {
     /// Bodies that SQS has handed out.
     delivered: HashSet<Arc<str>>,
     call_numbers: u64,
+    leases: LeaseFacts,
 }
 
 /// A message that SQS has.

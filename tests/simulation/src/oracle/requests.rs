@@ -94,6 +94,8 @@ pub(super) struct RequestFacts {
     /// On the process's own clock.
     deadline: Duration,
     ended: bool,
+    /// Its process does not know yet that its clocks have stood still: the absolute expiry is too early.
+    unaware: bool,
     /// In true time, of the last time that SQS accepted it: a send of unknown outcome is made again.
     pub(super) accepted: Option<Duration>,
     pub(super) handled: u32,
@@ -113,6 +115,7 @@ impl Oracle {
             asked,
             begun: self.0.time.now(),
             ended: false,
+            unaware: state.leases.is_unaware(link.life),
             accepted: None,
             handled: 0,
             received: 0,
@@ -137,6 +140,7 @@ impl Oracle {
         self.note(format_args!("{body} ends: {text}"));
         let mut state = self.lock();
         state.pending.remove(body);
+        self.lost_ends(&mut state, body);
         let Some(facts) = state.requests.get_mut(body) else {
             return;
         };
@@ -254,8 +258,9 @@ impl Oracle {
             .iter()
             .filter(|(_, facts)| facts.accepted.is_some() && served(&facts.asked.queue))
             .map(|(body, facts)| {
-                let expired = now >= facts.begun + facts.asked.timeout;
-                let done = facts.handled > 0 || expired || facts.received >= most_receives;
+                let expired = facts.unaware || now >= facts.begun + facts.asked.timeout;
+                let done =
+                    facts.handled > 0 || !facts.ended || expired || facts.received >= most_receives;
                 (body.clone(), done)
             })
             .collect();
@@ -283,7 +288,7 @@ impl State {
         };
         // Its requester's clock may be fast.
         let waits = facts.asked.timeout.mul_f64(0.99);
-        Some(facts.handled > 0 || now + slack >= facts.begun + waits)
+        Some(facts.handled > 0 || facts.unaware || now + slack >= facts.begun + waits)
     }
 }
 

@@ -70,6 +70,10 @@ impl ProcessClock {
     /// Lets the monotonic clock go on from where it stood. The wall clock stood still, too, if `wall_stood`.
     pub fn go_on(&self, wall_stood: bool) {
         let mut state = self.lock();
+        if !state.stopped {
+            // Two pauses overlapped, and the first one's end was the end of both.
+            return;
+        }
         let now = self.0.time.now();
         let lost = now.saturating_sub(state.since);
         state.since = now;
@@ -201,5 +205,18 @@ mod tests {
         assert_eq!(clock.wall(), time.wall(), "the wall clock went on");
         assert!(sleeper.await.is_ok());
         assert_eq!(time.now(), SECOND * 40 + ROUNDED_UP);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_goes_does_not_go_back_when_it_is_told_to_go_on() {
+        let time = TrueTime::start();
+        let clock = ProcessClock::new(time, 0, 0);
+        clock.stop();
+        time.until(SECOND * 5).await;
+        clock.go_on(false);
+        time.until(SECOND * 15).await;
+        clock.go_on(true);
+        assert_eq!(clock.now(), SECOND * 10);
+        assert_eq!(clock.wall(), time.wall());
     }
 }

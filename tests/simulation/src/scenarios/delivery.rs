@@ -5,6 +5,7 @@ use local_sqs::engine::Action;
 use super::{Mix, Scenario, nothing_else};
 use crate::coverage::Fault;
 use crate::oracle::Kind;
+use crate::owners::Face;
 use crate::plan::{REQUESTS, Role, What};
 
 use super::SECOND;
@@ -171,4 +172,17 @@ fn f39(mix: &mut Mix) {
         mix.step(SECOND * 20, one, What::Restart);
         mix.ask(one, 22, 10, 10, &[Kind::Echo]);
     }
+    f39_of_a_temporary_host(mix);
+}
+
+/// A process is given the temporary host of another one, while that has it.
+fn f39_of_a_temporary_host(mix: &mut Mix) {
+    let lender = mix.owner(|plan| (plan.face, plan.lent) = (Face::Requester, true));
+    mix.ask(lender, 1, 20, 40, &[Kind::Echo, Kind::Sleep(500)]);
+    // It is given what there is when it starts: at first nothing.
+    let borrower = mix.owner(|plan| plan.face = Face::Borrower(lender));
+    mix.step(SECOND * 8, borrower, What::Kill);
+    mix.step(SECOND * 10, borrower, What::Restart);
+    mix.ask(borrower, 12, 20, 20, &[Kind::Echo, Kind::Sleep(500)])
+        .timeout(60);
 }

@@ -5,10 +5,12 @@
 
 mod batches;
 mod delivery;
+mod leases;
 mod lives;
 mod outages;
 mod queues;
 mod requests;
+mod ring;
 
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use crate::coverage::{Check, Fault};
 use crate::dice::Dice;
 use crate::network::Window;
 use crate::oracle::{Kind, Leniency};
+use crate::owners::{Face, OwnerPlan, RING};
 use crate::plan::{
     Ask, FIFO_HOSTS, HOSTS, Item, Plan, ProcessPlan, REQUESTS, Role, Send, Step, What,
 };
@@ -67,7 +70,34 @@ pub const ALL: &[Scenario] = &[
     batches::F43,
     batches::F44,
     lives::F45,
+    // From here on those about leases and the ring.
+    leases::F1,
+    leases::F2,
+    leases::F3,
+    leases::F4,
+    leases::F5,
+    leases::F6,
+    ring::F7,
+    leases::F8,
+    ring::F9,
+    ring::F10,
+    ring::F11,
+    ring::F12,
+    leases::F13,
+    leases::F30,
+    leases::F34,
+    leases::F46,
+    leases::F47,
+    ring::F48,
+    ring::S8,
+    ring::S9,
+    ring::DEPLOY,
+    ring::SHORT,
+    leases::IDLE,
 ];
+
+/// So many of them are not about temporary hosts. These take minutes of virtual time, the others seconds.
+const BRIEF: usize = 30;
 
 /// Ten processes and an hour: for the stopwatch.
 const HOUR: Scenario = Scenario {
@@ -89,6 +119,9 @@ fn hour(mix: &mut Mix) {
     mix.fault(Fault::Throttled, 600, 900, &[], 0.5);
 }
 
+/// Those that are only run by name.
+const BY_NAME: &[Scenario] = &[HOUR, ring::P13, ring::P13_LARGE];
+
 /// Processes that stop and start, and clocks that are wrong: in mixes only, the rows about them are those of leases.
 const EXTRAS: &[fn(&mut Mix)] = &[lives::clocks, lives::pauses, lives::crashes];
 
@@ -96,8 +129,8 @@ impl Scenario {
     /// The scenario of this name.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
-        let all = ALL.iter().chain([&HOUR]);
-        all.into_iter().find(|scenario| scenario.name == name)
+        let mut all = ALL.iter().chain(BY_NAME);
+        all.find(|scenario| scenario.name == name)
     }
 
     /// Its plan, alone.
@@ -117,13 +150,23 @@ impl Scenario {
     }
 }
 
-/// A plan with some scenarios in one world.
+/// A plan with some scenarios in one world. Every fourth one is about temporary hosts.
 #[must_use]
 pub fn mixed(seed: u64) -> Plan {
     let mut mix = Mix::new(seed, false);
-    let parts = mix.dice.between(2, 4);
+    let (brief, leases) = ALL.split_at(BRIEF);
+    let parts = if seed % 8 == 6 {
+        let parts = mix.dice.between(1, 2);
+        for _ in 0..parts {
+            let fill = mix.dice.pick(leases).fill;
+            fill(&mut mix);
+        }
+        1
+    } else {
+        mix.dice.between(2, 4)
+    };
     for _ in 0..parts {
-        let fill = mix.dice.pick(ALL).fill;
+        let fill = mix.dice.pick(brief).fill;
         fill(&mut mix);
     }
     for fill in EXTRAS {
@@ -138,6 +181,12 @@ pub fn mixed(seed: u64) -> Plan {
 #[must_use]
 pub fn of_seed(seed: u64) -> Option<&'static Scenario> {
     (seed % 2 == 1).then(|| &ALL[(seed / 2) as usize % ALL.len()])
+}
+
+/// A row of the table of calls in `docs/leases.md`, for a run that counted them.
+#[must_use]
+pub fn counted(report: &Report) -> Option<String> {
+    ring::p13_row(report)
 }
 
 fn nothing_else(_: &Report) -> Result<(), String> {
@@ -245,6 +294,46 @@ impl Mix {
             host: None,
             max_pending: 1_000,
         })
+    }
+
+    /// An owner of temporary hosts under the one prefix.
+    fn owner(&mut self, set: impl FnOnce(&mut OwnerPlan)) -> usize {
+        let mut plan = OwnerPlan {
+            prefix: RING,
+            retention: SECOND * *self.dice.pick(&[60, 60, 120, 300]),
+            period: SECOND * *self.dice.pick(&[60, 60, 120, 300]),
+            watches: true,
+            idle_time: SECOND * 900,
+            lent: false,
+            face: *self
+                .dice
+                .pick(&[Face::Requester, Face::Requester, Face::Queues]),
+        };
+        set(&mut plan);
+        self.process(Role::Owner(plan))
+    }
+
+    /// Owners that work now and then, and somebody who serves them.
+    fn owners(&mut self, count: u64) -> Vec<usize> {
+        self.wide_responder(REQUESTS);
+        let owners: Vec<_> = (0..count).map(|_| self.owner(|_| {})).collect();
+        let until = self.plan.length.as_secs();
+        for &owner in &owners {
+            self.works(owner, 0, until);
+        }
+        owners
+    }
+
+    /// A request or a use of a queue about once a minute.
+    fn works(&mut self, owner: usize, from: u64, until: u64) {
+        let minutes = until.saturating_sub(from).div_ceil(60).max(1);
+        self.ask(
+            owner,
+            from,
+            minutes as u32,
+            until - from,
+            &[Kind::Echo, Kind::Sleep(900)],
+        );
     }
 
     fn responder(&mut self, queue: &'static str) -> usize {

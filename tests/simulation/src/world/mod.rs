@@ -7,6 +7,7 @@
 mod ending;
 mod process;
 mod queues;
+mod ring;
 mod start;
 mod steps;
 
@@ -18,7 +19,7 @@ use sqs_virtual_queues::Stats;
 use self::process::{Parts, Process};
 use crate::coverage::Coverage;
 use crate::network::Network;
-use crate::oracle::{CallTable, Oracle, Violation};
+use crate::oracle::{ActionTable, CallTable, Oracle, Violation};
 use crate::plan::Plan;
 use crate::process::{Gate, LifeId};
 use crate::time::TrueTime;
@@ -42,6 +43,8 @@ pub struct Report {
     pub lines: Vec<String>,
     /// What each process did, by time.
     pub calls: CallTable,
+    /// Calls of owners, by action.
+    pub owner_calls: ActionTable,
     /// The counters of each life at its end.
     pub stats: BTreeMap<LifeId, Stats>,
     /// Messages in the dead-letter queue at the end.
@@ -118,6 +121,9 @@ impl<'a> World<'a> {
         }
         if self.look_until(START + self.plan.length).await && self.heal().await {
             self.ask_all_again().await;
+            if self.oracle.violation().is_none() {
+                self.watch_ring().await;
+            }
         }
     }
 
@@ -138,6 +144,7 @@ impl<'a> World<'a> {
 
     fn look(&mut self) {
         self.oracle.looks_at_pending();
+        self.oracle.looks_at_owners();
         for process in self.processes.values() {
             if process.link.gate.is_open() {
                 process.look_at_caps(&self.oracle);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use sqs_requester::Requester;
 use sqs_responder::Responder;
-use sqs_virtual_queues::{Host, Stats, VirtualQueue, VirtualQueues};
+use sqs_virtual_queues::{Host, Stats, TemporaryQueues, VirtualQueue, VirtualQueues};
 use tokio::sync::oneshot;
 
 use crate::coverage::{Check, Fault};
@@ -32,6 +32,7 @@ pub(super) enum Parts {
     Requester(Requester),
     Responder(Box<Responder>, Option<oneshot::Sender<()>>),
     Queues(VirtualQueues, BTreeMap<String, VirtualQueue>, Vec<Host>),
+    Temporary(TemporaryQueues),
     /// It was shut down or dropped.
     Gone,
 }
@@ -43,7 +44,7 @@ impl Process {
 
     pub(super) fn ask(&mut self, ask: &Ask, mut dice: Dice, network: &Network, oracle: &Oracle) {
         let Parts::Requester(requester) = &self.parts else {
-            return;
+            return self.use_queues(ask, dice, oracle);
         };
         for number in 0..ask.count {
             let kind = ask.kinds[number as usize % ask.kinds.len()];
@@ -92,6 +93,7 @@ impl Process {
     pub(super) fn shut_down(&mut self, within: Duration, oracle: &Oracle) {
         oracle.fault(Fault::ShutDown);
         self.shut = true;
+        oracle.disowns(self.link.life);
         let (link, oracle) = (self.link.clone(), oracle.clone());
         match &mut self.parts {
             Parts::Responder(_, stop) => {
@@ -110,6 +112,15 @@ impl Process {
                 tokio::spawn(self.link.gate.wrap(shutdown.boxed()));
             }
             Parts::Queues(queues, ..) => {
+                let queues = queues.clone();
+                let shutdown = async move {
+                    let begun = link.clock.now();
+                    let report = queues.shutdown(within).await;
+                    oracle.shut_down(&link, begun, within, &report);
+                };
+                tokio::spawn(self.link.gate.wrap(shutdown.boxed()));
+            }
+            Parts::Temporary(queues) => {
                 let queues = queues.clone();
                 let shutdown = async move {
                     let begun = link.clock.now();
@@ -175,6 +186,7 @@ impl Parts {
             Self::Requester(requester) => requester.stats(),
             Self::Responder(responder, _) => responder.stats(),
             Self::Queues(queues, ..) => queues.stats(),
+            Self::Temporary(temporary) => temporary.queues().stats(),
             Self::Gone => Stats::default(),
         }
     }

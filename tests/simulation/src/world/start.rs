@@ -64,6 +64,7 @@ impl World<'_> {
                 visibility,
             } => self.responder(&link, sqs, queue, *concurrency, *visibility),
             Role::Queues(queues) => self.queues(&link, sqs, queues),
+            Role::Owner(owner) => self.owner(&link, sqs, owner),
         };
         let process = Process {
             plan,

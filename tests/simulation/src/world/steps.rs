@@ -37,6 +37,15 @@ impl World<'_> {
                 }
                 return;
             }
+            What::Foreign(foreign) => return self.put_foreign(step, foreign),
+            What::CleanSince(age) => return self.oracle.is_clean_since(*age),
+            What::Count(on) => return self.oracle.counts_owner_calls(*on),
+            What::LoseHosts => {
+                if let Some(process) = self.processes.get(&step.process) {
+                    self.lose_hosts(process);
+                }
+                return;
+            }
             _ => {}
         }
         let seed = self.plan.seed;
@@ -63,6 +72,7 @@ impl World<'_> {
             What::StepClock(millis) => {
                 oracle.fault(Fault::ClockStep);
                 link.clock.step_wall(*millis);
+                oracle.is_set(link.life, *millis);
             }
             What::Kill => {
                 oracle.fault(Fault::Killed);
@@ -80,10 +90,18 @@ impl World<'_> {
             What::ShutDown(within) => process.shut_down(*within, &oracle),
             What::Drop => {
                 oracle.fault(Fault::Dropped);
+                oracle.disowns(link.life);
                 self.stats.insert(link.life, process.parts.stats());
                 process.parts = Parts::Gone;
             }
-            What::Restart | What::Undecodable(..) | What::OldRequest(_) | What::Orphans(..) => {}
+            What::Restart
+            | What::Undecodable(..)
+            | What::OldRequest(_)
+            | What::Orphans(..)
+            | What::LoseHosts
+            | What::Foreign(_)
+            | What::CleanSince(_)
+            | What::Count(_) => {}
         }
     }
 
@@ -105,6 +123,7 @@ impl World<'_> {
     fn pause(&self, link: &Link, how: Fault, time: Duration) {
         self.oracle.fault(how);
         link.gate.shut();
+        self.oracle.falls_asleep(link.life, how);
         if how != Fault::Stopped {
             link.clock.stop();
         }
@@ -118,6 +137,7 @@ impl World<'_> {
                 link.clock.go_on(how == Fault::MachinePaused);
             }
             oracle.note(format_args!("{} goes on", link.life));
+            oracle.wakes_up(link.life);
             link.gate.open(link.clock.now());
         });
     }

@@ -105,6 +105,7 @@ impl Renewal {
     /// here. Where SQS tells no time at all, the stamp is none, and there is nothing to compare.
     fn agrees(&self, date: Option<SqsTime>) -> bool {
         match (self.stamp, date) {
+            _ if crate::mutant!("stamp-not-checked") => true,
             (Some(stamp), Some(date)) => date.since(stamp) <= AGREES && stamp.since(date) <= AGREES,
             (Some(_), None) => false,
             (None, _) => true,

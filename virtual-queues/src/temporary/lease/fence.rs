@@ -86,6 +86,9 @@ impl Fence {
 
     /// A renewal ended in a way that does not tell whether it has landed.
     pub(crate) fn unknown(&mut self, renewal: Renewal) {
+        if crate::mutant!("unknown-renewals-forgotten") {
+            return;
+        }
         let last = renewal.began.now;
         let full = self.unknown.len() == MOST_UNKNOWN;
         match self.unknown.last_mut() {
@@ -105,7 +108,7 @@ impl Fence {
         let over =
             |renewal: &Renewal| renewal.age(at, proven) >= renewal.retention.saturating_sub(MARGIN);
         let is_over = self.claims().any(over);
-        self.given_up |= is_over;
+        self.given_up |= is_over && !crate::mutant!("no-fence");
         let half = self.acknowledged.age(at, proven) >= self.acknowledged.retention / 2;
         if self.given_up {
             Standing::GivenUp
@@ -143,6 +146,9 @@ impl Renewal {
             (Some(now), Some(stamp)) => now.since(stamp),
             _ => Duration::ZERO,
         };
+        if crate::mutant!("fence-by-monotonic-clock") {
+            return monotonic;
+        }
         monotonic.max(wall).max(by_sqs)
     }
 }

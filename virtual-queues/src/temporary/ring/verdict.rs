@@ -75,6 +75,9 @@ pub(crate) fn judge(seen: Seen<'_>, silence: &mut Silence) -> Verdict {
 
 fn by_stamp(lease: Lease, stamp: SqsTime, date: SqsTime) -> Verdict {
     if stamp > date + DOUBT {
+        if crate::mutant!("future-stamp-stops-walk") {
+            return Verdict::Alive { watches: true };
+        }
         return Verdict::Unknown(Doubt::Future);
     }
     let age = date.since(stamp);
@@ -82,7 +85,7 @@ fn by_stamp(lease: Lease, stamp: SqsTime, date: SqsTime) -> Verdict {
         Verdict::Alive {
             watches: lease.watches,
         }
-    } else if age <= lease.retention + DOUBT {
+    } else if age <= lease.retention + DOUBT && !crate::mutant!("no-doubt") {
         Verdict::Unknown(Doubt::JustOver(lease.retention + DOUBT - age))
     } else {
         Verdict::Dead

@@ -169,9 +169,18 @@ impl Watch {
         let is_sweep = self.options.process.is_empty();
         let uuid = TemporaryQueueName::parse(&host.name).map(|name| name.uuid);
         let is_own = uuid == Some(&*self.options.process);
+        if is_own && crate::mutant!("own-strays-skipped") {
+            self.pass(false);
+            return None;
+        }
         match (verdict, &mut self.walk) {
             (Verdict::Dead, _) if self.options.deletes => self.deleting = true,
             // A stray of its own is no reason to stop: nobody but this process goes on from there.
+            (Verdict::Alive { .. }, Some(walk))
+                if !is_sweep && crate::mutant!("walk-stops-at-idle-watcher") =>
+            {
+                walk.stop();
+            }
             (Verdict::Alive { watches: true }, Some(walk)) if !is_sweep && !is_own => walk.stop(),
             (_, Some(walk)) => walk.looked(),
             (_, None) => {}
@@ -282,7 +291,7 @@ impl Watch {
     /// Keeps a long walk from being a burst.
     fn pause(&mut self, now: Moment) {
         self.calls = self.calls.saturating_add(1);
-        if self.calls >= UNPACED {
+        if self.calls >= UNPACED && !crate::mutant!("walk-in-a-burst") {
             self.not_before = now + self.options.pace;
         }
     }

@@ -1,0 +1,158 @@
+//! What takes its time: lists show queues as they were a moment ago, and a call that nobody waits for any more has its
+//! effect minutes later.
+//!
+//! Owns: the queues that lists may still show, or not show yet. Invariant: a list is at most a minute stale, and of one
+//! moment.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use local_sqs::engine::{Action, Output, Request};
+
+use super::{Link, Network};
+use crate::coverage::Fault;
+use crate::dice::Dice;
+
+/// Lists may be so stale.
+const STALE: Duration = Duration::from_secs(60);
+/// SQS refuses a signature that is older than 15 minutes.
+const LAST_LANDING: u64 = 15 * 60_000 - 1_000;
+/// Nobody waits for a delete, and it has no lease to be too late for.
+const LAST_DELETE: u64 = 2 * 3_600_000;
+/// One answer.
+const PAGE: usize = 1_000;
+
+/// Queues that were made and deleted in the last minute.
+#[derive(Debug)]
+pub(super) struct Recent {
+    changes: VecDeque<Change>,
+    dice: Dice,
+}
+
+#[derive(Debug)]
+struct Change {
+    at: Duration,
+    name: String,
+    made: bool,
+}
+
+/// What a call has to do with lists.
+pub(super) enum Listing {
+    No,
+    Makes(String),
+    Deletes(String),
+    /// The queues whose names begin so.
+    Lists(String),
+}
+
+impl Listing {
+    pub(super) fn of(request: &Request) -> Self {
+        match request {
+            Request::CreateQueue(create) => {
+                Self::Makes(create.queue_name.clone().unwrap_or_default())
+            }
+            Request::DeleteQueue(delete) => {
+                let url = delete.queue_url.as_deref().unwrap_or_default();
+                Self::Deletes(url.rsplit('/').next().unwrap_or_default().to_owned())
+            }
+            Request::ListQueues(list) => {
+                Self::Lists(list.queue_name_prefix.clone().unwrap_or_default())
+            }
+            _ => Self::No,
+        }
+    }
+}
+
+impl Recent {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            changes: VecDeque::new(),
+            dice: Dice::new(seed, "stale lists"),
+        }
+    }
+
+    fn note(&mut self, at: Duration, name: &str, made: bool) {
+        while self.changes.front().is_some_and(|old| old.at + STALE < at) {
+            self.changes.pop_front();
+        }
+        let name = name.to_owned();
+        self.changes.push_back(Change { at, name, made });
+    }
+}
+
+impl Network {
+    /// What a call that took effect shows: a list as it was.
+    pub(super) fn as_listed(&self, listing: &Listing, output: Output) -> Output {
+        let now = self.0.time.now();
+        let mut state = self.lock();
+        match (listing, output) {
+            (Listing::Makes(name), output) => {
+                state.recent.note(now, name, true);
+                output
+            }
+            (Listing::Deletes(name), output) => {
+                state.recent.note(now, name, false);
+                output
+            }
+            (Listing::Lists(prefix), Output::Queues(mut page)) => {
+                let recent = &mut state.recent;
+                let stale = recent.dice.millis(0, STALE.as_millis() as u64);
+                let mut changed = false;
+                // Backwards to the moment that is shown.
+                for change in recent.changes.iter().rev() {
+                    if change.at + stale <= now {
+                        break;
+                    }
+                    if !change.name.starts_with(&**prefix) {
+                        continue;
+                    }
+                    let url = self.queue_url(&change.name);
+                    let before = page.queue_urls.len();
+                    page.queue_urls.retain(|other| *other != url);
+                    if !change.made {
+                        page.queue_urls.push(url);
+                    }
+                    changed |= before != page.queue_urls.len() || !change.made;
+                }
+                drop(state);
+                page.queue_urls.truncate(PAGE);
+                if changed {
+                    self.0.oracle.fault(Fault::StaleList);
+                }
+                Output::Queues(page)
+            }
+            (_, output) => output,
+        }
+    }
+
+    /// Lets a call have its effect minutes later.
+    pub(super) fn land_late(&self, link: &Link, request: Request) {
+        let last = if request.action() == Action::DeleteQueue {
+            LAST_DELETE
+        } else {
+            LAST_LANDING
+        };
+        let after = {
+            let dice = &mut self.lock().recent.dice;
+            let last = if dice.happens(0.5) { 120_000 } else { last };
+            dice.millis(5_000, last)
+        };
+        let (network, link) = (self.clone(), link.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            let oracle = network.0.oracle.clone();
+            oracle.note(format_args!(
+                "{} of {} lands late",
+                request.action(),
+                link.life
+            ));
+            let meant = oracle.understands(&link, &request);
+            let listing = Listing::of(&request);
+            let result = network.carry_out(request).await;
+            oracle.took_effect(&link, meant, &result);
+            if let Ok(output) = result {
+                network.as_listed(&listing, output);
+            }
+        });
+    }
+}
