@@ -9,6 +9,7 @@
     reason = "a benchmark is no library"
 )]
 
+#[allow(dead_code, reason = "shared with other benchmarks")]
 mod paths;
 #[allow(dead_code, reason = "shared with other benchmarks")]
 mod support;

@@ -45,8 +45,9 @@ pub enum Face {
     Requester,
     /// Temporary queues.
     Queues,
-    /// A requester in restricted mode: it was given the host that another process has when it starts.
-    Borrower(usize),
+    /// A requester in restricted mode: it was given the host that another process has when it starts, or this one if
+    /// that has none.
+    Borrower(usize, &'static str),
 }
 
 /// Queues that some other program has under a prefix.

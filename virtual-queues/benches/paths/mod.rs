@@ -206,9 +206,9 @@ fn poll() -> Box<dyn FnMut()> {
     controller.set_demand(usize::MAX / 2);
     let mut now = Moment::default();
     Box::new(move || {
-        now = now + Duration::from_millis(10);
+        now += Duration::from_millis(10);
         if let Some(size) = controller.start(now) {
-            controller.returned(size, size, now + Duration::from_secs(30));
+            controller.returned(size, size, now, now + Duration::from_secs(30));
             controller.settled(size);
         }
         black_box(controller.next_start());

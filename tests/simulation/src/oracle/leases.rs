@@ -731,7 +731,7 @@ impl LeaseFacts {
 
 impl OwnerPlan {
     fn face_is_borrower(&self) -> bool {
-        matches!(self.face, Face::Borrower(_))
+        matches!(self.face, Face::Borrower(..))
     }
 }
 

@@ -179,8 +179,9 @@ fn f39(mix: &mut Mix) {
 fn f39_of_a_temporary_host(mix: &mut Mix) {
     let lender = mix.owner(|plan| (plan.face, plan.lent) = (Face::Requester, true));
     mix.ask(lender, 1, 20, 40, &[Kind::Echo, Kind::Sleep(500)]);
-    // It is given what there is when it starts: at first nothing.
-    let borrower = mix.owner(|plan| plan.face = Face::Borrower(lender));
+    // At first the other one has none.
+    let otherwise = mix.host();
+    let borrower = mix.owner(|plan| plan.face = Face::Borrower(lender, otherwise));
     mix.step(SECOND * 8, borrower, What::Kill);
     mix.step(SECOND * 10, borrower, What::Restart);
     mix.ask(borrower, 12, 20, 20, &[Kind::Echo, Kind::Sleep(500)])

@@ -17,7 +17,7 @@ use crate::dice::Dice;
 use crate::network::Link;
 use crate::oracle::{Kind, Oracle};
 use crate::owners::{Face, Foreign, ForeignKind, OwnerPlan, RING, name_of, use_queue};
-use crate::plan::{Ask, HOSTS, Item, Plan, REQUESTS, Role, Step, What};
+use crate::plan::{Ask, Item, Plan, REQUESTS, Role, Step, What};
 use crate::users;
 
 /// So often each owner works while the oracle waits for the ring.
@@ -42,9 +42,9 @@ impl World<'_> {
                     .owns(link, plan, Box::new(move || handle.hosts()));
                 Parts::Temporary(queues)
             }
-            Face::Borrower(of) => {
+            Face::Borrower(of, otherwise) => {
                 let lent = self.processes.get(&of).and_then(Process::host);
-                let url = lent.unwrap_or_else(|| self.network.queue_url(HOSTS[0]));
+                let url = lent.unwrap_or_else(|| self.network.queue_url(otherwise));
                 let requester = Requester::builder(sqs).reply_host(url).build();
                 self.oracle.owns(link, plan, Box::new(Vec::new));
                 Parts::Requester(requester.expect("the plan is valid"))
@@ -226,7 +226,7 @@ impl Role {
         let alone = match self {
             Self::Requester { host, .. } => host.is_none(),
             // One that shares its host with another by mistake may wait for long: F39.
-            Self::Owner(plan) => !plan.lent && !matches!(plan.face, Face::Borrower(_)),
+            Self::Owner(plan) => !plan.lent && !matches!(plan.face, Face::Borrower(..)),
             _ => false,
         };
         alone.then_some(Check::WorksAgain)
