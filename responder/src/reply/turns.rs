@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{Either, select};
 use sqs_rpc_protocol::HostQueueUrl;
+use sqs_virtual_queues::mutant;
 use sqs_virtual_queues::sqs::{Fault, FaultKind, Moment, Sqs};
 use tokio::sync::Notify;
 
@@ -56,6 +57,7 @@ impl Turns {
             changed.as_mut().enable();
             let turn = self.outages().turn(host, ticket, bytes, self.now());
             match turn {
+                _ if mutant!("each-reply-by-itself") => return attempt,
                 Turn::Go => {
                     attempt.is_out = true;
                     return attempt;
@@ -92,7 +94,7 @@ impl Attempt<'_> {
                 _ => Ended::Answered,
             },
         });
-        self.turns.outages().fails(self.host)
+        !mutant!("each-reply-by-itself") && self.turns.outages().fails(self.host)
     }
 
     fn end(&mut self, how: Ended) {

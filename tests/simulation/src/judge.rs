@@ -10,7 +10,8 @@ use crate::world::{self, Report};
 const TIMES: u64 = 2;
 /// A process may make so many calls more than that.
 const MORE: u64 = 15;
-/// A copy of a message, or one that comes again, may cost this: a receive, a reply out of the cache, a delete.
+/// A copy of a message, or one that comes again, may cost this: a receive, a reply out of the cache, a delete. One of them
+/// is a send.
 const PER_COPY: u64 = 3;
 /// Runs that are spent on making a failing plan small.
 const MOST_TRIES: usize = 400;
@@ -83,13 +84,14 @@ fn compare(plan: &Plan, report: &mut Report) -> Option<Failure> {
         };
         let (bad, usual) = (of_bad_times(&report.calls), of_bad_times(&healthy.calls));
         report.coverage.check(Check::NotTwice);
-        if bad.calls > TIMES * usual.calls + MORE + PER_COPY * bad.copies {
+        let sends = bad.sends > TIMES * usual.sends + MORE + bad.copies;
+        if sends || bad.calls > TIMES * usual.calls + MORE + PER_COPY * bad.copies {
             failure.get_or_insert(Failure {
                 check: Check::NotTwice.name().to_owned(),
                 text: format!(
-                    "p{process} made {} calls while there was a fault, and {} when all is well; {} copies came, and the SDK \
-                     repeated {} calls",
-                    bad.calls, usual.calls, bad.copies, bad.repeats
+                    "p{process} made {} calls while there was a fault, {} of them sends, and {} and {} when all is well; {} \
+                     copies came, and the SDK repeated {} calls",
+                    bad.calls, bad.sends, usual.calls, usual.sends, bad.copies, bad.repeats
                 ),
             });
         }

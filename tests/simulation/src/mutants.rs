@@ -73,6 +73,10 @@ pub const ALL: &[(&str, &str)] = &[
         "undecodable-spins",
         "a request that cannot be decoded is put back to come again at once",
     ),
+    (
+        "each-reply-by-itself",
+        "replies to a host that does not take them do not wait for each other",
+    ),
     ("no-fence", "an owner never gives a host up"),
     (
         "fence-by-monotonic-clock",
@@ -145,6 +149,7 @@ pub fn scenario_of(name: &str) -> Option<&'static str> {
         "future-stamp-stops-walk" => "f48",
         "one-page" | "walk-in-a-burst" => "f10",
         "any-prefix" => "s8",
+        "each-reply-by-itself" => "f14",
         _ => return None,
     })
 }

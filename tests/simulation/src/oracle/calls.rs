@@ -36,6 +36,8 @@ pub type CallTable = BTreeMap<(usize, u64), Counts>;
 pub struct Counts {
     /// Calls that the framework made.
     pub calls: u64,
+    /// Those of them that send.
+    pub sends: u64,
     /// Attempts that the SDK made besides.
     pub repeats: u64,
     /// Messages that SQS handed out, and whose body it had handed out before: copies, and what came again.
@@ -45,6 +47,7 @@ pub struct Counts {
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.calls += other.calls;
+        self.sends += other.sends;
         self.repeats += other.repeats;
         self.copies += other.copies;
     }
@@ -87,6 +90,10 @@ impl Oracle {
             counts.repeats += 1;
         } else {
             counts.calls += 1;
+            counts.sends += u64::from(matches!(
+                action,
+                Action::SendMessage | Action::SendMessageBatch
+            ));
         }
         if let Request::SendMessageBatch(batch) = request {
             for entry in batch.entries.iter().flatten() {
