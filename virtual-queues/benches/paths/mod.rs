@@ -26,7 +26,7 @@ pub struct Path {
 }
 
 /// All of them.
-pub const PATHS: [Path; 9] = [
+pub const PATHS: [Path; 10] = [
     Path {
         name: "request-envelope",
         times: 2_000,
@@ -50,7 +50,12 @@ pub const PATHS: [Path; 9] = [
     Path {
         name: "queue-created-and-deleted",
         times: 1_000,
-        prepare: queue_created_and_deleted,
+        prepare: || queue_created_and_deleted(10),
+    },
+    Path {
+        name: "the-same-among-90000-queues",
+        times: 1_000,
+        prepare: || queue_created_and_deleted(90_000),
     },
     Path {
         name: "ten-deletes-in-a-batch",
@@ -173,8 +178,17 @@ fn replies_among(others: usize) -> Box<dyn FnMut()> {
     })
 }
 
-fn queue_created_and_deleted() -> Box<dyn FnMut()> {
+fn queue_created_and_deleted(among: usize) -> Box<dyn FnMut()> {
     let world = World::new();
+    {
+        let _inside = world.runtime.enter();
+        for _ in 0..among {
+            world
+                .queues
+                .create(&world.url, CreateQueue::random())
+                .unwrap();
+        }
+    }
     Box::new(move || {
         let _inside = world.runtime.enter();
         let queue = world.queues.create(&world.url, CreateQueue::random());
