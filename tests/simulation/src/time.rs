@@ -73,11 +73,16 @@ impl TrueTime {
             })
             .build()
             .expect("a runtime needs no more than memory");
-        let mut work = pin!(work(time.clone()));
-        runtime.block_on(poll_fn(|cx| {
-            time.0.root.get_or_init(|| cx.waker().clone());
-            work.as_mut().poll(cx)
-        }))
+        // Not the root's own output: the runtime moves that, ready or not, each time it looks.
+        let mut output = None;
+        {
+            let mut work = pin!(async { output = Some(work(time.clone()).await) });
+            runtime.block_on(poll_fn(|cx| {
+                time.0.root.get_or_init(|| cx.waker().clone());
+                work.as_mut().poll(cx)
+            }));
+        }
+        output.expect("the work has ended")
     }
 
     /// Time since the start.
