@@ -6,11 +6,13 @@
 use super::{FieldError, HeaderError};
 use crate::Excerpt;
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Write as _};
 
 /// Enough for any version to come, and few enough to look for duplicates by comparing.
 pub(super) const MAX_FIELDS: usize = 32;
 const MAX_NAME: usize = 16;
+/// Most headers have less, so that the text is not moved while it grows.
+const USUAL_BYTES: usize = 128;
 
 /// The fields of one header, still encoded.
 #[derive(Debug)]
@@ -82,16 +84,20 @@ pub(super) struct Writer(String);
 
 impl Writer {
     pub(super) fn new(version: u16, kind: &str) -> Self {
-        Self(format!("{version};{kind}"))
+        let mut text = String::with_capacity(USUAL_BYTES);
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{version};{kind}");
+        Self(text)
     }
 
     /// Adds a field, if there is a value.
-    pub(super) fn field(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+    pub(super) fn field(mut self, name: &'static str, value: Option<impl Display>) -> Self {
         if let Some(value) = value {
             self.0.push(';');
             self.0.push_str(name);
             self.0.push('=');
-            encode(&mut self.0, &value.to_string());
+            // Nor can this, as long as the value's own Display does not.
+            let _ = write!(Encoder(&mut self.0), "{value}");
         }
         self
     }
@@ -129,14 +135,23 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b';' | b'%')
 }
 
-fn encode(text: &mut String, value: &str) {
-    for byte in value.bytes() {
-        if is_plain(byte) {
-            text.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "%{byte:02X}");
+/// Encodes what is written to it.
+struct Encoder<'a>(&'a mut String);
+
+impl fmt::Write for Encoder<'_> {
+    fn write_str(&mut self, value: &str) -> fmt::Result {
+        let mut rest = value;
+        while let Some(first) = rest.bytes().position(|byte| !is_plain(byte)) {
+            // At a byte that is not plain ASCII a character begins.
+            let end = first + rest[first..].chars().next().map_or(1, char::len_utf8);
+            self.0.push_str(&rest[..first]);
+            for byte in rest[first..end].bytes() {
+                write!(self.0, "%{byte:02X}")?;
+            }
+            rest = &rest[end..];
         }
+        self.0.push_str(rest);
+        Ok(())
     }
 }
 
@@ -169,7 +184,7 @@ mod tests {
 
     fn encoded(value: &str) -> String {
         let mut text = String::new();
-        encode(&mut text, value);
+        write!(Encoder(&mut text), "{value}").unwrap();
         text
     }
 

@@ -14,6 +14,7 @@ pub(crate) use direct::DirectReplies;
 pub use direct::{SendReplyError, SendReplyErrorKind};
 
 use std::fmt;
+use std::sync::Arc;
 
 use sqs_rpc_protocol::{ContentType, ErrorCode};
 
@@ -33,7 +34,8 @@ use sqs_rpc_protocol::{ContentType, ErrorCode};
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
-    body: String,
+    /// Shared with the copies that are kept for duplicates.
+    body: Arc<String>,
     code: Option<ErrorCode>,
     content_type: Option<ContentType>,
     attributes: Vec<(String, String)>,
@@ -44,7 +46,7 @@ impl Reply {
     #[must_use]
     pub fn new(body: impl Into<String>) -> Self {
         Self {
-            body: body.into(),
+            body: Arc::new(body.into()),
             code: None,
             content_type: None,
             attributes: Vec::new(),

@@ -24,6 +24,8 @@ pub(crate) struct Claim<K: Eq + Hash, T> {
     key: K,
     work: Arc<Work<T>>,
     claims: Claims<K, T>,
+    /// Whether the key is free for others, who may have claimed it by now.
+    free: bool,
 }
 
 /// What one claim is about.
@@ -77,6 +79,7 @@ impl<K: Eq + Hash + Clone, T: Clone> Claims<K, T> {
                     key: key.clone(),
                     work,
                     claims: self.clone(),
+                    free: false,
                 })
             }
         }
@@ -99,17 +102,30 @@ impl<T> Work<T> {
     }
 }
 
-impl<K: Eq + Hash, T> Claim<K, T> {
+impl<K: Eq + Hash, T: Clone> Claim<K, T> {
     /// Ends the claim with an outcome. Whoever comes later finds nothing here: keep a reply that was made before.
-    pub(crate) fn settle(self, outcome: T) {
-        *self.work.state() = State::Settled(outcome);
+    pub(crate) fn settle(mut self, outcome: &T) {
+        self.release();
+        // Nobody can join those who wait any more, and mostly nobody waits.
+        if Arc::strong_count(&self.work) > 1 {
+            *self.work.state() = State::Settled(outcome.clone());
+        }
+    }
+}
+
+impl<K: Eq + Hash, T> Claim<K, T> {
+    /// Frees the key, once.
+    fn release(&mut self) {
+        if !std::mem::replace(&mut self.free, true) {
+            self.claims.table().remove(&self.key);
+        }
     }
 }
 
 impl<K: Eq + Hash, T> Drop for Claim<K, T> {
     fn drop(&mut self) {
         // First: whoever wakes must find the key free.
-        self.claims.table().remove(&self.key);
+        self.release();
         if self.work.is_claimed() {
             *self.work.state() = State::Dropped;
         }
@@ -155,7 +171,7 @@ mod tests {
             assert!(waits.now_or_never().is_none());
         }
         assert!(claims.claim_or_wait(&other).now_or_never().unwrap().is_ok());
-        claim.settle("reply");
+        claim.settle(&"reply");
         for waits in waiting {
             assert_eq!(waits.now_or_never().unwrap().unwrap_err(), "reply");
         }
@@ -163,6 +179,24 @@ mod tests {
             claims.claim_or_wait(&one).now_or_never().unwrap().is_ok(),
             "later ones find it free"
         );
+    }
+
+    #[test]
+    fn an_outcome_that_nobody_waits_for_is_not_copied() {
+        #[derive(Debug)]
+        struct Never;
+        impl Clone for Never {
+            fn clone(&self) -> Self {
+                panic!("it is copied")
+            }
+        }
+        let claims = Claims::default();
+        let key = key(1);
+        let claim = claims.claim_or_wait(&key).now_or_never().unwrap().unwrap();
+        let left = claims.claim_or_wait(&key).now_or_never();
+        assert!(left.is_none());
+        claim.settle(&Never);
+        assert!(claims.claim_or_wait(&key).now_or_never().unwrap().is_ok());
     }
 
     #[test]
@@ -194,7 +228,7 @@ mod tests {
             );
             waiting.push((waits, bell));
         }
-        claim.settle(());
+        claim.settle(&());
         let order: Vec<_> = waiting
             .iter()
             .map(|(_, bell)| bell.0.load(Ordering::Relaxed))

@@ -7,21 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::{self, BoxFuture, Either};
+use futures::future::BoxFuture;
 use sqs_rpc_protocol::HostQueueUrl;
 use sqs_virtual_queues::Counter;
-use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, PollController, PollOptions, Sqs, Tasks};
+use sqs_virtual_queues::sqs::{
+    Alarm, FaultKind, Moment, Outbox, PollController, PollOptions, Sqs, Tasks,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::in_hand::InHand;
-use super::jobs::{Context, Done, Handling, Sending};
+use super::jobs::{Context, Done, Handling, Running, Sending};
 use super::polls::{Poll, Polled};
 use super::shutdown::Drain;
 use super::{Drained, ServeError};
 use crate::handler::BoxedHandler;
 use crate::options::Options;
-use crate::reply::sender::{Addressee, Sender};
+use crate::reply::sender::Sender;
 use crate::{Deadline, Request};
 
 /// So many ends of jobs are taken in one turn; then others have theirs, polls that have ended first.
@@ -38,7 +40,7 @@ pub(super) struct Driver {
     pub(super) hand: InHand<Payload>,
     pub(super) jobs: JoinSet<Done>,
     /// Jobs that handle a request, or wait for its outcome.
-    pub(super) handling: usize,
+    pub(super) handling: Running,
     /// Error replies under way to messages that are not in hand, because they cannot be decoded.
     pub(super) complaints: usize,
     /// Set by the signal.
@@ -54,8 +56,6 @@ pub(super) struct Driver {
 pub(super) struct Payload {
     /// Until a handler takes it.
     pub(super) request: Option<Box<Request>>,
-    /// `None`: one-way.
-    pub(super) to: Option<Addressee>,
     pub(super) deadline: Deadline,
     pub(super) receive_count: Option<u32>,
     pub(super) span: tracing::Span,
@@ -94,7 +94,7 @@ impl Driver {
             polled,
             hand: InHand::new(options.visibility),
             jobs: JoinSet::new(),
-            handling: 0,
+            handling: Running::default(),
             complaints: 0,
             drain: None,
             poll: Arc::new(poll),
@@ -119,7 +119,7 @@ impl Driver {
         mut signal: BoxFuture<'static, ()>,
         drain: Duration,
     ) -> Result<Drained, ServeError> {
-        let clock = self.context.sqs.clock().clone();
+        let mut alarm = Alarm::new(self.context.sqs.clock().clone());
         let mut contact = self.context.sqs.contact();
         // A signal that is there already starts no poll, which could not be ended.
         if (&mut signal).now_or_never().is_some() {
@@ -131,10 +131,7 @@ impl Driver {
             if self.is_drained() {
                 return Ok(self.finish().await);
             }
-            let alarm = match self.next_alarm() {
-                Some(at) => Either::Left(clock.sleep_until(at)),
-                None => Either::Right(future::pending()),
-            };
+            let alarm_at = self.next_alarm();
             tokio::select! {
                 biased;
                 () = &mut signal, if self.drain.is_none() => self.start_drain(drain),
@@ -153,7 +150,7 @@ impl Driver {
                 }
                 Some(polled) = self.polled.recv() => self.take(polled)?,
                 () = contact.again() => self.polls.reopen(),
-                () = alarm => {}
+                () = alarm.until(alarm_at) => {}
             }
         }
     }

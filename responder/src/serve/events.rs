@@ -17,10 +17,10 @@ use super::driver::{Driver, Payload};
 use super::in_hand::{Admission, Arrival, Ticket};
 use super::jobs::{Context, Done};
 use super::patience::hidden_after;
-use super::verdict::{Ended, Then, is_first};
+use super::verdict::{Then, is_first};
 use crate::reply::sender::Addressee;
 use crate::request::{self, Received};
-use crate::{Deadline, Reply, Request};
+use crate::{Deadline, Request};
 
 impl Driver {
     /// A poll brought messages.
@@ -119,17 +119,11 @@ impl Driver {
     }
 
     fn admit(&mut self, request: Box<Request>, receipt: String, group: Option<String>) {
-        let to = request.return_address().map(|address| Addressee {
-            address: address.clone(),
-            request_id: request.request_id(),
-            deadline: request.deadline().moment(),
-        });
         let arrival = Arrival {
             message_id: request.message_id().to_owned(),
             receipt,
             group,
             payload: Payload {
-                to,
                 deadline: request.deadline().clone(),
                 receive_count: request.receive_count(),
                 span: span(&request),
@@ -153,23 +147,20 @@ impl Driver {
         let Some(request) = payload.request.take() else {
             return;
         };
-        let job = Arc::clone(&self.context).handle(ticket, *request);
-        self.handling += 1;
-        let job = job.instrument(payload.span.clone());
+        let to = request.return_address().map(|address| Addressee {
+            address: address.clone(),
+            request_id: request.request_id(),
+            deadline: request.deadline().moment(),
+        });
+        let job = Arc::clone(&self.context)
+            .handle_and_answer(ticket, request, to, self.handling.clone())
+            .instrument(payload.span.clone());
         self.start_job(job);
     }
 
     /// A job has ended.
     pub(super) fn done(&mut self, done: Done) {
         match done {
-            Done::Handled {
-                ticket,
-                ended,
-                reply,
-            } => {
-                self.handling -= 1;
-                self.settle_handled(ticket, ended, reply);
-            }
             Done::Answered { ticket, then } => self.settle(ticket, then),
             Done::Extended { asked, results } => {
                 let now = self.context.sqs.clock().now();
@@ -178,27 +169,6 @@ impl Driver {
                 }
             }
             Done::Complained => self.complaints -= 1,
-        }
-    }
-
-    /// A message's request was handled: answers it, or is done with it.
-    fn settle_handled(&mut self, ticket: Ticket, ended: Ended, reply: Reply) {
-        let Some(payload) = self.hand.payload(ticket) else {
-            return;
-        };
-        let verdict = ended.verdict(payload.to.is_none(), payload.receive_count);
-        match payload.to.clone().filter(|_| verdict.answer) {
-            Some(to) => {
-                let job = Arc::clone(&self.context).answer(ticket, to, reply, verdict.then);
-                let job = job.instrument(payload.span.clone());
-                self.start_job(job);
-            }
-            None => {
-                if payload.to.is_none() && verdict.then == Then::Delete {
-                    self.context.count(Counter::OneWay);
-                }
-                self.settle(ticket, verdict.then);
-            }
         }
     }
 

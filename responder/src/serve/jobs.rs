@@ -43,13 +43,7 @@ pub(super) type Sending = Claims<(QueueUrl, RequestId), Result<Sent, NotSent>>;
 /// A job that has ended.
 #[derive(Debug)]
 pub(super) enum Done {
-    /// A request was handled, here or elsewhere, now or before.
-    Handled {
-        ticket: Ticket,
-        ended: Ended,
-        reply: Reply,
-    },
-    /// A message is done with.
+    /// A message is done with: its request was handled, here or elsewhere, now or before, and its reply was sent or not.
     Answered { ticket: Ticket, then: Then },
     /// Visibility timeouts were extended, or not.
     Extended {
@@ -58,6 +52,18 @@ pub(super) enum Done {
     },
     /// The requester of a message that cannot be decoded was told.
     Complained,
+}
+
+/// Counts the requests that are being handled, or wait for the outcome of another's handler, until the last clone of
+/// this one is dropped.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Running(Arc<()>);
+
+impl Running {
+    /// How many there are besides the counter itself.
+    pub(super) fn count(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
 }
 
 impl Context {
@@ -72,22 +78,38 @@ impl Context {
         self.sqs.counters().of(counter).is_power_of_two()
     }
 
-    /// Handles a request, or finds the reply that is or was given to it elsewhere.
-    pub(super) async fn handle(self: Arc<Self>, ticket: Ticket, request: Request) -> Done {
+    /// Handles a request, or finds the reply that is or was given to it elsewhere, and sends the reply to `to`. `None`:
+    /// the request is one-way.
+    pub(super) async fn handle_and_answer(
+        self: Arc<Self>,
+        ticket: Ticket,
+        request: Box<Request>,
+        to: Option<Addressee>,
+        running: Running,
+    ) -> Done {
+        let receive_count = request.receive_count();
         // The handler's own panics are caught closer to it; this is for the user's cache.
-        let work = AssertUnwindSafe(self.handle_or_wait(request))
+        let work = AssertUnwindSafe(self.handle_or_wait(*request))
             .catch_unwind()
             .await;
+        drop(running);
         let (ended, reply) = work.unwrap_or_else(|_| {
             self.count(Counter::Panics);
             tracing::error!("the reply cache panicked");
             Ended::of(Outcome::Panicked)
         });
-        Done::Handled {
-            ticket,
-            ended,
-            reply,
-        }
+        let verdict = ended.verdict(to.is_none(), receive_count);
+        let then = match &to {
+            Some(to) if verdict.answer => self.answer(to, &reply, verdict.then).await,
+            Some(_) => verdict.then,
+            None => {
+                if verdict.then == Then::Delete {
+                    self.count(Counter::OneWay);
+                }
+                verdict.then
+            }
+        };
+        Done::Answered { ticket, then }
     }
 
     async fn handle_or_wait(&self, request: Request) -> (Ended, Reply) {
@@ -98,7 +120,7 @@ impl Context {
         match self.handling.claim_or_wait(&key).await {
             Ok(claim) => {
                 let outcome = self.handle_or_find(&key, request).await;
-                claim.settle(outcome.clone());
+                claim.settle(&outcome);
                 outcome
             }
             Err(outcome) => {
@@ -169,15 +191,9 @@ impl Context {
         }
     }
 
-    /// Sends a reply for a message.
-    pub(super) async fn answer(
-        self: Arc<Self>,
-        ticket: Ticket,
-        to: Addressee,
-        reply: Reply,
-        then: Then,
-    ) -> Done {
-        let then = match self.send_or_wait(&to, &reply).await {
+    /// Sends a reply for a message, and says what becomes of that.
+    async fn answer(&self, to: &Addressee, reply: &Reply, then: Then) -> Then {
+        match self.send_or_wait(to, reply).await {
             Ok(_) => then,
             Err(not_sent) => {
                 let counter = match not_sent.why {
@@ -193,8 +209,7 @@ impl Context {
                 }
                 then.unless(not_sent.why)
             }
-        };
-        Done::Answered { ticket, then }
+        }
     }
 
     /// Sends a reply. While one is being sent to the same request, another waits for what becomes of that: a send whose
@@ -207,7 +222,7 @@ impl Context {
         match self.sending.claim_or_wait(&(to.address.clone(), id)).await {
             Ok(claim) => {
                 let result = self.sender.send(to, reply).await;
-                claim.settle(result.clone());
+                claim.settle(&result);
                 result
             }
             Err(result) => result,

@@ -58,11 +58,12 @@ impl Driver {
                 .filter_map(|message| message.receipt_handle);
             receipts.for_each(|receipt| self.give_back(receipt));
         }
+        let abandoned = self.handling.count();
         self.jobs.abort_all();
         for out in self.hand.give_back() {
             self.give_back(out.receipt);
         }
-        let (abandoned, polls_abandoned) = (self.handling, self.polls.out());
+        let polls_abandoned = self.polls.out();
         let Some(Drain { end, drained, .. }) = self.drain.take() else {
             return Drained::default();
         };

@@ -7,7 +7,6 @@ use std::time::Duration;
 use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageInputBuilder;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures::StreamExt;
-use futures::future::{self, Either};
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +15,7 @@ use super::host::{ReplySink, Shared};
 use super::routing::{Arrival, Due, Routed};
 use crate::mutant;
 use crate::sqs::digest::is_intact;
-use crate::sqs::{Backoff, Fault, FaultKind, Moment, Random};
+use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, Random};
 use crate::stats::Counter;
 
 /// SQS's longest wait: the fewest calls.
@@ -62,6 +61,7 @@ enum Kind {
 impl Driver<'_> {
     async fn run(&mut self, stop: &CancellationToken) {
         let clock = self.shared.sqs.clock();
+        let mut alarm = Alarm::new(clock.clone());
         let mut polls = FuturesUnordered::new();
         let mut contact = self.shared.sqs.contact();
         let mut stopping = false;
@@ -77,10 +77,7 @@ impl Driver<'_> {
             } else if polls.is_empty() {
                 return;
             }
-            let alarm = match self.next_alarm() {
-                Some(at) => Either::Left(clock.sleep_until(at)),
-                None => Either::Right(future::pending()),
-            };
+            let alarm_at = self.next_alarm();
             if mutant!("poll-aborted") && self.shared.lock().router.demand() == 0 {
                 polls.clear();
             }
@@ -93,7 +90,7 @@ impl Driver<'_> {
                 Some(polled) = polls.next(), if !polls.is_empty() => self.polled(polled),
                 () = self.shared.changed.notified() => {}
                 () = contact.again() => self.shared.lock().polls.reopen(),
-                () = alarm => {}
+                () = alarm.until(alarm_at) => {}
             }
             // A host that is gone needs no poll more; those that are out end by themselves.
             stopping |= self.shared.lock().ended.is_some();

@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** no other module of this crate reads a clock, draws a random number or calls an SDK client.
 
+mod alarm;
 mod api;
 mod backoff;
 mod client_api;
@@ -22,6 +23,7 @@ mod server_clock;
 mod task_hook;
 mod tasks;
 
+pub use alarm::Alarm;
 pub use api::{Answer, Call, SqsApi, Unsupported};
 pub use backoff::Backoff;
 pub use client_api::ClientApi;

@@ -171,7 +171,12 @@ impl Oracle {
     /// Its user begins (1) or has ended (-1) something that is no request.
     pub(crate) fn works(&self, link: &Link, by: i64) {
         let now = self.0.time.now();
-        if let Some(owner) = self.lock().leases.owners.get_mut(&link.life) {
+        let mut state = self.lock();
+        if by > 0 {
+            // It sends, and each send is tried again when it fails.
+            state.rates.operation(link.life, now);
+        }
+        if let Some(owner) = state.leases.owners.get_mut(&link.life) {
             owner.working += by;
             owner.worked = now;
         }

@@ -169,18 +169,8 @@ impl<E> Coalescer<E> {
 
     /// Says what to do now. Ask until it says [`Next::Wait`].
     pub(super) fn next(&mut self, now: Moment) -> Next<E> {
-        if self.out >= self.limits.calls_out {
-            return Next::Wait(None);
-        }
-        self.release(now);
-        let held_until = if self.limits.ordered {
-            self.held.last_key_value()
-        } else {
-            self.held.first_key_value()
-        };
-        let held_until = held_until.map(|((at, _), _)| *at);
-        if self.limits.ordered && held_until.is_some() {
-            return Next::Wait(held_until);
+        if self.out < self.limits.calls_out {
+            self.release(now);
         }
         let plan = self.plan();
         match plan.goes_at {
@@ -193,8 +183,13 @@ impl<E> Coalescer<E> {
                         .collect(),
                 )
             }
-            goes_at => Next::Wait(goes_at.into_iter().chain(held_until).min()),
+            _ => Next::Wait(plan.look_at()),
         }
+    }
+
+    /// When [`next`](Self::next) may have something to do, as things are. `None`: not before the next event.
+    pub(super) fn next_look(&self) -> Option<Moment> {
+        self.plan().look_at()
     }
 
     /// Puts back in line what has waited out its back-off: in an ordered queue, once all have.
@@ -221,7 +216,20 @@ impl<E> Coalescer<E> {
         let mut plan = Plan {
             len: 0,
             goes_at: None,
+            held_until: None,
         };
+        if self.out >= self.limits.calls_out {
+            return plan;
+        }
+        let held = if self.limits.ordered {
+            self.held.last_key_value()
+        } else {
+            self.held.first_key_value()
+        };
+        plan.held_until = held.map(|((at, _), _)| *at);
+        if self.limits.ordered && plan.held_until.is_some() {
+            return plan;
+        }
         let mut bytes = 0_usize;
         let full = Some(Moment::default());
         for waiting in self.waiting.values() {
@@ -252,6 +260,14 @@ struct Plan {
     len: usize,
     /// `None` if there is nothing to send.
     goes_at: Option<Moment>,
+    /// When an entry that failed joins those that wait.
+    held_until: Option<Moment>,
+}
+
+impl Plan {
+    fn look_at(&self) -> Option<Moment> {
+        [self.goes_at, self.held_until].into_iter().flatten().min()
+    }
 }
 
 #[cfg(test)]
@@ -508,6 +524,10 @@ mod tests {
             let mut now = 0;
             while gone < 200 {
                 now += draw(3);
+                let look_at = coalescer.next_look();
+                if look_at.is_none_or(|look_at| look_at > at(now)) {
+                    assert_eq!(coalescer.next(at(now)), Next::Wait(look_at), "seed {seed}");
+                }
                 for _ in 0..draw(6).min(u64::from(200 - pushed)) {
                     let size = draw(60) as usize + 1;
                     let pace = if draw(3) == 0 { RELAXED } else { URGENT };
@@ -563,6 +583,11 @@ mod tests {
                         }
                     }
                 };
+                assert_eq!(
+                    wake,
+                    coalescer.next_look(),
+                    "seed {seed}: it says the same without doing anything"
+                );
                 let stuck = wake.is_none() && !coalescer.is_empty() && out.len() < limits.calls_out;
                 assert!(!stuck, "seed {seed}: entries wait for nothing");
                 assert!(

@@ -19,7 +19,7 @@ use super::entry::{Entry, closed};
 use super::kind::Kind;
 use super::options::BatchOptions;
 use super::worker::Worker;
-use crate::sqs::{Backoff, Delivery, Fault, FaultKind, Sqs, Tasks};
+use crate::sqs::{Backoff, Delivery, Fault, FaultKind, Moment, Sqs, Tasks};
 
 /// What all lanes of an outbox share.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub(super) struct Lane<K: Kind> {
 
 struct State<K: Kind> {
     coalescer: Coalescer<Entry<K>>,
+    /// When the worker looks by itself, as far as it was told. `None`: not before it is woken.
+    looks_at: Option<Moment>,
     /// Set when the worker has ended.
     closed: bool,
 }
@@ -200,6 +202,7 @@ impl<K: Kind> Lane<K> {
         Self {
             state: Mutex::new(State {
                 coalescer,
+                looks_at: None,
                 closed: false,
             }),
             changed: Notify::new(),
@@ -215,8 +218,11 @@ impl<K: Kind> Lane<K> {
                 entry
             } else {
                 let ticket = state.coalescer.push(entry, size, pace, now);
+                let wake = state.brings_forward();
                 drop(state);
-                self.changed.notify_one();
+                if wake {
+                    self.changed.notify_one();
+                }
                 return Some(ticket);
             }
         };
@@ -228,7 +234,11 @@ impl<K: Kind> Lane<K> {
     pub(super) fn next(&self, context: &Context) -> (Next<Entry<K>>, bool) {
         let now = context.sqs.clock().now();
         let mut state = self.lock();
-        (state.coalescer.next(now), state.coalescer.is_empty())
+        let next = state.coalescer.next(now);
+        if let Next::Wait(at) = &next {
+            state.looks_at = *at;
+        }
+        (next, state.coalescer.is_empty())
     }
 
     /// Notes the end of a call, with those of its entries that are to be tried again.
@@ -277,6 +287,18 @@ impl<K: Kind> Lane<K> {
     }
 }
 
+impl<K: Kind> State<K> {
+    /// Whether the worker must look earlier than it would by itself. Most entries join a batch that waits already.
+    fn brings_forward(&mut self) -> bool {
+        let look_at = self.coalescer.next_look();
+        let earlier = look_at.is_some_and(|at| self.looks_at.is_none_or(|known| at < known));
+        if earlier {
+            self.looks_at = look_at;
+        }
+        earlier
+    }
+}
+
 impl<K: Kind> std::fmt::Debug for Lane<K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Entries hold bodies and receipt handles.
@@ -320,6 +342,8 @@ struct TooLarge {
 mod tests {
     use std::time::SystemTime;
 
+    use futures::FutureExt;
+
     use super::super::delete::Delete;
     use super::*;
     use crate::sqs::{Clock, SqsApi};
@@ -345,6 +369,39 @@ mod tests {
         "https://sqs.eu-west-1.amazonaws.com/123456789012/orders"
             .parse()
             .unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_worker_is_woken_by_the_entries_that_give_it_something_to_do() {
+        let lanes = lanes();
+        let lane = Lane::new(&lanes.context.options, &queue());
+        let (next, _) = lane.next(&lanes.context);
+        assert!(matches!(next, Next::Wait(None)));
+        let wakes: Vec<_> = (0..20)
+            .map(|_| {
+                let permit = Arc::clone(&lane.room).try_acquire_owned().unwrap();
+                let entry = lanes.entry("receipt".to_owned(), 7, permit);
+                let pace = Pace::Relaxed(Duration::from_millis(50));
+                lane.push(&lanes.context, entry, pace).unwrap();
+                lane.changed.notified().now_or_never().is_some()
+            })
+            .collect();
+        let woken_by: Vec<_> = (1..).zip(wakes).filter(|(_, woken)| *woken).collect();
+        assert_eq!(
+            woken_by,
+            [(1, true), (10, true)],
+            "a batch begins, and is full"
+        );
+        while let (Next::Call(_), _) = lane.next(&lanes.context) {}
+        lane.returned(Vec::new());
+        let permit = Arc::clone(&lane.room).try_acquire_owned().unwrap();
+        let entry = lanes.entry("receipt".to_owned(), 7, permit);
+        let pace = Pace::Relaxed(Duration::from_millis(50));
+        lane.push(&lanes.context, entry, pace).unwrap();
+        assert!(
+            lane.changed.notified().now_or_never().is_some(),
+            "another begins"
+        );
     }
 
     #[tokio::test(start_paused = true)]

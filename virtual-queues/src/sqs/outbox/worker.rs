@@ -3,7 +3,6 @@
 use std::sync::{Arc, Weak};
 
 use futures::StreamExt;
-use futures::future::{self, Either};
 use futures::stream::FuturesUnordered;
 use sqs_rpc_protocol::HostQueueUrl;
 use tokio::sync::oneshot;
@@ -13,7 +12,7 @@ use super::call::{Call, Returned};
 use super::coalescer::Next;
 use super::kind::Kind;
 use super::lane::{Context, Lane, Lanes};
-use crate::sqs::Moment;
+use crate::sqs::{Alarm, Moment};
 
 /// Each call is a task of its own, so one that hangs holds up neither the worker nor the other calls. When the worker
 /// ends, in order or because its runtime did, the lane is closed and all that waited in it is answered.
@@ -48,6 +47,7 @@ impl<K: Kind> Worker<K> {
 
     pub(super) async fn run(mut self) {
         let context = Arc::clone(&self.context);
+        let mut alarm = Alarm::new(context.sqs.clock().clone());
         let mut flushing = false;
         loop {
             // Lets all tasks that are ready run first: what they push shares the batch.
@@ -58,10 +58,6 @@ impl<K: Kind> Worker<K> {
                 return;
             }
             let idle_until = idle.then(|| context.sqs.clock().now() + context.options.idle);
-            let alarm = match wake.or(idle_until) {
-                Some(at) => Either::Left(context.sqs.clock().sleep_until(at)),
-                None => Either::Right(future::pending()),
-            };
             tokio::select! {
                 biased;
                 () = context.given_up.cancelled() => return,
@@ -71,7 +67,7 @@ impl<K: Kind> Worker<K> {
                     flushing = true;
                     self.lane.flush();
                 }
-                () = alarm => {
+                () = alarm.until(wake.or(idle_until)) => {
                     if idle && self.forget_idle() {
                         return;
                     }
