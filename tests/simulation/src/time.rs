@@ -1,7 +1,7 @@
 //! True time, and SQS's clock, which is never wrong.
 //!
 //! Owns: what time it is, and who sleeps until when. Time stands still while any task can run, and goes on to the next
-//! sleeper's end when none can. Tokio's own paused clock does the same, and costs a run a fifth of its instructions.
+//! sleeper's end when none can. Tokio's own paused clock does the same, and costs a run a seventh of its instructions.
 //! Does not own: the clocks of processes, which are wrong; see [`process`](crate::process).
 //!
 //! **Invariant:** time is of whole milliseconds and never goes back, nobody sleeps past their end, and those with one end

@@ -1,4 +1,4 @@
-//! Runs a plan: one seed, one runtime, no clock but the paused one.
+//! Runs a plan: one seed, one runtime, no clock but [`TrueTime`].
 //!
 //! Owns: the order of what happens in a run, and the looks of the oracle from time to time. The end of a run is always
 //! the same, see `ending`: all faults stop, everything that lives is asked once more, and the oracle looks at what is
