@@ -6,12 +6,15 @@ use lexopt::prelude::*;
 use sqs_rpc_simulation::plan::read_numbers;
 use sqs_rpc_simulation::scenarios::{self, Scenario};
 
+use crate::commit;
+
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask sim [OPTIONS]
 
   --seeds N         run so many seeds (1,000)
   --seconds N       run fresh seeds for so long instead
-  --first SEED      begin with this one (1; with --seconds: one that follows from the time)
+  --first SEED      begin with this one (1; with --seconds: one that follows from the time);
+                    `commit`: one that follows from the commit that is checked out
   --scenario NAME   this scenario alone, as f17; else every other seed is a mix
   --threads N       (as many as there are cores)
   --most-cpu MS     fails if a seed costs more on average, in milliseconds of user CPU (Linux)
@@ -78,7 +81,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
         match argument {
             Long("seeds") => read.seeds = parser.value()?.parse()?,
             Long("seconds") => read.seconds = Some(parser.value()?.parse()?),
-            Long("first") => read.first = Some(parser.value()?.parse()?),
+            Long("first") => read.first = Some(first(parser.value()?)?),
             Long("scenario") => {
                 let name = parser.value()?.string()?;
                 let found = Scenario::find(&name);
@@ -103,4 +106,12 @@ fn parse(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
         read.mode = Mode::One { seed, without };
     }
     Ok(read)
+}
+
+fn first(value: std::ffi::OsString) -> Result<u64, lexopt::Error> {
+    if value == "commit" {
+        Ok(commit::first_seed()?)
+    } else {
+        value.parse()
+    }
 }

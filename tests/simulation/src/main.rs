@@ -7,6 +7,7 @@
 )]
 
 mod arguments;
+mod commit;
 mod stopwatch;
 
 use std::path::Path;
