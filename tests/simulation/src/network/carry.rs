@@ -115,7 +115,7 @@ impl Network {
         latency: Duration,
     ) -> Exchange {
         let oracle = &self.0.oracle;
-        tokio::time::sleep(latency / 2).await;
+        self.0.time.sleep(latency / 2).await;
         if let Some(fault) = fate.trouble {
             oracle.fault(fault);
             let (after, failure) = match fault {
@@ -140,14 +140,14 @@ impl Network {
                     return std::future::pending().await;
                 }
                 _ => {
-                    tokio::time::sleep(after).await;
+                    self.0.time.sleep(after).await;
                     return self.answer(Err(failure), &fate);
                 }
             }
         }
         if is_refused(&request) {
             oracle.fault(Fault::RefusedBatch);
-            tokio::time::sleep(latency / 2).await;
+            self.0.time.sleep(latency / 2).await;
             return self.answer(Err(service("InvalidMessageContents", 400)), &fate);
         }
         let failed = self.fail_entries(&mut request, &fate);
@@ -171,20 +171,20 @@ impl Network {
         let result = match fate.trouble {
             Some(Fault::FailedAfter) => Err(service("InternalFailure", 500)),
             Some(Fault::TimedOutAfter) => {
-                tokio::time::sleep(TIME_OUT).await;
+                self.0.time.sleep(TIME_OUT).await;
                 Err(Failure::TimedOut)
             }
             Some(Fault::ResetAfter) => Err(Failure::Reset),
             _ => result.map_err(|error| of_engine(&error)),
         };
         let result = result.map(|output| self.damage(output, failed, &fate));
-        tokio::time::sleep(latency / 2).await;
+        self.0.time.sleep(latency / 2).await;
         self.answer(result, &fate)
     }
 
     fn answer(&self, result: Result<Output, Failure>, fate: &Fate) -> Exchange {
         let lost = matches!(result, Err(Failure::TimedOut | Failure::Reset));
-        let now = whole_seconds(self.0.time);
+        let now = whole_seconds(&self.0.time);
         let date = match fate.date {
             _ if lost => None,
             None => Some(now),
@@ -346,7 +346,7 @@ fn wait_of(request: &Request) -> Duration {
     }
 }
 
-fn whole_seconds(time: TrueTime) -> Duration {
+fn whole_seconds(time: &TrueTime) -> Duration {
     Duration::from_secs(time.sqs().as_secs())
 }
 

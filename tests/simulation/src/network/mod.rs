@@ -206,7 +206,7 @@ impl Network {
             tokio::select! {
                 biased;
                 () = changed.notified() => {}
-                () = tokio::time::sleep_until(self.0.time.instant(wake_at)) => {}
+                () = self.0.time.until_sqs(wake_at) => {}
             }
         }
     }

@@ -139,7 +139,7 @@ impl Network {
         };
         let (network, link) = (self.clone(), link.clone());
         tokio::spawn(async move {
-            tokio::time::sleep(after).await;
+            network.0.time.sleep(after).await;
             let oracle = network.0.oracle.clone();
             oracle.note(format_args!(
                 "{} of {} lands late",

@@ -270,6 +270,9 @@ impl Oracle {
         let now = self.0.time.now();
         let action = request.action();
         let mut state = self.lock();
+        if !state.leases.owners.contains_key(&link.life) {
+            return;
+        }
         let begins = format!("q{}-", link.life);
         let pending = of_life(&state, &begins).next().is_some();
         let state = &mut *state;

@@ -182,41 +182,44 @@ mod tests {
     /// A timer never fires before its time.
     const ROUNDED_UP: Duration = Duration::from_millis(1);
 
-    #[tokio::test(start_paused = true)]
-    async fn a_fast_clock_wakes_early_and_is_off_by_its_offset() {
-        let time = TrueTime::start();
-        let clock = ProcessClock::new(time, -10_000, 100_000);
-        clock.sleep_until(Moment::from_start(SECOND * 11)).await;
-        assert_eq!(time.now(), SECOND * 10 + ROUNDED_UP);
-        let gained = time.now() / 10;
-        assert_eq!(clock.wall() + SECOND * 10, time.wall() + gained);
+    #[test]
+    fn a_fast_clock_wakes_early_and_is_off_by_its_offset() {
+        TrueTime::run(async |time| {
+            let clock = ProcessClock::new(time.clone(), -10_000, 100_000);
+            clock.sleep_until(Moment::from_start(SECOND * 11)).await;
+            assert_eq!(time.now(), SECOND * 10 + ROUNDED_UP);
+            let gained = time.now() / 10;
+            assert_eq!(clock.wall() + SECOND * 10, time.wall() + gained);
+        });
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_clock_that_stood_still_makes_sleepers_late() {
-        let time = TrueTime::start();
-        let clock = ProcessClock::new(time, 0, 0);
-        let sleeper = tokio::spawn(clock.sleep_until(Moment::from_start(SECOND * 10)));
-        time.until(SECOND * 5).await;
-        clock.stop();
-        time.until(SECOND * 35).await;
-        assert_eq!(clock.now(), SECOND * 5);
-        clock.go_on(false);
-        assert_eq!(clock.wall(), time.wall(), "the wall clock went on");
-        assert!(sleeper.await.is_ok());
-        assert_eq!(time.now(), SECOND * 40 + ROUNDED_UP);
+    #[test]
+    fn a_clock_that_stood_still_makes_sleepers_late() {
+        TrueTime::run(async |time| {
+            let clock = ProcessClock::new(time.clone(), 0, 0);
+            let sleeper = tokio::spawn(clock.sleep_until(Moment::from_start(SECOND * 10)));
+            time.until(SECOND * 5).await;
+            clock.stop();
+            time.until(SECOND * 35).await;
+            assert_eq!(clock.now(), SECOND * 5);
+            clock.go_on(false);
+            assert_eq!(clock.wall(), time.wall(), "the wall clock went on");
+            assert!(sleeper.await.is_ok());
+            assert_eq!(time.now(), SECOND * 40 + ROUNDED_UP);
+        });
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_clock_that_goes_does_not_go_back_when_it_is_told_to_go_on() {
-        let time = TrueTime::start();
-        let clock = ProcessClock::new(time, 0, 0);
-        clock.stop();
-        time.until(SECOND * 5).await;
-        clock.go_on(false);
-        time.until(SECOND * 15).await;
-        clock.go_on(true);
-        assert_eq!(clock.now(), SECOND * 10);
-        assert_eq!(clock.wall(), time.wall());
+    #[test]
+    fn a_clock_that_goes_does_not_go_back_when_it_is_told_to_go_on() {
+        TrueTime::run(async |time| {
+            let clock = ProcessClock::new(time.clone(), 0, 0);
+            clock.stop();
+            time.until(SECOND * 5).await;
+            clock.go_on(false);
+            time.until(SECOND * 15).await;
+            clock.go_on(true);
+            assert_eq!(clock.now(), SECOND * 10);
+            assert_eq!(clock.wall(), time.wall());
+        });
     }
 }

@@ -257,6 +257,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::time::TrueTime;
 
     fn gate() -> Gate {
         Gate::new(Dice::new(1, "gate"), 0.5, |_| {})
@@ -270,56 +271,67 @@ mod tests {
         }
     }
 
-    fn ticking(rang: &Arc<AtomicUsize>, ticks: &Arc<AtomicUsize>) -> BoxFuture<'static, ()> {
+    fn ticking(
+        time: &TrueTime,
+        rang: &Arc<AtomicUsize>,
+        ticks: &Arc<AtomicUsize>,
+    ) -> BoxFuture<'static, ()> {
         let (bell, ticks) = (Bell(Arc::clone(rang)), Arc::clone(ticks));
+        let time = time.clone();
         async move {
             let _bell = bell;
             loop {
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                time.sleep(Duration::from_secs(1)).await;
                 ticks.fetch_add(1, Ordering::Relaxed);
             }
         }
         .boxed()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_paused_task_stands_still_and_goes_on() {
-        let (gate, rang, ticks) = (gate(), Arc::default(), Arc::default());
-        tokio::spawn(gate.wrap(ticking(&rang, &ticks)));
-        tokio::time::sleep(Duration::from_millis(3_500)).await;
-        assert_eq!(ticks.load(Ordering::Relaxed), 3);
-        gate.shut();
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(ticks.load(Ordering::Relaxed), 3);
-        gate.open(Duration::ZERO);
-        tokio::time::sleep(Duration::from_millis(2_500)).await;
-        assert!(ticks.load(Ordering::Relaxed) >= 5);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_crash_runs_no_destructor_before_the_end_of_the_run() {
-        let (gate, rang, ticks) = (gate(), Arc::default(), Arc::default());
-        let task = tokio::spawn(gate.wrap(ticking(&rang, &ticks)));
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        assert!(gate.kill());
-        task.abort();
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        assert_eq!(rang.load(Ordering::Relaxed), 0);
-        gate.bury();
-        assert_eq!(rang.load(Ordering::Relaxed), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_fuse_kills_at_its_poll() {
-        let (gate, rang, ticks) = (gate(), Arc::default(), Arc::default());
-        let told = Arc::new(AtomicUsize::new(0));
-        let tell = Arc::clone(&told);
-        gate.kill_after(4, move || {
-            tell.fetch_add(1, Ordering::Relaxed);
+    #[test]
+    fn a_paused_task_stands_still_and_goes_on() {
+        TrueTime::run(async |time| {
+            let (gate, rang, ticks) = (gate(), Arc::default(), Arc::default());
+            tokio::spawn(gate.wrap(ticking(&time, &rang, &ticks)));
+            time.sleep(Duration::from_millis(3_500)).await;
+            assert_eq!(ticks.load(Ordering::Relaxed), 3);
+            gate.shut();
+            time.sleep(Duration::from_secs(60)).await;
+            assert_eq!(ticks.load(Ordering::Relaxed), 3);
+            gate.open(Duration::ZERO);
+            time.sleep(Duration::from_millis(2_500)).await;
+            assert!(ticks.load(Ordering::Relaxed) >= 5);
         });
-        tokio::spawn(gate.wrap(ticking(&rang, &ticks)));
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(ticks.load(Ordering::Relaxed), 3);
-        assert!(gate.is_killed() && told.load(Ordering::Relaxed) == 1);
+    }
+
+    #[test]
+    fn a_crash_runs_no_destructor_before_the_end_of_the_run() {
+        TrueTime::run(async |time| {
+            let (gate, rang, ticks) = (gate(), Arc::default(), Arc::default());
+            let task = tokio::spawn(gate.wrap(ticking(&time, &rang, &ticks)));
+            time.sleep(Duration::from_secs(2)).await;
+            assert!(gate.kill());
+            task.abort();
+            time.sleep(Duration::from_secs(2)).await;
+            assert_eq!(rang.load(Ordering::Relaxed), 0);
+            gate.bury();
+            assert_eq!(rang.load(Ordering::Relaxed), 1);
+        });
+    }
+
+    #[test]
+    fn a_fuse_kills_at_its_poll() {
+        TrueTime::run(async |time| {
+            let (gate, rang, ticks) = (gate(), Arc::default(), Arc::default());
+            let told = Arc::new(AtomicUsize::new(0));
+            let tell = Arc::clone(&told);
+            gate.kill_after(4, move || {
+                tell.fetch_add(1, Ordering::Relaxed);
+            });
+            tokio::spawn(gate.wrap(ticking(&time, &rang, &ticks)));
+            time.sleep(Duration::from_secs(60)).await;
+            assert_eq!(ticks.load(Ordering::Relaxed), 3);
+            assert!(gate.is_killed() && told.load(Ordering::Relaxed) == 1);
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! Runs a plan: one seed, one runtime, no clock but the paused one.
+//! Runs a plan: one seed, one runtime, no clock but [`TrueTime`].
 //!
 //! Owns: the order of what happens in a run, and the looks of the oracle from time to time. The end of a run is always
 //! the same, see `ending`: all faults stop, everything that lives is asked once more, and the oracle looks at what is
@@ -57,18 +57,12 @@ pub struct Report {
 /// If there is no Tokio runtime to be had, and if the plan itself is wrong.
 #[must_use]
 pub fn run(plan: &Plan, keep_lines: bool) -> Report {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime needs no more than memory");
-    let (report, oracle, gates) = runtime.block_on(async {
-        let mut world = World::new(plan, keep_lines);
+    // What is dropped from the runtime's end on has no network, and nobody looks at what it does.
+    let (report, oracle, gates) = TrueTime::run(async |time| {
+        let mut world = World::new(plan, time, keep_lines);
         world.play().await;
         world.report()
     });
-    // What is dropped from here on has no runtime and no network, and nobody looks at what it does.
-    drop(runtime);
     gates.iter().for_each(Gate::bury);
     oracle.forget();
     report
@@ -88,12 +82,11 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn new(plan: &'a Plan, keep_lines: bool) -> Self {
-        let time = TrueTime::start();
+    fn new(plan: &'a Plan, time: TrueTime, keep_lines: bool) -> Self {
         let trace = Trace::new(keep_lines);
-        let oracle = Oracle::new(time, trace.clone(), plan.leniency);
+        let oracle = Oracle::new(time.clone(), trace.clone(), plan.leniency);
         let windows = plan.windows().cloned().collect();
-        let network = Network::new(plan.seed, time, oracle.clone(), windows);
+        let network = Network::new(plan.seed, time.clone(), oracle.clone(), windows);
         Self {
             plan,
             time,

@@ -96,7 +96,8 @@ impl World<'_> {
 
     /// Orphans, once the queue can be used.
     fn leave_messages(&self, name: String, count: u32) {
-        let (time, network, oracle) = (self.time, self.network.clone(), self.oracle.clone());
+        let (time, network, oracle) =
+            (self.time.clone(), self.network.clone(), self.oracle.clone());
         tokio::spawn(async move {
             time.until(time.now() + Duration::from_millis(1_100)).await;
             for _ in 0..count {
@@ -111,7 +112,8 @@ impl World<'_> {
     }
 
     fn keep_alive_as_java(&self, name: String, until: Duration, wrong: i64) {
-        let (time, network, oracle) = (self.time, self.network.clone(), self.oracle.clone());
+        let (time, network, oracle) =
+            (self.time.clone(), self.network.clone(), self.oracle.clone());
         tokio::spawn(async move {
             loop {
                 let next = time.now() + JAVA_HEARTBEAT;

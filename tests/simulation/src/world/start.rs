@@ -35,7 +35,7 @@ impl World<'_> {
         let clock = match self.processes.get(&plan.index) {
             // A restart of the process, not of the machine.
             Some(before) => before.link.clock.clone(),
-            None => ProcessClock::new(self.time, plan.offset_ms, plan.drift_ppm),
+            None => ProcessClock::new(self.time.clone(), plan.offset_ms, plan.drift_ppm),
         };
         let oracle = self.oracle.clone();
         let gate = Gate::new(

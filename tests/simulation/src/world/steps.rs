@@ -130,7 +130,7 @@ impl World<'_> {
         // Nothing is paused once all is well.
         let healed = START + self.plan.length;
         let (until, link) = ((self.time.now() + time).min(healed), link.clone());
-        let (true_time, oracle) = (self.time, self.oracle.clone());
+        let (true_time, oracle) = (self.time.clone(), self.oracle.clone());
         tokio::spawn(async move {
             true_time.until(until).await;
             if how != Fault::Stopped {
