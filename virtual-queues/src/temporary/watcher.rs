@@ -49,6 +49,10 @@ pub(super) async fn watch(process: Arc<Process>, stop: CancellationToken) {
 async fn take(process: &Process, watch: &mut Watch, step: Step) {
     let sqs = process.sqs();
     let clock = sqs.clock();
+    if !matches!(step, Step::Wait(_)) && regains_contact(process).await {
+        // What is to be done is asked for again: it is later now.
+        return;
+    }
     let failed = match step {
         Step::Wait(until) => {
             clock.sleep_until(until).await;
@@ -90,6 +94,20 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
         }
     };
     fail(watch, &failed, process);
+}
+
+/// While SQS answers nothing, waits until another call of this process was answered, a renewal of its leases say, and says
+/// so. Not for ever: after a period the watch tries by itself.
+async fn regains_contact(process: &Process) -> bool {
+    let sqs = process.sqs();
+    // Before the look, so that nothing is missed.
+    let mut contact = sqs.contact();
+    if !sqs.is_contact_lost() {
+        return false;
+    }
+    let patience = sqs.clock().now() + process.options.period;
+    let again = sqs.clock().timeout_at(patience, contact.again());
+    again.await.is_ok()
 }
 
 fn fail(watch: &mut Watch, fault: &Fault, process: &Process) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use local_sqs::Behaviour;
 use sqs_rpc_protocol::{CorrelationId, HostQueueUrl};
+use sqs_virtual_queues::TemporaryQueues;
 use sqs_virtual_queues::sqs::{ClientApi, FaultKind, Sqs};
 
 use crate::support::{TestResult, World, pass, until};
@@ -41,6 +42,30 @@ async fn in_an_outage_a_call_is_one_attempt_until_one_is_answered() -> TestResul
     world.serves(false);
     look(&sqs, &url).await;
     assert_eq!(calls(), 9, "a moment's trouble is the SDK's to repeat over");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_an_outage_the_watch_leaves_it_to_other_calls_to_find_its_end() -> TestResult {
+    let world = World::new();
+    let queues = world.queues();
+    let period = Duration::from_secs(60);
+    let temporary = TemporaryQueues::builder(&queues)
+        .watch_period(period)
+        .lease_retention(60 * period)
+        .build()?;
+    let queue = temporary.create("a").await?;
+    let lists = || world.calls("ListQueues");
+    until("the first walk", || lists() == 1).await;
+    world.serves(false);
+    pass(10 * period).await;
+    let during = lists() - 1;
+    // The first try is three attempts of the SDK. With waits of 10 s to half a period there would be 25 in all.
+    assert!((7..=11).contains(&during), "{during}");
+    world.serves(true);
+    assert_eq!(look(queues.sqs(), queue.url().host()).await, None);
+    pass(period / 2).await;
+    assert_eq!(lists() - 1, during + 1, "when its own wait is over");
     Ok(())
 }
 
