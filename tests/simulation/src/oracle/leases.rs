@@ -11,7 +11,7 @@ use local_sqs::engine::{Action, Request};
 use sqs_rpc_protocol::{HostQueueUrl, TemporaryQueueName};
 use sqs_virtual_queues::{Lease, Stamp, Tag};
 
-use super::{Oracle, State};
+use super::{Oracle, RequestFacts, State};
 use crate::coverage::{Check, Fault};
 use crate::network::{Exchange, Link};
 use crate::owners::{Face, OwnerPlan, RING, name_of};
@@ -477,7 +477,9 @@ impl Oracle {
             .map(|(body, _)| body.clone())
             .collect();
         for body in overdue {
-            if state.pending.contains(&body) {
+            // Nobody is told in a process that was killed meanwhile.
+            let waits = state.requests.get(&body).is_some_and(RequestFacts::waits);
+            if waits {
                 self.lost_ends(&mut state, &body);
             } else {
                 state.leases.lost.remove(&body);

@@ -103,6 +103,13 @@ pub(super) struct RequestFacts {
     pub(super) received: u32,
 }
 
+impl RequestFacts {
+    /// Whether somebody waits for its end.
+    pub(super) fn waits(&self) -> bool {
+        !self.ended && !self.link.gate.is_killed()
+    }
+}
+
 impl Oracle {
     /// A user begins a request: its future is about to be polled for the first time.
     pub fn begins(&self, link: &Link, body: &str, asked: Asked) {
