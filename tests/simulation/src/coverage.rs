@@ -114,7 +114,7 @@ names! {
         LandsLate "lands-late",
         /// A list shows queues as they were up to a minute ago.
         StaleList "stale-list",
-        /// Counts of messages are wrong by nearly all.
+        /// Somebody is told a count of messages that is wrong by nearly all.
         WrongCounts "wrong-counts",
         /// Somebody deletes a host that is in use.
         HostDeleted "host-deleted-by-hand",
@@ -196,7 +196,7 @@ names! {
         OwnPrefix "I5-own-prefix",
         /// I6: a dead host is gone within its bound.
         DeadIsGone "I6-dead-is-gone",
-        /// A dead host that can only be watched in silence is gone within its bound.
+        /// As the one before, of a dead host that can only be watched in silence.
         SilentIsGone "silent-is-gone",
         /// A queue that nobody may delete is still there at the end.
         ForeignIsKept "foreign-is-kept",
@@ -222,6 +222,9 @@ names! {
         Paced "paced",
     }
 }
+
+/// Faults that must do no harm by never taking place: nothing may ask for what they falsify.
+pub const NEVER: [Fault; 1] = [Fault::WrongCounts];
 
 /// Counts of faults and checks.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use sqs_rpc_simulation::campaign::{Campaign, Outcome};
-use sqs_rpc_simulation::coverage::Coverage;
+use sqs_rpc_simulation::coverage::{self, Coverage};
 use sqs_rpc_simulation::judge::{Failure, judge, plan, shrink};
 use sqs_rpc_simulation::plan::spell_numbers;
 use sqs_rpc_simulation::scenarios::{self, Scenario};
@@ -158,7 +158,17 @@ fn seeds(arguments: &Arguments) -> bool {
     for (name, count) in &rare {
         println!("{name} took place {count} times, fewer than {OFTEN}");
     }
-    rare.is_empty()
+    let never: Vec<_> = coverage::NEVER
+        .into_iter()
+        .filter(|fault| outcome.coverage.of_fault(*fault) > 0)
+        .collect();
+    for fault in &never {
+        println!(
+            "{} took place: something goes by what it falsifies",
+            fault.name()
+        );
+    }
+    rare.is_empty() && never.is_empty()
 }
 
 fn progress(outcome: &Outcome, elapsed: Duration) -> String {
@@ -184,8 +194,10 @@ fn is_cheap(seeds: u64, most_cpu: Option<u64>) -> bool {
 
 fn rare(outcome: &Outcome) -> Vec<(&'static str, u64)> {
     let enough = outcome.ran < MANY_SEEDS;
+    let is_never = |name| coverage::NEVER.iter().any(|fault| fault.name() == name);
     let all = outcome.coverage.all();
-    all.filter(|(_, count)| !enough && *count < OFTEN).collect()
+    all.filter(|(name, count)| !enough && *count < OFTEN && !is_never(*name))
+        .collect()
 }
 
 /// Prints a failure: the seed, the shortest plan that still fails, the end of its trace, and how to see it again.

@@ -151,6 +151,14 @@ impl Network {
             return self.answer(Err(service("InvalidMessageContents", 400)), &fate);
         }
         let failed = self.fail_entries(&mut request, &fate);
+        if reads_counts(&request)
+            && self
+                .lock()
+                .weather
+                .is_on(Fault::WrongCounts, self.0.time.now())
+        {
+            oracle.fault(Fault::WrongCounts);
+        }
         let meant = oracle.understands(link, &request);
         let listing = Listing::of(&request);
         let result = match nothing_left(&request) {
@@ -299,6 +307,15 @@ impl Network {
             self.0.oracle.fault(Fault::QuotaReached);
         }
     }
+}
+
+/// Whether a call asks how many messages a queue has.
+fn reads_counts(request: &Request) -> bool {
+    let Request::GetQueueAttributes(get) = request else {
+        return false;
+    };
+    let mut names = get.attribute_names.iter().flatten();
+    names.any(|name| name == "All" || name.starts_with("ApproximateNumber"))
 }
 
 /// SQS refuses a batch as a whole if one of its bodies is not allowed. The framework checks what it sends; a body that it

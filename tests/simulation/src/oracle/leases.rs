@@ -57,7 +57,7 @@ pub(super) struct LeaseFacts {
     /// Names that were ever used.
     names: HashSet<String>,
     /// Hosts that somebody else than their owner has deleted.
-    taken: BTreeMap<String, Duration>,
+    taken: BTreeMap<String, Check>,
     /// Since when all is well.
     well_since: Option<Duration>,
     /// Requests that were pending when their host was deleted by hand, and when that was.
@@ -417,7 +417,10 @@ impl Oracle {
                 format!("{by} of {prefix} has deleted {name}")
             });
         }
-        state.leases.taken.insert(name.to_owned(), now);
+        state
+            .leases
+            .taken
+            .insert(name.to_owned(), goes_by(&host.tag));
         if let Some(life) = host.owner {
             let held = state.leases.holds(life, name);
             self.checked(state, Check::NotLive, !held, || {
@@ -591,7 +594,7 @@ impl Oracle {
                 continue;
             }
             let dead = now.saturating_sub(host.made.max(well));
-            let (check, most) = match host.tag {
+            let most = match host.tag {
                 Tag::Ours(Lease {
                     stamp: Stamp::Sqs(stamp),
                     ..
@@ -600,25 +603,26 @@ impl Oracle {
                     let ahead = stamp
                         .as_millis()
                         .saturating_sub(sqs.saturating_sub(dead.as_millis() as u64));
-                    (Check::DeadIsGone, bound + Duration::from_millis(ahead))
+                    bound + Duration::from_millis(ahead)
                 }
-                Tag::Ours(_) | Tag::Java(_) => (Check::SilentIsGone, silent),
+                Tag::Ours(_) | Tag::Java(_) => silent,
                 _ => continue,
             };
+            let check = goes_by(&host.tag);
             let dead = match host.tag {
                 Tag::Java(_) => now.saturating_sub(host.written.max(well)),
                 _ => dead,
             };
             found.push((check, dead <= most, name.clone(), dead, most));
         }
-        let gone = leases.taken.len();
+        let gone: Vec<_> = leases.taken.values().copied().collect();
         for (check, holds, name, dead, most) in found {
             self.checked(state, check, holds, || {
                 format!("{name} is there {dead:?} after its death; {most:?} are allowed")
             });
         }
-        for _ in 0..gone {
-            self.checked(state, Check::DeadIsGone, true, String::new);
+        for check in gone {
+            self.checked(state, check, true, String::new);
         }
     }
 
@@ -749,4 +753,15 @@ impl OwnerPlan {
 fn of_life<'a>(state: &'a State, begins: &'a str) -> impl Iterator<Item = &'a String> {
     let from = state.pending.range(begins.to_owned()..);
     from.take_while(move |body| body.starts_with(begins))
+}
+
+/// The check that a host with this tag is gone in time.
+const fn goes_by(tag: &Tag) -> Check {
+    match tag {
+        Tag::Ours(Lease {
+            stamp: Stamp::Sqs(_),
+            ..
+        }) => Check::DeadIsGone,
+        _ => Check::SilentIsGone,
+    }
 }
