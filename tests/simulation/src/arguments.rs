@@ -1,5 +1,6 @@
 //! What the command line says.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
@@ -81,7 +82,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
         match argument {
             Long("seeds") => read.seeds = parser.value()?.parse()?,
             Long("seconds") => read.seconds = Some(parser.value()?.parse()?),
-            Long("first") => read.first = Some(first(parser.value()?)?),
+            Long("first") => read.first = Some(first(&parser.value()?)?),
             Long("scenario") => {
                 let name = parser.value()?.string()?;
                 let found = Scenario::find(&name);
@@ -108,10 +109,10 @@ fn parse(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
     Ok(read)
 }
 
-fn first(value: std::ffi::OsString) -> Result<u64, lexopt::Error> {
+fn first(value: &OsStr) -> Result<u64, lexopt::Error> {
     if value == "commit" {
         Ok(commit::first_seed()?)
     } else {
-        value.parse()
+        value.to_owned().parse()
     }
 }
