@@ -72,8 +72,8 @@ pub(crate) fn dead_hosts(printed: &str) -> Result<(f64, f64), Failure> {
         .filter_map(|word| word.parse().ok())
         .collect();
     match numbers.as_slice() {
-        [calls, _periods, _dead, allowed] => Ok((*calls, *allowed)),
-        _ => Err(format!("{line:?} has not four numbers")),
+        [_hosts, calls, _periods, _dead, allowed] => Ok((*calls, *allowed)),
+        _ => Err(format!("{line:?} has not five numbers")),
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
         // The harness puts the name of a test before what it prints.
         let printed = "test a ... | 10 | 1.97 | 2.3 | 0.13 | 0.13 | 0.40 |\n\
             | 1000 | 2.13 | 3.2 | 13.33 | 13.32 | 15.07 |\n\
-            1700 calls in 6.5 periods, 95 dead; 3240 allowed\nok\n";
+            200: 1700 calls in 6.5 periods, 95 dead; 3240 allowed\nok\n";
         assert_eq!(ring(printed, 10), Ok([1.97, 2.3, 0.13, 0.13, 0.40]));
         assert_eq!(ring(printed, 1_000).unwrap()[4], 15.07);
         assert!(ring(printed, 10_000).is_err());

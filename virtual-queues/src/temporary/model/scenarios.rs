@@ -177,7 +177,7 @@ fn half_of_them_die(hosts: usize) {
     let (dead, periods) = (report.cleaned.len(), 6.5);
     let total: u64 = report.watching.iter().sum();
     let allowed = 2.2 * hosts as f64 * periods + 4.0 * dead as f64;
-    println!("{hosts}: {total} calls in {periods} periods, {dead} dead; {allowed} allowed");
+    println!("{hosts}: {total} calls in {periods} periods, {dead} dead; {allowed:.0} allowed");
     assert!(
         dead > hosts / 3 && (total as f64) < allowed,
         "{total}, {allowed}"
