@@ -29,7 +29,7 @@ usage: cargo xtask COMMAND
   examples     runs each example that needs no arguments
   interop      runs it with software of others, which it installs; see `cargo xtask interop -- --help`
   instructions counts the instructions of the hot paths (needs valgrind), and fails above a bound
-  ci           all of the above, and the simulation for two minutes, up to the first failure
+  ci           all of the above, and the simulation, up to the first failure
   sim          the simulation; see `cargo xtask sim --help`
   sim-mutants  the simulation of faulty code: it must find every fault
   goals        measures P1 to P16, tells goal, value, and reached or missed; see `cargo xtask goals --help`
