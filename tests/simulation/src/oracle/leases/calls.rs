@@ -1,0 +1,215 @@
+//! What owners of temporary hosts call, and whose hosts they make and delete.
+
+use std::time::Duration;
+
+use local_sqs::engine::{Action, Request};
+use sqs_rpc_protocol::TemporaryQueueName;
+use sqs_virtual_queues::{Lease, Stamp, Tag};
+
+use super::{Host, IDLE_SLACK, LeaseCall, goes_by, of_life};
+use crate::coverage::Check;
+use crate::network::{Exchange, Link};
+use crate::oracle::Oracle;
+use crate::owners::{Face, RING};
+
+/// What a lease may be over by before its host is called dead, less what tags may be stale: nobody may do that earlier.
+const DOUBT: Duration = Duration::from_secs(60);
+/// The shortest retention that silence is believed for.
+const SHORTEST: Duration = Duration::from_secs(60);
+/// A waiter that left so long ago may have caused a poll.
+const POLL_SLACK: Duration = Duration::from_millis(500);
+/// Calls of walks in so many seconds: 16 at once, then five a second, each tried three times at the most.
+const PACE_TIME: Duration = Duration::from_secs(10);
+const PACE_CALLS: usize = 16 + 50 + 24;
+
+impl Oracle {
+    /// A process makes a call.
+    pub(in crate::oracle) fn lease_sets_out(&self, link: &Link, request: &Request) {
+        let now = self.0.time.now();
+        let action = request.action();
+        let mut state = self.lock();
+        if !state.leases.owners.contains_key(&link.life) {
+            return;
+        }
+        let begins = format!("q{}-", link.life);
+        let pending = of_life(&state, &begins).next().is_some();
+        let state = &mut *state;
+        let Some(owner) = state.leases.owners.get_mut(&link.life) else {
+            return;
+        };
+        if owner.ended {
+            return;
+        }
+        if state.leases.counting {
+            let calls = state.leases.calls.entry((link.life.process, action));
+            *calls.or_default() += 1;
+        }
+        if owner.plan.face_is_borrower() {
+            let right = !matches!(
+                action,
+                Action::CreateQueue
+                    | Action::TagQueue
+                    | Action::ListQueues
+                    | Action::ListQueueTags
+                    | Action::DeleteQueue
+            );
+            return self.checked(state, Check::NoRightNeeded, right, || {
+                format!("{} was given a host, and calls {action}", link.life)
+            });
+        }
+        let busy = pending || owner.working > 0;
+        if busy {
+            owner.worked = now;
+        }
+        let since_work = now.saturating_sub(owner.worked);
+        let since_held = now.saturating_sub(owner.held);
+        let awake = link.gate.is_open();
+        let needless =
+            matches!(action, Action::ReceiveMessage) && owner.plan.face == Face::Requester;
+        let walks = matches!(
+            action,
+            Action::ListQueues | Action::ListQueueTags | Action::DeleteQueue
+        );
+        let fast = if walks {
+            owner.walking.push_back(now);
+            while owner
+                .walking
+                .front()
+                .is_some_and(|at| *at + PACE_TIME < now)
+            {
+                owner.walking.pop_front();
+            }
+            owner.walking.len()
+        } else {
+            0
+        };
+        let life = link.life;
+        if needless && awake {
+            self.checked(state, Check::NoIdlePoll, since_work <= POLL_SLACK, || {
+                format!("{life} polls, and nothing has waited for {since_work:?}")
+            });
+        }
+        if awake && !self.0.leniency.clocks {
+            let idle = since_work > IDLE_SLACK && since_held > IDLE_SLACK;
+            self.checked(state, Check::NoCallWhenIdle, !idle, || {
+                format!("{life} calls {action}, and was idle for {since_held:?}")
+            });
+        }
+        if walks {
+            self.checked(state, Check::Paced, fast <= PACE_CALLS, || {
+                format!("{life} made {fast} calls of walks in {PACE_TIME:?}")
+            });
+        }
+    }
+
+    /// A call has had its effect.
+    pub(in crate::oracle) fn lease_effect(&self, link: &Link, call: &LeaseCall, done: bool) {
+        if !done {
+            return;
+        }
+        match call {
+            LeaseCall::Create(name, tag) => self.host_made(link, name, *tag),
+            LeaseCall::Write(name, tag) => {
+                let now = self.0.time.now();
+                if let Some(host) = self.lock().leases.hosts.get_mut(name) {
+                    host.tag = *tag;
+                    host.written = now;
+                }
+            }
+            LeaseCall::Delete(name) => self.host_deleted(link, name),
+            LeaseCall::Other => {}
+        }
+    }
+
+    fn host_made(&self, link: &Link, name: &str, tag: Tag) {
+        let now = self.0.time.now();
+        let mut state = self.lock();
+        let state = &mut *state;
+        let skew = match tag {
+            Tag::Ours(Lease {
+                stamp: Stamp::Sqs(stamp),
+                ..
+            }) => Duration::from_millis(stamp.as_millis().abs_diff(self.0.time.sqs().as_millis())),
+            _ => Duration::ZERO,
+        };
+        let life = link.life;
+        self.checked(
+            state,
+            Check::BornWithLease,
+            matches!(tag, Tag::Ours(_)),
+            || format!("{life} has made {name} with no lease: {tag:?}"),
+        );
+        let new = state.leases.names.insert(name.to_owned());
+        self.checked(state, Check::NameIsNew, new, || {
+            format!("{life} has used the name {name} again")
+        });
+        let host = Host {
+            owner: Some(life),
+            made: now,
+            written: now,
+            tag,
+            skew,
+        };
+        state.leases.hosts.insert(name.to_owned(), host);
+    }
+
+    fn host_deleted(&self, link: &Link, name: &str) {
+        let now = self.0.time.now();
+        let sqs = self.0.time.sqs().as_millis();
+        let mut state = self.lock();
+        let state = &mut *state;
+        let by = link.life;
+        let prefix = state.leases.owners.get(&by).map(|owner| owner.plan.prefix);
+        let Some(host) = state.leases.hosts.remove(name) else {
+            let foreign = name.starts_with(RING);
+            self.checked(state, Check::OwnPrefix, !foreign, || {
+                format!("{by} has deleted {name}, which is no host")
+            });
+            return;
+        };
+        if host.owner == Some(by) {
+            return;
+        }
+        if let (Some(prefix), Some(parsed)) = (prefix, TemporaryQueueName::parse(name)) {
+            self.checked(state, Check::OwnPrefix, parsed.prefix == prefix, || {
+                format!("{by} of {prefix} has deleted {name}")
+            });
+        }
+        state
+            .leases
+            .taken
+            .insert(name.to_owned(), goes_by(&host.tag));
+        if let Some(life) = host.owner {
+            let held = state.leases.holds(life, name);
+            self.checked(state, Check::NotLive, !held, || {
+                format!("{by} has deleted {name}, which {life} uses: {:?}", host.tag)
+            });
+            return;
+        }
+        let dead = match host.tag {
+            Tag::Ours(Lease {
+                stamp: Stamp::Sqs(stamp),
+                retention,
+                ..
+            }) => sqs > stamp.as_millis() + (retention + DOUBT).as_millis() as u64,
+            Tag::Ours(lease) => now >= host.written + lease.retention.max(SHORTEST).mul_f64(0.99),
+            Tag::Java(lease) => now >= host.written + lease.retention.max(SHORTEST).mul_f64(0.99),
+            _ => false,
+        };
+        self.checked(state, Check::NotLive, dead, || {
+            format!("{by} has deleted {name}, which is not dead: {:?}", host.tag)
+        });
+    }
+
+    /// A call was answered.
+    pub(in crate::oracle) fn lease_answered(&self, link: &Link, number: u64, exchange: &Exchange) {
+        if exchange.date.is_none() {
+            return;
+        }
+        if let Some(owner) = self.lock().leases.owners.get_mut(&link.life)
+            && owner.unaware.is_some_and(|since| number >= since)
+        {
+            owner.unaware = None;
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What owners say of themselves, each second: which hosts they hold, and whether that is right.
+
+use std::time::Duration;
+
+use sqs_virtual_queues::Tag;
+
+use super::{IDLE_SLACK, of_life};
+use crate::coverage::Check;
+use crate::oracle::{Oracle, RequestFacts, State};
+use crate::owners::{Face, name_of};
+use crate::process::LifeId;
+
+/// A renewal comes after a quarter of R within a fifth, and takes so long at the most.
+const RENEWED: f64 = 0.3;
+const RENEWAL: Duration = Duration::from_secs(5);
+/// Pending requests hear of a lost host by the poll that is out.
+const AT_ONCE: Duration = Duration::from_secs(12);
+/// A new host is tagged in time by an owner that knows SQS's time: 30 s, and what a `Date` may be wrong by.
+const SKEWED: Duration = Duration::from_secs(60);
+
+impl Oracle {
+    /// Looks at all owners.
+    pub(crate) fn looks_at_owners(&self) {
+        let now = self.0.time.now();
+        let mut state = self.lock();
+        if state.leases.owners.is_empty() {
+            return;
+        }
+        let lives: Vec<_> = state.leases.owners.keys().copied().collect();
+        for life in lives {
+            self.looks_at_owner(&mut state, life, now);
+        }
+        let overdue: Vec<_> = state
+            .leases
+            .lost
+            .iter()
+            .filter(|(_, lost)| now > **lost + AT_ONCE)
+            .map(|(body, _)| body.clone())
+            .collect();
+        for body in overdue {
+            // Nobody is told in a process that was killed meanwhile.
+            let waits = state.requests.get(&body).is_some_and(RequestFacts::waits);
+            if waits {
+                self.lost_ends(&mut state, &body);
+            } else {
+                state.leases.lost.remove(&body);
+            }
+        }
+    }
+
+    fn looks_at_owner(&self, state: &mut State, life: LifeId, now: Duration) {
+        let begins = format!("q{life}-");
+        let busy = of_life(state, &begins).next().is_some();
+        let Some(owner) = state.leases.owners.get_mut(&life) else {
+            return;
+        };
+        if owner.link.gate.is_killed() || owner.ended {
+            owner.dead.get_or_insert(now);
+        }
+        if owner.ended || owner.asleep || !owner.link.gate.is_open() {
+            return;
+        }
+        let held: Vec<_> = (owner.holds)().iter().map(name_of).collect();
+        if busy || owner.working > 0 {
+            owner.worked = now;
+        }
+        if !held.is_empty() {
+            owner.held = now;
+        }
+        if owner.unaware.is_some() || owner.plan.face_is_borrower() {
+            return;
+        }
+        let idle = now.saturating_sub(owner.worked);
+        let (idle_time, face) = (owner.plan.idle_time, owner.plan.face);
+        let most_idle = idle_time.mul_f64(1.25) + IDLE_SLACK;
+        if face == Face::Requester && !self.0.leniency.clocks {
+            self.checked(
+                state,
+                Check::IdleHostGoes,
+                held.is_empty() || idle <= most_idle,
+                || format!("{life} keeps {held:?}, and was idle for {idle:?}"),
+            );
+        }
+        let well_since = state.leases.well_since;
+        for name in held {
+            let taken = state.leases.taken.contains_key(&name);
+            self.checked(state, Check::NotLive, !taken, || {
+                format!("{life} uses {name}, which somebody else has deleted as dead")
+            });
+            let Some(host) = state.leases.hosts.get(&name) else {
+                continue;
+            };
+            let (skew, tag) = (host.skew, host.tag);
+            self.checked(state, Check::StampIsRight, skew <= SKEWED, || {
+                format!("{life} uses {name}, whose stamp was {skew:?} wrong when it was made")
+            });
+            let (Some(well), Tag::Ours(lease)) = (well_since, tag) else {
+                continue;
+            };
+            let age = now.saturating_sub(state.leases.hosts[&name].written.max(well));
+            let most = lease.retention.mul_f64(RENEWED) + RENEWAL;
+            self.checked(state, Check::Renewed, age <= most, || {
+                format!(
+                    "{life} has not renewed the lease of {name} for {age:?}, of {:?}",
+                    lease.retention
+                )
+            });
+        }
+    }
+
+    /// A request has ended.
+    pub(in crate::oracle) fn lost_ends(&self, state: &mut State, body: &str) {
+        let now = self.0.time.now();
+        if let Some(lost) = state.leases.lost.remove(body) {
+            let late = now.saturating_sub(lost);
+            self.checked(state, Check::LossIsTold, late <= AT_ONCE, || {
+                format!("{body} heard {late:?} late that its host is lost")
+            });
+        }
+    }
+}
