@@ -148,9 +148,10 @@ impl World<'_> {
     /// I6: all owners go on working, until every host that is dead must be gone.
     pub(super) async fn watch_ring(&mut self) {
         let rough = self.is_rough();
-        let Some(until) = self.oracle.ring_clean_by(rough) else {
+        let Some(in_time) = self.oracle.ring_clean_by(rough) else {
             return;
         };
+        let until = in_time.until;
         while self.time.now() < until {
             self.all_owners_work();
             let next = (self.time.now() + WORK).min(until);
@@ -161,7 +162,7 @@ impl World<'_> {
         if !self.look_until(until + PATIENCE).await {
             return;
         }
-        self.oracle.ring_is_clean(rough);
+        self.oracle.ring_is_clean(&in_time);
         self.look_for_kept();
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqs_rpc_protocol::TemporaryQueueName;
+use sqs_rpc_protocol::{SqsTime, TemporaryQueueName};
 use sqs_virtual_queues::{Lease, Stamp, Tag};
 
 use super::{Host, LeaseFacts, Owner, goes_by};
@@ -14,8 +14,31 @@ use crate::owners::RING;
 const VERDICT: Duration = Duration::from_secs(180);
 /// A walk comes once in the period, with its jitter.
 const TURN: f64 = 1.2;
+/// A stamp may be ahead of SQS's time by so much.
+const AHEAD: Duration = Duration::from_secs(120);
 /// Between two hosts that a walk reads and deletes, and then some.
 const PACE_EACH: Duration = Duration::from_millis(700);
+
+/// When dead hosts must be gone.
+#[derive(Debug)]
+pub(crate) struct InTime {
+    /// All of them.
+    pub(crate) until: Duration,
+    well: Duration,
+    /// What a stamp tells of, so long after its death.
+    stamped: Duration,
+    /// From then on nothing hides a host that must be watched without a break.
+    seen_from: Duration,
+    /// Such a host, so long after.
+    silent: Duration,
+}
+
+/// When a dead host looks as if its owner lived and watched. Walks end there, and what follows is seen by nobody.
+#[derive(Debug, Clone, Copy)]
+struct Mask {
+    from: Duration,
+    until: Duration,
+}
 
 impl Oracle {
     /// All is well from now on.
@@ -24,74 +47,64 @@ impl Oracle {
         self.lock().leases.well_since = Some(now);
     }
 
-    /// When, at the latest, all hosts are gone that are dead now. `None`: there is no ring. `rough`: there were faults, and
-    /// watchers wait after them.
-    pub(crate) fn ring_clean_by(&self, rough: bool) -> Option<Duration> {
+    /// When all hosts must be gone that are dead now. `None`: there is no ring. `rough`: there were faults, and watchers
+    /// wait after them.
+    pub(crate) fn ring_clean_by(&self, rough: bool) -> Option<InTime> {
+        let now = self.0.time.now();
+        let sqs = SqsTime::from_millis(self.0.time.sqs().as_millis());
         let state = self.lock();
         let leases = &state.leases;
-        let (well, bound) = (leases.well_since?, leases.bound(rough, false)?);
-        Some(
-            well + if leases.any_silent() {
-                leases.bound(rough, true)?
-            } else {
-                bound
-            },
-        )
+        let well = leases.well_since?;
+        let stamped = leases.bound(rough, false)?;
+        let silent = leases.bound(rough, true)?;
+        let seen_from = unmasked(well, silent, leases.masks(now, sqs));
+        let until = if leases.any_silent() {
+            seen_from + silent
+        } else {
+            well + stamped
+        };
+        Some(InTime {
+            until,
+            well,
+            stamped,
+            seen_from,
+            silent,
+        })
     }
 
     /// I6: no dead host is left of those that should be gone; none is gone of those that nobody may delete.
-    pub(crate) fn ring_is_clean(&self, rough: bool) {
+    pub(crate) fn ring_is_clean(&self, in_time: &InTime) {
         let now = self.0.time.now();
         let sqs = self.0.time.sqs().as_millis();
         let mut state = self.lock();
         let state = &mut *state;
         let leases = &state.leases;
-        let (Some(well), Some(bound), Some(silent)) = (
-            leases.well_since,
-            leases.bound(rough, false),
-            leases.bound(rough, true),
-        ) else {
-            return;
-        };
         let mut found = Vec::new();
         for (name, host) in &leases.hosts {
-            let Some(parsed) = TemporaryQueueName::parse(name) else {
-                continue;
-            };
-            if parsed.prefix != RING {
+            if !leases.is_dead(name, host) {
                 continue;
             }
-            if host
-                .owner
-                .is_some_and(|life| leases.holds_or_sleeps(life, name))
-            {
-                continue;
-            }
-            let dead = now.saturating_sub(host.made.max(well));
-            let most = match host.tag {
+            let (since, most) = match host.tag {
                 Tag::Ours(Lease {
                     stamp: Stamp::Sqs(stamp),
                     ..
                 }) => {
+                    let since = host.made.max(in_time.well);
+                    let dead = now.saturating_sub(since).as_millis() as u64;
                     // A stamp in the future: it died then.
-                    let ahead = stamp
-                        .as_millis()
-                        .saturating_sub(sqs.saturating_sub(dead.as_millis() as u64));
-                    bound + Duration::from_millis(ahead)
+                    let ahead = stamp.as_millis().saturating_sub(sqs.saturating_sub(dead));
+                    (since, in_time.stamped + Duration::from_millis(ahead))
                 }
-                Tag::Ours(_) | Tag::Java(_) => silent,
+                Tag::Ours(_) => (host.made.max(in_time.seen_from), in_time.silent),
+                Tag::Java(_) => (host.written.max(in_time.seen_from), in_time.silent),
                 _ => continue,
             };
-            let check = goes_by(&host.tag);
-            let dead = match host.tag {
-                Tag::Java(_) => now.saturating_sub(host.written.max(well)),
-                _ => dead,
-            };
-            found.push((check, dead <= most, name.clone(), dead, most));
+            let dead = now.saturating_sub(since);
+            found.push((goes_by(&host.tag), name.clone(), dead, most));
         }
         let gone: Vec<_> = leases.taken.values().copied().collect();
-        for (check, holds, name, dead, most) in found {
-            self.checked(state, check, holds, || {
+        for (check, name, dead, most) in found {
+            self.checked(state, check, dead <= most, || {
                 format!("{name} is there {dead:?} after its death; {most:?} are allowed")
             });
         }
@@ -124,6 +137,39 @@ impl Oracle {
 }
 
 impl LeaseFacts {
+    /// Whether it is one of the ring's, and nobody lives who holds it.
+    fn is_dead(&self, name: &str, host: &Host) -> bool {
+        TemporaryQueueName::parse(name).is_some_and(|parsed| parsed.prefix == RING)
+            && !host
+                .owner
+                .is_some_and(|life| self.holds_or_sleeps(life, name))
+    }
+
+    /// When dead hosts look as if their owners lived and watched.
+    fn masks(&self, now: Duration, sqs: SqsTime) -> Vec<Mask> {
+        let dead = self
+            .hosts
+            .iter()
+            .filter(|(name, host)| self.is_dead(name, host));
+        let mask = |(_, host): (&String, &Host)| match host.tag {
+            Tag::Ours(lease) if lease.watches => Some(match lease.stamp {
+                Stamp::Sqs(stamp) => {
+                    let stamped = (now + stamp.since(sqs)).saturating_sub(sqs.since(stamp));
+                    Mask {
+                        from: stamped.saturating_sub(AHEAD),
+                        until: stamped + lease.retention,
+                    }
+                }
+                _ => Mask {
+                    from: host.written,
+                    until: host.written + lease.retention,
+                },
+            }),
+            _ => None,
+        };
+        dead.filter_map(mask).collect()
+    }
+
     fn any_silent(&self) -> bool {
         let silent = |host: &Host| {
             matches!(
@@ -167,5 +213,48 @@ impl LeaseFacts {
         // What is watched in silence is seen once, and again when it was silent for long enough.
         let again = if silent { turn * 2 } else { Duration::ZERO };
         Some(retention + VERDICT + turn + waits + pacing + again)
+    }
+}
+
+/// From when on nothing is hidden for as long as it must be watched.
+fn unmasked(well: Duration, watched: Duration, mut masks: Vec<Mask>) -> Duration {
+    masks.sort_by_key(|mask| mask.from);
+    let hidden = |seen: Duration, mask: Mask| {
+        if mask.from <= seen + watched {
+            seen.max(mask.until)
+        } else {
+            seen
+        }
+    };
+    masks.into_iter().fold(well, hidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WELL: Duration = Duration::from_secs(1_000);
+    const WATCHED: Duration = Duration::from_secs(500);
+
+    fn seen_from<const N: usize>(masks: [(u64, u64); N]) -> u64 {
+        let mask = |(from, until)| Mask {
+            from: Duration::from_secs(from),
+            until: Duration::from_secs(until),
+        };
+        unmasked(WELL, WATCHED, masks.map(mask).to_vec()).as_secs()
+    }
+
+    #[test]
+    fn what_is_watched_in_silence_is_seen_when_nothing_that_hides_it_begins_meanwhile() {
+        assert_eq!(seen_from([]), 1_000);
+        assert_eq!(seen_from([(100, 300)]), 1_000);
+        assert_eq!(seen_from([(900, 1_200)]), 1_200);
+        // One after the other, in any order.
+        assert_eq!(
+            seen_from([(1_600, 1_900), (1_400, 1_200), (900, 1_300)]),
+            1_900
+        );
+        // Long after the silent ones are gone.
+        assert_eq!(seen_from([(900, 1_200), (1_701, 9_000)]), 1_200);
     }
 }
