@@ -186,14 +186,20 @@ impl Oracle {
             });
             return;
         }
+        let silent =
+            |retention: Duration| now >= host.written + retention.max(SHORTEST).mul_f64(0.99);
         let dead = match host.tag {
             Tag::Ours(Lease {
                 stamp: Stamp::Sqs(stamp),
                 retention,
                 ..
-            }) => sqs > stamp.as_millis() + (retention + DOUBT).as_millis() as u64,
-            Tag::Ours(lease) => now >= host.written + lease.retention.max(SHORTEST).mul_f64(0.99),
-            Tag::Java(lease) => now >= host.written + lease.retention.max(SHORTEST).mul_f64(0.99),
+            }) => {
+                let over = sqs > stamp.as_millis() + (retention + DOUBT).as_millis() as u64;
+                // Who is told no date judges by silence.
+                over || self.0.leniency.no_dates && silent(retention)
+            }
+            Tag::Ours(Lease { retention, .. }) => silent(retention),
+            Tag::Java(lease) => silent(lease.retention),
             _ => false,
         };
         self.checked(state, Check::NotLive, dead, || {
