@@ -19,6 +19,10 @@ const PER_OPERATION: usize = 9;
 /// Deliveries of requests for each of which one call more may fail in a second: a reply is tried until its request's
 /// deadline, by the SDK's three attempts each 5 s and more, and so is that to each duplicate.
 const REPLIES_PER_CALL: usize = 2;
+/// Calls that a message costs its receiver when all of them fail: a delete, by the SDK's three attempts.
+const PER_DELIVERY: usize = 3;
+/// Deliveries count for so long: by then the SDK has made these attempts.
+const DELETED: Duration = Duration::from_secs(3);
 const SECOND: Duration = Duration::from_secs(1);
 /// Operations count for so long: their calls are tried again.
 const REMEMBERED: Duration = Duration::from_secs(10);
@@ -58,6 +62,7 @@ impl std::ops::AddAssign for Counts {
 pub(super) struct Rates {
     operations: HashMap<LifeId, VecDeque<Duration>>,
     replies: HashMap<LifeId, VecDeque<Duration>>,
+    deliveries: HashMap<LifeId, VecDeque<Duration>>,
     fruitless: HashMap<(LifeId, Action), VecDeque<Duration>>,
 }
 
@@ -308,6 +313,7 @@ impl Oracle {
         let mut state = self.lock();
         let (receipt, id) = (message.receipt_handle.clone(), message.message_id.clone());
         state.receipts.insert(receipt.clone(), id.clone());
+        state.rates.delivery(link.life, now);
         if let Some(facts) = state.requests.get_mut(&*message.body) {
             facts.received += 1;
             // Each delivery is answered, a duplicate out of the reply cache.
@@ -402,13 +408,25 @@ impl Rates {
         times.push_back(now);
     }
 
+    /// SQS hands out a message, which is to be deleted.
+    fn delivery(&mut self, life: LifeId, now: Duration) {
+        let times = self.deliveries.entry(life).or_default();
+        forget(times, now, DELETED);
+        times.push_back(now);
+    }
+
     /// How many calls of one action may be fruitless in a second.
     fn allowed(&mut self, life: LifeId, now: Duration) -> usize {
         let operations = self.operations.entry(life).or_default();
         forget(operations, now, REMEMBERED);
         let replies = self.replies.entry(life).or_default();
         forget(replies, now, LONGEST_WAIT);
-        IDLE_CALLS + PER_OPERATION * operations.len() + replies.len() / REPLIES_PER_CALL
+        let deliveries = self.deliveries.entry(life).or_default();
+        forget(deliveries, now, DELETED);
+        IDLE_CALLS
+            + PER_OPERATION * operations.len()
+            + replies.len() / REPLIES_PER_CALL
+            + PER_DELIVERY * deliveries.len()
     }
 
     fn fruitless(&mut self, life: LifeId, action: Action, now: Duration) -> usize {
