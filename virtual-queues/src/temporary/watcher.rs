@@ -53,6 +53,10 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
         // What is to be done is asked for again: it is later now.
         return;
     }
+    if !process.holds_any() {
+        // It has given up its hosts meanwhile.
+        return;
+    }
     let failed = match step {
         Step::Wait(until) => {
             clock.sleep_until(until).await;

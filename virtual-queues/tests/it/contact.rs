@@ -9,6 +9,9 @@ use sqs_virtual_queues::sqs::{ClientApi, FaultKind, Sqs};
 
 use crate::support::{TestResult, World, pass, until};
 
+/// A process walks within 10 s of its first host.
+const FIRST_WALK: Duration = Duration::from_secs(11);
+
 impl World {
     fn serves(&self, serves: bool) {
         let fails = if serves { 0.0 } else { 1.0 };
@@ -56,16 +59,38 @@ async fn in_an_outage_the_watch_leaves_it_to_other_calls_to_find_its_end() -> Te
         .build()?;
     let queue = temporary.create("a").await?;
     let lists = || world.calls("ListQueues");
-    until("the first walk", || lists() == 1).await;
+    pass(FIRST_WALK).await;
+    let before = lists();
     world.serves(false);
     pass(10 * period).await;
-    let during = lists() - 1;
+    let during = lists() - before;
     // The first try is three attempts of the SDK. With waits of 10 s to half a period there would be 25 in all.
     assert!((7..=11).contains(&during), "{during}");
     world.serves(true);
     assert_eq!(look(queues.sqs(), queue.url().host()).await, None);
     pass(period / 2).await;
-    assert_eq!(lists() - 1, during + 1, "when its own wait is over");
+    assert_eq!(lists() - before, during + 1, "when its own wait is over");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_an_outage_the_watch_makes_no_call_once_its_process_has_no_host() -> TestResult {
+    let world = World::new();
+    let queues = world.queues();
+    let second = Duration::from_secs(1);
+    // The second walk is due at 144 to 216 s, and waits for an answer for 180 s. The host is given up at 230 s.
+    let temporary = TemporaryQueues::builder(&queues)
+        .watch_period(180 * second)
+        .lease_retention(240 * second)
+        .build()?;
+    let queue = temporary.create("a").await?;
+    let lists = || world.calls("ListQueues");
+    pass(FIRST_WALK).await;
+    let before = lists();
+    world.serves(false);
+    pass(3600 * second).await;
+    assert!(queue.send("in vain").await.is_err());
+    assert_eq!(lists(), before);
     Ok(())
 }
 
