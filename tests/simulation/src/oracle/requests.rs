@@ -155,6 +155,7 @@ impl Oracle {
         let now = facts.link.clock.now();
         let (deadline, resumed) = (facts.deadline, facts.link.gate.resumed());
         let (asked, life) = (facts.asked.clone(), facts.link.life);
+        let unaware = facts.unaware;
         let Outcome::Ended(result) = outcome else {
             return;
         };
@@ -185,7 +186,7 @@ impl Oracle {
                 });
             }
         }
-        if let Some(check) = asked.must_succeed {
+        if let Some(check) = asked.must_succeed.filter(|_| !unaware) {
             self.checked(&mut state, check, result.is_ok(), || {
                 format!("{body} of {life} ended with {text}")
             });

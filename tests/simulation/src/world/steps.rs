@@ -120,7 +120,11 @@ impl World<'_> {
         }
     }
 
+    /// One that stands still already does so for no longer.
     fn pause(&self, link: &Link, how: Fault, time: Duration) {
+        if !link.gate.is_open() {
+            return;
+        }
         self.oracle.fault(how);
         link.gate.shut();
         self.oracle.falls_asleep(link.life, how);

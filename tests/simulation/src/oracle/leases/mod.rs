@@ -156,6 +156,11 @@ impl Oracle {
         drop(owners);
     }
 
+    /// Whether a process does not know that its clocks have stood still: what it begins now may be in vain.
+    pub(crate) fn is_unaware(&self, life: LifeId) -> bool {
+        self.lock().leases.is_unaware(life)
+    }
+
     /// Its user begins (1) or has ended (-1) something that is no request.
     pub(crate) fn works(&self, link: &Link, by: i64) {
         let now = self.0.time.now();
