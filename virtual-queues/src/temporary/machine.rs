@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::lease::Standing;
-use crate::sqs::{Backoff, Delivery, Fault, Moment, Random};
+use crate::sqs::{Backoff, Delivery, Fault, FaultKind, Moment, Random};
 
 /// How often a creation that failed is tried again at once, under another name each time.
 const ATTEMPTS: u32 = 3;
@@ -118,8 +118,10 @@ impl<H: Clone + PartialEq> Machine<H> {
         let attempt = self.making?;
         // A queue that was made, and whose URL is of no use, would not be better the next time.
         let worth_it = fault.is_temporary() && fault.delivery() != Delivery::Sent;
-        // After one that failed for good, each further one is a single attempt, until one succeeds.
-        let worth_it = worth_it && answers && self.pauses.failures() == 0;
+        // After one that failed for good, each further one is a single attempt, until one succeeds; but not where SQS has
+        // answered, with a time that spoke against the host: it is known now.
+        let first = self.pauses.failures() == 0 || fault.kind() == FaultKind::Unreadable;
+        let worth_it = worth_it && answers && first;
         if worth_it && attempt < ATTEMPTS && !self.closed {
             self.making = Some(attempt + 1);
             return Some(self.retries.failed(random));
@@ -283,6 +285,19 @@ mod tests {
                 .is_some(),
             "one was made in between"
         );
+    }
+
+    #[test]
+    fn a_host_that_was_made_at_a_wrong_time_is_made_again_even_after_a_creation_that_failed() {
+        let mut machine = making();
+        fails(&mut machine, 0);
+        assert!(matches!(wanted(&mut machine, 30_000), Step::Make));
+        let random = Random::seeded(1);
+        let wrong_time = || fault(FaultKind::Unreadable, Delivery::Unknown);
+        let retries =
+            std::iter::from_fn(|| machine.not_made(wrong_time(), true, at(30_000), &random))
+                .count();
+        assert_eq!(retries, 2);
     }
 
     #[test]
