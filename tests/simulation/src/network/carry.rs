@@ -1,5 +1,6 @@
 //! One call on its way: out, its effect, and back.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -13,6 +14,8 @@ use super::{Exchange, Failure, Link, Network};
 use crate::coverage::{Check, Fault};
 use crate::time::TrueTime;
 
+/// An entry fails so often at the most: of the three times that it is tried, one succeeds.
+const MOST_FAILURES: u32 = 2;
 /// How long the SDK waits for an answer.
 const TIME_OUT: Duration = Duration::from_secs(5);
 /// How long a call hangs before its connection breaks.
@@ -219,9 +222,12 @@ impl Network {
     fn fail_entries(&self, request: &mut Request, fate: &Fate) -> Vec<FailedEntry> {
         let mut failed = Vec::new();
         let mut at = 0;
-        let mut stays = |id: &Option<String>| {
-            let fails = fate.parts.get(at) == Some(&Some(Fault::FailedEntry));
+        let mut state = self.lock();
+        let times = &mut state.failed_entries;
+        let mut stays = |id: &Option<String>, what: Option<&str>| {
+            let chosen = fate.parts.get(at) == Some(&Some(Fault::FailedEntry));
             at += 1;
+            let fails = chosen && fails_again(times, what);
             if fails {
                 self.0.oracle.fault(Fault::FailedEntry);
                 failed.push(FailedEntry {
@@ -238,19 +244,19 @@ impl Network {
                 batch
                     .entries
                     .iter_mut()
-                    .for_each(|all| all.retain(|it| stays(&it.id)));
+                    .for_each(|all| all.retain(|it| stays(&it.id, it.message_body.as_deref())));
             }
             Request::DeleteMessageBatch(batch) => {
                 batch
                     .entries
                     .iter_mut()
-                    .for_each(|all| all.retain(|it| stays(&it.id)));
+                    .for_each(|all| all.retain(|it| stays(&it.id, it.receipt_handle.as_deref())));
             }
             Request::ChangeMessageVisibilityBatch(batch) => {
                 batch
                     .entries
                     .iter_mut()
-                    .for_each(|all| all.retain(|it| stays(&it.id)));
+                    .for_each(|all| all.retain(|it| stays(&it.id, it.receipt_handle.as_deref())));
             }
             _ => {}
         }
@@ -373,4 +379,13 @@ const fn service(code: &'static str, status: u16) -> Failure {
 
 fn of_engine(error: &Error) -> Failure {
     service(error.kind().query_code(), error.kind().status())
+}
+
+/// Whether this entry, a body or a receipt handle, may fail once more.
+fn fails_again(times: &mut HashMap<String, u32>, what: Option<&str>) -> bool {
+    let times = times
+        .entry(what.unwrap_or_default().to_owned())
+        .or_default();
+    *times += 1;
+    *times <= MOST_FAILURES
 }

@@ -10,6 +10,7 @@ mod stale;
 mod translate;
 mod weather;
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -49,6 +50,8 @@ struct State {
     dice: Dice,
     /// What lists may still show, or not show yet.
     recent: Recent,
+    /// How often an entry of a batch has failed, by what tells it from others.
+    failed_entries: HashMap<String, u32>,
 }
 
 /// One life of a process, as the network sees it.
@@ -122,6 +125,7 @@ impl Network {
                 weather: Weather::new(seed, windows),
                 dice: Dice::new(seed, "network"),
                 recent: Recent::new(seed),
+                failed_entries: HashMap::new(),
             }),
         }))
     }

@@ -267,7 +267,7 @@ impl Oracle {
     }
 
     fn accepts(&self, queue: &str, message_id: &str, body: &str) {
-        self.note(format_args!("SQS accepts {body:.60} on {queue}"));
+        self.note(format_args!("SQS accepts {body:.80} on {queue}"));
         let now = self.0.time.now();
         let mut state = self.lock();
         if state.deleted_queues.contains(queue) {
@@ -307,7 +307,7 @@ impl Oracle {
     ) {
         let now = self.0.time.now();
         self.note(format_args!(
-            "SQS delivers {:.60} of {} to {}",
+            "SQS delivers {:.80} of {} to {}",
             message.body, meant.queue, link.life
         ));
         let mut state = self.lock();
@@ -353,7 +353,7 @@ impl Oracle {
         };
         let body = &accepted.body;
         self.note(format_args!(
-            "{} deletes {body:.60} on {}",
+            "{} deletes {body:.80} on {}",
             link.life, accepted.queue
         ));
         if let Some(right) = state.may_be_deleted(body, now, self.0.leniency.dates_ahead) {

@@ -171,7 +171,7 @@ impl Oracle {
                 let expected = reply_to(body, asked.kind);
                 let own = expected.as_deref() == Some(reply.body());
                 self.checked(&mut state, Check::OwnReply, own, || {
-                    format!("{body} got the reply {:.60}", reply.body())
+                    format!("{body} got the reply {:.80}", reply.body())
                 });
             }
             Err(error) => {

@@ -47,17 +47,9 @@ fn f16(mix: &mut Mix) {
         mix.ask(requester, at, 40, 0, &[Kind::Echo]).succeeds();
     }
     let often = *mix.dice.pick(&[0.02, 0.05, 0.1]);
-    // Of three attempts one succeeds but for once in 8,000; those few are not to hinder anybody here.
     let most = mix.dice.between(1, 20) as u32;
     let action = *mix.dice.pick(&BATCHES);
-    mix.fault_at_most(
-        Fault::FailedEntry,
-        0,
-        25,
-        &[action],
-        often,
-        most.min(2 * (often * 100.0) as u32),
-    );
+    mix.fault_at_most(Fault::FailedEntry, 0, 25, &[action], often, most);
 }
 
 pub(super) const F17: Scenario = Scenario {
