@@ -214,7 +214,7 @@ impl Driver<'_> {
             Routed::Again => {}
             Routed::Full(after, message) => {
                 counters.count(Counter::PutBack);
-                self.put_back(&message, after);
+                self.put_back(&message, spread(after, self.shared.sqs.random()));
             }
             Routed::Foreign(after, message) => {
                 counters.count(Counter::ForeignReplies);
@@ -331,8 +331,9 @@ async fn poll(shared: &Shared, kind: Kind) -> Polled {
     Polled { kind, result }
 }
 
-/// Longer by up to a half, in whole seconds as SQS counts them. Two processes that put back each other's replies for
-/// equal times would poll in step, and each receive the other's again and again.
+/// Longer by up to a half, in whole seconds as SQS counts them. What is put back together for equal times comes again
+/// together, to a buffer that has room for one, and waits twice as long the next time. And two processes that put back each
+/// other's replies would poll in step, and each receive the other's again and again.
 fn spread(after: Duration, random: &Random) -> Duration {
     let most = after.as_secs() / 2;
     after + Duration::from_secs(random.bits64() % (most + 1))

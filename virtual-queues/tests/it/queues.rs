@@ -123,6 +123,29 @@ async fn an_orphan_is_shown_to_the_hook_and_deleted() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_full_queue_puts_back_together_does_not_come_again_together() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.builder().queue_capacity(1).build()?;
+    let queue = queues.create(&host, CreateQueue::named("small"))?;
+    for n in 0..10 {
+        world.send(queue.url(), &n.to_string()).await;
+    }
+    let begun = queues.sqs().clock().now();
+    let mut bodies = std::collections::BTreeSet::new();
+    while bodies.len() < 10 {
+        for message in queue.receive().await? {
+            bodies.insert(message.body().unwrap().to_owned());
+            queue.delete(message.receipt_handle().unwrap()).await?;
+        }
+    }
+    let took = queues.sqs().clock().now().since(begun);
+    // In step it is one message each time, after 2, 4, 8 .. 256 and 300 s.
+    assert!(took < Duration::from_secs(150), "{took:?}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_queue_keeps_nobody_waiting_but_its_own() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
