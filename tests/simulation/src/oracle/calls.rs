@@ -21,8 +21,9 @@ const PER_OPERATION: usize = 9;
 const REPLIES_PER_CALL: usize = 2;
 /// Calls that a message costs its receiver when all of them fail: a delete, by the SDK's three attempts.
 const PER_DELIVERY: usize = 3;
-/// Deliveries count for so long: by then the SDK has made these attempts.
-const DELETED: Duration = Duration::from_secs(3);
+/// Deliveries count for so long: each of these attempts may be without an answer for 5 s, and what is to be deleted waits
+/// meanwhile.
+const DELETED: Duration = Duration::from_secs(20);
 const SECOND: Duration = Duration::from_secs(1);
 /// Operations count for so long: their calls are tried again.
 const REMEMBERED: Duration = Duration::from_secs(10);
@@ -249,7 +250,7 @@ impl Oracle {
         let polled = action == Action::ReceiveMessage && exchange.result.is_ok();
         let in_vain = polled && brought == 0 && took < wait / 2;
         if exchange.result.is_err() || in_vain {
-            let allowed = state.rates.allowed(link.life, now) + walked(action);
+            let allowed = state.rates.allowed(link.life, action, now) + walked(action);
             let fruitless = state.rates.fruitless(link.life, action, now);
             self.checked(&mut state, Check::NoHotLoop, fruitless <= allowed, || {
                 let life = link.life;
@@ -416,17 +417,18 @@ impl Rates {
     }
 
     /// How many calls of one action may be fruitless in a second.
-    fn allowed(&mut self, life: LifeId, now: Duration) -> usize {
+    fn allowed(&mut self, life: LifeId, action: Action, now: Duration) -> usize {
         let operations = self.operations.entry(life).or_default();
         forget(operations, now, REMEMBERED);
         let replies = self.replies.entry(life).or_default();
         forget(replies, now, LONGEST_WAIT);
         let deliveries = self.deliveries.entry(life).or_default();
         forget(deliveries, now, DELETED);
-        IDLE_CALLS
-            + PER_OPERATION * operations.len()
-            + replies.len() / REPLIES_PER_CALL
-            + PER_DELIVERY * deliveries.len()
+        let deletes = match action {
+            Action::DeleteMessage | Action::DeleteMessageBatch => PER_DELIVERY * deliveries.len(),
+            _ => 0,
+        };
+        IDLE_CALLS + PER_OPERATION * operations.len() + replies.len() / REPLIES_PER_CALL + deletes
     }
 
     fn fruitless(&mut self, life: LifeId, action: Action, now: Duration) -> usize {
