@@ -15,6 +15,9 @@
 #[cfg(feature = "drop-in")]
 mod drop_in;
 mod hashing;
+#[cfg(feature = "hot-paths")]
+#[doc(hidden)]
+pub mod hot_paths;
 mod invalid_option;
 mod multiplexer;
 #[doc(hidden)]
@@ -32,9 +35,6 @@ pub use multiplexer::{
 };
 pub use sqs::digest::is_intact;
 pub use stats::{Action, Calls, Counter, Counters, Stats};
-#[cfg(feature = "hot-paths")]
-#[doc(hidden)]
-pub use temporary::hot_paths;
 #[cfg(feature = "temporary")]
 pub use temporary::{
     CreateTemporary, Doubt, Examined, InvalidAttribute, JavaLease, Lease, Stamp, Sweep, Tag,

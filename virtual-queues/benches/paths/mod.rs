@@ -8,7 +8,7 @@ use sqs_rpc_protocol::{
     CorrelationId, HostQueueUrl, QueueUrl, ReplyEnvelope, ReplyHeader, RequestEnvelope,
     RequestHeader, RequestId,
 };
-use sqs_virtual_queues::hot_paths::{claim, walk};
+use sqs_virtual_queues::hot_paths::{claim, deadline, walk};
 use sqs_virtual_queues::sqs::{Moment, PollController, PollOptions, Sqs};
 use sqs_virtual_queues::{CreateQueue, Host, VirtualQueues};
 use tokio::runtime::Runtime;
@@ -26,7 +26,7 @@ pub struct Path {
 }
 
 /// All of them.
-pub const PATHS: [Path; 10] = [
+pub const PATHS: [Path; 12] = [
     Path {
         name: "request-envelope",
         times: 2_000,
@@ -61,6 +61,16 @@ pub const PATHS: [Path; 10] = [
         name: "ten-deletes-in-a-batch",
         times: 300,
         prepare: ten_deletes,
+    },
+    Path {
+        name: "prompt-deadline-of-a-million",
+        times: 10_000,
+        prepare: || Box::new(deadline(1_000_000, true)),
+    },
+    Path {
+        name: "any-deadline-of-a-million",
+        times: 10_000,
+        prepare: || Box::new(deadline(1_000_000, false)),
     },
     Path {
         name: "poll-started-and-returned",

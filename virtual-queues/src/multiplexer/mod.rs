@@ -14,6 +14,8 @@ mod for_all;
 mod for_each;
 mod handling;
 mod host;
+#[cfg(feature = "hot-paths")]
+pub(crate) mod hot_paths;
 mod lookup;
 mod message;
 mod options;

@@ -22,7 +22,7 @@ mod calls;
 mod error;
 mod held;
 #[cfg(feature = "hot-paths")]
-pub mod hot_paths;
+pub(crate) mod hot_paths;
 mod lease;
 mod machine;
 #[cfg(test)]

@@ -16,5 +16,7 @@ mod settings;
 mod take_all;
 
 pub(crate) use buffer::{Taken, Ticket};
+#[cfg(feature = "hot-paths")]
+pub(crate) use deadlines::Deadlines;
 pub(crate) use outcome::{Arrival, Due, Received, Refused, Routed, TakenAny};
 pub(crate) use router::{Limits, Router, RouterOptions};

@@ -573,7 +573,7 @@ impl<S> Router<S> {
         let result = change(slot, given);
         self.load.replace(before, slot.load());
         let (at, key) = (slot.next_visible(), slot.visibility_key);
-        if at != key.map(|(at, _)| at) {
+        if at != key.map(Key::at) {
             if let Some(key) = key {
                 self.due.remove(key);
             }

@@ -1,60 +1,150 @@
 //! What is due when.
+//!
+//! Owns: the order of things by the moments at which they fall due. Does not own: what is due, or the time.
+//!
+//! Most requests of a process have the same time-out, or one of a few, so their deadlines are added in the order in which they
+//! are due. A *run* is a queue of such: one more is put at its end, and one that was answered is found by its number. Each
+//! deadline is added to the run that it fits best; what fits none is kept in order by a tree, which costs a search.
+//!
+//! **Invariant:** nothing is handed out before something that is due earlier.
+
+mod run;
 
 use std::collections::BTreeMap;
 
+use self::run::Run;
 use crate::sqs::Moment;
 
-/// Things that fall due, earliest first; those of one moment in the order in which they were added.
+/// So many runs at the most: one for each usual time-out, and some for visibility and idle times.
+const RUNS: usize = 8;
+
+/// Things that fall due, earliest first.
 ///
 /// One structure for a whole host: a deadline costs an entry, not a timer.
 #[derive(Debug)]
 pub(crate) struct Deadlines<T> {
-    due: BTreeMap<Key, T>,
+    runs: Vec<Run<T>>,
+    others: BTreeMap<Key, T>,
+    /// How many were added to the tree: tells those of one moment apart.
     added: u64,
 }
 
-/// Names an entry of [`Deadlines`], to take it out again.
-pub(crate) type Key = (Moment, u64);
+/// Names an entry of [`Deadlines`], to take it out again. In the order in which they are due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    at: Moment,
+    /// The number in its run, times [`PLACES`], and the run; or the number in the tree, and [`TREE`]. One word, since every
+    /// pending request keeps a key.
+    place: u64,
+}
+
+const PLACES: u64 = 16;
+const TREE: u64 = PLACES - 1;
+const _: () = assert!(RUNS as u64 <= TREE, "the tree is a place, too");
+
+impl Key {
+    pub(crate) const fn at(self) -> Moment {
+        self.at
+    }
+
+    const fn new(at: Moment, number: u64, place: u64) -> Self {
+        let place = number * PLACES + place;
+        Self { at, place }
+    }
+
+    /// The number, and the run that it is in.
+    const fn parts(self) -> (u64, usize) {
+        (self.place / PLACES, (self.place % PLACES) as usize)
+    }
+}
+
+/// Where the earliest is.
+enum Place {
+    Run(usize),
+    Tree,
+}
 
 impl<T> Deadlines<T> {
     pub(crate) const fn new() -> Self {
         Self {
-            due: BTreeMap::new(),
+            runs: Vec::new(),
+            others: BTreeMap::new(),
             added: 0,
         }
     }
 
     pub(crate) fn add(&mut self, at: Moment, what: T) -> Key {
+        if let Some(run) = self.fitting(at) {
+            return Key::new(at, self.runs[run].push(at, what), run as u64);
+        }
         self.added += 1;
-        let key = (at, self.added);
-        self.due.insert(key, what);
+        let key = Key::new(at, self.added, TREE);
+        self.others.insert(key, what);
         key
     }
 
     /// Takes an entry out; nothing happens if it is gone already.
     pub(crate) fn remove(&mut self, key: Key) {
-        self.due.remove(&key);
+        let (number, run) = key.parts();
+        if let Some(run) = self.runs.get_mut(run) {
+            run.remove(number);
+        } else {
+            self.others.remove(&key);
+        }
     }
 
     /// The next that is due at `now` or was before.
     pub(crate) fn pop(&mut self, now: Moment) -> Option<T> {
-        let entry = self.due.first_entry()?;
-        (entry.key().0 <= now).then(|| entry.remove())
+        let (at, place) = self.first()?;
+        if at > now {
+            return None;
+        }
+        match place {
+            Place::Run(run) => self.runs[run].pop(),
+            Place::Tree => self.others.pop_first().map(|(_, what)| what),
+        }
     }
 
     pub(crate) fn next(&self) -> Option<Moment> {
-        self.due.first_key_value().map(|((at, _), _)| *at)
+        self.first().map(|(at, _)| at)
+    }
+
+    /// The run at whose end this one waits the least behind the one before it.
+    fn fitting(&mut self, at: Moment) -> Option<usize> {
+        let fits = self
+            .runs
+            .iter()
+            .enumerate()
+            .filter(|(_, run)| run.takes(at));
+        let best = fits.max_by_key(|(_, run)| run.last());
+        if let Some((run, _)) = best {
+            return Some(run);
+        }
+        (self.runs.len() < RUNS).then(|| {
+            self.runs.push(Run::new());
+            self.runs.len() - 1
+        })
+    }
+
+    fn first(&self) -> Option<(Moment, Place)> {
+        let runs = self.runs.iter().enumerate();
+        let in_run = runs.filter_map(|(at, run)| Some((run.first()?, Place::Run(at))));
+        let other = self.others.first_key_value();
+        let other = other.map(|(key, _)| (key.at, Place::Tree));
+        in_run.chain(other).min_by_key(|(at, _)| *at)
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.due.len()
+        self.runs.iter().map(Run::len).sum::<usize>() + self.others.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -75,5 +165,80 @@ mod tests {
         let popped: Vec<_> = std::iter::from_fn(|| deadlines.pop(at(2))).collect();
         assert_eq!(popped, ['a', 'B']);
         assert_eq!((deadlines.next(), deadlines.len()), (Some(at(3)), 1));
+    }
+
+    #[test]
+    fn one_run_for_each_time_out() {
+        let mut deadlines = Deadlines::new();
+        for now in 0..1_000 {
+            for time_out in [30, 5, 60, 3_600] {
+                deadlines.add(at(now + time_out), ());
+            }
+        }
+        assert_eq!((deadlines.runs.len(), deadlines.others.len()), (4, 0));
+    }
+
+    #[test]
+    fn what_fits_no_run_is_kept_too() {
+        let mut deadlines = Deadlines::new();
+        for secs in (1..100).rev() {
+            deadlines.add(at(secs), secs);
+        }
+        assert_eq!((deadlines.runs.len(), deadlines.others.len()), (RUNS, 91));
+        let popped: Vec<_> = std::iter::from_fn(|| deadlines.pop(at(99))).collect();
+        assert!(popped.into_iter().eq(1..100));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Act {
+        Add(u64),
+        Remove(prop::sample::Index),
+        Pop(u64),
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let act = prop_oneof![
+            4 => prop_oneof![Just(30), Just(5), 0..40_u64].prop_map(Act::Add),
+            3 => any::<prop::sample::Index>().prop_map(Act::Remove),
+            1 => (0..3_u64).prop_map(Act::Pop),
+        ];
+        prop::collection::vec(act, 1..600)
+    }
+
+    proptest! {
+        #[test]
+        fn does_what_a_sorted_list_does(acts in acts()) {
+            let mut deadlines = Deadlines::new();
+            // What is in it, and all keys that there ever were.
+            let (mut sorted, mut keys) = (Vec::<(Moment, usize)>::new(), Vec::new());
+            let mut now = 0;
+            for act in acts {
+                match act {
+                    Act::Add(after) => {
+                        let id = keys.len();
+                        keys.push(deadlines.add(at(now + after), id));
+                        sorted.push((at(now + after), id));
+                        sorted.sort();
+                    }
+                    Act::Remove(index) if !keys.is_empty() => {
+                        let id = index.index(keys.len());
+                        deadlines.remove(keys[id]);
+                        sorted.retain(|(_, other)| *other != id);
+                    }
+                    Act::Remove(_) => {}
+                    Act::Pop(passed) => {
+                        now += passed;
+                        while let Some(id) = deadlines.pop(at(now)) {
+                            let earliest = sorted[0].0;
+                            let found = sorted.iter().position(|entry| *entry == (earliest, id));
+                            prop_assert!(found.is_some() && earliest <= at(now));
+                            found.map(|found| sorted.remove(found));
+                        }
+                    }
+                }
+                prop_assert_eq!(deadlines.len(), sorted.len());
+                prop_assert_eq!(deadlines.next(), sorted.first().map(|(at, _)| *at));
+            }
+        }
     }
 }
