@@ -331,12 +331,12 @@ async fn poll(shared: &Shared, kind: Kind) -> Polled {
     Polled { kind, result }
 }
 
-/// Longer by up to a half, in whole seconds as SQS counts them. What is put back together for equal times comes again
+/// Shorter by up to a half, in whole seconds as SQS counts them. What is put back together for equal times comes again
 /// together, to a buffer that has room for one, and waits twice as long the next time. And two processes that put back each
 /// other's replies would poll in step, and each receive the other's again and again.
 fn spread(after: Duration, random: &Random) -> Duration {
     let most = after.as_secs() / 2;
-    after + Duration::from_secs(random.bits64() % (most + 1))
+    after.saturating_sub(Duration::from_secs(random.bits64() % (most + 1)))
 }
 
 struct CloseOnDrop<'a>(&'a Shared);
@@ -354,14 +354,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_spread_over_whole_seconds_up_to_a_half_more() {
+    fn a_time_is_spread_over_whole_seconds_down_to_a_half() {
         let random = Random::seeded(1);
         let drawn = |secs| -> Vec<_> {
             let after = Duration::from_secs(secs);
             let drawn: BTreeSet<_> = (0..1_000).map(|_| spread(after, &random)).collect();
             drawn.iter().map(Duration::as_secs_f64).collect()
         };
-        assert_eq!(drawn(2), [2.0, 3.0]);
-        assert_eq!(drawn(8), [8.0, 9.0, 10.0, 11.0, 12.0]);
+        assert_eq!(drawn(2), [1.0, 2.0]);
+        assert_eq!(drawn(8), [4.0, 5.0, 6.0, 7.0, 8.0]);
     }
 }
