@@ -9,7 +9,8 @@ const CHUNK: usize = 64;
 
 /// A queue in which each entry has a number, by which it can be taken out. Numbers are never used again.
 ///
-/// What is taken out leaves a hole until its chunk is empty, or the first: one live entry holds the memory of 64 at the most.
+/// What is taken out leaves a hole until its chunk is empty, or the first: one live entry holds the memory of 64 at the most,
+/// and half a byte for each hole behind it.
 ///
 /// **Invariant:** entries are due in the order of their numbers; if any is left, there is one at `head`.
 #[derive(Debug)]
