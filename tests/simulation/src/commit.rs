@@ -8,8 +8,16 @@ use std::process::Command;
 /// Seeds below are run again and again.
 const FRESH: u64 = 1_000_000_000;
 
-/// The first seed of the commit that is checked out.
-pub(crate) fn first_seed() -> Result<u64, String> {
+/// The first seed of the commit that is checked out. Where git tells none, as in an archive of the source, it is always the
+/// same, and that is said.
+pub(crate) fn first_seed() -> u64 {
+    of_commit().unwrap_or_else(|why| {
+        println!("{why}; the seeds from {FRESH} on, then");
+        FRESH
+    })
+}
+
+fn of_commit() -> Result<u64, String> {
     let git = Command::new("git")
         .args(["rev-parse", "HEAD"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
