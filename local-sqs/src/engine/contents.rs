@@ -17,6 +17,10 @@ const LONGEST_NAME: usize = 256;
 
 /// Checks the body's characters; SQS takes what XML 1.0 takes.
 pub(super) fn check_body(body: &str) -> Result<(), Error> {
+    if body.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        // Most are, and this is a tenth of the work.
+        return Ok(());
+    }
     let forbidden = |c: &char| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
     match body.chars().find(forbidden) {
         None => Ok(()),
@@ -103,13 +107,19 @@ fn check_name(name: &str) -> Result<(), Error> {
             "Invalid non-alphanumeric character was found in the message attribute name '{name}'. Can only include alphanumeric characters, hyphens, underscores, or dots."
         )));
     }
-    let lower = name.to_ascii_lowercase();
-    if lower.starts_with("aws.") || lower.starts_with("amazon.") {
+    let starts_with = |prefix: &str| {
+        let head = name.get(..prefix.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+    };
+    if starts_with("aws.") || starts_with("amazon.") {
         return Err(Error::invalid(format!(
             "You can't use message attribute names beginning with 'AWS.' or 'Amazon.': '{name}'."
         )));
     }
-    if name.starts_with('.') || name.ends_with('.') || name.contains("..") {
+    if name.starts_with('.')
+        || name.ends_with('.')
+        || name.as_bytes().windows(2).any(|two| two == b"..")
+    {
         return Err(Error::invalid(format!(
             "Message attribute name '{name}' can not start, end, or have successive '.' characters."
         )));

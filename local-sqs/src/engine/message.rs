@@ -14,6 +14,8 @@ pub(super) struct Message {
     pub(super) id: Arc<str>,
     pub(super) body: Arc<str>,
     pub(super) md5: Arc<str>,
+    /// Of all of them; a receive may show fewer.
+    pub(super) md5_of_attributes: Option<Arc<str>>,
     pub(super) attributes: BTreeMap<Arc<str>, MessageAttribute>,
     pub(super) trace_header: Option<Arc<str>>,
     pub(super) sender: Arc<str>,

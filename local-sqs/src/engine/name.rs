@@ -38,9 +38,12 @@ impl QueueName {
 
     /// The queue that a URL's path names. The host says nothing: a queue is reached through many.
     pub(super) fn from_url(caller: &Caller, url: &str) -> Result<Self, Error> {
-        let path = url.split_once("://").map_or(url, |(_, rest)| {
-            rest.split_once('/').map_or("", |(_, path)| path)
-        });
+        let path = match url.split_once(':') {
+            Some((_, rest)) if rest.starts_with("//") => {
+                rest[2..].split_once('/').map_or("", |(_, path)| path)
+            }
+            _ => url,
+        };
         let path = path.trim_start_matches('/').trim_end_matches('/');
         match path.split_once('/') {
             Some((account, name))
@@ -48,7 +51,11 @@ impl QueueName {
             {
                 Ok(Self {
                     region: caller.region.clone(),
-                    account: account.into(),
+                    account: if account == &*caller.account {
+                        caller.account.clone()
+                    } else {
+                        account.into()
+                    },
                     name: name.into(),
                 })
             }

@@ -220,6 +220,7 @@ impl Engine {
 /// A message as this receive shows it.
 fn show(id: QueueId, number: Number, entry: &Entry, demand: &Demand) -> outputs::Message {
     let message = &entry.message;
+    let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
     let attributes = message
         .attributes
         .iter()
@@ -227,11 +228,15 @@ fn show(id: QueueId, number: Number, entry: &Entry, demand: &Demand) -> outputs:
     let message_attributes: super::contents::Attributes = attributes
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
+    let md5_of_message_attributes = if message_attributes.len() == message.attributes.len() {
+        text(&message.md5_of_attributes)
+    } else {
+        md5_of_attributes(&message_attributes)
+    };
     let system = SYSTEM_ATTRIBUTES
         .into_iter()
         .filter(|name| demand.system_attributes.wants(name));
     let first_received = message.first_received.unwrap_or(message.sent);
-    let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
     let value = |name: &str| match name {
         "AWSTraceHeader" => text(&message.trace_header),
         "ApproximateFirstReceiveTimestamp" => Some(first_received.as_millis().to_string()),
@@ -256,7 +261,7 @@ fn show(id: QueueId, number: Number, entry: &Entry, demand: &Demand) -> outputs:
         attributes: system
             .filter_map(|name| Some((name, value(name)?)))
             .collect(),
-        md5_of_message_attributes: md5_of_attributes(&message_attributes),
+        md5_of_message_attributes,
         message_attributes,
     }
 }

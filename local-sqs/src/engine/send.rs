@@ -37,10 +37,14 @@ impl Engine {
         url: Option<&str>,
     ) -> Result<Option<QueueId>, Error> {
         let found = self.find(caller, url);
-        let name = QueueName::from_url(caller, url.unwrap_or_default());
-        match (found, name.ok().and_then(|name| self.deleted.get(&name))) {
-            (Err(_), Some(deleted)) if self.now < deleted.plus(self.behaviour.deletion) => Ok(None),
-            (found, _) => found.map(Some),
+        let still_deleting = || {
+            let name = QueueName::from_url(caller, url.unwrap_or_default()).ok()?;
+            let deleted = self.deleted.get(&name)?;
+            Some(self.now < deleted.plus(self.behaviour.deletion))
+        };
+        match found {
+            Err(_) if still_deleting() == Some(true) => Ok(None),
+            found => found.map(Some),
         }
     }
 
@@ -114,6 +118,7 @@ impl Engine {
             id: message_id.clone(),
             body,
             md5: sent.md5_of_message_body.as_str().into(),
+            md5_of_attributes: sent.md5_of_message_attributes.as_deref().map(Arc::from),
             attributes,
             trace_header,
             sender: caller.principal.clone(),

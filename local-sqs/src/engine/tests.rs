@@ -1,6 +1,7 @@
 //! The engine as a whole: what it promises at each instant, with the time said explicitly.
 
 use super::api::outputs::Message;
+use super::digest::md5_of_attributes;
 use super::{Action, Caller, Effect, Engine, ErrorKind, Output, PollId, Submitted, Timestamp};
 use crate::behaviour::Behaviour;
 use proptest::prelude::*;
@@ -152,6 +153,25 @@ fn a_visibility_ends_at_its_millisecond() {
     assert!(test.receive(json!({})).is_empty());
     test.now += 1;
     assert_eq!(test.receive(json!({})).len(), 1);
+}
+
+#[test]
+fn a_digest_is_that_of_the_attributes_that_are_shown() {
+    let mut test = Test::new(json!({}));
+    let attribute = json!({ "DataType": "String", "StringValue": "x" });
+    let attributes = json!({ "a": attribute, "b": attribute });
+    test.done(
+        Action::SendMessage,
+        json!({ "QueueUrl": URL, "MessageBody": "x", "MessageAttributes": attributes }),
+    )
+    .expect("sent");
+    for (asked, shown) in [("All", 2), ("a", 1), ("none", 0)] {
+        let visible = json!({ "MessageAttributeNames": [asked], "VisibilityTimeout": 0 });
+        let message = test.receive(visible).remove(0);
+        assert_eq!(message.message_attributes.len(), shown, "{asked}");
+        let digest = md5_of_attributes(&message.message_attributes);
+        assert_eq!(message.md5_of_message_attributes, digest, "{asked}");
+    }
 }
 
 #[test]
