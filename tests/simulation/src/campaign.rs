@@ -8,6 +8,7 @@ use std::thread;
 use crate::coverage::Coverage;
 use crate::judge::{Failure, judge, plan};
 use crate::scenarios::{self, Scenario};
+use crate::trace::Keep;
 
 /// Which seeds.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +56,7 @@ impl Campaign {
                 }
                 let seed = self.first.wrapping_add(number);
                 let scenario = self.scenario_of(seed);
-                let verdict = judge(&plan(seed, scenario), scenario, false);
+                let verdict = judge(&plan(seed, scenario), scenario, Keep::Nothing);
                 let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
                 outcome.ran += 1;
                 outcome.coverage += &verdict.report.coverage;

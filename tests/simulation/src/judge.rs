@@ -4,6 +4,7 @@ use crate::coverage::Check;
 use crate::oracle::{BUCKET, CallTable, Counts};
 use crate::plan::Plan;
 use crate::scenarios::{self, Scenario};
+use crate::trace::Keep;
 use crate::world::{self, Report};
 
 /// I7: the framework's own calls. The SDK's repetitions are not: of a call that fails it makes three.
@@ -42,8 +43,8 @@ pub fn plan(seed: u64, scenario: Option<&Scenario>) -> Plan {
 
 /// Runs a plan, and whatever it is to be compared with.
 #[must_use]
-pub fn judge(plan: &Plan, scenario: Option<&Scenario>, keep_lines: bool) -> Verdict {
-    let mut report = world::run(plan, keep_lines);
+pub fn judge(plan: &Plan, scenario: Option<&Scenario>, keep: Keep) -> Verdict {
+    let mut report = world::run(plan, keep);
     let mut failure = report.violation.as_ref().map(|violation| Failure {
         check: violation.check.to_owned(),
         text: violation.to_string(),
@@ -66,7 +67,7 @@ pub fn judge(plan: &Plan, scenario: Option<&Scenario>, keep_lines: bool) -> Verd
 /// I7: while a fault lasts, not more than twice the calls of the same time when all is well. What is made up for after
 /// that is no waste.
 fn compare(plan: &Plan, report: &mut Report) -> Option<Failure> {
-    let healthy = world::run(&plan.when_all_is_well(), false);
+    let healthy = world::run(&plan.when_all_is_well(), Keep::Nothing);
     let is_bad = |bucket: u64| {
         let (start, end) = (bucket * BUCKET, bucket * BUCKET + BUCKET);
         plan.windows()
@@ -118,7 +119,7 @@ pub fn shrink(plan: &Plan, scenario: Option<&Scenario>, failure: &Failure) -> Ve
             }
             let mut without = left_out.clone();
             without.extend(part);
-            let verdict = judge(&plan.without(&without), scenario, false);
+            let verdict = judge(&plan.without(&without), scenario, Keep::Nothing);
             if verdict.failure.is_some_and(|it| it.check == failure.check) {
                 without.sort_unstable();
                 left_out = without;

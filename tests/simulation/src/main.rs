@@ -20,6 +20,7 @@ use sqs_rpc_simulation::coverage::{self, Coverage};
 use sqs_rpc_simulation::judge::{Failure, judge, plan, shrink};
 use sqs_rpc_simulation::plan::spell_numbers;
 use sqs_rpc_simulation::scenarios::{self, Scenario};
+use sqs_rpc_simulation::trace::Keep;
 use sqs_rpc_simulation::{mutants, regressions};
 
 use arguments::{Arguments, Mode};
@@ -72,7 +73,12 @@ fn main() -> ExitCode {
 fn one(arguments: &Arguments, seed: u64, without: &[usize]) -> bool {
     let scenario = arguments.scenario_of(seed);
     let plan = plan(seed, scenario).without(without);
-    let verdict = judge(&plan, scenario, arguments.trace);
+    let keep = if arguments.trace {
+        Keep::Lines
+    } else {
+        Keep::Hash
+    };
+    let verdict = judge(&plan, scenario, keep);
     if arguments.trace {
         print!("{plan}");
         verdict
@@ -207,7 +213,7 @@ fn explain(seed: u64, scenario: Option<&Scenario>, named: bool, failure: &Failur
     let whole = plan(seed, scenario);
     let left_out = shrink(&whole, scenario, failure);
     let small = whole.without(&left_out);
-    let verdict = judge(&small, scenario, true);
+    let verdict = judge(&small, scenario, Keep::Lines);
     println!(
         "{} of {} items are needed:",
         small.items.len(),
@@ -251,7 +257,7 @@ fn run_regressions(file: &Path) -> bool {
         let scenario = regression
             .scenario
             .or_else(|| scenarios::of_seed(regression.seed));
-        let verdict = judge(&plan(regression.seed, scenario), scenario, false);
+        let verdict = judge(&plan(regression.seed, scenario), scenario, Keep::Nothing);
         if let Some(failure) = verdict.failure {
             explain(
                 regression.seed,

@@ -48,8 +48,14 @@ pub struct Sleep {
     time: TrueTime,
     /// In milliseconds since the start.
     end: u64,
-    /// Its number, once it sleeps.
-    number: Option<u64>,
+    asleep: Option<Asleep>,
+}
+
+#[derive(Debug)]
+struct Asleep {
+    number: u64,
+    /// Whom to wake. Most polls are those of the same task, and on behalf of something else.
+    waker: Waker,
 }
 
 impl TrueTime {
@@ -109,7 +115,7 @@ impl TrueTime {
         Sleep {
             time: self.clone(),
             end: u64::try_from(end).unwrap_or(u64::MAX),
-            number: None,
+            asleep: None,
         }
     }
 
@@ -126,6 +132,13 @@ impl TrueTime {
     fn millis(&self) -> u64 {
         // Only the runtime's one thread reads and writes it.
         self.0.now.load(Ordering::Relaxed)
+    }
+}
+
+impl Sleepers {
+    fn next_number(&mut self) -> u64 {
+        self.count += 1;
+        self.count
     }
 }
 
@@ -166,26 +179,28 @@ impl Future for Sleep {
         if self.time.millis() >= end {
             return Poll::Ready(());
         }
+        let asleep = self.asleep.as_ref();
+        if asleep.is_some_and(|it| it.waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
         let waker = cx.waker().clone();
         let mut sleepers = self.time.0.lock();
-        let number = self.number.unwrap_or(sleepers.count);
-        if self.number.is_none() {
-            sleepers.count += 1;
-        }
-        let old = sleepers.wakers.insert((end, number), waker);
+        let number = asleep.map_or_else(|| sleepers.next_number(), |it| it.number);
+        let old = sleepers.wakers.insert((end, number), waker.clone());
         drop(sleepers);
         // Not before: the last waker of a task ends it, and with it other sleepers.
         drop(old);
-        self.number = Some(number);
+        self.asleep = Some(Asleep { number, waker });
         Poll::Pending
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        let Some(number) = self.number else { return };
+        let Some(asleep) = &self.asleep else { return };
         if self.time.millis() < self.end {
-            let waker = self.time.0.lock().wakers.remove(&(self.end, number));
+            let key = (self.end, asleep.number);
+            let waker = self.time.0.lock().wakers.remove(&key);
             drop(waker);
         }
     }

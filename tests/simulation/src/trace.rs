@@ -1,15 +1,30 @@
 //! What happened, in order: one line an event.
 //!
 //! Two runs of one seed are the same if their traces are the same byte for byte. The hash tells that cheaply; the lines
-//! are kept only if somebody wants to read them.
+//! are kept only if somebody wants to read them. Where thousands of seeds are run nobody wants either: a seed that fails
+//! is run again. Writing the lines costs a run a twelfth of its instructions.
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// What is kept of a run's trace. The run is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing: no line is written.
+    Nothing,
+    /// Its hash.
+    Hash,
+    /// Its hash and its lines.
+    Lines,
+}
+
 /// A log of events. Cheap to clone; clones share it.
 #[derive(Debug, Clone)]
-pub struct Trace(Arc<Mutex<Inner>>);
+pub struct Trace {
+    keep: Keep,
+    inner: Arc<Mutex<Inner>>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -17,23 +32,29 @@ struct Inner {
     events: u64,
     /// Written anew for each event, so that a run does not allocate for its trace.
     line: String,
-    kept: Option<Vec<String>>,
+    lines: Vec<String>,
 }
 
 impl Trace {
     /// An empty one.
     #[must_use]
-    pub fn new(keep_lines: bool) -> Self {
-        Self(Arc::new(Mutex::new(Inner {
-            hash: 0xcbf2_9ce4_8422_2325,
-            events: 0,
-            line: String::new(),
-            kept: keep_lines.then(Vec::new),
-        })))
+    pub fn new(keep: Keep) -> Self {
+        Self {
+            keep,
+            inner: Arc::new(Mutex::new(Inner {
+                hash: 0xcbf2_9ce4_8422_2325,
+                events: 0,
+                line: String::new(),
+                lines: Vec::new(),
+            })),
+        }
     }
 
     /// Notes an event at this true time.
     pub fn note(&self, at: Duration, what: fmt::Arguments<'_>) {
+        if self.keep == Keep::Nothing {
+            return;
+        }
         let mut inner = self.lock();
         let mut line = std::mem::take(&mut inner.line);
         line.clear();
@@ -44,13 +65,13 @@ impl Trace {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
         inner.events += 1;
-        if let Some(kept) = &mut inner.kept {
-            kept.push(line.clone());
+        if self.keep == Keep::Lines {
+            inner.lines.push(line.clone());
         }
         inner.line = line;
     }
 
-    /// The hash of all lines, and their number.
+    /// The hash of all lines, and their number; that of no line if nothing is kept.
     #[must_use]
     pub fn hash(&self) -> (u64, u64) {
         let inner = self.lock();
@@ -60,10 +81,10 @@ impl Trace {
     /// The lines, if they were kept.
     #[must_use]
     pub fn take_lines(&self) -> Vec<String> {
-        self.lock().kept.take().unwrap_or_default()
+        std::mem::take(&mut self.lock().lines)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use sqs_rpc_simulation::judge::{judge, plan};
+use sqs_rpc_simulation::trace::Keep;
 use sqs_rpc_simulation::{mutants, scenarios};
 
 const DOCUMENT: &str = include_str!("../../../docs/simulation.md");
@@ -35,7 +36,7 @@ fn another_seed_is_another_run() {
 #[test]
 fn every_scenario_runs_alone() {
     for scenario in scenarios::ALL {
-        let verdict = judge(&plan(1, Some(scenario)), Some(scenario), false);
+        let verdict = judge(&plan(1, Some(scenario)), Some(scenario), Keep::Nothing);
         assert_eq!(verdict.failure, None, "{}", scenario.name);
     }
 }

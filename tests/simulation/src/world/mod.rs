@@ -23,7 +23,7 @@ use crate::oracle::{ActionTable, CallTable, Oracle, Violation};
 use crate::plan::Plan;
 use crate::process::{Gate, LifeId};
 use crate::time::TrueTime;
-use crate::trace::Trace;
+use crate::trace::{Keep, Trace};
 
 /// Processes start when the queues have been there for longer than a second.
 const START: Duration = Duration::from_secs(2);
@@ -37,9 +37,9 @@ pub struct Report {
     pub violation: Option<Violation>,
     /// How often what took place.
     pub coverage: Coverage,
-    /// The hash of the trace, and the number of its lines.
+    /// The hash of the trace, and the number of its lines, if it was kept.
     pub trace: (u64, u64),
-    /// The lines, if they were asked for.
+    /// The lines, if they were kept.
     pub lines: Vec<String>,
     /// What each process did, by time.
     pub calls: CallTable,
@@ -56,10 +56,10 @@ pub struct Report {
 /// # Panics
 /// If there is no Tokio runtime to be had, and if the plan itself is wrong.
 #[must_use]
-pub fn run(plan: &Plan, keep_lines: bool) -> Report {
+pub fn run(plan: &Plan, keep: Keep) -> Report {
     // What is dropped from the runtime's end on has no network, and nobody looks at what it does.
     let (report, oracle, gates) = TrueTime::run(async |time| {
-        let mut world = World::new(plan, time, keep_lines);
+        let mut world = World::new(plan, time, keep);
         world.play().await;
         world.report()
     });
@@ -82,8 +82,8 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn new(plan: &'a Plan, time: TrueTime, keep_lines: bool) -> Self {
-        let trace = Trace::new(keep_lines);
+    fn new(plan: &'a Plan, time: TrueTime, keep: Keep) -> Self {
+        let trace = Trace::new(keep);
         let oracle = Oracle::new(time.clone(), trace.clone(), plan.leniency);
         let windows = plan.windows().cloned().collect();
         let network = Network::new(plan.seed, time.clone(), oracle.clone(), windows);
