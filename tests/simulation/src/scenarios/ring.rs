@@ -67,7 +67,7 @@ fn f9(mix: &mut Mix) {
 
 pub(super) const F10: Scenario = Scenario {
     name: "f10",
-    about: "1,000 to 100,000 queues under the prefix, and few owners alive",
+    about: "40 to 10,000 dead hosts under the prefix, or 1,000 queues that stay, and few owners alive",
     fill: f10,
     expect: nothing_else,
 };
