@@ -22,8 +22,10 @@ pub const RECEIVE_MAX: usize = 10;
 
 /// Decides how many receives a queue has out, from who waits, what came back and what failed.
 ///
-/// It starts with one long poll. While polls come back full it allows one more, up to the limit; one that comes back
-/// part full takes it back to one; with no demand it starts none. It never ends a poll that is out: SQS may have put
+/// It starts with one long poll. While polls come back full it allows more, up to the limit: up to four, one more for each
+/// that is full; from there on, one more for each three rounds of full ones. One that comes back part full takes it back to
+/// one; with no demand it starts none. When what has gathered is taken, each poll that is still out brings the first few
+/// messages that come, and costs as much as a full one; so a burst should not find many of them. It never ends a poll that is out: SQS may have put
 /// messages into it, and they would stay hidden until their visibility timeout ends.
 ///
 /// A receive returns as soon as it finds one message. So after one that came back part full the next waits, at most for
@@ -40,6 +42,8 @@ pub struct PollController {
     options: PollOptions,
     /// How many polls may be out, as the load shows it.
     target: usize,
+    /// Polls that have come back full since the target changed.
+    full: usize,
     /// Sizes of the polls that are out, added up, and their number.
     asked: usize,
     out: usize,
@@ -73,6 +77,11 @@ pub struct PollOptions {
     pub longest_backoff: Duration,
 }
 
+/// Up to so many polls, each full one allows one more. Five bring 2,500 messages a second at 20 ms a call.
+const EAGERLY: usize = 4;
+/// From there on, so many full polls for each that is out: a burst of 200 messages is over by then.
+const ROUNDS: usize = 3;
+
 /// Each wait between failing polls is so many times the one before.
 const BACKOFF_FACTOR: u32 = 3;
 
@@ -98,6 +107,7 @@ impl PollController {
             pace: Pace::new(options.pace),
             options,
             target: 1,
+            full: 0,
             asked: 0,
             out: 0,
             in_flight: InFlight::default(),
@@ -167,17 +177,20 @@ impl PollController {
         self.backoff.succeeded();
         let wait = self.pace.received(got, size, now);
         self.not_before = wait.map(|wait| now + wait);
-        self.target = if got < size {
-            1
+        if got < size {
+            self.set_target(1);
         } else {
-            (self.target + 1).min(self.options.max_polls.max(1))
-        };
+            self.full += 1;
+            if self.full >= full_rounds(self.target) {
+                self.set_target((self.target + 1).min(self.options.max_polls.max(1)));
+            }
+        }
     }
 
     /// A poll of `size` failed, or had no answer in time.
     pub fn failed(&mut self, size: usize, now: Moment, random: &Random) {
         self.ended(size);
-        self.target = 1;
+        self.set_target(1);
         self.not_before = Some(now + self.backoff.failed(random));
         if mutant!("poll-without-back-off") {
             self.not_before = None;
@@ -221,10 +234,19 @@ impl PollController {
         self.in_flight.total()
     }
 
+    fn set_target(&mut self, target: usize) {
+        (self.target, self.full) = (target, 0);
+    }
+
     fn ended(&mut self, size: usize) {
         self.out = self.out.saturating_sub(1);
         self.asked = self.asked.saturating_sub(size);
     }
+}
+
+/// How many polls must come back full before there are more than so many.
+const fn full_rounds(target: usize) -> usize {
+    if target < EAGERLY { 1 } else { ROUNDS * target }
 }
 
 #[cfg(test)]
@@ -272,6 +294,29 @@ mod tests {
             (0, 2),
             "those that are out are not ended"
         );
+    }
+
+    #[test]
+    fn beyond_four_polls_three_full_ones_each_allow_one_more() {
+        let mut polls = controller(8);
+        polls.set_demand(1_000);
+        starts(&mut polls, NOW);
+        let mut out = Vec::new();
+        for _ in 0..3 + 12 + 15 {
+            polls.returned(10, 10, NOW, LATER);
+            starts(&mut polls, NOW);
+            out.push(polls.out());
+        }
+        let counted = [4, 5, 6].map(|polls| out.iter().position(|&out| out == polls));
+        assert_eq!(counted, [2, 14, 29].map(Some), "{out:?}");
+        // One that is part full counts for all.
+        polls.returned(10, 9, NOW, LATER);
+        for _ in 0..3 {
+            polls.returned(10, 10, NOW, LATER);
+        }
+        assert_eq!(polls.target, 4);
+        polls.returned(10, 10, NOW, LATER);
+        assert_eq!(polls.target, 4);
     }
 
     #[test]
