@@ -36,6 +36,12 @@ impl Clock {
     }
 }
 
+/// Tokio's clock, for waits that have nothing to do with SQS's time.
+#[expect(clippy::disallowed_methods, reason = "this is the clock module")]
+pub(crate) fn instant() -> Instant {
+    Instant::now()
+}
+
 /// Says how long ago it was made, on tokio's clock.
 #[cfg(feature = "contract")]
 #[expect(clippy::disallowed_methods, reason = "this is the clock module")]

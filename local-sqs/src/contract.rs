@@ -34,6 +34,8 @@ mod moves;
 mod permissions;
 mod queues;
 mod receive;
+mod recorded;
+mod strict;
 mod subject;
 mod tags;
 
@@ -169,7 +171,6 @@ checks! {
         visibility_is_extended waits 2,
         visibility_zero_shows_a_message_at_once,
         visibility_is_checked,
-        visibility_of_a_visible_message_is_refused waits 1,
         visibility_of_a_deleted_message_is_refused,
     }
     batches {
@@ -217,5 +218,28 @@ checks! {
         expired_handle_is_refused waits 1,
         attempt_can_be_repeated,
         attributes_are_shown,
+    }
+    recorded {
+        visibility_can_be_changed_after_its_end waits 1,
+        group_offers_what_is_visible_before_what_is_in_flight waits 1,
+        group_hides_what_is_behind_an_extended_message waits 1,
+        expired_handle_is_named waits 1,
+        fifo_batch_fails_for_an_entry_without_order,
+        ids_count_across_groups_after_the_scope_changes,
+        fifo_attributes_of_a_standard_queue_are_named,
+        type_of_a_queue_cannot_be_changed,
+        entry_that_is_too_long_says_so,
+        empty_text_attribute_is_named,
+        star_alone_asks_for_all_attributes,
+        name_is_taken_in_the_place_of_a_url,
+        unknown_label_is_not_found,
+        task_handles_are_checked,
+    }
+    strict {
+        two_kinds_of_encryption_exclude_each_other,
+        policy_has_to_be_one,
+        dead_letter_queue_is_of_the_same_account_and_region,
+        queue_is_not_its_own_dead_letter_queue,
+        redrive_policy_is_shown_as_it_was_given,
     }
 }

@@ -42,7 +42,7 @@ use message::Number;
 use moves::Moves;
 use name::QueueName;
 use queue::{Demand, Queue, QueueId};
-use rand::rngs::StdRng;
+use rand::rngs::{StdRng, SysRng};
 use rand::{RngExt as _, SeedableRng as _};
 use schedule::Schedule;
 use std::collections::{BTreeMap, HashMap};
@@ -133,12 +133,29 @@ enum Timer {
 impl Engine {
     /// An SQS with no queues that behaves well. The seed decides about ids, and about faults once there are any.
     pub fn new(seed: u64) -> Self {
+        Self::made_of(StdRng::seed_from_u64(seed), Chance::new(seed))
+    }
+
+    /// As [`new`](Self::new), with ids that no other engine has: no message id, receipt handle or request id of an engine
+    /// that ran before means anything to this one. `seed` decides about faults alone.
+    ///
+    /// # Panics
+    /// If the operating system gives no random bytes.
+    pub fn with_fresh_ids(seed: u64) -> Self {
+        let ids =
+            StdRng::try_from_rng(&mut SysRng).expect("the operating system gives random bytes");
+        Self::made_of(ids, Chance::new(seed))
+    }
+
+    fn made_of(mut rng: StdRng, chance: Chance) -> Self {
+        // Numbers end up in receipt handles, so they start anywhere. 2^40 leaves room for as many as anybody sends.
+        let next_number = rng.random::<u64>() >> 24;
         Self {
             now: Timestamp::default(),
-            rng: StdRng::seed_from_u64(seed),
+            rng,
             behaviour: Behaviour::default(),
-            chance: Chance::new(seed),
-            next_number: 0,
+            chance,
+            next_number,
             queues: BTreeMap::new(),
             by_name: BTreeMap::new(),
             deleted: HashMap::new(),

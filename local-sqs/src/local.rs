@@ -182,7 +182,7 @@ impl LocalSqs {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
-    seed: u64,
+    seed: Option<u64>,
     account: String,
     region: String,
     start_time: Option<SystemTime>,
@@ -194,7 +194,7 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            seed: 0,
+            seed: None,
             account: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
             start_time: None,
@@ -206,10 +206,11 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Decides about message ids and everything else that is random. Default: 0, so that runs can be repeated; give
-    /// two that meet in one place different seeds.
+    /// Decides about message ids, receipt handles and everything else that is random, so that a run can be repeated.
+    /// Default: ids that no other run has, and faults that are the same in each run. Two servers with one seed give out
+    /// the same ids: a receipt handle of one is valid at the other.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.seed = Some(seed);
         self
     }
 
@@ -286,7 +287,9 @@ impl Builder {
                 .map(|key| (key.id().to_owned(), key))
                 .collect(),
         };
-        let mut engine = Engine::new(self.seed);
+        let mut engine = self
+            .seed
+            .map_or_else(|| Engine::with_fresh_ids(0), Engine::new);
         engine.set_behaviour(self.behaviour);
         let driver = Driver::new(engine, Clock::start(self.start_time), self.watcher);
         LocalSqs {

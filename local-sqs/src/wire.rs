@@ -6,7 +6,7 @@ mod json;
 mod query;
 
 use crate::driver::Answer;
-use crate::engine::{Action, Error, Request, Timestamp};
+use crate::engine::{Action, Error, ErrorKind, Request, Timestamp};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// What a transport knows of an HTTP request.
@@ -44,10 +44,27 @@ impl Protocol {
 
     /// Reads a request.
     pub(crate) fn decode(self, incoming: &Incoming<'_>) -> Result<Request, Error> {
-        match self {
+        let methods: &[_] = match self {
+            Self::Json => &["POST"],
+            Self::Query => &["GET", "POST"],
+        };
+        if !methods.contains(&incoming.method) {
+            let text = format!(
+                "The HTTP method {} is not allowed; expected {}.",
+                incoming.method,
+                methods.join(" or ")
+            );
+            return Err(Error::new(ErrorKind::MethodNotAllowed, text));
+        }
+        let mut request = match self {
             Self::Json => json::decode((incoming.header)("x-amz-target"), incoming.body),
             Self::Query => query::decode(incoming),
+        }?;
+        // A trace header of the HTTP request becomes the message's (X-Ray Developer Guide, "Amazon SQS and AWS X-Ray").
+        if let Some(trace) = (incoming.header)("x-amzn-trace-id") {
+            request.trace(trace);
         }
+        Ok(request)
     }
 
     /// Writes an answer to a request of this action, if it was one.

@@ -142,23 +142,6 @@ pub(super) async fn visibility_is_checked(subject: &Subject) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn visibility_of_a_visible_message_is_refused(subject: &Subject) -> Outcome {
-    let url = subject.queue().await?;
-    let message = one(subject, &url, 1).await?;
-    subject.wait(A_SECOND + A_MOMENT).await;
-    let change = subject
-        .client()
-        .change_message_visibility()
-        .queue_url(&url)
-        .receipt_handle(handle(&message)?);
-    let codes = [
-        "AWS.SimpleQueueService.MessageNotInflight",
-        "MessageNotInflight",
-        "InvalidParameterValue",
-    ];
-    ensure_code(change.visibility_timeout(5).send().await, &codes)
-}
-
 pub(super) async fn visibility_of_a_deleted_message_is_refused(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let message = one(subject, &url, 30).await?;

@@ -205,7 +205,8 @@ pub(super) async fn counts_follow_the_messages(subject: &Subject) -> Outcome {
 
 pub(super) async fn policies_are_kept_and_taken_away(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
-    let policy = r#"{"Version":"2012-10-17","Id":"p","Statement":[]}"#;
+    let statement = r#"{"Sid":"a","Effect":"Allow","Principal":"*","Action":"SQS:SendMessage"}"#;
+    let policy = &format!(r#"{{"Version":"2012-10-17","Id":"p","Statement":[{statement}]}}"#);
     let set = subject.client().set_queue_attributes().queue_url(&url);
     set.clone().attributes(Name::Policy, policy).send().await?;
     let shown = subject.attribute(&url, Name::Policy).await?;

@@ -49,9 +49,10 @@ impl Engine {
         let latest = entry.is_some_and(|entry| entry.generation == receipt.generation);
         let in_flight = entry.is_some_and(|entry| matches!(entry.state, State::InFlight { .. }));
         if queue.settings.fifo && entry.is_some() && !(latest && in_flight) {
-            return Err(Error::invalid(
-                "Value for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.",
-            ));
+            // The text names the handle, as recorded on Amazon.
+            let handle = handle.unwrap_or_default();
+            let reason = "The receipt handle has expired.";
+            return Err(Error::invalid_value(handle, "ReceiptHandle", reason));
         }
         if latest {
             queue.store.remove(receipt.message);
@@ -80,21 +81,14 @@ impl Engine {
         let entry = store
             .get(receipt.message)
             .filter(|entry| entry.generation == receipt.generation);
-        let since = match entry.map(|entry| entry.state) {
-            Some(State::InFlight { since, .. }) => since,
-            Some(_) => {
-                return Err(Error::new(
-                    ErrorKind::MessageNotInflight,
-                    "The specified message isn't in flight.",
-                ));
-            }
-            None => {
-                return Err(Error::invalid(
-                    "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available \
-                     for visibility timeout change.",
-                ));
-            }
+        // A message whose timeout has ended is hidden again, as long as nobody received it since (recorded on Amazon).
+        let Some(entry) = entry else {
+            return Err(Error::invalid(
+                "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available \
+                 for visibility timeout change.",
+            ));
         };
+        let since = entry.received;
         let until = now.plus(timeout);
         if until > since.plus(LONGEST) {
             let reason =

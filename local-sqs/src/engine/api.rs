@@ -4,7 +4,9 @@
 //! as in SQS. The serde names are those of the service's model, so that the JSON protocol needs no second description.
 
 use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 pub mod outputs;
 pub mod requests;
@@ -121,6 +123,29 @@ impl Request {
             | Self::StartMessageMoveTask(_) => &None,
         };
         url.as_deref().filter(|url| !url.is_empty())
+    }
+
+    /// Gives each message that it sends this trace header, unless the message has one.
+    pub(crate) fn trace(&mut self, header: &str) {
+        let name: Arc<str> = "AWSTraceHeader".into();
+        let value = || MessageAttribute {
+            data_type: Some("String".into()),
+            string_value: Some(header.into()),
+            ..MessageAttribute::default()
+        };
+        let trace = |attributes: &mut Option<BTreeMap<Arc<str>, MessageAttribute>>| {
+            let attributes = attributes.get_or_insert_default();
+            attributes.entry(name.clone()).or_insert_with(value);
+        };
+        match self {
+            Self::SendMessage(it) => trace(&mut it.message_system_attributes),
+            Self::SendMessageBatch(it) => it
+                .entries
+                .iter_mut()
+                .flatten()
+                .for_each(|entry| trace(&mut entry.message_system_attributes)),
+            _ => {}
+        }
     }
 
     /// The actions that the caller must have the right to: its own, and `TagQueue` where a queue is made with tags

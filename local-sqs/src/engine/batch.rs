@@ -4,6 +4,7 @@ use super::api::outputs::{Batch, DoneEntry, FailedEntry, SentEntry};
 use super::api::requests;
 use super::contents;
 use super::error::ErrorKind;
+use super::send::{Sending, check_order};
 use super::{Caller, Engine, Error, Output};
 use std::collections::HashSet;
 
@@ -43,9 +44,19 @@ impl Engine {
                 ),
             ));
         }
+        // An entry that says nothing of its order fails the whole call, as recorded on Amazon.
+        if let Some(queue) = id.and_then(|id| self.queues.get(&id))
+            && queue.settings.fifo
+        {
+            for (_, entry) in &entries {
+                let (group, id) = (&entry.message_group_id, &entry.message_deduplication_id);
+                check_order(queue, group.is_some(), id.is_some())
+                    .map_err(|error| Error::invalid(error.message()))?;
+            }
+        }
         let batch = self.carry_out(entries, |engine, entry_id, entry| {
             let sent = match id {
-                Some(id) => engine.accept(id, caller, entry.into())?,
+                Some(id) => engine.accept(id, caller, entry.into(), Sending::InBatch)?,
                 None => engine.vanish(&entry.into()),
             };
             Ok(SentEntry { id: entry_id, sent })

@@ -163,6 +163,11 @@ fn check_value(name: &str, value: &MessageAttribute) -> Result<(), Error> {
             )));
         }
     };
+    if base == "String" && value.string_value.as_deref() == Some("") {
+        return Err(Error::invalid(format!(
+            "Message (user) attribute '{name}' must contain a non-empty value of type 'String'."
+        )));
+    }
     if !filled {
         return Err(Error::invalid(format!(
             "The message attribute '{name}' must contain non-empty message attribute value for message attribute type '{base}'."

@@ -16,8 +16,8 @@ pub(super) struct Accepted {
     pub(super) sequence_number: u64,
 }
 
-/// The group, if groups are kept apart, and the de-duplication id.
-type Key = (Option<Arc<str>>, Arc<str>);
+/// The group, if ids count in each group by itself, and the de-duplication id.
+pub(super) type Key = (Option<Arc<str>>, Arc<str>);
 
 #[derive(Debug, Default)]
 pub(super) struct Deduplication {
@@ -26,7 +26,8 @@ pub(super) struct Deduplication {
 }
 
 impl Deduplication {
-    /// The send that this one repeats.
+    /// The send that this one repeats. An id that was accepted while ids counted in the whole queue counts in each
+    /// group afterwards, too, until its five minutes are over (recorded on Amazon).
     pub(super) fn earlier(&mut self, now: Timestamp, key: &Key) -> Option<Accepted> {
         while let Some((_, old)) = self
             .oldest
@@ -34,7 +35,9 @@ impl Deduplication {
         {
             self.accepted.remove(&old);
         }
-        self.accepted.get(key).cloned()
+        let (_, id) = key;
+        let in_the_queue = || self.accepted.get(&(None, id.clone()));
+        self.accepted.get(key).or_else(in_the_queue).cloned()
     }
 
     pub(super) fn remember(&mut self, now: Timestamp, key: Key, accepted: Accepted) {
@@ -61,5 +64,23 @@ mod tests {
         assert_eq!(memory.earlier(at(299_999), &key), Some(first));
         assert_eq!(memory.earlier(at(300_000), &key), None);
         assert!(memory.oldest.is_empty());
+    }
+
+    #[test]
+    fn an_id_accepted_for_the_queue_counts_in_each_group() {
+        let mut memory = Deduplication::default();
+        let accepted = Accepted {
+            message_id: "m".into(),
+            sequence_number: 1,
+        };
+        let now = Timestamp::from_millis(0);
+        memory.remember(now, (None, "id".into()), accepted.clone());
+        let in_group = |id: &str| (Some("g".into()), id.into());
+        assert_eq!(memory.earlier(now, &in_group("id")), Some(accepted.clone()));
+        memory.remember(now, in_group("other"), accepted);
+        assert_eq!(
+            memory.earlier(now, &(Some("h".into()), "other".into())),
+            None
+        );
     }
 }

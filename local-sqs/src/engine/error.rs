@@ -62,20 +62,20 @@ impl Error {
 
     pub(crate) fn missing(parameter: &str) -> Self {
         Self::new(
-            ErrorKind::MissingParameter,
+            ErrorKind::MissingRequiredParameterException,
             format!("The request must contain the parameter {parameter}."),
         )
     }
 
     pub(crate) fn invalid_value(value: impl fmt::Display, parameter: &str, reason: &str) -> Self {
         Self::new(
-            ErrorKind::InvalidParameterValue,
+            ErrorKind::InvalidParameterValueException,
             format!("Value {value} for parameter {parameter} is invalid. Reason: {reason}"),
         )
     }
 
     pub(crate) fn invalid(reason: impl Into<String>) -> Self {
-        Self::new(ErrorKind::InvalidParameterValue, reason)
+        Self::new(ErrorKind::InvalidParameterValueException, reason)
     }
 }
 
@@ -142,15 +142,19 @@ kinds! {
     /// A body has characters outside of the allowed set.
     InvalidMessageContents, "InvalidMessageContents", 400;
     /// A parameter cannot have this value.
-    InvalidParameterValue, "InvalidParameterValue", 400;
+    InvalidParameterValueException, "InvalidParameterValue", 400;
     /// The request names no action.
     MissingAction, "MissingAction", 400;
     /// Credentials are missing.
     MissingAuthenticationToken, "MissingAuthenticationToken", 403;
+    /// The request's HTTP method is none that the service takes.
+    MethodNotAllowed, "MethodNotAllowed", 405;
     /// A parameter is missing.
-    MissingParameter, "MissingParameter", 400;
+    MissingRequiredParameterException, "MissingParameter", 400;
     /// The message is not in flight.
     MessageNotInflight, "AWS.SimpleQueueService.MessageNotInflight", 400;
+    /// The API has no such version.
+    NoSuchVersion, "NoSuchVersion", 400;
     /// A quota is used up.
     OverLimit, "OverLimit", 403;
     /// The queue was purged less than 60 seconds ago.
@@ -163,6 +167,10 @@ kinds! {
     QueueNameExists, "QueueAlreadyExists", 400;
     /// This is no receipt handle of this queue.
     ReceiptHandleIsInvalid, "ReceiptHandleIsInvalid", 404;
+    /// The request has more bytes than the service reads.
+    RequestEntityTooLarge, "RequestEntityTooLarge", 413;
+    /// The request did not arrive in time.
+    RequestTimeout, "RequestTimeout", 408;
     /// Too many requests.
     RequestThrottled, "RequestThrottled", 403;
     /// No such resource.
@@ -175,6 +183,8 @@ kinds! {
     SignatureDoesNotMatch, "SignatureDoesNotMatch", 403;
     /// A batch has more than ten entries.
     TooManyEntriesInBatchRequest, "AWS.SimpleQueueService.TooManyEntriesInBatchRequest", 400;
+    /// The service has no such operation.
+    UnknownOperationException, "UnknownOperation", 404;
     /// The queue cannot do that.
     UnsupportedOperation, "AWS.SimpleQueueService.UnsupportedOperation", 400;
 }

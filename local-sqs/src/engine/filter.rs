@@ -26,14 +26,15 @@ pub(super) const SYSTEM_ATTRIBUTES: [&str; 9] = [
 ];
 
 impl Filter {
-    /// Of message attributes: names, `All` or `.*`, and prefixes such as `bar.*`.
+    /// Of message attributes: names, `All`, `.*` or `*`, and prefixes such as `bar.*`.
     pub(super) fn of_attributes(names: Vec<String>) -> Self {
         let mut filter = Self::default();
         for name in names {
             match name.strip_suffix(".*") {
                 Some("") => filter.all = true,
                 Some(prefix) => filter.prefixes.push(prefix.to_owned()),
-                None if name == "All" => filter.all = true,
+                // The star alone is not documented; Amazon was recorded to take it.
+                None if name == "All" || name == "*" => filter.all = true,
                 None => {
                     filter.names.insert(name);
                 }
@@ -81,6 +82,7 @@ mod tests {
         assert!(filter(&["a"]).wants("a") && !filter(&["a"]).wants("ab"));
         assert!(filter(&["a.*"]).wants("ab") && !filter(&["a.*"]).wants("b"));
         assert!(filter(&["All"]).wants("a") && filter(&[".*"]).wants("a"));
+        assert!(filter(&["*"]).wants("a"));
     }
 
     #[test]

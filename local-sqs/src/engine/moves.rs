@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// Past tasks are shown, but no more than this many of a queue.
 const SHOWN: usize = 10;
+/// Running tasks of one account (Developer Guide, "dead-letter queue redrive").
+const MOST_RUNNING: usize = 100;
 const MOST_PER_SECOND: u32 = 500;
 
 /// All move tasks by their numbers, which grow with time.
@@ -129,14 +131,20 @@ impl Engine {
         {
             // Which error it is, is not documented; this is what the real one is reported to answer.
             return Err(Error::new(
-                ErrorKind::InvalidParameterValue,
+                ErrorKind::InvalidParameterValueException,
                 "There is already a task running. Only one active task is allowed for a source queue arn at a given \
                  time.",
             ));
         }
+        let of_account = |(_, task): &(u64, &Task)| task.source.account == source.account;
+        if self.moves.running().filter(of_account).count() >= MOST_RUNNING {
+            return Err(Error::invalid(format!(
+                "Only {MOST_RUNNING} active message movement tasks are allowed for an account."
+            )));
+        }
         let number = self.next_number();
         let task_handle = handle(number, &source);
-        let mut task = Task {
+        let task = Task {
             source: source.clone(),
             destination: destination.map(|(name, _)| name),
             rate,
@@ -146,9 +154,9 @@ impl Engine {
             started: self.now,
             next_step: self.now,
         };
-        task.next_step = self.now.plus(task.pace());
-        self.schedule.set(Timer::Move(number), Some(task.next_step));
         self.moves.tasks.insert(number, task);
+        // The first message moves at once, as recorded on Amazon.
+        self.step_move(number);
         let too_old: Vec<_> = self
             .moves
             .of(&source)
@@ -178,15 +186,12 @@ impl Engine {
             .as_deref()
             .filter(|handle| !handle.is_empty());
         let handle = handle.ok_or_else(|| Error::missing("TaskHandle"))?;
-        let (number, source) = parse_handle(handle).ok_or_else(|| {
-            Error::invalid_value(handle, "TaskHandle", "The task handle is not valid.")
-        })?;
-        check_owner(caller, &source, "CancelMessageMoveTask")?;
-        let task = self
-            .moves
-            .tasks
-            .get_mut(&number)
-            .filter(|task| task.source == source);
+        let handle = TaskHandle::decode(handle)
+            .ok_or_else(|| Error::invalid("Value for parameter TaskHandle is invalid."))?;
+        let (source, _) = self.by_arn(caller, Some(&handle.source_arn), "SourceArn")?;
+        let number = handle.number();
+        let task = number.and_then(|number| self.moves.tasks.get_mut(&number));
+        let task = task.filter(|task| task.source == source);
         let Some(task) = task else {
             return Err(Error::new(
                 ErrorKind::ResourceNotFoundException,
@@ -201,7 +206,8 @@ impl Engine {
         }
         task.status = Status::Cancelled;
         let approximate_number_of_messages_moved = task.moved;
-        self.schedule.set(Timer::Move(number), None);
+        let timer = number.map(Timer::Move);
+        timer.into_iter().for_each(|it| self.schedule.set(it, None));
         let cancelled = outputs::MoveTaskCancelled {
             approximate_number_of_messages_moved,
         };
@@ -300,6 +306,9 @@ impl Engine {
         message.first_received = None;
         message.dead_letter_source = None;
         let new: Number = self.next_number();
+        message.sequence_number = message
+            .sequence_number
+            .map(|_| super::send::sequence_number(new));
         if let Some(queue) = self.queues.get_mut(&destination_id) {
             queue.store.insert(new, message, now, Duration::ZERO);
         }
@@ -349,14 +358,32 @@ fn checked_rate(rate: i64) -> Result<u32, Error> {
     })
 }
 
-fn handle(number: u64, source: &QueueName) -> String {
-    base64::encode(format!("{number} {}", source.arn()))
+/// A task's name for its caller: base64 of a JSON object with these two members, as recorded on Amazon.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TaskHandle {
+    task_id: String,
+    source_arn: String,
 }
 
-fn parse_handle(handle: &str) -> Option<(u64, QueueName)> {
-    let text = String::from_utf8(base64::decode(handle).ok()?).ok()?;
-    let (number, arn) = text.split_once(' ')?;
-    Some((number.parse().ok()?, QueueName::from_arn(arn)?))
+impl TaskHandle {
+    fn decode(handle: &str) -> Option<Self> {
+        serde_json::from_slice(&base64::decode(handle).ok()?).ok()
+    }
+
+    /// The number of the task; `None` if no task of this engine has such an id.
+    fn number(&self) -> Option<u64> {
+        let id: uuid::Uuid = self.task_id.parse().ok()?;
+        u64::try_from(id.as_u128()).ok()
+    }
+}
+
+fn handle(number: u64, source: &QueueName) -> String {
+    let handle = TaskHandle {
+        task_id: uuid::Uuid::from_u128(number.into()).to_string(),
+        source_arn: source.arn(),
+    };
+    base64::encode(serde_json::to_vec(&handle).expect("two texts are JSON"))
 }
 
 fn show(number: u64, task: &Task) -> outputs::MoveTask {

@@ -36,16 +36,27 @@ impl QueueName {
         }
     }
 
-    /// The queue that a URL's path names. The host says nothing: a queue is reached through many.
+    /// The queue that a URL's path names, or a bare name. Amazon takes a name in the place of a URL, as was recorded.
+    ///
+    /// The host of a URL counts only if it is one of Amazon's own: its region has to be the caller's.
     pub(super) fn from_url(caller: &Caller, url: &str) -> Result<Self, Error> {
-        let path = match url.split_once(':') {
+        let (host, path) = match url.split_once(':') {
             Some((_, rest)) if rest.starts_with("//") => {
-                rest[2..].split_once('/').map_or("", |(_, path)| path)
+                rest[2..].split_once('/').unwrap_or((&rest[2..], ""))
             }
-            _ => url,
+            _ => ("", url),
         };
+        let of_amazon = host
+            .strip_prefix("sqs.")
+            .and_then(|it| it.strip_suffix(".amazonaws.com"));
+        if of_amazon.is_some_and(|region| *region != *caller.region) {
+            return Err(Error::no_such_queue());
+        }
         let path = path.trim_start_matches('/').trim_end_matches('/');
         match path.split_once('/') {
+            None if path == url && !path.is_empty() && !path.contains(':') => {
+                Ok(Self::of(caller, path))
+            }
             Some((account, name))
                 if !account.is_empty() && !name.is_empty() && !name.contains('/') =>
             {
@@ -132,6 +143,7 @@ mod tests {
             "http://127.0.0.1:9324/000000000000/jobs",
             "http://localhost/000000000000/jobs/",
             "000000000000/jobs",
+            "jobs",
         ] {
             assert_eq!(
                 QueueName::from_url(&caller(), url),
@@ -141,7 +153,6 @@ mod tests {
         }
         for url in [
             "",
-            "jobs",
             "https://host",
             "https://host/jobs",
             "https://host/a/b/c",

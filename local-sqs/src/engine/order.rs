@@ -1,7 +1,7 @@
 //! Which ready message is received next.
 //!
-//! Owns the numbers of the messages that are ready, and, for a FIFO queue, how many of each group are out. Does not own
-//! messages. Invariant: a group with a message out offers none.
+//! Owns the numbers of the messages that are ready, and, for a FIFO queue, those of each group that are in flight. Does
+//! not own messages. Invariant: a group offers no message behind one of its messages that is in flight.
 
 use super::message::Number;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -28,13 +28,24 @@ pub(super) struct Groups {
     groups: HashMap<Arc<str>, Group>,
     /// The groups that may be received from, by their oldest ready message.
     open: BTreeMap<Number, Arc<str>>,
+    /// How many messages are ready in all groups, open or not.
     ready: usize,
 }
 
 #[derive(Debug, Default)]
 struct Group {
     ready: BTreeSet<Number>,
-    out: usize,
+    in_flight: BTreeSet<Number>,
+}
+
+impl Group {
+    /// The oldest ready message, unless an older one is in flight. Amazon's service was recorded to deliver a message
+    /// that is visible again although later ones of its group are still in flight.
+    fn first(&self) -> Option<Number> {
+        let first = *self.ready.first()?;
+        let is_behind = self.in_flight.first().is_some_and(|older| *older < first);
+        (!is_behind).then_some(first)
+    }
 }
 
 impl Order {
@@ -85,8 +96,8 @@ impl Order {
         }
     }
 
-    /// Takes out at most `most` messages. They are out until [`came_back`](Self::came_back) is called for each. `skip`
-    /// says how many are passed over first; a FIFO queue passes over none.
+    /// Takes out at most `most` messages. They are in flight until [`came_back`](Self::came_back) is called for each. `skip`
+    /// returns how many are passed over first; a FIFO queue passes over none.
     pub(super) fn pick(&mut self, most: usize, mut skip: impl FnMut() -> usize) -> Vec<Number> {
         match self {
             Self::Standard(arrivals) => std::iter::from_fn(|| arrivals.pop(skip()))
@@ -96,10 +107,22 @@ impl Order {
         }
     }
 
-    /// A message that was picked is no longer out: it was deleted, or is about to be inserted again.
-    pub(super) fn came_back(&mut self, group: Option<&Arc<str>>) {
+    /// Takes out one ready message: it is in flight until [`came_back`](Self::came_back) is called for it.
+    pub(super) fn pick_one(&mut self, number: Number, group: Option<&Arc<str>>) {
+        self.remove(number, group);
         if let (Self::Fifo(groups), Some(group)) = (self, group) {
-            groups.change(group, |it| it.out = it.out.saturating_sub(1));
+            groups.change(group, |it| {
+                it.in_flight.insert(number);
+            });
+        }
+    }
+
+    /// A message that was picked is no longer in flight: it was deleted, or is about to be inserted again.
+    pub(super) fn came_back(&mut self, number: Number, group: Option<&Arc<str>>) {
+        if let (Self::Fifo(groups), Some(group)) = (self, group) {
+            groups.change(group, |it| {
+                it.in_flight.remove(&number);
+            });
         }
     }
 }
@@ -132,20 +155,16 @@ impl Groups {
     /// Changes a group and puts it where it then belongs.
     fn change(&mut self, name: &Arc<str>, change: impl FnOnce(&mut Group)) {
         let group = self.groups.entry(name.clone()).or_default();
-        if let Some(first) = group.ready.first() {
-            self.open.remove(first);
+        if let Some(first) = group.first() {
+            self.open.remove(&first);
         }
         let before = group.ready.len();
         change(group);
         self.ready = self.ready + group.ready.len() - before;
-        match group.ready.first() {
-            Some(&first) if group.out == 0 => {
-                self.open.insert(first, name.clone());
-            }
-            None if group.out == 0 => {
-                self.groups.remove(name);
-            }
-            _ => {}
+        if let Some(first) = group.first() {
+            self.open.insert(first, name.clone());
+        } else if group.ready.is_empty() && group.in_flight.is_empty() {
+            self.groups.remove(name);
         }
     }
 
@@ -157,11 +176,12 @@ impl Groups {
             let name = name.clone();
             let room = most - picked.len();
             self.change(&name, |group| {
-                for _ in 0..room {
-                    let Some(number) = group.ready.pop_first() else {
-                        break;
-                    };
-                    group.out += 1;
+                // What this pick takes is not in the way of what it takes next.
+                let end = group.in_flight.first().copied().unwrap_or(Number::MAX);
+                let taken: Vec<_> = group.ready.range(..end).take(room).copied().collect();
+                for number in taken {
+                    group.ready.remove(&number);
+                    group.in_flight.insert(number);
                     picked.push(number);
                 }
             });
@@ -191,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_with_a_message_out_offers_none_until_all_came_back() {
+    fn a_group_offers_nothing_behind_a_message_in_flight() {
         let mut order = Order::new(true);
         let (a, b) = (group("a"), group("b"));
         for number in [1, 2, 3] {
@@ -199,12 +219,34 @@ mod tests {
         }
         order.insert(4, Some(&b));
         assert_eq!(order.pick(2, || 0), [1, 2]);
-        assert_eq!(order.pick(10, || 0), [4], "group a is out, group b is not");
-        order.came_back(Some(&a));
-        assert!(order.first().is_none(), "message 2 is still out");
-        order.came_back(Some(&a));
+        assert_eq!(order.pick(10, || 0), [4], "3 is behind 1 and 2");
+        order.came_back(1, Some(&a));
+        assert!(order.first().is_none(), "1 was deleted, 2 is in flight");
+        order.came_back(2, Some(&a));
         order.insert(2, Some(&a));
         assert_eq!(order.pick(10, || 0), [2, 3], "in their first order again");
+    }
+
+    #[test]
+    fn a_message_before_those_in_flight_is_offered() {
+        let mut order = Order::new(true);
+        let a = group("a");
+        for number in [1, 2, 3] {
+            order.insert(number, Some(&a));
+        }
+        assert_eq!(order.pick(3, || 0), [1, 2, 3]);
+        for number in [1, 3] {
+            order.came_back(number, Some(&a));
+            order.insert(number, Some(&a));
+        }
+        assert_eq!(order.pick(10, || 0), [1], "2 is in flight, and 3 behind it");
+        order.pick_one(3, Some(&a));
+        order.came_back(1, Some(&a));
+        order.came_back(2, Some(&a));
+        assert_eq!(order.len(), 0);
+        order.came_back(3, Some(&a));
+        order.insert(4, Some(&a));
+        assert_eq!(order.pick(10, || 0), [4]);
     }
 
     #[test]

@@ -124,11 +124,7 @@ impl Engine {
             .cloned()
             .collect();
         if left.len() == statements(&policy).count() {
-            return Err(Error::invalid_value(
-                label,
-                "Label",
-                "can't find label on existing policy.",
-            ));
+            return Err(Error::invalid_value(label, "Label", "can't find label."));
         }
         let empty = left.is_empty();
         policy["Statement"] = Value::Array(left);

@@ -235,12 +235,38 @@ impl Engine {
         mut settings: Settings,
         attributes: &BTreeMap<String, String>,
     ) -> Result<Settings, Error> {
+        let given = |name: &str| attributes.get(name).map(String::as_str);
+        let invalid = |text: &str| Error::new(ErrorKind::InvalidAttributeValue, text);
+        let both = (given("KmsMasterKeyId"), given("SqsManagedSseEnabled"));
+        if let (Some(key), Some(managed)) = both
+            && !key.is_empty()
+            && managed.eq_ignore_ascii_case("true")
+        {
+            return Err(invalid(
+                "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS \
+                 SSE.",
+            ));
+        }
         for (attribute, value) in attributes {
             settings.set(attribute, value)?;
         }
         settings.check()?;
+        if given("KmsDataKeyReusePeriodSeconds").is_some() && !settings.has_kms_key() {
+            return Err(invalid(
+                "KmsDataKeyReusePeriodSeconds can be set only together with a KmsMasterKeyId.",
+            ));
+        }
         if let (Some(redrive), Some(value)) = (&settings.redrive, attributes.get("RedrivePolicy")) {
             let refuse = |reason: &str| Err(Error::invalid_value(value, "RedrivePolicy", reason));
+            let place = |name: &QueueName| (name.account.clone(), name.region.clone());
+            if redrive.target == *name {
+                return refuse("Dead-letter queue must not be the source queue itself.");
+            }
+            if place(&redrive.target) != place(name) {
+                return refuse(
+                    "Dead-letter queue must be in the same account and region as the source.",
+                );
+            }
             let target = self
                 .by_name
                 .get(&redrive.target)

@@ -206,9 +206,10 @@ impl Engine {
         let now = self.now;
         let number = self.next_number();
         let target_queue = self.queues.get_mut(&target)?;
-        // A standard queue's dead letter keeps its age, a FIFO queue's does not.
+        // A standard queue's dead letter keeps its age, a FIFO queue's does not, nor its sequence number.
         if target_queue.settings.fifo {
             message.enqueued = now;
+            message.sequence_number = Some(super::send::sequence_number(number));
         }
         target_queue
             .store

@@ -4,8 +4,7 @@ use super::api::{outputs::Sent, requests};
 use super::contents::{self, Attributes};
 use super::deduplication::Accepted;
 use super::digest::{md5_of, md5_of_attributes};
-use super::error::ErrorKind;
-use super::message::Message;
+use super::message::{Message, Number};
 use super::name::QueueName;
 use super::queue::{Queue, QueueId};
 use super::{Caller, Engine, Error, Output};
@@ -16,6 +15,18 @@ use std::time::Duration;
 /// Sequence numbers have 20 digits.
 const FIRST_SEQUENCE_NUMBER: u64 = 10_000_000_000_000_000_000;
 
+/// The sequence number of a message that enters a FIFO queue.
+pub(super) const fn sequence_number(number: Number) -> u64 {
+    FIRST_SEQUENCE_NUMBER + (number << 8)
+}
+
+/// How a message is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sending {
+    Alone,
+    InBatch,
+}
+
 impl Engine {
     pub(super) fn send(
         &mut self,
@@ -25,7 +36,7 @@ impl Engine {
         let Some(id) = self.find_or_vanishing(caller, request.queue_url.as_deref())? else {
             return Ok(Output::Sent(self.vanish(&request)));
         };
-        let sent = self.accept(id, caller, request)?;
+        let sent = self.accept(id, caller, request, Sending::Alone)?;
         self.settle(id);
         Ok(Output::Sent(sent))
     }
@@ -73,6 +84,7 @@ impl Engine {
         id: QueueId,
         caller: &Caller,
         request: requests::SendMessage,
+        sending: Sending,
     ) -> Result<Sent, Error> {
         let now = self.now;
         let queue = self.queue(id)?;
@@ -81,7 +93,7 @@ impl Engine {
         let attributes = request.message_attributes.unwrap_or_default();
         let system_attributes = request.message_system_attributes.unwrap_or_default();
         let trace_header = contents::trace_header(&system_attributes)?;
-        check_contents(queue, &body, &attributes)?;
+        check_contents(queue, &body, &attributes, sending)?;
         let mut delay = delay(queue, request.delay_seconds)?;
         let ordering = Ordering {
             group: request.message_group_id,
@@ -111,7 +123,7 @@ impl Engine {
         }
         let number = self.next_number();
         let message_id: Arc<str> = self.new_id().into();
-        let sequence_number = key.as_ref().map(|_| FIRST_SEQUENCE_NUMBER + (number << 8));
+        let sequence_number = key.as_ref().map(|_| sequence_number(number));
         sent.message_id = message_id.to_string();
         sent.sequence_number = sequence_number.map(|number| number.to_string());
         let message = Message {
@@ -183,25 +195,11 @@ impl Ordering {
                 }),
             };
         }
-        if group.is_none() {
-            return Err(Error::missing("MessageGroupId"));
-        }
-        let of_content = || {
-            let digest = Sha256::digest(body.as_bytes());
-            queue
-                .settings
-                .content_based_deduplication
-                .then(|| super::digest::hex(&digest).into())
-        };
-        let Some(deduplication_id) = deduplication_id.or_else(of_content) else {
-            return Err(Error::invalid(
-                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
-                 explicitly",
-            ));
-        };
+        check_order(queue, group.is_some(), deduplication_id.is_some())?;
+        let of_content = || super::digest::hex(&Sha256::digest(body.as_bytes())).into();
         Ok(Self {
             group,
-            deduplication_id: Some(deduplication_id),
+            deduplication_id: Some(deduplication_id.unwrap_or_else(of_content)),
         })
     }
 
@@ -213,17 +211,42 @@ impl Ordering {
     }
 }
 
-fn check_contents(queue: &Queue, body: &str, attributes: &Attributes) -> Result<(), Error> {
+/// Whether a send to a FIFO queue says what it must.
+pub(super) fn check_order(
+    queue: &Queue,
+    has_group: bool,
+    has_deduplication_id: bool,
+) -> Result<(), Error> {
+    if !has_group {
+        return Err(Error::missing("MessageGroupId"));
+    }
+    if !has_deduplication_id && !queue.settings.content_based_deduplication {
+        return Err(Error::invalid(
+            "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
+             explicitly",
+        ));
+    }
+    Ok(())
+}
+
+fn check_contents(
+    queue: &Queue,
+    body: &str,
+    attributes: &Attributes,
+    sending: Sending,
+) -> Result<(), Error> {
     contents::check_attributes(attributes)?;
     contents::check_body(body)?;
     let most = queue.settings.maximum_message_size;
     if contents::length(body, attributes) > most as usize {
-        return Err(Error::new(
-            ErrorKind::InvalidParameterValue,
-            format!(
-                "One or more parameters are invalid. Reason: Message must be shorter than {most} bytes."
-            ),
-        ));
+        // Amazon words it differently for an entry of a batch, as recorded.
+        let invalid = match sending {
+            Sending::Alone => "are invalid",
+            Sending::InBatch => "cannot be validated",
+        };
+        return Err(Error::invalid(format!(
+            "One or more parameters {invalid}. Reason: Message must be shorter than {most} bytes."
+        )));
     }
     Ok(())
 }

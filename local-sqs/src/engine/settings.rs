@@ -6,7 +6,7 @@
 use super::Error;
 use super::error::ErrorKind;
 use super::name::QueueName;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(super) struct Settings {
 /// Where messages go that were received too often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Redrive {
+    /// As it was given, and is shown.
+    raw: String,
     pub(super) target: QueueName,
     pub(super) max_receives: u32,
 }
@@ -133,7 +135,12 @@ impl Settings {
             "RedrivePolicy" => self.redrive = redrive(value)?,
             "RedriveAllowPolicy" => self.redrive_allow = redrive_allow(value)?,
             "FifoQueue" if self.fifo && boolean(name, value)? => {}
-            "FifoQueue" if self.fifo => return Err(invalid(name)),
+            "FifoQueue" => {
+                return Err(Error::new(
+                    ErrorKind::InvalidAttributeValue,
+                    "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
+                ));
+            }
             "ContentBasedDeduplication" if self.fifo => {
                 self.content_based_deduplication = boolean(name, value)?
             }
@@ -142,6 +149,12 @@ impl Settings {
             }
             "FifoThroughputLimit" if self.fifo => {
                 self.throughput_by_group = choice(name, value, "perQueue", "perMessageGroupId")?;
+            }
+            "DeduplicationScope" | "FifoThroughputLimit" => {
+                return Err(Error::new(
+                    ErrorKind::InvalidAttributeName,
+                    format!("You can specify the {name} only when FifoQueue is set to true."),
+                ));
             }
             _ => return Err(unknown(name)),
         }
@@ -168,12 +181,22 @@ impl Settings {
         match name {
             "RedriveAllowPolicy" => self.redrive_allow == other.redrive_allow,
             "Policy" => self.policy() == other.policy(),
+            "RedrivePolicy" => {
+                let what = |redrive: &Option<Redrive>| {
+                    redrive.clone().map(|it| (it.target, it.max_receives))
+                };
+                what(&self.redrive) == what(&other.redrive)
+            }
             _ => self.show(name) == other.show(name),
         }
     }
 
     pub(super) const fn retention(&self) -> Duration {
         Duration::from_secs(self.retention_seconds as u64)
+    }
+
+    pub(super) const fn has_kms_key(&self) -> bool {
+        self.kms_key.is_some()
     }
 
     /// The queue's policy, parsed.
@@ -193,19 +216,34 @@ impl Settings {
             "MessageRetentionPeriod" => Some(self.retention_seconds.to_string()),
             "ReceiveMessageWaitTimeSeconds" => Some(self.receive_wait_seconds.to_string()),
             "VisibilityTimeout" => Some(self.visibility_seconds.to_string()),
-            "KmsDataKeyReusePeriodSeconds" => self.kms_key.is_some().then(|| self.kms_reuse_seconds.to_string()),
+            "KmsDataKeyReusePeriodSeconds" => self
+                .kms_key
+                .is_some()
+                .then(|| self.kms_reuse_seconds.to_string()),
             "KmsMasterKeyId" => self.kms_key.clone(),
             "SqsManagedSseEnabled" => Some(self.sse_managed.to_string()),
             "Policy" => self.policy.clone(),
-            "RedrivePolicy" => self.redrive.as_ref().map(|redrive| {
-                json!({ "deadLetterTargetArn": redrive.target.arn(), "maxReceiveCount": redrive.max_receives })
-                    .to_string()
-            }),
-            "RedriveAllowPolicy" => self.redrive_allow.as_ref().map(|allow| allow.raw.to_string()),
+            "RedrivePolicy" => self.redrive.as_ref().map(|redrive| redrive.raw.clone()),
+            "RedriveAllowPolicy" => self
+                .redrive_allow
+                .as_ref()
+                .map(|allow| allow.raw.to_string()),
             "FifoQueue" => in_fifo("true"),
-            "ContentBasedDeduplication" => in_fifo(if self.content_based_deduplication { "true" } else { "false" }),
-            "DeduplicationScope" => in_fifo(if self.deduplicates_by_group { "messageGroup" } else { "queue" }),
-            "FifoThroughputLimit" => in_fifo(if self.throughput_by_group { "perMessageGroupId" } else { "perQueue" }),
+            "ContentBasedDeduplication" => in_fifo(if self.content_based_deduplication {
+                "true"
+            } else {
+                "false"
+            }),
+            "DeduplicationScope" => in_fifo(if self.deduplicates_by_group {
+                "messageGroup"
+            } else {
+                "queue"
+            }),
+            "FifoThroughputLimit" => in_fifo(if self.throughput_by_group {
+                "perMessageGroupId"
+            } else {
+                "perQueue"
+            }),
             _ => None,
         }
     }
@@ -263,9 +301,32 @@ fn policy(name: &str, value: &str) -> Result<Option<String>, Error> {
         return Ok(None);
     }
     match serde_json::from_str(value) {
-        Ok(Value::Object(_)) => Ok(Some(value.to_owned())),
+        Ok(policy) if is_policy(&policy) => Ok(Some(value.to_owned())),
         _ => Err(invalid(name)),
     }
+}
+
+/// Whether a JSON value has the form of a queue's policy: a version, if any, that exists, and statements that say who may
+/// do what (IAM User Guide, "Grammar of the IAM JSON policy language").
+fn is_policy(policy: &Value) -> bool {
+    let version = policy.get("Version");
+    let known = |version: &Value| *version == "2012-10-17" || *version == "2008-10-17";
+    let statements = match policy.get("Statement") {
+        Some(Value::Array(statements)) => statements.as_slice(),
+        Some(statement) => std::slice::from_ref(statement),
+        None => &[],
+    };
+    let is_statement = |statement: &Value| {
+        let has_one_of = |names: [&str; 2]| names.iter().any(|name| statement.get(name).is_some());
+        let effect = statement.get("Effect").and_then(Value::as_str);
+        matches!(effect, Some("Allow" | "Deny"))
+            && has_one_of(["Principal", "NotPrincipal"])
+            && has_one_of(["Action", "NotAction"])
+    };
+    policy.is_object()
+        && version.is_none_or(known)
+        && !statements.is_empty()
+        && statements.iter().all(is_statement)
 }
 
 fn redrive(value: &str) -> Result<Option<Redrive>, Error> {
@@ -307,6 +368,7 @@ fn redrive(value: &str) -> Result<Option<Redrive>, Error> {
         refuse(&format!("Invalid value for maxReceiveCount: {count}, valid values are from 1 to 1000 both inclusive."))
     })?;
     Ok(Some(Redrive {
+        raw: value.to_owned(),
         target,
         max_receives,
     }))
@@ -400,7 +462,7 @@ mod tests {
             let policy = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{count}}}"#);
             assert_eq!(
                 set("RedrivePolicy", &policy),
-                Err(ErrorKind::InvalidParameterValue),
+                Err(ErrorKind::InvalidParameterValueException),
                 "{count}"
             );
         }
@@ -408,16 +470,32 @@ mod tests {
 
     #[test]
     fn an_empty_policy_takes_it_away() {
-        let mut settings = set("Policy", r#"{"Version":"2012-10-17"}"#).expect("valid");
+        let policy = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:*"}}"#;
+        let mut settings = set("Policy", policy).expect("valid");
         settings.set("Policy", "").expect("valid");
         assert_eq!(settings, Settings::new(false));
-        assert_eq!(set("Policy", "[]"), Err(ErrorKind::InvalidAttributeValue));
+    }
+
+    #[test]
+    fn a_policy_that_is_none_is_refused() {
+        for policy in [
+            "[]",
+            "{}",
+            "x",
+            r#"{"Version":"2012-10-17"}"#,
+            r#"{"Version":"2013-01-01","Statement":{"Effect":"Allow","Principal":"*","Action":"*"}}"#,
+            r#"{"Statement":[]}"#,
+            r#"{"Statement":{"Effect":"allow","Principal":"*","Action":"*"}}"#,
+            r#"{"Statement":[{"Effect":"Allow","Action":"*"}]}"#,
+        ] {
+            let refused = set("Policy", policy).expect_err(policy);
+            assert_eq!(refused, ErrorKind::InvalidAttributeValue, "{policy}");
+        }
     }
 
     #[test]
     fn fifo_attributes_are_unknown_to_a_standard_queue() {
         for name in [
-            "FifoQueue",
             "ContentBasedDeduplication",
             "DeduplicationScope",
             "FifoThroughputLimit",

@@ -30,13 +30,15 @@ pub(super) struct Entry {
     pub(super) state: State,
     /// Which receive this is: a handle of an earlier one is stale.
     pub(super) generation: u32,
+    /// When the latest receive was; of no meaning before the first.
+    pub(super) received: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Ready,
     Delayed { until: Timestamp },
-    InFlight { since: Timestamp, until: Timestamp },
+    InFlight { until: Timestamp },
 }
 
 impl Store {
@@ -100,6 +102,7 @@ impl Store {
             message,
             state: State::Ready,
             generation: 0,
+            received: now,
         };
         if delay.is_zero() {
             self.order.insert(number, group.as_ref());
@@ -127,7 +130,8 @@ impl Store {
                 continue;
             };
             let until = now.plus(visibility);
-            entry.state = State::InFlight { since: now, until };
+            entry.state = State::InFlight { until };
+            entry.received = now;
             entry.generation = entry.generation.wrapping_add(1);
             entry.message.receives += 1;
             entry.message.receives_here += 1;
@@ -138,16 +142,23 @@ impl Store {
         picked
     }
 
-    /// Moves the end of an in-flight message's visibility; at or before `now`, it is ready at once.
+    /// Hides a message that was received until then; at or before `now`, it is ready at once. One that is visible again
+    /// since its latest receive is hidden again.
     pub(super) fn hide_until(&mut self, number: Number, now: Timestamp, until: Timestamp) {
         let Some(entry) = self.entries.get_mut(&number) else {
             return;
         };
-        let State::InFlight { since, until: old } = entry.state else {
-            return;
-        };
-        self.hidden.remove(&(old, number));
-        entry.state = State::InFlight { since, until };
+        match entry.state {
+            State::InFlight { until: old } => {
+                self.hidden.remove(&(old, number));
+            }
+            State::Ready if until > now => {
+                self.order.pick_one(number, entry.message.group.as_ref());
+                self.in_flight += 1;
+            }
+            State::Ready | State::Delayed { .. } => return,
+        }
+        entry.state = State::InFlight { until };
         self.hidden.insert((until, number));
         if until <= now {
             self.show(until, number);
@@ -167,7 +178,7 @@ impl Store {
             State::InFlight { until, .. } => {
                 self.hidden.remove(&(until, number));
                 self.in_flight -= 1;
-                self.order.came_back(group);
+                self.order.came_back(number, group);
             }
         }
         self.by_age.remove(&(entry.message.enqueued, number));
@@ -231,7 +242,7 @@ impl Store {
             State::Delayed { .. } => self.delayed -= 1,
             State::InFlight { .. } => {
                 self.in_flight -= 1;
-                self.order.came_back(group);
+                self.order.came_back(number, group);
             }
             State::Ready => return,
         }

@@ -3,6 +3,9 @@
 //! Owns the listener and the connections. Invariant: every connection's task is in one set, and [`Server::shutdown`]
 //! waits for all of them.
 
+mod head;
+
+use self::head::Head;
 use super::Service;
 use crate::LocalSqs;
 use crate::driver::Lost;
@@ -11,13 +14,14 @@ use crate::wire::{Incoming, Outgoing, Protocol};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming as Body;
+use hyper::body::{Body as _, Incoming as Body};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
@@ -27,6 +31,15 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const LONGEST_REQUEST: usize = 16 * 1024 * 1024;
 /// More connections than this wait to be accepted.
 const MOST_CONNECTIONS: usize = 4096;
+/// The pause after a connection that could not be accepted.
+const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
+/// A connection without a request ends after this time. SDKs keep theirs for 90 s at most, and a connection should be ended
+/// by the side that knows whether it is about to use it.
+const KEEP_ALIVE: Duration = Duration::from_secs(600);
+/// By default, a request has to arrive whole within this time.
+const REQUEST_TIME: Duration = Duration::from_secs(20);
+/// A shutdown waits for open requests for this long, and then ends their connections.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(5);
 
 /// A [`LocalSqs`] behind a port, for other processes and other languages.
 ///
@@ -70,10 +83,33 @@ impl Server {
     ///
     /// Dropped, it listens nowhere.
     pub async fn bind(sqs: LocalSqs, address: SocketAddr) -> io::Result<Self> {
+        Self::bind_with(sqs, address, REQUEST_TIME).await
+    }
+
+    /// As [`bind`](Self::bind), with another time within which a request has to arrive whole, head and body. The default
+    /// is 20 s. A connection whose request takes longer is answered 408, if its head arrived, and is closed.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`bind`](Self::bind).
+    pub async fn bind_with(
+        sqs: LocalSqs,
+        address: SocketAddr,
+        request_time: Duration,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let end = CancellationToken::new();
-        let accepting = tokio::spawn(accept(listener, sqs.service().clone(), end.clone()));
+        let connection = Connection {
+            service: sqs.service().clone(),
+            end: end.clone(),
+            request_time,
+        };
+        let accepting = tokio::spawn(accept(listener, connection));
         Ok(Self {
             address,
             sqs,
@@ -101,7 +137,8 @@ impl Server {
         )
     }
 
-    /// Stops listening, ends polls that wait with no messages, and waits until every open request is answered.
+    /// Stops listening, ends polls that wait with no messages, and waits until every open request is answered, for 5 s at
+    /// most: a request that is still on its way then is cut off.
     ///
     /// # Cancel safety
     ///
@@ -113,10 +150,25 @@ impl Server {
     }
 }
 
-async fn accept(listener: TcpListener, service: Arc<Service>, end: CancellationToken) {
+/// What every connection needs. Cheap to clone.
+#[derive(Clone, Debug)]
+struct Connection {
+    service: Arc<Service>,
+    end: CancellationToken,
+    request_time: Duration,
+}
+
+async fn accept(listener: TcpListener, connection: Connection) {
     let mut connections = JoinSet::new();
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let end = connection.end.clone();
     loop {
+        if room.available_permits() == 0 {
+            tracing::warn!(
+                limit = MOST_CONNECTIONS,
+                "all connections are in use, others wait"
+            );
+        }
         tokio::select! {
             biased;
             () = end.cancelled() => break,
@@ -127,16 +179,17 @@ async fn accept(listener: TcpListener, service: Arc<Service>, end: CancellationT
                     () = end.cancelled() => break,
                     accepted = listener.accept() => match accepted {
                         Ok((stream, _)) => {
-                            let (service, end) = (service.clone(), end.clone());
+                            let connection = connection.clone();
                             connections.spawn(async move {
-                                serve(stream, service, end).await;
+                                connection.serve(stream).await;
                                 drop(permit);
                             });
                         }
-                        // Out of descriptors, or the peer has gone already: others may do better, later.
+                        // The peer has gone already, or the process is out of descriptors. The listener stays readable
+                        // then, so an immediate retry would spin until a connection ends.
                         Err(error) => {
-                            tracing::debug!(%error, "a connection was not accepted");
-                            tokio::task::yield_now().await;
+                            tracing::warn!(%error, "a connection was not accepted");
+                            tokio::time::sleep(AFTER_FAILED_ACCEPT).await;
                         }
                     },
                 }
@@ -144,69 +197,93 @@ async fn accept(listener: TcpListener, service: Arc<Service>, end: CancellationT
         }
     }
     drop(listener);
-    while connections.join_next().await.is_some() {}
-}
-
-async fn serve(stream: TcpStream, service: Arc<Service>, end: CancellationToken) {
-    // A small answer must not wait for the acknowledgement of the one before.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
-    // An answer that is lost takes its connection with it.
-    let answer = service_fn(|request| async {
-        respond(&service, request, &end)
-            .await
-            .map_err(|Lost| io::Error::from(io::ErrorKind::ConnectionReset))
-    });
-    let mut connection = pin!(
-        hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .serve_connection(TokioIo::new(stream), answer)
-    );
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        () = end.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke");
+    let all = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(SHUTDOWN_TIME, all).await.is_err() {
+        connections.shutdown().await;
     }
 }
 
-async fn respond(
-    service: &Service,
-    request: Request<Body>,
-    end: &CancellationToken,
-) -> Result<Response<Full<Bytes>>, Lost> {
-    let (head, body) = request.into_parts();
-    let outgoing = match Limited::new(body, LONGEST_REQUEST).collect().await {
-        Ok(body) => {
-            let body = body.to_bytes();
-            let header = |name: &str| head.headers.get(name)?.to_str().ok();
-            let incoming = Incoming {
-                method: head.method.as_str(),
-                header: &header,
-                origin: format!("http://{}", header("host").unwrap_or("localhost")),
-                path: head.uri.path(),
-                query: head.uri.query().unwrap_or_default(),
-                body: &body,
-            };
-            service.respond(&incoming, end).await?
+impl Connection {
+    async fn serve(&self, stream: TcpStream) {
+        // A small answer must not wait for the acknowledgement of the one before.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
         }
-        Err(error) => {
-            let reason = if error.is::<LengthLimitError>() {
-                "The request is too long."
-            } else {
-                "The request broke off."
-            };
-            let error = Error::new(ErrorKind::SerializationException, reason);
-            Protocol::Json.encode(None, &service.driver.refuse(error))
+        let head = Arc::new(Head::default());
+        // An answer that is lost takes its connection with it.
+        let answer = service_fn(|request| async {
+            let _answering = head.complete();
+            self.respond(request)
+                .await
+                .map_err(|Lost| io::Error::from(io::ErrorKind::ConnectionReset))
+        });
+        let mut connection = pin!(
+            hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(KEEP_ALIVE)
+                .serve_connection(TokioIo::new(head.watch(stream)), answer)
+        );
+        let ended = tokio::select! {
+            biased;
+            ended = connection.as_mut() => ended,
+            () = head.overdue(self.request_time) => {
+                tracing::debug!(limit = ?self.request_time, "a request's head did not arrive in time");
+                return;
+            }
+            () = self.end.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection broke");
         }
-    };
-    Ok(response(outgoing))
+    }
+
+    async fn respond(&self, request: Request<Body>) -> Result<Response<Full<Bytes>>, Lost> {
+        let (head, body) = request.into_parts();
+        let read = self.read(body).await;
+        let header = |name: &str| head.headers.get(name)?.to_str().ok();
+        let incoming = |body| Incoming {
+            method: head.method.as_str(),
+            header: &header,
+            origin: format!("http://{}", header("host").unwrap_or("localhost")),
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            body,
+        };
+        let service = &self.service;
+        let outgoing = match read {
+            Ok(body) => service.respond(&incoming(&body), &self.end).await?,
+            Err(error) => Protocol::of(&incoming(&[])).encode(None, &service.driver.refuse(error)),
+        };
+        Ok(response(outgoing))
+    }
+
+    /// The body of a request, if it arrives whole and in time.
+    async fn read(&self, body: Body) -> Result<Bytes, Error> {
+        let too_long = || {
+            let text = format!("The request is longer than {LONGEST_REQUEST} bytes.");
+            Error::new(ErrorKind::RequestEntityTooLarge, text)
+        };
+        // Refused by its announced length, before anything of it is read.
+        if body.size_hint().lower() > LONGEST_REQUEST as u64 {
+            return Err(too_long());
+        }
+        let read = Limited::new(body, LONGEST_REQUEST).collect();
+        match tokio::time::timeout(self.request_time, read).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
+            Ok(Err(_)) => Err(Error::new(
+                ErrorKind::SerializationException,
+                "The request broke off.",
+            )),
+            Err(_) => Err(Error::new(
+                ErrorKind::RequestTimeout,
+                format!("The request did not arrive within {:?}.", self.request_time),
+            )),
+        }
+    }
 }
 
 fn response(outgoing: Outgoing) -> Response<Full<Bytes>> {

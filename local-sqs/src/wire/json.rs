@@ -11,12 +11,17 @@ pub(super) fn decode(target: Option<&str>, body: &[u8]) -> Result<Request, Error
     let name = target.and_then(|target| target.strip_prefix(SERVICE)?.strip_prefix('.'));
     let action = name.and_then(Action::from_name).ok_or_else(|| {
         let text = format!(
-            "The action {} is not valid for this endpoint.",
-            name.unwrap_or_default()
+            "The target {} names no operation of this service; expected {SERVICE}.<operation>.",
+            target.unwrap_or_default()
         );
-        Error::new(ErrorKind::InvalidAction, text)
+        Error::new(ErrorKind::UnknownOperationException, text)
     })?;
     let body = if body.is_empty() { b"{}" } else { body };
+    // The members could be read from a list, too, in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        let text = "The body of the request is no JSON object.";
+        return Err(Error::new(ErrorKind::SerializationException, text));
+    }
     let malformed =
         |error: serde_json::Error| Error::new(ErrorKind::SerializationException, error.to_string());
     let mut members = serde_json::Deserializer::from_slice(body);
@@ -57,7 +62,14 @@ fn fail(error: &Error, headers: &mut Vec<(&'static str, String)>) -> (u16, Vec<u
         "x-amzn-query-error",
         format!("{};{fault}", kind.query_code()),
     ));
-    let body = json!({ "__type": format!("com.amazonaws.sqs#{}", kind.name()), "message": error.message() });
+    // What is refused before the service sees it is refused in the name of what stands before it.
+    let shapes = match kind {
+        ErrorKind::UnknownOperationException | ErrorKind::SerializationException => {
+            "com.amazon.coral.service"
+        }
+        _ => "com.amazonaws.sqs",
+    };
+    let body = json!({ "__type": format!("{shapes}#{}", kind.name()), "message": error.message() });
     (kind.status(), body.to_string().into_bytes())
 }
 
@@ -82,6 +94,9 @@ mod tests {
             b"{} {}",
             b"[",
             br#"{"MaxNumberOfMessages":"1"}"#,
+            b"[]",
+            b" null",
+            b"\"\"",
         ] {
             let error = decode(Some("AmazonSQS.ReceiveMessage"), body).expect_err("malformed");
             assert_eq!(error.kind(), ErrorKind::SerializationException);
@@ -97,7 +112,7 @@ mod tests {
             Some("AmazonSQS"),
         ] {
             let error = decode(target, b"{}").expect_err("no action");
-            assert_eq!(error.kind(), ErrorKind::InvalidAction);
+            assert_eq!(error.kind(), ErrorKind::UnknownOperationException);
         }
     }
 

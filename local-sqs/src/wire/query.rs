@@ -40,13 +40,19 @@ const NUMBERS: [&str; 6] = [
     "WaitTimeSeconds",
 ];
 
+/// The versions that this API has had; the last one is what all SDKs send.
+const VERSIONS: [&str; 4] = ["2008-01-01", "2009-02-01", "2011-10-01", "2012-11-05"];
+
 /// The end of the names of a batch's entries.
 const ENTRY: &str = "BatchRequestEntry";
 
 /// Reads a request: its action and its members are form parameters, in the body or after the path.
 pub(super) fn decode(incoming: &Incoming<'_>) -> Result<Request, Error> {
-    let mut form = Form::parse(incoming.query.as_bytes());
-    form.extend(incoming.body);
+    let mut form = Form::default();
+    for part in [incoming.query.as_bytes(), incoming.body] {
+        form.extend(part)
+            .map_err(|_| malformed("a parameter of the form is not UTF-8"))?;
+    }
     let name = form.take("Action").ok_or_else(|| {
         Error::new(
             ErrorKind::MissingAction,
@@ -59,6 +65,16 @@ pub(super) fn decode(incoming: &Incoming<'_>) -> Result<Request, Error> {
             format!("The action {name} is not valid for this endpoint."),
         )
     })?;
+    if let Some(version) = form
+        .take("Version")
+        .filter(|it| !VERSIONS.contains(&it.as_str()))
+    {
+        let text = format!(
+            "The requested version ( {version} ) is not valid; expected one of {}.",
+            VERSIONS.join(", ")
+        );
+        return Err(Error::new(ErrorKind::NoSuchVersion, text));
+    }
     let mut members = members(form)?;
     // Older SDKs post to the queue's own address.
     if !members.contains_key("QueueUrl") && incoming.path.trim_matches('/').contains('/') {
@@ -93,13 +109,13 @@ fn members(form: Form) -> Result<Map<String, Value>, Error> {
         if let Some((_, member)) = LISTS.iter().find(|(list, _)| *list == name) {
             members.insert(
                 (*member).to_owned(),
-                form.into_numbered().filter_map(Form::into_text).collect(),
+                form.into_list().filter_map(Form::into_text).collect(),
             );
         } else if let Some((_, member, key)) = MAPS.iter().find(|(map, ..)| *map == name) {
             members.insert((*member).to_owned(), Value::Object(map(form, key)?));
         } else if name.ends_with(ENTRY) {
             let entries = form
-                .into_numbered()
+                .into_list()
                 .map(|entry| members_of_entry(entry).map(Value::Object));
             members.insert(
                 "Entries".to_owned(),
@@ -125,7 +141,7 @@ fn members_of_entry(mut entry: Form) -> Result<Map<String, Value>, Error> {
 
 fn map(form: Form, key: &str) -> Result<Map<String, Value>, Error> {
     let mut map = Map::new();
-    for mut entry in form.into_numbered() {
+    for mut entry in form.into_list() {
         let name = entry
             .take(key)
             .ok_or_else(|| malformed("a map's entry has no name"))?;

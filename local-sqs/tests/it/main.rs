@@ -6,4 +6,5 @@ mod contract;
 mod long_polls;
 mod query;
 mod rights;
+mod server;
 mod support;

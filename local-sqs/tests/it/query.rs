@@ -97,6 +97,28 @@ async fn a_message_comes_as_it_was_sent() {
 }
 
 #[tokio::test]
+async fn a_trace_header_of_http_becomes_that_of_the_message() {
+    let (sqs, server, client) = over_http().await;
+    let url = sqs.create_queue("jobs").await.expect("made");
+    let trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
+    let path = format!("/000000000000/jobs HTTP/1.1\r\nx-amzn-trace-id: {trace}\r\nx-rest:");
+    let (status, ..) = post(
+        server.local_addr(),
+        &path,
+        "Action=SendMessage&MessageBody=x",
+    )
+    .await;
+    assert_eq!(status, 200);
+    let name = aws_sdk_sqs::types::MessageSystemAttributeName::AwsTraceHeader;
+    let receive = client.receive_message().queue_url(url);
+    let receive = receive.message_system_attribute_names(name.clone());
+    let received = receive.send().await.expect("received");
+    let attributes = received.messages()[0].attributes().expect("some");
+    assert_eq!(attributes[&name], trace);
+    server.shutdown().await;
+}
+
+#[tokio::test]
 async fn an_error_is_a_document() {
     let (_sqs, server, _) = over_http().await;
     let form = "Action=GetQueueUrl&QueueName=none";
@@ -110,6 +132,10 @@ async fn an_error_is_a_document() {
             Some("Sender"),
             Some("AWS.SimpleQueueService.NonExistentQueue")
         )
+    );
+    assert_eq!(
+        element(error, "Message"),
+        Some("The specified queue does not exist for this wsdl version.")
     );
     let (status, _, body) = post(server.local_addr(), "/", "").await;
     assert_eq!(

@@ -2,7 +2,9 @@
 //!
 //! Invariant: no tree is deeper than a request of SQS needs, whatever comes in.
 
+use percent_encoding::percent_decode;
 use std::collections::BTreeMap;
+use std::str::Utf8Error;
 
 /// The deepest is `SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.StringValue`.
 const DEEPEST: usize = 6;
@@ -15,15 +17,18 @@ pub(super) struct Form {
 }
 
 impl Form {
-    pub(super) fn parse(encoded: &[u8]) -> Self {
-        let mut form = Self::default();
-        form.extend(encoded);
-        form
-    }
-
     /// Adds the parameters of another form; those that both have are the other's.
-    pub(super) fn extend(&mut self, encoded: &[u8]) {
-        for (name, value) in form_urlencoded::parse(encoded) {
+    ///
+    /// # Errors
+    /// The form is not UTF-8 when it is decoded. What was added before the fault stays.
+    pub(super) fn extend(&mut self, encoded: &[u8]) -> Result<(), Utf8Error> {
+        for pair in encoded
+            .split(|&byte| byte == b'&')
+            .filter(|it| !it.is_empty())
+        {
+            let mut halves = pair.splitn(2, |&byte| byte == b'=');
+            let mut next = || decoded(halves.next().unwrap_or_default());
+            let (name, value) = (next()?, next()?);
             if name.split('.').count() > DEEPEST {
                 continue;
             }
@@ -31,8 +36,9 @@ impl Form {
             for step in name.split('.') {
                 part = part.parts.entry(step.to_owned()).or_default();
             }
-            part.text = Some(value.into_owned());
+            part.text = Some(value);
         }
+        Ok(())
     }
 
     /// Takes out a parameter's text.
@@ -60,31 +66,69 @@ impl Form {
         self.parts.into_iter()
     }
 
-    /// The parts of a list, in order of their numbers.
-    pub(super) fn into_numbered(self) -> impl Iterator<Item = Self> {
-        let numbered = self
-            .parts
-            .into_iter()
-            .filter_map(|(name, part)| Some((name.parse::<u32>().ok()?, part)));
-        numbered.collect::<BTreeMap<_, _>>().into_values()
+    /// The parts of a list, in order of their numbers. A list without numbers has one part, which is empty if it has no
+    /// text either: that is how botocore sends an empty list, and how Amazon was recorded to read it.
+    pub(super) fn into_list(self) -> impl Iterator<Item = Self> {
+        let number = |name: &String| name.parse::<u32>().ok();
+        if self.parts.keys().any(|name| number(name).is_some()) {
+            let numbered = self.parts.into_iter();
+            let numbered = numbered.filter_map(|(name, part)| Some((number(&name)?, part)));
+            numbered.collect::<BTreeMap<_, _>>()
+        } else {
+            let is_empty = self.parts.is_empty() && self.text.as_deref().is_none_or(str::is_empty);
+            let alone = (!is_empty).then_some((1, self));
+            alone.into_iter().collect()
+        }
+        .into_values()
     }
+}
+
+/// A half of a pair, without its encoding.
+fn decoded(encoded: &[u8]) -> Result<String, Utf8Error> {
+    let spaced: Vec<_> = encoded
+        .iter()
+        .map(|&byte| if byte == b'+' { b' ' } else { byte })
+        .collect();
+    Ok(percent_decode(&spaced).decode_utf8()?.into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parse(encoded: &str) -> Form {
+        let mut form = Form::default();
+        form.extend(encoded.as_bytes()).expect("UTF-8");
+        form
+    }
+
     #[test]
     fn lists_are_in_order_of_their_numbers() {
-        let mut form = Form::parse(b"A.10=c&A.9=b&A.x=d&A.2=a");
-        let list = form.take_part("A").expect("a list");
-        let texts: Vec<_> = list.into_numbered().filter_map(Form::into_text).collect();
-        assert_eq!(texts, ["a", "b", "c"]);
+        for (form, expected) in [
+            ("A.10=c&A.9=b&A.x=d&A.2=a", &["a", "b", "c"][..]),
+            ("A=a", &["a"]),
+            ("A=", &[]),
+            ("A.1=", &[""]),
+        ] {
+            let list = parse(form).take_part("A").expect("a list");
+            let texts: Vec<_> = list.into_list().filter_map(Form::into_text).collect();
+            assert_eq!(texts, expected, "{form}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_refused() {
+        for form in [&b"A=%FF"[..], b"%C3=a", b"A=\xff", b"A=%ED%A0%80"] {
+            assert!(Form::default().extend(form).is_err(), "{form:?}");
+        }
+        let mut form = parse("A=%EF%BF%BD+%2B&&b");
+        assert_eq!(form.take("A").as_deref(), Some("\u{fffd} +"));
+        assert_eq!(form.take("b").as_deref(), Some(""));
     }
 
     #[test]
     fn what_is_too_deep_is_left_out() {
-        assert_eq!(Form::parse(b"a.b.c.d.e.f.g=1"), Form::default());
-        assert!(Form::parse(b"a.b.c.d.e.f=1").has_parts());
+        assert_eq!(parse("a.b.c.d.e.f.g=1"), Form::default());
+        assert!(parse("a.b.c.d.e.f=1").has_parts());
     }
 }

@@ -1,6 +1,6 @@
 //! Answers of the Query protocol as XML.
 
-use crate::engine::{Action, Error, Output};
+use crate::engine::{Action, Error, ErrorKind, Output};
 use serde_json::{Map, Value};
 
 const NAMESPACE: &str = "http://queue.amazonaws.com/doc/2012-11-05/";
@@ -46,7 +46,15 @@ pub(super) fn failure(error: &Error, request_id: &str) -> String {
             },
         );
         xml.leaf("Code", kind.query_code());
-        xml.leaf("Message", error.message());
+        // The text of this protocol ends otherwise, as recorded on Amazon.
+        let shortened = match kind {
+            ErrorKind::QueueDoesNotExist => error.message().strip_suffix('.'),
+            _ => None,
+        };
+        match shortened {
+            Some(text) => xml.leaf("Message", &format!("{text} for this wsdl version.")),
+            None => xml.leaf("Message", error.message()),
+        }
         xml.text.push_str("<Detail/>");
     });
     xml.leaf("RequestId", request_id);

@@ -1,0 +1,115 @@
+//! How long the head of a request takes to arrive.
+//!
+//! Owns the state of one connection: idle, reading a head, or answering. hyper's own timeout for heads counts the idle time
+//! before a request, too, so it would end connections that SDKs keep in their pools.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A stream whose first bytes after idle time begin a head.
+pub(super) struct Timed<S> {
+    stream: S,
+    head: Arc<Head>,
+}
+
+/// What the stream and the connection's loop share.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    state: Mutex<State>,
+    /// Told when a head begins.
+    begun: Notify,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum State {
+    #[default]
+    Idle,
+    Reading {
+        since: Instant,
+    },
+    Answering,
+}
+
+impl Head {
+    pub(super) fn watch<S>(self: &Arc<Self>, stream: S) -> Timed<S> {
+        Timed {
+            stream,
+            head: Arc::clone(self),
+        }
+    }
+
+    /// The head is complete. Idle again when the returned guard is dropped.
+    pub(super) fn complete(self: &Arc<Self>) -> Answering {
+        self.set(State::Answering);
+        Answering(Arc::clone(self))
+    }
+
+    /// Returns when a head has been on its way for longer than `limit`.
+    pub(super) async fn overdue(&self, limit: Duration) {
+        loop {
+            match self.state() {
+                State::Reading { since } if since.elapsed() >= limit => return,
+                State::Reading { since } => tokio::time::sleep_until(since + limit).await,
+                State::Idle | State::Answering => self.begun.notified().await,
+            }
+        }
+    }
+
+    fn state(&self) -> State {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, state: State) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+/// A request is being answered.
+pub(super) struct Answering(Arc<Head>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.set(State::Idle);
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before && matches!(self.head.state(), State::Idle) {
+            let since = crate::clock::instant();
+            self.head.set(State::Reading { since });
+            self.head.begun.notify_one();
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,196 @@
+//! The HTTP server with peers that are slow, broken or hostile.
+
+use crate::support::{now, over_http};
+use local_sqs::{LocalSqs, Server};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const LIMIT: Duration = Duration::from_secs(7);
+
+async fn server() -> Server {
+    let address = "127.0.0.1:0".parse().expect("an address");
+    let bound = Server::bind_with(LocalSqs::start(), address, LIMIT).await;
+    bound.expect("a free port")
+}
+
+/// Sends bytes, and returns what comes until the server closes the connection.
+async fn exchange(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    // A server that refuses early may close before all is written.
+    let _ = stream.write_all(request).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn head(method: &str, rest: &str) -> String {
+    format!("{method} / HTTP/1.1\r\nhost: localhost\r\n{rest}\r\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_head_is_given_up_in_time() {
+    let server = server().await;
+    let started = now();
+    let answer = exchange(server.local_addr(), b"POST / HTTP/1.1\r\nhost: l").await;
+    assert_eq!(answer, "");
+    assert!((LIMIT..LIMIT + LIMIT).contains(&started.elapsed()));
+    server.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_body_is_answered_in_time() {
+    let server = server().await;
+    let started = now();
+    let request = head("POST", "connection: close\r\ncontent-length: 50\r\n") + "Action=List";
+    let answer = exchange(server.local_addr(), request.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("<Code>RequestTimeout</Code>"), "{answer}");
+    assert!(started.elapsed() < LIMIT + LIMIT);
+    server.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_outlives_the_time_of_a_request() {
+    let server = server().await;
+    let mut stream = TcpStream::connect(server.local_addr())
+        .await
+        .expect("connected");
+    let request = head("GET", "content-length: 17\r\n") + "Action=ListQueues";
+    for _ in 0..3 {
+        tokio::time::sleep(10 * LIMIT).await;
+        stream.write_all(request.as_bytes()).await.expect("open");
+        let mut answer = vec![0; 12];
+        stream.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(answer, b"HTTP/1.1 200");
+        // The rest of this answer, whatever its length.
+        while !answer.ends_with(b"</ListQueuesResponse>") {
+            answer.push(stream.read_u8().await.expect("the rest"));
+        }
+    }
+    drop(stream);
+    server.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_does_not_wait_for_half_a_request() {
+    let server = server().await;
+    let mut stream = TcpStream::connect(server.local_addr())
+        .await
+        .expect("connected");
+    let request = head("POST", "content-length: 50\r\n") + "Action=List";
+    stream.write_all(request.as_bytes()).await.expect("open");
+    // The server has the head now: it answers other connections.
+    let request = head("GET", "connection: close\r\n");
+    let other = exchange(server.local_addr(), request.as_bytes()).await;
+    assert!(other.contains("MissingAction"));
+    let started = now();
+    server.shutdown().await;
+    assert!(started.elapsed() <= Duration::from_secs(5) + Duration::from_millis(10));
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_long_is_refused_in_its_protocol() {
+    let (_sqs, server, _) = over_http().await;
+    let length = "connection: close\r\ncontent-length: 16777217\r\n";
+    let form = head("POST", length);
+    let json = head(
+        "POST",
+        &format!("{length}x-amz-target: AmazonSQS.SendMessage\r\n"),
+    );
+    for (request, code) in [
+        (form, "<Code>RequestEntityTooLarge</Code>"),
+        (json, "\"com.amazonaws.sqs#RequestEntityTooLarge\""),
+    ] {
+        let answer = exchange(server.local_addr(), request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+        assert!(answer.contains(code), "{answer}");
+    }
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_and_harms_nobody() {
+    let (_sqs, server, client) = over_http().await;
+    let chunked = "transfer-encoding: chunked\r\nconnection: close\r\n";
+    let many = "x: y\r\n".repeat(1_000);
+    for (request, status) in [
+        (head("POST", chunked) + "zz\r\n", "400"),
+        (head("POST", chunked) + "5\r\nab", ""),
+        (head("PUT", "connection: close\r\n"), "405"),
+        (
+            head(
+                "GET",
+                "connection: close\r\nx-amz-target: AmazonSQS.ListQueues\r\n",
+            ),
+            "405",
+        ),
+        (
+            head(
+                "POST",
+                "connection: close\r\nx-amz-target: AmazonSQS.Nonsense\r\n",
+            ),
+            "404",
+        ),
+        (head("GET", &many), "431"),
+        ("nonsense\r\n\r\n".to_owned(), "400"),
+        (
+            head("GET", "connection: close\r\n").replace(" / ", " /?Action=ListQueues&Version=1 "),
+            "400",
+        ),
+    ] {
+        let mut stream = TcpStream::connect(server.local_addr())
+            .await
+            .expect("connected");
+        let _ = stream.write_all(request.as_bytes()).await;
+        if status.is_empty() {
+            drop(stream);
+        } else {
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer).await;
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status}")),
+                "{request}: {answer}"
+            );
+        }
+    }
+    client.list_queues().send().await.expect("still there");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
+    let (_sqs, server, _) = over_http().await;
+    let first = head("GET", "").replace(" / ", " /?Action=ListQueues ");
+    let last = head("GET", "connection: close\r\n").replace(" / ", " /?Action=Nonsense ");
+    let answers = exchange(
+        server.local_addr(),
+        (first.clone() + &first + &last).as_bytes(),
+    )
+    .await;
+    let found: Vec<_> = answers.matches("<ListQueuesResponse").collect();
+    assert_eq!(found.len(), 2, "{answers}");
+    assert!(answers.ends_with("</ErrorResponse>"), "{answers}");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn no_id_of_one_run_is_repeated_in_the_next() {
+    let ids = |sqs: LocalSqs| async move {
+        let url = sqs.create_queue("jobs").await.expect("made");
+        let client = sqs.client();
+        let send = client.send_message().queue_url(&url).message_body("x");
+        let sent = send.send().await.expect("sent");
+        let received = client.receive_message().queue_url(&url).send().await;
+        let message = received.expect("received").messages()[0].clone();
+        (sent.message_id, message.receipt_handle)
+    };
+    let first = ids(LocalSqs::start()).await;
+    let second = ids(LocalSqs::start()).await;
+    assert_ne!(first.0, second.0);
+    assert_ne!(first.1, second.1);
+    let seeded = || ids(LocalSqs::builder().seed(7).build());
+    assert_eq!(seeded().await, seeded().await);
+}
