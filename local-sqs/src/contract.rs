@@ -221,8 +221,8 @@ checks! {
     }
     recorded {
         visibility_can_be_changed_after_its_end waits 1,
-        group_offers_what_is_visible_before_what_is_in_flight waits 1,
-        group_hides_what_is_behind_an_extended_message waits 1,
+        group_offers_what_is_visible_before_what_is_in_flight waits 2,
+        group_hides_what_is_behind_an_extended_message waits 2,
         expired_handle_is_named waits 1,
         fifo_batch_fails_for_an_entry_without_order,
         ids_count_across_groups_after_the_scope_changes,

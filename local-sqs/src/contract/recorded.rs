@@ -70,7 +70,7 @@ pub(super) async fn group_offers_what_is_visible_before_what_is_in_flight(
 ) -> Outcome {
     let (url, messages) = in_flight(subject, &["1", "2"]).await?;
     subject.hide(&url, handle(&messages[0])?, 1).await?;
-    subject.wait(A_SECOND + A_MOMENT).await;
+    subject.wait(2 * A_SECOND + A_MOMENT).await;
     ensure_eq(
         subject.receive_bodies(&url).await?,
         vec!["1".to_owned()],
@@ -83,7 +83,7 @@ pub(super) async fn group_hides_what_is_behind_an_extended_message(subject: &Sub
     for (message, seconds) in messages.iter().zip([1, 20, 1]) {
         subject.hide(&url, handle(message)?, seconds).await?;
     }
-    subject.wait(A_SECOND + A_MOMENT).await;
+    subject.wait(2 * A_SECOND + A_MOMENT).await;
     ensure_eq(
         subject.receive_bodies(&url).await?,
         vec!["1".to_owned()],
@@ -170,9 +170,9 @@ pub(super) async fn fifo_attributes_of_a_standard_queue_are_named(subject: &Subj
 }
 
 pub(super) async fn type_of_a_queue_cannot_be_changed(subject: &Subject) -> Outcome {
-    let url = subject.queue().await?;
+    let url = subject.fifo([]).await?;
     let change = subject.client().set_queue_attributes().queue_url(url);
-    let changed = change.attributes(Name::FifoQueue, "true").send().await;
+    let changed = change.attributes(Name::FifoQueue, "false").send().await;
     let text =
         "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.";
     ensure_refused(changed, "InvalidAttributeValue", text)

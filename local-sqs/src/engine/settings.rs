@@ -135,7 +135,7 @@ impl Settings {
             "RedrivePolicy" => self.redrive = redrive(value)?,
             "RedriveAllowPolicy" => self.redrive_allow = redrive_allow(value)?,
             "FifoQueue" if self.fifo && boolean(name, value)? => {}
-            "FifoQueue" => {
+            "FifoQueue" if self.fifo => {
                 return Err(Error::new(
                     ErrorKind::InvalidAttributeValue,
                     "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
@@ -496,6 +496,7 @@ mod tests {
     #[test]
     fn fifo_attributes_are_unknown_to_a_standard_queue() {
         for name in [
+            "FifoQueue",
             "ContentBasedDeduplication",
             "DeduplicationScope",
             "FifoThroughputLimit",
