@@ -1,9 +1,24 @@
 //! What `queues` and `sweep` have in common: how a host is shown.
 
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use sqs_rpc::virtual_queues::{Doubt, Examined, Tag, Verdict};
+
+/// How many hosts were looked at, for a person at the terminal. It is drawn from the start, before any call is answered.
+pub(crate) fn progress() -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    if !io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template("{spinner} {pos} hosts, {elapsed} {wide_msg}");
+    let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_message("listing queues");
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
 
 /// The retention of a host's lease.
 pub(crate) fn retention(lease: Tag) -> Option<Duration> {

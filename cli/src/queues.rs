@@ -6,12 +6,17 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 use sqs_rpc::virtual_queues::{Examined, Sweep};
 
 use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::hosts::{self, seconds};
+
+/// Queues whose messages are counted at a time. SQS states no limit for GetQueueAttributes; this many calls are few beside
+/// those of the queues' owners.
+const AT_A_TIME: usize = 8;
 
 /// List the temporary host queues under a prefix: the age of each lease, and whether its owner lives
 ///
@@ -34,11 +39,20 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut sweep = Sweep::new(&client, &arguments.prefix)
         .map_err(Failure::usage)?
         .dry_run();
-    let mut rows = Vec::new();
+    let bar = hosts::progress();
+    let mut hosts = Vec::new();
     while let Some(host) = sweep.next().await.map_err(Failure::other)? {
-        let messages = messages(&client, &host).await;
-        rows.push((host, messages));
+        bar.inc(1);
+        bar.set_message(host.name.to_string());
+        hosts.push(host);
     }
+    bar.set_message("counting messages");
+    let counted = hosts.into_iter().map(|host| async {
+        let messages = messages(&client, &host).await;
+        (host, messages)
+    });
+    let rows: Vec<_> = stream::iter(counted).buffered(AT_A_TIME).collect().await;
+    bar.finish_and_clear();
     let text = if arguments.json {
         let rows = rows.iter().map(|(host, messages)| {
             let mut row = hosts::to_json(host);

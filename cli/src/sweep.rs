@@ -1,10 +1,10 @@
 //! `sqs-rpc sweep`: deletes dead hosts.
 
 use std::collections::HashSet;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use sqs_rpc::virtual_queues::{Examined, Sweep, Verdict};
 
@@ -55,7 +55,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         sweep = sweep.dry_run();
     }
     let mut signals = Signals::listen().map_err(Failure::other)?;
-    let bar = progress();
+    let bar = hosts::progress();
     let mut seen = Seen::default();
     let result = tokio::select! {
         biased;
@@ -145,16 +145,6 @@ impl Seen {
             "waiting": all(&self.waiting),
         })
     }
-}
-
-/// How many hosts were looked at, if somebody sits there.
-fn progress() -> ProgressBar {
-    let bar = ProgressBar::no_length();
-    if !io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    let style = ProgressStyle::with_template("{spinner} {pos} hosts, {elapsed} {wide_msg}");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
 fn print(text: &str) -> Result<(), Failure> {

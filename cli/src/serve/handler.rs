@@ -20,17 +20,19 @@ pub(crate) struct CommandHandler {
 
 impl CommandHandler {
     /// The command line is a program and its arguments.
-    pub(crate) fn new(
-        command_line: Vec<OsString>,
-        expose_stderr: bool,
-    ) -> Result<Self, &'static str> {
+    ///
+    /// # Errors
+    /// There is no such program, or it must not be executed: said before the first request is taken.
+    pub(crate) fn new(command_line: Vec<OsString>, expose_stderr: bool) -> Result<Self, String> {
         let mut words = command_line.into_iter();
         let program = words
             .next()
             .filter(|it| !it.is_empty())
             .ok_or("no command is given")?;
+        let found = which::which(&program)
+            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
         Ok(Self {
-            program,
+            program: found.into_os_string(),
             arguments: words.collect(),
             expose_stderr,
         })

@@ -2,11 +2,13 @@
 //!
 //! Owns: its processes, its pipes. Does not own: what its end means.
 //!
-//! **Invariant:** dropped before its end, it is killed, together with the processes that it started (on Unix).
+//! **Invariant:** when it has ended, or is dropped before its end, the processes that it started are killed (on Unix).
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use sqs_rpc::protocol::limits::MAX_MESSAGE_BYTES;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,10 +16,16 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::stderr::{self, Tail};
 
+/// After the end of a command, its pipes are read for this long at most. Everything that it wrote is in them already, but a
+/// process that left its group may hold them open.
+const LAST_READ: Duration = Duration::from_millis(100);
+
 /// A command that was started.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    /// The group that the command leads, until it was killed.
+    group: Option<Group>,
 }
 
 /// A command that came to its end by itself.
@@ -66,42 +74,92 @@ impl Process {
         // A group of its own: it can be killed as a whole, and the terminal's Ctrl-C does not reach it.
         #[cfg(unix)]
         command.process_group(0);
+        let child = command.spawn()?;
         Ok(Self {
-            child: command.spawn()?,
+            group: group(&child),
+            child,
         })
     }
 
-    /// Gives it the body and waits for its end. Dropping the future leaves it running.
+    /// Gives it the body and waits for its end, and not for that of the processes that it started: those are killed then.
+    /// Dropping the future leaves it running.
     pub(crate) async fn run(&mut self, body: String) -> Result<Finished, RunError> {
         let (stdin, stdout) = (self.child.stdin.take(), self.child.stdout.take());
         let stderr = self.child.stderr.take();
-        // At the same time, since each pipe that nobody serves can block it.
-        let ((), stdout, stderr) = tokio::try_join!(
-            async { write(stdin, body).await.map_err(RunError::Io) },
-            read(stdout),
-            async { stderr::follow(stderr).await.map_err(RunError::Io) },
-        )?;
-        let status = self.child.wait().await.map_err(RunError::Io)?;
+        let keeps_stderr = stderr.is_some();
+        let (mut printed, mut tail) = (Vec::new(), Tail::default());
+        let status = {
+            // At the same time, since each pipe that nobody serves can block the command.
+            let pipes = async {
+                tokio::try_join!(
+                    async { write(stdin, body).await.map_err(RunError::Io) },
+                    read(stdout, &mut printed),
+                    async {
+                        stderr::follow(stderr, &mut tail)
+                            .await
+                            .map_err(RunError::Io)
+                    },
+                )
+            };
+            let mut pipes = pin!(pipes);
+            let early = tokio::select! {
+                biased;
+                served = &mut pipes => {
+                    served?;
+                    None
+                }
+                status = self.child.wait() => Some(status.map_err(RunError::Io)?),
+            };
+            match early {
+                None => self.child.wait().await.map_err(RunError::Io)?,
+                Some(status) => {
+                    kill_group(&mut self.group);
+                    if let Ok(served) = tokio::time::timeout(LAST_READ, pipes).await {
+                        served?;
+                    }
+                    status
+                }
+            }
+        };
+        kill_group(&mut self.group);
         Ok(Finished {
             status,
-            stdout,
-            stderr,
+            stdout: printed,
+            stderr: keeps_stderr.then_some(tail),
         })
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Without an id it has ended and was waited for; the group may then be somebody else's.
-        #[cfg(unix)]
-        if let Some(group) = self
-            .child
-            .id()
-            .and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
-        {
-            // It fails only if the whole group has gone already.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
+        kill_group(&mut self.group);
+    }
+}
+
+#[cfg(unix)]
+type Group = rustix::process::Pid;
+#[cfg(not(unix))]
+type Group = std::convert::Infallible;
+
+#[cfg(unix)]
+fn group(child: &Child) -> Option<Group> {
+    Group::from_raw(i32::try_from(child.id()?).ok()?)
+}
+
+#[cfg(not(unix))]
+fn group(_child: &Child) -> Option<Group> {
+    None
+}
+
+#[cfg(not(unix))]
+fn kill_group(_group: &mut Option<Group>) {}
+
+/// Kills what is left of a group, once: later its number may be that of another group.
+#[cfg(unix)]
+fn kill_group(group: &mut Option<Group>) {
+    if let Some(group) = group.take() {
+        // It fails only if the whole group has gone already.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
 }
 
@@ -116,19 +174,18 @@ async fn write(stdin: Option<ChildStdin>, body: String) -> io::Result<()> {
     }
 }
 
-async fn read(stdout: Option<ChildStdout>) -> Result<Vec<u8>, RunError> {
-    let mut bytes = Vec::new();
+async fn read(stdout: Option<ChildStdout>, bytes: &mut Vec<u8>) -> Result<(), RunError> {
     if let Some(stdout) = stdout {
         let limit = MAX_MESSAGE_BYTES as u64 + 1;
         stdout
             .take(limit)
-            .read_to_end(&mut bytes)
+            .read_to_end(bytes)
             .await
             .map_err(RunError::Io)?;
     }
     if bytes.len() > MAX_MESSAGE_BYTES {
         Err(RunError::TooLong)
     } else {
-        Ok(bytes)
+        Ok(())
     }
 }

@@ -12,17 +12,16 @@ const KEPT: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Tail(Vec<u8>);
 
-/// Passes everything on to our own stderr until it ends.
-pub(crate) async fn follow(stderr: Option<ChildStderr>) -> io::Result<Option<Tail>> {
+/// Passes everything on to our own stderr until it ends, and keeps its end in `tail`.
+pub(crate) async fn follow(stderr: Option<ChildStderr>, tail: &mut Tail) -> io::Result<()> {
     let Some(mut from) = stderr else {
-        return Ok(None);
+        return Ok(());
     };
     let mut to = tokio::io::stderr();
-    let mut tail = Tail::default();
     let mut buffer = [0; KEPT];
     loop {
         match from.read(&mut buffer).await? {
-            0 => return Ok(Some(tail)),
+            0 => return Ok(()),
             read => {
                 tail.push(&buffer[..read]);
                 to.write_all(&buffer[..read]).await?;

@@ -197,15 +197,52 @@ fn a_second_ctrl_c_ends_at_once_and_kills_what_runs() {
 }
 
 #[test]
-fn a_command_that_cannot_be_started_is_an_internal_error_and_is_said() {
+fn a_program_that_cannot_be_started_is_refused_at_once() {
     let local = Local::start();
-    let serving = local.serve_command(&[], &["/no/such/program"]);
+    for (program, reason) in [
+        ("/no/such/program", "cannot find"),
+        ("/dev/null", "cannot find"),
+    ] {
+        let url = local.queue_url.clone();
+        let (_, stderr) = assert_code(
+            &local.run(&["serve", "--queue-url", &url, "--", program]),
+            2,
+        );
+        assert!(
+            stderr.contains(program) && stderr.contains(reason),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_program_that_vanishes_is_an_internal_error_and_is_said() {
+    let local = Local::start();
+    let folder = std::env::temp_dir().join(format!("sqs-rpc-vanishes-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("cat");
+    std::fs::copy("/bin/cat", &program).unwrap();
+    let path = program.to_str().unwrap();
+    let serving = local.serve_command(&[], &[path]);
+    std::fs::remove_dir_all(&folder).unwrap();
     let (_, stderr) = assert_code(&local.request(&["hello"]), 1);
     assert!(stderr.contains("error code internal"), "{stderr}");
-    assert!(!stderr.contains("/no/such"), "{stderr}");
+    assert!(!stderr.contains(path), "{stderr}");
     serving
         .stderr
-        .until(|line| line.contains("/no/such/program") && line.contains("cannot be started"));
+        .until(|line| line.contains(path) && line.contains("cannot be started"));
+}
+
+#[test]
+fn a_command_answers_although_its_children_hold_its_pipes() {
+    let local = Local::start();
+    let serving = local.serve(
+        &["--expose-stderr"],
+        "sleep 1000 & setsid sleep 20 & echo $!; echo done >&2",
+    );
+    let (stdout, _) = assert_code(&local.request(&["--timeout", "10s", "hello"]), 0);
+    assert!(stdout.trim().parse::<u32>().is_ok(), "{stdout}");
+    serving.stderr.until(|line| line == "done");
 }
 
 #[test]
