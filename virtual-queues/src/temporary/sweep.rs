@@ -1,20 +1,28 @@
 //! The walk over a whole prefix, started by a person.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use sqs_rpc_protocol::SqsTime;
 
 use super::calls;
 use super::lease::{Stamp, Tag};
 use super::options::check_prefix;
-use super::ring::{Failure, Step, Verdict, Watch, WatchOptions};
+use super::ring::{Failure, Listed, Step, Verdict, Watch, WatchOptions};
 use crate::InvalidOption;
-use crate::sqs::{Fault, FaultKind, Sqs};
+use crate::sqs::{Fault, FaultKind, Moment, Sqs};
 
-/// Between two calls of a long walk.
+/// Between the starts of two calls of a long walk: ten calls a second. Calls about tags were seen to be throttled at 5 to 30 a
+/// second for a whole account.
 const PACE: Duration = Duration::from_millis(100);
+/// This many calls of a walk start without a pause.
+const UNPACED: u32 = 16;
+/// Hosts whose tags are read at a time, so that slow answers do not slow the walk.
+const AT_A_TIME: usize = 8;
 /// A call that failed so often in a row ends the walk.
 const ATTEMPTS: u32 = 3;
 
@@ -42,9 +50,20 @@ pub struct Sweep {
     /// Found dead and about to be deleted.
     doomed: Option<Examined>,
     failures: u32,
+    /// Reads of tags that are in flight, for the next hosts of the walk: at most [`AT_A_TIME`], answered ones included.
+    reads: FuturesUnordered<BoxFuture<'static, (Arc<str>, Tags)>>,
+    /// The hosts that were read ahead. `None`: not answered yet.
+    ahead: HashMap<Arc<str>, Option<Tags>>,
+    /// When the next call may start.
+    next_call: Moment,
+    /// Calls of this walk.
+    calls: u32,
     /// Hosts that this sweep has deleted: they are listed for a while.
     deleted: HashSet<Arc<str>>,
 }
+
+/// The tags of a host, and SQS's time as the answer told it.
+type Tags = calls::Dated<HashMap<String, String>>;
 
 /// What a sweep saw of one host.
 #[derive(Debug, Clone)]
@@ -76,13 +95,19 @@ impl Sweep {
             prefix: prefix.into(),
             process: "".into(),
             period: Duration::from_secs(60),
-            pace: PACE,
+            // The sweep paces its calls by itself, because several are in flight.
+            pace: Duration::ZERO,
             deletes: true,
         };
-        let watch = Watch::new(options, sqs.clock().now(), sqs.random().clone());
+        let now = sqs.clock().now();
+        let watch = Watch::new(options, now, sqs.random().clone());
         Ok(Self {
             sqs,
             watch,
+            reads: FuturesUnordered::new(),
+            ahead: HashMap::new(),
+            next_call: now,
+            calls: 0,
             doomed: None,
             failures: 0,
             deleted: HashSet::new(),
@@ -103,7 +128,7 @@ impl Sweep {
     /// The [`Fault`] of a call that was denied, or that failed three times in a row. Asked once more, it goes on.
     ///
     /// # Cancel safety
-    /// A call that is under way is abandoned, and made again by the next call of this.
+    /// Reads of tags go on when this is called again. Another call that is in flight is abandoned, and made again.
     pub async fn next(&mut self) -> Result<Option<Examined>, Fault> {
         let (sqs, finished) = (self.sqs.clone(), self.watch.finished());
         let clock = sqs.clock();
@@ -114,6 +139,8 @@ impl Sweep {
             {
                 Step::Wait(_) if self.watch.finished() > finished => {
                     self.watch.walk_again(clock.now());
+                    self.forget_reads();
+                    self.calls = 0;
                     return Ok(None);
                 }
                 Step::Wait(until) => {
@@ -129,7 +156,7 @@ impl Sweep {
                     Err(fault) => fault,
                 },
                 Step::Read(host) => {
-                    let (date, tags) = calls::tags(&sqs, &host.url).await;
+                    let (date, tags) = self.tags(&host).await;
                     match tags {
                         Ok(tags) => {
                             self.failures = 0;
@@ -142,6 +169,8 @@ impl Sweep {
                     }
                 }
                 Step::Delete(host) => {
+                    let at = self.slot();
+                    clock.sleep_until(at).await;
                     let end = clock.now() + calls::LIMIT;
                     match calls::try_delete(&sqs, &host.url, end).await {
                         Ok(()) => {
@@ -168,6 +197,7 @@ impl Sweep {
                 FaultKind::QueueNotFound => self.watch.gone(now),
                 FaultKind::AccessDenied => {
                     self.watch.failed(Failure::Denied, now);
+                    self.forget_reads();
                     return Err(fault);
                 }
                 _ => {
@@ -182,12 +212,62 @@ impl Sweep {
         }
     }
 
+    /// The tags of the host that is looked at. Those of the next hosts are read at the same time.
+    async fn tags(&mut self, host: &Listed) -> Tags {
+        let next = self
+            .watch
+            .upcoming()
+            .filter(|next| !self.deleted.contains(&next.name));
+        let wanted: Vec<_> = std::iter::once(host)
+            .chain(next)
+            .take(AT_A_TIME)
+            .cloned()
+            .collect();
+        for host in wanted {
+            if self.ahead.contains_key(&host.name) {
+                continue;
+            }
+            let (sqs, at) = (self.sqs.clone(), self.slot());
+            self.ahead.insert(Arc::clone(&host.name), None);
+            self.reads.push(Box::pin(async move {
+                sqs.clock().sleep_until(at).await;
+                (host.name, calls::tags(&sqs, &host.url).await)
+            }));
+        }
+        loop {
+            if let Some(Some(tags)) = self.ahead.get_mut(&host.name).map(Option::take) {
+                self.ahead.remove(&host.name);
+                return tags;
+            }
+            match self.reads.next().await {
+                Some((name, tags)) => {
+                    self.ahead.insert(name, Some(tags));
+                }
+                None => return calls::tags(&self.sqs, &host.url).await,
+            }
+        }
+    }
+
+    fn forget_reads(&mut self) {
+        self.reads.clear();
+        self.ahead.clear();
+    }
+
+    /// When the next call may start; the call after it has to wait for longer.
+    fn slot(&mut self) -> Moment {
+        let slot = self.next_call.max(self.sqs.clock().now());
+        self.calls = self.calls.saturating_add(1);
+        let pause = if self.calls > UNPACED {
+            PACE
+        } else {
+            Duration::ZERO
+        };
+        self.next_call = slot + pause;
+        slot
+    }
+
     /// `None`: it is to be deleted first.
-    fn read(
-        &mut self,
-        tags: &std::collections::HashMap<String, String>,
-        date: Option<SqsTime>,
-    ) -> Option<Examined> {
+    fn read(&mut self, tags: &HashMap<String, String>, date: Option<SqsTime>) -> Option<Examined> {
         let (host, lease, verdict) = self.watch.read(tags, date, self.sqs.clock().now())?;
         let age = match (lease, date) {
             (Tag::Ours(lease), Some(date)) => match lease.stamp {
@@ -209,5 +289,53 @@ impl Sweep {
             return None;
         }
         Some(examined)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use local_sqs::{Behaviour, Latency, LocalSqs};
+    use sqs_rpc_protocol::names::DEFAULT_HOST_PREFIX;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_answers_do_not_slow_a_walk() {
+        let local = LocalSqs::start();
+        for number in 0..40 {
+            let name =
+                format!("{DEFAULT_HOST_PREFIX}0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a-{number}");
+            local.create_queue(&name).await.unwrap();
+        }
+        local.set_behaviour(Behaviour::default().latency(Latency::Fixed(Duration::from_secs(2))));
+        let sqs = Sqs::from(&local.client());
+        let mut sweep = Sweep::new(sqs.clone(), DEFAULT_HOST_PREFIX).unwrap();
+        let started = sqs.clock().now();
+        let mut names = Vec::new();
+        while let Some(host) = sweep.next().await.unwrap() {
+            names.push(host.name);
+        }
+        assert_eq!(names.len(), 40);
+        assert!(names.is_sorted(), "in the order of the walk");
+        let took = sqs.clock().now().since(started);
+        // One list, and 40 reads, eight at a time: 12 s. One after the other would be 82 s.
+        assert!((12..16).contains(&took.as_secs()), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn quick_answers_do_not_make_a_burst() {
+        let local = LocalSqs::start();
+        for number in 0..40 {
+            let name =
+                format!("{DEFAULT_HOST_PREFIX}0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a-{number}");
+            local.create_queue(&name).await.unwrap();
+        }
+        let sqs = Sqs::from(&local.client());
+        let mut sweep = Sweep::new(sqs.clone(), DEFAULT_HOST_PREFIX).unwrap();
+        let started = sqs.clock().now();
+        while sweep.next().await.unwrap().is_some() {}
+        let took = sqs.clock().now().since(started);
+        // The call after the last unpaced one starts without a pause, too.
+        assert!(took >= PACE * (40 - UNPACED - 1), "{took:?}");
     }
 }

@@ -178,6 +178,11 @@ impl Walk {
         }
     }
 
+    /// The hosts that will be looked at after the one of [`Move::Look`], as far as they are listed.
+    pub(crate) fn upcoming(&self) -> impl Iterator<Item = &Listed> {
+        self.hosts.iter().skip(1).filter(|host| self.is_host(host))
+    }
+
     /// The host of [`Move::Look`] was looked at: go on.
     pub(crate) fn looked(&mut self) {
         self.hosts.pop_front();

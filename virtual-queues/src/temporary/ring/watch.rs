@@ -139,6 +139,11 @@ impl Watch {
         }
     }
 
+    /// The hosts whose tags will be read after those of the host of [`Step::Read`], as far as they are listed.
+    pub(crate) fn upcoming(&self) -> impl Iterator<Item = &Listed> {
+        self.walk.iter().flat_map(Walk::upcoming)
+    }
+
     /// The answer to [`Step::List`].
     pub(crate) fn listed(&mut self, queues: Vec<Listed>, now: Moment) {
         if let Some(walk) = &mut self.walk {
