@@ -5,6 +5,7 @@ mod behaviour;
 mod contract;
 mod long_polls;
 mod query;
+mod query_client;
 mod rights;
 mod server;
 mod support;
