@@ -14,7 +14,8 @@ const MAX_CHARS: usize = 64;
 /// `[a-z0-9_.-]`.
 ///
 /// Users make their own, with [`from_static`](Self::from_static) or [`parse`](Self::parse); a dot
-/// keeps families apart (`login.unknown_user`). The constants are what the framework sends.
+/// keeps families apart (`login.unknown_user`). Of the constants, the framework itself sends all but
+/// [`OVERLOADED`](Self::OVERLOADED) and [`SHUTTING_DOWN`](Self::SHUTTING_DOWN), which are for services.
 ///
 /// # Examples
 ///
@@ -38,11 +39,16 @@ impl ErrorCode {
     pub const BAD_REQUEST: Self = Self::from_static("bad_request");
     /// The request was handled, and its reply is too large for SQS. It is not handled again.
     pub const REPLY_TOO_LARGE: Self = Self::from_static("reply_too_large");
-    /// The responder has no room for the request. It was not handled.
-    pub const OVERLOADED: Self = Self::from_static("overloaded");
-    /// The deadline passed before the request was handled.
+    /// The handler did not end within its time limit and was cut off. It may have had some effect.
     pub const EXPIRED: Self = Self::from_static("expired");
-    /// The responder is going down. The request was not handled.
+    /// The request's idempotency key was used before by a request with another body, content type or
+    /// operation, or by another caller. The request was not handled.
+    pub const IDEMPOTENCY_KEY_REUSED: Self = Self::from_static("idempotency_key_reused");
+    /// The service has no room for the request, which was not handled. Sent by services, never by the
+    /// framework: a responder receives no more requests than it has room for.
+    pub const OVERLOADED: Self = Self::from_static("overloaded");
+    /// The service is shutting down, and the request was not handled. Sent by services, never by the
+    /// framework: a responder that shuts down gives its requests back to the queue.
     pub const SHUTTING_DOWN: Self = Self::from_static("shutting_down");
 
     /// A code from a literal, checked when the program is compiled if it initialises a constant.
@@ -78,8 +84,9 @@ impl ErrorCode {
         &self.0
     }
 
-    /// Whether the same request may well succeed a little later, and was not handled this time:
-    /// [`OVERLOADED`](Self::OVERLOADED) and [`SHUTTING_DOWN`](Self::SHUTTING_DOWN).
+    /// Whether the code alone says that the same request may succeed a little later, and was not handled:
+    /// [`OVERLOADED`](Self::OVERLOADED) and [`SHUTTING_DOWN`](Self::SHUTTING_DOWN). A reply can say so with any code:
+    /// [`ReplyHeader::is_retryable`](crate::ReplyHeader::is_retryable).
     pub fn is_retryable(&self) -> bool {
         *self == Self::OVERLOADED || *self == Self::SHUTTING_DOWN
     }
@@ -153,6 +160,7 @@ mod tests {
             ErrorCode::BAD_REQUEST,
             ErrorCode::REPLY_TOO_LARGE,
             ErrorCode::EXPIRED,
+            ErrorCode::IDEMPOTENCY_KEY_REUSED,
         ] {
             assert!(!code.is_retryable(), "{code}");
         }

@@ -4,6 +4,9 @@
 //! writes: those texts are within the limits by construction. Source of the rules: the SQS API
 //! reference, `SendMessage` and `MessageAttributeValue`.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use crate::{Excerpt, names};
 
 /// Message attributes on one message, ours included.
@@ -69,6 +72,51 @@ pub fn check_body(body: &str) -> Result<(), BodyError> {
 /// [`BodyError`], as [`check_body`].
 pub fn check_attribute_value(value: &str) -> Result<(), BodyError> {
     check_body(value)
+}
+
+/// The longest text of an error reply, in bytes: 1 KiB.
+pub const MAX_ERROR_TEXT_BYTES: usize = 1_024;
+
+/// The text of an error reply as it is sent, so that no text can keep its error code from the requester.
+///
+/// A character that SQS refuses is written as its escape (`\u{1b}`). A text of more than [`MAX_ERROR_TEXT_BYTES`] is
+/// cut between two characters, or escapes, and ends in `…`. An empty text stays empty, which SQS refuses.
+///
+/// Applied to its own result, it changes nothing.
+///
+/// # Examples
+///
+/// ```
+/// use sqs_rpc_protocol::limits::{MAX_ERROR_TEXT_BYTES, error_text};
+///
+/// assert_eq!(error_text("no user ada\u{1b}[0m"), "no user ada\\u{1b}[0m");
+/// let cut = error_text(&"é".repeat(1_000)).into_owned();
+/// assert!(cut.len() <= MAX_ERROR_TEXT_BYTES && cut.ends_with("é…"));
+/// ```
+pub fn error_text(text: &str) -> Cow<'_, str> {
+    if text.len() <= MAX_ERROR_TEXT_BYTES && text.chars().all(is_allowed) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(MAX_ERROR_TEXT_BYTES);
+    // Where it is cut if more comes than there is room for.
+    let mut cut = 0;
+    for c in text.chars() {
+        if is_allowed(c) {
+            safe.push(c);
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(safe, "{}", c.escape_unicode());
+        }
+        if safe.len() > MAX_ERROR_TEXT_BYTES {
+            safe.truncate(cut);
+            safe.push('…');
+            break;
+        }
+        if safe.len() <= MAX_ERROR_TEXT_BYTES - '…'.len_utf8() {
+            cut = safe.len();
+        }
+    }
+    Cow::Owned(safe)
 }
 
 /// Checks that SQS takes this as the name of a message attribute.
@@ -233,6 +281,32 @@ mod tests {
     }
 
     #[test]
+    fn forbidden_characters_of_an_error_text_are_escaped() {
+        assert_eq!(
+            error_text("a\u{0}b\u{1b}[0m\u{ffff}é\n"),
+            "a\\u{0}b\\u{1b}[0m\\u{ffff}é\n"
+        );
+        let plain = "x".repeat(MAX_ERROR_TEXT_BYTES);
+        assert!(matches!(error_text(&plain), Cow::Borrowed(text) if text == plain));
+    }
+
+    #[test]
+    fn a_long_error_text_is_cut_between_characters() {
+        for piece in ["x", "é", "€", "😀", "\u{0}", "\u{7f}", "x😀\u{fffe}"] {
+            let cut = error_text(&piece.repeat(400_000)).into_owned();
+            let whole = error_text(piece).into_owned();
+            let text = cut.strip_suffix('…').unwrap();
+            assert!(
+                cut.len() <= MAX_ERROR_TEXT_BYTES && cut.len() > MAX_ERROR_TEXT_BYTES - 20,
+                "{piece:?}: {}",
+                cut.len()
+            );
+            assert!(whole.repeat(1_024).starts_with(text), "{piece:?}");
+            assert!(!text.ends_with('\\') && !text.ends_with("{f"), "{piece:?}");
+        }
+    }
+
+    #[test]
     fn attribute_names() {
         for allowed in [
             "a",
@@ -288,6 +362,15 @@ mod tests {
         fn never_panics(text in any::<String>()) {
             let _ = check_body(&text);
             let _ = check_user_attribute_name(&text);
+        }
+
+        #[test]
+        fn an_error_text_is_always_one_that_sqs_takes(text in any::<String>(), times in 1..2_000_usize) {
+            let text = text.repeat(times);
+            let safe = error_text(&text);
+            prop_assert!(safe.len() <= MAX_ERROR_TEXT_BYTES);
+            prop_assert!(text.is_empty() || check_body(&safe).is_ok());
+            prop_assert_eq!(error_text(&safe), safe.clone());
         }
     }
 }

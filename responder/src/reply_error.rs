@@ -46,10 +46,13 @@ pub struct ReplyError {
     message: String,
     source: Option<BoxError>,
     undecodable: bool,
+    retryable: bool,
 }
 
 impl ReplyError {
     /// An error that the requester may see: a code for programs, a message for people.
+    ///
+    /// Any message is allowed: [`Reply::error`] says how it is made one that SQS takes.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
@@ -57,6 +60,7 @@ impl ReplyError {
             message: message.into(),
             source: None,
             undecodable: false,
+            retryable: false,
         }
     }
 
@@ -79,6 +83,25 @@ impl ReplyError {
         Self::new(ErrorCode::INTERNAL, INTERNAL_MESSAGE).with_source(source)
     }
 
+    /// Says that the same request may succeed later, whatever the code: the database is busy, say. The requester's
+    /// `RequestError::is_retryable` returns true, and under an idempotency key the error is not kept, so that a retry
+    /// with the key is handled again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sqs_responder::{ErrorCode, ReplyError};
+    ///
+    /// let error = ReplyError::new(ErrorCode::from_static("db.busy"), "try again").retryable();
+    /// assert!(error.is_retryable());
+    /// assert!(ReplyError::new(ErrorCode::OVERLOADED, "").is_retryable());
+    /// ```
+    #[must_use]
+    pub const fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
+    }
+
     /// The same error with a cause, for the log only.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
@@ -96,6 +119,12 @@ impl ReplyError {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Whether the same request may succeed later: by [`retryable`](Self::retryable) or by its code.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.retryable || self.code.is_retryable()
     }
 
     /// Whether the request stays for the dead-letter queue: see [`undecodable`](Self::undecodable).
@@ -120,13 +149,9 @@ impl<E: Error + Send + Sync + 'static> From<E> for ReplyError {
 
 impl From<ReplyError> for Reply {
     fn from(error: ReplyError) -> Self {
-        // SQS takes no empty body.
-        let message = if error.message.is_empty() {
-            error.code.to_string()
-        } else {
-            error.message
-        };
-        Self::error(error.code, message)
+        let retryable = error.retryable;
+        let reply = Self::error(error.code, error.message);
+        if retryable { reply.retryable() } else { reply }
     }
 }
 

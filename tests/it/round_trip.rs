@@ -1,9 +1,11 @@
 //! One request and what becomes of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqs_rpc::virtual_queues::sqs::Delivery;
-use sqs_rpc::{ErrorCode, Json, RequestErrorKind};
+use sqs_rpc::{Body, ErrorCode, Json, ReplyError, RequestErrorKind};
 use tower::{Service, ServiceExt};
 
 use crate::support::{BY_ZERO, Sum, TestResult, World, pass, until};
@@ -58,6 +60,59 @@ async fn an_error_reply_has_its_code_and_text() -> TestResult {
         (&remote.code, remote.message.as_str()),
         (&BY_ZERO, "division by zero")
     );
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_text_keeps_an_error_code_from_the_requester() -> TestResult {
+    const REFUSED: ErrorCode = ErrorCode::from_static("users.refused");
+    let world = World::new().await;
+    let (requester, responder) = (world.requester(), world.responder());
+    let handler =
+        |Body(text): Body| async move { Err::<(), _>(ReplyError::new(REFUSED, text + "\u{0}")) };
+    let _server = tokio::spawn(responder.serve(&world.queue_url, handler).into_future());
+    for (text, expected) in [
+        ("x", "x\\u{0}".to_owned()),
+        (&"é".repeat(400_000), { "é".repeat(510) + "…" }),
+    ] {
+        let error = requester.request(&world.queue_url, text).await.unwrap_err();
+        let remote = error.remote().unwrap();
+        assert_eq!((&remote.code, &remote.message), (&REFUSED, &expected));
+        assert!(!error.is_retryable());
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_can_say_that_a_retry_under_its_key_may_help() -> TestResult {
+    let world = World::new().await;
+    let (requester, responder) = (world.requester(), world.responder());
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let handler = move || {
+        let first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            let busy = ReplyError::new(ErrorCode::from_static("db.busy"), "try again");
+            if first {
+                Err(busy.retryable())
+            } else {
+                Ok("done")
+            }
+        }
+    };
+    let _server = tokio::spawn(responder.serve(&world.queue_url, handler).into_future());
+    let ask = || {
+        requester
+            .request(&world.queue_url, "x")
+            .idempotency_key("k")
+    };
+    let error = ask().await.unwrap_err();
+    assert_eq!(error.remote().unwrap().code.as_str(), "db.busy");
+    assert!(error.is_retryable());
+    for _ in 0..2 {
+        assert_eq!(ask().await?.body(), "done");
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 2, "the result is kept");
     Ok(())
 }
 

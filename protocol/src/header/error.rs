@@ -92,6 +92,12 @@ pub enum FieldError {
         /// The value.
         found: Excerpt,
     },
+    /// It is neither `1` nor `0`.
+    #[error("{found} is not a flag: 1 and 0 are allowed")]
+    Flag {
+        /// The value.
+        found: Excerpt,
+    },
     /// It is no request id.
     #[error(transparent)]
     RequestId(#[from] RequestIdError),

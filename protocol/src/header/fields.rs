@@ -125,6 +125,17 @@ pub(super) fn number(text: &str) -> Result<u64, FieldError> {
     })
 }
 
+/// `1` or `0`, as the parser of a field.
+pub(super) fn flag(text: &str) -> Result<bool, FieldError> {
+    match text {
+        "1" => Ok(true),
+        "0" => Ok(false),
+        _ => Err(FieldError::Flag {
+            found: Excerpt::of(text),
+        }),
+    }
+}
+
 fn is_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len())
         && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9'))

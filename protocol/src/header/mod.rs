@@ -230,13 +230,18 @@ pub(crate) mod arbitrary {
 
     pub(crate) fn reply() -> impl Strategy<Value = ReplyHeader> {
         let code = "[a-z0-9_.-]{1,64}".prop_map(|text| ErrorCode::parse(&text).unwrap());
-        (of(any::<u128>()), of(code), of(content_type())).prop_map(|(id, code, content_type)| {
-            ReplyHeader {
+        (
+            of(any::<u128>()),
+            of(code),
+            of(any::<bool>()),
+            of(content_type()),
+        )
+            .prop_map(|(id, code, retryable, content_type)| ReplyHeader {
                 request_id: id.map(RequestId::from_bits),
                 status: code.map_or(ReplyStatus::Ok, ReplyStatus::Error),
+                retryable,
                 content_type,
-            }
-        })
+            })
     }
 
     pub(crate) fn header() -> impl Strategy<Value = Header> {
@@ -283,8 +288,8 @@ mod tests {
         fn never_panics(
             text in prop_oneof![
                 any::<String>(),
-                "[0-9]{0,3};(req|rep)(;[a-z]{1,4}=[!-~]{0,12}){0,9}",
-                "1;(req|rep)(;(id|ttl|exp|code|ct|key|op|tp|ts)=([0-9a-f]{0,33}|%[0-9a-fA-F]{0,3}|\\PC{0,4})){0,9}",
+                "[0-9]{0,3};(req|rep)(;[a-z]{1,5}=[!-~]{0,12}){0,9}",
+                "1;(req|rep)(;(id|ttl|exp|code|retry|ct|key|op|tp|ts)=([0-9a-f]{0,33}|%[0-9a-fA-F]{0,3}|\\PC{0,4})){0,9}",
             ]
         ) {
             if let Ok(header) = Header::parse(&text) {

@@ -3,7 +3,10 @@
 //! Owns which fields a reply has, and what is understood where there is none. Invariant: a peer
 //! that knows nothing of headers (Java) is understood as success.
 
-use super::{ContentType, Header, HeaderError, HeaderKind, fields::Fields};
+use super::{
+    ContentType, Header, HeaderError, HeaderKind,
+    fields::{Fields, flag},
+};
 use crate::{ErrorCode, RequestId};
 
 /// What a reply says beside its body. Of an error reply, the body is the message for people.
@@ -26,6 +29,9 @@ pub struct ReplyHeader {
     pub request_id: Option<RequestId>,
     /// Whether the request was handled. Field `code`, absent where it was.
     pub status: ReplyStatus,
+    /// Of an error reply, whether the same request may succeed later: what the responder says of it. Field `retry`, `1`
+    /// or `0`. `None`, the field's absence: as the [code](ErrorCode::is_retryable) says. Means nothing on a success.
+    pub retryable: Option<bool>,
     /// What the body is. Field `ct`.
     pub content_type: Option<ContentType>,
 }
@@ -54,7 +60,7 @@ impl ReplyHeader {
         Self {
             request_id: request_id.into(),
             status: ReplyStatus::Error(code),
-            content_type: None,
+            ..Self::default()
         }
     }
 
@@ -66,12 +72,20 @@ impl ReplyHeader {
         }
     }
 
+    /// Whether it is an error reply, and the same request may succeed later: what [`retryable`](Self::retryable)
+    /// says, and where that says nothing, what the [code](ErrorCode::is_retryable) says.
+    pub fn is_retryable(&self) -> bool {
+        self.error_code()
+            .is_some_and(|code| self.retryable.unwrap_or_else(|| code.is_retryable()))
+    }
+
     /// The header's text, as [`Header::encode`].
     pub fn encode(&self) -> String {
         HeaderKind::Reply
             .writer()
             .field("id", self.request_id)
             .field("code", self.error_code())
+            .field("retry", self.retryable.map(u8::from))
             .field("ct", self.content_type.as_ref())
             .finish()
     }
@@ -98,6 +112,7 @@ impl ReplyHeader {
             status: fields
                 .read("code", ErrorCode::parse)?
                 .map_or(ReplyStatus::Ok, ReplyStatus::Error),
+            retryable: fields.read("retry", flag)?,
             content_type: fields.read("ct", ContentType::parse)?,
         })
     }
@@ -133,6 +148,18 @@ mod tests {
         ] {
             assert!(ReplyHeader::from_attribute(Some(text)).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_responders_word_on_a_retry_beats_the_codes() {
+        let of = |text| {
+            ReplyHeader::from_attribute(Some(text))
+                .unwrap()
+                .is_retryable()
+        };
+        assert!(of("1;rep;code=overloaded") && !of("1;rep;code=overloaded;retry=0"));
+        assert!(of("1;rep;code=db.busy;retry=1") && !of("1;rep;code=db.busy"));
+        assert!(!of("1;rep;retry=1"), "a success is no error");
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl RequestError {
         Self::new(Kind::Codec, Delivery::Sent, cause)
     }
 
-    pub(crate) fn remote_error(code: ErrorCode, message: String) -> Self {
+    pub(crate) fn remote_error(code: ErrorCode, message: String, retryable: bool) -> Self {
         let kind = if code == ErrorCode::REPLY_TOO_LARGE {
             Kind::ReplyTooLarge
         } else {
@@ -67,7 +67,11 @@ impl RequestError {
         Self::new(
             kind,
             Delivery::Sent,
-            Cause::Remote(RemoteError { code, message }),
+            Cause::Remote(RemoteError {
+                code,
+                message,
+                retryable,
+            }),
         )
     }
 
@@ -226,8 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn error_replies_are_retryable_if_they_were_not_handled() {
-        let remote = |code| RequestError::remote_error(code, "secret".into());
+    fn error_replies_are_retryable_if_the_responder_says_so() {
+        let remote = |code: ErrorCode| {
+            let retryable = code.is_retryable();
+            RequestError::remote_error(code, "secret".into(), retryable)
+        };
+        let busy = ErrorCode::from_static("db.busy");
+        assert!(!remote(busy.clone()).is_retryable());
+        assert!(RequestError::remote_error(busy, "secret".into(), true).is_retryable());
         assert!(remote(ErrorCode::OVERLOADED).is_retryable());
         assert!(!remote(ErrorCode::INTERNAL).is_retryable());
         assert_eq!(remote(ErrorCode::INTERNAL).kind(), Kind::Remote);
@@ -273,6 +283,7 @@ mod tests {
         let remote = RequestError::remote_error(
             ErrorCode::from_static("login.unknown_user"),
             "canary".into(),
+            false,
         );
         assert_eq!(
             remote.to_string(),

@@ -22,8 +22,7 @@
 pub enum RequestErrorKind {
     /// No reply came by the deadline. The responder drops the request if it sees it later. Retryable.
     Timeout,
-    /// The responder answered with an error reply. Retryable if its code is
-    /// ([`ErrorCode::is_retryable`](sqs_rpc_protocol::ErrorCode::is_retryable)).
+    /// The responder answered with an error reply. Retryable if the [reply](super::RemoteError::retryable) says so.
     Remote,
     /// The reply host queue vanished while the reply was awaited. Retryable.
     HostLost,

@@ -82,6 +82,9 @@ pub struct RemoteError {
     pub code: ErrorCode,
     /// For people: the reply's body. It comes from the responder; treat it like any body.
     pub message: String,
+    /// Whether the same request may succeed later: what the responder says, or else its code
+    /// ([`ReplyHeader::is_retryable`](sqs_rpc_protocol::ReplyHeader::is_retryable)).
+    pub retryable: bool,
 }
 
 impl RequestError {
@@ -106,7 +109,7 @@ impl RequestError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match (&self.0.kind, &self.0.cause) {
-            (RequestErrorKind::Remote, Cause::Remote(remote)) => remote.code.is_retryable(),
+            (RequestErrorKind::Remote, Cause::Remote(remote)) => remote.retryable,
             (RequestErrorKind::Send, Cause::Call(fault)) => fault.is_temporary(),
             (kind, _) => kind.is_temporary(),
         }
@@ -202,6 +205,7 @@ impl fmt::Debug for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteError")
             .field("code", &self.code)
+            .field("retryable", &self.retryable)
             .field("message_bytes", &self.message.len())
             .finish()
     }

@@ -19,11 +19,12 @@ pub(super) fn decode(message: Message) -> Result<Reply, RequestError> {
     let header = ReplyEnvelope::decode(lookup)
         .map_err(RequestError::unreadable_header)?
         .header;
+    let retryable = header.is_retryable();
     match header.status {
         ReplyStatus::Ok => Ok(Reply::new(message, header.content_type)),
         ReplyStatus::Error(code) => {
             let text = message.body().unwrap_or_default().to_owned();
-            Err(RequestError::remote_error(code, text))
+            Err(RequestError::remote_error(code, text, retryable))
         }
     }
 }
@@ -72,6 +73,9 @@ mod tests {
             ("login.unknown_user", "text")
         );
         assert_eq!(error.kind(), RequestErrorKind::Remote);
+        assert!(!error.is_retryable());
+        let busy = decode(message(Some("1;rep;code=db.busy;retry=1"))).unwrap_err();
+        assert!(busy.is_retryable());
         let error = decode(message(Some("1;rep;code=reply_too_large"))).unwrap_err();
         assert_eq!(error.kind(), RequestErrorKind::ReplyTooLarge);
     }

@@ -43,8 +43,11 @@ pub(crate) enum EncodeError {
 }
 
 impl EncodeError {
-    /// What the requester is told instead.
-    pub(crate) fn to_reply(&self) -> Reply {
+    /// What the requester is told instead of `reply`. The code of an error reply stays.
+    pub(crate) fn instead_of(&self, reply: &Reply) -> Reply {
+        if let Some(error) = reply.bare_error() {
+            return error;
+        }
         match self {
             Self::TooLarge { .. } => Reply::error(ErrorCode::REPLY_TOO_LARGE, self.to_string()),
             _ => Reply::error(ErrorCode::INTERNAL, "the reply could not be sent"),
@@ -73,6 +76,8 @@ pub(crate) fn encode(
         None => ReplyHeader::ok(request_id),
         Some(code) => ReplyHeader::error(request_id, code.clone()),
     };
+    // Where the code says the same, the field is not needed.
+    header.retryable = (reply.is_retryable() && !header.is_retryable()).then_some(true);
     header.content_type = reply.content_type().cloned();
     let envelope = ReplyEnvelope::to(address, header).encode();
     let ours = envelope.iter().map(|(name, value)| (*name, value.as_str()));
@@ -194,7 +199,7 @@ mod tests {
             matches!(too_large, EncodeError::TooLarge { bytes } if bytes > limits::MAX_MESSAGE_BYTES)
         );
         assert_eq!(
-            too_large.to_reply().error_code(),
+            too_large.instead_of(&Reply::new("x")).error_code(),
             Some(&ErrorCode::REPLY_TOO_LARGE)
         );
 
@@ -211,7 +216,10 @@ mod tests {
         ] {
             let error = send(HOST, &reply).unwrap_err();
             assert_eq!(error, expected);
-            assert_eq!(error.to_reply().error_code(), Some(&ErrorCode::INTERNAL));
+            assert_eq!(
+                error.instead_of(&reply).error_code(),
+                Some(&ErrorCode::INTERNAL)
+            );
         }
         let reserved = send(
             HOST,
@@ -222,6 +230,50 @@ mod tests {
             reserved,
             EncodeError::AttributeName(AttributeNameError::Reserved(_))
         ));
+    }
+
+    #[test]
+    fn an_error_reply_keeps_its_code_whatever_its_text_and_attributes_are() {
+        let code = ErrorCode::from_static("users.unknown");
+        let long = "x".repeat(2 * limits::MAX_MESSAGE_BYTES);
+        for text in [
+            "",
+            "no user\u{1b}[0m",
+            "\u{0}",
+            &long,
+            &"\u{7f}€".repeat(9_999),
+        ] {
+            let outgoing = send(HOST, &Reply::error(code.clone(), text)).unwrap();
+            let header =
+                ReplyHeader::from_attribute(attribute(&outgoing, names::HEADER).as_deref())
+                    .unwrap();
+            assert_eq!(header.error_code(), Some(&code));
+        }
+        let eight = (0..8).fold(Reply::error(code.clone(), "x"), |reply, i| {
+            reply.with_attribute(format!("a{i}"), "x")
+        });
+        for reply in [
+            eight,
+            Reply::error(code.clone(), "x").with_attribute("a", ""),
+            Reply::error(code.clone(), "x").with_attribute("SqsRpc", "x"),
+            Reply::error(code.clone(), "x").with_attribute("a", long.clone()),
+        ] {
+            let error = send(HOST, &reply.clone().retryable()).unwrap_err();
+            let instead = error.instead_of(&reply.retryable());
+            assert_eq!(instead.error_code(), Some(&code));
+            assert!(instead.is_retryable() && send(HOST, &instead).is_ok());
+        }
+    }
+
+    #[test]
+    fn whether_a_retry_may_help_is_in_the_header_unless_the_code_says_it() {
+        let header = |reply: &Reply| attribute(&send(HOST, reply).unwrap(), names::HEADER).unwrap();
+        let busy = Reply::error(ErrorCode::from_static("db.busy"), "x");
+        assert!(!header(&busy).contains("retry"));
+        assert!(header(&busy.retryable()).contains(";code=db.busy;retry=1;"));
+        let overloaded = Reply::error(ErrorCode::OVERLOADED, "x").retryable();
+        assert!(!header(&overloaded).contains("retry"));
+        assert!(!header(&Reply::new("x").retryable()).contains("retry"));
     }
 
     #[test]

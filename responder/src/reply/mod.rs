@@ -13,9 +13,11 @@ mod turns;
 pub(crate) use direct::DirectReplies;
 pub use direct::{SendReplyError, SendReplyErrorKind};
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use sqs_rpc_protocol::limits::error_text;
 use sqs_rpc_protocol::{ContentType, ErrorCode};
 
 /// The answer to a request: a body, and whether it is the result or says what went wrong.
@@ -37,6 +39,8 @@ pub struct Reply {
     /// Shared with the copies that are kept for duplicates.
     body: Arc<String>,
     code: Option<ErrorCode>,
+    /// Of an error, whether it was said that a retry may help, whatever the code.
+    retryable: bool,
     content_type: Option<ContentType>,
     attributes: Vec<(String, String)>,
 }
@@ -48,19 +52,41 @@ impl Reply {
         Self {
             body: Arc::new(body.into()),
             code: None,
+            retryable: false,
             content_type: None,
             attributes: Vec::new(),
         }
     }
 
     /// An error that the requester may see: a code for programs, a message for people.
+    ///
+    /// Any message is allowed, because none can keep the code from the requester: characters that SQS refuses are
+    /// escaped, more than 1 KiB is cut ([`error_text`](sqs_rpc_protocol::limits::error_text)), and an empty message is
+    /// replaced by the code.
     #[must_use]
     pub fn error(code: ErrorCode, message: impl Into<String>) -> Self {
+        let message = match message.into() {
+            empty if empty.is_empty() => code.to_string(),
+            message => match error_text(&message) {
+                Cow::Borrowed(_) => message,
+                Cow::Owned(safe) => safe,
+            },
+        };
         Self {
             code: Some(code),
             content_type: Some(ContentType::text()),
             ..Self::new(message)
         }
+    }
+
+    /// Says that the same request may succeed later, whatever the code. The requester's `RequestError::is_retryable`
+    /// returns true, and the reply is not kept under an idempotency key. Means nothing for a result.
+    ///
+    /// Codes that say so by themselves ([`ErrorCode::is_retryable`]) do not need it.
+    #[must_use]
+    pub const fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
     }
 
     /// Says what the body is. Default: nothing said; `text/plain` for errors, `application/json` for `Json`.
@@ -89,6 +115,13 @@ impl Reply {
         self.code.as_ref()
     }
 
+    /// Whether it is an error, and the same request may succeed later: by [`retryable`](Self::retryable) or by its code.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.error_code()
+            .is_some_and(|code| self.retryable || code.is_retryable())
+    }
+
     /// What the body is, if that was said.
     #[must_use]
     pub const fn content_type(&self) -> Option<&ContentType> {
@@ -100,6 +133,16 @@ impl Reply {
         self.attributes
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Of an error, the code alone, which SQS always takes. `None` if it is a result, or is the code alone.
+    pub(crate) fn bare_error(&self) -> Option<Self> {
+        let code = self.code.clone()?;
+        let bare = Self {
+            retryable: self.retryable,
+            ..Self::error(code, "")
+        };
+        (bare != *self).then_some(bare)
     }
 
     /// The bytes that it takes in memory, about: what a cache counts.
@@ -116,6 +159,7 @@ impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply")
             .field("code", &self.code)
+            .field("retryable", &self.is_retryable())
             .field("content_type", &self.content_type)
             .field("body_bytes", &self.body.len())
             .finish_non_exhaustive()

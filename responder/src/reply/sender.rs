@@ -63,7 +63,7 @@ impl Sender {
     pub(crate) async fn send(&self, to: &Addressee, reply: &Reply) -> Result<Sent, NotSent> {
         let (mut outgoing, mut sent) = match self.encode(to, reply) {
             Ok(outgoing) => (outgoing, Sent::Reply),
-            Err(error) => self.instead(to, &error)?,
+            Err(error) => self.instead(to, reply, &error)?,
         };
         let clock = self.sqs.clock();
         let mut attempts = Attempts::new(clock.now(), to.deadline);
@@ -100,7 +100,9 @@ impl Sender {
                 Next::Refused if sent == Sent::Reply => {
                     // What could be checked was checked. What is left is the queue's own limit, if that can be it.
                     let bytes = outgoing.bytes;
-                    let instead = if bytes > ANY_QUEUE_TAKES {
+                    let instead = if let Some(error) = reply.bare_error() {
+                        (error, Sent::Invalid)
+                    } else if bytes > ANY_QUEUE_TAKES {
                         (
                             Reply::error(ErrorCode::REPLY_TOO_LARGE, TOO_LARGE_FOR_QUEUE),
                             Sent::TooLarge,
@@ -143,7 +145,12 @@ impl Sender {
         encode(&to.address, to.request_id, reply, self.sqs.random())
     }
 
-    fn instead(&self, to: &Addressee, error: &EncodeError) -> Result<(Outgoing, Sent), NotSent> {
+    fn instead(
+        &self,
+        to: &Addressee,
+        reply: &Reply,
+        error: &EncodeError,
+    ) -> Result<(Outgoing, Sent), NotSent> {
         tracing::warn!(
             error = error as &dyn std::error::Error,
             "the reply cannot be sent"
@@ -154,7 +161,7 @@ impl Sender {
             Sent::Invalid
         };
         let outgoing = self
-            .encode(to, &error.to_reply())
+            .encode(to, &error.instead_of(reply))
             .map_err(|_| NotSent::refused())?;
         Ok((outgoing, sent))
     }

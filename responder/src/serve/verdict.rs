@@ -55,9 +55,7 @@ impl Ended {
         // Under one idempotency key a requester tries again what failed: it wants another outcome, not the same.
         let may_try_again = key.is_idempotency_key();
         match self {
-            Self::Done => {
-                !(may_try_again && reply.error_code().is_some_and(ErrorCode::is_retryable))
-            }
+            Self::Done => !(may_try_again && reply.is_retryable()),
             // The requester was told and decides. Of a one-way request nobody was told: it gets another chance.
             Self::Broke => !one_way && !may_try_again,
             Self::Undecodable => false,
@@ -174,6 +172,9 @@ mod tests {
         assert!(!Ended::Broke.is_lasting(&result, &by_key, false));
         assert!(Ended::Done.is_lasting(&overloaded, &by_message, false));
         assert!(!Ended::Done.is_lasting(&overloaded, &by_key, false));
+        let busy = Reply::error(ErrorCode::from_static("db.busy"), "x");
+        assert!(Ended::Done.is_lasting(&busy, &by_key, false));
+        assert!(!Ended::Done.is_lasting(&busy.retryable(), &by_key, false));
     }
 
     #[test]
