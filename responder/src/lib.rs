@@ -66,7 +66,8 @@
 //! | what can its arguments be? | [`State`], `Json`, [`Body`], [`Attributes`], [`Deadline`], [`Request`], [`MessageId`], and of the header [`RequestId`], [`IdempotencyKey`], [`TraceContext`] (also in `Option`); your own: [`FromRequest`] |
 //! | what can it return? | [`IntoReply`], [`Reply`], [`ReplyError`] |
 //! | what does the requester see of an error? | [`ReplyError`]: what was said explicitly, and nothing else |
-//! | is a request handled twice? | not by one responder: [`ReplyCache`]; by two only if the cache is theirs alone |
+//! | is a request handled twice? | One responder handles a request once. Two responders may both handle it unless they share a [`ReplyStore`] |
+//! | what must a store of mine do? | [`ReplyStore`], with checks to run against it: [`store::contract`] |
 //! | where may replies go? | [`ReturnAddressPolicy`] |
 //! | how does it stop? | [`Serve::with_graceful_shutdown`], [`Drained`] |
 //! | what if I receive by myself? | [`Responder::reply`] |
@@ -76,7 +77,7 @@
 //!
 //! SQS delivers at least once, and so does this: a request is deleted after its reply was sent, never before. If the
 //! process dies in between, another one handles the request again. Handlers should be idempotent, or use a
-//! [`ReplyCache`] that all processes share.
+//! [`ReplyStore`] that all processes share.
 //!
 //! # What is logged
 //!
@@ -92,21 +93,21 @@ mod deadline;
 mod handler;
 mod options;
 mod reply;
-mod reply_cache;
 mod reply_error;
 mod request;
 mod responder;
 mod serve;
+pub mod store;
 
 pub use deadline::Deadline;
 pub use handler::{Attributes, Body, FromRef, FromRequest, Handler, IntoReply, MessageId, State};
 pub use reply::{Reply, SendReplyError, SendReplyErrorKind};
-pub use reply_cache::{InMemoryReplyCache, ReplyCache, ReplyKey};
 pub use reply_error::ReplyError;
 pub use request::Request;
 pub use responder::{Responder, ResponderBuilder};
 pub use serve::{Drained, Serve, ServeError, ServeErrorKind};
 pub use sqs_virtual_queues::InvalidOption;
+pub use store::{Begun, Completed, Fingerprint, Holder, InMemoryReplyStore, ReplyKey, ReplyStore};
 
 #[cfg(feature = "json")]
 pub use sqs_rpc_protocol::Json;

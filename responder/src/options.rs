@@ -10,12 +10,18 @@ use std::time::Duration;
 use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
 use sqs_virtual_queues::sqs::{BatchOptions, Prefer};
 
-use crate::{InMemoryReplyCache, InvalidOption, ReplyCache};
+use crate::{InMemoryReplyStore, InvalidOption, ReplyStore};
 
 const CONCURRENCY: RangeInclusive<usize> = 1..=100_000;
 const MAX_POLLS: RangeInclusive<usize> = 1..=1_000;
 const VISIBILITY: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(12 * 60 * 60);
+const REPLY_STORE_TIMEOUT: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(60);
+const KEEP: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 60 * 60);
+/// The longest time for which a message that is not deleted stays hidden (`serve/patience.rs`), twice.
+const KEEP_REPLIES: Duration = Duration::from_secs(30 * 60);
 const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(20);
 
 /// The options of a responder, checked.
@@ -27,7 +33,11 @@ pub(crate) struct Options {
     pub(crate) max_polls: usize,
     pub(crate) return_addresses: ReturnAddressPolicy,
     pub(crate) request_queue: Option<HostQueueUrl>,
-    pub(crate) reply_cache: Arc<dyn ReplyCache>,
+    pub(crate) reply_store: Arc<dyn ReplyStore>,
+    pub(crate) reply_store_timeout: Duration,
+    pub(crate) keep_keyed_replies: Duration,
+    /// `None`: see [`keep_replies`](Self::keep_replies).
+    pub(crate) keep_replies: Option<Duration>,
     pub(crate) prefer: Prefer,
     pub(crate) batches: BatchOptions,
 }
@@ -41,7 +51,10 @@ impl Default for Options {
             max_polls: 8,
             return_addresses: ReturnAddressPolicy::default(),
             request_queue: None,
-            reply_cache: Arc::new(InMemoryReplyCache::default()),
+            reply_store: Arc::new(InMemoryReplyStore::default()),
+            reply_store_timeout: Duration::from_secs(5),
+            keep_keyed_replies: Duration::from_secs(24 * 60 * 60),
+            keep_replies: None,
             prefer: Prefer::default(),
             batches: BatchOptions::default(),
         }
@@ -55,9 +68,26 @@ impl Options {
         InvalidOption::unless_within("max_polls", &self.max_polls, &MAX_POLLS)?;
         InvalidOption::unless_within("visibility_timeout", &self.visibility, &VISIBILITY)?;
         InvalidOption::unless_within("poll_wait", &self.poll_wait, &POLL_WAIT)?;
+        InvalidOption::unless_within(
+            "reply_store_timeout",
+            &self.reply_store_timeout,
+            &REPLY_STORE_TIMEOUT,
+        )?;
+        InvalidOption::unless_within("keep_keyed_replies", &self.keep_keyed_replies, &KEEP)?;
+        if let Some(keep) = &self.keep_replies {
+            InvalidOption::unless_within("keep_replies", keep, &KEEP)?;
+        }
         self.visibility = whole_seconds(self.visibility);
         self.poll_wait = whole_seconds(self.poll_wait);
         Ok(self)
+    }
+}
+
+impl Options {
+    /// How long a reply is kept without an idempotency key: until SQS has delivered its message again, if it does.
+    pub(crate) fn keep_replies(&self) -> Duration {
+        self.keep_replies
+            .unwrap_or_else(|| KEEP_REPLIES.max(self.visibility * 2))
     }
 }
 
@@ -88,6 +118,9 @@ mod tests {
             check(|options| options.visibility = Duration::ZERO),
             check(|options| options.visibility = Duration::from_secs(43_201)),
             check(|options| options.poll_wait = Duration::from_millis(20_001)),
+            check(|options| options.reply_store_timeout = Duration::ZERO),
+            check(|options| options.keep_replies = Some(Duration::ZERO)),
+            check(|options| options.keep_keyed_replies = Duration::MAX),
         ];
         let texts: Vec<_> = refused.into_iter().map(Result::unwrap_err).collect();
         assert_eq!(
@@ -98,8 +131,20 @@ mod tests {
                 "visibility_timeout is 0ns: 1s to 43200s is allowed",
                 "visibility_timeout is 43201s: 1s to 43200s is allowed",
                 "poll_wait is 20.001s: 1s to 20s is allowed",
+                "reply_store_timeout is 0ns: 1ms to 60s is allowed",
+                "keep_replies is 0ns: 1s to 31622400s is allowed",
+                "keep_keyed_replies is 18446744073709551615.999999999s: 1s to 31622400s is allowed",
             ]
         );
+    }
+
+    #[test]
+    fn replies_are_kept_beyond_the_visibility_timeout() {
+        let kept = |visibility| {
+            let options = check(|options| options.visibility = Duration::from_secs(visibility));
+            options.unwrap().keep_replies().as_secs()
+        };
+        assert_eq!((kept(30), kept(3_600)), (1_800, 7_200));
     }
 
     #[test]

@@ -110,6 +110,18 @@ impl Request {
         self.message.message_id().unwrap_or_default()
     }
 
+    /// Who sent it, as SQS writes it on the message (`SenderId`): the unique id of an IAM user, or of a role and its session
+    /// (`AROA..:session`). `None` from a server that does not tell. Nothing else about a request says who is calling.
+    #[must_use]
+    pub fn sender_id(&self) -> Option<&str> {
+        system(&self.message, &System::SenderId)
+    }
+
+    /// When SQS accepted the message, in SQS's time. `None` from a server that does not tell.
+    pub(crate) fn sent(&self) -> Option<SqsTime> {
+        sent(&self.message)
+    }
+
     /// How often SQS has delivered it, about; 1 the first time. `None` if SQS did not say.
     #[must_use]
     pub fn receive_count(&self) -> Option<u32> {

@@ -15,9 +15,11 @@ use crate::options::Options;
 use crate::reply::{DirectReplies, SendReplyError};
 use crate::reply_error::BoxError;
 use crate::serve::Handling;
-use crate::{Handler, IntoReply, InvalidOption, Reply, ReplyCache, Request, Serve};
+use crate::{
+    Handler, InMemoryReplyStore, IntoReply, InvalidOption, Reply, ReplyStore, Request, Serve,
+};
 
-/// Answers requests that arrive on SQS queues. Cheap to clone; clones share state, reply cache and counters.
+/// Answers requests that arrive on SQS queues. Cheap to clone; clones share state, reply store and counters.
 ///
 /// # Examples
 ///
@@ -63,10 +65,16 @@ impl Responder {
     ///
     /// The client may be dropped or used elsewhere; the responder derives its own from the client's config.
     pub fn builder(sqs: impl Into<Sqs>) -> ResponderBuilder {
+        let sqs = sqs.into();
+        let store = InMemoryReplyStore::default().with_clock(sqs.clock().clone());
+        let options = Options {
+            reply_store: Arc::new(store),
+            ..Options::default()
+        };
         ResponderBuilder {
-            sqs: sqs.into(),
+            sqs,
             state: (),
-            options: Options::default(),
+            options,
         }
     }
 }
@@ -145,7 +153,7 @@ impl<S: Clone + Send + Sync + 'static> Responder<S> {
     /// Answers a message, for code that receives by itself.
     ///
     /// The message must have been received with all its message attributes (`MessageAttributeNames` `All`). It is not
-    /// deleted: that is the caller's to do, after this. The reply cache is not asked.
+    /// deleted: that is the caller's to do, after this. The reply store is not asked.
     ///
     /// A missing return queue is tried again for 2 s, since a new queue may be unknown for its first second; a throttled
     /// or unreachable SQS is tried again until the request's deadline, or for 60 s if it has none. Replies to one queue
@@ -221,6 +229,10 @@ impl<S> ResponderBuilder<S> {
 
     /// The most requests in hand at a time, for each queue served: handled, waiting for their FIFO group, or being
     /// answered. Default 64; 1 to 100,000. At the bound nothing more is received. 1 handles one after the other.
+    ///
+    /// Requests that wait for the outcome of another's handler, because they have its idempotency key or are copies of its
+    /// request, do not count. As many of them as this wait in hand; further ones are given back to SQS, hidden for a time
+    /// that grows with each delivery (10 s, 20 s, up to 15 minutes).
     #[must_use]
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.options.concurrency = requests;
@@ -271,12 +283,37 @@ impl<S> ResponderBuilder<S> {
         self
     }
 
-    /// Where replies are kept for requests that SQS delivers again. Default: [`InMemoryReplyCache::default`].
-    ///
-    /// [`InMemoryReplyCache::default`]: crate::InMemoryReplyCache
+    /// Where it is written down who handles a request, and which reply it was given. Default:
+    /// [`InMemoryReplyStore::default`](crate::InMemoryReplyStore::default), so that no request is handled twice by this
+    /// responder. A store that all processes share does that for all of them: see [`ReplyStore`].
     #[must_use]
-    pub fn reply_cache(mut self, cache: impl ReplyCache) -> Self {
-        self.options.reply_cache = Arc::new(cache);
+    pub fn reply_store(mut self, store: impl ReplyStore) -> Self {
+        self.options.reply_store = Arc::new(store);
+        self
+    }
+
+    /// The longest that one call of the reply store may take. Default 5 s; 1 ms to 60 s. [`ReplyStore`] says what happens
+    /// then. Until then the request waits in its concurrency slot.
+    #[must_use]
+    pub fn reply_store_timeout(mut self, timeout: Duration) -> Self {
+        self.options.reply_store_timeout = timeout;
+        self
+    }
+
+    /// How long a reply to a request with an idempotency key is kept. Default 24 h; 1 s to 366 days. So long a requester
+    /// may try again with the key and is given the same reply.
+    #[must_use]
+    pub fn keep_keyed_replies(mut self, age: Duration) -> Self {
+        self.options.keep_keyed_replies = age;
+        self
+    }
+
+    /// How long a reply to any other request is kept. Default: twice the
+    /// [visibility timeout](Self::visibility_timeout), but 30 min at the least; 1 s to 366 days. A request whose delete was
+    /// lost is delivered again within one visibility timeout.
+    #[must_use]
+    pub fn keep_replies(mut self, age: Duration) -> Self {
+        self.options.keep_replies = Some(age);
         self
     }
 

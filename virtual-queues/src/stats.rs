@@ -171,7 +171,7 @@ counters! {
     Handled handled,
     /// Requests dropped unhandled because nobody waits for their reply any more.
     Expired expired,
-    /// Requests that are still being handled, or were answered from the reply cache: delivered again by SQS.
+    /// Requests that are still being handled, or were answered from the reply store: delivered again by SQS.
     DuplicateRequests duplicate_requests,
     /// Requests without a return address, handled and not answered.
     OneWay one_way,
@@ -195,6 +195,15 @@ counters! {
     Released released,
     /// Replies that were not sent, because their deadline had passed when the handler ended.
     RepliesTooLate replies_too_late,
+    /// Calls of the reply store that failed, panicked, or had no answer in time.
+    ReplyStoreFailed reply_store_failed,
+    /// Requests refused because their idempotency key was used for another request.
+    KeysReused keys_reused,
+    /// Requests given back to SQS because the reply store could not be asked, or because too many waited for the outcome
+    /// of another's handler.
+    DuplicatesPutBack duplicates_put_back,
+    /// Replies that the reply store did not keep, because the request was handled elsewhere after its lease had ended.
+    RepliesSuperseded replies_superseded,
 }
 
 impl Stats {

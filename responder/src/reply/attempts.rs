@@ -11,7 +11,7 @@ use sqs_virtual_queues::sqs::{Backoff, Fault, FaultKind, Moment, Random};
 const NEW_QUEUE: Duration = Duration::from_secs(2);
 
 /// How long a reply is tried that has no deadline (a Java requester's). Then the request is left to be delivered
-/// again, and is answered from the reply cache.
+/// again, and is answered from the reply store.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);

@@ -145,7 +145,7 @@ impl Reply {
         (bare != *self).then_some(bare)
     }
 
-    /// The bytes that it takes in memory, about: what a cache counts.
+    /// The bytes that it takes in memory, about: what a store counts.
     #[must_use]
     pub fn size(&self) -> usize {
         self.attributes()

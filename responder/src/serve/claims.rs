@@ -1,7 +1,7 @@
-//! What is being done right now and must not be done twice at a time: requests handled, replies sent.
+//! What this process is doing right now and must not do twice at a time: requests handled, replies sent.
 //!
-//! Owns: the claim on a key, and telling its outcome to those who wait. Does not own: replies that were given, which
-//! are the cache's. Invariant: of one key at most one claim exists; a claim that is dropped without an outcome is free
+//! Owns: the claim on a key, and telling its outcome to those who wait. Does not own: replies that were given, and what
+//! other processes do, which are the reply store's. Invariant: of one key at most one claim exists; a claim that is dropped without an outcome is free
 //! for the next who waits.
 
 use std::collections::HashMap;

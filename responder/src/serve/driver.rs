@@ -17,13 +17,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::in_hand::InHand;
-use super::jobs::{Context, Done, Handling, Running, Sending};
+use super::jobs::{Context, Done, Running, Sending};
+use super::once::{Handling, Held};
+use super::outside::Slots;
 use super::polls::{Poll, Polled};
 use super::shutdown::Drain;
 use super::{Drained, ServeError};
 use crate::handler::BoxedHandler;
 use crate::options::Options;
 use crate::reply::sender::Sender;
+use crate::store::calls::StoreCalls;
 use crate::{Deadline, Request};
 
 /// So many ends of jobs are taken in one turn; then others have theirs, polls that have ended first.
@@ -103,6 +106,13 @@ impl Driver {
             health: Health::default(),
             context: Arc::new(Context {
                 sender: Sender::new(sqs.clone(), outbox.clone()),
+                slots: Slots::new(options.concurrency),
+                store: StoreCalls::new(
+                    Arc::clone(&options.reply_store),
+                    sqs.clone(),
+                    options.reply_store_timeout,
+                ),
+                held: Held::default(),
                 sqs,
                 options,
                 queue,
@@ -149,6 +159,7 @@ impl Driver {
                     }
                 }
                 Some(polled) = self.polled.recv() => self.take(polled)?,
+                () = self.context.slots.changed() => {}
                 () = contact.again() => self.polls.reopen(),
                 () = alarm.until(alarm_at) => {}
             }
@@ -156,11 +167,12 @@ impl Driver {
     }
 
     fn start_polls(&mut self) {
+        let in_slots = self.hand.len().saturating_sub(self.context.slots.outside());
         let room = self
             .context
             .options
             .concurrency
-            .saturating_sub(self.hand.len() + self.complaints);
+            .saturating_sub(in_slots + self.complaints);
         self.polls
             .set_demand(if self.drain.is_some() { 0 } else { room });
         while let Some(size) = self.polls.start(self.context.sqs.clock().now()) {

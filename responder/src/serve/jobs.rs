@@ -9,17 +9,20 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::join_all;
 use sqs_rpc_protocol::{ErrorCode, HostQueueUrl, QueueUrl, RequestId};
+use sqs_virtual_queues::Counter;
 use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, Sqs};
-use sqs_virtual_queues::{Counter, mutant};
 
 use super::claims::Claims;
 use super::in_hand::{Extended, Extension, Ticket};
+use super::once::{Handling, Held};
+use super::outside::Slots;
 use super::verdict::{Ended, Then};
 use crate::handler::{BoxedHandler, Outcome};
 use crate::options::Options;
 use crate::reply::attempts::Unsent;
 use crate::reply::sender::{Addressee, NotSent, Sender, Sent};
-use crate::{Reply, ReplyKey, Request};
+use crate::store::calls::StoreCalls;
+use crate::{Reply, Request};
 
 /// What the driver and all jobs of one served queue need.
 #[derive(Debug)]
@@ -29,13 +32,14 @@ pub(super) struct Context {
     pub(super) queue: HostQueueUrl,
     pub(super) handler: BoxedHandler,
     pub(super) handling: Handling,
+    pub(super) slots: Slots,
+    pub(super) store: StoreCalls,
+    /// What its handlers hold in the store.
+    pub(super) held: Held,
     pub(super) sending: Sending,
     pub(super) outbox: Outbox,
     pub(super) sender: Sender,
 }
-
-/// The requests that are being handled, in all queues that one responder serves.
-pub(crate) type Handling = Claims<ReplyKey, (Ended, Reply)>;
 
 /// The replies that are being sent, by where they go and which request they answer.
 pub(super) type Sending = Claims<(QueueUrl, RequestId), Result<Sent, NotSent>>;
@@ -88,14 +92,14 @@ impl Context {
         running: Running,
     ) -> Done {
         let receive_count = request.receive_count();
-        // The handler's own panics are caught closer to it; this is for the user's cache.
-        let work = AssertUnwindSafe(self.handle_or_wait(*request))
+        // Panics of the handler and of the store are caught closer to them; this is for what nobody thought of.
+        let work = AssertUnwindSafe(self.handle_once(*request))
             .catch_unwind()
             .await;
         drop(running);
         let (ended, reply) = work.unwrap_or_else(|_| {
             self.count(Counter::Panics);
-            tracing::error!("the reply cache panicked");
+            tracing::error!("the responder panicked");
             Ended::of(Outcome::Panicked)
         });
         let verdict = ended.verdict(to.is_none(), receive_count);
@@ -112,51 +116,12 @@ impl Context {
         Done::Answered { ticket, then }
     }
 
-    async fn handle_or_wait(&self, request: Request) -> (Ended, Reply) {
-        let key = ReplyKey::from(&request);
-        if mutant!("no-claim") {
-            return self.handle_or_find(&key, request).await;
-        }
-        match self.handling.claim_or_wait(&key).await {
-            Ok(claim) => {
-                let outcome = self.handle_or_find(&key, request).await;
-                claim.settle(&outcome);
-                outcome
-            }
-            Err(outcome) => {
-                self.count(Counter::DuplicateRequests);
-                outcome
-            }
-        }
-    }
-
-    async fn handle_or_find(&self, key: &ReplyKey, request: Request) -> (Ended, Reply) {
-        let cache = &self.options.reply_cache;
-        match cache.find(key).await {
-            Ok(Some(reply)) if !mutant!("reply-forgotten") => {
-                self.count(Counter::DuplicateRequests);
-                return (Ended::Done, reply);
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(
-                error = &*error as &dyn std::error::Error,
-                "the reply cache cannot be read"
-            ),
-        }
+    /// Runs the handler.
+    pub(super) async fn handle(&self, request: Request) -> (Ended, Reply) {
         self.count(Counter::Handled);
-        let one_way = request.return_address().is_none();
         let outcome = self.handler.handle(request).await;
         self.note(&outcome);
-        let (ended, reply) = Ended::of(outcome);
-        if ended.is_lasting(&reply, key, one_way)
-            && let Err(error) = cache.store(key, &reply).await
-        {
-            tracing::warn!(
-                error = &*error as &dyn std::error::Error,
-                "the reply cache cannot be written"
-            );
-        }
-        (ended, reply)
+        Ended::of(outcome)
     }
 
     fn note(&self, outcome: &Outcome) {

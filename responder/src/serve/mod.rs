@@ -3,7 +3,9 @@
 //! | file | question |
 //! |---|---|
 //! | `in_hand` | which message waits, is extended, has which receipt handle? (pure) |
-//! | `claims` | who handles a request or sends its reply, and who waits for the outcome? |
+//! | `once` | is a request handled, or is there a reply already? |
+//! | `claims` | who handles a request or sends its reply in this process, and who waits for the outcome? |
+//! | `outside` | how many handlers run, and which messages wait without a slot? |
 //! | `verdict` | what becomes of a request that was handled? (pure) |
 //! | `patience` | how long is a message hidden that stays in SQS? (pure) |
 //! | `polls` | how do messages come in, and what if nobody is there any more? |
@@ -21,6 +23,8 @@ mod error;
 mod events;
 mod in_hand;
 mod jobs;
+mod once;
+mod outside;
 mod patience;
 mod polls;
 mod shutdown;
@@ -28,7 +32,7 @@ mod verdict;
 
 pub use drained::Drained;
 pub use error::{ServeError, ServeErrorKind};
-pub(crate) use jobs::Handling;
+pub(crate) use once::Handling;
 
 use std::fmt;
 use std::time::Duration;
@@ -56,6 +60,8 @@ use crate::options::Options;
 /// | one-way, failed with `internal` or a panic | | stays, hidden for a time that grows |
 /// | its deadline has passed before it is handled | | deleted unhandled |
 /// | delivered again while it is handled, or after | gets the one reply | deleted |
+/// | its idempotency key was used for another request | gets `idempotency_key_reused` | deleted; one-way: stays |
+/// | it has an idempotency key, and the reply store fails | | stays, hidden for a time that grows |
 /// | cannot be decoded | gets `bad_request`, the first time | stays, hidden for a time that grows |
 /// | its return address is refused | | stays, hidden for a time that grows |
 /// | its return address does not exist, 2 s after it was handled | | deleted |

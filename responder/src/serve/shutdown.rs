@@ -59,6 +59,7 @@ impl Driver {
             receipts.for_each(|receipt| self.give_back(receipt));
         }
         let abandoned = self.handling.count();
+        let held = self.context.held.take();
         self.jobs.abort_all();
         for out in self.hand.give_back() {
             self.give_back(out.receipt);
@@ -67,7 +68,10 @@ impl Driver {
         let Some(Drain { end, drained, .. }) = self.drain.take() else {
             return Drained::default();
         };
-        let calls_unanswered = self.context.outbox.shutdown(end).await;
+        // Before others receive what is given back, if the store is quick.
+        let context = &self.context;
+        let (calls_unanswered, ()) =
+            tokio::join!(context.outbox.shutdown(end), context.abandon(&held, end));
         let released = drained.released;
         let drained = Drained {
             abandoned,

@@ -17,6 +17,12 @@ pub(crate) enum Ended {
     Broke,
     /// It was not called: its arguments could not be made from the request.
     Undecodable,
+    /// It was not called: the idempotency key belongs to another request.
+    Reused,
+    /// It was not called: nobody knows whether the request was handled, or there was no room to wait for its reply.
+    PutBack,
+    /// It was not called: the request was being handled elsewhere, and nobody waits for its reply any more.
+    Unwanted,
 }
 
 /// The message's end.
@@ -55,10 +61,13 @@ impl Ended {
         // Under one idempotency key a requester tries again what failed: it wants another outcome, not the same.
         let may_try_again = key.is_idempotency_key();
         match self {
-            Self::Done => !(may_try_again && reply.is_retryable()),
+            Self::Done => {
+                let is_cut_off = reply.error_code() == Some(&ErrorCode::EXPIRED);
+                !(may_try_again && (reply.is_retryable() || is_cut_off))
+            }
             // The requester was told and decides. Of a one-way request nobody was told: it gets another chance.
             Self::Broke => !one_way && !may_try_again,
-            Self::Undecodable => false,
+            Self::Undecodable | Self::Reused | Self::PutBack | Self::Unwanted => false,
         }
     }
 
@@ -75,6 +84,18 @@ impl Ended {
             },
             Self::Broke => Verdict {
                 answer: true,
+                then: Then::Delete,
+            },
+            Self::Reused => Verdict {
+                answer: !one_way,
+                then: if one_way { Then::Leave } else { Then::Delete },
+            },
+            Self::PutBack => Verdict {
+                answer: false,
+                then: Then::Leave,
+            },
+            Self::Unwanted => Verdict {
+                answer: false,
                 then: Then::Delete,
             },
             Self::Undecodable => Verdict {
@@ -101,7 +122,7 @@ impl Then {
 mod tests {
     use super::*;
     use crate::{IdempotencyKey, ReplyError};
-    use sqs_rpc_protocol::HostQueueUrl;
+    use sqs_rpc_protocol::{HostQueueUrl, SqsTime};
 
     fn ended(outcome: Outcome) -> Ended {
         Ended::of(outcome).0
@@ -147,6 +168,16 @@ mod tests {
                 (false, Then::Leave)
             );
         }
+        for count in [1, 5] {
+            assert_eq!(verdict(Ended::Reused, false, count), (true, Then::Delete));
+            assert_eq!(verdict(Ended::Reused, true, count), (false, Then::Leave));
+            for one_way in [false, true] {
+                let put_back = verdict(Ended::PutBack, one_way, count);
+                assert_eq!(put_back, (false, Then::Leave));
+                let unwanted = verdict(Ended::Unwanted, one_way, count);
+                assert_eq!(unwanted, (false, Then::Delete));
+            }
+        }
         assert_eq!(verdict(Ended::Undecodable, false, 1), (true, Then::Leave));
         assert_eq!(verdict(Ended::Undecodable, false, 2), (false, Then::Leave));
         assert!(Ended::Undecodable.verdict(false, None).answer);
@@ -156,9 +187,9 @@ mod tests {
     fn what_is_to_be_handled_again_is_not_kept() {
         let queue =
             HostQueueUrl::parse("https://sqs.eu-west-1.amazonaws.com/123456789012/q").unwrap();
-        let by_message = ReplyKey::of_message(&queue, "m");
-        let by_key =
-            ReplyKey::of_idempotency_key(&queue, &IdempotencyKey::parse("order-1").unwrap());
+        let by_message = ReplyKey::of_message(&queue, "m", SqsTime::from_millis(1));
+        let key = IdempotencyKey::parse("order-1").unwrap();
+        let by_key = ReplyKey::of_idempotency_key(&queue, &key, None);
         let (result, overloaded) = (Reply::new("x"), Reply::error(ErrorCode::OVERLOADED, "x"));
         for key in [&by_message, &by_key] {
             assert!(
@@ -172,6 +203,9 @@ mod tests {
         assert!(!Ended::Broke.is_lasting(&result, &by_key, false));
         assert!(Ended::Done.is_lasting(&overloaded, &by_message, false));
         assert!(!Ended::Done.is_lasting(&overloaded, &by_key, false));
+        let cut_off = Reply::error(ErrorCode::EXPIRED, "x");
+        assert!(Ended::Done.is_lasting(&cut_off, &by_message, false));
+        assert!(!Ended::Done.is_lasting(&cut_off, &by_key, false));
         let busy = Reply::error(ErrorCode::from_static("db.busy"), "x");
         assert!(Ended::Done.is_lasting(&busy, &by_key, false));
         assert!(!Ended::Done.is_lasting(&busy.retryable(), &by_key, false));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use sqs_responder::{Body, IdempotencyKey, InMemoryReplyCache};
+use sqs_responder::{Body, IdempotencyKey, InMemoryReplyStore};
 use sqs_rpc_protocol::names;
 
 use crate::bed::{Ask, Bed, Running, START, deadline, deadline_and_expiry, sleep};
@@ -91,7 +91,7 @@ async fn without_a_cache_it_is_handled_again() {
     let (calls, handler) = counting(0);
     let responder = bed
         .builder()
-        .reply_cache(InMemoryReplyCache::new(0, 0))
+        .reply_store(InMemoryReplyStore::new(0, 0))
         .build()
         .unwrap();
     let running = Running::start(responder.serve(&bed.requests, handler));

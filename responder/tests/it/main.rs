@@ -12,4 +12,5 @@ mod refused;
 mod reply_by_hand;
 mod secrets;
 mod shutdown;
+mod store;
 mod visibility;

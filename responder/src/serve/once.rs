@@ -1,0 +1,287 @@
+//! How a request is handled once, among all that share a reply store.
+//!
+//! Owns: the order of asking: this responder's other requests, then the store; the renewal of a lease while the handler
+//! runs; and what is kept afterwards. Does not own: the handler's end (`jobs.rs`), nor the message's (`verdict.rs`).
+//! Invariants: under an idempotency key no handler runs unless the store said so; a request that waits for another's
+//! handler occupies no slot.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::future::join_all;
+use sqs_rpc_protocol::ErrorCode;
+use sqs_virtual_queues::sqs::Moment;
+use sqs_virtual_queues::{Counter, mutant};
+
+use super::claims::Claims;
+use super::jobs::Context;
+use super::outside::Outside;
+use super::verdict::Ended;
+use crate::store::calls::{Place, StoreFailed};
+use crate::store::{Begun, Completed, Fingerprint, Holder, ReplyKey};
+use crate::{Deadline, Reply, Request};
+
+/// The requests that are being handled, in all queues that one responder serves.
+pub(crate) type Handling = Claims<(ReplyKey, Fingerprint), (Ended, Reply)>;
+
+/// The shortest lease: it must outlive a call of the store that hangs, and the next.
+const SHORTEST_LEASE: Duration = Duration::from_secs(20);
+/// The longest: so long a key is held by a process that died.
+const LONGEST_LEASE: Duration = Duration::from_secs(5 * 60);
+
+/// Bounds of what a store may say about when to ask again.
+const SHORTEST_WAIT: Duration = Duration::from_millis(20);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// The places in the store that this queue's handlers hold.
+#[derive(Debug, Default)]
+pub(super) struct Held(Mutex<BTreeMap<Holder, Place>>);
+
+/// A place in the store that is held, until this is dropped.
+#[derive(Debug)]
+struct Holding<'a> {
+    held: &'a Held,
+    place: &'a Place,
+}
+
+/// What the store says of a request.
+enum Asked {
+    /// It is to be handled. `true`: the place in the store is held.
+    Handle(bool),
+    /// It is not.
+    Ended(Ended, Reply),
+}
+
+impl Context {
+    /// Handles a request, or finds what it came to: here or in another process, now or before.
+    pub(super) async fn handle_once(&self, request: Request) -> (Ended, Reply) {
+        let Some(key) = ReplyKey::of(&request) else {
+            return self.handle_in_slot(request).await;
+        };
+        let fingerprint = Fingerprint::of(&request);
+        if mutant!("no-claim") {
+            return self.handle_held(key, fingerprint, request, None).await;
+        }
+        let (claim, outside) = {
+            let work = (key.clone(), fingerprint);
+            let mut claiming = pin!(self.handling.claim_or_wait(&work));
+            let mut outside = None;
+            let claimed = match futures::poll!(&mut claiming) {
+                Poll::Ready(claimed) => claimed,
+                Poll::Pending => {
+                    outside = self.slots.go_outside();
+                    if outside.is_none() {
+                        return self.no_room();
+                    }
+                    tokio::select! {
+                        biased;
+                        claimed = claiming => claimed,
+                        () = request.deadline().passed() => return self.expired_outside(),
+                    }
+                }
+            };
+            match claimed {
+                Ok(claim) => (claim, outside),
+                Err(outcome) => {
+                    self.count(Counter::DuplicateRequests);
+                    return outcome;
+                }
+            }
+        };
+        let outcome = self.handle_held(key, fingerprint, request, outside).await;
+        // Its own deadline is over, which says nothing about the others that wait.
+        if outcome.0 != Ended::Unwanted {
+            claim.settle(&outcome);
+        }
+        outcome
+    }
+
+    /// Asks the store, and handles the request if the store says so.
+    async fn handle_held(
+        &self,
+        key: ReplyKey,
+        fingerprint: Fingerprint,
+        request: Request,
+        outside: Option<Outside>,
+    ) -> (Ended, Reply) {
+        let holder = Holder::random(self.sqs.random());
+        let place = Place {
+            key,
+            fingerprint,
+            holder,
+        };
+        let is_held = match self.ask(&place, request.deadline(), outside).await {
+            Asked::Handle(is_held) => is_held,
+            Asked::Ended(ended, reply) => return (ended, reply),
+        };
+        if !is_held {
+            return self.handle_in_slot(request).await;
+        }
+        let holding = self.held.hold(&place);
+        let one_way = request.return_address().is_none();
+        let (ended, reply) = self.handle_renewing(&place, request).await;
+        if ended.is_lasting(&reply, &place.key, one_way) {
+            self.keep(&place, &reply).await;
+        } else {
+            // If that fails, it is counted, and the lease ends.
+            drop(self.store.abandon(&place).await);
+        }
+        drop(holding);
+        (ended, reply)
+    }
+
+    /// Asks the store until it knows.
+    async fn ask(&self, place: &Place, deadline: &Deadline, mut outside: Option<Outside>) -> Asked {
+        loop {
+            let begun = self.store.begin(place, self.lease()).await;
+            let ask_again = match begun {
+                Ok(Begun::Mine) => return Asked::Handle(true),
+                Ok(Begun::Done(reply)) if !mutant!("reply-forgotten") => {
+                    self.count(Counter::DuplicateRequests);
+                    return Asked::Ended(Ended::Done, reply);
+                }
+                Ok(Begun::InProgress { .. }) if mutant!("no-claim") => return Asked::Handle(true),
+                Ok(Begun::InProgress { ask_again }) => ask_again,
+                Ok(Begun::Mismatch) if place.key.is_idempotency_key() => {
+                    if self.count_and_tell(Counter::KeysReused) {
+                        tracing::warn!(queue = %self.queue, "an idempotency key was used for another request, which is refused");
+                    }
+                    return Asked::Ended(Ended::Reused, key_reused());
+                }
+                Err(StoreFailed) if place.key.is_idempotency_key() => {
+                    self.count(Counter::DuplicatesPutBack);
+                    return Asked::Ended(Ended::PutBack, nothing());
+                }
+                // Ids that are ours or SQS's are not chosen: it is another request, or the store is of no help.
+                Ok(Begun::Mismatch | Begun::Done(_)) | Err(StoreFailed) => {
+                    return Asked::Handle(false);
+                }
+            };
+            if outside.is_none() {
+                outside = self.slots.go_outside();
+            }
+            if outside.is_none() {
+                let (ended, reply) = self.no_room();
+                return Asked::Ended(ended, reply);
+            }
+            let wait = ask_again.clamp(SHORTEST_WAIT, LONGEST_WAIT);
+            tokio::select! {
+                biased;
+                () = deadline.passed() => {
+                    let (ended, reply) = self.expired_outside();
+                    return Asked::Ended(ended, reply);
+                }
+                () = self.sqs.clock().sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Runs the handler, and renews the lease as long as it runs.
+    async fn handle_renewing(&self, place: &Place, request: Request) -> (Ended, Reply) {
+        let mut work = pin!(self.handle_in_slot(request));
+        // Most are done before a timer is needed.
+        if let Poll::Ready(outcome) = futures::poll!(&mut work) {
+            return outcome;
+        }
+        tokio::select! {
+            biased;
+            outcome = work => outcome,
+            never = self.renew(place) => match never {},
+        }
+    }
+
+    async fn renew(&self, place: &Place) -> Infallible {
+        let lease = self.lease();
+        let mut wait = lease / 2;
+        loop {
+            self.sqs.clock().sleep(wait).await;
+            if mutant!("store-lease-not-renewed") {
+                continue;
+            }
+            wait = match self.store.begin(place, lease).await {
+                Ok(Begun::Mine) => lease / 2,
+                Err(StoreFailed) => lease / 8,
+                // It is lost: its reply will be superseded.
+                Ok(_) => std::future::pending().await,
+            };
+        }
+    }
+
+    async fn handle_in_slot(&self, request: Request) -> (Ended, Reply) {
+        let _slot = self.slots.handler().await;
+        self.handle(request).await
+    }
+
+    async fn keep(&self, place: &Place, reply: &Reply) {
+        let age = if place.key.is_idempotency_key() {
+            self.options.keep_keyed_replies
+        } else {
+            self.options.keep_replies()
+        };
+        if let Ok(Completed::Superseded) = self.store.complete(place, reply, age).await
+            && self.count_and_tell(Counter::RepliesSuperseded)
+        {
+            tracing::warn!(queue = %self.queue, "a handler outlived its lease, and its request was handled elsewhere, too");
+        }
+    }
+
+    /// Gives up what handlers hold that are cut off. Not awaited longer than until `at`.
+    pub(super) async fn abandon(&self, held: &[Place], at: Moment) {
+        let abandon = held.iter().map(|place| self.store.abandon(place));
+        // What is not abandoned in time ends with its lease.
+        drop(self.sqs.clock().timeout_at(at, join_all(abandon)).await);
+    }
+
+    fn lease(&self) -> Duration {
+        self.options.visibility.clamp(SHORTEST_LEASE, LONGEST_LEASE)
+    }
+
+    /// Too many wait already: SQS keeps it.
+    fn no_room(&self) -> (Ended, Reply) {
+        self.count(Counter::DuplicatesPutBack);
+        (Ended::PutBack, nothing())
+    }
+
+    fn expired_outside(&self) -> (Ended, Reply) {
+        self.count(Counter::Expired);
+        (Ended::Unwanted, nothing())
+    }
+}
+
+impl Held {
+    fn hold<'a>(&'a self, place: &'a Place) -> Holding<'a> {
+        self.with(|held| held.insert(place.holder, place.clone()));
+        Holding { held: self, place }
+    }
+
+    /// All places, which are held no longer.
+    pub(super) fn take(&self) -> Vec<Place> {
+        self.with(std::mem::take).into_values().collect()
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<Holder, Place>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        self.held.with(|held| held.remove(&self.place.holder));
+    }
+}
+
+fn key_reused() -> Reply {
+    Reply::error(
+        ErrorCode::IDEMPOTENCY_KEY_REUSED,
+        "the idempotency key belongs to a request with another body, content type or operation, or of another caller",
+    )
+}
+
+/// In place of a reply that is not sent.
+fn nothing() -> Reply {
+    Reply::error(ErrorCode::INTERNAL, "")
+}

@@ -1,0 +1,199 @@
+//! The reply store: which requests are being handled, and which replies were given, so that a request is handled once.
+//!
+//! Owns: the seam to a store ([`ReplyStore`]), what names a request (`key`), the store that is used by default
+//! (`memory`), the checks that every store must pass ([`contract`]), and how a responder asks a store that may fail,
+//! panic or hang (`calls`). Does not own: when a responder asks, and what becomes of a request (`serve/once.rs`).
+//!
+//! | file | question |
+//! |---|---|
+//! | `key` | which requests are the same, and who handles one? |
+//! | `memory` | how does one process keep replies? |
+//! | `contract` | what must every store do? |
+//! | `calls` | what if the store fails, panics or hangs? |
+
+pub(crate) mod calls;
+pub mod contract;
+mod key;
+mod memory;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+pub use key::{Fingerprint, Holder, ReplyKey};
+pub use memory::InMemoryReplyStore;
+
+use crate::Reply;
+use crate::reply_error::BoxError;
+
+/// Where it is written down who handles a request, and which reply it was given.
+///
+/// The default, [`InMemoryReplyStore`], helps against duplicates that reach the same process. A store that all processes
+/// share (a table with conditional writes, say) makes all of them handle a request once, also when one of them dies
+/// while it handles the request.
+///
+/// # Entries
+///
+/// An entry belongs to one [`ReplyKey`] and has a [`Fingerprint`]. It is in one of two states:
+///
+/// | state | until | [`begin`](Self::begin) with another fingerprint | by its holder | by somebody else |
+/// |---|---|---|---|---|
+/// | held | its lease ends | [`Mismatch`](Begun::Mismatch) | [`Mine`](Begun::Mine), and a new lease | [`InProgress`](Begun::InProgress) |
+/// | done | its age ends | [`Mismatch`](Begun::Mismatch) | [`Done`](Begun::Done) | [`Done`](Begun::Done) |
+///
+/// After that time, or after [`abandon`](Self::abandon), it is as if the entry were not there: [`begin`](Self::begin)
+/// makes a new one, and answers [`Mine`](Begun::Mine). Each method is atomic: of several [`begin`](Self::begin)s at a
+/// time exactly one gets [`Mine`](Begun::Mine). The store measures leases and ages by its own clock.
+///
+/// Every method may be repeated with the same arguments, because its answer can be lost; the repetition gets the same
+/// answer.
+///
+/// # What a responder does
+///
+/// It asks [`begin`](Self::begin) before the handler runs, again with the same [`Holder`] after half of each lease while
+/// the handler runs, and [`complete`](Self::complete) or [`abandon`](Self::abandon) when the handler has ended, before
+/// the reply is sent. A lease is the responder's visibility timeout, but 20 s at the least and 5 minutes at the most.
+/// Duplicates that reach one responder at a time ask once.
+///
+/// A reply is abandoned and not kept if its request is to be handled again: if it could not be decoded, or is one-way and
+/// failed with `internal` or a panic. Under an idempotency key, neither are replies that are
+/// [retryable](Reply::is_retryable), nor `internal`, `expired` or a panic: a requester that tries again is served again.
+///
+/// # Errors
+///
+/// A call that returns an error, panics, or has no answer within
+/// [`reply_store_timeout`](crate::ResponderBuilder::reply_store_timeout) is counted (`reply_store_failed`), logged, and
+/// made once more, unless it had no answer. If that fails as well:
+///
+/// - [`begin`](Self::begin), under an idempotency key: the request is given back to SQS, hidden for a time that grows with
+///   each delivery (10 s, 20 s, up to 15 minutes), because nobody knows whether it was handled;
+/// - [`begin`](Self::begin), otherwise: the request is handled as without a store;
+/// - [`complete`](Self::complete): the reply is sent. When the lease has ended, a later request with the key is handled;
+/// - [`abandon`](Self::abandon): a later request with the key waits until the lease has ended.
+///
+/// # Examples
+///
+/// Two responders, in two processes, with one store:
+///
+/// ```
+/// use sqs_responder::{InMemoryReplyStore, Responder};
+///
+/// # let local = local_sqs::LocalSqs::start();
+/// let shared = InMemoryReplyStore::default(); // in fact a database
+/// let a = Responder::builder(local.client()).reply_store(shared.clone()).build()?;
+/// let b = Responder::builder(local.client()).reply_store(shared).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait ReplyStore: fmt::Debug + Send + Sync + 'static {
+    /// Takes the key for `holder`, or says who has it.
+    ///
+    /// # Errors
+    ///
+    /// Any: the store could not be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// A call that is dropped may have taken the key. The lease then ends it.
+    fn begin<'a>(
+        &'a self,
+        key: &'a ReplyKey,
+        fingerprint: Fingerprint,
+        holder: Holder,
+        lease: Duration,
+    ) -> BoxFuture<'a, Result<Begun, BoxError>>;
+
+    /// Keeps a reply for `age`, if the key is held by `holder`, by nobody, or its lease has ended.
+    ///
+    /// Otherwise nothing is changed, and the answer is [`Superseded`](Completed::Superseded), or
+    /// [`Kept`](Completed::Kept) if `holder` itself has completed the key before. A store may forget replies before their
+    /// age ends if it must, or keep none that is too large.
+    ///
+    /// # Errors
+    ///
+    /// Any: nobody knows whether the reply was kept.
+    ///
+    /// # Cancel safety
+    ///
+    /// A call that is dropped may have kept the reply.
+    fn complete<'a>(
+        &'a self,
+        key: &'a ReplyKey,
+        fingerprint: Fingerprint,
+        holder: Holder,
+        reply: &'a Reply,
+        age: Duration,
+    ) -> BoxFuture<'a, Result<Completed, BoxError>>;
+
+    /// Frees the key, if it is held by `holder`. Otherwise does nothing.
+    ///
+    /// # Errors
+    ///
+    /// Any: nobody knows whether the key is free.
+    ///
+    /// # Cancel safety
+    ///
+    /// A call that is dropped may have freed the key.
+    fn abandon<'a>(
+        &'a self,
+        key: &'a ReplyKey,
+        holder: Holder,
+    ) -> BoxFuture<'a, Result<(), BoxError>>;
+}
+
+/// The answer of [`ReplyStore::begin`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// The holder has the key, until its lease ends. It handles the request.
+    Mine,
+    /// Somebody else has the key.
+    InProgress {
+        /// When to ask again: not later than the lease ends. A responder waits at least 20 ms and at most a minute.
+        ask_again: Duration,
+    },
+    /// The request was handled, and this is its reply.
+    Done(Reply),
+    /// The key belongs to a request with another fingerprint.
+    Mismatch,
+}
+
+/// The answer of [`ReplyStore::complete`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completed {
+    /// The reply is kept.
+    Kept,
+    /// Somebody else has taken over the key, because the lease had ended. What they do counts.
+    Superseded,
+}
+
+impl<T: ReplyStore + ?Sized> ReplyStore for Arc<T> {
+    fn begin<'a>(
+        &'a self,
+        key: &'a ReplyKey,
+        fingerprint: Fingerprint,
+        holder: Holder,
+        lease: Duration,
+    ) -> BoxFuture<'a, Result<Begun, BoxError>> {
+        (**self).begin(key, fingerprint, holder, lease)
+    }
+
+    fn complete<'a>(
+        &'a self,
+        key: &'a ReplyKey,
+        fingerprint: Fingerprint,
+        holder: Holder,
+        reply: &'a Reply,
+        age: Duration,
+    ) -> BoxFuture<'a, Result<Completed, BoxError>> {
+        (**self).complete(key, fingerprint, holder, reply, age)
+    }
+
+    fn abandon<'a>(
+        &'a self,
+        key: &'a ReplyKey,
+        holder: Holder,
+    ) -> BoxFuture<'a, Result<(), BoxError>> {
+        (**self).abandon(key, holder)
+    }
+}

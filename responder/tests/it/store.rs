@@ -1,0 +1,526 @@
+//! Reply stores: shared ones, and those that fail, panic or hang.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use sqs_responder::{
+    Begun, Body, Completed, Fingerprint, Holder, IdempotencyKey, InMemoryReplyStore, Reply,
+    ReplyKey, ReplyStore, Responder,
+};
+use sqs_rpc_protocol::{Operation, RequestHeader, names};
+
+use crate::bed::{Ask, Bed, Running, deadline, sleep};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the store does instead of what it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Works,
+    Fails,
+    Hangs,
+    /// It panics before there is a future.
+    Panics,
+    /// It does what it should, and its answer is lost.
+    LosesAnswers,
+}
+
+/// A store that works, until it is told otherwise.
+#[derive(Debug, Clone)]
+struct Flaky {
+    inner: InMemoryReplyStore,
+    begin: Arc<Mutex<Mode>>,
+    others: Arc<Mutex<Mode>>,
+}
+
+impl Flaky {
+    fn new(begin: Mode, others: Mode) -> Self {
+        Self {
+            inner: InMemoryReplyStore::default(),
+            begin: Arc::new(Mutex::new(begin)),
+            others: Arc::new(Mutex::new(others)),
+        }
+    }
+
+    fn set(&self, begin: Mode, others: Mode) {
+        *self.begin.lock().unwrap() = begin;
+        *self.others.lock().unwrap() = others;
+    }
+
+    fn spoil<'a, T: Send + 'a>(
+        mode: &Mutex<Mode>,
+        call: BoxFuture<'a, Result<T, BoxError>>,
+    ) -> BoxFuture<'a, Result<T, BoxError>> {
+        let mode = *mode.lock().unwrap();
+        match mode {
+            Mode::Works => call,
+            Mode::Fails => Box::pin(async { Err("the database is down".into()) }),
+            Mode::Hangs => Box::pin(std::future::pending()),
+            Mode::Panics => panic!("a bug in the store"),
+            Mode::LosesAnswers => Box::pin(async {
+                call.await?;
+                std::future::pending().await
+            }),
+        }
+    }
+}
+
+impl ReplyStore for Flaky {
+    fn begin<'a>(
+        &'a self,
+        key: &'a ReplyKey,
+        fingerprint: Fingerprint,
+        holder: Holder,
+        lease: Duration,
+    ) -> BoxFuture<'a, Result<Begun, BoxError>> {
+        let call = self.inner.begin(key, fingerprint, holder, lease);
+        Self::spoil(&self.begin, call)
+    }
+
+    fn complete<'a>(
+        &'a self,
+        key: &'a ReplyKey,
+        fingerprint: Fingerprint,
+        holder: Holder,
+        reply: &'a Reply,
+        age: Duration,
+    ) -> BoxFuture<'a, Result<Completed, BoxError>> {
+        let call = self.inner.complete(key, fingerprint, holder, reply, age);
+        Self::spoil(&self.others, call)
+    }
+
+    fn abandon<'a>(
+        &'a self,
+        key: &'a ReplyKey,
+        holder: Holder,
+    ) -> BoxFuture<'a, Result<(), BoxError>> {
+        Self::spoil(&self.others, self.inner.abandon(key, holder))
+    }
+}
+
+/// How often handlers were called, and how many ran at a time at the most.
+#[derive(Debug, Clone, Default)]
+struct Calls(Arc<(AtomicUsize, AtomicUsize, AtomicUsize)>);
+
+impl Calls {
+    fn count(&self) -> usize {
+        self.0.0.load(SeqCst)
+    }
+
+    fn most_at_a_time(&self) -> usize {
+        self.0.2.load(SeqCst)
+    }
+
+    /// A handler that takes `secs` for every body but `fast`, and answers with the number of its call.
+    fn handler(&self, secs: u64) -> impl Fn(Body) -> BoxFuture<'static, String> + Clone + use<> {
+        let calls = self.0.clone();
+        move |Body(body)| {
+            let calls = calls.clone();
+            Box::pin(async move {
+                let call = calls.0.fetch_add(1, SeqCst) + 1;
+                let now = calls.1.fetch_add(1, SeqCst) + 1;
+                calls.2.fetch_max(now, SeqCst);
+                if body != "fast" {
+                    sleep(secs).await;
+                }
+                calls.1.fetch_sub(1, SeqCst);
+                call.to_string()
+            })
+        }
+    }
+}
+
+fn keyed(bed: &Bed, id: u128, key: &str, body: &str) -> Ask {
+    let key = IdempotencyKey::parse(key).unwrap();
+    let with_key = |header: &mut RequestHeader| header.idempotency_key = Some(key);
+    let address = format!("{}#r{id}", bed.replies);
+    bed.ask_with(body, id, with_key)
+        .attribute(names::RESPONSE_QUEUE_URL, &address)
+}
+
+fn sharing(bed: &Bed, store: &(impl ReplyStore + Clone), concurrency: usize) -> Responder {
+    bed.builder()
+        .reply_store(store.clone())
+        .concurrency(concurrency)
+        .build()
+        .unwrap()
+}
+
+/// All replies that come until there are none for 20 s: where each goes, with its code or body.
+async fn replies(bed: &Bed) -> Vec<(String, String)> {
+    let mut replies = Vec::new();
+    while let Some(reply) = bed.reply().await {
+        let to = reply
+            .attribute(names::VIRTUAL_QUEUE_NAME)
+            .unwrap_or_default();
+        let what = reply.code().unwrap_or_else(|| reply.body().to_owned());
+        replies.push((to.to_owned(), what));
+    }
+    replies.sort();
+    replies
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    let owned = |(to, what): &(&str, &str)| ((*to).to_owned(), (*what).to_owned());
+    expected.iter().map(owned).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_processes_with_one_store_handle_a_key_once() {
+    let bed = Bed::start().await;
+    let (store, calls) = (InMemoryReplyStore::default(), Calls::default());
+    let running = [(); 2].map(|()| {
+        let responder = sharing(&bed, &store, 1);
+        Running::start(responder.serve(&bed.requests, calls.handler(100)))
+    });
+    sleep(1).await;
+    for id in 1..=2 {
+        bed.send(&keyed(&bed, id, "k", "charge")).await;
+    }
+    sleep(95).await;
+    assert_eq!(replies(&bed).await, pairs(&[("r1", "1"), ("r2", "1")]));
+    bed.until_deleted().await;
+    for running in running {
+        running.stop().await;
+    }
+    assert_eq!((calls.count(), bed.stats().duplicate_requests), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_one_of_them_dies_the_other_handles_the_key() {
+    let bed = Bed::start().await;
+    let (store, calls) = (InMemoryReplyStore::default(), Calls::default());
+    let dies =
+        Running::start(sharing(&bed, &store, 1).serve(&bed.requests, calls.handler(1_000_000)));
+    bed.send(&keyed(&bed, 1, "k", "charge")).await;
+    bed.until("it is handled", |stats| stats.handled == 1).await;
+    dies.drop_it().await;
+    let died = bed.now();
+    let lives = Running::start(sharing(&bed, &store, 1).serve(&bed.requests, calls.handler(2)));
+    bed.send(&keyed(&bed, 2, "k", "charge")).await;
+    bed.until("it is handled again", |stats| stats.handled == 2)
+        .await;
+    let waited = bed.now().since(died).as_secs();
+    assert!(
+        (25..=31).contains(&waited),
+        "until its lease ends: {waited} s"
+    );
+    assert_eq!(replies(&bed).await, pairs(&[("r1", "2"), ("r2", "2")]));
+    bed.until_deleted().await;
+    lives.stop().await;
+    assert_eq!(calls.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_frees_the_keys_of_handlers_that_it_cuts_off() {
+    let bed = Bed::start().await;
+    let (store, calls) = (InMemoryReplyStore::default(), Calls::default());
+    let serve = sharing(&bed, &store, 1)
+        .serve(&bed.requests, calls.handler(1_000_000))
+        .drain(Duration::from_secs(5));
+    let stops = Running::start(serve);
+    bed.send(&keyed(&bed, 1, "k", "charge")).await;
+    bed.until("it is handled", |stats| stats.handled == 1).await;
+    assert_eq!(stops.stop().await.abandoned, 1);
+    let stopped = bed.now();
+    let goes_on = Running::start(sharing(&bed, &store, 1).serve(&bed.requests, calls.handler(0)));
+    assert_eq!(bed.reply().await.unwrap().body(), "2");
+    assert!(bed.now().since(stopped) < Duration::from_secs(1));
+    goes_on.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_with_another_request_is_refused_and_deleted() {
+    let bed = Bed::start().await;
+    let calls = Calls::default();
+    let running = Running::start(bed.responder().serve(&bed.requests, calls.handler(3)));
+    bed.send(&keyed(&bed, 1, "order-17", "create")).await;
+    sleep(1).await;
+    // While the first is handled, and afterwards.
+    bed.send(&keyed(&bed, 2, "order-17", "cancel")).await;
+    sleep(5).await;
+    bed.send(&keyed(&bed, 3, "order-17", "cancel")).await;
+    bed.send(&keyed(&bed, 4, "order-17", "create")).await;
+    let reused = "idempotency_key_reused";
+    assert_eq!(
+        replies(&bed).await,
+        pairs(&[("r1", "1"), ("r2", reused), ("r3", reused), ("r4", "1")])
+    );
+    bed.until_deleted().await;
+    running.stop().await;
+    assert_eq!((calls.count(), bed.stats().keys_reused), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_key_may_be_used_by_several_operations() {
+    let bed = Bed::start().await;
+    let calls = Calls::default();
+    let running = Running::start(bed.responder().serve(&bed.requests, calls.handler(0)));
+    for (id, operation) in [(1, "pay"), (2, "refund"), (3, "pay")] {
+        let ask = bed.ask_with("x", id, |header| {
+            header.idempotency_key = Some(IdempotencyKey::parse("k").unwrap());
+            header.operation = Some(Operation::parse(operation).unwrap());
+        });
+        bed.send(&ask).await;
+        let expected = if operation == "pay" { "1" } else { "2" };
+        assert_eq!(bed.reply().await.unwrap().body(), expected);
+    }
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_one_way_request_with_a_reused_key_stays_in_the_queue() {
+    let bed = Bed::start().await;
+    let calls = Calls::default();
+    let running = Running::start(bed.responder().serve(&bed.requests, calls.handler(0)));
+    for body in ["create", "cancel"] {
+        let mut header = RequestHeader::new(sqs_rpc_protocol::RequestId::from_bits(1));
+        header.idempotency_key = Some(IdempotencyKey::parse("k").unwrap());
+        bed.send(&Ask::one_way(body).attribute(names::HEADER, &header.encode()))
+            .await;
+        sleep(1).await;
+    }
+    bed.until("it is refused", |stats| stats.keys_reused == 1)
+        .await;
+    sleep(1).await;
+    assert_eq!(
+        bed.left().await,
+        (0, 1),
+        "hidden, for its dead-letter queue"
+    );
+    running.stop().await;
+    assert_eq!(calls.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn duplicates_that_wait_for_a_key_occupy_no_slot() {
+    for shared in [false, true] {
+        let bed = Bed::start().await;
+        let (store, calls) = (InMemoryReplyStore::default(), Calls::default());
+        let mut running = Vec::new();
+        if shared {
+            // Another process has the key.
+            let other = sharing(&bed, &store, 1);
+            running.push(Running::start(
+                other.serve(&bed.requests, calls.handler(20)),
+            ));
+            bed.send(&keyed(&bed, 100, "k", "slow")).await;
+            bed.until("it has it", |stats| stats.handled == 1).await;
+        }
+        let responder = sharing(&bed, &store, 8);
+        running.push(Running::start(
+            responder.serve(&bed.requests, calls.handler(20)),
+        ));
+        for id in 0..9 {
+            bed.send(&keyed(&bed, id, "k", "slow")).await;
+        }
+        sleep(1).await;
+        let asked = bed.now();
+        bed.send(&bed.ask_with("fast", 50, |_| {})).await;
+        assert_eq!(bed.reply().await.unwrap().body(), "2");
+        let took = bed.now().since(asked);
+        assert!(took < Duration::from_millis(500), "{took:?}");
+        let answered = replies(&bed).await;
+        assert_eq!(answered.len(), 9 + usize::from(shared));
+        assert!(answered.iter().all(|(_, body)| body == "1"));
+        bed.until_deleted().await;
+        for running in running {
+            running.stop().await;
+        }
+        assert_eq!(calls.count(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn duplicates_beyond_the_bound_are_given_back_and_answered_later() {
+    let bed = Bed::start().await;
+    let calls = Calls::default();
+    let responder = bed.builder().concurrency(2).build().unwrap();
+    let running = Running::start(responder.serve(&bed.requests, calls.handler(20)));
+    for id in 0..20 {
+        bed.send(&keyed(&bed, id, "k", "slow")).await;
+    }
+    sleep(5).await;
+    // One is handled, two wait, and the rest was given back.
+    let stats = bed.stats();
+    assert_eq!((stats.duplicates_put_back, calls.count()), (17, 1));
+    sleep(60).await;
+    assert_eq!(replies(&bed).await.len(), 20);
+    bed.until_deleted().await;
+    running.stop().await;
+    assert_eq!(calls.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_come_back_from_outside_do_not_exceed_the_concurrency() {
+    let bed = Bed::start().await;
+    let (store, calls) = (InMemoryReplyStore::default(), Calls::default());
+    let dies =
+        Running::start(sharing(&bed, &store, 4).serve(&bed.requests, calls.handler(1_000_000)));
+    for id in 0..4 {
+        bed.send(&keyed(&bed, id, &format!("k{id}"), "x")).await;
+    }
+    bed.until("all keys are held", |stats| stats.handled == 4)
+        .await;
+    let calls = Calls::default();
+    let lives = Running::start(sharing(&bed, &store, 4).serve(&bed.requests, calls.handler(30)));
+    for id in 10..14 {
+        bed.send(&keyed(&bed, id, &format!("k{}", id - 10), "x"))
+            .await;
+    }
+    sleep(2).await;
+    dies.drop_it().await;
+    for id in 20..40 {
+        bed.send(&bed.ask_with("x", id, |_| {})).await;
+    }
+    bed.until("all are handled", |stats| stats.replies_sent >= 28)
+        .await;
+    lives.stop().await;
+    assert_eq!((calls.count(), calls.most_at_a_time()), (24, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duplicate_that_nobody_waits_for_any_more_is_dropped() {
+    let bed = Bed::start().await;
+    let calls = Calls::default();
+    let running = Running::start(bed.responder().serve(&bed.requests, calls.handler(60)));
+    for id in 1..=2 {
+        let ask = bed.ask_with("x", id, |header| {
+            header.idempotency_key = Some(IdempotencyKey::parse("k").unwrap());
+            header.deadline = deadline(Duration::from_secs(if id == 1 { 100 } else { 10 }));
+        });
+        bed.send(&ask).await;
+    }
+    bed.until("it expired", |stats| stats.expired == 1).await;
+    sleep(1).await;
+    assert_eq!(bed.left().await, (0, 1), "the first is still handled");
+    sleep(50).await;
+    assert_eq!(replies(&bed).await.len(), 1);
+    running.stop().await;
+    assert_eq!(calls.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_fails_requests_without_a_key_are_handled() {
+    for (mode, longest) in [
+        (Mode::Fails, 0),
+        (Mode::Panics, 0),
+        (Mode::Hangs, 10),
+        (Mode::LosesAnswers, 10),
+    ] {
+        let bed = Bed::start().await;
+        let calls = Calls::default();
+        let store = Flaky::new(mode, mode);
+        let running =
+            Running::start(sharing(&bed, &store, 8).serve(&bed.requests, calls.handler(1)));
+        let asked = bed.now();
+        bed.send(&bed.ask_with("x", 1, |_| {})).await;
+        assert_eq!(bed.reply().await.unwrap().body(), "1", "{mode:?}");
+        let took = bed.now().since(asked).as_secs();
+        assert!(took <= longest + 1, "{mode:?}: {took} s");
+        bed.until_deleted().await;
+        running.stop().await;
+        let stats = bed.stats();
+        assert!(stats.reply_store_failed > 0, "{mode:?}");
+        assert_eq!(stats.panics > 0, mode == Mode::Panics);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_fails_requests_with_a_key_are_given_back() {
+    for mode in [Mode::Fails, Mode::Panics, Mode::Hangs, Mode::LosesAnswers] {
+        let bed = Bed::start().await;
+        let calls = Calls::default();
+        let store = Flaky::new(mode, mode);
+        let running =
+            Running::start(sharing(&bed, &store, 1).serve(&bed.requests, calls.handler(1)));
+        bed.send(&keyed(&bed, 1, "k", "x")).await;
+        bed.until("it is given back", |stats| stats.duplicates_put_back == 1)
+            .await;
+        // The slot is free, and the store works again.
+        store.set(Mode::Works, Mode::Works);
+        bed.send(&bed.ask_with("fast", 2, |_| {})).await;
+        assert_eq!(bed.reply().await.unwrap().body(), "1", "{mode:?}");
+        assert_eq!(calls.count(), 1);
+        sleep(60).await;
+        assert_eq!(replies(&bed).await, pairs(&[("r1", "2")]), "{mode:?}");
+        bed.until_deleted().await;
+        running.stop().await;
+        assert_eq!(calls.count(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_afterwards_costs_no_reply() {
+    for mode in [Mode::Fails, Mode::Panics, Mode::Hangs, Mode::LosesAnswers] {
+        let bed = Bed::start().await;
+        let calls = Calls::default();
+        let store = Flaky::new(Mode::Works, mode);
+        let running =
+            Running::start(sharing(&bed, &store, 8).serve(&bed.requests, calls.handler(1)));
+        let asked = bed.now();
+        bed.send(&keyed(&bed, 1, "k", "x")).await;
+        assert_eq!(bed.reply().await.unwrap().body(), "1", "{mode:?}");
+        let took = bed.now().since(asked).as_secs();
+        assert!(took <= 7, "{mode:?}: {took} s");
+        // Its key is held until the lease ends, or the reply was kept after all.
+        bed.send(&keyed(&bed, 2, "k", "x")).await;
+        sleep(40).await;
+        let again = if mode == Mode::LosesAnswers { "1" } else { "2" };
+        assert_eq!(replies(&bed).await, pairs(&[("r2", again)]), "{mode:?}");
+        bed.until_deleted().await;
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_outlives_its_lease_does_not_overwrite() {
+    let bed = Bed::start().await;
+    let (first, second) = (Calls::default(), Calls::default());
+    let store = Flaky::new(Mode::Works, Mode::Works);
+    let slow = Running::start(sharing(&bed, &store, 1).serve(&bed.requests, first.handler(120)));
+    bed.send(&keyed(&bed, 1, "k", "x")).await;
+    bed.until("it is handled", |stats| stats.handled == 1).await;
+    store.set(Mode::Hangs, Mode::Works);
+    sleep(90).await;
+    store.set(Mode::Works, Mode::Works);
+    let handler = second.handler(5);
+    let quick = Running::start(
+        sharing(&bed, &store, 1).serve(&bed.requests, move |body: Body| {
+            let reply = handler(body);
+            async move { format!("second {}", reply.await) }
+        }),
+    );
+    bed.send(&keyed(&bed, 2, "k", "x")).await;
+    sleep(60).await;
+    bed.send(&keyed(&bed, 3, "k", "x")).await;
+    let answered = replies(&bed).await;
+    assert_eq!(
+        answered,
+        pairs(&[("r1", "1"), ("r2", "second 1"), ("r3", "second 1")])
+    );
+    slow.stop().await;
+    quick.stop().await;
+    assert_eq!(bed.stats().replies_superseded, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_is_kept_for_a_day_under_a_key() {
+    let bed = Bed::start().await;
+    let calls = Calls::default();
+    let running = Running::start(bed.responder().serve(&bed.requests, calls.handler(0)));
+    for (id, pause, expected) in [(1, 0, "1"), (2, 23, "1"), (3, 2, "2")] {
+        sleep(pause * 3_600).await;
+        bed.send(&keyed(&bed, id, "k", "x")).await;
+        assert_eq!(bed.reply().await.unwrap().body(), expected);
+    }
+    // Without a key, for minutes.
+    for (minutes, expected) in [(0, "3"), (29, "3"), (2, "4")] {
+        sleep(minutes * 60).await;
+        bed.send(&bed.ask_with("x", 9, |_| {})).await;
+        assert_eq!(bed.reply().await.unwrap().body(), expected);
+    }
+    running.stop().await;
+}
