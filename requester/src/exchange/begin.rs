@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::Message;
+use aws_sdk_sqs::types::{Message, SendMessageBatchRequestEntry};
 use sqs_rpc_protocol::{CorrelationId, QueueUrl};
 use sqs_virtual_queues::sqs::{Delivery, Moment};
 use sqs_virtual_queues::{Counter, ExpectError, PendingError, PendingReply};
@@ -124,11 +124,16 @@ async fn send(
     // Its latest bound: a request must never be dropped before its time.
     let expiry = sqs.latest_server_time().map(|now| now + remaining);
     let queue = outgoing.queue().host().clone();
-    let entry = outgoing.into_entry(pending.url(), remaining, expiry);
+    let (entry, header) = outgoing.into_entry(pending.url(), expiry);
+    let (clock, deadline) = (sqs.clock().clone(), started + timeout);
+    // Each attempt says what remains then: a batch may wait for its turn, and an entry may be tried again.
+    let stamp = move |message: &mut SendMessageBatchRequestEntry| {
+        header.write(message, deadline.since(clock.now()));
+    };
 
     let outbox = shared.queues.outbox()?;
     let early = {
-        let send = pin!(outbox.send(&queue, entry));
+        let send = pin!(outbox.send_stamped(&queue, entry, stamp));
         tokio::select! {
             biased;
             reply = &mut pending => Some(reply),

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::types::MessageAttributeValue;
 use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
+use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use sqs_rpc_protocol::limits::MAX_USER_ATTRIBUTES;
 use sqs_rpc_protocol::{
     Deadline, QueueUrl, RequestEnvelope, RequestHeader, RequestId, SqsTime, VirtualQueueUrl, names,
@@ -101,25 +101,50 @@ impl Outgoing {
         self.timeout
     }
 
-    /// The message. `expiry` is when the requester gives up, in SQS's time, if that is known.
+    /// The message, and what is written into it when it is sent. Until then its header is a stand-in of at least the
+    /// length that it will have. `expiry` is when the requester gives up, in SQS's time, if that is known.
     pub(super) fn into_entry(
-        mut self,
+        self,
         return_address: &VirtualQueueUrl,
-        remaining: Duration,
         expiry: Option<SqsTime>,
-    ) -> SendMessageBatchRequestEntryBuilder {
-        let deadline = Deadline::after(remaining);
-        self.header.deadline = expiry.map_or(deadline, |expiry| deadline.with_expiry(expiry));
+    ) -> (SendMessageBatchRequestEntryBuilder, Stamp) {
         let envelope = RequestEnvelope {
             return_address: Some(return_address.clone().into()),
-            header: Some(self.header),
+            header: None,
         };
-        envelope
+        let entry = envelope
             .encode()
             .into_iter()
             .fold(self.entry, |entry, (name, value)| {
                 entry.message_attributes(name, text(value))
-            })
+            });
+        let header = self.header;
+        (entry, Stamp { header, expiry })
+    }
+}
+
+/// Writes a request's header when the request is sent.
+#[derive(Debug)]
+pub(super) struct Stamp {
+    header: RequestHeader,
+    expiry: Option<SqsTime>,
+}
+
+impl Stamp {
+    /// Writes the header into a message of which this time remains.
+    pub(super) fn write(&self, message: &mut SendMessageBatchRequestEntry, remaining: Duration) {
+        let deadline = Deadline::after(remaining);
+        let mut header = self.header.clone();
+        header.deadline = match self.expiry {
+            Some(expiry) => deadline.with_expiry(expiry),
+            None => deadline,
+        };
+        let attributes = message.message_attributes.get_or_insert_default();
+        let value = text(header.encode());
+        match attributes.get_mut(names::HEADER) {
+            Some(stand_in) => *stand_in = value,
+            None => drop(attributes.insert(names::HEADER.to_owned(), value)),
+        }
     }
 }
 
@@ -135,7 +160,6 @@ fn text(value: String) -> MessageAttributeValue {
 mod tests {
     use super::*;
     use crate::RequestErrorKind;
-    use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
     use sqs_rpc_protocol::limits::MAX_MESSAGE_BYTES;
     use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueName};
 
@@ -153,12 +177,16 @@ mod tests {
             .unwrap();
         let address = VirtualQueueUrl::new(&host, &VirtualQueueName::parse("r").unwrap());
         let now = SqsTime::from_millis(1_000);
-        check(request)
+        let (entry, stamp) = check(request)
             .unwrap()
-            .into_entry(&address, SECOND, Some(now + SECOND))
-            .id("")
-            .build()
-            .unwrap()
+            .into_entry(&address, Some(now + SECOND));
+        let mut entry = entry.id("").build().unwrap();
+        let length =
+            |entry: &SendMessageBatchRequestEntry| attribute(entry, names::HEADER).unwrap().len();
+        let stand_in = length(&entry);
+        stamp.write(&mut entry, SECOND);
+        assert!(length(&entry) <= stand_in, "its size was counted before");
+        entry
     }
 
     fn attribute(entry: &SendMessageBatchRequestEntry, name: &str) -> Option<String> {

@@ -1,7 +1,8 @@
 //! Time-outs.
 
-use crate::support::{Answer, Bed, SECOND, Stopwatch, reply};
-use sqs_requester::{Action, Delivery, RequestErrorKind};
+use crate::double::{Double, Fate};
+use crate::support::{Answer, Bed, SECOND, Stopwatch, on_tokio_time, reply};
+use sqs_requester::{Action, Delivery, RequestErrorKind, Requester};
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
@@ -53,6 +54,28 @@ async fn the_first_request_waits_out_the_hosts_first_second_and_says_what_remain
     let asked = bed.next_request().await;
     assert_eq!(started.elapsed(), SECOND);
     assert_eq!(asked.header().deadline.at_send(), Some(19 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waited_to_be_sent_says_what_remains_then() {
+    // Sends to a FIFO queue go one call at a time.
+    let bed = Bed::with_queue("requests.fifo").await;
+    let double = Double::new(&bed.sqs);
+    double.fate(Action::SendMessageBatch, [Fate::Late(8 * SECOND)]);
+    let requester = Requester::new(on_tokio_time(double));
+    requester.ready().await.unwrap();
+    let ask = |body| {
+        let request = requester.request(&bed.queue, body).timeout(20 * SECOND);
+        tokio::spawn(request.send())
+    };
+    let _first = ask("first");
+    tokio::time::sleep(3 * SECOND).await;
+    let _second = ask("second");
+    for remains in [20, 15] {
+        let asked = bed.next_request().await;
+        let deadline = asked.header().deadline;
+        assert_eq!(deadline.at_send(), Some(remains * SECOND));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -35,8 +35,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::SendMessageBatchResultEntry;
 use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
+use aws_sdk_sqs::types::{SendMessageBatchRequestEntry, SendMessageBatchResultEntry};
 use sqs_rpc_protocol::HostQueueUrl;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -117,7 +117,29 @@ impl Outbox {
         queue: &HostQueueUrl,
         message: SendMessageBatchRequestEntryBuilder,
     ) -> Result<SendMessageBatchResultEntry, Fault> {
-        self.0.sends.submit(queue, send::build(message)?).await
+        self.0
+            .sends
+            .submit(queue, send::build(message, None)?)
+            .await
+    }
+
+    /// As [`send`](Self::send), for a message that says when it is sent. `stamp` is called before each call that the message
+    /// is in, on a copy of the message, and writes into it what depends on that moment. It must not make the message larger,
+    /// since the size counts from the start, and must change neither the body nor the group.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// As [`send`](Self::send).
+    pub async fn send_stamped(
+        &self,
+        queue: &HostQueueUrl,
+        message: SendMessageBatchRequestEntryBuilder,
+        stamp: impl Fn(&mut SendMessageBatchRequestEntry) + std::marker::Send + Sync + 'static,
+    ) -> Result<SendMessageBatchResultEntry, Fault> {
+        let letter = send::build(message, Some(Box::new(stamp)))?;
+        self.0.sends.submit(queue, letter).await
     }
 
     /// Deletes a message.

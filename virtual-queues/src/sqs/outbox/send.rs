@@ -15,17 +15,31 @@ use crate::stats::{Action, Counter};
 #[derive(Debug)]
 pub(super) struct Send;
 
+/// A message that waits for its call.
+pub(super) struct Letter {
+    message: SendMessageBatchRequestEntry,
+    /// Writes into the message what depends on when it is sent.
+    stamp: Option<Stamp>,
+}
+
+/// See [`Outbox::send_stamped`](super::Outbox::send_stamped).
+pub(super) type Stamp = Box<dyn Fn(&mut SendMessageBatchRequestEntry) + std::marker::Send + Sync>;
+
 /// Builds the entry before it is queued, so that one without a body fails its own caller only.
 pub(super) fn build(
     message: SendMessageBatchRequestEntryBuilder,
-) -> Result<SendMessageBatchRequestEntry, Fault> {
+    stamp: Option<Stamp>,
+) -> Result<Letter, Fault> {
     // The id is set by the batch.
     let built = message.id("").build();
-    built.map_err(|error| Fault::local(Send::ACTION, FaultKind::NotMade, Delivery::NotSent, error))
+    let message = built.map_err(|error| {
+        Fault::local(Send::ACTION, FaultKind::NotMade, Delivery::NotSent, error)
+    })?;
+    Ok(Letter { message, stamp })
 }
 
 impl Kind for Send {
-    type Input = SendMessageBatchRequestEntry;
+    type Input = Letter;
     type Entry = SendMessageBatchRequestEntry;
     type Output = SendMessageBatchResultEntry;
 
@@ -33,7 +47,7 @@ impl Kind for Send {
     const FAILED: Option<Counter> = None;
 
     /// System attributes do not count (SQS).
-    fn size(message: &Self::Input) -> usize {
+    fn size(Letter { message, .. }: &Self::Input) -> usize {
         let attributes = message.message_attributes.iter().flatten();
         attributes.fold(message.message_body.len(), |sum, (name, value)| {
             sum.saturating_add(limits::attribute_size(
@@ -48,12 +62,15 @@ impl Kind for Send {
         queue.is_fifo()
     }
 
-    fn group(message: &Self::Input) -> Option<&str> {
-        message.message_group_id.as_deref()
+    fn group(letter: &Self::Input) -> Option<&str> {
+        letter.message.message_group_id.as_deref()
     }
 
-    fn entry(message: &Self::Input, id: String) -> Self::Entry {
-        let mut entry = message.clone();
+    fn entry(letter: &Self::Input, id: String) -> Self::Entry {
+        let mut entry = letter.message.clone();
+        if let Some(stamp) = &letter.stamp {
+            stamp(&mut entry);
+        }
         entry.id = id;
         entry
     }
@@ -78,9 +95,9 @@ impl Kind for Send {
         })
     }
 
-    fn check(message: &Self::Input, output: &Self::Output) -> Result<(), Fault> {
+    fn check(letter: &Self::Input, output: &Self::Output) -> Result<(), Fault> {
         let told = &output.md5_of_message_body;
-        if told.is_empty() || is_md5_of(told, &message.message_body) {
+        if told.is_empty() || is_md5_of(told, &letter.message.message_body) {
             return Ok(());
         }
         // Something was sent, but not this message: a second copy does no harm, the lack of one may.
@@ -124,14 +141,15 @@ mod tests {
             .message_attributes("na", string)
             .message_attributes("n", binary);
         assert_eq!(
-            Send::size(&build(message).unwrap()),
+            Send::size(&build(message, None).unwrap()),
             4 + (2 + 6 + 3) + (1 + 6 + 5)
         );
     }
 
     #[test]
     fn a_message_without_a_body_is_not_sent() {
-        let fault = build(SendMessageBatchRequestEntry::builder()).unwrap_err();
+        let built = build(SendMessageBatchRequestEntry::builder(), None);
+        let fault = built.err().unwrap();
         assert_eq!(
             (fault.kind(), fault.delivery()),
             (FaultKind::NotMade, Delivery::NotSent)

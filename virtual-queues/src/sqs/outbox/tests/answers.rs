@@ -1,5 +1,7 @@
 //! Each caller gets its own entry's answer.
 
+use std::sync::{Arc, Mutex};
+
 use super::fake::Said::{Done, Failed, Nothing, OtherMd5};
 use super::fake::{Reply, Said};
 use super::*;
@@ -41,6 +43,22 @@ async fn an_entry_that_fails_three_times_fails_its_caller() {
         (FaultKind::Unavailable, Delivery::Unknown)
     );
     assert_eq!(rig.fake.batches().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_stamped_anew_for_each_call_that_it_is_in() {
+    let said = || Reply::Entries(vec![INTERNAL]);
+    let rig = Rig::new(replies([said(), said()]));
+    let (clock, stamps) = (rig.clock().clone(), Arc::new(Mutex::new(Vec::new())));
+    let noted = Arc::clone(&stamps);
+    let stamp = move |message: &mut SendMessageBatchRequestEntry| {
+        assert_eq!(message.message_body, "a");
+        noted.lock().unwrap().push(clock.now());
+    };
+    let sent = rig.outbox.send_stamped(&rig.queue, message("a"), stamp);
+    assert!(sent.await.is_ok());
+    let calls: Vec<_> = rig.fake.calls().iter().map(|call| call.at).collect();
+    assert_eq!((calls.len(), &calls), (3, &*stamps.lock().unwrap()));
 }
 
 #[tokio::test(start_paused = true)]
