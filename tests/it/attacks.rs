@@ -1,10 +1,13 @@
-//! Attacks: rows S1, S2, S6 and S7. (S10 is in `observability`.)
+//! Attacks: rows S1, S2, S6, S7 and S13. (S10 is in `observability`.)
 
 use std::time::Duration;
 
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use sqs_rpc::{Json, Responder, ReturnAddressPolicy, Stats};
+use local_sqs::{AccessKey, LocalSqs};
+use sqs_rpc::{ErrorCode, Json, Requester, Responder, ReturnAddressPolicy, Stats};
 
 use crate::support::{Sum, TestResult, World, calculate, pass, until};
 
@@ -245,6 +248,43 @@ async fn a_request_that_cannot_be_understood_ends_in_the_dead_letter_queue() -> 
             world.messages_on(&dead).await
         ),
         (0, 1)
+    );
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn s13_a_guessed_idempotency_key_gets_nobody_elses_reply() -> TestResult {
+    let local = LocalSqs::builder()
+        .access_key(AccessKey::new("SERVICE", "secret").allow_all())
+        .access_key(AccessKey::new("ADA", "secret").allow_all())
+        .access_key(AccessKey::new("EVE", "secret").allow_all())
+        .build();
+    let client = |id| {
+        let key = Credentials::new(id, "secret", None, None, "test");
+        Client::from_conf(local.sdk_config().credentials_provider(key).build())
+    };
+    let requests = local.create_queue("requests").await?;
+    let responder = Responder::builder(client("SERVICE")).build()?;
+    let handler = async || "the secret of who asked";
+    let _server = tokio::spawn(responder.serve(&requests, handler).into_future());
+    let (ada, eve) = (
+        Requester::new(&client("ADA")),
+        Requester::new(&client("EVE")),
+    );
+    let ask = |who: &Requester| {
+        let request = who.request(&requests, "my orders");
+        request.idempotency_key("2026-11-27").send()
+    };
+    for _ in 0..2 {
+        assert_eq!(ask(&ada).await?.body(), "the secret of who asked");
+    }
+    let error = ask(&eve).await.unwrap_err();
+    let code = &error.remote().unwrap().code;
+    assert_eq!(code, &ErrorCode::IDEMPOTENCY_KEY_REUSED);
+    assert_eq!(ask(&ada).await?.body(), "the secret of who asked");
+    assert_eq!(
+        (responder.stats().handled, responder.stats().keys_reused),
+        (1, 1)
     );
     Ok(())
 }

@@ -10,14 +10,15 @@ use std::sync::Arc;
 const MAX_BYTES: usize = 128;
 
 /// Ties together requests that mean the same thing, so that a responder can answer the second like
-/// the first.
+/// the first. It belongs to one body, content type, operation and caller: a responder refuses another
+/// request with it (`idempotency_key_reused`).
 ///
 /// 1 to 128 bytes of UTF-8 without control characters. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyKey(Arc<str>);
 
-/// Which of several operations of a service is meant. Reserved: the framework carries it and does
-/// not yet use it.
+/// Which of several operations of a service is meant. Reserved: the framework carries it, and uses it
+/// as the scope of an idempotency key alone.
 ///
 /// 1 to 128 characters of `[A-Za-z0-9_.:/-]`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -317,7 +317,7 @@ impl Oracle {
         state.rates.delivery(link.life, now);
         if let Some(facts) = state.requests.get_mut(&*message.body) {
             facts.received += 1;
-            // Each delivery is answered, a duplicate out of the reply cache.
+            // Each delivery is answered, a duplicate out of the reply store.
             state.rates.reply(link.life, now);
         }
         if message.body.starts_with('u') && !self.0.leniency.duplicates {

@@ -16,7 +16,7 @@ const BATCHES: [Action; 3] = [
 
 pub(super) const F15: Scenario = Scenario {
     name: "f15",
-    about: "a send times out but was accepted: its duplicate is answered from the reply cache",
+    about: "a send times out but was accepted: its duplicate is answered from the reply store",
     fill: f15,
     expect: nothing_else,
 };

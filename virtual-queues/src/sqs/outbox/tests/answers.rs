@@ -187,9 +187,9 @@ async fn a_message_that_no_batch_can_take_is_refused_before_any_call() {
 async fn no_message_of_a_fifo_group_overtakes_another() {
     for seed in 0..50 {
         let random = crate::sqs::Random::seeded(seed);
-        let taken = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let taken = Arc::new(Mutex::new(Vec::new()));
         let script = {
-            let taken = std::sync::Arc::clone(&taken);
+            let taken = Arc::clone(&taken);
             move |entries: &[String]| {
                 if entries.len() > 1 && random.bits64().is_multiple_of(8) {
                     return Reply::Refused("BatchRequestTooLong", 400);
