@@ -100,8 +100,9 @@ impl Sender {
                 Next::Refused if sent == Sent::Reply => {
                     // What could be checked was checked. What is left is the queue's own limit, if that can be it.
                     let bytes = outgoing.bytes;
-                    let instead = if let Some(error) = reply.bare_error() {
-                        (error, Sent::Invalid)
+                    let instead = if reply.error_code().is_some() {
+                        // The code or nothing: another code would mislead.
+                        (reply.bare_error().ok_or_else(NotSent::refused)?, Sent::Invalid)
                     } else if bytes > ANY_QUEUE_TAKES {
                         (
                             Reply::error(ErrorCode::REPLY_TOO_LARGE, TOO_LARGE_FOR_QUEUE),

@@ -57,7 +57,7 @@ use crate::options::Options;
 /// | handled, also with an error | gets the reply | deleted |
 /// | the handler panics | gets `internal` | deleted |
 /// | one-way, handled | | deleted |
-/// | one-way, failed with `internal` or a panic | | stays, hidden for a time that grows |
+/// | one-way, failed with `internal`, `expired`, a retryable error or a panic | | stays, hidden for a time that grows |
 /// | its deadline has passed before it is handled | | deleted unhandled |
 /// | delivered again while it is handled, or after | gets the one reply | deleted |
 /// | its idempotency key was used for another request | gets `idempotency_key_reused` | deleted; one-way: stays |

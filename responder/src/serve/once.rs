@@ -87,7 +87,11 @@ impl Context {
             match claimed {
                 Ok(claim) => (claim, outside),
                 Err(outcome) => {
-                    self.count(Counter::DuplicateRequests);
+                    self.count(match outcome.0 {
+                        Ended::PutBack => Counter::DuplicatesPutBack,
+                        Ended::Reused => Counter::KeysReused,
+                        _ => Counter::DuplicateRequests,
+                    });
                     return outcome;
                 }
             }
@@ -124,7 +128,7 @@ impl Context {
         let holding = self.held.hold(&place);
         let one_way = request.return_address().is_none();
         let (ended, reply) = self.handle_renewing(&place, request).await;
-        if ended.is_lasting(&reply, &place.key, one_way) {
+        if ended.is_lasting(&place.key, one_way) {
             self.keep(&place, &reply).await;
         } else {
             // If that fails, it is counted, and the lease ends.

@@ -13,7 +13,7 @@ use crate::{Reply, ReplyKey};
 pub(crate) enum Ended {
     /// With a result, or with an error that was made for the requester.
     Done,
-    /// With an error that was not, or a panic.
+    /// With an error that was not, or that may not come again (retryable, or cut off at its time limit), or a panic.
     Broke,
     /// It was not called: its arguments could not be made from the request.
     Undecodable,
@@ -46,27 +46,26 @@ impl Ended {
     /// Sorts an outcome, and makes the reply that the requester gets.
     pub(super) fn of(outcome: Outcome) -> (Self, Reply) {
         match outcome {
+            Outcome::Reply(reply) if is_passing(&reply) => (Self::Broke, reply),
             Outcome::Reply(reply) => (Self::Done, reply),
             Outcome::Failed(error) if error.is_undecodable() => (Self::Undecodable, error.into()),
-            Outcome::Failed(error) if *error.code() == ErrorCode::INTERNAL => {
-                (Self::Broke, error.into())
+            Outcome::Failed(error) => {
+                let is_hidden = *error.code() == ErrorCode::INTERNAL;
+                let reply = Reply::from(error);
+                let broke = is_hidden || is_passing(&reply);
+                (if broke { Self::Broke } else { Self::Done }, reply)
             }
-            Outcome::Failed(error) => (Self::Done, error.into()),
             Outcome::Panicked => (Self::Broke, crate::ReplyError::internal("panicked").into()),
         }
     }
 
     /// Whether messages that come later for the same key are answered with the reply, instead of being handled again.
-    pub(super) fn is_lasting(self, reply: &Reply, key: &ReplyKey, one_way: bool) -> bool {
-        // Under one idempotency key a requester tries again what failed: it wants another outcome, not the same.
-        let may_try_again = key.is_idempotency_key();
+    pub(super) fn is_lasting(self, key: &ReplyKey, one_way: bool) -> bool {
         match self {
-            Self::Done => {
-                let is_cut_off = reply.error_code() == Some(&ErrorCode::EXPIRED);
-                !(may_try_again && (reply.is_retryable() || is_cut_off))
-            }
-            // The requester was told and decides. Of a one-way request nobody was told: it gets another chance.
-            Self::Broke => !one_way && !may_try_again,
+            Self::Done => true,
+            // The requester was told and decides: under one idempotency key it tries again what failed, and wants another
+            // outcome, not the same. Of a one-way request nobody was told: it gets another chance.
+            Self::Broke => !one_way && !key.is_idempotency_key(),
             Self::Undecodable | Self::Reused | Self::PutBack | Self::Unwanted => false,
         }
     }
@@ -104,6 +103,11 @@ impl Ended {
             },
         }
     }
+}
+
+/// Whether it is an error that another attempt may not have.
+fn is_passing(reply: &Reply) -> bool {
+    reply.is_retryable() || reply.error_code() == Some(&ErrorCode::EXPIRED)
 }
 
 /// Whether the requester is told that its request cannot be decoded: once is enough.
@@ -190,25 +194,40 @@ mod tests {
         let by_message = ReplyKey::of_message(&queue, "m", SqsTime::from_millis(1));
         let key = IdempotencyKey::parse("order-1").unwrap();
         let by_key = ReplyKey::of_idempotency_key(&queue, &key, None);
-        let (result, overloaded) = (Reply::new("x"), Reply::error(ErrorCode::OVERLOADED, "x"));
         for key in [&by_message, &by_key] {
-            assert!(
-                Ended::Done.is_lasting(&result, key, false)
-                    && Ended::Done.is_lasting(&result, key, true)
-            );
-            assert!(!Ended::Broke.is_lasting(&result, key, true));
-            assert!(!Ended::Undecodable.is_lasting(&result, key, false));
+            for one_way in [false, true] {
+                assert!(Ended::Done.is_lasting(key, one_way));
+                for never in [
+                    Ended::Undecodable,
+                    Ended::Reused,
+                    Ended::PutBack,
+                    Ended::Unwanted,
+                ] {
+                    assert!(!never.is_lasting(key, one_way), "{never:?}");
+                }
+            }
+            assert!(!Ended::Broke.is_lasting(key, true));
         }
-        assert!(Ended::Broke.is_lasting(&result, &by_message, false));
-        assert!(!Ended::Broke.is_lasting(&result, &by_key, false));
-        assert!(Ended::Done.is_lasting(&overloaded, &by_message, false));
-        assert!(!Ended::Done.is_lasting(&overloaded, &by_key, false));
-        let cut_off = Reply::error(ErrorCode::EXPIRED, "x");
-        assert!(Ended::Done.is_lasting(&cut_off, &by_message, false));
-        assert!(!Ended::Done.is_lasting(&cut_off, &by_key, false));
-        let busy = Reply::error(ErrorCode::from_static("db.busy"), "x");
-        assert!(Ended::Done.is_lasting(&busy, &by_key, false));
-        assert!(!Ended::Done.is_lasting(&busy.retryable(), &by_key, false));
+        assert!(Ended::Broke.is_lasting(&by_message, false));
+        assert!(!Ended::Broke.is_lasting(&by_key, false));
+    }
+
+    #[test]
+    fn what_may_pass_is_not_done() {
+        let busy = ErrorCode::from_static("db.busy");
+        let error = |code: &ErrorCode| ReplyError::new(code.clone(), "x");
+        assert_eq!(ended(Outcome::Failed(error(&busy))), Ended::Done);
+        assert_eq!(ended(Outcome::Failed(error(&busy).retryable())), Ended::Broke);
+        let reply = Reply::error(busy, "x");
+        assert_eq!(ended(Outcome::Reply(reply.clone())), Ended::Done);
+        assert_eq!(ended(Outcome::Reply(reply.retryable())), Ended::Broke);
+        for code in [
+            ErrorCode::OVERLOADED,
+            ErrorCode::SHUTTING_DOWN,
+            ErrorCode::EXPIRED,
+        ] {
+            assert_eq!(ended(Outcome::Failed(error(&code))), Ended::Broke);
+        }
     }
 
     #[test]

@@ -57,9 +57,9 @@ use crate::reply_error::BoxError;
 /// the reply is sent. A lease is the responder's visibility timeout, but 20 s at the least and 5 minutes at the most.
 /// Duplicates that reach one responder at a time ask once.
 ///
-/// A reply is abandoned and not kept if its request is to be handled again: if it could not be decoded, or is one-way and
-/// failed with `internal` or a panic. Under an idempotency key, neither are replies that are
-/// [retryable](Reply::is_retryable), nor `internal`, `expired` or a panic: a requester that tries again is served again.
+/// A reply is abandoned and not kept if its request is to be handled again: if it could not be decoded; and for a panic,
+/// `internal`, `expired` and replies that are [retryable](Reply::is_retryable), if it is one-way or has an idempotency key: a
+/// requester that tries again is served again.
 ///
 /// # Errors
 ///
