@@ -195,7 +195,7 @@ counters! {
     Released released,
     /// Replies that were not sent, because their deadline had passed when the handler ended.
     RepliesTooLate replies_too_late,
-    /// Calls of the reply store that failed, panicked, or had no answer in time.
+    /// Calls of the reply store that failed, panicked, had no answer in time, or were not made because the last had none.
     ReplyStoreFailed reply_store_failed,
     /// Requests refused because their idempotency key was used for another request.
     KeysReused keys_reused,

@@ -102,7 +102,10 @@ impl Sender {
                     let bytes = outgoing.bytes;
                     let instead = if reply.error_code().is_some() {
                         // The code or nothing: another code would mislead.
-                        (reply.bare_error().ok_or_else(NotSent::refused)?, Sent::Invalid)
+                        (
+                            reply.bare_error().ok_or_else(NotSent::refused)?,
+                            Sent::Invalid,
+                        )
                     } else if bytes > ANY_QUEUE_TAKES {
                         (
                             Reply::error(ErrorCode::REPLY_TOO_LARGE, TOO_LARGE_FOR_QUEUE),

@@ -141,7 +141,7 @@ impl Context {
     /// Asks the store until it knows.
     async fn ask(&self, place: &Place, deadline: &Deadline, mut outside: Option<Outside>) -> Asked {
         loop {
-            let begun = self.store.begin(place, self.lease()).await;
+            let begun = self.store.begin_or_skip(place, self.lease()).await;
             let ask_again = match begun {
                 Ok(Begun::Mine) => return Asked::Handle(true),
                 Ok(Begun::Done(reply)) if !mutant!("reply-forgotten") => {

@@ -217,7 +217,10 @@ mod tests {
         let busy = ErrorCode::from_static("db.busy");
         let error = |code: &ErrorCode| ReplyError::new(code.clone(), "x");
         assert_eq!(ended(Outcome::Failed(error(&busy))), Ended::Done);
-        assert_eq!(ended(Outcome::Failed(error(&busy).retryable())), Ended::Broke);
+        assert_eq!(
+            ended(Outcome::Failed(error(&busy).retryable())),
+            Ended::Broke
+        );
         let reply = Reply::error(busy, "x");
         assert_eq!(ended(Outcome::Reply(reply.clone())), Ended::Done);
         assert_eq!(ended(Outcome::Reply(reply.retryable())), Ended::Broke);

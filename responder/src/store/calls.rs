@@ -1,16 +1,16 @@
 //! How a responder asks a store that may fail, panic or hang.
 //!
 //! Owns: the time limit of a call, its repetition, and counting. Does not own: what becomes of a request. Invariant:
-//! every call ends, within twice its time limit.
+//! every call ends, within twice its time limit; a store that hangs costs that time of a few requests, not of each.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqs_virtual_queues::Counter;
-use sqs_virtual_queues::sqs::Sqs;
+use sqs_virtual_queues::sqs::{Moment, Sqs};
 
 use super::{Begun, Completed, Fingerprint, Holder, ReplyKey, ReplyStore};
 use crate::Reply;
@@ -22,6 +22,14 @@ pub(crate) struct StoreCalls {
     store: Arc<dyn ReplyStore>,
     sqs: Sqs,
     timeout: Duration,
+    silence: Arc<Mutex<Silence>>,
+}
+
+/// Whether the store answers. Clones share it.
+#[derive(Debug, Default)]
+struct Silence {
+    /// Set by a call without an answer, moved on by the next that tries, and emptied by any answer.
+    until: Option<Moment>,
 }
 
 /// One request's place in the store.
@@ -42,9 +50,26 @@ impl StoreCalls {
             store,
             sqs,
             timeout,
+            silence: Arc::default(),
         }
     }
 
+    /// Asks whose the key is. Fails at once after a call that had no answer, but for one request in each time limit, which
+    /// tries.
+    pub(crate) async fn begin_or_skip<'a>(
+        &'a self,
+        place: &'a Place,
+        lease: Duration,
+    ) -> Result<Begun, StoreFailed> {
+        let now = self.sqs.clock().now();
+        if !self.silence().may_try(now, self.timeout) {
+            self.sqs.counters().count(Counter::ReplyStoreFailed);
+            return Err(StoreFailed);
+        }
+        self.begin(place, lease).await
+    }
+
+    /// Asks whose the key is.
     pub(crate) async fn begin<'a>(
         &'a self,
         place: &'a Place,
@@ -92,7 +117,11 @@ impl StoreCalls {
             let until = self.sqs.clock().now() + self.timeout;
             // The call begins inside of the future, so that a panic of its first line is caught as well.
             let once = AssertUnwindSafe(async { call().await }).catch_unwind();
-            let error: BoxError = match self.sqs.clock().timeout_at(until, once).await {
+            let ended = self.sqs.clock().timeout_at(until, once).await;
+            self.silence().until = ended
+                .is_err()
+                .then(|| self.sqs.clock().now() + self.timeout);
+            let error: BoxError = match ended {
                 Ok(Ok(Ok(answer))) => return Ok(answer),
                 Ok(Ok(Err(error))) => error,
                 Ok(Err(_)) => {
@@ -110,6 +139,10 @@ impl StoreCalls {
         Err(StoreFailed)
     }
 
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts, and logs the 1st, 2nd, 4th, 8th, .. failure.
     fn failed(&self, what: &'static str, error: &(dyn std::error::Error + 'static)) {
         let counters = self.sqs.counters();
@@ -118,5 +151,37 @@ impl StoreCalls {
         if failures.is_power_of_two() {
             tracing::warn!(call = what, error, failures, "the reply store failed");
         }
+    }
+}
+
+impl Silence {
+    /// Whether a call is made now. After a call without an answer one tries in each `timeout`.
+    fn may_try(&mut self, now: Moment, timeout: Duration) -> bool {
+        match self.until {
+            None => true,
+            Some(until) if now < until => false,
+            Some(_) => {
+                self.until = Some(now + timeout);
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_hangs_is_tried_once_in_each_time_limit() {
+        let at = |secs| Moment::from_start(Duration::from_secs(secs));
+        let mut silence = Silence::default();
+        let mut tries = |now| silence.may_try(at(now), Duration::from_secs(5));
+        assert!((0..10).all(&mut tries));
+        silence.until = Some(at(15));
+        let tried: Vec<_> = (10..30)
+            .filter(|now| silence.may_try(at(*now), Duration::from_secs(5)))
+            .collect();
+        assert_eq!(tried, [15, 20, 25]);
     }
 }

@@ -65,7 +65,8 @@ use crate::reply_error::BoxError;
 ///
 /// A call that returns an error, panics, or has no answer within
 /// [`reply_store_timeout`](crate::ResponderBuilder::reply_store_timeout) is counted (`reply_store_failed`), logged, and
-/// made once more, unless it had no answer. If that fails as well:
+/// made once more, unless it had no answer. After a call without an answer, [`begin`](Self::begin) is not called for the
+/// next requests, which count as failed, but for one in each such time. If a call has failed:
 ///
 /// - [`begin`](Self::begin), under an idempotency key: the request is given back to SQS, hidden for a time that grows with
 ///   each delivery (10 s, 20 s, up to 15 minutes), because nobody knows whether it was handled;

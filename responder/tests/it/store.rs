@@ -429,6 +429,23 @@ async fn while_the_store_fails_requests_without_a_key_are_handled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_does_not_slow_down_a_service() {
+    let bed = Bed::start().await;
+    let calls = Calls::default();
+    let store = Flaky::new(Mode::Hangs, Mode::Hangs);
+    let running = Running::start(sharing(&bed, &store, 8).serve(&bed.requests, calls.handler(0)));
+    let asked = bed.now();
+    for id in 0..300 {
+        bed.send(&bed.ask_with("x", id, |_| {})).await;
+    }
+    bed.until("all are answered", |stats| stats.replies_sent == 300)
+        .await;
+    let took = bed.now().since(asked);
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_the_store_fails_requests_with_a_key_are_given_back() {
     for mode in [Mode::Fails, Mode::Panics, Mode::Hangs, Mode::LosesAnswers] {
         let bed = Bed::start().await;
