@@ -129,6 +129,9 @@ impl Request {
     /// Ties together requests that mean the same, so that a responder that knows the key can answer the second like the
     /// first. 1 to 128 bytes without control characters. Default: none.
     ///
+    /// A key belongs to one body, content type, operation and caller. A request with a key that was used for another is
+    /// answered with the error code `idempotency_key_reused`, and is not handled.
+    ///
     /// Give it to every request that is made again after an error whose
     /// [`delivery`](RequestError::delivery) leaves open whether the first was handled.
     pub fn idempotency_key(mut self, key: impl AsRef<str>) -> Self {

@@ -39,7 +39,7 @@ pub struct Reply {
     /// Shared with the copies that are kept for duplicates.
     body: Arc<String>,
     code: Option<ErrorCode>,
-    /// Of an error, whether it was said that a retry may help, whatever the code.
+    /// Of an error, whether it was said that a retry may help, though the code does not say so.
     retryable: bool,
     content_type: Option<ContentType>,
     attributes: Vec<(String, String)>,
@@ -84,8 +84,8 @@ impl Reply {
     ///
     /// Codes that say so by themselves ([`ErrorCode::is_retryable`]) do not need it.
     #[must_use]
-    pub const fn retryable(mut self) -> Self {
-        self.retryable = true;
+    pub fn retryable(mut self) -> Self {
+        self.retryable = self.code.as_ref().is_some_and(|code| !code.is_retryable());
         self
     }
 

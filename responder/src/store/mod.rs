@@ -74,6 +74,23 @@ use crate::reply_error::BoxError;
 /// - [`complete`](Self::complete): the reply is sent. When the lease has ended, a later request with the key is handled;
 /// - [`abandon`](Self::abandon): a later request with the key waits until the lease has ended.
 ///
+/// # In a database
+///
+/// One row for each key: its text ([`ReplyKey`]'s `Display`), fingerprint, holder, end, and the reply's parts. A row whose end has
+/// passed is as none. With conditional writes, as DynamoDB has them:
+///
+/// | method | write | if there is no row, or |
+/// |---|---|---|
+/// | [`begin`](Self::begin) | the row without a reply, end = now + lease | it has this holder and fingerprint, and no reply |
+/// | [`complete`](Self::complete) | the row with the reply, end = now + age | it has this holder, and no reply |
+/// | [`abandon`](Self::abandon) | no row | it has this holder, and no reply |
+///
+/// If the condition fails, the row that is there gives the answer. The end counts by the database's clock, or by clocks that
+/// agree within a second or two. [`contract`] has checks to run against the result.
+///
+/// A [`Reply`] is its body, error code, content type and attributes, and whether it is retryable; the methods of those
+/// names make it again.
+///
 /// # Examples
 ///
 /// Two responders, in two processes, with one store:
