@@ -267,10 +267,7 @@ async fn s13_a_guessed_idempotency_key_gets_nobody_elses_reply() -> TestResult {
     let responder = Responder::builder(client("SERVICE")).build()?;
     let handler = async || "the secret of who asked";
     let _server = tokio::spawn(responder.serve(&requests, handler).into_future());
-    let (ada, eve) = (
-        Requester::new(&client("ADA")),
-        Requester::new(&client("EVE")),
-    );
+    let (ada, eve) = (Requester::new(client("ADA")), Requester::new(client("EVE")));
     let ask = |who: &Requester| {
         let request = who.request(&requests, "my orders");
         request.idempotency_key("2026-11-27").send()

@@ -13,7 +13,7 @@ use sqs_responder::{
 };
 use sqs_rpc_protocol::{Operation, RequestHeader, names};
 
-use tokio::time::Instant;
+use sqs_virtual_queues::sqs::{Clock, Moment};
 
 use crate::bed::{Ask, Bed, Running, deadline, sleep};
 
@@ -547,14 +547,14 @@ async fn a_reply_is_kept_for_a_day_under_a_key() {
 }
 
 /// A store as somebody else would write it: rows of text, each method one conditional write.
-#[derive(Debug, Default)]
-struct Rows(Mutex<BTreeMap<String, Row>>);
+#[derive(Debug)]
+struct Rows(Clock, Mutex<BTreeMap<String, Row>>);
 
 #[derive(Debug, Clone)]
 struct Row {
     fingerprint: [u8; 32],
     holder: u128,
-    end: Instant,
+    end: Moment,
     reply: Option<String>,
 }
 
@@ -566,8 +566,8 @@ impl Rows {
         row: Option<Row>,
         may: impl FnOnce(&Row) -> bool,
     ) -> Result<(), Row> {
-        let mut rows = self.0.lock().unwrap();
-        let now = Instant::now();
+        let mut rows = self.1.lock().unwrap();
+        let now = self.0.now();
         match rows.get(&key.to_string()) {
             Some(found) if found.end > now && !may(found) => return Err(found.clone()),
             _ => {}
@@ -592,7 +592,7 @@ impl ReplyStore for Rows {
             let row = Row {
                 fingerprint: fingerprint.to_bytes(),
                 holder: holder.to_bits(),
-                end: Instant::now() + lease,
+                end: self.0.now() + lease,
                 reply: None,
             };
             let may = |found: &Row| {
@@ -605,7 +605,7 @@ impl ReplyStore for Rows {
                 Err(Row {
                     reply: None, end, ..
                 }) => Begun::InProgress {
-                    ask_again: (end - Instant::now()).min(Duration::from_millis(500)),
+                    ask_again: end.since(self.0.now()).min(Duration::from_millis(500)),
                 },
                 Err(Row {
                     reply: Some(text), ..
@@ -626,7 +626,7 @@ impl ReplyStore for Rows {
             let row = Row {
                 fingerprint: fingerprint.to_bytes(),
                 holder: holder.to_bits(),
-                end: Instant::now() + age,
+                end: self.0.now() + age,
                 reply: Some(text_of(reply)),
             };
             let may = |found: &Row| found.holder == holder.to_bits() && found.reply.is_none();
@@ -685,5 +685,5 @@ fn reply_of(text: &str) -> Reply {
 #[tokio::test(start_paused = true)]
 async fn a_store_written_from_the_documentation_passes_the_contract() {
     let wait = |time| -> BoxFuture<'static, ()> { Box::pin(tokio::time::sleep(time)) };
-    contract::all(&Rows::default(), &wait, 1).await;
+    contract::all(&Rows(Clock::system(), Mutex::default()), &wait, 1).await;
 }
