@@ -80,7 +80,7 @@ use crate::options::Options;
 /// # Cancel safety
 ///
 /// Dropping it cuts off the handlers that run and the replies that are being sent; those requests are delivered again
-/// when their visibility timeout ends. A poll that is out runs to its end and gives back what it brings.
+/// when their visibility timeout ends, and their keys in a [reply store](crate::ReplyStore) are held until the leases end. A poll that is out runs to its end and gives back what it brings.
 #[must_use = "nothing is served until this is awaited"]
 pub struct Serve {
     sqs: Sqs,

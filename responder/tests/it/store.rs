@@ -13,7 +13,7 @@ use sqs_responder::{
 };
 use sqs_rpc_protocol::{Operation, RequestHeader, names};
 
-use sqs_virtual_queues::sqs::{Clock, Moment};
+use sqs_virtual_queues::sqs::{Clock, Moment, Random};
 
 use crate::bed::{Ask, Bed, Running, deadline, sleep};
 
@@ -29,6 +29,10 @@ enum Mode {
     Panics,
     /// It does what it should, and its answer is lost.
     LosesAnswers,
+    /// Mostly it works; it fails one call in ten, and loses one answer in fifty.
+    Shaky,
+    /// As shaky, but it only loses answers.
+    ShakyAnswers,
 }
 
 /// A store that works, until it is told otherwise.
@@ -37,6 +41,7 @@ struct Flaky {
     inner: InMemoryReplyStore,
     begin: Arc<Mutex<Mode>>,
     others: Arc<Mutex<Mode>>,
+    random: Random,
 }
 
 impl Flaky {
@@ -45,6 +50,7 @@ impl Flaky {
             inner: InMemoryReplyStore::default(),
             begin: Arc::new(Mutex::new(begin)),
             others: Arc::new(Mutex::new(others)),
+            random: Random::seeded(1),
         }
     }
 
@@ -54,11 +60,20 @@ impl Flaky {
     }
 
     fn spoil<'a, T: Send + 'a>(
+        &self,
         mode: &Mutex<Mode>,
         call: BoxFuture<'a, Result<T, BoxError>>,
     ) -> BoxFuture<'a, Result<T, BoxError>> {
-        let mode = *mode.lock().unwrap();
+        let mut mode = *mode.lock().unwrap();
+        if matches!(mode, Mode::Shaky | Mode::ShakyAnswers) {
+            mode = match self.random.bits64() % 50 {
+                0 => Mode::LosesAnswers,
+                1..=5 if mode == Mode::Shaky => Mode::Fails,
+                _ => Mode::Works,
+            };
+        }
         match mode {
+            Mode::Shaky | Mode::ShakyAnswers => unreachable!(),
             Mode::Works => call,
             Mode::Fails => Box::pin(async { Err("the database is down".into()) }),
             Mode::Hangs => Box::pin(std::future::pending()),
@@ -80,7 +95,7 @@ impl ReplyStore for Flaky {
         lease: Duration,
     ) -> BoxFuture<'a, Result<Begun, BoxError>> {
         let call = self.inner.begin(key, fingerprint, holder, lease);
-        Self::spoil(&self.begin, call)
+        self.spoil(&self.begin, call)
     }
 
     fn complete<'a>(
@@ -92,7 +107,7 @@ impl ReplyStore for Flaky {
         age: Duration,
     ) -> BoxFuture<'a, Result<Completed, BoxError>> {
         let call = self.inner.complete(key, fingerprint, holder, reply, age);
-        Self::spoil(&self.others, call)
+        self.spoil(&self.others, call)
     }
 
     fn abandon<'a>(
@@ -100,7 +115,7 @@ impl ReplyStore for Flaky {
         key: &'a ReplyKey,
         holder: Holder,
     ) -> BoxFuture<'a, Result<(), BoxError>> {
-        Self::spoil(&self.others, self.inner.abandon(key, holder))
+        self.spoil(&self.others, self.inner.abandon(key, holder))
     }
 }
 
@@ -544,6 +559,62 @@ async fn a_reply_is_kept_for_a_day_under_a_key() {
         assert_eq!(bed.reply().await.unwrap().body(), expected);
     }
     running.stop().await;
+}
+
+/// F56: processes that share a store die and come back, and the store fails now and then. Each key is handled to its end
+/// once, and every request is answered with its one reply.
+#[tokio::test(start_paused = true)]
+async fn f56_each_key_is_handled_to_its_end_once() {
+    const KEYS: u64 = 8;
+    for seed in 1..=3 {
+        let bed = Bed::start().await;
+        let random = Random::seeded(seed);
+        let store = Flaky {
+            random: random.clone(),
+            ..Flaky::new(Mode::Shaky, Mode::ShakyAnswers)
+        };
+        let ended = Arc::new(Mutex::new(Vec::new()));
+        let start = || {
+            let (ended, random) = (ended.clone(), random.clone());
+            let handler = move |Body(body): Body| {
+                let (ended, secs) = (ended.clone(), random.bits64() % 70);
+                async move {
+                    sleep(secs).await;
+                    ended.lock().unwrap().push(body.clone());
+                    format!("{body} in {secs} s")
+                }
+            };
+            Running::start(sharing(&bed, &store, 4).serve(&bed.requests, handler))
+        };
+        let mut running = vec![start(), start(), start()];
+        for id in 0..3 * KEYS {
+            let key = format!("k{}", id % KEYS);
+            bed.send(&keyed(&bed, id.into(), &key, &key)).await;
+            sleep(random.bits64() % 4).await;
+            if random.bits64() % 8 == 0 {
+                running.remove(0).drop_it().await;
+                running.push(start());
+            }
+        }
+        bed.until_deleted().await;
+        let answered = replies(&bed).await;
+        for running in running {
+            running.stop().await;
+        }
+        let mut ended = ended.lock().unwrap().clone();
+        ended.sort();
+        let mut keys: Vec<_> = (0..KEYS).map(|key| format!("k{key}")).collect();
+        keys.sort();
+        assert_eq!(ended, keys, "seed {seed}");
+        let mut of_keys = BTreeMap::new();
+        for (to, reply) in &answered {
+            let id: u64 = to[1..].parse().unwrap();
+            let first = of_keys.entry(id % KEYS).or_insert(reply);
+            assert_eq!(*first, reply, "seed {seed}");
+        }
+        let asked: std::collections::BTreeSet<_> = answered.iter().map(|(to, _)| to).collect();
+        assert_eq!(asked.len() as u64, 3 * KEYS, "seed {seed}");
+    }
 }
 
 /// A store as somebody else would write it: rows of text, each method one conditional write.
