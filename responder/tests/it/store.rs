@@ -591,7 +591,7 @@ async fn f56_each_key_is_handled_to_its_end_once() {
             let key = format!("k{}", id % KEYS);
             bed.send(&keyed(&bed, id.into(), &key, &key)).await;
             sleep(random.bits64() % 4).await;
-            if random.bits64() % 8 == 0 {
+            if random.bits64().is_multiple_of(8) {
                 running.remove(0).drop_it().await;
                 running.push(start());
             }
