@@ -9,6 +9,7 @@
 //! | question | answer |
 //! |---|---|
 //! | where does a message go? | [`QueueUrl`], [`HostQueueUrl`], [`VirtualQueueUrl`], [`VirtualQueueName`] |
+//! | do two URLs mean the same queue? | [`HostKey`] |
 //! | which request does a reply answer? | [`CorrelationId`], [`ProcessPrefix`], [`RequestId`] |
 //! | what travels beside the body? | [`Header`]: [`RequestHeader`] or [`ReplyHeader`] |
 //! | which attributes is that, exactly? | [`RequestEnvelope`], [`ReplyEnvelope`], [`names`] |
@@ -76,7 +77,7 @@ pub use header::{
 };
 pub use json::Json;
 pub use queue_url::{
-    HostQueueUrl, QueueUrl, QueueUrlError, QueueUrlErrorKind, VirtualQueueName,
+    HostKey, HostQueueUrl, QueueUrl, QueueUrlError, QueueUrlErrorKind, VirtualQueueName,
     VirtualQueueNameError, VirtualQueueUrl,
 };
 pub use request_id::{RequestId, RequestIdError};

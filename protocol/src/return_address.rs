@@ -4,7 +4,7 @@
 //! reply goes to, and the responder sends it with its own rights. Invariant: by default only the
 //! temporary queues of the own account and region are replied to.
 
-use crate::{HostQueueUrl, QueueUrl, TemporaryQueueName};
+use crate::{HostKey, HostQueueUrl, QueueUrl, TemporaryQueueName};
 
 /// Which return addresses a responder replies to.
 ///
@@ -68,7 +68,9 @@ impl ReturnAddressPolicy {
     /// [`Refusal`], which says why; nothing may be sent to the address then.
     pub fn check(&self, request_queue: &HostQueueUrl, address: &QueueUrl) -> Result<(), Refusal> {
         let host = address.host();
-        if self.any || self.queues.iter().any(|queue| queue.same_queue(host)) {
+        // What the responder's client would send to: its region is that of the request queue.
+        let key = |url| HostKey::new(url, request_queue.region());
+        if self.any || self.queues.iter().any(|queue| key(queue) == key(host)) {
             return Ok(());
         }
         if host.account_id() != request_queue.account_id() {
@@ -78,7 +80,10 @@ impl ReturnAddressPolicy {
         }
         if !request_queue.admits_region_of(host) {
             return Err(Refusal::OtherRegion {
-                found: host.region().unwrap_or("an unknown region").to_owned(),
+                found: match host.region() {
+                    Some(region) if host.is_aws() || !request_queue.is_aws() => region.to_owned(),
+                    _ => "an unknown region".to_owned(),
+                },
             });
         }
         let name = host.queue_name();

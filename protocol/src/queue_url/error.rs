@@ -71,8 +71,18 @@ pub enum QueueUrlErrorKind {
     /// The host name or the port is malformed.
     #[error("it must name a host, as in sqs.eu-west-1.amazonaws.com or localhost:9324")]
     Authority,
-    /// The path does not end in account and queue name.
-    #[error("its path must end in an account of 12 digits and a queue name")]
+    /// A host name in the form of Amazon's has a region of another AWS partition.
+    #[error(
+        "its region must be in the partition of its host name, as in sqs.cn-north-1.amazonaws.com.cn"
+    )]
+    Partition,
+    /// A host name of Amazon's has a port that SQS does not have.
+    #[error("SQS has the ports 443 and 80 only")]
+    Port,
+    /// The path does not end in account and queue name, or, at Amazon, is more than these.
+    #[error(
+        "its path must end in an account of 12 digits and a queue name, and at Amazon be nothing else"
+    )]
     Path,
     /// The queue's name is malformed.
     #[error(

@@ -4,16 +4,12 @@
 //! cut the text at ASCII characters, so that every accessor is a slice.
 
 use super::{
-    QueueUrl, QueueUrlError, QueueUrlErrorKind as Kind,
-    endpoint::{aws_region, split_port},
+    HostKey, QueueUrl, QueueUrlError, QueueUrlErrorKind as Kind,
+    endpoint::{Endpoint, Region, endpoint, split_port},
     name::is_name_byte,
 };
 use crate::text::parsed_text;
-use std::{
-    fmt,
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 /// The longest URL, in bytes. Those of Amazon have 200 at the most.
 const MAX_BYTES: usize = 1_024;
@@ -23,9 +19,14 @@ const MAX_NAME: usize = 80;
 /// The URL of a real SQS queue, as SQS and local servers write it. Cheap to clone.
 ///
 /// `http` or `https`, a host, and a path that ends in an account of 12 digits and the queue's name.
-/// No user name, no query, no fragment; 1,024 bytes at the most. Equality, order and hash are those
-/// of the text; [`same_queue`](Self::same_queue) sees through the different host names that one
-/// queue has.
+/// No user name, no query, no fragment; 1,024 bytes at the most. With a host name of Amazon's the
+/// path has nothing else, the region is one of the partition of the name, and the port is 443 or 80.
+///
+/// Two are equal if they mean the same queue: account and name must be equal, and the service too.
+/// At Amazon that is the region, whatever the host name (legacy, VPC endpoint, FIPS, dual-stack, and
+/// either scheme). Elsewhere it is host, port and region, where `localhost`, its addresses and
+/// LocalStack's name for it are one host. The text is kept as it was given, because SQS wants it
+/// back; there is neither hash nor order, because a table of queues must have [`HostKey`]s.
 ///
 /// # Examples
 ///
@@ -39,13 +40,16 @@ const MAX_NAME: usize = 80;
 /// assert!(url.is_fifo());
 ///
 /// let legacy = HostQueueUrl::parse("https://us-west-2.queue.amazonaws.com/123456789012/login.fifo")?;
-/// assert!(url != legacy && url.same_queue(&legacy));
+/// assert!(url == legacy && url.as_str() != legacy.as_str());
 /// # Ok::<(), sqs_rpc_protocol::QueueUrlError>(())
 /// ```
-// The derived equality and order look at `text` first, and the offsets follow from it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone)]
 pub struct HostQueueUrl {
     text: Arc<str>,
+    /// Which server it is, in one spelling: host, port and the path before the account without its region. `None` for
+    /// Amazon.
+    server: Option<Arc<str>>,
+    region: Option<Region>,
     /// Where the scheme's `://` has ended.
     authority_start: u16,
     /// Where the path begins, with a slash.
@@ -90,38 +94,17 @@ impl HostQueueUrl {
         self.queue_name().ends_with(".fifo")
     }
 
-    /// The region, where the URL tells: by a host name of Amazon's, or by a path
-    /// `/queue/<region>/…` of a local server.
+    /// The region, in lower case, where the URL tells it: by a host name of Amazon's, by one that
+    /// begins with `sqs.<region>.` or `<region>.queue.`, or by a path `/queue/<region>/…` of a local
+    /// server.
     pub fn region(&self) -> Option<&str> {
-        self.aws_region().or_else(|| self.path_region())
+        self.region.as_ref().map(Region::as_str)
     }
 
     /// Whether the host name is one of Amazon SQS. A name that the user's own DNS gives an endpoint
     /// is not.
     pub fn is_aws(&self) -> bool {
-        self.aws_region().is_some()
-    }
-
-    /// Whether both URLs mean the same queue, though they may name its host differently.
-    ///
-    /// Account and name must be equal, and the service too: at Amazon that is the region, whatever
-    /// the host name (legacy, VPC endpoint, FIPS, dual-stack, and either scheme); elsewhere it is
-    /// host, port and region of the path, where `localhost`, `127.0.0.1` and `[::1]` are one host.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use sqs_rpc_protocol::HostQueueUrl;
-    ///
-    /// let a = HostQueueUrl::parse("http://localhost:9324/000000000000/q")?;
-    /// assert!(a.same_queue(&HostQueueUrl::parse("http://127.0.0.1:9324/000000000000/q")?));
-    /// assert!(!a.same_queue(&HostQueueUrl::parse("http://localhost:9325/000000000000/q")?));
-    /// # Ok::<(), sqs_rpc_protocol::QueueUrlError>(())
-    /// ```
-    pub fn same_queue(&self, other: &Self) -> bool {
-        self.account_id() == other.account_id()
-            && self.queue_name() == other.queue_name()
-            && self.same_service(other)
+        self.server.is_none()
     }
 
     /// [`parse`](Self::parse), for the callers that have a longer text to show in the error.
@@ -162,8 +145,12 @@ impl HostQueueUrl {
         if !is_queue_name(name) {
             return Err(Kind::QueueName);
         }
+        let path_front = &path[..path.len() - (ACCOUNT_DIGITS + 1 + name.len())];
+        let (server, region) = service(text, authority, path_front)?;
         let offset = |from_end: usize| u16::try_from(text.len() - from_end).unwrap_or(u16::MAX);
         Ok(Self {
+            server,
+            region,
             authority_start: offset(rest.len()),
             path_start: offset(path.len() + 1),
             account_start: offset(ACCOUNT_DIGITS + 1 + name.len()),
@@ -177,58 +164,55 @@ impl HostQueueUrl {
     /// has as many as there are containers that reach it, and a VPC endpoint has those of the
     /// user's own DNS. There, only a different region speaks against it.
     pub(crate) fn admits_region_of(&self, other: &Self) -> bool {
-        match (self.region(), other.region()) {
-            (Some(a), Some(b)) => a.eq_ignore_ascii_case(b) && (other.is_aws() || !self.is_aws()),
+        match (self.region, other.region) {
+            (Some(a), Some(b)) => a == b && (other.is_aws() || !self.is_aws()),
             (Some(_), None) => !self.is_aws(),
             (None, _) => true,
         }
     }
 
-    fn same_service(&self, other: &Self) -> bool {
-        match (self.aws_region(), other.aws_region()) {
-            (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
-            (None, None) => {
-                local_host(self.authority()) == local_host(other.authority())
-                    && self.port() == other.port()
-                    && self.path_front() == other.path_front()
-            }
-            _ => false,
-        }
-    }
-
-    fn aws_region(&self) -> Option<&str> {
-        aws_region(self.authority())
-    }
-
-    fn path_region(&self) -> Option<&str> {
-        self.path_front()
-            .strip_prefix("/queue/")?
-            .strip_suffix('/')
-            .filter(|region| !region.contains('/'))
-    }
-
-    /// The path before the account: `/`, or `/queue/<region>/`.
-    fn path_front(&self) -> &str {
-        &self.text[usize::from(self.path_start)..usize::from(self.account_start)]
-    }
-
-    /// The port, or the scheme's own.
-    fn port(&self) -> &str {
-        match split_port(self.authority()).1 {
-            "" if self.text.starts_with("https:") => "443",
-            "" => "80",
-            port => port,
-        }
+    /// The key, with the region of the client where the URL tells none.
+    pub(super) fn key_of(&self, client_region: impl FnOnce() -> Option<Region>) -> HostKey {
+        let region = self.region.or_else(client_region);
+        HostKey::of(region, Arc::clone(&self.text), self.account_start)
     }
 }
 
-/// A host without its port, with one spelling for the loopback interface.
-fn local_host(authority: &str) -> String {
-    let host = split_port(authority).0.to_ascii_lowercase();
-    if matches!(host.as_str(), "127.0.0.1" | "[::1]") {
-        "localhost".to_owned()
-    } else {
-        host
+// By what they mean. The key of a table sees even more through the spelling, because it knows the client.
+impl PartialEq for HostQueueUrl {
+    fn eq(&self, other: &Self) -> bool {
+        let identity = |url: &Self| url.key_of(|| None);
+        self.server == other.server && identity(self) == identity(other)
+    }
+}
+
+impl Eq for HostQueueUrl {}
+
+/// Which server a URL means, `None` for Amazon, and the region if it tells one.
+fn service(
+    url: &str,
+    authority: &str,
+    path_front: &str,
+) -> Result<(Option<Arc<str>>, Option<Region>), Kind> {
+    let (host, port) = split_port(authority);
+    match endpoint(host) {
+        Endpoint::WrongPartition => Err(Kind::Partition),
+        Endpoint::Amazon(_) if !path_front.is_empty() => Err(Kind::Path),
+        Endpoint::Amazon(_) if !matches!(port, "" | "80" | "443") => Err(Kind::Port),
+        Endpoint::Amazon(region) => Ok((None, Region::new(region))),
+        Endpoint::Other { name, region } => {
+            let port = match port.trim_start_matches('0') {
+                "" if url.starts_with("https:") => "443",
+                "" => "80",
+                port => port,
+            };
+            let in_path = path_front
+                .strip_prefix("queue/")
+                .and_then(|rest| Region::new(rest.strip_suffix('/')?));
+            let front = if in_path.is_some() { "" } else { path_front };
+            let region = in_path.or_else(|| region.and_then(Region::new));
+            Ok((Some(format!("{name}:{port}/{front}").into()), region))
+        }
     }
 }
 
@@ -272,13 +256,6 @@ fn is_queue_name(name: &str) -> bool {
 }
 
 parsed_text!(HostQueueUrl, QueueUrlError);
-
-// By the text alone, which says all.
-impl Hash for HostQueueUrl {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
-    }
-}
 
 impl fmt::Debug for HostQueueUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -409,7 +386,7 @@ mod tests {
             "https://vpce-1-2.sqs.us-east-1.vpce.amazonaws.com/123456789012/q",
             "https://SQS.us-east-1.AMAZONAWS.com:443/123456789012/q",
         ] {
-            assert!(queue.same_queue(&url(same)), "{same}");
+            assert_eq!(queue, url(same));
         }
         for other in [
             "https://sqs.us-west-2.amazonaws.com/123456789012/q",
@@ -418,30 +395,75 @@ mod tests {
             "https://sqs.us-east-1.amazonaws.com.evil.example/123456789012/q",
             "http://localhost:9324/queue/us-east-1/123456789012/q",
         ] {
-            assert!(!queue.same_queue(&url(other)), "{other}");
+            assert_ne!(queue, url(other));
         }
     }
 
     #[test]
     fn local_servers_are_told_apart_by_host_port_and_path() {
         let queue = url("http://localhost:9324/000000000000/q");
-        assert!(queue.same_queue(&url("http://[::1]:9324/000000000000/q")));
-        assert!(!queue.same_queue(&url("http://localhost/000000000000/q")));
-        assert!(!queue.same_queue(&url("http://other:9324/000000000000/q")));
-        assert!(!queue.same_queue(&url("http://localhost:9324/queue/eu-west-1/000000000000/q")));
-        assert!(url("http://h:80/000000000000/q").same_queue(&url("http://h/000000000000/q")));
+        for same in [
+            "http://[::1]:9324/000000000000/q",
+            "http://127.0.0.1:9324/000000000000/q",
+            "http://LOCALHOST:09324/000000000000/q",
+            "http://localhost.localstack.cloud:9324/000000000000/q",
+        ] {
+            assert_eq!(queue, url(same));
+        }
+        for other in [
+            "http://localhost/000000000000/q",
+            "http://localhost:9325/000000000000/q",
+            "http://other:9324/000000000000/q",
+            "http://localhost:9324/queue/eu-west-1/000000000000/q",
+            "http://sqs.eu-west-1.localhost.localstack.cloud:9324/000000000000/q",
+            "http://localhost:9324/sqs/000000000000/q",
+        ] {
+            assert_ne!(queue, url(other));
+        }
+        assert_eq!(
+            url("http://localhost:4566/queue/eu-west-1/000000000000/q"),
+            url("http://sqs.eu-west-1.localhost.localstack.cloud:4566/000000000000/q")
+        );
+        assert_eq!(
+            url("http://h:80/000000000000/q"),
+            url("http://h/000000000000/q")
+        );
+    }
+
+    #[test]
+    fn amazons_host_names_take_account_and_name_and_nothing_else() {
+        for path in [
+            "210987654321/victim/123456789012/q",
+            "queue/eu-west-1/123456789012/q",
+            "sqs/123456789012/q",
+        ] {
+            for host in [
+                "sqs.eu-west-1.amazonaws.com",
+                "queue.amazonaws.com",
+                "sqs.eu-west-1.api.aws",
+                "vpce-1-2.sqs.eu-west-1.vpce.amazonaws.com",
+            ] {
+                assert_eq!(kind(&format!("https://{host}/{path}")), Kind::Path);
+            }
+        }
+        let refused = |host| kind(&format!("https://{host}/123456789012/q"));
+        assert_eq!(refused("sqs.eu-west-1.amazonaws.com.cn"), Kind::Partition);
+        assert_eq!(refused("sqs.cn-north-1.amazonaws.com"), Kind::Partition);
+        assert_eq!(refused("sqs.eu-west-1.amazonaws.com:81"), Kind::Port);
+        assert_eq!(refused("sqs.eu-west-1.amazonaws.com."), Kind::Authority);
     }
 
     proptest! {
         #[test]
         fn being_the_same_queue_goes_both_ways(a in arbitrary::host(), b in arbitrary::host()) {
-            prop_assert_eq!(a.same_queue(&b), b.same_queue(&a));
+            prop_assert_eq!(a == b, b == a);
         }
 
         #[test]
         fn round_trips(url in arbitrary::host()) {
             prop_assert_eq!(HostQueueUrl::parse(url.as_str()), Ok(url.clone()));
-            prop_assert!(url.same_queue(&url));
+            let again = HostQueueUrl::parse(url.as_str()).unwrap();
+            prop_assert_eq!(again.as_str(), url.as_str());
             let rebuilt = format!("{}{}", url.authority(), &url.text[usize::from(url.path_start)..]);
             prop_assert!(url.as_str().ends_with(&rebuilt));
             let end = format!("/{}/{}", url.account_id(), url.queue_name());

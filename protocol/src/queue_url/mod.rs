@@ -3,16 +3,19 @@
 //! Owns their syntax and what it tells: account, region, name. Does not own whether a queue exists,
 //! nor whether a reply may be sent there (that is
 //! [`ReturnAddressPolicy`](crate::ReturnAddressPolicy)). Invariant: a value of a type here is
-//! well-formed, and its text is exactly the text that was parsed.
+//! well-formed, and its text is exactly the text that was parsed. Two URLs are equal if they mean
+//! the same queue; tables of queues have [`HostKey`]s as their keys.
 
 mod endpoint;
 mod error;
 mod host;
+mod key;
 mod name;
 mod virtual_url;
 
 pub use error::{QueueUrlError, QueueUrlErrorKind};
 pub use host::HostQueueUrl;
+pub use key::HostKey;
 pub use name::{VirtualQueueName, VirtualQueueNameError};
 pub use virtual_url::VirtualQueueUrl;
 
@@ -20,8 +23,7 @@ use crate::text::parsed_text;
 
 /// The URL of a queue: a real one, or a virtual one on a host queue.
 ///
-/// Cheap to clone. Two are equal if their texts are; [`HostQueueUrl::same_queue`] sees through the
-/// different host names of one queue.
+/// Cheap to clone. Two are equal if they mean the same queue: see [`HostQueueUrl`].
 ///
 /// # Examples
 ///
@@ -35,7 +37,7 @@ use crate::text::parsed_text;
 /// assert_eq!(replies.host().queue_name(), "hosts-1");
 /// # Ok::<(), sqs_rpc_protocol::QueueUrlError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum QueueUrl {
     /// A real queue.
     Host(HostQueueUrl),

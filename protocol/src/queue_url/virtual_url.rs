@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc};
 
 /// The URL of a virtual queue: `<host queue URL>#<name>`. Cheap to clone.
 ///
-/// It orders by host queue first.
+/// Two are equal if they have the same name on the same host queue, however that is spelled.
 ///
 /// # Examples
 ///
@@ -25,7 +25,7 @@ use std::{fmt, sync::Arc};
 /// assert_eq!(url.host(), &host);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct VirtualQueueUrl {
     host: HostQueueUrl,
     /// Its whole text is the URL's.
