@@ -105,10 +105,18 @@ impl Hash for HostKey {
     }
 }
 
-impl fmt::Debug for HostKey {
+/// A text of its own for each key: region (`-` if it is not known), account and name, as in
+/// `eu-west-1/123456789012/login`.
+impl fmt::Display for HostKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let region = self.region().unwrap_or("-");
-        write!(f, "HostKey({region}/{})", self.queue())
+        write!(f, "{region}/{}", self.queue())
+    }
+}
+
+impl fmt::Debug for HostKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostKey({self})")
     }
 }
 

@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use sqs_rpc_protocol::{HostQueueUrl, limits};
+use sqs_rpc_protocol::{HostKey, limits};
 use sqs_virtual_queues::sqs::{Backoff, Moment, Random};
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -33,7 +33,7 @@ const BATCH: usize = 10;
 #[derive(Debug, Default)]
 pub(crate) struct Outages {
     next: u64,
-    hosts: HashMap<HostQueueUrl, Host>,
+    hosts: HashMap<HostKey, Host>,
     /// So many hosts are known when those that nobody asks for are looked for the next time.
     sweep_at: usize,
 }
@@ -96,7 +96,7 @@ impl Outages {
     /// Whether a reply of so many bytes may go to a host now.
     pub(crate) fn turn(
         &mut self,
-        host: &HostQueueUrl,
+        host: &HostKey,
         ticket: Ticket,
         bytes: usize,
         now: Moment,
@@ -129,7 +129,7 @@ impl Outages {
     /// An attempt ended. Returns whether others have to ask again.
     pub(crate) fn ended(
         &mut self,
-        host: &HostQueueUrl,
+        host: &HostKey,
         ticket: Ticket,
         how: Ended,
         now: Moment,
@@ -159,7 +159,7 @@ impl Outages {
     }
 
     /// Whether replies to a host wait for each other.
-    pub(crate) fn fails(&self, host: &HostQueueUrl) -> bool {
+    pub(crate) fn fails(&self, host: &HostKey) -> bool {
         self.hosts
             .get(host)
             .is_some_and(|known| known.outage.is_some())
@@ -168,7 +168,7 @@ impl Outages {
     /// A reply does not wait any longer. Returns whether others have to ask again.
     pub(crate) fn left(
         &mut self,
-        host: &HostQueueUrl,
+        host: &HostKey,
         ticket: Ticket,
         now: Moment,
         random: &Random,
@@ -185,7 +185,7 @@ impl Outages {
     }
 
     /// Drops what is known of this host if it is nothing, and of others if nobody has asked for long.
-    fn forget(&mut self, host: &HostQueueUrl, now: Moment) {
+    fn forget(&mut self, host: &HostKey, now: Moment) {
         match self.hosts.get(host) {
             Some(known) if known.outage.is_some() && self.hosts.len() >= self.sweep_at => {
                 self.hosts.retain(|_, host| !host.is_forgotten(now));
@@ -249,24 +249,27 @@ impl Outage {
 
 #[cfg(test)]
 mod tests {
+    use sqs_rpc_protocol::HostQueueUrl;
+
     use super::*;
+
+    fn key(name: &str) -> HostKey {
+        let url = format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
+        HostKey::new(&HostQueueUrl::parse(&url).unwrap(), None)
+    }
 
     struct Bed {
         outages: Outages,
         random: Random,
-        hosts: [HostQueueUrl; 2],
+        hosts: [HostKey; 2],
     }
 
     impl Bed {
         fn new() -> Self {
-            let url = |name: &str| {
-                let url = format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
-                HostQueueUrl::parse(&url).unwrap()
-            };
             Self {
                 outages: Outages::default(),
                 random: Random::seeded(1),
-                hosts: [url("a"), url("b")],
+                hosts: [key("a"), key("b")],
             }
         }
 
@@ -451,9 +454,8 @@ mod tests {
     #[test]
     fn hosts_that_nobody_asks_for_are_forgotten() {
         let mut bed = Bed::new();
-        let host = bed.hosts[0].as_str().to_owned();
         for number in 0..1_000 {
-            bed.hosts[0] = HostQueueUrl::parse(&format!("{host}{number}")).unwrap();
+            bed.hosts[0] = key(&format!("a{number}"));
             let (ticket, turn) = bed.new_turn(0, number * 1_000);
             assert_eq!(turn, Turn::Go);
             bed.ended(0, ticket, Ended::Failed, number * 1_000);

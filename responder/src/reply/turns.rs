@@ -6,7 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{Either, select};
-use sqs_rpc_protocol::HostQueueUrl;
+use sqs_rpc_protocol::{HostKey, HostQueueUrl};
 use sqs_virtual_queues::mutant;
 use sqs_virtual_queues::sqs::{Fault, FaultKind, Moment, Sqs};
 use tokio::sync::Notify;
@@ -26,7 +26,7 @@ pub(super) struct Turns {
 #[derive(Debug)]
 pub(super) struct Attempt<'a> {
     turns: &'a Turns,
-    host: &'a HostQueueUrl,
+    host: HostKey,
     ticket: Ticket,
     is_out: bool,
 }
@@ -43,11 +43,11 @@ impl Turns {
     /// Waits until a reply of so many bytes may be sent. At a host that works that is at once.
     ///
     /// Cancel safe: dropping it leaves the place to the next.
-    pub(super) async fn wait<'a>(&'a self, host: &'a HostQueueUrl, bytes: usize) -> Attempt<'a> {
+    pub(super) async fn wait(&self, host: &HostQueueUrl, bytes: usize) -> Attempt<'_> {
         let ticket = self.outages().ticket();
         let mut attempt = Attempt {
             turns: self,
-            host,
+            host: self.sqs.host_key(host),
             ticket,
             is_out: false,
         };
@@ -55,7 +55,9 @@ impl Turns {
             let mut changed = std::pin::pin!(self.changed.notified());
             // Before it asks, so that no change is missed.
             changed.as_mut().enable();
-            let turn = self.outages().turn(host, ticket, bytes, self.now());
+            let turn = self
+                .outages()
+                .turn(&attempt.host, ticket, bytes, self.now());
             match turn {
                 _ if mutant!("each-reply-by-itself") => return attempt,
                 Turn::Go => {
@@ -94,7 +96,7 @@ impl Attempt<'_> {
                 _ => Ended::Answered,
             },
         });
-        !mutant!("each-reply-by-itself") && self.turns.outages().fails(self.host)
+        !mutant!("each-reply-by-itself") && self.turns.outages().fails(&self.host)
     }
 
     fn end(&mut self, how: Ended) {

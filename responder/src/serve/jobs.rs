@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::join_all;
-use sqs_rpc_protocol::{ErrorCode, HostQueueUrl, QueueUrl, RequestId};
+use sqs_rpc_protocol::{ErrorCode, HostKey, HostQueueUrl, RequestId, VirtualQueueName};
 use sqs_virtual_queues::Counter;
 use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, Sqs};
 
@@ -42,7 +42,8 @@ pub(super) struct Context {
 }
 
 /// The replies that are being sent, by where they go and which request they answer.
-pub(super) type Sending = Claims<(QueueUrl, RequestId), Result<Sent, NotSent>>;
+pub(super) type Sending =
+    Claims<(HostKey, Option<VirtualQueueName>, RequestId), Result<Sent, NotSent>>;
 
 /// A job that has ended.
 #[derive(Debug)]
@@ -184,7 +185,10 @@ impl Context {
         let Some(id) = to.request_id else {
             return self.sender.send(to, reply).await;
         };
-        match self.sending.claim_or_wait(&(to.address.clone(), id)).await {
+        // The same place, however it is spelled.
+        let host = self.sqs.host_key(to.address.host());
+        let name = to.address.as_virtual().map(|url| url.name().clone());
+        match self.sending.claim_or_wait(&(host, name, id)).await {
             Ok(claim) => {
                 let result = self.sender.send(to, reply).await;
                 claim.settle(&result);

@@ -3,13 +3,14 @@
 //! Owns: the three types and their texts. Does not own: what a store does with them. Invariant: a message id alone is
 //! never a name, because a server may give it again.
 
-use std::cmp::Ordering;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use sqs_rpc_protocol::{ContentType, HostQueueUrl, IdempotencyKey, Operation, RequestId, SqsTime};
+use sqs_rpc_protocol::{
+    ContentType, HostKey, HostQueueUrl, IdempotencyKey, Operation, RequestId, SqsTime,
+};
 use sqs_virtual_queues::sqs::Random;
 
 use crate::Request;
@@ -38,11 +39,10 @@ use crate::Request;
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplyKey {
-    /// Compared by [`parts`](Self::parts), not by its spelling.
-    queue: HostQueueUrl,
     id: Id,
+    queue: HostKey,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +77,7 @@ impl ReplyKey {
         operation: Option<&Operation>,
     ) -> Self {
         Self {
-            queue: queue.clone(),
+            queue: HostKey::new(queue, None),
             id: Id::Idempotency(key.clone(), operation.cloned()),
         }
     }
@@ -86,7 +86,7 @@ impl ReplyKey {
     #[must_use]
     pub fn of_request(queue: &HostQueueUrl, id: RequestId) -> Self {
         Self {
-            queue: queue.clone(),
+            queue: HostKey::new(queue, None),
             id: Id::Request(id),
         }
     }
@@ -95,7 +95,7 @@ impl ReplyKey {
     #[must_use]
     pub fn of_message(queue: &HostQueueUrl, message_id: &str, sent: SqsTime) -> Self {
         Self {
-            queue: queue.clone(),
+            queue: HostKey::new(queue, None),
             id: Id::Message(message_id.into(), sent),
         }
     }
@@ -120,43 +120,6 @@ impl ReplyKey {
     pub const fn is_idempotency_key(&self) -> bool {
         matches!(self.id, Id::Idempotency(..))
     }
-
-    fn parts(&self) -> (&str, &str, Option<&str>, &Id) {
-        let queue = &self.queue;
-        (
-            queue.queue_name(),
-            queue.account_id(),
-            queue.region(),
-            &self.id,
-        )
-    }
-}
-
-impl PartialEq for ReplyKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.parts() == other.parts()
-    }
-}
-
-impl Eq for ReplyKey {}
-
-impl PartialOrd for ReplyKey {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for ReplyKey {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.parts().cmp(&other.parts())
-    }
-}
-
-impl Hash for ReplyKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        // A responder serves few queues.
-        self.id.hash(state);
-    }
 }
 
 impl fmt::Display for ReplyKey {
@@ -170,8 +133,7 @@ impl fmt::Display for ReplyKey {
             Id::Request(id) => write!(f, "request:{id}"),
             Id::Message(id, sent) => write!(f, "message:{id}:{sent}"),
         }?;
-        let (name, account, region, _) = self.parts();
-        write!(f, "@{}/{account}/{name}", region.unwrap_or("-"))
+        write!(f, "@{}", self.queue)
     }
 }
 

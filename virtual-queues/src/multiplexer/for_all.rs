@@ -119,11 +119,11 @@ impl VirtualQueues {
         }
     }
 
-    /// In the order of their URLs, not of the hash map.
-    fn hosts_in_order(&self) -> Vec<Arc<Shared>> {
+    /// In the order of their keys, not of the hash map.
+    pub(super) fn hosts_in_order(&self) -> Vec<Arc<Shared>> {
         let hosts = self.0.hosts.iter();
         let mut hosts: Vec<_> = hosts.map(|host| Arc::clone(host.value())).collect();
-        hosts.sort_unstable_by(|a, b| a.url.as_str().cmp(b.url.as_str()));
+        hosts.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         hosts
     }
 

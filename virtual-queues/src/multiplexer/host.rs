@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::operation::get_queue_attributes::builders::GetQueueAttributesInputBuilder;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
-use sqs_rpc_protocol::{CorrelationId, HostQueueUrl, ProcessPrefix, VirtualQueueUrl};
+use sqs_rpc_protocol::{CorrelationId, HostKey, HostQueueUrl, ProcessPrefix, VirtualQueueUrl};
 use tokio::sync::{Notify, OnceCell, oneshot};
 
 use super::driver;
@@ -38,6 +38,9 @@ pub struct Host {
 
 /// What the driver of a host and its users share.
 pub(super) struct Shared {
+    /// Which queue it is, whatever the spelling.
+    pub(super) key: HostKey,
+    /// As its first user spelled it: what the calls are made with.
     pub(super) url: HostQueueUrl,
     pub(super) sqs: Sqs,
     pub(super) outbox: Outbox,
@@ -91,6 +94,7 @@ impl Shared {
         });
         let polls = PollController::new(options.polls.clone());
         Arc::new(Self {
+            key: sqs.host_key(&url),
             url,
             sqs: sqs.clone(),
             outbox: outbox.clone(),

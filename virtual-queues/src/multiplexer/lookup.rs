@@ -1,5 +1,6 @@
 //! Virtual queues by URL and by name.
 
+use std::sync::Arc;
 #[cfg(feature = "drop-in")]
 use std::sync::atomic::Ordering;
 
@@ -8,15 +9,21 @@ use sqs_rpc_protocol::{VirtualQueueName, VirtualQueueUrl};
 
 use super::address::address;
 use super::error::QueueError;
+use super::host::Shared;
 use super::message::OutgoingMessage;
 use super::queue::VirtualQueue;
 use super::queues::VirtualQueues;
 
 impl VirtualQueues {
-    /// The virtual queue with this URL, if it exists in this process.
+    /// The virtual queue with this URL, however its host is spelled, if it exists in this process.
     #[must_use]
     pub fn find(&self, url: &VirtualQueueUrl) -> Option<VirtualQueue> {
-        let shared = self.0.hosts.get(url.host())?.value().clone();
+        let shared = self
+            .0
+            .hosts
+            .get(&self.0.sqs.host_key(url.host()))?
+            .value()
+            .clone();
         shared.lock().router.buffered_in(url.name())?;
         Some(VirtualQueue::new(shared, url.clone(), self.clone()))
     }
@@ -34,13 +41,13 @@ impl VirtualQueues {
     }
 
     /// The virtual queue of this name, if one exists in this process. If several hosts have one, it is that of the
-    /// host whose URL sorts first. It looks at every host.
+    /// host that sorts first by account, name and region. It looks at every host.
     #[must_use]
     pub fn find_by_name(&self, name: &VirtualQueueName) -> Option<VirtualQueue> {
-        let having = self.0.hosts.iter();
-        let having = having.filter(|host| host.lock().router.buffered_in(name).is_some());
-        let host = having.map(|host| host.key().clone()).min()?;
-        self.find(&VirtualQueueUrl::new(&host, name))
+        let hosts = self.hosts_in_order();
+        let has = |host: &&Arc<Shared>| host.lock().router.buffered_in(name).is_some();
+        let host = hosts.iter().find(has)?;
+        self.find(&VirtualQueueUrl::new(&host.url, name))
     }
 
     /// Sends a message to any virtual queue, one of another process included. Nobody here can tell whether that one

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dashmap::DashMap;
-use sqs_rpc_protocol::{HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl};
+use sqs_rpc_protocol::{HostKey, HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl};
 use tokio::sync::Notify;
 
 use super::error::{PendingError, QueueError};
@@ -54,7 +54,7 @@ pub(super) struct Inner {
     pub(super) options: Options,
     batches: BatchOptions,
     process: ProcessPrefix,
-    pub(super) hosts: DashMap<HostQueueUrl, Arc<Shared>, Keyed>,
+    pub(super) hosts: DashMap<HostKey, Arc<Shared>, Keyed>,
     /// Made on first use, on the runtime of that moment.
     running: OnceLock<Running>,
     pub(super) closed: AtomicBool,
@@ -118,7 +118,8 @@ impl VirtualQueues {
     }
 
     /// Makes a virtual queue on `host`, or returns the one of that name, with its messages, its retention and its
-    /// tags. Makes no call.
+    /// tags. Makes no call. A host has many URLs, and is one host under all of them; calls are made with the first one that was
+    /// used, and the handle's URL has the one given here.
     ///
     /// # Errors
     /// [`QueueError::InvalidName`], [`QueueError::InvalidTag`], [`QueueError::OutOfRange`] for a retention below 1 s,
@@ -130,7 +131,7 @@ impl VirtualQueues {
     ) -> Result<VirtualQueue, QueueError> {
         let name = self.checked_name(&queue)?;
         let shared = self.open(host, None)?;
-        self.add(&shared, &name, queue)
+        self.add(&shared, host, &name, queue)
     }
 
     /// As [`create`](Self::create), on a host as it is: if that has ended, there is no virtual queue.
@@ -141,7 +142,7 @@ impl VirtualQueues {
         queue: CreateQueue,
     ) -> Result<VirtualQueue, QueueError> {
         let name = self.checked_name(&queue)?;
-        self.add(shared, &name, queue)
+        self.add(shared, &shared.url, &name, queue)
     }
 
     /// Forgets a host that has ended, unless it is in use again.
@@ -149,7 +150,7 @@ impl VirtualQueues {
     pub(super) fn forget(&self, shared: &Arc<Shared>) {
         self.0
             .hosts
-            .remove_if(&shared.url, |_, known| Arc::ptr_eq(known, shared));
+            .remove_if(&shared.key, |_, known| Arc::ptr_eq(known, shared));
     }
 
     fn checked_name(&self, queue: &CreateQueue) -> Result<VirtualQueueName, QueueError> {
@@ -165,10 +166,11 @@ impl VirtualQueues {
     fn add(
         &self,
         shared: &Arc<Shared>,
+        host: &HostQueueUrl,
         name: &VirtualQueueName,
         queue: CreateQueue,
     ) -> Result<VirtualQueue, QueueError> {
-        let url = VirtualQueueUrl::new(&shared.url, name);
+        let url = VirtualQueueUrl::new(host, name);
         let now = self.0.sqs.clock().now();
         let created = shared.update(|state| {
             let made = state
@@ -240,10 +242,7 @@ impl VirtualQueues {
         self.0.closed.store(true, Ordering::Release);
         self.0.opened.notify_waiters();
         let mut report = ShutdownReport::default();
-        // In the order of their names, not in that of the map.
-        let mut hosts: Vec<_> = self.0.hosts.iter().map(|host| Arc::clone(&host)).collect();
-        hosts.sort_unstable_by(|a, b| a.url.cmp(&b.url));
-        for host in hosts {
+        for host in self.hosts_in_order() {
             report.pending += host.lock().router.pending();
             host.end(PendingError::Closed);
         }
@@ -270,7 +269,8 @@ impl VirtualQueues {
 
     fn open(&self, url: &HostQueueUrl, made_at: Option<Moment>) -> Result<Arc<Shared>, QueueError> {
         let running = self.running()?;
-        if let Some(host) = self.0.hosts.get(url)
+        let key = self.0.sqs.host_key(url);
+        if let Some(host) = self.0.hosts.get(&key)
             && !host.is_lost()
         {
             return Ok(Arc::clone(&host));
@@ -297,7 +297,7 @@ impl VirtualQueues {
         {
             return Ok(Arc::clone(&any));
         }
-        let mut host = self.0.hosts.entry(url.clone()).or_insert_with(&mut open);
+        let mut host = self.0.hosts.entry(key).or_insert_with(&mut open);
         // A host that vanished may have been made again by its owner, or this is the first look at a wrong URL.
         if host.is_lost() {
             *host = open();

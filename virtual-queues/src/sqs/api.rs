@@ -106,6 +106,15 @@ macro_rules! define_trait {
         /// Every method has a body that answers [`Unsupported`], so that an operation added later breaks no
         /// implementation.
         pub trait SqsApi: fmt::Debug + Send + Sync + 'static {
+            /// The region of the endpoint that all calls go to, as in `eu-west-1`. Default: not known.
+            ///
+            /// It tells which queue a URL means that names no region, as those of local servers and of endpoints under a
+            /// name of the user's own DNS: see [`HostKey`](sqs_rpc_protocol::HostKey). An implementation that passes
+            /// calls on passes this on, too.
+            fn region(&self) -> Option<&str> {
+                None
+            }
+
             $(
                 $(#[$doc])*
                 fn $method(&self, input: $input) -> Call<$output, $error> {

@@ -85,6 +85,10 @@ for_each_operation!(import_errors);
 macro_rules! implement {
     ($($(#[$doc:meta])* $method:ident $action:ident $input:ident $output:ident $error:ident;)*) => {
         impl SqsApi for ClientApi {
+            fn region(&self) -> Option<&str> {
+                Some(self.calls.config().region()?.as_ref())
+            }
+
             $(
                 fn $method(&self, input: $input) -> Call<$output, $error> {
                     let (client, attempts) = client_for!(self, $method);

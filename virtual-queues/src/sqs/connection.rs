@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures::future::BoxFuture;
-use sqs_rpc_protocol::SqsTime;
+use sqs_rpc_protocol::{HostKey, HostQueueUrl, SqsTime};
 
 use super::api::{Call, SqsApi, for_each_operation, import_operations};
 use super::client_api::ClientApi;
@@ -77,6 +77,12 @@ impl Sqs {
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// The identity of a queue: what every table of queues is keyed by, because one queue has many URLs.
+    #[must_use]
+    pub fn host_key(&self, url: &HostQueueUrl) -> HostKey {
+        HostKey::new(url, self.api.region())
     }
 
     /// What every task that is spawned is put through.

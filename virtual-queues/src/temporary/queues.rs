@@ -241,7 +241,9 @@ impl TemporaryQueues {
         let Some(queue) = self.queues().find_by_name(&parsed) else {
             return Ok(None);
         };
-        let on = |held: &Arc<Held>| held.host.url() == queue.url().host();
+        let sqs = self.0.process.sqs();
+        let key = sqs.host_key(queue.url().host());
+        let on = |held: &Arc<Held>| sqs.host_key(held.host.url()) == key;
         let Some(held) = self.0.process.all_held().into_iter().find(on) else {
             return Ok(None);
         };

@@ -333,3 +333,34 @@ async fn with_fair_queues_each_virtual_queue_is_a_tenant_of_its_host() -> TestRe
     }
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_host_has_one_driver_however_it_is_spelled() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.queues();
+    let (_, path) = host.as_str().rsplit_once(".com/").unwrap();
+    let spellings = [
+        format!("https://queue.amazonaws.com/{path}"),
+        format!("https://sqs.us-east-1.api.aws/{path}"),
+        format!("https://sqs-fips.us-east-1.amazonaws.com:443/{path}"),
+        format!("http://sqs.internal.example:1/{path}"),
+    ];
+    let one = queues.create(&host, CreateQueue::named("one"))?;
+    for (number, spelling) in spellings.iter().enumerate() {
+        let name = format!("q{number}");
+        let queue = world
+            .queues()
+            .create(&spelling.parse()?, CreateQueue::named(name.as_str()))?;
+        queue.send("hello").await?;
+        let wait = Duration::from_secs(2);
+        let (_, received) = tokio::join!(one.receive().wait(wait), queue.receive().wait(wait));
+        let received = received?;
+        assert_eq!(received.len(), 1, "{spelling}");
+        queue.delete(received[0].receipt_handle().unwrap()).await?;
+        let found = queues.find(&format!("{host}#{name}").parse()?);
+        assert!(found.is_some(), "{spelling}");
+    }
+    assert_eq!(queues.stats().orphans, 0);
+    Ok(())
+}

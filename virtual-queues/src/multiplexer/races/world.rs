@@ -62,14 +62,14 @@ impl World {
         let host: HostQueueUrl = "http://localhost/000000000000/h".parse().unwrap();
         let inner = &queues.0;
         let shared = Shared::new(
-            host.clone(),
+            host,
             queues.process(),
             None,
             &inner.sqs,
             &outbox,
             &inner.options,
         );
-        inner.hosts.insert(host, Arc::clone(&shared));
+        inner.hosts.insert(shared.key.clone(), Arc::clone(&shared));
         let stop = CancellationToken::new();
         run.actor("driver", driver::drive(Arc::clone(&shared), stop));
         Rc::new(Self {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dashmap::{DashMap, Entry as Slot};
-use sqs_rpc_protocol::HostQueueUrl;
+use sqs_rpc_protocol::{HostKey, HostQueueUrl};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -38,7 +38,7 @@ pub(super) struct Context {
 /// All lanes of one kind.
 #[derive(Debug)]
 pub(super) struct Lanes<K: Kind> {
-    lanes: DashMap<HostQueueUrl, Arc<Lane<K>>>,
+    lanes: DashMap<HostKey, Arc<Lane<K>>>,
     context: Arc<Context>,
 }
 
@@ -137,14 +137,19 @@ impl<K: Kind> Lanes<K> {
                 && found.lock().coalescer.is_empty()
         };
         self.lanes
-            .remove_if(queue, |_, found| unused(found))
+            .remove_if(&self.key(queue), |_, found| unused(found))
             .is_some()
     }
 
     /// Forgets a lane whose worker has ended.
     pub(super) fn forget(&self, queue: &HostQueueUrl, lane: &Arc<Lane<K>>) {
         self.lanes
-            .remove_if(queue, |_, found| Arc::ptr_eq(found, lane));
+            .remove_if(&self.key(queue), |_, found| Arc::ptr_eq(found, lane));
+    }
+
+    /// One lane for a queue, however its URL is spelled.
+    fn key(&self, queue: &HostQueueUrl) -> HostKey {
+        self.context.sqs.host_key(queue)
     }
 
     fn check(&self, input: &K::Input) -> Result<usize, Fault> {
@@ -175,10 +180,11 @@ impl<K: Kind> Lanes<K> {
         if self.context.closing.is_cancelled() {
             return Err(closed::<K>(Delivery::NotSent));
         }
-        if let Some(lane) = self.lanes.get(queue) {
+        let key = self.key(queue);
+        if let Some(lane) = self.lanes.get(&key) {
             return Ok(Arc::clone(&lane));
         }
-        let lane = match self.lanes.entry(queue.clone()) {
+        let lane = match self.lanes.entry(key) {
             Slot::Occupied(slot) => return Ok(Arc::clone(slot.get())),
             Slot::Vacant(slot) => {
                 Arc::clone(&slot.insert(Arc::new(Lane::new(&self.context.options, queue))))
@@ -408,7 +414,7 @@ mod tests {
     async fn a_lane_is_forgotten_only_when_nobody_can_use_it_unseen() {
         let (lanes, queue) = (lanes(), queue());
         let workers = Arc::new(Lane::new(&lanes.context.options, &queue));
-        lanes.lanes.insert(queue.clone(), Arc::clone(&workers));
+        lanes.lanes.insert(lanes.key(&queue), Arc::clone(&workers));
 
         let callers = lanes.lane(&queue).unwrap();
         assert!(
@@ -425,6 +431,19 @@ mod tests {
         workers.withdraw(ticket);
         assert!(lanes.forget_idle(&queue, &workers));
         assert!(lanes.lanes.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_spellings_of_a_queue_share_a_lane() {
+        let lanes = lanes();
+        let lane = lanes.lane(&queue()).unwrap();
+        for other in [
+            "https://eu-west-1.queue.amazonaws.com/123456789012/orders",
+            "https://vpce-1-2.sqs.eu-west-1.vpce.amazonaws.com/123456789012/orders",
+        ] {
+            let other = lanes.lane(&other.parse().unwrap()).unwrap();
+            assert!(Arc::ptr_eq(&lane, &other));
+        }
     }
 
     #[test]
