@@ -8,6 +8,7 @@
 
 mod attacks;
 mod aws_errors;
+mod bursts;
 mod crowd;
 mod fifo;
 mod iam;

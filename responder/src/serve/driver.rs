@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use sqs_rpc_protocol::HostQueueUrl;
 use sqs_virtual_queues::Counter;
 use sqs_virtual_queues::sqs::{
-    Alarm, FaultKind, Moment, Outbox, PollController, PollOptions, Sqs, Tasks,
+    Alarm, FaultKind, Moment, Outbox, PollController, PollOptions, Sign, Sqs, Tasks,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -160,7 +160,10 @@ impl Driver {
                 }
                 Some(polled) = self.polled.recv() => self.take(polled)?,
                 () = self.context.slots.changed() => {}
-                () = contact.again() => self.polls.reopen(),
+                sign = contact.next() => match sign {
+                    Sign::Served => self.polls.answered(),
+                    _ => self.polls.reopen(),
+                },
                 () = alarm.until(alarm_at) => {}
             }
         }
@@ -225,7 +228,7 @@ impl Driver {
                 let now = self.context.sqs.clock().now();
                 self.context.count(Counter::PollsFailed);
                 self.polls
-                    .failed(polled.size, now, self.context.sqs.random());
+                    .failed(polled.size, polled.started, now, self.context.sqs.random());
                 let since = *self.health.failing_since.get_or_insert(now);
                 let queue = &self.context.queue;
                 if !self.health.proven {

@@ -13,7 +13,7 @@ use aws_sdk_sqs::types::{
 };
 use sqs_rpc_protocol::HostQueueUrl;
 use sqs_virtual_queues::Action;
-use sqs_virtual_queues::sqs::{Delivery, Elapsed, Fault, FaultKind, Sqs};
+use sqs_virtual_queues::sqs::{Delivery, Elapsed, Fault, FaultKind, Moment, Sqs};
 use tokio::sync::mpsc;
 
 /// How much longer than its wait a poll may take before its connection counts as dead.
@@ -33,13 +33,16 @@ pub(super) struct Poll {
 pub(super) struct Polled {
     /// How many messages it asked for.
     pub(super) size: usize,
+    /// When it began.
+    pub(super) started: Moment,
     pub(super) result: Result<Vec<Message>, Fault>,
 }
 
 impl Poll {
     /// Polls once and hands over what comes. It runs as a task of its own, so that it outlives the driver.
     pub(super) async fn run(self: Arc<Self>, size: usize, driver: mpsc::Sender<Polled>) {
-        let until = self.sqs.clock().now() + self.wait + GRACE;
+        let started = self.sqs.clock().now();
+        let until = started + self.wait + GRACE;
         let result = match self
             .sqs
             .clock()
@@ -55,7 +58,12 @@ impl Poll {
                 Elapsed,
             )),
         };
-        if let Err(unwanted) = driver.send(Polled { size, result }).await {
+        let polled = Polled {
+            size,
+            started,
+            result,
+        };
+        if let Err(unwanted) = driver.send(polled).await {
             self.give_back(unwanted.0).await;
         }
     }

@@ -15,7 +15,7 @@ use super::host::{ReplySink, Shared};
 use super::routing::{Arrival, Due, Routed};
 use crate::mutant;
 use crate::sqs::digest::is_intact;
-use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, Random};
+use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, Random, Sign};
 use crate::stats::Counter;
 
 /// SQS's longest wait: the fewest calls.
@@ -49,6 +49,7 @@ struct Driver<'a> {
 /// A poll that has ended.
 struct Polled {
     kind: Kind,
+    started: Moment,
     result: Result<Vec<Message>, Fault>,
 }
 
@@ -89,7 +90,13 @@ impl Driver<'_> {
                 }
                 Some(polled) = polls.next(), if !polls.is_empty() => self.polled(polled),
                 () = self.shared.changed.notified() => {}
-                () = contact.again() => self.shared.lock().polls.reopen(),
+                sign = contact.next() => {
+                    let polls = &mut self.shared.lock().polls;
+                    match sign {
+                        Sign::Served => polls.answered(),
+                        _ => polls.reopen(),
+                    }
+                }
                 () = alarm.until(alarm_at) => {}
             }
             // A host that is gone needs no poll more; those that are out end by themselves.
@@ -143,8 +150,8 @@ impl Driver<'_> {
     fn polled(&mut self, polled: Polled) {
         let now = self.shared.sqs.clock().now();
         match polled.result {
-            Ok(messages) => self.received(polled.kind, messages, now),
-            Err(fault) => self.failed(polled.kind, &fault, now),
+            Ok(messages) => self.received(polled.kind, messages, polled.started, now),
+            Err(fault) => self.failed(polled.kind, &fault, polled.started, now),
         }
         if matches!(polled.kind, Kind::Short) {
             let wakers = self.shared.lock().router.short_poll_done();
@@ -152,7 +159,7 @@ impl Driver<'_> {
         }
     }
 
-    fn received(&mut self, kind: Kind, messages: Vec<Message>, now: Moment) {
+    fn received(&mut self, kind: Kind, messages: Vec<Message>, started: Moment, now: Moment) {
         let counters = self.shared.sqs.counters();
         let got = messages.len();
         counters.add(Counter::MessagesReceived, got as u64);
@@ -186,8 +193,9 @@ impl Driver<'_> {
         }
         // If all that came had to be put back, the next poll would bring more of it: slower, then.
         if got > 0 && put_back == got {
-            let wait = self.crowded.failed(self.shared.sqs.random());
-            self.shared.lock().polls.pause(now + wait);
+            let random = self.shared.sqs.random();
+            let until = self.crowded.failed_call(started, now, random);
+            self.shared.lock().polls.pause(until);
         } else if got > 0 {
             self.crowded.succeeded();
         }
@@ -259,7 +267,7 @@ impl Driver<'_> {
         }
     }
 
-    fn failed(&self, kind: Kind, fault: &Fault, now: Moment) {
+    fn failed(&self, kind: Kind, fault: &Fault, started: Moment, now: Moment) {
         // Whoever ended the host may have deleted it, too: its polls end as they must.
         if self.shared.lock().ended.is_some() {
             return;
@@ -279,7 +287,8 @@ impl Driver<'_> {
         let Kind::Long(size) = kind else { return };
         let told = {
             let mut state = self.shared.lock();
-            state.polls.failed(size, now, self.shared.sqs.random());
+            let random = self.shared.sqs.random();
+            state.polls.failed(size, started, now, random);
             let hopeless =
                 fault.kind() == FaultKind::AccessDenied && state.polls.failures() >= DENIALS;
             if hopeless {
@@ -311,10 +320,11 @@ async fn poll(shared: &Shared, kind: Kind) -> Polled {
         .message_attribute_names("All")
         .message_system_attribute_names(MessageSystemAttributeName::All);
     let clock = shared.sqs.clock();
+    let started = clock.now();
     let end = if mutant!("half-open-for-ever") {
         Moment::from_start(Duration::MAX)
     } else {
-        clock.now() + wait + GRACE
+        started + wait + GRACE
     };
     let result = match clock
         .timeout_at(end, shared.sqs.receive_message(input))
@@ -328,7 +338,11 @@ async fn poll(shared: &Shared, kind: Kind) -> Polled {
             elapsed,
         )),
     };
-    Polled { kind, result }
+    Polled {
+        kind,
+        started,
+        result,
+    }
 }
 
 /// Shorter by up to a half, in whole seconds as SQS counts them. What is put back together for equal times comes again

@@ -2,17 +2,49 @@
 
 use std::time::Duration;
 
-use super::Random;
+use crate::mutant;
+
+use super::{Moment, Random};
 
 /// Exponential back-off with jitter, as a state machine: each failure says how long to wait, a success forgets them.
 ///
 /// For loops that never give up (polls, heartbeats). An SDK call's own retries are the SDK's.
+///
+/// Calls that are in flight together and fail together are one failure, because one moment of throttling fails them all.
+/// An owner that has several calls in flight notes their failures with [`failed_call`](Self::failed_call).
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use sqs_virtual_queues::sqs::{Backoff, Moment, Random};
+///
+/// let random = Random::seeded(1);
+/// let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(36));
+/// let start = Moment::from_start(Duration::from_secs(1));
+/// let now = start + Duration::from_millis(20);
+/// let next = backoff.failed_call(start, now, &random);
+/// assert!(next.since(now) <= Duration::from_millis(240));
+/// // Seven more calls were in flight when the first one failed.
+/// for _ in 0..7 {
+///     assert_eq!(backoff.failed_call(start, now, &random), next);
+/// }
+/// assert_eq!(backoff.failures(), 1);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,
     longest: Duration,
     factor: u32,
     failures: u32,
+    /// When the last failure that counted was noted, and when the wait after it ends. Only [`failed_call`](Self::failed_call)
+    /// writes it; a success empties it.
+    last: Option<Step>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    at: Moment,
+    until: Moment,
 }
 
 impl Backoff {
@@ -24,6 +56,7 @@ impl Backoff {
             longest,
             factor: 2,
             failures: 0,
+            last: None,
         }
     }
 
@@ -42,9 +75,27 @@ impl Backoff {
         random.jitter(grown.min(self.longest))
     }
 
+    /// Notes the failure of a call that began at `started`, one of several that may be in flight together, and returns
+    /// when the next call may begin: within a fifth of the grown time.
+    ///
+    /// A call that began before the last failure that counted does not count again, because the same moment may have
+    /// failed both. The wait that has begun stands then, even if it is over.
+    pub fn failed_call(&mut self, started: Moment, now: Moment, random: &Random) -> Moment {
+        if let Some(last) = self.last
+            && started <= last.at
+            && !mutant!("each-failure-counts")
+        {
+            return last.until;
+        }
+        let until = now + self.failed(random);
+        self.last = Some(Step { at: now, until });
+        until
+    }
+
     /// Notes a success: the next failure waits for the first, short time.
     pub fn succeeded(&mut self) {
         self.failures = 0;
+        self.last = None;
     }
 
     /// Failures since the last success.
@@ -72,6 +123,30 @@ mod tests {
         }
         backoff.succeeded();
         assert!(backoff.failed(&random) <= Duration::from_millis(120));
+    }
+
+    #[test]
+    fn calls_that_fail_together_are_one_failure() {
+        let random = Random::seeded(1);
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(36));
+        let at = |millis| Moment::from_start(Duration::from_millis(millis));
+        let first = backoff.failed_call(at(0), at(20), &random);
+        assert!((at(180)..=at(260)).contains(&first), "{first:?}");
+        // The others began before the first failure, whenever they fail.
+        for (started, now) in [(0, 20), (10, 25), (20, 20_000)] {
+            assert_eq!(backoff.failed_call(at(started), at(now), &random), first);
+        }
+        assert_eq!(backoff.failures(), 1);
+        // The next call is a new try.
+        let second = backoff
+            .failed_call(at(300), at(320), &random)
+            .since(at(320));
+        assert!(second >= Duration::from_millis(320), "{second:?}");
+        backoff.succeeded();
+        let anew = backoff
+            .failed_call(at(310), at(330), &random)
+            .since(at(330));
+        assert!(anew <= Duration::from_millis(240), "{anew:?}");
     }
 
     #[test]

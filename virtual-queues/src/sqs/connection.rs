@@ -172,6 +172,9 @@ impl Sqs {
                 Some(false) => self.contact.failed(1),
                 None => {}
             }
+            if fault.is_temporary() {
+                self.contact.trouble();
+            }
             self.counters.count(Counter::FailedCalls);
             if fault.kind() == FaultKind::AccessDenied {
                 self.counters.denied(action);
@@ -180,7 +183,7 @@ impl Sqs {
             fault
         });
         if result.is_ok() {
-            self.contact.answered();
+            self.contact.served();
         }
         (answer.date, result)
     }

@@ -1,12 +1,13 @@
 //! Whether SQS answers at all, as the calls of one process show it.
 //!
-//! Owns: the number of failures in a row, and the news that it answers again. Does not own: what to do then.
+//! Owns: the number of failures in a row, and the news that SQS answers again, or serves a call after another one failed.
+//! Does not own: what to do then.
 //!
 //! **Invariant:** while some calls are answered, however many fail, contact is not lost.
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
@@ -23,6 +24,10 @@ struct Shared {
     failures: AtomicU32,
     /// How often contact was found again.
     times: AtomicU64,
+    /// Whether a call failed for a reason that passes by itself, since the last one that SQS served.
+    trouble: AtomicBool,
+    /// How often a call was served after such a failure.
+    served: AtomicU64,
     /// Wakes in the order in which they came, so that the same inputs do the same. Tokio's `watch` wakes at random.
     found: Notify,
 }
@@ -33,6 +38,17 @@ pub struct ContactFound {
     shared: Arc<Shared>,
     /// The times that were told.
     seen: u64,
+    served: u64,
+}
+
+/// What [`ContactFound::next`] has heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sign {
+    /// SQS has answered a call after a time in which it answered none.
+    Found,
+    /// SQS has served a call in full, after another call failed for a reason that passes by itself, such as throttling.
+    Served,
 }
 
 impl Contact {
@@ -40,6 +56,8 @@ impl Contact {
         Self(Arc::new(Shared {
             failures: AtomicU32::new(0),
             times: AtomicU64::new(0),
+            trouble: AtomicBool::new(false),
+            served: AtomicU64::new(0),
             found: Notify::new(),
         }))
     }
@@ -52,6 +70,22 @@ impl Contact {
         {
             self.0.times.fetch_add(1, Ordering::Release);
             self.0.found.notify_waiters();
+        }
+    }
+
+    /// SQS did what a call asked for.
+    pub(crate) fn served(&self) {
+        self.answered();
+        if self.0.trouble.load(Ordering::Relaxed) && self.0.trouble.swap(false, Ordering::Relaxed) {
+            self.0.served.fetch_add(1, Ordering::Release);
+            self.0.found.notify_waiters();
+        }
+    }
+
+    /// A call failed for a reason that passes by itself, whether SQS answered or not.
+    pub(crate) fn trouble(&self) {
+        if !self.0.trouble.load(Ordering::Relaxed) {
+            self.0.trouble.store(true, Ordering::Relaxed);
         }
     }
 
@@ -74,6 +108,7 @@ impl Contact {
         ContactFound {
             shared: Arc::clone(&self.0),
             seen: self.0.times.load(Ordering::Acquire),
+            served: self.0.served.load(Ordering::Acquire),
         }
     }
 }
@@ -84,6 +119,15 @@ impl ContactFound {
     /// # Cancel safety
     /// Dropping it loses nothing: what happened meanwhile is told at the next call.
     pub async fn again(&mut self) {
+        while self.next().await != Sign::Found {}
+    }
+
+    /// Completes when SQS has answered a call after a time in which it answered none, or has served one after another
+    /// one failed.
+    ///
+    /// # Cancel safety
+    /// Dropping it loses nothing: what happened meanwhile is told at the next call.
+    pub async fn next(&mut self) -> Sign {
         loop {
             let mut found = pin!(self.shared.found.notified());
             // Before it looks, so that nothing is missed.
@@ -91,7 +135,12 @@ impl ContactFound {
             let times = self.shared.times.load(Ordering::Acquire);
             if times != self.seen {
                 self.seen = times;
-                return;
+                return Sign::Found;
+            }
+            let served = self.shared.served.load(Ordering::Acquire);
+            if served != self.served {
+                self.served = served;
+                return Sign::Served;
             }
             found.await;
         }
@@ -124,6 +173,25 @@ mod tests {
         assert!(!contact.is_lost());
         assert_eq!(found.again().now_or_never(), Some(()));
         assert_eq!(found.again().now_or_never(), None, "told once");
+    }
+
+    #[test]
+    fn a_call_that_is_served_after_a_failure_is_told_once() {
+        let contact = Contact::new();
+        let mut signs = contact.found();
+        contact.served();
+        assert_eq!(signs.next().now_or_never(), None, "nothing had failed");
+        contact.trouble();
+        contact.trouble();
+        contact.answered();
+        assert_eq!(signs.next().now_or_never(), None, "a refusal serves nobody");
+        contact.served();
+        contact.served();
+        assert_eq!(signs.next().now_or_never(), Some(Sign::Served));
+        assert_eq!(signs.next().now_or_never(), None);
+        contact.trouble();
+        contact.served();
+        assert_eq!(signs.again().now_or_never(), None, "contact was not lost");
     }
 
     #[test]

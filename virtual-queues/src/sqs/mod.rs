@@ -29,7 +29,7 @@ pub use backoff::Backoff;
 pub use client_api::ClientApi;
 pub use clock::{Clock, Elapsed, Moment, TimeSource};
 pub use connection::{Sqs, SqsBuilder};
-pub use contact::ContactFound;
+pub use contact::{ContactFound, Sign};
 pub use fault::{Delivery, Fault, FaultKind};
 pub use outbox::{BatchOptions, Outbox};
 pub use poll_controller::{PollController, PollOptions, RECEIVE_MAX};

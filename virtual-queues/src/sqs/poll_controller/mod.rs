@@ -32,8 +32,9 @@ pub const RECEIVE_MAX: usize = 10;
 /// [`PollOptions::pace`] and no longer than the missing messages take to come at the rate observed. After one that
 /// brought a single message or none it does not wait: where little comes, nobody is kept waiting.
 ///
-/// When polls fail, it waits ever longer; see [`PollOptions::longest_backoff`]. [`reopen`](Self::reopen) ends such a wait
-/// when something else shows that SQS answers again.
+/// When polls fail, it waits ever longer; see [`PollOptions::longest_backoff`]. Polls that are in flight together and fail
+/// together count as one failure. [`reopen`](Self::reopen) ends such a wait when something else shows that SQS answers
+/// again, and [`answered`](Self::answered) shortens it while other calls are answered.
 ///
 /// It counts the messages in flight itself, because SQS says nothing when a long poll meets the quota: the poll just
 /// stays empty. Below the quota it stops in time.
@@ -52,6 +53,8 @@ pub struct PollController {
     demand: usize,
     pace: Pace,
     backoff: Backoff,
+    /// The last poll that failed: when. Written by [`failed`](Self::failed); empty after one that did not.
+    failed_at: Option<Moment>,
     /// After a failure, a pause, or for the pace: not before.
     not_before: Option<Moment>,
     /// Whether demand came up since the last look, after there was none.
@@ -81,6 +84,10 @@ pub struct PollOptions {
 const EAGERLY: usize = 4;
 /// From there on, so many full polls for each that is out: a burst of 200 messages is over by then.
 const ROUNDS: usize = 3;
+
+/// The longest wait between failing polls while other calls succeed, so that no second goes by without a poll: 0.8 s, and a
+/// round trip. The price is one or two polls a second where only receives fail for long.
+const LONGEST_IF_ANSWERED: Duration = Duration::from_millis(800);
 
 /// Each wait between failing polls is so many times the one before.
 const BACKOFF_FACTOR: u32 = 3;
@@ -113,6 +120,7 @@ impl PollController {
             in_flight: InFlight::default(),
             demand: 0,
             backoff,
+            failed_at: None,
             not_before: None,
             woken: false,
         }
@@ -175,6 +183,7 @@ impl PollController {
         self.ended(size);
         self.in_flight.received(got, visible_until);
         self.backoff.succeeded();
+        self.failed_at = None;
         let wait = self.pace.received(got, size, now);
         self.not_before = wait.map(|wait| now + wait);
         if got < size {
@@ -187,11 +196,13 @@ impl PollController {
         }
     }
 
-    /// A poll of `size` failed, or had no answer in time.
-    pub fn failed(&mut self, size: usize, now: Moment, random: &Random) {
+    /// A poll of `size` that began at `started` failed, or had no answer in time. It is not one failure more if it began
+    /// before the last one that counted: see [`Backoff::failed_call`].
+    pub fn failed(&mut self, size: usize, started: Moment, now: Moment, random: &Random) {
         self.ended(size);
         self.set_target(1);
-        self.not_before = Some(now + self.backoff.failed(random));
+        self.not_before = Some(self.backoff.failed_call(started, now, random));
+        self.failed_at = Some(now);
         if mutant!("poll-without-back-off") {
             self.not_before = None;
         }
@@ -203,6 +214,15 @@ impl PollController {
         if self.failures() > 0 {
             self.not_before = None;
             self.woken = false;
+        }
+    }
+
+    /// Another call of the process was served in full, while polls fail for a reason that passes by itself. The wait of the
+    /// polls ends, but not before 0.8 s after the last failure: where only receives fail, every other call that succeeds
+    /// would start a poll.
+    pub fn answered(&mut self) {
+        if let (Some(failed), Some(until)) = (self.failed_at, self.not_before) {
+            self.not_before = Some(until.min(failed + LONGEST_IF_ANSWERED));
         }
     }
 
@@ -396,7 +416,7 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..5 {
             let size = polls.start(now).expect("the wait is over");
-            polls.failed(size, now, &random);
+            polls.failed(size, now, now, &random);
             let at = polls.next_start().unwrap();
             assert_eq!(polls.start(now), None);
             waits.push(at.since(now));
@@ -411,8 +431,49 @@ mod tests {
     /// Fails the only poll, and returns the end of the wait after it.
     fn fail(polls: &mut PollController, now: Moment) -> Moment {
         let size = polls.start(now).expect("no wait");
-        polls.failed(size, now, &Random::seeded(7));
+        polls.failed(size, now, now, &Random::seeded(7));
         polls.next_start().unwrap()
+    }
+
+    #[test]
+    fn eight_polls_that_fail_together_are_one_failure() {
+        let mut polls = controller(8);
+        polls.target = 8;
+        polls.set_demand(10_000);
+        assert_eq!(starts(&mut polls, NOW).len(), 8);
+        let random = Random::seeded(1);
+        let mut failed = NOW;
+        for _ in 0..8 {
+            failed += Duration::from_millis(3);
+            polls.failed(10, NOW, failed, &random);
+        }
+        assert_eq!(polls.failures(), 1);
+        let next = polls.next_start().unwrap().since(NOW);
+        assert!(next <= Duration::from_millis(243), "{next:?}");
+    }
+
+    #[test]
+    fn while_other_calls_are_served_no_second_goes_without_a_poll() {
+        let mut polls = controller(8);
+        polls.set_demand(10);
+        let mut now = NOW;
+        for _ in 0..10 {
+            let wait = fail(&mut polls, now).since(now);
+            polls.answered();
+            let at = polls.next_start().unwrap();
+            assert!(at.since(now) <= wait.min(Duration::from_millis(800)));
+            assert_eq!(polls.start(now), None, "not at once");
+            now = at;
+        }
+        let size = polls.start(now).unwrap();
+        polls.returned(size, 0, now, LATER);
+        polls.pause(LATER);
+        polls.answered();
+        assert_eq!(
+            polls.start(now),
+            None,
+            "a pause is not a wait after a failure"
+        );
     }
 
     #[test]
