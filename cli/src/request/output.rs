@@ -53,6 +53,8 @@ fn kind(kind: RequestErrorKind) -> &'static str {
         RequestErrorKind::Closed => "closed",
         RequestErrorKind::Throttled => "throttled",
         RequestErrorKind::AccessDenied => "access_denied",
+        RequestErrorKind::Credentials => "credentials",
+        RequestErrorKind::NotSqs => "not_sqs",
         RequestErrorKind::QueueNotFound => "queue_not_found",
         RequestErrorKind::TooLarge => "too_large",
         RequestErrorKind::ReplyTooLarge => "reply_too_large",

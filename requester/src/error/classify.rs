@@ -100,15 +100,16 @@ impl RequestError {
 
     fn call(fault: Fault, delivery: Delivery) -> Self {
         let kind = match fault.kind() {
+            _ if fault.is_too_large() && fault.action() == Action::SendMessageBatch => {
+                Kind::TooLarge
+            }
             FaultKind::Throttled => Kind::Throttled,
             FaultKind::AccessDenied => Kind::AccessDenied,
             FaultKind::QueueNotFound => Kind::QueueNotFound,
+            FaultKind::Credentials => Kind::Credentials,
+            FaultKind::NotSqs => Kind::NotSqs,
             FaultKind::Refused if fault.action() == Action::SendMessageBatch => {
-                match fault.code() {
-                    Some(_) => Kind::InvalidRequest,
-                    // It is not SQS that refuses: the message is above the limit set for batches.
-                    None => Kind::TooLarge,
-                }
+                Kind::InvalidRequest
             }
             FaultKind::Closed => Kind::Closed,
             _ => Kind::Send,
@@ -178,6 +179,8 @@ mod tests {
             ),
             ("InvalidParameterValue", Kind::InvalidRequest, false),
             ("OverLimit", Kind::Send, true),
+            ("ExpiredToken", Kind::Credentials, true),
+            ("BatchRequestTooLong", Kind::TooLarge, false),
         ] {
             let error = entry(code);
             assert_eq!(
@@ -191,7 +194,7 @@ mod tests {
             (FaultKind::Unreachable, Kind::Send, true),
             (FaultKind::TimedOut, Kind::Send, true),
             (FaultKind::NotMade, Kind::Send, false),
-            (FaultKind::Refused, Kind::TooLarge, false),
+            (FaultKind::Refused, Kind::InvalidRequest, false),
             (FaultKind::Closed, Kind::Closed, false),
         ] {
             let error = RequestError::send(fault(kind, Delivery::Unknown));
@@ -269,7 +272,7 @@ mod tests {
                 .of(&queue, id)
                 .to_string()
         };
-        let silence = "no reply from http://localhost:9324/000000000000/login within 20s";
+        let silence = "no reply within 20s";
         assert_eq!(timeout(Delivery::Sent), silence);
         assert_eq!(
             timeout(Delivery::NotSent),
@@ -279,6 +282,14 @@ mod tests {
             timeout(Delivery::Unknown),
             format!("{silence} (the request may not have been sent)")
         );
+
+        let missing = entry("QueueDoesNotExist").of(&queue, id);
+        assert_eq!(missing.to_string(), "the queue does not exist");
+        assert!(format!("{missing:?}").contains(queue.as_str()));
+        let account = "https://sqs.eu-west-1.amazonaws.com/123456789012/a b";
+        let invalid = RequestError::invalid(QueueUrl::parse(account).unwrap_err());
+        assert!(!invalid.to_string().contains("123456789012"), "{invalid}");
+        assert!(invalid.source().unwrap().to_string().contains(account));
 
         let remote = RequestError::remote_error(
             ErrorCode::from_static("login.unknown_user"),

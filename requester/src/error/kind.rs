@@ -9,7 +9,9 @@
 /// | [`HostLost`](Self::HostLost) | the queue for the replies was deleted meanwhile | nothing: the next request makes a new one. Find out who deletes queues |
 /// | [`Closed`](Self::Closed) | shut down, its Tokio runtime has ended, or there is none | make requests within a runtime, before the shutdown |
 /// | [`Throttled`](Self::Throttled) | SQS or KMS asks for fewer calls | slow down; ask AWS for more |
-/// | [`AccessDenied`](Self::AccessDenied) | credentials or a right are missing | allow the [right](sqs_virtual_queues::sqs::Fault::right) in the IAM policy |
+/// | [`AccessDenied`](Self::AccessDenied) | a policy denies a call | allow the [right](sqs_virtual_queues::sqs::Fault::right) in the IAM policy |
+/// | [`Credentials`](Self::Credentials) | no credentials could be loaded, or SQS refused them | try again later; if it stays, look at the credential provider and the machine's clock |
+/// | [`NotSqs`](Self::NotSqs) | a proxy or another server answered instead of SQS | look at the network; try again if [retryable](super::RequestError::is_retryable) |
 /// | [`QueueNotFound`](Self::QueueNotFound) | there is no such request queue | check URL, account and region |
 /// | [`TooLarge`](Self::TooLarge) | the request exceeds the limit of SQS | send less, or a reference to it |
 /// | [`ReplyTooLarge`](Self::ReplyTooLarge) | the request was handled, its reply exceeds the limit | ask for less; do not repeat it |
@@ -30,12 +32,20 @@ pub enum RequestErrorKind {
     Closed,
     /// A call of SQS was throttled, after the SDK's own retries. Retryable.
     Throttled,
-    /// A call of SQS was denied. [`action`](super::RequestError::action) names it, its
-    /// [`fault`](super::RequestError::fault) the right that is missing.
+    /// A call of SQS was denied by a policy. [`action`](super::RequestError::action) names it, its
+    /// [`fault`](super::RequestError::fault) the right that is missing. A request that was sent ends so when the polls for
+    /// its reply have been denied for a minute, if its deadline is later than that.
     AccessDenied,
+    /// The request was not sent, because no credentials could be loaded, or SQS refused them or their signature (expired,
+    /// rotated, not known yet, a wrong clock). Retryable. A request that was sent never ends so: it waits until its deadline.
+    Credentials,
+    /// Something else answered instead of SQS, such as a proxy: an answer without SQS's format, error code and request id.
+    /// The text and [`Fault::status`](sqs_virtual_queues::sqs::Fault::status) have its HTTP status. Retryable for a status of
+    /// 200 to 299, 408, 429 and from 500 on; not for others, such as 407 or a proxy's own 403.
+    NotSqs,
     /// The request queue does not exist.
     QueueNotFound,
-    /// Body and attributes exceed what SQS, or this queue, takes.
+    /// Body and attributes exceed what SQS, or this queue, takes: found before any call, said by SQS, or HTTP 413.
     TooLarge,
     /// The responder handled the request, and its reply is too large for SQS.
     ReplyTooLarge,
@@ -54,7 +64,7 @@ impl RequestErrorKind {
     pub(super) const fn is_temporary(self) -> bool {
         matches!(
             self,
-            Self::Timeout | Self::HostLost | Self::Throttled | Self::Overloaded
+            Self::Timeout | Self::HostLost | Self::Throttled | Self::Credentials | Self::Overloaded
         )
     }
 }

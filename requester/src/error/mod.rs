@@ -1,7 +1,8 @@
 //! What a request that did not succeed says about itself.
 //!
 //! Owns: [`RequestError`] and how it is shown. Does not own: which fault is which kind, see [`classify`].
-//! Invariant: neither `Display` nor `Debug` shows a body, an error reply's message or a receipt handle.
+//! Invariant: neither `Display` nor `Debug` shows a body, an error reply's message or a receipt handle, and `Display` no queue's
+//! URL, which has the account.
 
 mod classify;
 mod kind;
@@ -12,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqs_rpc_protocol::{CorrelationId, ErrorCode, QueueUrl};
+use sqs_rpc_protocol::{CorrelationId, ErrorCode, QueueUrl, QueueUrlError};
 use sqs_virtual_queues::Action;
 use sqs_virtual_queues::sqs::{Delivery, Fault};
 
@@ -23,6 +24,9 @@ pub use kind::RequestErrorKind;
 /// [`kind`](Self::kind) says what went wrong, and its [table](RequestErrorKind) what to do about it;
 /// [`delivery`](Self::delivery) whether the request may have been sent all the same; [`is_retryable`](Self::is_retryable)
 /// whether the cause may go away by itself.
+///
+/// `Display` is fit for the answer of a frontend: it shows neither the queue's URL nor the account. [`queue`](Self::queue),
+/// the `source` of an invalid URL, and `Debug` do.
 ///
 /// # Examples
 ///
@@ -38,7 +42,7 @@ pub use kind::RequestErrorKind;
 /// assert_eq!(error.delivery(), Delivery::NotSent);
 /// assert_eq!(
 ///     error.to_string(),
-///     "invalid request: \"login\" is not the URL of a host queue: it must begin with https:// or http://"
+///     "invalid request: the URL of the queue is not valid: it must begin with https:// or http://"
 /// );
 /// # }
 /// ```
@@ -110,7 +114,9 @@ impl RequestError {
     pub fn is_retryable(&self) -> bool {
         match (&self.0.kind, &self.0.cause) {
             (RequestErrorKind::Remote, Cause::Remote(remote)) => remote.retryable,
-            (RequestErrorKind::Send, Cause::Call(fault)) => fault.is_temporary(),
+            (RequestErrorKind::Send | RequestErrorKind::NotSqs, Cause::Call(fault)) => {
+                fault.is_temporary()
+            }
             (kind, _) => kind.is_temporary(),
         }
     }
@@ -196,6 +202,8 @@ impl Error for RequestError {
             // The fault's own text is this error's.
             Cause::Call(fault) => fault.source(),
             Cause::Failed(_, source) => Some(&**source),
+            // What was found is in its text alone.
+            Cause::Given(why) if why.is::<QueueUrlError>() => Some(&**why),
             _ => None,
         }
     }

@@ -1,8 +1,9 @@
-//! How an error reads: lower case, no full stop, nothing that its source says as well.
+//! How an error reads: lower case, no full stop, nothing that its source says as well, no queue's URL.
 
 use std::error::Error;
 use std::fmt;
 
+use sqs_rpc_protocol::QueueUrlError;
 use sqs_virtual_queues::sqs::Delivery;
 
 use super::{Cause, Inner, RequestErrorKind};
@@ -10,21 +11,16 @@ use super::{Cause, Inner, RequestErrorKind};
 pub(super) fn write(error: &Inner, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match (&error.cause, error.kind) {
         (Cause::Silence(within), _) => {
-            f.write_str("no reply")?;
-            if let Some(queue) = &error.queue {
-                write!(f, " from {queue}")?;
-            }
-            write!(f, " within {within:?}")?;
+            write!(f, "no reply within {within:?}")?;
             f.write_str(match error.delivery {
                 Delivery::NotSent => " (the request was not sent)",
                 Delivery::Sent => "",
                 _ => " (the request may not have been sent)",
             })
         }
-        (Cause::Call(fault), RequestErrorKind::QueueNotFound) => match &error.queue {
-            Some(queue) => write!(f, "the queue {queue} does not exist"),
-            None => write!(f, "{fault}"),
-        },
+        (Cause::Call(_), RequestErrorKind::QueueNotFound) if error.queue.is_some() => {
+            f.write_str("the queue does not exist")
+        }
         (Cause::Call(fault), _) => write!(f, "{fault}"),
         (Cause::Remote(_), RequestErrorKind::ReplyTooLarge) => {
             f.write_str("the reply is too large for SQS")
@@ -35,6 +31,13 @@ pub(super) fn write(error: &Inner, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (Cause::Full(max), _) => write!(f, "{max} requests are pending, the most that are allowed"),
         (Cause::Given(why), RequestErrorKind::TooLarge) => {
             write!(f, "request too large: {}", Chain(&**why))
+        }
+        (Cause::Given(why), _) if let Some(why) = why.downcast_ref::<QueueUrlError>() => {
+            write!(
+                f,
+                "invalid request: the URL of the queue is not valid: {}",
+                why.kind()
+            )
         }
         (Cause::Given(why), _) => write!(f, "invalid request: {}", Chain(&**why)),
         (Cause::Failed(what, _), _) => f.write_str(what),

@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn the_first_mistake_is_told() {
         let error = check(Request::new("nonsense", "").idempotency_key("")).unwrap_err();
-        assert!(error.to_string().contains("nonsense"), "{error}");
+        assert!(error.to_string().contains("URL of the queue"), "{error}");
     }
 
     #[test]

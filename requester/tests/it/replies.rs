@@ -254,12 +254,15 @@ async fn a_send_that_fails_ends_the_request_and_frees_its_slot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn polls_that_are_denied_end_the_request_and_name_the_right() {
+async fn polls_that_are_denied_for_a_minute_end_the_request() {
     let bed = Bed::new().await;
     let double = Double::new(&bed.sqs);
-    double.fate(Action::ReceiveMessage, [Fate::Refused("AccessDenied"); 10]);
+    double.fate(Action::ReceiveMessage, [Fate::Refused("AccessDenied"); 20]);
     let requester = Requester::new(on_tokio_time(double));
-    let error = requester.request(&bed.queue, "hello").await.unwrap_err();
+    let began = tokio::time::Instant::now();
+    let request = requester.request(&bed.queue, "hello").timeout(300 * SECOND);
+    let error = request.await.unwrap_err();
+    assert!(began.elapsed() >= 60 * SECOND, "{:?}", began.elapsed());
     assert_eq!(
         (error.kind(), error.delivery()),
         (RequestErrorKind::AccessDenied, Delivery::Sent)
@@ -268,6 +271,23 @@ async fn polls_that_are_denied_end_the_request_and_name_the_right() {
         error.action().map(Action::permission),
         Some("sqs:ReceiveMessage")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_while_the_credentials_are_refused() {
+    for code in ["ExpiredTokenException", "InvalidSignatureException"] {
+        let bed = Bed::new().await;
+        bed.echo();
+        let double = Double::new(&bed.sqs);
+        double.fate(Action::ReceiveMessage, [Fate::Refused(code); 9]);
+        let requester = Requester::new(on_tokio_time(double));
+        let began = tokio::time::Instant::now();
+        let request = requester.request(&bed.queue, "hello").timeout(300 * SECOND);
+        let reply = request.await.expect("answered");
+        assert_eq!(reply.body(), "hello");
+        // Nine polls, none later than 5 s after the one before.
+        assert!(began.elapsed() > 20 * SECOND && began.elapsed() < 45 * SECOND);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -229,6 +229,9 @@ impl Driver {
                 self.context.count(Counter::PollsFailed);
                 self.polls
                     .failed(polled.size, polled.started, now, self.context.sqs.random());
+                if fault.kind() == FaultKind::Credentials {
+                    self.polls.retry_credentials(now);
+                }
                 let since = *self.health.failing_since.get_or_insert(now);
                 let queue = &self.context.queue;
                 if !self.health.proven {

@@ -39,7 +39,8 @@ pub enum ServeErrorKind {
     InvalidQueueUrl,
     /// There is no such queue. This is found after 2 s, since a new queue may be unknown for its first second.
     QueueNotFound,
-    /// The credentials are missing or wrong, or lack the right to this action.
+    /// A policy denies this action. Credentials that cannot be loaded or are refused are no such error: they may be there a
+    /// moment later, and serving goes on then.
     AccessDenied(Action),
     /// There is no Tokio runtime here.
     NoRuntime,

@@ -107,6 +107,20 @@ async fn a_start_without_the_right_to_receive_is_an_error_that_names_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn credentials_that_come_late_do_not_end_serving() {
+    let bed = Bed::start().await;
+    let refused = Failure::Code("UnrecognizedClientException", 403);
+    bed.faults.of(Action::ReceiveMessage, refused);
+    let running = Running::start(bed.responder().serve(&bed.requests, echo));
+    bed.send(&bed.ask("x")).await;
+    sleep(30).await;
+    bed.faults.clear();
+    sleep(6).await;
+    assert_eq!(bed.stats().replies_sent, 1, "within 5 s and a round trip");
+    assert!(running.stop().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_no_url_of_a_real_queue_is_an_error_before_any_call() {
     let bed = Bed::start().await;
     for url in ["requests", "", &format!("{}#virtual", bed.requests)] {

@@ -133,7 +133,10 @@ impl Refusal {
     fn of_sqs(code: &str, fault: &Fault) -> Self {
         let status = match fault.kind() {
             FaultKind::Unavailable => 503,
-            FaultKind::Throttled | FaultKind::AccessDenied | FaultKind::OverLimit => 403,
+            FaultKind::Throttled
+            | FaultKind::AccessDenied
+            | FaultKind::Credentials
+            | FaultKind::OverLimit => 403,
             _ => 400,
         };
         Self {

@@ -26,8 +26,9 @@ const GRACE: Duration = Duration::from_secs(5);
 const SETTLING: Duration = Duration::from_secs(5);
 /// So many things that are due are done in one go; then others have their turn, polls that have ended first.
 const BURST: usize = 100;
-/// After so many polls in a row that were denied, pending requests are told instead of left to their deadlines.
-const DENIALS: u32 = 3;
+/// When polls have been denied by policy for so long, pending requests are told instead of left to their deadlines. A policy
+/// that was just changed takes about so long to be in force everywhere.
+const DENIED: Duration = Duration::from_secs(60);
 
 /// Runs a host until it is stopped or gone.
 pub(super) async fn drive(shared: Arc<Shared>, stop: CancellationToken) {
@@ -36,6 +37,7 @@ pub(super) async fn drive(shared: Arc<Shared>, stop: CancellationToken) {
     Driver {
         shared: &shared,
         crowded: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
+        denied_since: None,
     }
     .run(&stop)
     .await;
@@ -44,6 +46,8 @@ pub(super) async fn drive(shared: Arc<Shared>, stop: CancellationToken) {
 struct Driver<'a> {
     shared: &'a Shared,
     crowded: Backoff,
+    /// The first of the polls that were denied, with none since that worked.
+    denied_since: Option<Moment>,
 }
 
 /// A poll that has ended.
@@ -166,6 +170,7 @@ impl Driver<'_> {
         let visibility = self.shared.options.visibility;
         // The answer was on its way for a while. A message that is dropped from its buffer too early only comes again.
         let visible_until = now + visibility - (visibility / 4).min(GRACE);
+        self.denied_since = None;
         if let Kind::Long(size) = kind {
             self.shared
                 .lock()
@@ -267,7 +272,7 @@ impl Driver<'_> {
         }
     }
 
-    fn failed(&self, kind: Kind, fault: &Fault, started: Moment, now: Moment) {
+    fn failed(&mut self, kind: Kind, fault: &Fault, started: Moment, now: Moment) {
         // Whoever ended the host may have deleted it, too: its polls end as they must.
         if self.shared.lock().ended.is_some() {
             return;
@@ -285,19 +290,25 @@ impl Driver<'_> {
         }
         // A short poll's receivers get nothing, as from a short poll that found nothing.
         let Kind::Long(size) = kind else { return };
+        let denied = fault.kind() == FaultKind::AccessDenied;
+        let hopeless = denied && {
+            let since = *self.denied_since.get_or_insert(now);
+            now.since(since) >= DENIED
+        };
         let told = {
             let mut state = self.shared.lock();
             let random = self.shared.sqs.random();
             state.polls.failed(size, started, now, random);
-            let hopeless =
-                fault.kind() == FaultKind::AccessDenied && state.polls.failures() >= DENIALS;
+            if fault.kind() == FaultKind::Credentials {
+                state.polls.retry_credentials(now);
+            }
             if hopeless {
                 state.router.take_pending()
             } else {
                 Vec::new()
             }
         };
-        if fault.kind() == FaultKind::AccessDenied {
+        if denied {
             tracing::warn!(host = %self.shared.url, code = fault.code(), "ReceiveMessage was denied");
         }
         for sink in told {

@@ -8,10 +8,11 @@ use aws_sdk_sqs::config::interceptors::BeforeDeserializationInterceptorContextRe
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
-use aws_sdk_sqs::error::{BoxError, SdkError};
+use aws_sdk_sqs::error::{BoxError, ProvideErrorMetadata, SdkError};
 
 use super::api::{Answer, Call, SqsApi, for_each_operation, import_errors, import_operations};
 use super::contact::Contact;
+use super::fault::{is_from_sqs, lacks_credentials};
 
 /// [`SqsApi`] over three clients derived from the user's own: one for polls, one that makes single attempts, one for all
 /// the rest.
@@ -128,10 +129,16 @@ for_each_operation!(implement);
 /// A call that failed although the SDK repeats it counts as so many: its own default.
 const ATTEMPTS: u32 = 3;
 
-/// Whether SQS gave an answer, other than that it cannot serve; `None` if nothing was sent.
-fn is_answer<E>(error: &SdkError<E>) -> Option<bool> {
+/// Whether SQS gave an answer, other than that it cannot serve; `None` if nothing was sent. A page of a proxy is no answer
+/// of SQS.
+fn is_answer<E>(error: &SdkError<E>) -> Option<bool>
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
     match error {
         SdkError::ConstructionFailure(_) => None,
+        _ if lacks_credentials(error) => None,
+        _ if is_from_sqs(error) == Some(false) => Some(false),
         SdkError::ServiceError(error) => Some(!error.raw().status().is_server_error()),
         _ => Some(false),
     }

@@ -22,7 +22,8 @@ use crate::stats::{Action, Counter, Counters};
 
 /// The seam together with the clock, the random source, SQS's time and the counters. Cheap to clone; clones share all.
 ///
-/// Every call made through it is counted, teaches [`ServerClock`] by its answer's date, and fails with a [`Fault`].
+/// Every call made through it is counted, teaches [`ServerClock`] by the date of its answer if that is SQS's and no page of
+/// a proxy, and fails with a [`Fault`].
 ///
 /// # Examples
 /// ```
@@ -157,14 +158,6 @@ impl Sqs {
         self.counters.call(action);
         let sent = self.clock.now();
         let answer = call.await;
-        if let Some(date) = answer.date {
-            self.server_clock.learn(Sample {
-                sent,
-                received: self.clock.now(),
-                wall: self.clock.wall(),
-                date,
-            });
-        }
         let result = answer.result.map_err(|error| {
             let fault = Fault::from_sdk(action, error);
             match fault.is_of_contact() {
@@ -185,7 +178,20 @@ impl Sqs {
         if result.is_ok() {
             self.contact.served();
         }
-        (answer.date, result)
+        // A proxy's page tells the proxy's time.
+        let is_from_sqs = result
+            .as_ref()
+            .map_or_else(Fault::is_answer_of_sqs, |_| true);
+        let date = answer.date.filter(|_| is_from_sqs);
+        if let Some(date) = date {
+            self.server_clock.learn(Sample {
+                sent,
+                received: self.clock.now(),
+                wall: self.clock.wall(),
+                date,
+            });
+        }
+        (date, result)
     }
 }
 

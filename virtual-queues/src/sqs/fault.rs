@@ -18,6 +18,10 @@ pub struct Fault {
     kind: FaultKind,
     delivery: Delivery,
     code: Option<Arc<str>>,
+    /// The HTTP status of the answer, if there was one.
+    status: Option<u16>,
+    /// Whether what was sent has too many bytes.
+    too_large: bool,
     /// The right that SQS's answer says is missing, if it is not the action's own.
     right: Option<Arc<str>>,
     source: Arc<dyn Error + Send + Sync>,
@@ -29,8 +33,11 @@ pub struct Fault {
 pub enum FaultKind {
     /// SQS or KMS asks for fewer calls. Try again later.
     Throttled,
-    /// The credentials are missing, wrong, expired or lack the right. A retry does not help before they change.
+    /// A policy denies the call. A retry does not help before the policy changes.
     AccessDenied,
+    /// No credentials could be loaded, or SQS does not take them or their signature: expired, not known (yet), rotated, or
+    /// signed by a wrong clock. It passes by itself when the provider has others. Nothing was done.
+    Credentials,
     /// The queue does not exist (any more), or not yet: a new queue may be unknown for a second.
     QueueNotFound,
     /// SQS refuses the input: too long, malformed, out of range. A retry fails again.
@@ -43,7 +50,11 @@ pub enum FaultKind {
     Unreachable,
     /// No answer within the time-out.
     TimedOut,
-    /// An answer that is not SQS's.
+    /// Something else answered instead of SQS, such as a proxy: the answer is not in SQS's format, has no error code of SQS
+    /// and no request id. [`status`](Fault::status) says with what. Temporary for a status of 200 to 299, 408, 429 and from
+    /// 500 on; any other, such as 407 or a proxy's own 403, stays until somebody changes the network.
+    NotSqs,
+    /// An answer of SQS that cannot be read, or does not say what was asked.
     Unreadable,
     /// The call could not be made: the input is incomplete, or the implementation of the seam does not have it.
     NotMade,
@@ -70,14 +81,26 @@ impl Fault {
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
+        let status = error.raw_response().map(|raw| raw.status().as_u16());
         let (kind, delivery) = match &error {
-            _ if lacks_credentials(&error) => (FaultKind::AccessDenied, Delivery::NotSent),
+            _ if lacks_credentials(&error) => (FaultKind::Credentials, Delivery::NotSent),
             SdkError::ConstructionFailure(_) => (FaultKind::NotMade, Delivery::NotSent),
             SdkError::TimeoutError(_) => (FaultKind::TimedOut, Delivery::Unknown),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 (FaultKind::TimedOut, Delivery::Unknown)
             }
             SdkError::DispatchFailure(_) => (FaultKind::Unreachable, Delivery::Unknown),
+            SdkError::ResponseError(_) | SdkError::ServiceError(_)
+                if is_from_sqs(&error) == Some(false) =>
+            {
+                let refused = matches!(status, Some(400..=407 | 409..=498));
+                let delivery = if refused {
+                    Delivery::NotSent
+                } else {
+                    Delivery::Unknown
+                };
+                (FaultKind::NotSqs, delivery)
+            }
             SdkError::ResponseError(_) => (FaultKind::Unreadable, Delivery::Unknown),
             SdkError::ServiceError(context) => {
                 let kind = kind_of_code(context.err().code(), context.raw().status().as_u16());
@@ -98,11 +121,15 @@ impl Fault {
         let right = (kind == FaultKind::AccessDenied)
             .then(|| other_right(action, error.message()?))
             .flatten();
+        let says_so = says_too_large(error.code(), error.message());
+        let too_large = status == Some(413) || kind == FaultKind::Refused && says_so;
         Self {
             action,
             kind,
             delivery,
             code,
+            status,
+            too_large,
             right,
             source: Arc::new(error),
         }
@@ -123,9 +150,26 @@ impl Fault {
             kind: kind_of_code(Some(code), status),
             delivery,
             code: Some(code.into()),
+            status: None,
+            too_large: says_too_large(Some(code), None),
             right: None,
             source: Arc::new(source),
         }
+    }
+
+    /// The same entry, with the text of its failure, of which only this is looked at: whether it says that the entry is too
+    /// large.
+    #[must_use]
+    pub(super) fn saying(mut self, text: Option<&str>) -> Self {
+        self.too_large |= says_too_large(self.code(), text);
+        self
+    }
+
+    /// A message that is not sent because it has more bytes than allowed.
+    pub(super) fn too_large(action: Action, source: impl Error + Send + Sync + 'static) -> Self {
+        let mut fault = Self::local(action, FaultKind::Refused, Delivery::NotSent, source);
+        fault.too_large = true;
+        fault
     }
 
     /// A fault that no answer of SQS stands behind.
@@ -141,6 +185,8 @@ impl Fault {
             kind,
             delivery,
             code: None,
+            status: None,
+            too_large: false,
             right: None,
             source: Arc::new(source),
         }
@@ -170,6 +216,24 @@ impl Fault {
         self.code.as_deref()
     }
 
+    /// The HTTP status of the answer. `None` if there was no answer, or if an entry of a batch failed by itself.
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// Whether the call failed because a message, or a batch, has too many bytes: SQS says so, or answers HTTP 413, or it
+    /// was not sent because of its size.
+    #[must_use]
+    pub const fn is_too_large(&self) -> bool {
+        self.too_large
+    }
+
+    /// Whether SQS itself answered, so that what the answer says of the time is SQS's.
+    pub(super) const fn is_answer_of_sqs(&self) -> bool {
+        !matches!(self.kind, FaultKind::NotSqs)
+    }
+
     /// Whether it shows that SQS answers; `None` if it shows nothing about that.
     pub(super) const fn is_of_contact(&self) -> Option<bool> {
         match self.kind {
@@ -177,9 +241,13 @@ impl Fault {
             | FaultKind::QueueNotFound
             | FaultKind::Refused
             | FaultKind::OverLimit => Some(true),
-            FaultKind::Unavailable | FaultKind::Unreachable | FaultKind::TimedOut => Some(false),
-            // Credentials may be missing before any call is made; an answer may be a proxy's.
+            FaultKind::Unavailable
+            | FaultKind::Unreachable
+            | FaultKind::TimedOut
+            | FaultKind::NotSqs => Some(false),
+            // Credentials may be missing before any call is made.
             FaultKind::AccessDenied
+            | FaultKind::Credentials
             | FaultKind::Unreadable
             | FaultKind::NotMade
             | FaultKind::Closed => None,
@@ -198,9 +266,13 @@ impl Fault {
     /// Whether the same call may succeed later with nothing changed by anybody.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
+        if matches!(self.kind, FaultKind::NotSqs) {
+            return matches!(self.status, Some(200..=299 | 408 | 429 | 500..));
+        }
         matches!(
             self.kind,
             FaultKind::Throttled
+                | FaultKind::Credentials
                 | FaultKind::Unavailable
                 | FaultKind::Unreachable
                 | FaultKind::TimedOut
@@ -229,13 +301,19 @@ impl fmt::Display for Fault {
             FaultKind::Unavailable => write!(f, "{action} failed within SQS"),
             FaultKind::Unreachable => write!(f, "{action} did not reach SQS"),
             FaultKind::TimedOut => write!(f, "{action} had no answer in time"),
+            FaultKind::Credentials => write!(f, "{action}: {}", credentials(self.code())),
+            FaultKind::NotSqs => match self.status {
+                Some(status) => write!(f, "{action}: HTTP {status}, not an answer of SQS"),
+                None => write!(f, "{action}: not an answer of SQS"),
+            },
             FaultKind::Unreadable => write!(f, "{action} had an answer that cannot be read"),
             FaultKind::NotMade => write!(f, "{action} could not be made"),
             FaultKind::Closed => write!(f, "{action} came after the shutdown"),
         }?;
-        match &self.code {
-            Some(code) => write!(f, " ({code})"),
-            None => Ok(()),
+        match (&self.code, self.status) {
+            (Some(code), _) => write!(f, " ({code})"),
+            (None, Some(status)) if self.kind != FaultKind::NotSqs => write!(f, " (HTTP {status})"),
+            _ => Ok(()),
         }
     }
 }
@@ -276,11 +354,70 @@ fn other_right(action: Action, text: &str) -> Option<Arc<str>> {
     Some(Arc::from(known.unwrap_or(&named)))
 }
 
-/// Old and new names of one thing; namespaces (`com.amazonaws.sqs#`, `AWS.SimpleQueueService.`) are cut off first.
+/// Whether the answer to a failed call is SQS's: it has SQS's error code or request id. `None` without an answer.
+pub(super) fn is_from_sqs<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<bool> {
+    let raw = error.raw_response()?;
+    let has_code = error.code().is_some_and(|code| !code.is_empty());
+    Some(has_code || raw.headers().get("x-amzn-requestid").is_some())
+}
+
+/// Whether SQS says that a message or a batch has too many bytes. The text of `InvalidParameterValue` is recorded: `One or
+/// more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.`
+fn says_too_large(code: Option<&str>, text: Option<&str>) -> bool {
+    let short = short(code.unwrap_or_default());
+    short == "BatchRequestTooLong"
+        || short.starts_with("InvalidParameterValue")
+            && text.is_some_and(|text| text.contains("must be shorter than"))
+}
+
+/// What is the matter with the credentials.
+fn credentials(code: Option<&str>) -> &'static str {
+    let Some(code) = code else {
+        return "no credentials could be loaded";
+    };
+    let short = short(code);
+    match short.strip_suffix("Exception").unwrap_or(short) {
+        "ExpiredToken" | "TokenRefreshRequired" => "the credentials have expired",
+        "IncompleteSignature"
+        | "InvalidSignature"
+        | "MissingAuthenticationToken"
+        | "SignatureDoesNotMatch" => "the signature was refused",
+        "RequestExpired" | "RequestTimeTooSkewed" => "the time of the signature was refused",
+        _ => "the credentials were refused",
+    }
+}
+
+/// A code without its namespace: `com.amazonaws.sqs#`, `AWS.SimpleQueueService.`.
+fn short(code: &str) -> &str {
+    code.rsplit(['#', '.']).next().unwrap_or_default()
+}
+
+/// Whether SQS does not take the credentials, the signature or its time. Common errors of AWS's APIs, which come from the
+/// authentication in front of SQS, with and without `Exception`.
+fn refuses_credentials(short: &str) -> bool {
+    matches!(
+        short.strip_suffix("Exception").unwrap_or(short),
+        "AuthFailure"
+            | "ExpiredToken"
+            | "IncompleteSignature"
+            | "InvalidAccessKeyId"
+            | "InvalidClientTokenId"
+            | "InvalidSignature"
+            | "InvalidToken"
+            | "MissingAuthenticationToken"
+            | "RequestExpired"
+            | "RequestTimeTooSkewed"
+            | "SignatureDoesNotMatch"
+            | "TokenRefreshRequired"
+            | "UnrecognizedClient"
+    )
+}
+
+/// Old and new names of one thing; namespaces are cut off first.
 fn kind_of_code(code: Option<&str>, status: u16) -> FaultKind {
-    let code = code.unwrap_or_default();
-    let short = code.rsplit(['#', '.']).next().unwrap_or_default();
+    let short = short(code.unwrap_or_default());
     match short {
+        _ if refuses_credentials(short) => FaultKind::Credentials,
         "RequestThrottled"
         | "Throttling"
         | "ThrottlingException"
@@ -293,20 +430,10 @@ fn kind_of_code(code: Option<&str>, status: u16) -> FaultKind {
         | "BandwidthLimitExceeded" => FaultKind::Throttled,
         "AccessDenied"
         | "AccessDeniedException"
-        | "AuthFailure"
-        | "ExpiredToken"
-        | "ExpiredTokenException"
-        | "IncompleteSignature"
-        | "InvalidAccessKeyId"
-        | "InvalidClientTokenId"
         | "InvalidSecurity"
         | "KmsAccessDenied"
-        | "MissingAuthenticationToken"
         | "NotAuthorized"
-        | "OptInRequired"
-        | "RequestExpired"
-        | "SignatureDoesNotMatch"
-        | "UnrecognizedClientException" => FaultKind::AccessDenied,
+        | "OptInRequired" => FaultKind::AccessDenied,
         "QueueDoesNotExist" | "NonExistentQueue" => FaultKind::QueueNotFound,
         "OverLimit" => FaultKind::OverLimit,
         _ => match status {
@@ -320,7 +447,7 @@ fn kind_of_code(code: Option<&str>, status: u16) -> FaultKind {
 }
 
 /// The SDK reports missing credentials as a failed dispatch or construction; only the cause tells them apart.
-fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
         if error.is::<CredentialsError>() {
@@ -390,6 +517,163 @@ mod tests {
             assert_eq!(kind_of_code(Some("SomethingNew"), status), kind, "{status}");
             assert_eq!(kind_of_code(None, status), kind, "{status}");
         }
+    }
+
+    fn answered(
+        status: u16,
+        header: Option<&'static str>,
+        code: Option<&str>,
+        text: &str,
+    ) -> Fault {
+        use aws_sdk_sqs::error::ErrorMetadata;
+        use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchError;
+        use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+        use aws_smithy_types::body::SdkBody;
+
+        let mut meta = ErrorMetadata::builder().message(text);
+        if let Some(code) = code {
+            meta = meta.code(code);
+        }
+        let error = SendMessageBatchError::generic(meta.build());
+        let mut raw = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+        if let Some(name) = header {
+            raw.headers_mut().insert(name, "5f0c");
+        }
+        Fault::from_sdk(
+            Action::SendMessageBatch,
+            SdkError::service_error(error, raw),
+        )
+    }
+
+    #[test]
+    fn a_page_of_a_proxy_is_no_answer_of_sqs() {
+        for (status, temporary, delivery) in [
+            (302, false, Delivery::Unknown),
+            (400, false, Delivery::NotSent),
+            (403, false, Delivery::NotSent),
+            (404, false, Delivery::NotSent),
+            (407, false, Delivery::NotSent),
+            (408, true, Delivery::Unknown),
+            (429, true, Delivery::NotSent),
+            (451, false, Delivery::NotSent),
+            (499, false, Delivery::Unknown),
+            (502, true, Delivery::Unknown),
+        ] {
+            let page = answered(status, None, None, "");
+            assert_eq!(
+                (page.kind(), page.status(), page.is_temporary()),
+                (FaultKind::NotSqs, Some(status), temporary)
+            );
+            assert_eq!(page.delivery(), delivery, "{status}");
+            assert_eq!(page.is_of_contact(), Some(false));
+            assert_eq!(
+                page.to_string(),
+                format!("SendMessageBatch: HTTP {status}, not an answer of SQS")
+            );
+        }
+        let without_code = answered(503, Some("x-amzn-requestid"), None, "");
+        assert_eq!(without_code.kind(), FaultKind::Unavailable);
+        assert_eq!(
+            without_code.to_string(),
+            "SendMessageBatch failed within SQS (HTTP 503)"
+        );
+        assert_eq!(
+            answered(503, None, Some("ServiceUnavailable"), "").kind(),
+            FaultKind::Unavailable
+        );
+    }
+
+    #[test]
+    fn too_large_is_what_sqs_says_or_http_413() {
+        let invalid = "InvalidParameterValue";
+        let shorter = "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.";
+        for (status, code, text, too_large) in [
+            (400, Some("com.amazonaws.sqs#BatchRequestTooLong"), "", true),
+            (
+                400,
+                Some("AWS.SimpleQueueService.BatchRequestTooLong"),
+                "",
+                true,
+            ),
+            (400, Some(invalid), shorter, true),
+            (400, Some("InvalidParameterValueException"), shorter, true),
+            (
+                400,
+                Some(invalid),
+                "Value for parameter DelaySeconds is invalid.",
+                false,
+            ),
+            (413, None, "", true),
+            (413, Some("RequestEntityTooLarge"), "", true),
+            (400, None, shorter, false),
+            (407, None, "", false),
+            (503, Some("ServiceUnavailable"), "", false),
+        ] {
+            let fault = answered(status, None, code, text);
+            assert_eq!(fault.is_too_large(), too_large, "{status} {code:?} {text}");
+        }
+        let entry = Fault::of_entry(Action::SendMessageBatch, invalid, true);
+        assert!(!entry.is_too_large());
+        assert!(entry.saying(Some(shorter)).is_too_large());
+    }
+
+    #[test]
+    fn credentials_that_are_refused_are_no_denial_by_policy() {
+        for (code, why) in [
+            ("ExpiredToken", "the credentials have expired"),
+            (
+                "com.amazon.coral.service#ExpiredTokenException",
+                "the credentials have expired",
+            ),
+            (
+                "com.amazon.coral.service#UnrecognizedClientException",
+                "the credentials were refused",
+            ),
+            ("InvalidClientTokenId", "the credentials were refused"),
+            ("InvalidSignatureException", "the signature was refused"),
+            ("SignatureDoesNotMatch", "the signature was refused"),
+            ("IncompleteSignatureException", "the signature was refused"),
+            ("MissingAuthenticationToken", "the signature was refused"),
+            ("RequestExpired", "the time of the signature was refused"),
+        ] {
+            let fault = answered(403, None, Some(code), "");
+            assert_eq!(
+                (fault.kind(), fault.delivery(), fault.is_temporary()),
+                (FaultKind::Credentials, Delivery::NotSent, true),
+                "{code}"
+            );
+            assert_eq!(fault.right(), None);
+            assert_eq!(
+                fault.to_string(),
+                format!("SendMessageBatch: {why} ({code})")
+            );
+        }
+        for code in [
+            "AccessDenied",
+            "com.amazon.coral.service#AccessDeniedException",
+        ] {
+            assert_eq!(
+                answered(403, None, Some(code), "").kind(),
+                FaultKind::AccessDenied
+            );
+        }
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_loaded_are_said_so() {
+        use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchError;
+
+        let why = CredentialsError::provider_error("no metadata service");
+        let error = SdkError::<SendMessageBatchError>::construction_failure(why);
+        let fault = Fault::from_sdk(Action::SendMessageBatch, error);
+        assert_eq!(
+            (fault.kind(), fault.delivery(), fault.is_of_contact()),
+            (FaultKind::Credentials, Delivery::NotSent, None)
+        );
+        assert_eq!(
+            fault.to_string(),
+            "SendMessageBatch: no credentials could be loaded"
+        );
     }
 
     #[test]

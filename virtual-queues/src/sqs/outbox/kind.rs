@@ -73,6 +73,7 @@ impl<T> BatchAnswer<T> {
             .map(|(id, output)| (id, Ok(output)));
         let failed = self.failed.into_iter().map(|failed| {
             let fault = Fault::of_entry(action, &failed.code, failed.sender_fault);
+            let fault = fault.saying(failed.message.as_deref());
             (failed.id, Err(fault))
         });
         for (id, answer) in successful.chain(failed) {

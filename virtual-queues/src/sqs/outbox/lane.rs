@@ -19,7 +19,7 @@ use super::entry::{Entry, closed};
 use super::kind::Kind;
 use super::options::BatchOptions;
 use super::worker::Worker;
-use crate::sqs::{Backoff, Delivery, Fault, FaultKind, Moment, Sqs, Tasks};
+use crate::sqs::{Backoff, Delivery, Fault, Moment, Sqs, Tasks};
 
 /// What all lanes of an outbox share.
 #[derive(Debug)]
@@ -155,12 +155,7 @@ impl<K: Kind> Lanes<K> {
     fn check(&self, input: &K::Input) -> Result<usize, Fault> {
         let (size, most) = (K::size(input), self.context.options.bytes());
         if size > most {
-            return Err(Fault::local(
-                K::ACTION,
-                FaultKind::Refused,
-                Delivery::NotSent,
-                TooLarge { size, most },
-            ));
+            return Err(Fault::too_large(K::ACTION, TooLarge { size, most }));
         }
         Ok(size)
     }

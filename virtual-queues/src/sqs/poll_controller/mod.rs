@@ -89,6 +89,9 @@ const ROUNDS: usize = 3;
 /// round trip. The price is one or two polls a second where only receives fail for long.
 const LONGEST_IF_ANSWERED: Duration = Duration::from_millis(800);
 
+/// The longest wait between polls that fail for want of credentials.
+const LONGEST_IF_CREDENTIALS: Duration = Duration::from_secs(5);
+
 /// Each wait between failing polls is so many times the one before.
 const BACKOFF_FACTOR: u32 = 3;
 
@@ -224,6 +227,13 @@ impl PollController {
         if let (Some(failed), Some(until)) = (self.failed_at, self.not_before) {
             self.not_before = Some(until.min(failed + LONGEST_IF_ANSWERED));
         }
+    }
+
+    /// The last poll failed at `now` because of its credentials: the next one waits 5 s at the most. Where no credentials can
+    /// be loaded, a poll is no call; and those who wait are to be served soon after there are some.
+    pub fn retry_credentials(&mut self, now: Moment) {
+        let latest = now + LONGEST_IF_CREDENTIALS;
+        self.not_before = self.not_before.map(|until| until.min(latest));
     }
 
     /// Starts no poll before `at`: for an owner that had to put back what the last one brought.
