@@ -21,6 +21,8 @@ pub(super) struct Begun {
     queue: QueueUrl,
     id: CorrelationId,
     timeout: Duration,
+    /// When it began: no reply to it was sent before.
+    pub(super) started: Moment,
     progress: Progress,
 }
 
@@ -72,6 +74,7 @@ pub(super) async fn begin(
             queue,
             id,
             timeout,
+            started,
             progress,
         })),
         Err(error) => {

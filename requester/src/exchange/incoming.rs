@@ -1,7 +1,7 @@
 //! Reading a reply.
 
-use aws_sdk_sqs::types::Message;
-use sqs_rpc_protocol::{Attribute, ReplyEnvelope, ReplyStatus};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use sqs_rpc_protocol::{Attribute, ReplyEnvelope, ReplyStatus, SqsTime};
 
 use crate::{Reply, RequestError};
 
@@ -27,6 +27,14 @@ pub(super) fn decode(message: Message) -> Result<Reply, RequestError> {
             Err(RequestError::remote_error(code, text, retryable))
         }
     }
+}
+
+/// SQS's stamp: when the responder sent it.
+pub(super) fn sent(message: &Message) -> Option<SqsTime> {
+    let stamp = message
+        .attributes()?
+        .get(&MessageSystemAttributeName::SentTimestamp)?;
+    SqsTime::parse_millis(stamp)
 }
 
 #[cfg(test)]

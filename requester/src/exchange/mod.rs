@@ -82,6 +82,11 @@ fn finish(
     begun: Begun,
     received: Result<Message, RequestError>,
 ) -> Result<Reply, RequestError> {
+    if let Ok(message) = &received
+        && let Some(sent) = incoming::sent(message)
+    {
+        shared.queues.sqs().compare_server_time(sent, begun.started);
+    }
     let result = received
         .and_then(incoming::decode)
         .map_err(|error| begun.blame(error));

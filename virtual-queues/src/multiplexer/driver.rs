@@ -154,7 +154,7 @@ impl Driver<'_> {
     fn polled(&mut self, polled: Polled) {
         let now = self.shared.sqs.clock().now();
         match polled.result {
-            Ok(messages) => self.received(polled.kind, messages, polled.started, now),
+            Ok(messages) => self.received(polled.kind, messages, now),
             Err(fault) => self.failed(polled.kind, &fault, polled.started, now),
         }
         if matches!(polled.kind, Kind::Short) {
@@ -163,7 +163,7 @@ impl Driver<'_> {
         }
     }
 
-    fn received(&mut self, kind: Kind, messages: Vec<Message>, started: Moment, now: Moment) {
+    fn received(&mut self, kind: Kind, messages: Vec<Message>, now: Moment) {
         let counters = self.shared.sqs.counters();
         let got = messages.len();
         counters.add(Counter::MessagesReceived, got as u64);
@@ -198,9 +198,8 @@ impl Driver<'_> {
         }
         // If all that came had to be put back, the next poll would bring more of it: slower, then.
         if got > 0 && put_back == got {
-            let random = self.shared.sqs.random();
-            let until = self.crowded.failed_call(started, now, random);
-            self.shared.lock().polls.pause(until);
+            let wait = self.crowded.failed(self.shared.sqs.random());
+            self.shared.lock().polls.pause(now + wait);
         } else if got > 0 {
             self.crowded.succeeded();
         }

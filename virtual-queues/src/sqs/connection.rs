@@ -120,6 +120,22 @@ impl Sqs {
         self.server_clock.proven_since(since, self.clock.now())
     }
 
+    /// Compares the `Date`s of the answers with SQS's stamp on a message that was sent after `after` and is here now, such as
+    /// a reply: see [`ServerClock::received`]. If they do not fit, a proxy has probably replaced the `Date`s; SQS's time is
+    /// unknown from then on, and a line in the log says so.
+    pub fn compare_server_time(&self, sent: SqsTime, after: Moment) {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        let dates = self.server_clock.earliest(now, wall);
+        if self.server_clock.received(sent, after, now, wall) {
+            tracing::warn!(
+                sent_timestamp = sent.as_millis(),
+                date = dates.map(SqsTime::as_millis),
+                "the `Date` of SQS's answers does not fit its own SentTimestamp, as behind a proxy with a wrong clock: SQS's \
+                 time is unknown from now on, and nothing is judged by it"
+            );
+        }
+    }
+
     /// Hears of it when SQS answers again after a time in which it answered none of the calls made here: whoever waits
     /// because his own call failed may try again.
     #[must_use]
@@ -182,7 +198,9 @@ impl Sqs {
         let is_from_sqs = result
             .as_ref()
             .map_or_else(Fault::is_answer_of_sqs, |_| true);
-        let date = answer.date.filter(|_| is_from_sqs);
+        let date = answer
+            .date
+            .filter(|_| is_from_sqs && !self.server_clock.is_wrong());
         if let Some(date) = date {
             self.server_clock.learn(Sample {
                 sent,

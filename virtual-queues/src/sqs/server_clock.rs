@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sqs_rpc_protocol::SqsTime;
 
 use super::clock::Moment;
+use crate::mutant;
 
 /// How far the local monotonic clock is from SQS's, as the answers of SQS show it. Cheap to clone and shared.
 ///
@@ -14,6 +15,12 @@ use super::clock::Moment;
 /// somewhere in `[d, d + 1 s)` (the header has whole seconds, cut off) at some moment between the two. So SQS's time
 /// now is at least `d + (now - received)` and less than `d + 1 s + (now - sent)`. The sample with the shortest round
 /// trip leaves the least room and is kept.
+///
+/// An answer that jumps, more than 30 s from what the kept sample allows, is believed when the next answer agrees with it.
+/// Until then the time is unknown.
+///
+/// A proxy may replace the `Date` of good answers by its own, wrong time. A message that SQS stamped shows it:
+/// [`received`](Self::received). The time is unknown from then on, for good.
 ///
 /// **Invariant:** two machines' clocks are never compared; where SQS's time is unknown, the answer is `None`, and
 /// the caller takes the careful side.
@@ -24,6 +31,10 @@ pub struct ServerClock(Arc<Mutex<Known>>);
 struct Known {
     /// The sample with the shortest round trip.
     best: Option<Sample>,
+    /// An answer that jumped, until another one agrees with it or with the best.
+    doubt: Option<Sample>,
+    /// Whether a message has shown that `Date` is not SQS's time. Nothing is known or learnt any more.
+    is_wrong: bool,
     /// The answers that were furthest ahead, newest last, each further behind than those before it.
     ahead: VecDeque<Ahead>,
 }
@@ -55,6 +66,9 @@ const AHEAD: usize = 64;
 /// After this a sample is no longer believed: two crystals part by some milliseconds in that time.
 const LIFE: Duration = Duration::from_secs(600);
 
+/// How far answers, and stamps of messages, may be off. The leases have room for as much (`docs/leases.md`).
+const OFF: Duration = Duration::from_secs(30);
+
 /// If the wall and the monotonic clock part by this much, the monotonic one stood still (a suspended machine) or
 /// somebody set the wall clock: the sample may be wrong.
 const PARTED: Duration = Duration::from_secs(2);
@@ -69,6 +83,25 @@ impl ServerClock {
     /// Learns from an answer. Only answers that came from SQS itself may be given.
     pub fn learn(&self, sample: Sample) {
         let mut known = self.known();
+        if known.is_wrong {
+            return;
+        }
+        let jumps = known.best.is_some_and(|best| {
+            best.is_alive(sample.received, best.wall_at(sample.received))
+                && best.apart(sample) > OFF
+        });
+        match known.doubt.take() {
+            _ if !jumps => {}
+            Some(doubt) if doubt.apart(sample) <= OFF => {
+                known.note(doubt);
+                known.best = None;
+            }
+            _ if mutant!("one-jump-believed") => {}
+            _ => {
+                known.doubt = Some(sample);
+                return;
+            }
+        }
         known.note(sample);
         let better = match known.best {
             // Only one of them can be right: a machine that was paused with both clocks shows it like this.
@@ -91,12 +124,53 @@ impl ServerClock {
     ///
     /// Both clocks of a virtual machine may stand still while it is paused. Then [`earliest`](Self::earliest) is too early
     /// until the old sample dies, and this is right with the first answer.
+    ///
+    /// An answer that jumped and is still doubted counts: whoever asks here stops using what may be another's by then.
     #[must_use]
     pub fn proven_since(&self, since: Moment, now: Moment) -> Option<SqsTime> {
         let known = self.known();
-        let furthest = known.ahead.iter().find(|ahead| ahead.received >= since)?;
-        let millis = furthest.by + millis(now.since_start());
-        u64::try_from(millis).ok().map(SqsTime::from_millis)
+        let furthest = known.ahead.iter().find(|ahead| ahead.received >= since);
+        let doubt = known.doubt.filter(|doubt| doubt.received >= since);
+        let by = furthest
+            .map(|furthest| furthest.by)
+            .max(doubt.and_then(Sample::ahead_by))?;
+        u64::try_from(by + millis(now.since_start()))
+            .ok()
+            .map(SqsTime::from_millis)
+    }
+
+    /// Compares the `Date`s with SQS's own stamp on a message: `stamp` is the `SentTimestamp` of a message that was sent
+    /// after `after`, such as the reply to a request that was made then, and that is here `now`.
+    ///
+    /// Returns whether it has just shown that `Date` is not SQS's time: by more than 30 s outside of what they allow. From
+    /// then on the time is unknown. While a jump is doubted, it shows nothing.
+    pub fn received(&self, stamp: SqsTime, after: Moment, now: Moment, wall: SystemTime) -> bool {
+        let mut known = self.known();
+        let alive = known.best.filter(|sample| sample.is_alive(now, wall));
+        let (Some(sample), None) = (alive, known.doubt) else {
+            return false;
+        };
+        let Ok(date) = sample.date.duration_since(UNIX_EPOCH) else {
+            return false;
+        };
+        let (stamp, off) = (i128::from(stamp.as_millis()), millis(OFF));
+        let at = |moment: Moment, known: Moment| {
+            millis(date) + millis(moment.since_start()) - millis(known.since_start())
+        };
+        let (earliest, latest) = (at(after, sample.received), at(now, sample.sent) + 1_000);
+        let is_wrong = stamp < earliest - off || stamp > latest + off;
+        if is_wrong {
+            *known = Known {
+                is_wrong,
+                ..Known::default()
+            };
+        }
+        is_wrong
+    }
+
+    /// Whether a message has shown that `Date` is not SQS's time: see [`received`](Self::received).
+    pub(super) fn is_wrong(&self) -> bool {
+        self.known().is_wrong
     }
 
     /// The earliest that SQS's time can be; `None` if it is not known.
@@ -114,8 +188,11 @@ impl ServerClock {
     }
 
     fn alive(&self, now: Moment, wall: SystemTime) -> Option<Sample> {
-        let best = self.known().best;
-        best.filter(|sample| sample.is_alive(now, wall))
+        let known = self.known();
+        known
+            .best
+            .filter(|_| known.doubt.is_none())
+            .filter(|sample| sample.is_alive(now, wall))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -125,12 +202,12 @@ impl ServerClock {
 
 impl Known {
     fn note(&mut self, sample: Sample) {
-        let Ok(date) = sample.date.duration_since(UNIX_EPOCH) else {
+        let Some(by) = sample.ahead_by() else {
             return;
         };
         let new = Ahead {
             received: sample.received,
-            by: millis(date) - millis(sample.received.since_start()),
+            by,
         };
         while self.ahead.back().is_some_and(|old| old.by <= new.by) {
             self.ahead.pop_back();
@@ -154,20 +231,37 @@ impl Sample {
         self.received.since(self.sent)
     }
 
+    /// How far its date is ahead of the local clock, in ms.
+    fn ahead_by(self) -> Option<i128> {
+        let date = self.date.duration_since(UNIX_EPOCH).ok()?;
+        Some(millis(date) - millis(self.received.since_start()))
+    }
+
     /// Whether there is no time of SQS that both answers allow, by more than crystals part.
     fn contradicts(&self, later: Self) -> bool {
+        self.apart(later) > Duration::ZERO
+    }
+
+    /// What the wall clock showed at another moment if it was not set since.
+    fn wall_at(&self, at: Moment) -> SystemTime {
+        self.wall + at.since(self.received)
+    }
+
+    /// By how much the times of SQS that the two answers allow are apart, beyond what crystals part.
+    fn apart(&self, later: Self) -> Duration {
         let (Ok(old), Ok(new)) = (
             self.date.duration_since(UNIX_EPOCH),
             later.date.duration_since(UNIX_EPOCH),
         ) else {
-            return true;
+            return Duration::MAX;
         };
         let second = Duration::from_secs(1);
         let least = |date: Duration, received| date + later.received.since(received);
         let most = |date: Duration, sent| date + second + later.received.since(sent);
         let slack = second + later.received.since(self.received) / 1000;
-        least(old, self.received) > most(new, later.sent) + slack
-            || least(new, later.received) > most(old, self.sent) + slack
+        let back = least(old, self.received).saturating_sub(most(new, later.sent) + slack);
+        let ahead = least(new, later.received).saturating_sub(most(old, self.sent) + slack);
+        back.max(ahead)
     }
 
     fn is_alive(&self, now: Moment, wall: SystemTime) -> bool {
@@ -288,10 +382,12 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_after_a_pause_of_both_clocks_proves_the_later_time() {
+    fn two_answers_after_a_pause_of_both_clocks_prove_the_later_time() {
         let clock = ServerClock::new();
         clock.learn(sample(1_000, 1_010, 5));
         clock.learn(sample(2_000, 2_050, 3_606));
+        assert_eq!(clock.earliest(at(2_050), wall(2_050)), None, "doubted");
+        clock.learn(sample(2_060, 2_070, 3_606));
         assert_eq!(
             millis_of(clock.proven_since(at(1_500), at(2_150))),
             Some(3_606_100)
@@ -302,11 +398,10 @@ mod tests {
     fn an_answer_that_contradicts_the_kept_one_replaces_it_however_slow() {
         let clock = ServerClock::new();
         clock.learn(sample(1_000, 1_010, 5));
-        clock.learn(sample(2_000, 3_000, 3_600));
+        clock.learn(sample(2_000, 3_000, 15));
         assert_eq!(
             millis_of(clock.earliest(at(3_000), wall(3_000))),
-            Some(3_600_000),
-            "both clocks stood still for an hour"
+            Some(15_000)
         );
         clock.learn(sample(4_000, 5_000, 9));
         assert_eq!(
@@ -314,6 +409,69 @@ mod tests {
             Some(9_000),
             "it was that answer that was wrong"
         );
+    }
+
+    #[test]
+    fn a_jump_is_believed_when_two_answers_agree() {
+        let clock = ServerClock::new();
+        clock.learn(sample(1_000, 1_010, 100));
+        // One that is wrong, in either direction: unknown until the next, which agrees with the first.
+        for (now, wrong) in [(2_000, 700), (3_000, 40)] {
+            clock.learn(sample(now, now, wrong));
+            assert_eq!(clock.earliest(at(now), wall(now)), None);
+            assert_eq!(clock.latest(at(now), wall(now)), None);
+            clock.learn(sample(now + 500, now + 510, 99 + now / 1_000));
+            assert!(millis_of(clock.earliest(at(now + 510), wall(now + 510))) > Some(100_000));
+            assert!(millis_of(clock.proven_since(at(0), at(now + 510))) < Some(105_000));
+        }
+        // Two that are wrong, each in its own way.
+        clock.learn(sample(4_000, 4_000, 700));
+        clock.learn(sample(4_010, 4_010, 1_700));
+        assert_eq!(clock.earliest(at(4_010), wall(4_010)), None);
+        // Two that agree.
+        clock.learn(sample(5_000, 5_010, 1_700));
+        assert_eq!(
+            millis_of(clock.earliest(at(5_010), wall(5_010))),
+            Some(1_700_000)
+        );
+        assert!(millis_of(clock.proven_since(at(0), at(5_010))) >= Some(1_700_000));
+    }
+
+    fn stamp(second: u64) -> SqsTime {
+        SqsTime::from_millis((1_700_000_000 + second) * 1_000)
+    }
+
+    #[test]
+    fn a_stamp_outside_of_what_the_dates_allow_shows_that_they_are_wrong() {
+        // Known at second 100, asked at 105, here at 120: the message was stamped between 205 and 221.
+        let learnt = || {
+            let clock = ServerClock::new();
+            clock.learn(sample(100_000, 100_020, 200));
+            clock
+        };
+        for (second, wrong) in [
+            (170, true),
+            (176, false),
+            (212, false),
+            (250, false),
+            (252, true),
+        ] {
+            let clock = learnt();
+            let (asked, now) = (at(105_000), at(120_000));
+            let shown = clock.received(stamp(second), asked, now, wall(120_000));
+            assert_eq!(shown, wrong, "{second}");
+            assert_eq!(clock.earliest(now, wall(120_000)).is_none(), wrong);
+            clock.learn(sample(121_000, 121_000, 221));
+            assert_eq!(clock.proven_since(at(0), at(121_000)).is_none(), wrong);
+            let again = clock.received(stamp(second), asked, now, wall(120_000));
+            assert!(!again, "said once");
+        }
+        // What a machine shows that slept, or that was paused with both its clocks.
+        let clock = learnt();
+        let slept = clock.received(stamp(900), at(105_000), at(120_000), wall(820_000));
+        assert!(!slept);
+        clock.learn(sample(119_000, 120_000, 900));
+        assert!(!clock.received(stamp(899), at(105_000), at(120_000), wall(120_000)));
     }
 
     #[test]
