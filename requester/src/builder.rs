@@ -64,6 +64,35 @@ impl RequesterBuilder {
         self
     }
 
+    /// How long a poll waits for replies. Default, and the most, 20 s; 1 s at the least, in whole seconds (rounded up). A
+    /// shorter wait is for networks that cut connections which are idle for less than 20 s. Polls are made only while a
+    /// request is pending; where replies come slowly, 5 s cost four times as many calls.
+    ///
+    /// A poll whose connection was cut is noticed by the error of the connection; if there is none (the network swallows
+    /// what is sent), when there is no answer 5 s after the wait is over. Until then no reply arrives, unless there is
+    /// another poll. TCP keep-alive notices it earlier. It is a setting of the HTTP client, and is off by default:
+    /// `tcp_keepalive` of `aws_smithy_http_client::pool::Builder`, with which the client that is given to
+    /// [`Requester::builder`](crate::Requester::builder) is made. A reply that SQS had put into a lost answer comes again
+    /// when its [`visibility`](Self::visibility) ends: 5 s later by default.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use sqs_requester::Requester;
+    ///
+    /// # let local = local_sqs::LocalSqs::start();
+    /// # let client = local.client();
+    /// let requester = Requester::builder(client.clone()).poll_wait(Duration::from_secs(5)).build()?;
+    /// # drop(requester);
+    /// let refused = Requester::builder(client).poll_wait(Duration::from_secs(21)).build();
+    /// assert_eq!(refused.unwrap_err().to_string(), "poll_wait is 21s: 1s to 20s is allowed");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn poll_wait(mut self, wait: Duration) -> Self {
+        self.options.poll_wait = wait;
+        self
+    }
+
     /// For how long SQS hides a reply that it handed out. Default 5 s; 1 s to 12 h, in whole seconds. A reply that is
     /// lost with a broken connection comes again after this: longer than the usual time-out, and it comes too late;
     /// shorter than the way to this process, and replies come twice.

@@ -19,6 +19,7 @@ pub(crate) const TIMEOUT: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(12 * 60 * 60);
 const MAX_PENDING: RangeInclusive<usize> = 1..=1_000_000;
 const MAX_POLLS: RangeInclusive<usize> = 1..=1_000;
+const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(20);
 const VISIBILITY: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(12 * 60 * 60);
 
@@ -31,6 +32,7 @@ pub(crate) struct Options {
     pub(crate) timeout: Duration,
     pub(crate) max_pending: usize,
     pub(crate) max_polls: usize,
+    pub(crate) poll_wait: Duration,
     pub(crate) visibility: Duration,
     pub(crate) prefer: Prefer,
     pub(crate) batches: BatchOptions,
@@ -46,6 +48,7 @@ impl Default for Options {
             timeout: Duration::from_secs(30),
             max_pending: 100_000,
             max_polls: 8,
+            poll_wait: *POLL_WAIT.end(),
             visibility: Duration::from_secs(5),
             prefer: Prefer::default(),
             batches: BatchOptions::default(),
@@ -62,6 +65,7 @@ impl Options {
         InvalidOption::unless_within("timeout", &self.timeout, &TIMEOUT)?;
         InvalidOption::unless_within("max_pending", &self.max_pending, &MAX_PENDING)?;
         InvalidOption::unless_within("max_polls", &self.max_polls, &MAX_POLLS)?;
+        InvalidOption::unless_within("poll_wait", &self.poll_wait, &POLL_WAIT)?;
         InvalidOption::unless_within("visibility", &self.visibility, &VISIBILITY)?;
         Ok(())
     }
@@ -73,6 +77,7 @@ impl fmt::Debug for Options {
             .field("timeout", &self.timeout)
             .field("max_pending", &self.max_pending)
             .field("max_polls", &self.max_polls)
+            .field("poll_wait", &self.poll_wait)
             .field("visibility", &self.visibility)
             .field("prefer", &self.prefer)
             .field("batches", &self.batches)
@@ -122,6 +127,11 @@ mod tests {
             refused(|o| o.max_polls = 1_001),
             "max_polls is 1001: 1 to 1000 is allowed"
         );
+        assert_eq!(
+            refused(|o| o.poll_wait = *POLL_WAIT.end() + ms),
+            "poll_wait is 20.001s: 1s to 20s is allowed"
+        );
+        assert_eq!(refused(|o| o.poll_wait = *POLL_WAIT.start()), "allowed");
         assert_eq!(
             refused(|o| o.visibility = ms),
             "visibility is 1ms: 1s to 43200s is allowed"

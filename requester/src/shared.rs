@@ -35,6 +35,7 @@ impl Shared {
         let queues = VirtualQueues::builder(sqs)
             .visibility(options.visibility)
             .max_polls(options.max_polls)
+            .poll_wait(options.poll_wait)
             .max_names(options.max_pending)
             .prefer(options.prefer)
             .batches(options.batches.clone())

@@ -274,6 +274,20 @@ async fn polls_that_are_denied_for_a_minute_end_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_poll_waits_no_longer_than_it_may() {
+    let bed = Bed::new().await;
+    let requester = bed
+        .builder()
+        .poll_wait(5 * SECOND)
+        .build()
+        .expect("allowed");
+    let request = requester.request(&bed.queue, "hello").timeout(21 * SECOND);
+    request.await.unwrap_err();
+    let polls = bed.local.calls().of("ReceiveMessage");
+    assert!((4..=5).contains(&polls), "{polls}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_waits_while_the_credentials_are_refused() {
     for code in ["ExpiredTokenException", "InvalidSignatureException"] {
         let bed = Bed::new().await;

@@ -16,6 +16,7 @@ use sqs_virtual_queues::sqs::{
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::expired::Lines;
 use super::in_hand::InHand;
 use super::jobs::{Context, Done, Running, Sending};
 use super::once::{Handling, Held};
@@ -52,6 +53,7 @@ pub(super) struct Driver {
     tasks: Tasks,
     to_driver: mpsc::Sender<Polled>,
     health: Health,
+    pub(super) expired_lines: Lines,
 }
 
 /// What is kept with a message in hand.
@@ -104,6 +106,7 @@ impl Driver {
             tasks,
             to_driver,
             health: Health::default(),
+            expired_lines: Lines::default(),
             context: Arc::new(Context {
                 sender: Sender::new(sqs.clone(), outbox.clone()),
                 slots: Slots::new(options.concurrency),

@@ -4,6 +4,7 @@
 //! admitted, deleted, hidden for a while, or (if it is damaged) left as it is; and is settled with the poll controller
 //! once it is not in hand.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use sqs_virtual_queues::{Counter, mutant};
 use tracing::Instrument;
 
 use super::driver::{Driver, Payload};
+use super::expired::{Judged, JudgedBy};
 use super::in_hand::{Admission, Arrival, Ticket};
 use super::jobs::{Context, Done};
 use super::patience::hidden_after;
@@ -51,11 +53,12 @@ impl Driver {
         let count = request::receive_count(&message);
         let context = Arc::clone(&self.context);
         let queue = &context.queue;
-        match self.read(message) {
+        let (received, judged) = self.read(message);
+        match received {
             Received::Request(request) => {
                 context.count(Counter::RequestsReceived);
                 if request.deadline().is_past() && !mutant!("expired-is-handled") {
-                    self.expired(receipt);
+                    self.expired(receipt, request.message_id(), judged);
                 } else {
                     self.admit(request, receipt, group);
                 }
@@ -93,14 +96,17 @@ impl Driver {
         Stays::Yes
     }
 
-    fn read(&self, message: Message) -> Received {
+    /// What a message is, and why it has expired if it has.
+    fn read(&self, message: Message) -> (Received, Option<Judged>) {
         let Context {
             sqs,
             options,
             queue,
             ..
         } = &*self.context;
-        Received::read(
+        let sent_at = request::sent(&message);
+        let judged = Cell::new(None);
+        let received = Received::read(
             message,
             queue,
             &options.return_addresses,
@@ -112,10 +118,18 @@ impl Driver {
                     server_now = Some(SqsTime::from_millis(wall as u64));
                 }
                 let remaining = envelope.deadline().remaining(server_now, sent);
+                if remaining == Some(Duration::ZERO) {
+                    judged.set(Some(Judged::on_arrival(
+                        envelope.deadline(),
+                        server_now,
+                        sent_at,
+                    )));
+                }
                 let at = remaining.map(|remaining| sqs.clock().now() + remaining);
                 Deadline::new(at, sqs.clock().clone())
             },
-        )
+        );
+        (received, judged.into_inner())
     }
 
     fn admit(&mut self, request: Box<Request>, receipt: String, group: Option<String>) {
@@ -210,18 +224,39 @@ impl Driver {
     fn start(&mut self, ticket: Ticket) -> Option<Ticket> {
         if self.hand.payload(ticket)?.deadline.is_past() {
             self.context.count(Counter::Expired);
+            self.tell_of_expired(None, None);
             return self.delete(ticket);
         }
         self.handle(ticket);
         None
     }
 
-    fn expired(&mut self, receipt: String) {
+    fn expired(&mut self, receipt: String, message_id: &str, judged: Option<Judged>) {
         self.context.count(Counter::Expired);
+        self.tell_of_expired(Some(message_id), judged);
         self.context
             .outbox
             .delete_later(&self.context.queue, receipt);
         self.polls.settled(1);
+    }
+
+    /// One line in 10 s at the most.
+    fn tell_of_expired(&mut self, message_id: Option<&str>, judged: Option<Judged>) {
+        let now = self.context.sqs.clock().now();
+        if let Some(dropped) = self.expired_lines.dropped(now) {
+            let judged = judged.unwrap_or(Judged {
+                clock: JudgedBy::Here,
+                age: None,
+            });
+            tracing::warn!(
+                queue = %self.context.queue,
+                message_id,
+                age = judged.age.map(tracing::field::debug),
+                judged_by = %judged.clock,
+                dropped,
+                "requests were dropped as expired: nobody waits for them any more"
+            );
+        }
     }
 
     /// Leaves a message to SQS, hidden for a while.

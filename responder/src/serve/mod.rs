@@ -21,6 +21,7 @@ mod drained;
 mod driver;
 mod error;
 mod events;
+mod expired;
 mod in_hand;
 mod jobs;
 mod once;

@@ -18,8 +18,6 @@ use crate::sqs::digest::is_intact;
 use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, Random, Sign};
 use crate::stats::Counter;
 
-/// SQS's longest wait: the fewest calls.
-const LONG_WAIT: Duration = Duration::from_secs(20);
 /// A poll without an answer so long after its wait has a broken connection.
 const GRACE: Duration = Duration::from_secs(5);
 /// SQS may not know a new queue for its first second, and its parts learn of it at different times.
@@ -319,7 +317,7 @@ impl Driver<'_> {
 
 async fn poll(shared: &Shared, kind: Kind) -> Polled {
     let (size, wait) = match kind {
-        Kind::Long(size) => (size, LONG_WAIT),
+        Kind::Long(size) => (size, shared.options.poll_wait),
         Kind::Short => (crate::sqs::RECEIVE_MAX, Duration::ZERO),
     };
     let input = ReceiveMessageInputBuilder::default()

@@ -13,6 +13,8 @@ use super::routing::Limits;
 use crate::InvalidOption;
 use crate::sqs::{BatchOptions, PollOptions, Prefer, Sqs};
 
+/// SQS's own bounds; 0 would be no long poll.
+const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(20);
 /// What SQS takes.
 const VISIBILITY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(43_200);
 
@@ -30,6 +32,8 @@ pub struct VirtualQueuesBuilder {
 #[derive(Clone)]
 pub(super) struct Options {
     pub(super) polls: PollOptions,
+    /// Whole seconds.
+    pub(super) poll_wait: Duration,
     /// Whole seconds: SQS has no other unit.
     pub(super) visibility: Duration,
     pub(super) limits: Limits,
@@ -48,6 +52,7 @@ impl VirtualQueuesBuilder {
         };
         let options = Options {
             polls: PollOptions::default(),
+            poll_wait: *POLL_WAIT.end(),
             visibility: Duration::from_secs(30),
             limits,
             fair_queues: false,
@@ -71,6 +76,20 @@ impl VirtualQueuesBuilder {
     /// The most receives that are out on one host. Default 8; at least 1.
     pub fn max_polls(mut self, polls: usize) -> Self {
         self.options.polls.max_polls = polls;
+        self
+    }
+
+    /// How long a poll of a host waits for messages. Default, and the most, 20 s; 1 s at the least, in whole seconds (rounded
+    /// up). A shorter wait is for networks that cut connections which are idle for less than 20 s; each poll is a call, so 5 s
+    /// cost four times as many where little comes.
+    ///
+    /// A poll whose connection was cut is noticed by the error of the connection; if there is none (the network swallows
+    /// what is sent), when there is no answer 5 s after the wait is over. TCP keep-alive notices it earlier. It is a setting
+    /// of the HTTP client, and is off by default: `tcp_keepalive` of `aws_smithy_http_client::pool::Builder`, with which the
+    /// client that is given to [`VirtualQueues`] is made. Messages that SQS had put into a lost answer stay hidden until
+    /// their [`visibility`](Self::visibility) ends, and are late by that.
+    pub fn poll_wait(mut self, wait: Duration) -> Self {
+        self.options.poll_wait = wait;
         self
     }
 
@@ -145,6 +164,9 @@ impl VirtualQueuesBuilder {
             }
         }
         InvalidOption::unless_within("visibility", &self.options.visibility, &VISIBILITY)?;
+        InvalidOption::unless_within("poll_wait", &self.options.poll_wait, &POLL_WAIT)?;
+        let wait = self.options.poll_wait.as_secs_f64().ceil();
+        self.options.poll_wait = Duration::from_secs_f64(wait);
         self.options.visibility = Duration::from_secs(self.options.visibility.as_secs());
         Ok(VirtualQueues::new(self.sqs, self.options, self.batches))
     }
