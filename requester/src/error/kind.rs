@@ -34,7 +34,7 @@ pub enum RequestErrorKind {
     Throttled,
     /// A call of SQS was denied by a policy. [`action`](super::RequestError::action) names it, its
     /// [`fault`](super::RequestError::fault) the right that is missing. A request that was sent ends so when the polls for
-    /// its reply have been denied for a minute, if its deadline is later than that.
+    /// its reply have been denied for a minute, or at its deadline if they are denied by then.
     AccessDenied,
     /// The request was not sent, because no credentials could be loaded, or SQS refused them or their signature (expired,
     /// rotated, not known yet, a wrong clock). Retryable. A request that was sent never ends so: it waits until its deadline.

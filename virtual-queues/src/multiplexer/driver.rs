@@ -35,7 +35,7 @@ pub(super) async fn drive(shared: Arc<Shared>, stop: CancellationToken) {
     Driver {
         shared: &shared,
         crowded: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
-        denied_since: None,
+        denied: None,
     }
     .run(&stop)
     .await;
@@ -44,8 +44,8 @@ pub(super) async fn drive(shared: Arc<Shared>, stop: CancellationToken) {
 struct Driver<'a> {
     shared: &'a Shared,
     crowded: Backoff,
-    /// The first of the polls that were denied, with none since that worked.
-    denied_since: Option<Moment>,
+    /// Since when polls are denied by policy, with none that worked, and the last denial.
+    denied: Option<(Moment, Fault)>,
 }
 
 /// A poll that has ended.
@@ -119,7 +119,14 @@ impl Driver<'_> {
                 due
             };
             match due {
-                Some(Due::TimedOut(sink)) => drop(sink.send(Err(PendingError::TimedOut))),
+                Some(Due::TimedOut(sink)) => {
+                    // Whoever waited is told what is missing.
+                    let denial = self.denied.as_ref();
+                    let why = denial.map_or(PendingError::TimedOut, |(_, fault)| {
+                        PendingError::Failed(fault.clone())
+                    });
+                    drop(sink.send(Err(why)));
+                }
                 Some(Due::Visible(messages)) => {
                     counters.add(Counter::BufferExpired, messages as u64)
                 }
@@ -168,7 +175,7 @@ impl Driver<'_> {
         let visibility = self.shared.options.visibility;
         // The answer was on its way for a while. A message that is dropped from its buffer too early only comes again.
         let visible_until = now + visibility - (visibility / 4).min(GRACE);
-        self.denied_since = None;
+        self.denied = None;
         if let Kind::Long(size) = kind {
             self.shared
                 .lock()
@@ -289,7 +296,8 @@ impl Driver<'_> {
         let Kind::Long(size) = kind else { return };
         let denied = fault.kind() == FaultKind::AccessDenied;
         let hopeless = denied && {
-            let since = *self.denied_since.get_or_insert(now);
+            let since = self.denied.as_ref().map_or(now, |(since, _)| *since);
+            self.denied = Some((since, fault.clone()));
             now.since(since) >= DENIED
         };
         let told = {
@@ -374,6 +382,46 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_limit_a_settled_message_makes_a_poll() {
+        use crate::{CreateQueue, OutgoingMessage, VirtualQueues};
+
+        let local = local_sqs::LocalSqs::start();
+        let host = local.create_queue("host").await.unwrap();
+        let host = sqs_rpc_protocol::HostQueueUrl::parse(&host).unwrap();
+        let builder = VirtualQueues::builder(local.client()).max_in_flight(1);
+        let queues = builder.build().unwrap();
+        let queue = queues.create(&host, CreateQueue::named("q")).unwrap();
+        for body in ["a", "b"] {
+            queues
+                .send(queue.url(), OutgoingMessage::new(body))
+                .await
+                .unwrap();
+        }
+        let first = queue.receive().await.unwrap().pop().unwrap();
+        let second = async {
+            let began = tokio_now();
+            (
+                queue.receive().await.unwrap(),
+                tokio_now().duration_since(began),
+            )
+        };
+        let delete = async {
+            crate::sqs::Clock::system()
+                .sleep(Duration::from_secs(1))
+                .await;
+            queue.delete(first.receipt_handle().unwrap()).await.unwrap();
+        };
+        let ((second, waited), ()) = futures::join!(second, delete);
+        assert_eq!(second.len(), 1);
+        assert!(waited < Duration::from_secs(2), "{waited:?}");
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the clock that the test pauses")]
+    fn tokio_now() -> tokio::time::Instant {
+        tokio::time::Instant::now()
+    }
 
     #[test]
     fn a_time_is_spread_over_whole_seconds_down_to_a_half() {

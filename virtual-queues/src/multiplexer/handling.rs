@@ -28,6 +28,8 @@ pub(super) async fn handle<E>(
             () = clock.sleep_until(extend_at) => {
                 extend_at = clock.now() + visibility / 3;
                 if let Some(handle) = receipt_handle.clone() {
+                    let until = clock.now() + visibility;
+                    shared.lock().polls.extended(&handle, until);
                     shared.outbox.change_visibility_later(&shared.url, handle, visibility);
                 }
             }
@@ -35,8 +37,9 @@ pub(super) async fn handle<E>(
     };
     match outcome {
         Ok(Ok(())) => {
-            shared.lock().polls.settled(1);
             if let Some(handle) = receipt_handle {
+                let now = clock.now();
+                shared.update(|state| state.polls.settled_by_handle(&handle, now));
                 shared.outbox.delete_later(&shared.url, handle);
             }
         }

@@ -227,12 +227,14 @@ impl Shared {
     pub(super) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let before = (state.router.demand() > 0, state.router.next_alarm());
+        let full = state.polls.is_full();
         let result = change(&mut state);
         let after = (state.router.demand() > 0, state.router.next_alarm());
         let earlier = after
             .1
             .is_some_and(|at| before.1.is_none_or(|known| at < known));
-        let wake = (after.0 && !before.0) || earlier || state.router.wants_short_poll();
+        let room = full && !state.polls.is_full() && after.0;
+        let wake = (after.0 && !before.0) || earlier || room || state.router.wants_short_poll();
         drop(state);
         if wake {
             self.changed.notify_one();

@@ -93,6 +93,13 @@ impl VirtualQueuesBuilder {
         self
     }
 
+    /// The most messages in flight.
+    #[cfg(test)]
+    pub(super) fn max_in_flight(mut self, messages: usize) -> Self {
+        self.options.polls.max_in_flight = messages;
+        self
+    }
+
     /// The most virtual queues and pending requests of one host. Default 1,000,000; beyond, creating one fails.
     pub fn max_names(mut self, names: usize) -> Self {
         self.options.limits.names = names;

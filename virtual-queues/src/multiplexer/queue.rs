@@ -9,7 +9,7 @@ use sqs_rpc_protocol::VirtualQueueUrl;
 
 use super::address::address;
 use super::error::QueueError;
-use super::host::Shared;
+use super::host::{Shared, State};
 use super::message::OutgoingMessage;
 use super::queues::VirtualQueues;
 use super::receive::Receive;
@@ -83,12 +83,9 @@ impl VirtualQueue {
     /// Dropping the future leaves it open whether the message is deleted.
     pub async fn delete(&self, receipt_handle: impl Into<String>) -> Result<(), QueueError> {
         self.touch()?;
-        self.settle(
-            self.shared
-                .outbox
-                .delete(&self.shared.url, receipt_handle.into())
-                .await,
-        )
+        let handle = receipt_handle.into();
+        let deleted = self.shared.outbox.delete(&self.shared.url, handle.clone());
+        self.settle(&handle, deleted.await)
     }
 
     /// Sets how long a received message stays invisible from now on: 0 (visible at once) to 12 h, in whole seconds.
@@ -112,16 +109,20 @@ impl VirtualQueue {
             });
         }
         self.touch()?;
+        let handle = receipt_handle.into();
         let changed = self
             .shared
             .outbox
-            .change_visibility(&self.shared.url, receipt_handle.into(), visibility)
+            .change_visibility(&self.shared.url, handle.clone(), visibility)
             .await;
         if visibility.is_zero() {
-            self.settle(changed)
-        } else {
-            changed.map_err(QueueError::Call)
+            return self.settle(&handle, changed);
         }
+        changed.map_err(QueueError::Call)?;
+        let until = self.shared.sqs.clock().now() + visibility;
+        self.shared
+            .update(|state| state.polls.extended(&handle, until));
+        Ok(())
     }
 
     /// Empties the buffer and deletes what was in it. It cannot see messages that are with SQS and not received yet.
@@ -177,9 +178,11 @@ impl VirtualQueue {
         }
     }
 
-    fn settle(&self, result: Result<(), Fault>) -> Result<(), QueueError> {
+    fn settle(&self, receipt_handle: &str, result: Result<(), Fault>) -> Result<(), QueueError> {
         result.map_err(QueueError::Call)?;
-        self.shared.update(|state| state.polls.settled(1));
+        let now = self.shared.sqs.clock().now();
+        let polls = |state: &mut State| state.polls.settled_by_handle(receipt_handle, now);
+        self.shared.update(polls);
         Ok(())
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! Owns: the count, by the ends of the visibility timeouts. Does not own: which message is which.
 //!
-//! **Invariant:** the count is never too low. It does not know which message was settled and takes the oldest; if a
-//! younger one was, the count stays too high until that one's timeout would have ended.
+//! **Invariant:** the count is not too low. It does not know which message was settled and takes the oldest; if a
+//! younger one was, the count stays too high until that one's timeout would have ended. Messages that users extend or settle
+//! are known by their receipt handles from then on, so that one that is extended counts for as long, and one that is settled twice
+//! counts once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use crate::sqs::Moment;
@@ -13,8 +16,25 @@ use crate::sqs::Moment;
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     by_end: VecDeque<(Moment, usize)>,
+    /// Messages that are known by a digest of their receipt handle. Emptied by [`expire`](Self::expire).
+    known: HashMap<u64, Known>,
+    /// When each of them is forgotten.
+    known_until: BTreeSet<(Moment, u64)>,
     total: usize,
 }
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    until: Moment,
+    /// Whether it is in the total.
+    counts: bool,
+}
+
+/// The most messages that are known: beyond, one that is settled twice counts twice.
+const MOST_KNOWN: usize = 100_000;
+
+/// For how long a message that was settled is known.
+const REPEATED: Duration = Duration::from_secs(60);
 
 impl InFlight {
     pub(super) const fn total(&self) -> usize {
@@ -34,11 +54,55 @@ impl InFlight {
         }
     }
 
+    /// A message stays invisible until `until`.
+    pub(super) fn extended(&mut self, receipt_handle: &str, until: Moment) {
+        let key = key(receipt_handle);
+        let counts = match self.known.get(&key) {
+            Some(known) if !known.counts => return,
+            Some(_) => true,
+            None if self.known.len() >= MOST_KNOWN => return,
+            None => self.take(1) == 1,
+        };
+        if counts {
+            self.total += usize::from(!self.known.contains_key(&key));
+            self.know(key, Known { until, counts });
+        }
+    }
+
+    /// A message was deleted or put back, perhaps not for the first time.
+    pub(super) fn settled_by_handle(&mut self, receipt_handle: &str, now: Moment) {
+        let key = key(receipt_handle);
+        match self.known.get(&key) {
+            Some(known) if !known.counts => return,
+            Some(_) => self.total = self.total.saturating_sub(1),
+            None => {
+                self.take(1);
+            }
+        }
+        if self.known.len() < MOST_KNOWN || self.known.contains_key(&key) {
+            let (until, counts) = (now + REPEATED, false);
+            self.know(key, Known { until, counts });
+        }
+    }
+
+    fn know(&mut self, key: u64, new: Known) {
+        if let Some(old) = self.known.insert(key, new) {
+            self.known_until.remove(&(old.until, key));
+        }
+        self.known_until.insert((new.until, key));
+    }
+
     /// `n` messages were deleted or put back.
-    pub(super) fn settled(&mut self, mut n: usize) {
+    pub(super) fn settled(&mut self, n: usize) {
+        self.take(n);
+    }
+
+    /// Takes `n` of those that are not known, the oldest first. Returns how many there were.
+    fn take(&mut self, mut n: usize) -> usize {
+        let wanted = n;
         while n > 0 {
             let Some((_, count)) = self.by_end.front_mut() else {
-                return;
+                break;
             };
             let taken = n.min(*count);
             *count -= taken;
@@ -48,10 +112,19 @@ impl InFlight {
                 self.by_end.pop_front();
             }
         }
+        wanted - n
     }
 
     /// Forgets those that are visible again.
     pub(super) fn expire(&mut self, now: Moment) {
+        while let Some(&(until, key)) = self.known_until.first()
+            && until <= now
+        {
+            self.known_until.pop_first();
+            let known = self.known.remove(&key);
+            let counted = known.is_some_and(|known| known.counts);
+            self.total = self.total.saturating_sub(usize::from(counted));
+        }
         while let Some((end, count)) = self.by_end.front() {
             if now < *end {
                 return;
@@ -63,6 +136,60 @@ impl InFlight {
 
     /// When the next of them are visible again.
     pub(super) fn next_expiry(&self) -> Option<Moment> {
-        self.by_end.front().map(|(end, _)| *end)
+        let by_end = self.by_end.front().map(|(end, _)| *end);
+        let known = self.known_until.first().map(|(until, _)| *until);
+        by_end.into_iter().chain(known).min()
+    }
+}
+
+/// A digest that is the same in every process: no decision depends on a random seed.
+fn key(receipt_handle: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    receipt_handle.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Moment {
+        Moment::from_start(Duration::from_secs(secs))
+    }
+
+    #[test]
+    fn a_message_that_is_settled_twice_counts_once() {
+        let mut in_flight = InFlight::default();
+        in_flight.received(3, at(30));
+        for _ in 0..3 {
+            in_flight.settled_by_handle("a", at(1));
+        }
+        assert_eq!(in_flight.total(), 2);
+        in_flight.settled_by_handle("b", at(1));
+        in_flight.settled(1);
+        assert_eq!(in_flight.total(), 0);
+        in_flight.expire(at(61));
+        assert!(in_flight.known.is_empty() && in_flight.known_until.is_empty());
+    }
+
+    #[test]
+    fn a_message_that_is_extended_counts_for_as_long() {
+        let mut in_flight = InFlight::default();
+        in_flight.received(2, at(30));
+        in_flight.extended("a", at(600));
+        in_flight.extended("a", at(900));
+        assert_eq!(in_flight.total(), 2);
+        in_flight.expire(at(600));
+        assert_eq!(
+            (in_flight.total(), in_flight.next_expiry()),
+            (1, Some(at(900)))
+        );
+        in_flight.settled_by_handle("a", at(700));
+        in_flight.settled_by_handle("a", at(700));
+        in_flight.extended("a", at(800));
+        assert_eq!(in_flight.total(), 0);
+        // One that was never received here.
+        in_flight.extended("b", at(900));
+        assert_eq!(in_flight.total(), 0);
     }
 }

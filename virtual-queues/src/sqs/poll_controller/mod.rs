@@ -246,6 +246,23 @@ impl PollController {
         self.in_flight.settled(n);
     }
 
+    /// The message with this receipt handle is not in flight any more. Said of one message again within a minute, it has no
+    /// effect.
+    pub fn settled_by_handle(&mut self, receipt_handle: &str, now: Moment) {
+        self.in_flight.settled_by_handle(receipt_handle, now);
+    }
+
+    /// The message with this receipt handle stays invisible until `until`.
+    pub fn extended(&mut self, receipt_handle: &str, until: Moment) {
+        self.in_flight.extended(receipt_handle, until);
+    }
+
+    /// Whether as many messages are in flight as may be, so that a settled one makes room for a poll.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.in_flight.total() + self.asked >= self.options.max_in_flight
+    }
+
     /// Failed polls since the last one that did not fail.
     #[must_use]
     pub const fn failures(&self) -> u32 {
@@ -443,6 +460,26 @@ mod tests {
         let size = polls.start(now).expect("no wait");
         polls.failed(size, now, now, &Random::seeded(7));
         polls.next_start().unwrap()
+    }
+
+    #[test]
+    fn a_settled_message_makes_room_once() {
+        let mut polls = PollController::new(PollOptions {
+            max_in_flight: 10,
+            ..PollOptions::default()
+        });
+        polls.set_demand(100);
+        starts(&mut polls, NOW);
+        assert!(polls.is_full());
+        polls.returned(10, 10, NOW, LATER);
+        polls.extended("a", LATER + Duration::from_secs(60));
+        assert!(polls.is_full());
+        polls.settled_by_handle("b", NOW);
+        polls.settled_by_handle("b", NOW);
+        assert_eq!((polls.is_full(), starts(&mut polls, NOW)), (false, vec![1]));
+        polls.returned(1, 0, LATER, LATER);
+        polls.start(LATER);
+        assert_eq!(polls.in_flight(), 1, "the one that was extended");
     }
 
     #[test]
