@@ -313,3 +313,50 @@ impl SqsBuilder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use aws_sdk_sqs::error::{ErrorMetadata, SdkError};
+    use aws_sdk_sqs::operation::list_queues::{
+        ListQueuesError, ListQueuesOutput, builders::ListQueuesInputBuilder,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+    use crate::sqs::Answer;
+
+    /// Answers 502 with a `Date`, with or without a code of SQS.
+    #[derive(Debug)]
+    struct Answers(Option<&'static str>);
+
+    impl SqsApi for Answers {
+        fn list_queues(
+            &self,
+            _: ListQueuesInputBuilder,
+        ) -> Call<ListQueuesOutput, ListQueuesError> {
+            let meta = match self.0 {
+                Some(code) => ErrorMetadata::builder().code(code).build(),
+                None => ErrorMetadata::builder().build(),
+            };
+            let raw = HttpResponse::new(502.try_into().unwrap(), SdkBody::empty());
+            let error = SdkError::service_error(ListQueuesError::generic(meta), raw);
+            let date = Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+            let result = Err(error);
+            Box::pin(std::future::ready(Answer { date, result }))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_of_a_proxy_tells_no_time() {
+        for (code, known) in [(None, false), (Some("InternalError"), true)] {
+            let clock = Clock::tokio(UNIX_EPOCH);
+            let sqs = Sqs::builder(Answers(code)).clock(clock).build();
+            let fault = sqs.list_queues(Default::default()).await.unwrap_err();
+            assert_eq!(fault.status(), Some(502));
+            assert_eq!(sqs.earliest_server_time().is_some(), known, "{fault}");
+        }
+    }
+}
