@@ -87,8 +87,7 @@ impl ServerClock {
             return;
         }
         let jumps = known.best.is_some_and(|best| {
-            best.is_alive(sample.received, best.wall_at(sample.received))
-                && best.apart(sample) > OFF
+            best.is_alive(sample.received, sample.wall) && best.apart(sample) > OFF
         });
         match known.doubt.take() {
             _ if !jumps => {}
@@ -240,11 +239,6 @@ impl Sample {
     /// Whether there is no time of SQS that both answers allow, by more than crystals part.
     fn contradicts(&self, later: Self) -> bool {
         self.apart(later) > Duration::ZERO
-    }
-
-    /// What the wall clock showed at another moment if it was not set since.
-    fn wall_at(&self, at: Moment) -> SystemTime {
-        self.wall + at.since(self.received)
     }
 
     /// By how much the times of SQS that the two answers allow are apart, beyond what crystals part.
