@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::{HostQueueUrl, TraceContext};
-use sqs_virtual_queues::sqs::{BatchOptions, Prefer, Sqs};
+use sqs_virtual_queues::sqs::{BatchOptions, Prefer, Sqs, UserCode};
 
 use crate::options::Options;
 use crate::{InvalidOption, Requester};
@@ -195,11 +195,14 @@ impl RequesterBuilder {
 
     /// Is asked for the trace context of each request that has none of its own. Default: none. It is called where the
     /// request is awaited, [sent](crate::RequestBuilder::send) or called, in its caller's context; it must be quick.
-    pub fn propagate(
-        mut self,
-        current: impl Fn() -> Option<TraceContext> + Send + Sync + 'static,
-    ) -> Self {
-        self.options.propagate = Some(Arc::new(current));
+    /// If it panics, the panic is logged and counted as [`Stats::panics`](sqs_virtual_queues::Stats::panics), and the
+    /// request goes without a trace context.
+    pub fn propagate<P>(mut self, current: P) -> Self
+    where
+        P: Fn() -> Option<TraceContext> + Send + Sync + 'static,
+    {
+        let code = UserCode::of::<P>("the propagation hook");
+        self.options.propagate = Some((code, Arc::new(current)));
         self
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::TraceContext;
-use sqs_virtual_queues::sqs::{BatchOptions, Prefer};
+use sqs_virtual_queues::sqs::{BatchOptions, Prefer, UserCode};
 
 use crate::InvalidOption;
 use crate::reply_host::HostOptions;
@@ -36,7 +36,8 @@ pub(crate) struct Options {
     pub(crate) visibility: Duration,
     pub(crate) prefer: Prefer,
     pub(crate) batches: BatchOptions,
-    pub(crate) propagate: Option<Arc<Propagate>>,
+    /// With what the log calls it.
+    pub(crate) propagate: Option<(UserCode, Arc<Propagate>)>,
     pub(crate) host: HostOptions,
     /// The URL of a given host, as it was given.
     pub(crate) given_host: Option<String>,

@@ -179,7 +179,7 @@ counters! {
     Undecodable undecodable,
     /// Requests whose return address is refused: left for the dead-letter queue.
     AddressesRefused addresses_refused,
-    /// Handlers that panicked.
+    /// Panics of the user's code that were caught: handlers, hooks, and destructors of their values.
     Panics panics,
     /// Handlers that returned an error.
     HandlerErrors handler_errors,

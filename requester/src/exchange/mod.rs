@@ -35,11 +35,12 @@ pub(crate) fn exchange(
     mut request: Request,
 ) -> impl Future<Output = Result<Reply, RequestError>> + Send + 'static {
     if request.trace_context.is_none() {
+        let counters = shared.queues.sqs().counters();
         request.trace_context = shared
             .options
             .propagate
             .as_ref()
-            .and_then(|current| current());
+            .and_then(|(code, current)| code.call(counters, || current()).ok()?);
     }
     let random = shared.queues.sqs().random();
     let ids = Ids {

@@ -95,12 +95,16 @@ impl VirtualQueue {
     /// # Errors
     /// [`QueueError::InvalidTag`] if no key is given; [`QueueError::DoesNotExist`], [`QueueError::Closed`].
     pub fn untag(&self, keys: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), QueueError> {
-        let mut keys = keys.into_iter().peekable();
-        if keys.peek().is_none() {
+        // Before the table is locked: the iterator is the user's, and may ask the queue something.
+        let keys: Vec<_> = keys
+            .into_iter()
+            .map(|key| key.as_ref().to_owned())
+            .collect();
+        if keys.is_empty() {
             return Err(TagError::None.into());
         }
         self.change_tags(|tags| {
-            keys.for_each(|key| drop(tags.remove(key.as_ref())));
+            keys.iter().for_each(|key| drop(tags.remove(key)));
             Ok(())
         })
     }

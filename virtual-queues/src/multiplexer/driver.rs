@@ -15,7 +15,7 @@ use super::host::{ReplySink, Shared};
 use super::routing::{Arrival, Due, Routed};
 use crate::mutant;
 use crate::sqs::digest::is_intact;
-use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, Random, Sign};
+use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, Random, Sign, SqsApi, UserCode};
 use crate::stats::Counter;
 
 /// A poll without an answer so long after its wait has a broken connection.
@@ -251,8 +251,9 @@ impl Driver<'_> {
             }
             Routed::Orphan(name, message) => {
                 counters.count(Counter::Orphans);
-                if let Some(hook) = &self.shared.options.orphan_hook {
-                    hook(name.as_ref(), &message);
+                if let Some((code, hook)) = &self.shared.options.orphan_hook {
+                    // A panic is reported. The orphan is deleted, or it would come to the same hook again.
+                    let _ = code.call(counters, || hook(name.as_ref(), &message));
                 }
                 self.delete(message.receipt_handle().map(str::to_owned));
             }
@@ -342,11 +343,17 @@ async fn poll(shared: &Shared, kind: Kind) -> Polled {
     } else {
         started + wait + GRACE
     };
-    let result = match clock
-        .timeout_at(end, shared.sqs.receive_message(input))
-        .await
-    {
-        Ok(result) => result.map(|output| output.messages.unwrap_or_default()),
+    // Interceptors, credentials and connections of the user run inside of the call.
+    let call = UserCode::of::<dyn SqsApi>("ReceiveMessage")
+        .run(shared.sqs.counters(), shared.sqs.receive_message(input));
+    let result = match clock.timeout_at(end, call).await {
+        Ok(Ok(result)) => result.map(|output| output.messages.unwrap_or_default()),
+        Ok(Err(panicked)) => Err(Fault::local(
+            crate::Action::ReceiveMessage,
+            FaultKind::NotMade,
+            crate::sqs::Delivery::Unknown,
+            panicked,
+        )),
         Err(elapsed) => Err(Fault::local(
             crate::Action::ReceiveMessage,
             FaultKind::TimedOut,

@@ -18,6 +18,7 @@ use super::queue::VirtualQueue;
 use super::queues::VirtualQueues;
 use super::routing::{Taken, TakenAny};
 use super::selection::{Selection, SystemSelection, present};
+use crate::sqs::UserCode;
 
 /// How many messages the handler of all virtual queues has at a time.
 #[derive(Debug, Clone)]
@@ -178,7 +179,8 @@ impl VirtualQueues {
         let receipt_handle = message.receipt_handle().map(str::to_owned);
         let queue = VirtualQueue::new(Arc::clone(shared), url, self.clone());
         let _in_hand = InHand { shared, name };
-        handle(shared, receipt_handle, async {
+        let code = UserCode::of::<H>("the handler of all virtual queues");
+        handle(shared, code, receipt_handle, async {
             handler(queue, message).await
         })
         .await;

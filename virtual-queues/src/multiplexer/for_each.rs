@@ -7,13 +7,14 @@ use futures::stream::FuturesUnordered;
 use super::error::QueueError;
 use super::handling::handle;
 use super::queue::VirtualQueue;
-use crate::sqs::RECEIVE_MAX;
+use crate::sqs::{RECEIVE_MAX, UserCode};
 
 impl VirtualQueue {
     /// Gives every message to `handler`, up to `limit` at a time, until the queue is gone; returns why it is.
     ///
     /// A message is deleted when its handler returns `Ok`. While the handler runs, its visibility time-out is extended, in
-    /// batches; after `Err` or a panic it comes again when that ends. With a `limit` of 0 it takes 1; on a FIFO host it
+    /// batches; after `Err` or a panic it comes again when that ends. A panic, in a destructor of the handler's future too, is
+    /// logged with the name of the handler and counted; other messages and queues go on. With a `limit` of 0 it takes 1; on a FIFO host it
     /// always takes 1, to keep the order; there a message that failed comes again after those received with it.
     ///
     /// [`VirtualQueues::for_each`](super::VirtualQueues::for_each) handles all queues with one function.
@@ -60,6 +61,7 @@ impl VirtualQueue {
         } else {
             limit.max(1)
         };
+        let code = UserCode::of::<H>("the handler of a virtual queue");
         let mut running = FuturesUnordered::new();
         loop {
             let room = (limit - running.len()).min(RECEIVE_MAX);
@@ -72,7 +74,7 @@ impl VirtualQueue {
                         for message in messages {
                             let receipt_handle = message.receipt_handle().map(str::to_owned);
                             let work = async { handler(message).await };
-                            running.push(handle(&self.shared, receipt_handle, work));
+                            running.push(handle(&self.shared, code, receipt_handle, work));
                         }
                     }
                     Err(gone) => {

@@ -1,25 +1,26 @@
 //! One message in a handler's hands: hidden from others while it runs, deleted when it succeeds.
 
-use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 
-use futures::FutureExt;
-
 use super::host::Shared;
+use crate::sqs::{Panicked, UserCode};
 use crate::stats::Counter;
 
 /// Runs a handler, and extends the visibility of its message meanwhile.
 ///
 /// A message comes with half of the visibility time-out left at the least, so it is extended each third. Messages that
 /// came together are extended together, in one call.
+///
+/// A handler that panics, in a destructor too, stops nothing else: its message is redelivered as after an error.
 pub(super) async fn handle<E>(
     shared: &Shared,
+    code: UserCode,
     receipt_handle: Option<String>,
     handler: impl Future<Output = Result<(), E>>,
 ) {
     let (clock, counters) = (shared.sqs.clock(), shared.sqs.counters());
     let visibility = shared.options.visibility;
-    let mut handler = pin!(AssertUnwindSafe(handler).catch_unwind());
+    let mut handler = pin!(code.run(counters, handler));
     let mut extend_at = clock.now() + visibility / 3;
     let outcome = loop {
         tokio::select! {
@@ -43,7 +44,11 @@ pub(super) async fn handle<E>(
                 shared.outbox.delete_later(&shared.url, handle);
             }
         }
-        Ok(Err(_)) => counters.count(Counter::HandlerErrors),
-        Err(_) => counters.count(Counter::Panics),
+        Ok(Err(error)) => {
+            counters.count(Counter::HandlerErrors);
+            code.drop(counters, error);
+        }
+        // It is logged and counted already.
+        Err(Panicked) => {}
     }
 }

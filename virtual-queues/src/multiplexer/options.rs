@@ -11,7 +11,7 @@ use sqs_rpc_protocol::VirtualQueueName;
 use super::queues::VirtualQueues;
 use super::routing::Limits;
 use crate::InvalidOption;
-use crate::sqs::{BatchOptions, PollOptions, Prefer, Sqs};
+use crate::sqs::{BatchOptions, PollOptions, Prefer, Sqs, UserCode};
 
 /// SQS's own bounds; 0 would be no long poll.
 const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(20);
@@ -39,7 +39,8 @@ pub(super) struct Options {
     pub(super) limits: Limits,
     /// Whether sends to a standard host carry the virtual queue's name as their group.
     pub(super) fair_queues: bool,
-    pub(super) orphan_hook: Option<Arc<OrphanHook>>,
+    /// With what the log calls it.
+    pub(super) orphan_hook: Option<(UserCode, Arc<OrphanHook>)>,
 }
 
 impl VirtualQueuesBuilder {
@@ -130,11 +131,14 @@ impl VirtualQueuesBuilder {
     }
 
     /// Is called with every orphan before it is deleted. Default: none. It runs within the driver: it must be quick.
-    pub fn on_orphan(
-        mut self,
-        hook: impl Fn(Option<&VirtualQueueName>, &Message) + Send + Sync + 'static,
-    ) -> Self {
-        self.options.orphan_hook = Some(Arc::new(hook));
+    ///
+    /// If it panics, the panic is logged with the name of the hook and counted as [`Stats::panics`](crate::Stats::panics).
+    /// The orphan is deleted all the same, and the host goes on.
+    pub fn on_orphan<H>(mut self, hook: H) -> Self
+    where
+        H: Fn(Option<&VirtualQueueName>, &Message) + Send + Sync + 'static,
+    {
+        self.options.orphan_hook = Some((UserCode::of::<H>("the orphan hook"), Arc::new(hook)));
         self
     }
 

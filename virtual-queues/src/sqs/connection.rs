@@ -265,7 +265,8 @@ impl SqsBuilder {
     /// Wraps every task that the framework spawns: drivers, calls, handlers. Default: nothing. For instrumentation (a span
     /// around all of them, a count of polls), and for simulations that stop or kill a process.
     ///
-    /// A wrapped task must run to its end, or not at all any more: a wrapper that ends early leaves waiters waiting.
+    /// A wrapped task must run to its end, or not at all any more: a wrapper that ends early leaves waiters waiting. If the
+    /// wrapper panics, the task goes on without it; [`Stats::panics`](crate::Stats::panics) counts that.
     ///
     /// # Examples
     /// ```
@@ -302,14 +303,15 @@ impl SqsBuilder {
     /// Puts it together. Makes no call.
     #[must_use]
     pub fn build(self) -> Sqs {
+        let counters = Counters::default();
         Sqs {
             api: self.api,
             clock: self.clock.unwrap_or_else(Clock::system),
             random: self.random.unwrap_or_else(Random::from_os),
             server_clock: ServerClock::new(),
             contact: Contact::new(),
-            counters: Counters::default(),
-            hook: self.hook,
+            hook: self.hook.counting(counters.clone()),
+            counters,
         }
     }
 }

@@ -1,24 +1,57 @@
 //! What a user may do to every future that the framework runs.
 
 use std::fmt;
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Either};
 use tokio::sync::oneshot;
 
+use super::guard::UserCode;
+use crate::stats::Counters;
+
 /// Wraps each task before it is spawned. The default wraps nothing and costs nothing.
 #[derive(Clone, Default)]
-pub struct TaskHook(Option<Arc<Wrap>>);
+pub struct TaskHook {
+    hook: Option<Hook>,
+    /// Where its panics are counted.
+    counters: Counters,
+}
+
+#[derive(Clone)]
+struct Hook {
+    wrap: Arc<Wrap>,
+    code: UserCode,
+}
 
 type Wrap = dyn Fn(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + Sync;
 
 impl TaskHook {
     /// A hook that puts each task through `wrap`.
-    pub fn new(
-        wrap: impl Fn(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + Sync + 'static,
-    ) -> Self {
-        Self(Some(Arc::new(wrap)))
+    ///
+    /// If `wrap`, or the future that it returns, panics, the task goes on without it. A panic of the task itself goes
+    /// through `wrap`'s future and ends the task.
+    pub fn new<W>(wrap: W) -> Self
+    where
+        W: Fn(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    {
+        let hook = Hook {
+            wrap: Arc::new(wrap),
+            code: UserCode::of::<W>("the hook around tasks"),
+        };
+        Self {
+            hook: Some(hook),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The same hook, whose panics are counted here.
+    pub(super) fn counting(self, counters: Counters) -> Self {
+        Self { counters, ..self }
     }
 
     /// The task as it is to be spawned. Its output passes the hook by.
@@ -29,13 +62,15 @@ impl TaskHook {
         &self,
         task: impl Future<Output = T> + Send + 'static,
     ) -> impl Future<Output = T> + Send + 'static {
-        let Some(wrap) = self.0.clone() else {
+        let Some(hook) = self.hook.clone() else {
             return Either::Left(task);
         };
+        let counters = self.counters.clone();
         Either::Right(async move {
             let (put, output) = oneshot::channel();
             // Nobody is there to take it only if this future was dropped, and the task with it.
-            wrap(task.map(|output| drop(put.send(output))).boxed()).await;
+            hook.run(&counters, task.map(|output| drop(put.send(output))).boxed())
+                .await;
             match output.await {
                 Ok(output) => output,
                 // A hook that ends before its task has thrown the task away: so does this.
@@ -45,9 +80,82 @@ impl TaskHook {
     }
 }
 
+impl Hook {
+    /// Ends with the task, or when the hook has thrown the task away.
+    async fn run(self, counters: &Counters, task: BoxFuture<'static, ()>) {
+        let task = Shared(Arc::new(Mutex::new(Progress::Running(task))));
+        let given = task.clone().boxed();
+        let Ok(wrapped) = self.code.call(counters, || (self.wrap)(given)) else {
+            return task.await;
+        };
+        let mut wrapped = wrapped;
+        let polled =
+            poll_fn(
+                |cx| match catch_unwind(AssertUnwindSafe(|| wrapped.poll_unpin(cx))) {
+                    Ok(polled) => polled.map(Ok),
+                    Err(panic) => Poll::Ready(Err(panic)),
+                },
+            );
+        let ended = polled.await;
+        let thrown_away = ended.is_ok();
+        if let Err(panic) = ended {
+            if task.panicked() {
+                resume_unwind(panic);
+            }
+            self.code.report(counters, panic);
+        }
+        self.code.drop(counters, wrapped);
+        if !thrown_away {
+            task.await;
+        }
+    }
+}
+
+/// The task, in the hands of the hook and in ours. Only one of them polls it at a time.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Progress>>);
+
+enum Progress {
+    Running(BoxFuture<'static, ()>),
+    /// It is polled at this moment. It stays so if it panics.
+    Polled,
+    Done,
+}
+
+impl Shared {
+    fn replace(&self, by: Progress) -> Progress {
+        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut progress, by)
+    }
+
+    fn panicked(&self) -> bool {
+        let progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(*progress, Progress::Polled)
+    }
+}
+
+impl Future for Shared {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Progress::Running(mut task) = self.replace(Progress::Polled) else {
+            self.replace(Progress::Done);
+            return Poll::Ready(());
+        };
+        let polled = task.poll_unpin(cx);
+        self.replace(match polled {
+            Poll::Ready(()) => Progress::Done,
+            Poll::Pending => Progress::Running(task),
+        });
+        polled
+    }
+}
+
 impl fmt::Debug for TaskHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TaskHook").field(&self.0.is_some()).finish()
+        f.debug_tuple("TaskHook")
+            .field(&self.hook.is_some())
+            .finish()
     }
 }
 
@@ -63,7 +171,7 @@ mod tests {
         let counted = Arc::clone(&polls);
         let hook = TaskHook::new(move |mut task| {
             let counted = Arc::clone(&counted);
-            std::future::poll_fn(move |cx| {
+            poll_fn(move |cx| {
                 counted.fetch_add(1, Ordering::Relaxed);
                 task.poll_unpin(cx)
             })
@@ -72,5 +180,47 @@ mod tests {
         assert_eq!(hook.wrap(async { 7 }).await, 7);
         assert_eq!(polls.load(Ordering::Relaxed), 1);
         assert_eq!(TaskHook::default().wrap(async { 8 }).await, 8);
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_panics_does_not_stop_its_task() {
+        let counters = Counters::default();
+        let at_once = TaskHook::new(|_| panic!("at once")).counting(counters.clone());
+        assert_eq!(at_once.wrap(async { 7 }).await, 7);
+        let later = TaskHook::new(|mut task| {
+            async move {
+                assert!(futures::poll!(&mut task).is_pending());
+                panic!("later")
+            }
+            .boxed()
+        })
+        .counting(counters.clone());
+        let task = async {
+            tokio::task::yield_now().await;
+            8
+        };
+        assert_eq!(later.wrap(task).await, 8);
+        assert_eq!(counters.of(crate::stats::Counter::Panics), 2);
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_task_passes_through_the_hook() {
+        let seen = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&seen);
+        let hook = TaskHook::new(move |task| {
+            let count = Arc::clone(&count);
+            AssertUnwindSafe(task)
+                .catch_unwind()
+                .map(move |ended| {
+                    if let Err(panic) = ended {
+                        count.fetch_add(1, Ordering::Relaxed);
+                        resume_unwind(panic);
+                    }
+                })
+                .boxed()
+        });
+        let ended = tokio::spawn(hook.wrap(async { panic!("the task") })).await;
+        assert!(ended.is_err_and(|error| error.is_panic()));
+        assert_eq!(seen.load(Ordering::Relaxed), 1);
     }
 }

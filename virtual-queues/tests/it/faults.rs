@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqs_virtual_queues::CreateQueue;
 
-use crate::support::{Changed, HalfOpen, Meddled, TestResult, World, until};
+use crate::support::{Changed, HalfOpen, Meddled, Panics, TestResult, World, until};
 
 #[tokio::test(start_paused = true)]
 async fn a_half_open_poll_is_given_up_and_replaced() -> TestResult {
@@ -79,5 +79,20 @@ async fn a_change_of_visibility_that_fails_is_counted() -> TestResult {
         .outbox()?
         .change_visibility_later(&host, "nonsense".into(), Duration::ZERO);
     until("it failed", || queues.stats().changes_failed == 2).await;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_panics_is_a_poll_that_failed() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world
+        .builder_over(Meddled::new(&world.client, Panics))
+        .build()?;
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    queue.send("hello").await?;
+    assert_eq!(queue.receive().await?[0].body(), Some("hello"));
+    let stats = queues.stats();
+    assert_eq!((stats.panics, stats.polls_failed), (1, 1));
     Ok(())
 }

@@ -332,3 +332,111 @@ async fn a_message_that_was_buffered_for_long_is_extended_when_it_is_taken() -> 
     assert_eq!(taken.elapsed().as_secs(), 30);
     Ok(())
 }
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in drop, on purpose");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panicking_orphan_hook_stops_nothing() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let builder = world.builder().on_orphan(|_, message| {
+        let _number: u32 = message.body().unwrap().parse().unwrap();
+    });
+    let queues = builder.build()?;
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    let send = world.client.send_message().queue_url(host.as_str());
+    send.message_body("no number").send().await?;
+    assert!(queue.receive().await?.is_empty());
+    queue.send("x").await?;
+    assert_eq!(queue.receive().await?.len(), 1);
+    let stats = queues.stats();
+    assert_eq!((stats.panics, stats.orphans), (1, 1));
+    assert_eq!(world.messages_on(&host).await, 1, "the orphan is deleted");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_panics_in_drop_stops_no_other() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.queues();
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    for body in ["bomb", "fine", "fine"] {
+        queue.send(body).await?;
+    }
+    let bombs = AtomicUsize::new(0);
+    let (seen, mut handled) = mpsc::unbounded_channel();
+    let handler = |message: Message| {
+        let first = message.body() == Some("bomb") && bombs.fetch_add(1, Ordering::Relaxed) == 0;
+        // One that was called and dropped in the middle, as well as one that ends.
+        let bomb = first.then_some(Bomb);
+        let seen = &seen;
+        async move {
+            pass(Duration::from_millis(10)).await;
+            drop(bomb);
+            seen.send(message.body)
+        }
+    };
+    let collect = async {
+        let mut bodies = Vec::new();
+        while bodies.len() < 3 {
+            bodies.extend(handled.recv().await.flatten());
+        }
+        bodies
+    };
+    tokio::select! {
+        biased;
+        bodies = collect => assert_eq!(bodies, ["fine", "fine", "bomb"]),
+        _ = queue.for_each(2, handler) => panic!("the queue is there"),
+    }
+    assert_eq!(queues.stats().panics, 1);
+
+    // Dropped while it waits: the panic stays inside.
+    queue.send("waits").await?;
+    let waiting = queue.for_each(1, async |_| {
+        let _bomb = Bomb;
+        pass(HOUR).await;
+        Ok::<_, ()>(())
+    });
+    assert!(
+        tokio::time::timeout(Duration::from_secs(1), waiting)
+            .await
+            .is_err()
+    );
+    assert_eq!(queues.stats().panics, 2);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_panics_in_drop_stops_no_handler() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.queues();
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    queue.send("x").await?;
+    queue.send("y").await?;
+    let calls = AtomicUsize::new(0);
+    let handling = queues.for_each(HandlerLimits::default(), async |_, _| {
+        if calls.fetch_add(1, Ordering::Relaxed) == 0 {
+            Err(Bomb)
+        } else {
+            Ok(())
+        }
+    });
+    let all = until("all are handled", || {
+        queues.stats().panics == 1 && calls.load(Ordering::Relaxed) == 3
+    });
+    tokio::select! {
+        biased;
+        () = all => {}
+        _ = handling => panic!("the shutdown was not called"),
+    }
+    Ok(())
+}

@@ -261,3 +261,21 @@ impl Meddle for Slow {
         .boxed()
     }
 }
+
+/// The first receive panics inside of the call.
+#[derive(Debug)]
+pub(crate) struct Panics;
+
+impl Meddle for Panics {
+    fn receive(
+        &self,
+        number: usize,
+        call: Call<ReceiveMessageOutput, ReceiveMessageError>,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError> {
+        if number == 0 {
+            async { panic!("an interceptor, on purpose") }.boxed()
+        } else {
+            call
+        }
+    }
+}

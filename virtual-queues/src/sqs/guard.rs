@@ -1,0 +1,203 @@
+//! Code of the user: handlers, hooks, and whatever else is called that this framework did not write.
+//!
+//! Owns: what a panic of such code does. It is caught, logged and counted, and ends nothing else: neither a driver nor
+//! another handler. Does not own: what happens to the message or request that the code was called for.
+//!
+//! A caught panic does not say where it happened. Only a panic hook learns its `Location`, and a panic hook is the
+//! process's, so a library must not set one. The log line names the function that panicked by its type
+//! (`my_service::main::{{closure}}`) and the text of the panic; the process's own panic hook prints file and line.
+//!
+//! **Invariant:** no panic of the user's code, or of a destructor of its values, leaves this module.
+
+use std::any::{Any, type_name};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::stats::{Counter, Counters};
+
+/// A function or future of the user, as the log names it.
+#[derive(Debug, Clone, Copy)]
+pub struct UserCode {
+    what: &'static str,
+    function: &'static str,
+}
+
+/// The user's code panicked. The panic is logged and counted already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the code of the user panicked")]
+pub struct Panicked;
+
+/// A future of the user, run by [`UserCode::run`].
+///
+/// After a panic it is not polled again. It is dropped under guard, whether it has ended or not.
+#[derive(Debug)]
+#[must_use = "a future does nothing unless it is polled"]
+pub struct Guarded<F: Future> {
+    code: UserCode,
+    counters: Counters,
+    /// Empty once it has ended. On the heap, since a destructor can only be guarded where the value can be moved.
+    future: Option<Pin<Box<F>>>,
+}
+
+/// The longest text of a panic that is logged, in bytes.
+const LONGEST_TEXT: usize = 500;
+
+impl UserCode {
+    /// Code of type `F`, which is `what` ("the orphan hook").
+    #[must_use]
+    pub fn of<F: ?Sized>(what: &'static str) -> Self {
+        Self {
+            what,
+            function: type_name::<F>(),
+        }
+    }
+
+    /// Calls a function. What it returns is dropped under guard if it cannot be returned.
+    ///
+    /// Values that the function leaves half changed are the user's own: nothing here is shared with it.
+    ///
+    /// # Errors
+    /// [`Panicked`].
+    ///
+    /// # Examples
+    /// ```
+    /// use sqs_virtual_queues::sqs::{Panicked, UserCode};
+    ///
+    /// let counters = sqs_virtual_queues::Counters::default();
+    /// let hook = || -> u32 { "x".parse().unwrap() };
+    /// let called = UserCode::of::<fn() -> u32>("the hook").call(&counters, hook);
+    /// assert_eq!(called, Err(Panicked));
+    /// assert_eq!(counters.snapshot().panics, 1);
+    /// ```
+    pub fn call<T>(self, counters: &Counters, function: impl FnOnce() -> T) -> Result<T, Panicked> {
+        catch_unwind(AssertUnwindSafe(function)).map_err(|payload| {
+            self.report(counters, payload);
+            Panicked
+        })
+    }
+
+    /// Runs a future; its output is the user's, or [`Panicked`].
+    ///
+    /// # Cancel safety
+    /// Dropping the result drops the user's future, under guard.
+    pub fn run<F: Future>(self, counters: &Counters, future: F) -> Guarded<F> {
+        Guarded {
+            code: self,
+            counters: counters.clone(),
+            future: Some(Box::pin(future)),
+        }
+    }
+
+    /// Drops a value of the user, whose destructor may panic.
+    pub fn drop<T>(self, counters: &Counters, value: T) {
+        // It is reported already, and there is nothing else to do.
+        let _ = self.call(counters, || drop(value));
+    }
+
+    pub(super) fn report(self, counters: &Counters, payload: Box<dyn Any + Send>) {
+        counters.count(Counter::Panics);
+        let text = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let text = text.unwrap_or("(the panic carries no text)");
+        let text = &text[..text.floor_char_boundary(LONGEST_TEXT)];
+        tracing::error!(
+            what = self.what,
+            function = self.function,
+            panic = text,
+            "code of the user panicked"
+        );
+        // The payload is a value of the user, too (`panic_any`).
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(second);
+        }
+    }
+}
+
+impl<F: Future> Future for Guarded<F> {
+    type Output = Result<F::Output, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self {
+            code,
+            counters,
+            future,
+        } = &mut *self;
+        let Some(running) = future else {
+            return Poll::Pending;
+        };
+        let polled = code.call(counters, || running.as_mut().poll(cx));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => {
+                code.drop(counters, future.take());
+                Poll::Ready(Ok(output))
+            }
+            Err(panicked) => {
+                code.drop(counters, future.take());
+                Poll::Ready(Err(panicked))
+            }
+        }
+    }
+}
+
+impl<F: Future> Drop for Guarded<F> {
+    fn drop(&mut self) {
+        if let Some(future) = self.future.take() {
+            self.code.drop(&self.counters, future);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    /// Panics when it is dropped.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+
+    fn code() -> UserCode {
+        UserCode::of::<Bomb>("the test")
+    }
+
+    #[test]
+    fn a_panic_is_caught_and_counted_whatever_it_carries() {
+        let counters = Counters::default();
+        let caught = code().call(&counters, || panic!("{} text", "a"));
+        assert_eq!(caught, Err::<(), _>(Panicked));
+        let payload = code().call(&counters, || std::panic::panic_any(Bomb));
+        assert_eq!(payload, Err::<(), _>(Panicked));
+        assert_eq!(code().call(&counters, || 7), Ok(7));
+        assert_eq!(counters.of(Counter::Panics), 2);
+    }
+
+    #[test]
+    fn a_future_may_panic_when_polled_and_when_dropped() {
+        let counters = Counters::default();
+        let panics = code().run(&counters, async {
+            let _bomb = Bomb;
+            std::future::ready(()).await;
+        });
+        assert_eq!(panics.now_or_never(), Some(Err(Panicked)));
+        assert_eq!(counters.of(Counter::Panics), 1);
+
+        let waits = code().run(&counters, async {
+            let _bomb = Bomb;
+            std::future::pending::<()>().await;
+        });
+        assert_eq!(waits.now_or_never(), None);
+        assert_eq!(counters.of(Counter::Panics), 2, "dropped while it waited");
+        drop(code().run(&counters, std::future::ready(Bomb).map(|_| ())));
+        assert_eq!(counters.of(Counter::Panics), 3, "dropped before it ran");
+    }
+}
