@@ -376,7 +376,7 @@ async fn a_handler_that_panics_in_drop_stops_no_other() -> TestResult {
     let handler = |message: Message| {
         let first = message.body() == Some("bomb") && bombs.fetch_add(1, Ordering::Relaxed) == 0;
         // One that was called and dropped in the middle, as well as one that ends.
-        let bomb = first.then_some(Bomb);
+        let bomb = first.then(|| Bomb);
         let seen = &seen;
         async move {
             pass(Duration::from_millis(10)).await;
