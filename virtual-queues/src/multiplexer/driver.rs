@@ -27,6 +27,9 @@ const BURST: usize = 100;
 /// When polls have been denied by policy for so long, pending requests are told instead of left to their deadlines. A policy
 /// that was just changed takes about so long to be in force everywhere.
 const DENIED: Duration = Duration::from_secs(60);
+/// The longest pause after a poll that brought only messages that were put back, within a fifth: one full buffer never slows
+/// its host to less than a poll a second.
+const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 
 /// Runs a host until it is stopped or gone.
 pub(super) async fn drive(shared: Arc<Shared>, stop: CancellationToken) {
@@ -34,7 +37,7 @@ pub(super) async fn drive(shared: Arc<Shared>, stop: CancellationToken) {
     let _closed = CloseOnDrop(&shared);
     Driver {
         shared: &shared,
-        crowded: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
+        crowded: Backoff::new(Duration::from_millis(100), LONGEST_PAUSE),
         denied: None,
     }
     .run(&stop)

@@ -132,7 +132,7 @@ async fn short_receives_that_come_while_a_poll_is_out_share_the_next() -> TestRe
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_brings_only_what_is_put_back_is_polled_ever_more_slowly() -> TestResult {
+async fn a_full_buffer_slows_its_host_to_a_poll_a_second_at_least() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.builder().queue_capacity(1).build()?;
@@ -143,6 +143,10 @@ async fn a_host_that_brings_only_what_is_put_back_is_polled_ever_more_slowly() -
     }
     assert!(other.receive().await?.is_empty());
     let polls = world.calls("ReceiveMessage");
-    assert!(polls < 40, "20 s of waiting cost {polls} polls");
+    // Pauses of 0.64 to 0.96 s, with up to eight polls after each.
+    assert!(
+        (20..240).contains(&polls),
+        "20 s of waiting cost {polls} polls"
+    );
     Ok(())
 }

@@ -116,7 +116,7 @@ fn f37(mix: &mut Mix) {
     for queue in ["one", "two"] {
         mix.send(process, 3, messages(host, queue, 20, 50));
     }
-    // What is put back waits for 2 s and more; polling slows down to once in 5 s.
+    // What is put back waits for 2 s and more; polling slows down to once a second.
     mix.plan.leniency.prompt = Some(SECOND * 40);
 }
 
