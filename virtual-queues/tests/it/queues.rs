@@ -349,9 +349,7 @@ async fn a_host_has_one_driver_however_it_is_spelled() -> TestResult {
     let one = queues.create(&host, CreateQueue::named("one"))?;
     for (number, spelling) in spellings.iter().enumerate() {
         let name = format!("q{number}");
-        let queue = world
-            .queues()
-            .create(&spelling.parse()?, CreateQueue::named(name.as_str()))?;
+        let queue = queues.create(&spelling.parse()?, CreateQueue::named(name.as_str()))?;
         queue.send("hello").await?;
         let wait = Duration::from_secs(2);
         let (_, received) = tokio::join!(one.receive().wait(wait), queue.receive().wait(wait));
