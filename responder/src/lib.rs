@@ -89,6 +89,7 @@
 //! `json` (default): bodies in JSON, with serde.
 
 mod deadline;
+mod guard;
 mod handler;
 mod options;
 mod reply;
@@ -100,6 +101,7 @@ mod serve;
 
 pub use deadline::Deadline;
 pub use handler::{Attributes, Body, FromRef, FromRequest, Handler, IntoReply, MessageId, State};
+pub use options::HandlerTimeout;
 pub use reply::{Reply, SendReplyError, SendReplyErrorKind};
 pub use reply_cache::{InMemoryReplyCache, ReplyCache, ReplyKey};
 pub use reply_error::ReplyError;

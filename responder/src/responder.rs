@@ -11,7 +11,7 @@ use sqs_virtual_queues::sqs::{BatchOptions, Prefer, Sqs};
 use tower_service::Service;
 
 use crate::handler::BoxedHandler;
-use crate::options::Options;
+use crate::options::{HandlerTimeout, Options};
 use crate::reply::{DirectReplies, SendReplyError};
 use crate::reply_error::BoxError;
 use crate::serve::Handling;
@@ -251,6 +251,14 @@ impl<S> ResponderBuilder<S> {
     #[must_use]
     pub fn max_polls(mut self, polls: usize) -> Self {
         self.options.max_polls = polls;
+        self
+    }
+
+    /// How long a handler may take: [`HandlerTimeout`]. Default: 5 s after the request's deadline; one hour in all for
+    /// a request that has none.
+    #[must_use]
+    pub fn handler_timeout(mut self, timeout: HandlerTimeout) -> Self {
+        self.options.handler_timeout = timeout;
         self
     }
 

@@ -181,6 +181,8 @@ counters! {
     AddressesRefused addresses_refused,
     /// Handlers that panicked.
     Panics panics,
+    /// Handlers that were dropped, since their time was over.
+    HandlersExpired handlers_expired,
     /// Handlers that returned an error.
     HandlerErrors handler_errors,
     /// Replies that were sent.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use sqs_rpc_protocol::SqsTime;
+use sqs_rpc_protocol::{QueueUrl, SqsTime};
 use sqs_virtual_queues::{Counter, mutant};
 use tracing::Instrument;
 
@@ -17,7 +17,7 @@ use super::driver::{Driver, Payload};
 use super::in_hand::{Admission, Arrival, Ticket};
 use super::jobs::{Context, Done};
 use super::patience::hidden_after;
-use super::verdict::{Then, is_first};
+use super::verdict::Then;
 use crate::reply::sender::Addressee;
 use crate::request::{self, Received};
 use crate::{Deadline, Request};
@@ -70,18 +70,12 @@ impl Driver {
             Received::Undecodable { error, address } => {
                 if context.count_and_tell(Counter::Undecodable) {
                     // Its causes quote the header, which the dead-letter queue shows in full.
-                    tracing::warn!(%queue, %error, "a request cannot be decoded and stays on its queue");
+                    tracing::warn!(%queue, %error, "a request cannot be decoded");
                 }
-                if let Some(address) = address.filter(|_| is_first(count)) {
-                    let to = Addressee {
-                        address,
-                        request_id: None,
-                        deadline: None,
-                    };
-                    self.complaints += 1;
-                    self.start_job(Arc::clone(&context).complain(to));
+                match address {
+                    Some(address) => self.complain(address, receipt, count),
+                    None => self.put_back(receipt, hidden_after(count)),
                 }
-                self.put_back(receipt, hidden_after(count));
             }
             Received::Refused(refusal) => {
                 if context.count_and_tell(Counter::AddressesRefused) {
@@ -91,6 +85,24 @@ impl Driver {
             }
         }
         Stays::Yes
+    }
+
+    /// Tells a requester that its request cannot be decoded. The message waits for the outcome.
+    fn complain(&mut self, address: QueueUrl, receipt: String, count: Option<u32>) {
+        let context = Arc::clone(&self.context);
+        let to = Addressee {
+            address,
+            request_id: None,
+            // Its visibility timeout is not extended: it is settled well before that ends.
+            deadline: Some(context.sqs.clock().now() + context.options.visibility / 2),
+        };
+        self.complaints += 1;
+        let lost = Done::Complained {
+            receipt: receipt.clone(),
+            count,
+            told: false,
+        };
+        self.start_job(lost, context.complain(to, receipt, count));
     }
 
     fn read(&self, message: Message) -> Received {
@@ -155,7 +167,11 @@ impl Driver {
         let job = Arc::clone(&self.context)
             .handle_and_answer(ticket, request, to, self.handling.clone())
             .instrument(payload.span.clone());
-        self.start_job(job);
+        let lost = Done::Answered {
+            ticket,
+            then: Then::Leave,
+        };
+        self.start_job(lost, job);
     }
 
     /// A job has ended.
@@ -168,7 +184,21 @@ impl Driver {
                     self.hand.extended(&extension, how, asked, now);
                 }
             }
-            Done::Complained => self.complaints -= 1,
+            Done::Complained {
+                receipt,
+                count,
+                told,
+            } => {
+                self.complaints -= 1;
+                if told {
+                    self.context
+                        .outbox
+                        .delete_later(&self.context.queue, receipt);
+                    self.polls.settled(1);
+                } else {
+                    self.put_back(receipt, hidden_after(count));
+                }
+            }
         }
     }
 

@@ -50,8 +50,12 @@ pub(super) enum Done {
         asked: Moment,
         results: Vec<(Extension, Extended)>,
     },
-    /// The requester of a message that cannot be decoded was told.
-    Complained,
+    /// The requester of a message that cannot be decoded was told, or could not be.
+    Complained {
+        receipt: String,
+        count: Option<u32>,
+        told: bool,
+    },
 }
 
 /// Counts the requests that are being handled, or wait for the outcome of another's handler, until the last clone of
@@ -145,7 +149,12 @@ impl Context {
         }
         self.count(Counter::Handled);
         let one_way = request.return_address().is_none();
-        let outcome = self.handler.handle(request).await;
+        let now = self.sqs.clock().now();
+        let until = self
+            .options
+            .handler_timeout
+            .until(now, request.deadline().moment());
+        let outcome = self.handler.handle(request, &self.sqs, until).await;
         self.note(&outcome);
         let (ended, reply) = Ended::of(outcome);
         if ended.is_lasting(&reply, key, one_way)
@@ -186,7 +195,11 @@ impl Context {
             }
             Outcome::Panicked => {
                 self.count(Counter::Panics);
-                tracing::error!("the handler panicked");
+            }
+            Outcome::Expired => {
+                if self.count_and_tell(Counter::HandlersExpired) {
+                    tracing::warn!("a handler was dropped, since its time was over");
+                }
             }
         }
     }
@@ -230,15 +243,25 @@ impl Context {
     }
 
     /// Tells a requester that its request's header cannot be decoded.
-    pub(super) async fn complain(self: Arc<Self>, to: Addressee) -> Done {
+    pub(super) async fn complain(
+        self: Arc<Self>,
+        to: Addressee,
+        receipt: String,
+        count: Option<u32>,
+    ) -> Done {
         let reply = Reply::error(
             ErrorCode::BAD_REQUEST,
             "the request's header cannot be decoded",
         );
-        if self.sender.send(&to, &reply).await.is_err() {
+        let told = self.sender.send(&to, &reply).await.is_ok();
+        if !told {
             self.count(Counter::RepliesUnsendable);
         }
-        Done::Complained
+        Done::Complained {
+            receipt,
+            count,
+            told,
+        }
     }
 
     /// Extends visibility timeouts; the outbox makes batches of them.

@@ -13,7 +13,7 @@ use crate::{Reply, ReplyKey};
 pub(crate) enum Ended {
     /// With a result, or with an error that was made for the requester.
     Done,
-    /// With an error that was not, or a panic.
+    /// With an error that was not, with a panic, or not within its time.
     Broke,
     /// It was not called: its arguments could not be made from the request.
     Undecodable,
@@ -46,6 +46,10 @@ impl Ended {
                 (Self::Broke, error.into())
             }
             Outcome::Failed(error) => (Self::Done, error.into()),
+            Outcome::Expired => (
+                Self::Broke,
+                Reply::error(ErrorCode::EXPIRED, "the handler's time was over"),
+            ),
             Outcome::Panicked => (Self::Broke, crate::ReplyError::internal("panicked").into()),
         }
     }
