@@ -262,6 +262,14 @@ impl<S> ResponderBuilder<S> {
         self
     }
 
+    /// Whether all requests that cannot be decoded stay for the dead-letter queue of the request queue, also those whose
+    /// requester was told. Default: no, such a request is deleted once it was answered.
+    #[must_use]
+    pub fn keep_undecodable(mut self, keep: bool) -> Self {
+        self.options.keep_undecodable = keep;
+        self
+    }
+
     /// Which return addresses are replied to. Default: temporary queues in the request queue's account and region.
     #[must_use]
     pub fn return_addresses(mut self, policy: ReturnAddressPolicy) -> Self {

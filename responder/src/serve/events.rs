@@ -16,8 +16,8 @@ use tracing::Instrument;
 use super::driver::{Driver, Payload};
 use super::in_hand::{Admission, Arrival, Ticket};
 use super::jobs::{Context, Done};
-use super::patience::hidden_after;
-use super::verdict::Then;
+use super::patience::{hidden_after, hidden_for_dead_letters};
+use super::verdict::{Then, is_first};
 use crate::reply::sender::Addressee;
 use crate::request::{self, Received};
 use crate::{Deadline, Request};
@@ -72,16 +72,17 @@ impl Driver {
                     // Its causes quote the header, which the dead-letter queue shows in full.
                     tracing::warn!(%queue, %error, "a request cannot be decoded");
                 }
-                match address {
+                let keep = context.options.keep_undecodable;
+                match address.filter(|_| !keep || is_first(count)) {
                     Some(address) => self.complain(address, receipt, count),
-                    None => self.put_back(receipt, hidden_after(count)),
+                    None => self.put_back(receipt, hidden_for_dead_letters(count)),
                 }
             }
             Received::Refused(refusal) => {
                 if context.count_and_tell(Counter::AddressesRefused) {
                     tracing::warn!(%queue, %refusal, "a request stays on its queue");
                 }
-                self.put_back(receipt, hidden_after(count));
+                self.put_back(receipt, hidden_for_dead_letters(count));
             }
         }
         Stays::Yes
@@ -190,13 +191,13 @@ impl Driver {
                 told,
             } => {
                 self.complaints -= 1;
-                if told {
+                if told && !self.context.options.keep_undecodable {
                     self.context
                         .outbox
                         .delete_later(&self.context.queue, receipt);
                     self.polls.settled(1);
                 } else {
-                    self.put_back(receipt, hidden_after(count));
+                    self.put_back(receipt, hidden_for_dead_letters(count));
                 }
             }
         }
@@ -214,11 +215,17 @@ impl Driver {
                     next = self.start(ticket);
                 }
             }
-            Then::Leave => {
+            Then::Leave | Then::LeaveForDeadLetters => {
                 let Some((out, behind)) = self.hand.leave(ticket) else {
                     return;
                 };
-                self.put_back(out.receipt, hidden_after(out.payload.receive_count));
+                let count = out.payload.receive_count;
+                let hidden = if then == Then::Leave {
+                    hidden_after(count)
+                } else {
+                    hidden_for_dead_letters(count)
+                };
+                self.put_back(out.receipt, hidden);
                 for out in behind {
                     self.put_back(out.receipt, Duration::ZERO);
                 }

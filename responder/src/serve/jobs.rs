@@ -102,9 +102,9 @@ impl Context {
             tracing::error!("the reply cache panicked");
             Ended::of(Outcome::Panicked)
         });
-        let verdict = ended.verdict(to.is_none(), receive_count);
+        let verdict = ended.verdict(to.is_none(), receive_count, self.options.keep_undecodable);
         let then = match &to {
-            Some(to) if verdict.answer => self.answer(to, &reply, verdict.then).await,
+            Some(to) if verdict.answer => self.answer(to, &reply, verdict.then, ended).await,
             Some(_) => verdict.then,
             None => {
                 if verdict.then == Then::Delete {
@@ -180,9 +180,7 @@ impl Context {
             Outcome::Failed(error) if error.is_undecodable() => {
                 // What is wrong with it may quote the request: only the requester reads that.
                 if self.count_and_tell(Counter::Undecodable) {
-                    tracing::warn!(
-                        "the handler's arguments cannot be made from the request, which stays on its queue"
-                    );
+                    tracing::warn!("the handler's arguments cannot be made from the request");
                 }
             }
             Outcome::Failed(error) => {
@@ -205,7 +203,7 @@ impl Context {
     }
 
     /// Sends a reply for a message, and says what becomes of that.
-    async fn answer(&self, to: &Addressee, reply: &Reply, then: Then) -> Then {
+    async fn answer(&self, to: &Addressee, reply: &Reply, then: Then, ended: Ended) -> Then {
         match self.send_or_wait(to, reply).await {
             Ok(_) => then,
             Err(not_sent) => {
@@ -220,7 +218,7 @@ impl Context {
                     );
                     tracing::warn!(?why, fault, host = %to.address.host(), "a reply was not sent");
                 }
-                then.unless(not_sent.why)
+                then.unless(not_sent.why, ended)
             }
         }
     }
