@@ -69,7 +69,8 @@ use crate::options::Options;
 ///
 /// "Stays" means: for the queue's dead-letter queue, or a later delivery. The time is 10 s after the first delivery and
 /// doubles with each further one, up to 15 minutes. "For dead letters": it is 1 s after each of the first five deliveries,
-/// so that a dead-letter queue gets it soon, and grows like that from the sixth. On a FIFO queue the rest of its group waits for it. All of these are
+/// so that a dead-letter queue gets it soon, and grows like that from the sixth. On a FIFO queue the rest of its group waits for it, and
+/// what was received with it is given back, which SQS counts as a delivery: a redrive policy may move it as well. All of these are
 /// counted in [`Stats`](crate::Stats).
 ///
 /// # FIFO queues

@@ -336,3 +336,43 @@ async fn a_requester_that_still_waits_is_told_expired() {
     assert_eq!((bed.stats().panics, bed.stats().handlers_expired), (1, 1));
     assert!(running.stop().await.is_clean());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_lost_in_a_panic_frees_its_slot() {
+    use futures::FutureExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let bed = Bed::start().await;
+    let armed = std::sync::Arc::new(AtomicBool::new(false));
+    let hook = std::sync::Arc::clone(&armed);
+    let sqs =
+        sqs_virtual_queues::sqs::Sqs::builder(sqs_virtual_queues::sqs::ClientApi::new(&bed.client))
+            .on_spawn(move |task| {
+                let hook = std::sync::Arc::clone(&hook);
+                async move {
+                    task.await;
+                    // Set by the handler: the task that panics is the one that ran it.
+                    assert!(!hook.swap(false, Ordering::Relaxed), "the hook panics");
+                }
+                .boxed()
+            })
+            .build();
+    let responder = sqs_responder::Responder::builder(sqs.clone())
+        .concurrency(1)
+        .build()
+        .unwrap();
+    let handler = {
+        let armed = std::sync::Arc::clone(&armed);
+        move |Body(body): Body| {
+            armed.store(body == "lost", Ordering::Relaxed);
+            std::future::ready(body)
+        }
+    };
+    let running = Running::start(responder.serve(&bed.requests, handler));
+    bed.send(&Ask::one_way("lost")).await;
+    sleep(5).await;
+    bed.send(&bed.ask("next")).await;
+    assert_eq!(bed.reply().await.unwrap().body(), "next");
+    assert_eq!(sqs.counters().snapshot().panics, 1);
+    running.stop().await;
+}
