@@ -90,6 +90,7 @@
 //! `json` (default): bodies in JSON, with serde.
 
 mod deadline;
+mod guard;
 mod handler;
 mod options;
 mod reply;
@@ -101,6 +102,7 @@ pub mod store;
 
 pub use deadline::Deadline;
 pub use handler::{Attributes, Body, FromRef, FromRequest, Handler, IntoReply, MessageId, State};
+pub use options::HandlerTimeout;
 pub use reply::{Reply, SendReplyError, SendReplyErrorKind};
 pub use reply_error::ReplyError;
 pub use request::Request;

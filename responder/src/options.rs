@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
-use sqs_virtual_queues::sqs::{BatchOptions, Prefer};
+use sqs_virtual_queues::sqs::{BatchOptions, Moment, Prefer};
 
 use crate::{InMemoryReplyStore, InvalidOption, ReplyStore};
 
@@ -24,6 +24,60 @@ const KEEP: RangeInclusive<Duration> =
 const KEEP_REPLIES: Duration = Duration::from_secs(30 * 60);
 const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(20);
 
+const HANDLER_TIMEOUT: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(12 * 60 * 60);
+const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(12 * 60 * 60);
+
+/// The longest that a handler may take for a request without a deadline, if it is bounded by that.
+const WITHOUT_DEADLINE: Duration = Duration::from_secs(60 * 60);
+
+/// How long a handler may take. When that is over, it is dropped: its slot is free, and its requester is told
+/// [`expired`](sqs_rpc_protocol::ErrorCode::EXPIRED), if it still waits.
+///
+/// Default: 5 s after the request's deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HandlerTimeout {
+    /// Until the request's deadline, and this much longer; 0 to 12 h. Of a request without a deadline (of a Java peer)
+    /// one hour after the handler's start.
+    AfterDeadline(Duration),
+    /// This long after the handler's start, whatever the deadline; 1 ms to 12 h.
+    AfterStart(Duration),
+    /// As long as it likes. Its request is hidden for 12 h at the most, and is delivered again then.
+    None,
+}
+
+impl Default for HandlerTimeout {
+    fn default() -> Self {
+        Self::AfterDeadline(Duration::from_secs(5))
+    }
+}
+
+impl HandlerTimeout {
+    /// Until when a handler may run that starts `now`.
+    pub(crate) fn until(self, now: Moment, deadline: Option<Moment>) -> Option<Moment> {
+        match self {
+            Self::AfterDeadline(grace) => {
+                Some(deadline.map_or(now + WITHOUT_DEADLINE, |at| at + grace))
+            }
+            Self::AfterStart(time) => Some(now + time),
+            Self::None => None,
+        }
+    }
+
+    fn check(self) -> Result<(), InvalidOption> {
+        match self {
+            Self::AfterDeadline(grace) => {
+                InvalidOption::unless_within("handler_timeout", &grace, &GRACE)
+            }
+            Self::AfterStart(time) => {
+                InvalidOption::unless_within("handler_timeout", &time, &HANDLER_TIMEOUT)
+            }
+            Self::None => Ok(()),
+        }
+    }
+}
+
 /// The options of a responder, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -31,6 +85,8 @@ pub(crate) struct Options {
     pub(crate) visibility: Duration,
     pub(crate) poll_wait: Duration,
     pub(crate) max_polls: usize,
+    pub(crate) handler_timeout: HandlerTimeout,
+    pub(crate) keep_undecodable: bool,
     pub(crate) return_addresses: ReturnAddressPolicy,
     pub(crate) request_queue: Option<HostQueueUrl>,
     pub(crate) reply_store: Arc<dyn ReplyStore>,
@@ -49,6 +105,8 @@ impl Default for Options {
             visibility: Duration::from_secs(30),
             poll_wait: Duration::from_secs(20),
             max_polls: 8,
+            handler_timeout: HandlerTimeout::default(),
+            keep_undecodable: false,
             return_addresses: ReturnAddressPolicy::default(),
             request_queue: None,
             reply_store: Arc::new(InMemoryReplyStore::default()),
@@ -77,6 +135,7 @@ impl Options {
         if let Some(keep) = &self.keep_replies {
             InvalidOption::unless_within("keep_replies", keep, &KEEP)?;
         }
+        self.handler_timeout.check()?;
         self.visibility = whole_seconds(self.visibility);
         self.poll_wait = whole_seconds(self.poll_wait);
         Ok(self)

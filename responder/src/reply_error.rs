@@ -67,8 +67,8 @@ impl ReplyError {
     /// The request cannot be decoded; the message, which the requester may see, says why.
     ///
     /// For what makes the arguments of handlers ([`FromRequest`](crate::FromRequest)). The requester is told
-    /// [`bad_request`](ErrorCode::BAD_REQUEST), once, and the request is not deleted: it stays for the dead-letter
-    /// queue of the request queue.
+    /// [`bad_request`](ErrorCode::BAD_REQUEST), and the request is deleted. If it cannot be told, or with
+    /// [`keep_undecodable`](crate::ResponderBuilder::keep_undecodable), it stays for the dead-letter queue.
     #[must_use]
     pub fn undecodable(message: impl Into<String>) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl ReplyError {
         self.retryable || self.code.is_retryable()
     }
 
-    /// Whether the request stays for the dead-letter queue: see [`undecodable`](Self::undecodable).
+    /// Whether the request cannot be decoded: see [`undecodable`](Self::undecodable).
     #[must_use]
     pub const fn is_undecodable(&self) -> bool {
         self.undecodable

@@ -11,7 +11,7 @@ use sqs_virtual_queues::sqs::{BatchOptions, Prefer, Sqs};
 use tower_service::Service;
 
 use crate::handler::BoxedHandler;
-use crate::options::Options;
+use crate::options::{HandlerTimeout, Options};
 use crate::reply::{DirectReplies, SendReplyError};
 use crate::reply_error::BoxError;
 use crate::serve::Handling;
@@ -263,6 +263,22 @@ impl<S> ResponderBuilder<S> {
     #[must_use]
     pub fn max_polls(mut self, polls: usize) -> Self {
         self.options.max_polls = polls;
+        self
+    }
+
+    /// How long a handler may take: [`HandlerTimeout`]. Default: 5 s after the request's deadline; one hour in all for
+    /// a request that has none.
+    #[must_use]
+    pub fn handler_timeout(mut self, timeout: HandlerTimeout) -> Self {
+        self.options.handler_timeout = timeout;
+        self
+    }
+
+    /// Whether all requests that cannot be decoded stay for the dead-letter queue of the request queue, also those whose
+    /// requester was told. Default: no, such a request is deleted once it was answered.
+    #[must_use]
+    pub fn keep_undecodable(mut self, keep: bool) -> Self {
+        self.options.keep_undecodable = keep;
         self
     }
 

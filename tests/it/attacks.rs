@@ -47,7 +47,8 @@ impl World {
             decided(&responder.stats()) > decided(&before)
         })
         .await;
-        pass(Duration::from_secs(1)).await;
+        // Less than the time after which a request that cannot be handled is delivered again.
+        pass(Duration::from_millis(500)).await;
     }
 }
 
@@ -64,26 +65,26 @@ async fn s1_a_return_address_that_is_no_queue_url_is_refused() -> TestResult {
         "https://sqs.us-east-1.amazonaws.com/000000000000/q#\u{202e}name",
         "javascript:alert(1)",
     ];
-    let world = World::new().await;
-    let responder = world.responder();
-    let _server = world.serve(&responder);
-    for (n, address) in (1..).zip(hostile) {
+    for address in hostile {
+        let world = World::new().await;
+        let responder = world.responder();
+        let _server = world.serve(&responder);
         world
             .attack(&responder, &[("ResponseQueueUrl", text(address))])
             .await;
         let stats = responder.stats();
         assert_eq!(
             (stats.undecodable + stats.addresses_refused, stats.handled),
-            (n, 0),
+            (1, 0),
             "{address}"
         );
+        assert_eq!(world.calls("SendMessageBatch"), 0, "nothing was sent");
+        assert_eq!(
+            world.messages_on(&world.queue_url).await,
+            1,
+            "left to the dead-letter queue"
+        );
     }
-    assert_eq!(world.calls("SendMessageBatch"), 0, "nothing was sent");
-    assert_eq!(
-        world.messages_on(&world.queue_url).await,
-        hostile.len(),
-        "all are left to the dead-letter queue"
-    );
     Ok(())
 }
 
@@ -100,9 +101,11 @@ async fn s2_a_return_address_elsewhere_is_refused_unless_it_is_allowed() -> Test
         format!("{root}/999999999999/{temporary}#name"),
         format!("https://sqs.eu-west-1.amazonaws.com/000000000000/{temporary}#name"),
     ];
-    let responder = world.responder();
-    let server = world.serve(&responder);
-    for (n, address) in (1..).zip(&elsewhere) {
+    for address in &elsewhere {
+        let world = World::new().await;
+        let victim = world.local.create_queue("victim").await?;
+        let responder = world.responder();
+        let _server = world.serve(&responder);
         world
             .attack(&responder, &[("ResponseQueueUrl", text(address))])
             .await;
@@ -111,26 +114,18 @@ async fn s2_a_return_address_elsewhere_is_refused_unless_it_is_allowed() -> Test
                 responder.stats().addresses_refused,
                 responder.stats().handled
             ),
-            (n, 0),
+            (1, 0),
             "{address}"
         );
+        assert_eq!(
+            (
+                world.calls("SendMessageBatch"),
+                world.messages_on(&victim).await
+            ),
+            (0, 0)
+        );
+        assert_eq!(world.messages_on(&world.queue_url).await, 1);
     }
-    assert_eq!(
-        (
-            world.calls("SendMessageBatch"),
-            world.messages_on(&victim).await
-        ),
-        (0, 0)
-    );
-    assert_eq!(world.messages_on(&world.queue_url).await, elsewhere.len());
-    server.stop().await;
-    world
-        .client
-        .purge_queue()
-        .queue_url(&world.queue_url)
-        .send()
-        .await?;
-    pass(Duration::from_secs(61)).await;
 
     let policy = ReturnAddressPolicy::default().allow_queue(victim.parse()?);
     let responder = world.responder_builder().return_addresses(policy).build()?;
@@ -150,9 +145,6 @@ async fn s2_a_return_address_elsewhere_is_refused_unless_it_is_allowed() -> Test
 
 #[tokio::test(start_paused = true)]
 async fn s6_hostile_attributes_are_counted_and_handled_never() -> TestResult {
-    let world = World::new().await;
-    let responder = world.responder();
-    let _server = world.serve(&responder);
     let huge = "x".repeat(200_000);
     let attacks: [&[(&str, MessageAttributeValue)]; 5] = [
         &[("ResponseQueueUrl", binary(b"https://"))],
@@ -162,13 +154,19 @@ async fn s6_hostile_attributes_are_counted_and_handled_never() -> TestResult {
         &[("SqsRpc", text("1;rep;"))],
     ];
     for (n, attributes) in (1..).zip(attacks) {
+        let world = World::new().await;
+        let responder = world.responder();
+        let _server = world.serve(&responder);
         world.attack(&responder, attributes).await;
         assert_eq!(
             (responder.stats().undecodable, responder.stats().handled),
-            (n, 0),
+            (1, 0),
             "attack {n}"
         );
     }
+    let world = World::new().await;
+    let responder = world.responder();
+    let _server = world.serve(&responder);
     // All ten attributes used, none of them ours: a request like any other, one-way.
     let ten: Vec<_> = (0..10).map(|n| (format!("a{n}"), text("v"))).collect();
     let ten: Vec<_> = ten
@@ -189,20 +187,21 @@ async fn s6_hostile_attributes_are_counted_and_handled_never() -> TestResult {
 
 #[tokio::test(start_paused = true)]
 async fn s7_an_unknown_version_is_refused_and_unknown_fields_are_ignored() -> TestResult {
+    let id = "id=00000000000000000000000000000001";
+    for header in [format!("2;req;{id}"), format!("1;req;{id};{id}")] {
+        let world = World::new().await;
+        let responder = world.responder();
+        let _server = world.serve(&responder);
+        world.attack(&responder, &[("SqsRpc", text(&header))]).await;
+        assert_eq!(
+            (responder.stats().undecodable, responder.stats().handled),
+            (1, 0),
+            "{header}"
+        );
+    }
     let world = World::new().await;
     let responder = world.responder();
     let _server = world.serve(&responder);
-    let id = "id=00000000000000000000000000000001";
-    world
-        .attack(&responder, &[("SqsRpc", text(&format!("2;req;{id}")))])
-        .await;
-    world
-        .attack(&responder, &[("SqsRpc", text(&format!("1;req;{id};{id}")))])
-        .await;
-    assert_eq!(
-        (responder.stats().undecodable, responder.stats().handled),
-        (2, 0)
-    );
     world
         .attack(
             &responder,
@@ -211,7 +210,7 @@ async fn s7_an_unknown_version_is_refused_and_unknown_fields_are_ignored() -> Te
         .await;
     assert_eq!(
         (responder.stats().undecodable, responder.stats().handled),
-        (2, 1)
+        (0, 1)
     );
     Ok(())
 }

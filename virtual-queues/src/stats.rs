@@ -181,6 +181,8 @@ counters! {
     AddressesRefused addresses_refused,
     /// Panics of the user's code that were caught: handlers, hooks, and destructors of their values.
     Panics panics,
+    /// Handlers that were dropped, since their time was over.
+    HandlersExpired handlers_expired,
     /// Handlers that returned an error.
     HandlerErrors handler_errors,
     /// Replies that were sent.

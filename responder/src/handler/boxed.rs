@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::future;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use sqs_virtual_queues::Counter;
+use sqs_virtual_queues::sqs::{Moment, Sqs};
 use tower_service::Service;
 
 use super::Handler;
+use crate::guard::Guarded;
 use crate::reply_error::BoxError;
 use crate::{Reply, ReplyError, Request};
 
@@ -20,13 +22,17 @@ pub(crate) enum Outcome {
     Reply(Reply),
     /// With an error.
     Failed(ReplyError),
-    /// With a panic. What it said is not kept: the panic hook has printed it, and it may quote the request.
+    /// With a panic, which was logged where it was caught. What it said is not kept: it may quote the request.
     Panicked,
+    /// It was dropped, since its time was over.
+    Expired,
 }
+
+type Ended = Result<Reply, ReplyError>;
 
 /// A handler, or a tower service. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct BoxedHandler(Arc<dyn Fn(Request) -> BoxFuture<'static, Outcome> + Send + Sync>);
+pub(crate) struct BoxedHandler(Arc<dyn Fn(Request) -> BoxFuture<'static, Ended> + Send + Sync>);
 
 impl BoxedHandler {
     pub(crate) fn of_handler<H, Args, S>(handler: H, state: S) -> Self
@@ -36,7 +42,7 @@ impl BoxedHandler {
     {
         Self(Arc::new(move |request| {
             let (handler, state) = (handler.clone(), state.clone());
-            catch(async move { handler.handle(request, state).await })
+            async move { handler.handle(request, state).await }.boxed()
         }))
     }
 
@@ -48,33 +54,44 @@ impl BoxedHandler {
     {
         Self(Arc::new(move |request| {
             let mut service = service.clone();
-            catch(async move {
+            async move {
                 future::poll_fn(|cx| service.poll_ready(cx))
                     .await
                     .map_err(ReplyError::internal)?;
                 service.call(request).await.map_err(ReplyError::internal)
-            })
+            }
+            .boxed()
         }))
     }
 
-    /// Starts to handle a request.
-    pub(crate) fn handle(&self, request: Request) -> BoxFuture<'static, Outcome> {
-        (self.0)(request)
-    }
-}
-
-/// A panic ends the one request. What the handler shares with others is theirs to keep sound, as in any task.
-fn catch(
-    work: impl Future<Output = Result<Reply, ReplyError>> + Send + 'static,
-) -> BoxFuture<'static, Outcome> {
-    AssertUnwindSafe(work)
-        .catch_unwind()
-        .map(|ended| match ended {
+    /// Handles a request, `until` then at the most. A panic ends the one request.
+    pub(crate) async fn handle(
+        &self,
+        request: Request,
+        sqs: &Sqs,
+        until: Option<Moment>,
+    ) -> Outcome {
+        let start = Arc::clone(&self.0);
+        let counters = sqs.clone();
+        let work = Guarded::new(
+            "the handler",
+            // Not before its first poll: the clones that it makes are code of the user.
+            async move { start(request).await }.boxed(),
+            move || counters.counters().count(Counter::Panics),
+        );
+        let ended = match until {
+            None => work.await,
+            Some(until) => match sqs.clock().timeout_at(until, work).await {
+                Ok(ended) => ended,
+                Err(_) => return Outcome::Expired,
+            },
+        };
+        match ended {
             Ok(Ok(reply)) => Outcome::Reply(reply),
             Ok(Err(error)) => Outcome::Failed(error),
             Err(_) => Outcome::Panicked,
-        })
-        .boxed()
+        }
+    }
 }
 
 impl fmt::Debug for BoxedHandler {

@@ -3,6 +3,7 @@
 //! Owns: the pure parts, the set of jobs, and the loop. Does not own: what the events mean (`events.rs`) and how it ends
 //! (`shutdown.rs`). Invariant: the only tasks that outlive it are polls, which end by themselves.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,10 @@ use sqs_virtual_queues::sqs::{
     Alarm, FaultKind, Moment, Outbox, PollController, PollOptions, Sign, Sqs, Tasks,
 };
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
 use super::expired::Lines;
-use super::in_hand::InHand;
+use super::in_hand::{Extended, InHand};
 use super::jobs::{Context, Done, Running, Sending};
 use super::once::{Handling, Held};
 use super::outside::Slots;
@@ -43,6 +44,8 @@ pub(super) struct Driver {
     pub(super) polled: mpsc::Receiver<Polled>,
     pub(super) hand: InHand<Payload>,
     pub(super) jobs: JoinSet<Done>,
+    /// What is done if the task of a job ends without a word. As many as jobs.
+    pub(super) unless_done: HashMap<Id, Done>,
     /// Jobs that handle a request, or wait for its outcome.
     pub(super) handling: Running,
     /// Error replies under way to messages that are not in hand, because they cannot be decoded.
@@ -99,6 +102,7 @@ impl Driver {
             polled,
             hand: InHand::new(options.visibility),
             jobs: JoinSet::new(),
+            unless_done: HashMap::new(),
             handling: Running::default(),
             complaints: 0,
             drain: None,
@@ -148,17 +152,12 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = &mut signal, if self.drain.is_none() => self.start_drain(drain),
-                Some(done) = self.jobs.join_next() => {
-                    // A job that was lost in a panic of ours: its message comes again when its timeout ends.
-                    if let Ok(done) = done {
-                        self.done(done);
-                    }
+                Some(ended) = self.jobs.join_next_with_id() => {
+                    self.job_ended(ended);
                     // What has ended by now as well, in the same turn: a turn has its price.
                     for _ in 1..BURST {
-                        let Some(done) = self.jobs.try_join_next() else { break };
-                        if let Ok(done) = done {
-                            self.done(done);
-                        }
+                        let Some(ended) = self.jobs.try_join_next_with_id() else { break };
+                        self.job_ended(ended);
                     }
                 }
                 Some(polled) = self.polled.recv() => self.take(polled)?,
@@ -190,12 +189,44 @@ impl Driver {
     fn extend(&mut self) {
         let extensions = self.hand.extensions(self.context.sqs.clock().now());
         if !extensions.is_empty() {
-            self.start_job(Arc::clone(&self.context).extend(extensions));
+            let lost = Done::Extended {
+                asked: self.context.sqs.clock().now(),
+                results: extensions
+                    .iter()
+                    .map(|extension| (extension.clone(), Extended::TryAgain))
+                    .collect(),
+            };
+            self.start_job(lost, Arc::clone(&self.context).extend(extensions));
         }
     }
 
-    pub(super) fn start_job(&mut self, job: impl Future<Output = Done> + Send + 'static) {
-        self.jobs.spawn(self.context.sqs.task_hook().wrap(job));
+    /// Starts a job. If its task ends without a word, that counts as `unless_done`.
+    pub(super) fn start_job(
+        &mut self,
+        unless_done: Done,
+        job: impl Future<Output = Done> + Send + 'static,
+    ) {
+        let task = self.jobs.spawn(self.context.sqs.task_hook().wrap(job));
+        self.unless_done.insert(task.id(), unless_done);
+    }
+
+    pub(super) fn job_ended(&mut self, ended: Result<(Id, Done), JoinError>) {
+        let done = match ended {
+            Ok((id, done)) => {
+                self.unless_done.remove(&id);
+                Some(done)
+            }
+            Err(error) => {
+                if error.is_panic() {
+                    self.context.count(Counter::Panics);
+                }
+                tracing::error!(queue = %self.context.queue, panicked = error.is_panic(), "a job was lost");
+                self.unless_done.remove(&error.id())
+            }
+        };
+        if let Some(done) = done {
+            self.done(done);
+        }
     }
 
     fn next_alarm(&self) -> Option<Moment> {

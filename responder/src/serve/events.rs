@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use sqs_rpc_protocol::SqsTime;
+use sqs_rpc_protocol::{QueueUrl, SqsTime};
 use sqs_virtual_queues::{Counter, mutant};
 use tracing::Instrument;
 
@@ -18,7 +18,7 @@ use super::driver::{Driver, Payload};
 use super::expired::{Judged, JudgedBy};
 use super::in_hand::{Admission, Arrival, Ticket};
 use super::jobs::{Context, Done};
-use super::patience::hidden_after;
+use super::patience::{hidden_after, hidden_for_dead_letters};
 use super::verdict::{Then, is_first};
 use crate::reply::sender::Addressee;
 use crate::request::{self, Received};
@@ -73,27 +73,40 @@ impl Driver {
             Received::Undecodable { error, address } => {
                 if context.count_and_tell(Counter::Undecodable) {
                     // Its causes quote the header, which the dead-letter queue shows in full.
-                    tracing::warn!(%queue, %error, "a request cannot be decoded and stays on its queue");
+                    tracing::warn!(%queue, %error, "a request cannot be decoded");
                 }
-                if let Some(address) = address.filter(|_| is_first(count)) {
-                    let to = Addressee {
-                        address,
-                        request_id: None,
-                        deadline: None,
-                    };
-                    self.complaints += 1;
-                    self.start_job(Arc::clone(&context).complain(to));
+                let keep = context.options.keep_undecodable;
+                match address.filter(|_| !keep || is_first(count)) {
+                    Some(address) => self.complain(address, receipt, count),
+                    None => self.put_back(receipt, hidden_for_dead_letters(count)),
                 }
-                self.put_back(receipt, hidden_after(count));
             }
             Received::Refused(refusal) => {
                 if context.count_and_tell(Counter::AddressesRefused) {
                     tracing::warn!(%queue, %refusal, "a request stays on its queue");
                 }
-                self.put_back(receipt, hidden_after(count));
+                self.put_back(receipt, hidden_for_dead_letters(count));
             }
         }
         Stays::Yes
+    }
+
+    /// Tells a requester that its request cannot be decoded. The message waits for the outcome.
+    fn complain(&mut self, address: QueueUrl, receipt: String, count: Option<u32>) {
+        let context = Arc::clone(&self.context);
+        let to = Addressee {
+            address,
+            request_id: None,
+            // Its visibility timeout is not extended: it is settled well before that ends.
+            deadline: Some(context.sqs.clock().now() + context.options.visibility / 2),
+        };
+        self.complaints += 1;
+        let lost = Done::Complained {
+            receipt: receipt.clone(),
+            count,
+            told: false,
+        };
+        self.start_job(lost, context.complain(to, receipt, count));
     }
 
     /// What a message is, and why it has expired if it has.
@@ -169,7 +182,11 @@ impl Driver {
         let job = Arc::clone(&self.context)
             .handle_and_answer(ticket, request, to, self.handling.clone())
             .instrument(payload.span.clone());
-        self.start_job(job);
+        let lost = Done::Answered {
+            ticket,
+            then: Then::Leave,
+        };
+        self.start_job(lost, job);
     }
 
     /// A job has ended.
@@ -182,7 +199,21 @@ impl Driver {
                     self.hand.extended(&extension, how, asked, now);
                 }
             }
-            Done::Complained => self.complaints -= 1,
+            Done::Complained {
+                receipt,
+                count,
+                told,
+            } => {
+                self.complaints -= 1;
+                if told && !self.context.options.keep_undecodable {
+                    self.context
+                        .outbox
+                        .delete_later(&self.context.queue, receipt);
+                    self.polls.settled(1);
+                } else {
+                    self.put_back(receipt, hidden_for_dead_letters(count));
+                }
+            }
         }
     }
 
@@ -198,11 +229,17 @@ impl Driver {
                     next = self.start(ticket);
                 }
             }
-            Then::Leave => {
+            Then::Leave | Then::LeaveForDeadLetters => {
                 let Some((out, behind)) = self.hand.leave(ticket) else {
                     return;
                 };
-                self.put_back(out.receipt, hidden_after(out.payload.receive_count));
+                let count = out.payload.receive_count;
+                let hidden = if then == Then::Leave {
+                    hidden_after(count)
+                } else {
+                    hidden_for_dead_letters(count)
+                };
+                self.put_back(out.receipt, hidden);
                 for out in behind {
                     self.put_back(out.receipt, Duration::ZERO);
                 }

@@ -55,8 +55,12 @@ pub(super) enum Done {
         asked: Moment,
         results: Vec<(Extension, Extended)>,
     },
-    /// The requester of a message that cannot be decoded was told.
-    Complained,
+    /// The requester of a message that cannot be decoded was told, or could not be.
+    Complained {
+        receipt: String,
+        count: Option<u32>,
+        told: bool,
+    },
 }
 
 /// Counts the requests that are being handled, or wait for the outcome of another's handler, until the last clone of
@@ -103,9 +107,9 @@ impl Context {
             tracing::error!("the responder panicked");
             Ended::of(Outcome::Panicked)
         });
-        let verdict = ended.verdict(to.is_none(), receive_count);
+        let verdict = ended.verdict(to.is_none(), receive_count, self.options.keep_undecodable);
         let then = match &to {
-            Some(to) if verdict.answer => self.answer(to, &reply, verdict.then).await,
+            Some(to) if verdict.answer => self.answer(to, &reply, verdict.then, ended).await,
             Some(_) => verdict.then,
             None => {
                 if verdict.then == Then::Delete {
@@ -120,7 +124,12 @@ impl Context {
     /// Runs the handler.
     pub(super) async fn handle(&self, request: Request) -> (Ended, Reply) {
         self.count(Counter::Handled);
-        let outcome = self.handler.handle(request).await;
+        let now = self.sqs.clock().now();
+        let until = self
+            .options
+            .handler_timeout
+            .until(now, request.deadline().moment());
+        let outcome = self.handler.handle(request, &self.sqs, until).await;
         self.note(&outcome);
         Ended::of(outcome)
     }
@@ -137,9 +146,7 @@ impl Context {
             Outcome::Failed(error) if error.is_undecodable() => {
                 // What is wrong with it may quote the request: only the requester reads that.
                 if self.count_and_tell(Counter::Undecodable) {
-                    tracing::warn!(
-                        "the handler's arguments cannot be made from the request, which stays on its queue"
-                    );
+                    tracing::warn!("the handler's arguments cannot be made from the request");
                 }
             }
             Outcome::Failed(error) => {
@@ -152,13 +159,17 @@ impl Context {
             }
             Outcome::Panicked => {
                 self.count(Counter::Panics);
-                tracing::error!("the handler panicked");
+            }
+            Outcome::Expired => {
+                if self.count_and_tell(Counter::HandlersExpired) {
+                    tracing::warn!("a handler was dropped, since its time was over");
+                }
             }
         }
     }
 
     /// Sends a reply for a message, and says what becomes of that.
-    async fn answer(&self, to: &Addressee, reply: &Reply, then: Then) -> Then {
+    async fn answer(&self, to: &Addressee, reply: &Reply, then: Then, ended: Ended) -> Then {
         match self.send_or_wait(to, reply).await {
             Ok(_) => then,
             Err(not_sent) => {
@@ -173,7 +184,7 @@ impl Context {
                     );
                     tracing::warn!(?why, fault, host = %to.address.host(), "a reply was not sent");
                 }
-                then.unless(not_sent.why)
+                then.unless(not_sent.why, ended)
             }
         }
     }
@@ -199,15 +210,25 @@ impl Context {
     }
 
     /// Tells a requester that its request's header cannot be decoded.
-    pub(super) async fn complain(self: Arc<Self>, to: Addressee) -> Done {
+    pub(super) async fn complain(
+        self: Arc<Self>,
+        to: Addressee,
+        receipt: String,
+        count: Option<u32>,
+    ) -> Done {
         let reply = Reply::error(
             ErrorCode::BAD_REQUEST,
             "the request's header cannot be decoded",
         );
-        if self.sender.send(&to, &reply).await.is_err() {
+        let told = self.sender.send(&to, &reply).await.is_ok();
+        if !told {
             self.count(Counter::RepliesUnsendable);
         }
-        Done::Complained
+        Done::Complained {
+            receipt,
+            count,
+            told,
+        }
     }
 
     /// Extends visibility timeouts; the outbox makes batches of them.

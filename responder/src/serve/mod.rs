@@ -63,15 +63,21 @@ use crate::options::Options;
 /// | delivered again while it is handled, or after | gets the one reply | deleted |
 /// | its idempotency key was used for another request | gets `idempotency_key_reused` | deleted; one-way: stays |
 /// | it has an idempotency key, and the reply store fails | | stays, hidden for a time that grows |
-/// | cannot be decoded | gets `bad_request`, the first time | stays, hidden for a time that grows |
-/// | its return address is refused | | stays, hidden for a time that grows |
+/// | its handler takes [too long](crate::HandlerTimeout) | gets `expired`, if it still waits | deleted |
+/// | one-way, its handler takes too long | | stays, hidden for a time that grows |
+/// | cannot be decoded | gets `bad_request` | deleted, or [kept](crate::ResponderBuilder::keep_undecodable) for dead letters |
+/// | cannot be decoded, is one-way or cannot be told | | stays for dead letters |
+/// | its return address is refused | | stays for dead letters |
+/// | the job that handles it is lost | | stays, hidden for a time that grows |
 /// | its return address does not exist, 2 s after it was handled | | deleted |
 /// | its reply is too large | gets `reply_too_large` | deleted |
 /// | SQS is throttled or down when the reply is sent | gets it, before its deadline | deleted |
 /// | the reply may not be sent (AccessDenied) | | stays, hidden for a time that grows |
 ///
 /// "Stays" means: for the queue's dead-letter queue, or a later delivery. The time is 10 s after the first delivery and
-/// doubles with each further one, up to 15 minutes. On a FIFO queue the rest of its group waits for it. All of these are
+/// doubles with each further one, up to 15 minutes. "For dead letters": it is 1 s after each of the first five deliveries,
+/// so that a dead-letter queue gets it soon, and grows like that from the sixth. On a FIFO queue the rest of its group waits for it, and
+/// what was received with it is given back, which SQS counts as a delivery: a redrive policy may move it as well. All of these are
 /// counted in [`Stats`](crate::Stats).
 ///
 /// # FIFO queues

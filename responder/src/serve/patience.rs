@@ -21,6 +21,20 @@ pub(super) fn hidden_after(receive_count: Option<u32>) -> Duration {
         .min(LONGEST)
 }
 
+/// Redrive policies mostly move a message after so many deliveries or fewer.
+const USUAL_REDRIVE: u32 = 5;
+const BEFORE_REDRIVE: Duration = Duration::from_secs(1);
+
+/// How long to hide a message that will never be handled. A dead-letter queue gets it soon, and its FIFO group goes on;
+/// where it is still delivered, there is none, or a patient one.
+pub(super) fn hidden_for_dead_letters(receive_count: Option<u32>) -> Duration {
+    match receive_count {
+        Some(count) if count <= USUAL_REDRIVE && !mutant!("undecodable-spins") => BEFORE_REDRIVE,
+        Some(count) => hidden_after(Some(count.saturating_sub(USUAL_REDRIVE))),
+        None => hidden_after(None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +45,13 @@ mod tests {
         assert_eq!(seconds, [10, 20, 40, 640, 900, 900, 900]);
         assert_eq!(hidden_after(Some(0)), FIRST);
         assert_eq!(hidden_after(None), FIRST);
+    }
+
+    #[test]
+    fn a_dead_letter_waits_a_second_five_times_and_longer_then() {
+        let counts = [1, 5, 6, 7, 12, 13, u32::MAX];
+        let seconds = counts.map(|n| hidden_for_dead_letters(Some(n)).as_secs());
+        assert_eq!(seconds, [1, 1, 10, 20, 640, 900, 900]);
+        assert_eq!(hidden_for_dead_letters(None), FIRST);
     }
 }

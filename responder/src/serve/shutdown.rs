@@ -58,6 +58,10 @@ impl Driver {
                 .filter_map(|message| message.receipt_handle);
             receipts.for_each(|receipt| self.give_back(receipt));
         }
+        // What has ended is settled, before any is aborted.
+        while let Some(ended) = self.jobs.try_join_next_with_id() {
+            self.job_ended(ended);
+        }
         let abandoned = self.handling.count();
         let held = self.context.held.take();
         self.jobs.abort_all();

@@ -13,7 +13,8 @@ use crate::{Reply, ReplyKey};
 pub(crate) enum Ended {
     /// With a result, or with an error that was made for the requester.
     Done,
-    /// With an error that was not, or that may not come again (retryable, or cut off at its time limit), or a panic.
+    /// With an error that was not, or that may not come again (retryable, or cut off at its time limit), with a panic, or not
+    /// within its time.
     Broke,
     /// It was not called: its arguments could not be made from the request.
     Undecodable,
@@ -32,6 +33,8 @@ pub(super) enum Then {
     Delete,
     /// It stays in SQS, hidden for a time that grows.
     Leave,
+    /// It stays in SQS for the dead-letter queue, since it will never be handled.
+    LeaveForDeadLetters,
 }
 
 /// What to do with one message whose request was handled.
@@ -55,6 +58,10 @@ impl Ended {
                 let broke = is_hidden || is_passing(&reply);
                 (if broke { Self::Broke } else { Self::Done }, reply)
             }
+            Outcome::Expired => (
+                Self::Broke,
+                Reply::error(ErrorCode::EXPIRED, "the handler's time was over"),
+            ),
             Outcome::Panicked => (Self::Broke, crate::ReplyError::internal("panicked").into()),
         }
     }
@@ -71,7 +78,9 @@ impl Ended {
     }
 
     /// What to do with one message that carries the request.
-    pub(super) fn verdict(self, one_way: bool, receive_count: Option<u32>) -> Verdict {
+    ///
+    /// `keep`: whether one that cannot be decoded stays, although its requester was told.
+    pub(super) fn verdict(self, one_way: bool, receive_count: Option<u32>, keep: bool) -> Verdict {
         match self {
             Self::Done => Verdict {
                 answer: !one_way,
@@ -98,8 +107,12 @@ impl Ended {
                 then: Then::Delete,
             },
             Self::Undecodable => Verdict {
-                answer: !one_way && is_first(receive_count),
-                then: Then::Leave,
+                answer: !one_way && (!keep || is_first(receive_count)),
+                then: if one_way || keep {
+                    Then::LeaveForDeadLetters
+                } else {
+                    Then::Delete
+                },
             },
         }
     }
@@ -116,9 +129,13 @@ pub(super) fn is_first(receive_count: Option<u32>) -> bool {
 }
 
 impl Then {
-    /// After a reply could not be sent.
-    pub(super) const fn unless(self, unsent: Unsent) -> Self {
-        if unsent.is_final() { self } else { Self::Leave }
+    /// After a reply could not be sent to a request that ended so.
+    pub(super) fn unless(self, unsent: Unsent, ended: Ended) -> Self {
+        match ended {
+            Ended::Undecodable => Self::LeaveForDeadLetters,
+            _ if unsent.is_final() => self,
+            _ => Self::Leave,
+        }
     }
 }
 
@@ -159,7 +176,7 @@ mod tests {
     #[test]
     fn who_is_answered_and_what_stays() {
         let verdict = |ended: Ended, one_way, count| {
-            let Verdict { answer, then } = ended.verdict(one_way, Some(count));
+            let Verdict { answer, then } = ended.verdict(one_way, Some(count), false);
             (answer, then)
         };
         for count in [1, 5] {
@@ -169,7 +186,11 @@ mod tests {
             assert_eq!(verdict(Ended::Broke, true, count), (false, Then::Leave));
             assert_eq!(
                 verdict(Ended::Undecodable, true, count),
-                (false, Then::Leave)
+                (false, Then::LeaveForDeadLetters)
+            );
+            assert_eq!(
+                verdict(Ended::Undecodable, false, count),
+                (true, Then::Delete)
             );
         }
         for count in [1, 5] {
@@ -182,9 +203,11 @@ mod tests {
                 assert_eq!(unwanted, (false, Then::Delete));
             }
         }
-        assert_eq!(verdict(Ended::Undecodable, false, 1), (true, Then::Leave));
-        assert_eq!(verdict(Ended::Undecodable, false, 2), (false, Then::Leave));
-        assert!(Ended::Undecodable.verdict(false, None).answer);
+        for (count, answer) in [(Some(1), true), (Some(2), false), (None, true)] {
+            let kept = Ended::Undecodable.verdict(false, count, true);
+            let then = Then::LeaveForDeadLetters;
+            assert_eq!(kept, Verdict { answer, then });
+        }
     }
 
     #[test]
@@ -236,11 +259,14 @@ mod tests {
     #[test]
     fn an_unsent_reply_keeps_the_request_only_if_that_helps() {
         for unsent in [Unsent::TooLate, Unsent::NoQueue, Unsent::Refused] {
-            assert_eq!(Then::Delete.unless(unsent), Then::Delete);
-            assert_eq!(Then::Leave.unless(unsent), Then::Leave);
+            assert_eq!(Then::Delete.unless(unsent, Ended::Done), Then::Delete);
+            assert_eq!(
+                Then::Delete.unless(unsent, Ended::Undecodable),
+                Then::LeaveForDeadLetters
+            );
         }
         for unsent in [Unsent::Denied, Unsent::Unreachable] {
-            assert_eq!(Then::Delete.unless(unsent), Then::Leave);
+            assert_eq!(Then::Delete.unless(unsent, Ended::Done), Then::Leave);
         }
     }
 }

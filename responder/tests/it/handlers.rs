@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sqs_responder::{
-    Attributes, Body, ContentType, Deadline, ErrorCode, FromRef, IdempotencyKey, Json, MessageId,
-    Reply, ReplyError, Request, RequestId, State, TraceContext,
+    Attributes, Body, ContentType, Deadline, ErrorCode, FromRef, HandlerTimeout, IdempotencyKey,
+    Json, MessageId, Reply, ReplyError, Request, RequestId, State, TraceContext,
 };
 use sqs_rpc_protocol::{TraceContext as Trace, names};
 
@@ -289,4 +289,90 @@ async fn no_more_requests_are_handled_at_a_time_than_allowed() {
     bed.until_deleted().await;
     running.stop().await;
     assert_eq!((most.load(SeqCst), bed.stats().replies_sent), (3, 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_never_ends_frees_its_slot_after_the_deadline() {
+    let bed = Bed::start().await;
+    let responder = bed.builder().concurrency(1).build().unwrap();
+    let running = Running::start(responder.serve(&bed.requests, async |Body(body): Body| {
+        if body == "hangs" {
+            std::future::pending::<()>().await;
+        }
+        body
+    }));
+    bed.send(&bed.ask_with("hangs", 1, |header| {
+        header.deadline = deadline(Duration::from_secs(10));
+    }))
+    .await;
+    sleep(1).await;
+    bed.send(&bed.ask("next")).await;
+    assert_eq!(bed.reply().await.unwrap().body(), "next");
+    bed.until_deleted().await;
+    assert_eq!(bed.stats().handlers_expired, 1);
+    assert!(running.stop().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_requester_that_still_waits_is_told_expired() {
+    let bed = Bed::start().await;
+    let timeout = HandlerTimeout::AfterStart(Duration::from_secs(3));
+    let responder = bed.builder().handler_timeout(timeout).build().unwrap();
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    let running = Running::start(responder.serve(&bed.requests, async |_: Body| {
+        let bomb = Bomb;
+        std::future::pending::<()>().await;
+        drop(bomb);
+    }));
+    bed.send(&bed.ask("x")).await;
+    let reply = bed.reply().await.unwrap();
+    assert_eq!(reply.code().as_deref(), Some("expired"));
+    bed.until_deleted().await;
+    assert_eq!((bed.stats().panics, bed.stats().handlers_expired), (1, 1));
+    assert!(running.stop().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_lost_in_a_panic_frees_its_slot() {
+    use futures::FutureExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let bed = Bed::start().await;
+    let armed = std::sync::Arc::new(AtomicBool::new(false));
+    let hook = std::sync::Arc::clone(&armed);
+    let sqs =
+        sqs_virtual_queues::sqs::Sqs::builder(sqs_virtual_queues::sqs::ClientApi::new(&bed.client))
+            .on_spawn(move |task| {
+                let hook = std::sync::Arc::clone(&hook);
+                async move {
+                    task.await;
+                    // Set by the handler: the task that panics is the one that ran it.
+                    assert!(!hook.swap(false, Ordering::Relaxed), "the hook panics");
+                }
+                .boxed()
+            })
+            .build();
+    let responder = sqs_responder::Responder::builder(sqs.clone())
+        .concurrency(1)
+        .build()
+        .unwrap();
+    let handler = {
+        let armed = std::sync::Arc::clone(&armed);
+        move |Body(body): Body| {
+            armed.store(body == "lost", Ordering::Relaxed);
+            std::future::ready(body)
+        }
+    };
+    let running = Running::start(responder.serve(&bed.requests, handler));
+    bed.send(&Ask::one_way("lost")).await;
+    sleep(5).await;
+    bed.send(&bed.ask("next")).await;
+    assert_eq!(bed.reply().await.unwrap().body(), "next");
+    assert_eq!(sqs.counters().snapshot().panics, 1);
+    running.stop().await;
 }
