@@ -301,8 +301,11 @@ impl Oracle {
             .filter(|(_, facts)| facts.accepted.is_some() && served(&facts.asked.queue))
             .map(|(body, facts)| {
                 let expired = facts.unaware || now >= facts.begun + facts.asked.timeout;
-                let done =
-                    facts.handled > 0 || !facts.ended || expired || facts.received >= most_receives;
+                let done = facts.asked.kind == Kind::SameKey
+                    || facts.handled > 0
+                    || !facts.ended
+                    || expired
+                    || facts.received >= most_receives;
                 (body.clone(), done)
             })
             .collect();
@@ -330,7 +333,8 @@ impl State {
         };
         // Its requester's clock may be fast.
         let waits = facts.asked.timeout.mul_f64(0.99);
-        Some(facts.handled > 0 || facts.unaware || now + slack >= facts.begun + waits)
+        let refused = facts.asked.kind == Kind::SameKey;
+        Some(refused || facts.handled > 0 || facts.unaware || now + slack >= facts.begun + waits)
     }
 }
 

@@ -77,6 +77,10 @@ impl World<'_> {
     pub(super) fn put(&self, queue: &str, body: String, attributes: Vec<(&str, String)>) {
         let mut send = requests::SendMessage::default();
         send.queue_url = Some(self.network.queue_url(queue));
+        if queue.ends_with(".fifo") {
+            send.message_group_id = Some("somebody".into());
+            send.message_deduplication_id = Some(body.as_str().into());
+        }
         send.message_body = Some(body.into());
         let attributes = attributes.into_iter().map(|(name, value)| {
             let value = MessageAttribute {
