@@ -224,6 +224,11 @@ pub(crate) async fn read(
             .receive()
             .max(dice.between(1, 10) as usize)
             .wait(Duration::from_secs(wait));
+        // An internal change of visibility goes on while the user says something else.
+        let receive = match reading {
+            Reading::Undecided => receive.visibility(Duration::from_secs(33)),
+            _ => receive,
+        };
         let messages = match patience.with(&link, receive.send()).await {
             Some(Ok(messages)) => messages,
             Some(Err(error)) => {
