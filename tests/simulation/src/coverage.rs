@@ -58,6 +58,24 @@ names! {
         RefusedBatch "refused-batch",
         /// A call has no answer for minutes.
         Hang "hang",
+        /// A call is never answered, whatever its action; it may have its effect.
+        NoAnswer "no-answer",
+        /// No credentials can be loaded.
+        NoCredentials "no-credentials",
+        /// SQS does not take the credentials (any more).
+        ExpiredToken "expired-token",
+        /// A proxy answers with a page of its own, whose `Date` is an hour off.
+        ProxyPage "proxy-page",
+        /// A proxy replaces the `Date` of SQS's answers by its own, which is an hour off.
+        DateReplaced "date-replaced",
+        /// A request of a requester that is dead, and whose reply queue is gone.
+        DeadRequest "dead-request",
+        /// All tasks of a process end, and its handles are used on.
+        TasksEnded "tasks-ended",
+        /// A handler never returns.
+        HungHandler "hung-handler",
+        /// Code of the user panics that is no handler.
+        HookPanicked "hook-panicked",
         /// A poll's connection is half open: it never has an answer.
         HalfOpen "half-open-poll",
         /// A body was changed on the way.
@@ -188,6 +206,10 @@ names! {
         Succeeds "succeeds",
         /// A receiver gets what was sent to it, whatever other virtual queues do.
         NotStarved "not-starved",
+        /// Once all tasks have ended, requests end with `Closed` at once.
+        ClosedAtOnce "closed-at-once",
+        /// SQS sees no other visibility change of a receipt handle after the user's own change or delete.
+        LastWord "users-last-word",
         /// A request fails in the way it should.
         RightError "right-error",
         /// I5: nobody deletes a host whose owner may use it, nor any that is not dead.

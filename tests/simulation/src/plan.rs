@@ -44,6 +44,9 @@ pub struct Plan {
     pub items: Vec<Item>,
     /// What the oracle cannot demand.
     pub leniency: Leniency,
+    /// The request queues and the hosts that are given have a redrive policy with this `maxReceiveCount`; `None`: the
+    /// first request queue alone has one.
+    pub redriven: Option<u32>,
     /// Whether the calls are compared with those of the same plan without its faults.
     pub compared: bool,
 }
@@ -112,6 +115,25 @@ pub struct QueuesPlan {
     pub host_capacity: usize,
     /// For how long messages are hidden.
     pub visibility: Duration,
+    /// How the URL of their host is written: each queue has another one, in turn. Empty: as SQS writes it.
+    pub spellings: Vec<Spelling>,
+    /// The hook for orphans panics.
+    pub hook_panics: bool,
+}
+
+/// How the URL of a queue is written: all name the same queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// `sqs.us-east-1.amazonaws.com`.
+    Usual,
+    /// `us-east-1.queue.amazonaws.com`.
+    Legacy,
+    /// `queue.amazonaws.com`.
+    Oldest,
+    /// `sqs.us-east-1.api.aws`.
+    DualStack,
+    /// `sqs-fips.us-east-1.amazonaws.com`.
+    Fips,
 }
 
 /// How a virtual queue is read.
@@ -128,6 +150,8 @@ pub enum Reading {
     },
     /// From a true time on.
     From(Duration),
+    /// Always; the visibility of each message is changed before it is deleted, or given back.
+    Undecided,
 }
 
 /// Something that happens at a time.
@@ -168,6 +192,10 @@ pub enum What {
     ShutDown(Duration),
     /// Its handle is dropped.
     Drop,
+    /// All its tasks end, as with the runtime; its handles are used on.
+    EndTasks,
+    /// So many requests come on a queue whose requester is dead, and its reply queue gone.
+    DeadRequests(&'static str, u32),
     /// So many messages that are no requests come on a queue.
     Undecodable(&'static str, u32),
     /// A request comes on a queue that expired long ago.

@@ -83,8 +83,11 @@ pub(crate) async fn ask(
 ) {
     let request = requester
         .request(&queue_url, body.as_str())
-        .timeout(asked.timeout)
-        .into_future();
+        .timeout(asked.timeout);
+    let request = match asked.kind {
+        Kind::SameKey => request.idempotency_key("the same").into_future(),
+        _ => request.into_future(),
+    };
     drop(requester);
     oracle.begins(&link, &body, asked);
     let outcome = match patience.with(&link, request).await {
@@ -95,6 +98,17 @@ pub(crate) async fn ask(
         }
     };
     oracle.ends(&body, &outcome);
+}
+
+/// Panics when it is dropped, unless something panics already.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            resume_unwind(Box::new("in a destructor"));
+        }
+    }
 }
 
 /// The handler of every responder.
@@ -119,7 +133,16 @@ pub(crate) async fn handle(
             oracle.fault(Fault::HugeReply);
             return Ok(Reply::new("x".repeat(1_048_577)));
         }
-        Kind::Echo | Kind::Fail | Kind::Guilty => {}
+        Kind::Hang => {
+            oracle.fault(Fault::HungHandler);
+            std::future::pending().await
+        }
+        Kind::HangAndPanic => {
+            oracle.fault(Fault::HungHandler);
+            let _bomb = Bomb;
+            std::future::pending().await
+        }
+        Kind::Echo | Kind::Fail | Kind::Guilty | Kind::SameKey => {}
     }
     match reply_to(body, kind) {
         Some(reply) => Ok(Reply::new(reply)),
@@ -150,6 +173,31 @@ pub(crate) async fn send(
     oracle.note(format_args!("{known_as} is sent: {}", sent.is_ok()));
 }
 
+/// Changes for how long a message is hidden, now and then again. Whether it is given back in the end, and not to be deleted.
+async fn change_twice(
+    queue: &VirtualQueue,
+    link: &Link,
+    oracle: &Oracle,
+    handle: &str,
+    dice: &mut Dice,
+) -> bool {
+    sleep(link, dice.millis(0, 50)).await;
+    let (long, back) = (dice.between(40, 900), dice.happens(0.2));
+    for seconds in [Some(long), back.then_some(2)].into_iter().flatten() {
+        oracle.takes_back(handle);
+        let hidden = Duration::from_secs(seconds);
+        match queue.change_visibility(handle, hidden).await {
+            Ok(()) => oracle.has_the_word(handle, Some(hidden)),
+            Err(error) => oracle.note(format_args!("{} cannot change: {error:?}", link.life)),
+        }
+        sleep(link, dice.millis(0, 500)).await;
+    }
+    if !back {
+        oracle.takes_back(handle);
+    }
+    back
+}
+
 /// Reads a virtual queue for as long as the process lives.
 pub(crate) async fn read(
     queue: VirtualQueue,
@@ -162,6 +210,7 @@ pub(crate) async fn read(
     let (pause, gives_up) = match reading {
         Reading::Never => return,
         Reading::Always { pause, gives_up } => (pause, gives_up),
+        Reading::Undecided => (Duration::ZERO, 0.0),
         Reading::From(at) => {
             sleep(&link, at).await;
             (Duration::ZERO, 0.0)
@@ -175,6 +224,11 @@ pub(crate) async fn read(
             .receive()
             .max(dice.between(1, 10) as usize)
             .wait(Duration::from_secs(wait));
+        // An internal change of visibility goes on while the user says something else.
+        let receive = match reading {
+            Reading::Undecided => receive.visibility(Duration::from_secs(33)),
+            _ => receive,
+        };
         let messages = match patience.with(&link, receive.send()).await {
             Some(Ok(messages)) => messages,
             Some(Err(error)) => {
@@ -197,11 +251,19 @@ pub(crate) async fn read(
             if !pause.is_zero() {
                 sleep(&link, pause).await;
             }
-            oracle.asks_to_delete(&name, &message);
             let Some(handle) = message.receipt_handle() else {
                 continue;
             };
+            if reading == Reading::Undecided
+                && change_twice(&queue, &link, &oracle, handle, &mut dice).await
+            {
+                continue;
+            }
+            oracle.asks_to_delete(&name, &message);
             let deleted = queue.delete(handle).await;
+            if deleted.is_ok() {
+                oracle.has_the_word(handle, None);
+            }
             if let Err(error) = &deleted {
                 oracle.note(format_args!("{} cannot delete: {error:?}", link.life));
             }

@@ -3,6 +3,7 @@
 //! Owns: what the SDK would do between the framework and the wire: three attempts for everything but polls, its error
 //! types. What a call meets on its way is the network's.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -90,6 +91,16 @@ fn sdk_error<E>(failure: Failure, generic: fn(ErrorMetadata) -> E) -> SdkError<E
             let error = generic(ErrorMetadata::builder().code(code).build());
             let status = StatusCode::try_from(status).expect("a status of the service's model");
             SdkError::service_error(error, HttpResponse::new(status, SdkBody::empty()))
+        }
+        Failure::Page { status } => {
+            // As the SDK reads a body that is no JSON: an error with no code.
+            let error = generic(ErrorMetadata::builder().build());
+            let status = StatusCode::try_from(status).expect("a status of an error");
+            SdkError::service_error(error, HttpResponse::new(status, SdkBody::from("<html>")))
+        }
+        Failure::NoCredentials => {
+            let error = CredentialsError::provider_error("nobody answers");
+            SdkError::dispatch_failure(ConnectorError::other(error.into(), None))
         }
         Failure::TimedOut => SdkError::timeout_error("no answer"),
         Failure::Reset => {

@@ -18,6 +18,10 @@ use crate::time::TrueTime;
 const MOST_FAILURES: u32 = 2;
 /// How long the SDK waits for an answer.
 const TIME_OUT: Duration = Duration::from_secs(5);
+/// What proxies answer with.
+const PAGES: [u16; 4] = [403, 407, 502, 504];
+/// A proxy's clock is ahead by so much.
+const PROXY_OFF: Duration = Duration::from_secs(3_600);
 /// How long a call hangs before its connection breaks.
 const HANG: Duration = Duration::from_secs(90);
 /// A poll without an answer so long after its wait may be given up.
@@ -124,6 +128,12 @@ impl Network {
             let (after, failure) = match fault {
                 Fault::Throttled => (latency / 2, service("RequestThrottled", 403)),
                 Fault::Unavailable => (latency / 2, service("ServiceUnavailable", 503)),
+                Fault::ExpiredToken => (latency / 2, service("ExpiredTokenException", 403)),
+                Fault::NoCredentials => (latency / 2, Failure::NoCredentials),
+                Fault::ProxyPage => {
+                    let status = *self.lock().dice.pick(&PAGES);
+                    (latency / 2, Failure::Page { status })
+                }
                 Fault::Denied => (latency / 2, service("AccessDenied", 403)),
                 Fault::TimedOut => (TIME_OUT, Failure::TimedOut),
                 Fault::LandsLate => {
@@ -135,10 +145,12 @@ impl Network {
             };
             match fault {
                 Fault::FailedAfter | Fault::TimedOutAfter | Fault::ResetAfter => {}
-                Fault::HalfOpen => {
+                Fault::HalfOpen | Fault::NoAnswer => {
                     // The request arrived; its answer never does.
                     if self.lock().dice.happens(0.5) {
-                        let _ = self.carry_out(request).await;
+                        let meant = oracle.understands(link, &request);
+                        let result = self.carry_out(request).await;
+                        oracle.took_effect(link, meant, &result);
                     }
                     return std::future::pending().await;
                 }
@@ -196,13 +208,17 @@ impl Network {
     fn answer(&self, result: Result<Output, Failure>, fate: &Fate) -> Exchange {
         let lost = matches!(result, Err(Failure::TimedOut | Failure::Reset));
         let now = whole_seconds(&self.0.time);
+        let lost = lost || matches!(result, Err(Failure::NoCredentials));
+        let page = matches!(result, Err(Failure::Page { .. }));
         let date = match fate.date {
             _ if lost => None,
+            _ if page => Some(now + PROXY_OFF),
             None => Some(now),
             Some(fault) => {
                 self.0.oracle.fault(fault);
                 let mut state = self.lock();
                 match fault {
+                    Fault::DateReplaced => Some(now + PROXY_OFF),
                     Fault::DateLate => Some(now - state.dice.millis(5_000, 20_000)),
                     Fault::DateOff if state.dice.happens(0.5) => {
                         Some(now + state.dice.millis(0, 5_000))

@@ -26,6 +26,7 @@ pub use weather::{Window, covers};
 
 use crate::dice::Dice;
 use crate::oracle::Oracle;
+use crate::plan::Spelling;
 use crate::process::{Gate, LifeId, ProcessClock};
 use crate::time::TrueTime;
 use stale::Recent;
@@ -65,6 +66,8 @@ pub struct Link {
     pub gate: Gate,
     /// Cancelled when the process is dead and its connections are gone.
     pub gone: CancellationToken,
+    /// Cancelled when all tasks of the framework have ended.
+    pub ended: CancellationToken,
     /// Set to kill the process as soon as SQS has accepted a reply of its own.
     pub trap: Arc<AtomicBool>,
 }
@@ -90,6 +93,10 @@ pub(crate) struct Exchange {
 pub(crate) enum Failure {
     /// SQS answered an error.
     Service { code: &'static str, status: u16 },
+    /// A proxy answered with a page of its own.
+    Page { status: u16 },
+    /// There were no credentials: nothing was sent.
+    NoCredentials,
     /// No answer came in time.
     TimedOut,
     /// The connection broke.
@@ -101,6 +108,8 @@ impl Failure {
     pub(crate) fn is_transient(self) -> bool {
         match self {
             Self::Service { code, status } => status >= 500 || code == "RequestThrottled",
+            Self::Page { status } => status >= 500,
+            Self::NoCredentials => false,
             Self::TimedOut | Self::Reset => true,
         }
     }
@@ -137,6 +146,20 @@ impl Network {
             origin, account, ..
         } = &self.0.caller;
         format!("{origin}/{account}/{name}")
+    }
+
+    /// The URL of a queue, written in some way.
+    #[must_use]
+    pub fn spelt(&self, name: &str, spelling: Spelling) -> String {
+        let usual = self.queue_url(name);
+        let other = match spelling {
+            Spelling::Usual => return usual,
+            Spelling::Legacy => "us-east-1.queue.amazonaws.com",
+            Spelling::Oldest => "queue.amazonaws.com",
+            Spelling::DualStack => "sqs.us-east-1.api.aws",
+            Spelling::Fips => "sqs-fips.us-east-1.amazonaws.com",
+        };
+        usual.replacen("sqs.us-east-1.amazonaws.com", other, 1)
     }
 
     /// Carries out a request of the world itself: no latency, no fault, no long poll.

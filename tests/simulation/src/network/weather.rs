@@ -47,6 +47,11 @@ pub const fn covers(fault: Fault) -> bool {
             | Fault::LostEntry
             | Fault::Hang
             | Fault::HalfOpen
+            | Fault::NoAnswer
+            | Fault::NoCredentials
+            | Fault::ExpiredToken
+            | Fault::ProxyPage
+            | Fault::DateReplaced
             | Fault::Corrupted
             | Fault::Duplicate
             | Fault::Reordered
@@ -107,7 +112,9 @@ impl Weather {
                 }
             } else if dice.happens(window.probability) {
                 let place = match window.fault {
-                    Fault::DateMissing | Fault::DateLate | Fault::DateOff => &mut fate.date,
+                    Fault::DateMissing | Fault::DateLate | Fault::DateOff | Fault::DateReplaced => {
+                        &mut fate.date
+                    }
                     _ => &mut fate.trouble,
                 };
                 if place.is_none() {

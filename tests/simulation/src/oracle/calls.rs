@@ -78,6 +78,8 @@ pub(crate) struct Meant {
     deletes: Vec<(String, String, bool)>,
     /// Message ids and how long they are to be hidden.
     hides: Vec<(String, Duration)>,
+    /// Receipt handles of these.
+    hidden_by: Vec<String>,
     visibility: Duration,
     deletes_queue: bool,
     lease: LeaseCall,
@@ -168,6 +170,7 @@ impl Oracle {
                         let seconds = entry.visibility_timeout.unwrap_or_default();
                         let hidden = Duration::from_secs(seconds.unsigned_abs());
                         meant.hides.push((message.clone(), hidden));
+                        meant.hidden_by.push(text(&entry.receipt_handle));
                     }
                 }
             }
@@ -207,6 +210,16 @@ impl Oracle {
                 }
                 let now = self.0.time.now();
                 let mut state = self.lock();
+                for (receipt, (_, hidden)) in meant.hidden_by.iter().zip(&meant.hides) {
+                    if let Some(word) = state.words.get(receipt).copied() {
+                        self.checked(&mut state, Check::LastWord, word == Some(*hidden), || {
+                            let life = link.life;
+                            format!(
+                                "{life} hides a message for {hidden:?}; its user has said {word:?}"
+                            )
+                        });
+                    }
+                }
                 for (message, hidden) in &meant.hides {
                     if let Some(accepted) = state.accepted.get_mut(message) {
                         accepted.hidden_until = now + *hidden;

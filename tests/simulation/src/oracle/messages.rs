@@ -97,6 +97,16 @@ impl Oracle {
         }
     }
 
+    /// SQS has done what the user said of a message: it is hidden for so long, or deleted.
+    pub fn has_the_word(&self, receipt: &str, hidden: Option<Duration>) {
+        self.lock().words.insert(receipt.to_owned(), hidden);
+    }
+
+    /// The user takes his word back: he is about to say something else.
+    pub fn takes_back(&self, receipt: &str) {
+        self.lock().words.remove(receipt);
+    }
+
     /// The user asks to delete what it has received.
     pub fn asks_to_delete(&self, queue: &str, message: &Message) {
         let named = (message.body() == Some(EQUAL)).then(|| equal_name(queue));

@@ -57,6 +57,10 @@ struct State {
     messages: BTreeMap<String, MessageFacts>,
     /// By message id: what SQS accepted.
     accepted: HashMap<String, Accepted>,
+    /// Lives whose tasks have ended, and when.
+    tasks_ended: BTreeMap<crate::process::LifeId, Duration>,
+    /// By receipt handle: what the user said last of the message.
+    words: HashMap<String, Option<Duration>>,
     /// By receipt handle: the message id.
     receipts: HashMap<String, String>,
     /// What a life was told that SQS had accepted.

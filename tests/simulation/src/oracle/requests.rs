@@ -15,8 +15,13 @@ use crate::network::Link;
 const TICK: Duration = Duration::from_millis(5);
 /// By how much a `Date` that is off may be ahead, and a second for its cut-off part.
 const DATES_OFF: Duration = Duration::from_secs(6);
+/// What ends at once ends within this.
+const AT_ONCE: Duration = Duration::from_millis(100);
 /// How late SQS's time may be known: a second cut off, and a slow answer on either side.
 const LATE: Duration = Duration::from_secs(5);
+
+/// The code of the error that says so.
+const REUSED: &str = "idempotency_key_reused";
 
 /// What a request asks for; the last part of its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +34,12 @@ pub enum Kind {
     Panic,
     /// The handler answers an error.
     Fail,
+    /// The handler never returns.
+    Hang,
+    /// The handler never returns, and panics when it is dropped.
+    HangAndPanic,
+    /// It has the same idempotency key as all others of its kind, and another body.
+    SameKey,
     /// The reply is too large for SQS.
     Huge,
     /// SQS refuses the request.
@@ -44,6 +55,9 @@ impl Kind {
             Self::Sleep(millis) => format!("sleep {millis}"),
             Self::Panic => "panic".to_owned(),
             Self::Fail => "fail".to_owned(),
+            Self::Hang => "hang".to_owned(),
+            Self::HangAndPanic => "hang and panic".to_owned(),
+            Self::SameKey => "same key".to_owned(),
             Self::Huge => "huge".to_owned(),
             Self::Guilty => crate::network::GUILTY.to_owned(),
         }
@@ -57,6 +71,9 @@ impl Kind {
             "echo" => Self::Echo,
             "panic" => Self::Panic,
             "fail" => Self::Fail,
+            "hang" => Self::Hang,
+            "hang and panic" => Self::HangAndPanic,
+            "same key" => Self::SameKey,
             "huge" => Self::Huge,
             crate::network::GUILTY => Self::Guilty,
             _ => Self::Sleep(kind.strip_prefix("sleep ")?.parse().ok()?),
@@ -135,6 +152,12 @@ impl Oracle {
         }
     }
 
+    /// All tasks of a life end now.
+    pub fn tasks_end(&self, life: crate::process::LifeId) {
+        let now = self.0.time.now();
+        self.lock().tasks_ended.insert(life, now);
+    }
+
     /// A request has ended.
     pub fn ends(&self, body: &str, outcome: &Outcome) {
         let text = match outcome {
@@ -155,7 +178,7 @@ impl Oracle {
         let now = facts.link.clock.now();
         let (deadline, resumed) = (facts.deadline, facts.link.gate.resumed());
         let (asked, life) = (facts.asked.clone(), facts.link.life);
-        let unaware = facts.unaware;
+        let (unaware, begun) = (facts.unaware, facts.begun);
         let Outcome::Ended(result) = outcome else {
             return;
         };
@@ -166,6 +189,17 @@ impl Oracle {
                 now - deadline
             )
         });
+        if let Some(ended) = state.tasks_ended.get(&life).copied() {
+            let took = self.0.time.now().saturating_sub(ended.max(begun));
+            let closed =
+                matches!(&**result, Err(error) if error.kind() == RequestErrorKind::Closed);
+            let right = took <= AT_ONCE && (closed || begun < ended);
+            self.checked(&mut state, Check::ClosedAtOnce, right, || {
+                format!(
+                    "{body} of {life}, whose tasks have ended, ended with {text} after {took:?}"
+                )
+            });
+        }
         match &**result {
             Ok(reply) => {
                 let expected = reply_to(body, asked.kind);
@@ -267,8 +301,11 @@ impl Oracle {
             .filter(|(_, facts)| facts.accepted.is_some() && served(&facts.asked.queue))
             .map(|(body, facts)| {
                 let expired = facts.unaware || now >= facts.begun + facts.asked.timeout;
-                let done =
-                    facts.handled > 0 || !facts.ended || expired || facts.received >= most_receives;
+                let done = facts.asked.kind == Kind::SameKey
+                    || facts.handled > 0
+                    || !facts.ended
+                    || expired
+                    || facts.received >= most_receives;
                 (body.clone(), done)
             })
             .collect();
@@ -296,14 +333,15 @@ impl State {
         };
         // Its requester's clock may be fast.
         let waits = facts.asked.timeout.mul_f64(0.99);
-        Some(facts.handled > 0 || facts.unaware || now + slack >= facts.begun + waits)
+        let refused = facts.asked.kind == Kind::SameKey;
+        Some(refused || facts.handled > 0 || facts.unaware || now + slack >= facts.begun + waits)
     }
 }
 
 /// What a handler answers; `None`: an error.
 #[must_use]
 pub fn reply_to(body: &str, kind: Kind) -> Option<String> {
-    matches!(kind, Kind::Echo | Kind::Sleep(_)).then(|| format!("reply to {body}"))
+    matches!(kind, Kind::Echo | Kind::Sleep(_) | Kind::SameKey).then(|| format!("reply to {body}"))
 }
 
 /// Whether the network has changed a body.
@@ -315,7 +353,13 @@ pub(super) fn is_changed(body: &str) -> bool {
 fn is_right(kind: Kind, error: &RequestError) -> bool {
     match error.kind() {
         RequestErrorKind::ReplyTooLarge => kind == Kind::Huge,
-        RequestErrorKind::Remote => matches!(kind, Kind::Panic | Kind::Fail),
+        RequestErrorKind::Remote => match kind {
+            Kind::Panic | Kind::Fail | Kind::Hang | Kind::HangAndPanic => true,
+            Kind::SameKey => error
+                .remote()
+                .is_some_and(|remote| remote.code.as_str() == REUSED),
+            _ => false,
+        },
         RequestErrorKind::AccessDenied => error.action().is_some(),
         RequestErrorKind::InvalidRequest | RequestErrorKind::Codec => kind == Kind::Guilty,
         _ => true,

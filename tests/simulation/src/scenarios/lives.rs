@@ -117,3 +117,22 @@ pub(super) fn crashes(mix: &mut Mix) {
         mix.step(at + down, who, What::Restart);
     }
 }
+
+pub(super) const F58: Scenario = Scenario {
+    name: "f58",
+    about: "all tasks of a process end, as with its runtime, and its requester is used on: `Closed` at once",
+    fill: f58,
+    expect: nothing_else,
+};
+
+fn f58(mix: &mut Mix) {
+    mix.responder(REQUESTS);
+    let requester = mix.requester();
+    mix.ask(requester, 0, 60, 15, &[Kind::Echo, Kind::Sleep(2_000)]);
+    // Some end before the driver has run for the first time.
+    let latest = *mix.dice.pick(&[50, 12_000]);
+    let at = mix.dice.millis(0, latest);
+    mix.ask(requester, 0, 20, 0, &[Kind::Echo]);
+    mix.step(at, requester, What::EndTasks);
+    mix.ask(requester, 14, 5, 1, &[Kind::Echo]);
+}

@@ -4,13 +4,19 @@
 //! the others' faults may hinder it, and what every run demands is left.
 
 mod batches;
+mod bursts;
+mod calls;
 mod delivery;
+mod handlers;
+mod last_word;
 mod leases;
 mod lives;
 mod outages;
 mod queues;
+mod redrive;
 mod requests;
 mod ring;
+mod spellings;
 
 use std::time::Duration;
 
@@ -94,10 +100,25 @@ pub const ALL: &[Scenario] = &[
     ring::DEPLOY,
     ring::SHORT,
     leases::IDLE,
+    // From here on those that run alone.
+    calls::F49,
+    spellings::F50,
+    handlers::F51,
+    handlers::F52,
+    last_word::F53,
+    redrive::F54,
+    handlers::F57,
+    lives::F58,
+    handlers::F59,
+    bursts::BURST,
+    bursts::CREDENTIALS,
+    bursts::PROXY,
 ];
 
 /// So many of them are not about temporary hosts. These take minutes of virtual time, the others seconds.
 const BRIEF: usize = 30;
+/// So many are in no mix: their own checks are what they are for.
+const ALONE: usize = 12;
 
 /// Ten processes and an hour: for the stopwatch.
 const HOUR: Scenario = Scenario {
@@ -154,7 +175,7 @@ impl Scenario {
 #[must_use]
 pub fn mixed(seed: u64) -> Plan {
     let mut mix = Mix::new(seed, false);
-    let (brief, leases) = ALL.split_at(BRIEF);
+    let (brief, leases) = ALL[..ALL.len() - ALONE].split_at(BRIEF);
     let parts = if seed % 8 == 6 {
         let parts = mix.dice.between(1, 2);
         for _ in 0..parts {
@@ -217,6 +238,7 @@ impl Mix {
                 length: SECOND * 30,
                 items: Vec::new(),
                 leniency: Leniency::default(),
+                redriven: None,
                 compared: false,
             },
             processes: 0,
@@ -235,7 +257,10 @@ impl Mix {
                     window.until = (window.until + SECOND * 2).min(plan.length + SECOND * 2);
                     match window.fault {
                         Fault::DateOff => plan.leniency.dates_ahead = true,
-                        Fault::DateMissing | Fault::DateLate => plan.leniency.no_dates = true,
+                        Fault::DateMissing
+                        | Fault::DateLate
+                        | Fault::ProxyPage
+                        | Fault::DateReplaced => plan.leniency.no_dates = true,
                         Fault::Duplicate => plan.leniency.duplicates = true,
                         _ => {}
                     }

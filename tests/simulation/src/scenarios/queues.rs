@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Mix, SECOND, Scenario, nothing_else};
 use crate::plan::{QueuesPlan, Reading, Role, Send, What};
 
-const PROMPT: Reading = Reading::Always {
+pub(super) const PROMPT: Reading = Reading::Always {
     pause: Duration::ZERO,
     gives_up: 0.2,
 };
@@ -17,17 +17,19 @@ fn slow(seconds: u32) -> Reading {
     }
 }
 
-fn queues(hosts: Vec<&'static str>, queues: Vec<(&'static str, Reading)>) -> QueuesPlan {
+pub(super) fn queues(hosts: Vec<&'static str>, queues: Vec<(&'static str, Reading)>) -> QueuesPlan {
     QueuesPlan {
         hosts,
         queues,
         queue_capacity: 1_000,
         host_capacity: 10_000,
         visibility: SECOND * 30,
+        spellings: Vec::new(),
+        hook_panics: false,
     }
 }
 
-fn messages(host: &'static str, queue: &'static str, count: u32, over: u64) -> Send {
+pub(super) fn messages(host: &'static str, queue: &'static str, count: u32, over: u64) -> Send {
     Send {
         host,
         queue,

@@ -162,7 +162,8 @@ impl World<'_> {
             }
         }
         let served = |queue: &str| queue == REQUESTS || queue == BARE;
-        self.oracle.looks_at_accepted(served, MOST_RECEIVES);
+        self.oracle
+            .looks_at_accepted(served, self.plan.redriven.unwrap_or(MOST_RECEIVES));
         let read: Vec<_> = self.processes.values().flat_map(Process::reads).collect();
         self.oracle
             .looks_at_messages(|queue| read.iter().any(|read| read == queue));
@@ -198,7 +199,8 @@ impl World<'_> {
                 (0..count).for_each(|_| coverage.fault(fault));
             }
         }
-        let dead_letters = self.messages_on(&self.network.queue_url("dead"));
+        let on = |queue| self.messages_on(&self.network.queue_url(queue));
+        let dead_letters = on("dead") + on("dead.fifo");
         let report = Report {
             violation: self.oracle.violation(),
             coverage,

@@ -4,28 +4,42 @@ use std::time::Duration;
 
 use local_sqs::engine::api::{MessageAttribute, requests};
 use local_sqs::engine::{Output, Request as EngineRequest};
-use sqs_rpc_protocol::{Deadline, RequestEnvelope, RequestHeader, RequestId, SqsTime};
+use sqs_rpc_protocol::{Deadline, QueueUrl, RequestEnvelope, RequestHeader, RequestId, SqsTime};
 
 use super::World;
 use crate::plan::{BARE, FIFO, FIFO_HOSTS, HOSTS, REQUESTS};
 
+/// A temporary host that there never was.
+const DEAD_HOST: &str = "sqs-rpc-00000000-0000-4000-8000-00000000dead-0";
 /// Deliveries before a message goes to the dead-letter queue.
 pub(super) const MOST_RECEIVES: u32 = 5;
 
 impl World<'_> {
     pub(super) fn make_queues(&self) {
         let arn = "arn:aws:sqs:us-east-1:000000000000:dead";
-        let redrive =
-            format!("{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":{MOST_RECEIVES}}}");
-        let fifo = ("FifoQueue", "true".to_owned());
+        let most = self.plan.redriven.unwrap_or(MOST_RECEIVES);
+        let redrive = |dead: &str| {
+            let policy =
+                format!("{{\"deadLetterTargetArn\":\"{arn}{dead}\",\"maxReceiveCount\":{most}}}");
+            ("RedrivePolicy", policy)
+        };
+        let mut fifo = vec![("FifoQueue", "true".to_owned())];
+        let mut standard = Vec::new();
         self.make_queue("dead", &[]);
-        self.make_queue(REQUESTS, &[("RedrivePolicy", redrive)]);
-        self.make_queue(FIFO, std::slice::from_ref(&fifo));
-        self.make_queue(BARE, &[]);
-        HOSTS.iter().for_each(|host| self.make_queue(host, &[]));
+        if self.plan.redriven.is_some() {
+            self.make_queue("dead.fifo", &fifo);
+            standard.push(redrive(""));
+            fifo.push(redrive(".fifo"));
+        }
+        self.make_queue(REQUESTS, &[redrive("")]);
+        self.make_queue(FIFO, &fifo);
+        self.make_queue(BARE, &standard);
+        HOSTS
+            .iter()
+            .for_each(|host| self.make_queue(host, &standard));
         FIFO_HOSTS
             .iter()
-            .for_each(|host| self.make_queue(host, std::slice::from_ref(&fifo)));
+            .for_each(|host| self.make_queue(host, &fifo));
     }
 
     fn make_queue(&self, name: &str, attributes: &[(&str, String)]) {
@@ -63,6 +77,10 @@ impl World<'_> {
     pub(super) fn put(&self, queue: &str, body: String, attributes: Vec<(&str, String)>) {
         let mut send = requests::SendMessage::default();
         send.queue_url = Some(self.network.queue_url(queue));
+        if queue.ends_with(".fifo") {
+            send.message_group_id = Some("somebody".into());
+            send.message_deduplication_id = Some(body.as_str().into());
+        }
         send.message_body = Some(body.into());
         let attributes = attributes.into_iter().map(|(name, value)| {
             let value = MessageAttribute {
@@ -77,6 +95,20 @@ impl World<'_> {
             self.oracle
                 .broken("simulation", format!("{queue}: {error}"));
         }
+    }
+
+    /// Puts a request on a queue to which nobody can reply.
+    pub(super) fn put_dead_request(&self, queue: &str, number: u32) {
+        let mut header = RequestHeader::new(RequestId::from_bits(u128::from(number)));
+        header.deadline = Deadline::after(Duration::from_secs(600));
+        let address = self
+            .network
+            .queue_url(&format!("{DEAD_HOST}#{number:032x}"));
+        let envelope = RequestEnvelope {
+            return_address: Some(QueueUrl::parse(&address).expect("a URL of ours")),
+            header: Some(header),
+        };
+        self.put(queue, format!("dead-{number}:echo"), envelope.encode());
     }
 
     pub(super) fn put_old_request(&self, queue: &str, at: Duration) {

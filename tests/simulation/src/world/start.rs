@@ -1,6 +1,7 @@
 //! How a process of each role starts.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::World;
 use super::process::{Parts, Process};
+use crate::coverage::Fault;
 use crate::dice::{Dice, derived};
 use crate::network::{Link, ProcessApi};
-use crate::plan::{ProcessPlan, QueuesPlan, Role};
+use crate::plan::{ProcessPlan, QueuesPlan, Role, Spelling};
 use crate::process::{Gate, LifeId, ProcessClock};
 use crate::users;
 
@@ -49,12 +51,22 @@ impl World<'_> {
             clock: clock.clone(),
             gate: gate.clone(),
             gone: CancellationToken::new(),
+            ended: CancellationToken::new(),
             trap: Arc::default(),
         };
+        let ended = link.ended.clone();
         let sqs = Sqs::builder(ProcessApi::new(self.network.clone(), link.clone()))
             .clock(Clock::from_source(clock))
             .random(Random::seeded(seed("random")))
-            .on_spawn(move |task| gate.wrap(task))
+            .on_spawn(move |task| {
+                gate.wrap(
+                    ended
+                        .clone()
+                        .run_until_cancelled_owned(task)
+                        .map(drop)
+                        .boxed(),
+                )
+            })
             .build();
         let parts = match &plan.role {
             Role::Requester { host, max_pending } => self.requester(sqs, *host, *max_pending),
@@ -128,7 +140,15 @@ impl World<'_> {
     }
 
     fn queues(&self, link: &Link, sqs: Sqs, plan: &QueuesPlan) -> Parts {
-        let queues = VirtualQueues::builder(sqs)
+        let mut builder = VirtualQueues::builder(sqs);
+        if plan.hook_panics {
+            let oracle = self.oracle.clone();
+            builder = builder.on_orphan(move |_, _| {
+                oracle.fault(Fault::HookPanicked);
+                resume_unwind(Box::new("in the hook"));
+            });
+        }
+        let queues = builder
             .queue_capacity(plan.queue_capacity)
             .host_capacity(plan.host_capacity, 64 * 1024 * 1024)
             .visibility(plan.visibility)
@@ -139,7 +159,12 @@ impl World<'_> {
         for host in &plan.hosts {
             let url = HostQueueUrl::parse(&self.network.queue_url(host)).expect("a URL of ours");
             hosts.push(queues.host(&url).expect("there is a runtime"));
-            for (name, reading) in &plan.queues {
+            for (number, (name, reading)) in plan.queues.iter().enumerate() {
+                let spelling = plan.spellings.get(number % plan.spellings.len().max(1));
+                let spelt = self
+                    .network
+                    .spelt(host, spelling.copied().unwrap_or(Spelling::Usual));
+                let url = HostQueueUrl::parse(&spelt).expect("a URL of ours");
                 let queue = queues
                     .create(&url, CreateQueue::named(*name))
                     .expect("the plan is valid");

@@ -24,6 +24,13 @@ impl World<'_> {
                 }
                 return;
             }
+            What::DeadRequests(queue, count) => {
+                for number in 0..*count {
+                    self.oracle.fault(Fault::DeadRequest);
+                    self.put_dead_request(queue, number);
+                }
+                return;
+            }
             What::OldRequest(queue) => {
                 self.oracle.fault(Fault::OldRequest);
                 return self.put_old_request(queue, step.at);
@@ -88,6 +95,14 @@ impl World<'_> {
             }
             What::KillAfterReply => link.trap.store(true, Ordering::Relaxed),
             What::ShutDown(within) => process.shut_down(*within, &oracle),
+            What::EndTasks => {
+                oracle.fault(Fault::TasksEnded);
+                oracle.tasks_end(link.life);
+                oracle.disowns(link.life);
+                link.ended.cancel();
+                link.gone.cancel();
+                process.shut = true;
+            }
             What::Drop => {
                 oracle.fault(Fault::Dropped);
                 oracle.disowns(link.life);
@@ -97,6 +112,7 @@ impl World<'_> {
             What::Restart
             | What::Undecodable(..)
             | What::OldRequest(_)
+            | What::DeadRequests(..)
             | What::Orphans(..)
             | What::LoseHosts
             | What::Foreign(_)

@@ -1,0 +1,96 @@
+//! What befalls all calls at once and passes by itself.
+
+use local_sqs::engine::Action;
+
+use super::{Mix, SECOND, Scenario, nothing_else};
+use crate::coverage::Fault;
+use crate::network::Window;
+use crate::oracle::Kind;
+use crate::plan::{Item, REQUESTS};
+
+pub(super) const BURST: Scenario = Scenario {
+    name: "burst",
+    about: "all polls fail at the same moment, for 30 to 100 ms, with hundreds of callers: no request is lost or late",
+    fill: burst,
+    expect: nothing_else,
+};
+
+fn burst(mix: &mut Mix) {
+    mix.wide_responder(REQUESTS);
+    mix.wide_responder(REQUESTS);
+    let requester = mix.requester();
+    mix.ask(requester, 1, 1, 0, &[Kind::Echo]).succeeds();
+    mix.ask(requester, 6, 800, 14, &[Kind::Echo, Kind::Sleep(500)])
+        .timeout(10)
+        .succeeds();
+    let fault = *mix.dice.pick(&[Fault::Throttled, Fault::Unavailable]);
+    for at in [8, 12, 16] {
+        let from = SECOND * at + mix.dice.millis(0, 1_000);
+        mix.plan.items.push(Item::Window(Window {
+            fault,
+            from,
+            until: from + mix.dice.millis(30, 100),
+            actions: vec![Action::ReceiveMessage],
+            process: None,
+            probability: 1.0,
+            most: u32::MAX,
+        }));
+    }
+}
+
+pub(super) const CREDENTIALS: Scenario = Scenario {
+    name: "credentials",
+    about: "a process has no credentials, or old ones, for up to 30 s: what is pending waits, and is answered",
+    fill: credentials,
+    expect: nothing_else,
+};
+
+fn credentials(mix: &mut Mix) {
+    mix.lasts(90);
+    let responder = mix.wide_responder(REQUESTS);
+    let requester = mix.requester();
+    mix.ask(requester, 1, 1, 0, &[Kind::Echo]).succeeds();
+    // They are sent before, and their replies come meanwhile or after.
+    mix.ask(requester, 4, 30, 4, &[Kind::Echo, Kind::Sleep(15_000)])
+        .timeout(100)
+        .succeeds();
+    let from = SECOND * 9;
+    mix.plan.items.push(Item::Window(Window {
+        fault: *mix.dice.pick(&[Fault::NoCredentials, Fault::ExpiredToken]),
+        from,
+        until: from + mix.dice.millis(1_000, 30_000),
+        actions: Vec::new(),
+        process: Some(*mix.dice.pick(&[requester, responder])),
+        probability: 1.0,
+        most: u32::MAX,
+    }));
+}
+
+pub(super) const PROXY: Scenario = Scenario {
+    name: "proxy",
+    about: "a proxy with a clock that is wrong answers with pages of its own, or writes its time into SQS's answers",
+    fill: proxy,
+    expect: nothing_else,
+};
+
+fn proxy(mix: &mut Mix) {
+    mix.lasts(90);
+    mix.wide_responder(REQUESTS);
+    let requester = mix.requester();
+    mix.ask(requester, 1, 1, 0, &[Kind::Echo]).succeeds();
+    mix.ask(
+        requester,
+        4,
+        30,
+        4,
+        &[Kind::Sleep(1_000), Kind::Sleep(15_000)],
+    )
+    .timeout(80)
+    .succeeds();
+    if mix.dice.happens(0.5) {
+        mix.fault(Fault::ProxyPage, 10, 20, &[Action::ReceiveMessage], 0.5);
+    } else {
+        mix.fault(Fault::DateReplaced, 10, 60, &[], 1.0);
+    }
+    mix.ask(requester, 30, 20, 20, &[Kind::Echo]).succeeds();
+}

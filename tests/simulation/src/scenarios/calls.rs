@@ -1,0 +1,48 @@
+//! Calls that are never answered.
+
+use local_sqs::engine::Action;
+
+use super::{Mix, Scenario, nothing_else};
+use crate::coverage::Fault;
+use crate::oracle::Kind;
+use crate::plan::REQUESTS;
+
+/// Every action that a requester and a responder call.
+const ACTIONS: [Action; 8] = [
+    Action::SendMessageBatch,
+    Action::ReceiveMessage,
+    Action::DeleteMessageBatch,
+    Action::ChangeMessageVisibilityBatch,
+    Action::GetQueueAttributes,
+    Action::CreateQueue,
+    Action::TagQueue,
+    Action::DeleteQueue,
+];
+
+pub(super) const F49: Scenario = Scenario {
+    name: "f49",
+    about: "calls of each action are never answered, once, often, or all for a while; then the network is back",
+    fill: f49,
+    expect: nothing_else,
+};
+
+fn f49(mix: &mut Mix) {
+    mix.lasts(120);
+    mix.wide_responder(REQUESTS);
+    let requester = mix.requester();
+    mix.ask(requester, 0, 60, 90, &[Kind::Echo, Kind::Sleep(300)])
+        .timeout(90);
+    let actions = match mix.dice.below(4) {
+        0 => Vec::new(),
+        _ => vec![*mix.dice.pick(&ACTIONS)],
+    };
+    let (often, most) = *mix
+        .dice
+        .pick(&[(1.0, 1), (1.0, 8), (0.3, u32::MAX), (1.0, u32::MAX)]);
+    let until = mix.dice.between(5, 50);
+    mix.fault_at_most(Fault::NoAnswer, 0, until, &actions, often, most);
+    // A call has 30 s, a poll 25: by then nobody waits for those that are lost.
+    mix.ask(requester, until + 36, 20, 20, &[Kind::Echo])
+        .timeout(60)
+        .succeeds();
+}

@@ -1,0 +1,26 @@
+//! Users change visibility.
+
+use super::queues::{messages, queues};
+use super::{Mix, SECOND, Scenario, nothing_else};
+use crate::plan::{Reading, Role};
+
+pub(super) const F53: Scenario = Scenario {
+    name: "f53",
+    about: "users change the visibility of messages, and delete them or give them back: their last word holds",
+    fill: f53,
+    expect: nothing_else,
+};
+
+fn f53(mix: &mut Mix) {
+    mix.lasts(60);
+    let host = mix.host();
+    let mut plan = queues(
+        vec![host],
+        vec![("a", Reading::Undecided), ("b", Reading::Undecided)],
+    );
+    plan.visibility = SECOND * mix.dice.between(5, 30) as u32;
+    let process = mix.process(Role::Queues(plan));
+    for queue in ["a", "b"] {
+        mix.send(process, 1, messages(host, queue, 40, 40));
+    }
+}
