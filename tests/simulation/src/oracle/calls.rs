@@ -336,7 +336,8 @@ impl Oracle {
         if message.body.starts_with('u') && !self.0.leniency.duplicates {
             let times = state.strange.entry(id.clone()).or_default();
             *times += 1;
-            let (times, most) = (*times, 4 + now.as_secs() / 8);
+            // Five come soon, for a dead-letter queue; the wait grows after that.
+            let (times, most) = (*times, 9 + now.as_secs() / 8);
             self.checked(
                 &mut state,
                 Check::NoSpinning,
