@@ -24,6 +24,10 @@ impl Kind for Delete {
         receipt_handle.len()
     }
 
+    fn lingers(_: &String, queue: &HostQueueUrl) -> bool {
+        !queue.is_fifo()
+    }
+
     fn entry(receipt_handle: &String, id: String) -> Self::Entry {
         let builder = DeleteMessageBatchRequestEntry::builder()
             .id(id)

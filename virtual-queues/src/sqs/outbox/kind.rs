@@ -30,6 +30,12 @@ pub(super) trait Kind: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether an entry waits for company at all. Not if a group of a FIFO queue waits for it: SQS gives out none of its next
+    /// messages before.
+    fn lingers(_input: &Self::Input, _queue: &HostQueueUrl) -> bool {
+        true
+    }
+
     /// The group within which the order matters, on a queue where it does.
     fn group(_input: &Self::Input) -> Option<&str> {
         None

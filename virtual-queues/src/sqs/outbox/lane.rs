@@ -80,8 +80,9 @@ impl<K: Kind> Lanes<K> {
             .acquire_owned()
             .await
             .expect("the room is never closed");
+        let linger = self.linger(&input, queue, self.context.options.linger);
         let (entry, answer) = self.entry(input, size, permit).attended();
-        let pace = Pace::Urgent(self.context.options.linger);
+        let pace = Pace::Urgent(linger);
         let ticket = lane
             .push(&self.context, entry, pace)
             .ok_or_else(|| closed::<K>(Delivery::NotSent))?;
@@ -108,13 +109,10 @@ impl<K: Kind> Lanes<K> {
         let size = self.check(&input).ok()?;
         let lane = self.lane(queue).ok()?;
         let permit = Arc::clone(&lane.room).try_acquire_owned().ok()?;
+        let linger = self.linger(&input, queue, self.context.options.delete_linger);
         let entry = self.entry(input, size, permit);
         // An entry that is refused here has counted itself by its drop.
-        let _ = lane.push(
-            &self.context,
-            entry,
-            Pace::Relaxed(self.context.options.delete_linger),
-        );
+        let _ = lane.push(&self.context, entry, Pace::Relaxed(linger));
         Some(())
     }
 
@@ -158,6 +156,14 @@ impl<K: Kind> Lanes<K> {
             return Err(Fault::too_large(K::ACTION, TooLarge { size, most }));
         }
         Ok(size)
+    }
+
+    fn linger(&self, input: &K::Input, queue: &HostQueueUrl, usual: Duration) -> Duration {
+        if K::lingers(input, queue) {
+            usual
+        } else {
+            Duration::ZERO
+        }
     }
 
     fn entry(&self, input: K::Input, size: usize, permit: OwnedSemaphorePermit) -> Entry<K> {

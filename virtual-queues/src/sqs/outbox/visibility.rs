@@ -38,6 +38,10 @@ impl Kind for ChangeVisibility {
         change.receipt_handle.len()
     }
 
+    fn lingers(change: &Change, queue: &HostQueueUrl) -> bool {
+        !(queue.is_fifo() && change.timeout.is_zero())
+    }
+
     fn entry(change: &Change, id: String) -> Self::Entry {
         let builder = ChangeMessageVisibilityBatchRequestEntry::builder()
             .id(id)
