@@ -169,23 +169,18 @@ pub fn check_user_attribute_name(name: &str) -> Result<(), AttributeNameError> {
     Ok(())
 }
 
-/// The bytes that a message attribute counts for: name, data type and value.
-pub const fn attribute_size(name: &str, data_type: &str, value_bytes: usize) -> usize {
-    name.len()
-        .saturating_add(data_type.len())
-        .saturating_add(value_bytes)
-}
-
-/// The bytes that a message with String attributes counts for, against [`MAX_MESSAGE_BYTES`].
+/// The bytes that a message counts for, against [`MAX_MESSAGE_BYTES`]: its body, and of each message
+/// attribute the name, the data type and the value, given as its number of bytes.
 pub fn message_size<'a>(
     body: &str,
-    attributes: impl IntoIterator<Item = (&'a str, &'a str)>,
+    attributes: impl IntoIterator<Item = (&'a str, &'a str, usize)>,
 ) -> usize {
-    attributes
-        .into_iter()
-        .fold(body.len(), |sum, (name, value)| {
-            sum.saturating_add(attribute_size(name, "String", value.len()))
-        })
+    let attributes = attributes.into_iter();
+    attributes.fold(body.len(), |sum, (name, data_type, value)| {
+        [name.len(), data_type.len(), value]
+            .into_iter()
+            .fold(sum, usize::saturating_add)
+    })
 }
 
 fn is_allowed(c: char) -> bool {
@@ -352,8 +347,8 @@ mod tests {
     #[test]
     fn names_types_and_values_count() {
         assert_eq!(
-            message_size("body", [("ab", "c"), ("d", "ef")]),
-            4 + (2 + 6 + 1) + (1 + 6 + 2)
+            message_size("body", [("ab", "String", 1), ("d", "Binary.x", 2)]),
+            4 + (2 + 6 + 1) + (1 + 8 + 2)
         );
     }
 

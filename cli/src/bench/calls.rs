@@ -4,7 +4,7 @@
 //! any server. Does not own: what a call costs (`outcome.rs`). Invariant: attempts are counted, not operations: a call
 //! that the SDK repeats is paid for twice.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_sqs::config::interceptors::{
@@ -17,8 +17,9 @@ use aws_sdk_sqs::operation::delete_message_batch::DeleteMessageBatchInput;
 use aws_sdk_sqs::operation::receive_message::ReceiveMessageOutput;
 use aws_sdk_sqs::operation::send_message::SendMessageInput;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchInput;
-use aws_sdk_sqs::types::{Message, MessageAttributeValue, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{Message, SendMessageBatchRequestEntry};
 use aws_smithy_runtime_api::client::interceptors::context::Input;
+use sqs_rpc::virtual_queues::sqs::message_size;
 
 /// SQS counts each 64 KiB of payload as one call (its pricing page).
 const BILLED_CHUNK: usize = 64 * 1024;
@@ -168,8 +169,8 @@ fn contents(input: &Input) -> Option<(&'static str, usize, usize)> {
         return Some(("SendMessageBatch", batch.entries().len(), bytes));
     }
     if let Some(message) = input.downcast_ref::<SendMessageInput>() {
-        let body = message.message_body().map_or(0, str::len);
-        let bytes = body + attribute_bytes(message.message_attributes());
+        let attributes = message.message_attributes().into_iter().flatten();
+        let bytes = message_size(message.message_body().unwrap_or_default(), attributes);
         return Some(("SendMessage", 1, bytes));
     }
     let batch = input.downcast_ref::<DeleteMessageBatchInput>()?;
@@ -177,19 +178,11 @@ fn contents(input: &Input) -> Option<(&'static str, usize, usize)> {
 }
 
 fn entry_bytes(entry: &SendMessageBatchRequestEntry) -> usize {
-    entry.message_body().len() + attribute_bytes(entry.message_attributes())
+    let attributes = entry.message_attributes().into_iter().flatten();
+    message_size(entry.message_body(), attributes)
 }
 
 fn received_bytes(message: &Message) -> usize {
-    message.body().map_or(0, str::len) + attribute_bytes(message.message_attributes())
-}
-
-fn attribute_bytes(attributes: Option<&HashMap<String, MessageAttributeValue>>) -> usize {
-    let bytes = |(name, value): (&String, &MessageAttributeValue)| {
-        name.len()
-            + value.data_type().len()
-            + value.string_value().map_or(0, str::len)
-            + value.binary_value().map_or(0, |blob| blob.as_ref().len())
-    };
-    attributes.map_or(0, |attributes| attributes.iter().map(bytes).sum())
+    let attributes = message.message_attributes().into_iter().flatten();
+    message_size(message.body().unwrap_or_default(), attributes)
 }

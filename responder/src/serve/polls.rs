@@ -1,6 +1,6 @@
 //! Polls: how messages come in.
 //!
-//! Owns: one poll's call and time, and what becomes of its messages if nobody takes them. Does not own: how many polls
+//! Owns: one poll's call, and what becomes of its messages if nobody takes them. Does not own: how many polls
 //! there are. Invariant: a poll that is out is not ended early; what it brings is taken, or given back.
 
 use std::sync::Arc;
@@ -12,12 +12,8 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName,
 };
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::Action;
-use sqs_virtual_queues::sqs::{Delivery, Elapsed, Fault, FaultKind, Moment, Sqs};
+use sqs_virtual_queues::sqs::{Fault, Moment, Sqs};
 use tokio::sync::mpsc;
-
-/// How much longer than its wait a poll may take before its connection counts as dead.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// What every poll of a queue needs.
 #[derive(Debug)]
@@ -42,22 +38,8 @@ impl Poll {
     /// Polls once and hands over what comes. It runs as a task of its own, so that it outlives the driver.
     pub(super) async fn run(self: Arc<Self>, size: usize, driver: mpsc::Sender<Polled>) {
         let started = self.sqs.clock().now();
-        let until = started + self.wait + GRACE;
-        let result = match self
-            .sqs
-            .clock()
-            .timeout_at(until, self.sqs.receive_message(self.input(size)))
-            .await
-        {
-            Ok(Ok(output)) => Ok(output.messages.unwrap_or_default()),
-            Ok(Err(fault)) => Err(fault),
-            Err(Elapsed) => Err(Fault::local(
-                Action::ReceiveMessage,
-                FaultKind::TimedOut,
-                Delivery::Unknown,
-                Elapsed,
-            )),
-        };
+        let result = self.sqs.receive_message(self.input(size)).await;
+        let result = result.map(|output| output.messages.unwrap_or_default());
         let polled = Polled {
             size,
             started,

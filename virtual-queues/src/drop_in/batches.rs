@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use futures::future;
-use sqs_rpc_protocol::limits::MAX_MESSAGE_BYTES;
+use sqs_rpc_protocol::limits::{MAX_MESSAGE_BYTES, message_size};
 
 use super::answers::{Batch as Answer, Done, Empty, Failed, Sent as SentAnswer};
 use super::messages::{change_one, delete_one};
@@ -125,6 +125,11 @@ where
 
 fn size_of(sent: &Sent) -> usize {
     let attributes = sent.message_attributes.iter().flatten();
-    let body = sent.message_body.as_ref().map_or(0, String::len);
-    attributes.fold(body, |sum, (name, value)| sum + name.len() + value.size())
+    message_size(
+        sent.message_body.as_deref().unwrap_or_default(),
+        attributes.map(|(name, value)| {
+            let (data_type, bytes) = value.counts_for();
+            (&**name, data_type, bytes)
+        }),
+    )
 }

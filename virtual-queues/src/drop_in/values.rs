@@ -59,11 +59,11 @@ impl Value {
 }
 
 impl Value {
-    /// The bytes of type and value, which count against SQS's limits.
-    pub(super) fn size(&self) -> usize {
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    /// The data type and the bytes of the value, which count against SQS's limits.
+    pub(super) fn counts_for(&self) -> (&str, usize) {
+        let text = self.string_value.as_ref().map_or(0, String::len);
         let binary = self.binary_value.as_ref().map_or(0, |bytes| bytes.0.len());
-        text(&self.data_type) + text(&self.string_value) + binary
+        (self.data_type.as_deref().unwrap_or_default(), text + binary)
     }
 }
 

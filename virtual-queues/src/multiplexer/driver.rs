@@ -18,7 +18,7 @@ use crate::sqs::digest::is_intact;
 use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, Random, Sign, SqsApi, UserCode};
 use crate::stats::Counter;
 
-/// A poll without an answer so long after its wait has a broken connection.
+/// How long the answer of a poll may have been on its way.
 const GRACE: Duration = Duration::from_secs(5);
 /// SQS may not know a new queue for its first second, and its parts learn of it at different times.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -339,29 +339,18 @@ async fn poll(shared: &Shared, kind: Kind) -> Polled {
         .visibility_timeout(shared.options.visibility.as_secs() as i32)
         .message_attribute_names("All")
         .message_system_attribute_names(MessageSystemAttributeName::All);
-    let clock = shared.sqs.clock();
-    let started = clock.now();
-    let end = if mutant!("half-open-for-ever") {
-        Moment::from_start(Duration::MAX)
-    } else {
-        started + wait + GRACE
-    };
+    let started = shared.sqs.clock().now();
     // Interceptors, credentials and connections of the user run inside of the call.
-    let call = UserCode::of::<dyn SqsApi>("ReceiveMessage")
-        .run(shared.sqs.counters(), shared.sqs.receive_message(input));
-    let result = match clock.timeout_at(end, call).await {
-        Ok(Ok(result)) => result.map(|output| output.messages.unwrap_or_default()),
-        Ok(Err(panicked)) => Err(Fault::local(
+    let called = UserCode::of::<dyn SqsApi>("ReceiveMessage")
+        .run(shared.sqs.counters(), shared.sqs.receive_message(input))
+        .await;
+    let result = match called {
+        Ok(result) => result.map(|output| output.messages.unwrap_or_default()),
+        Err(panicked) => Err(Fault::local(
             crate::Action::ReceiveMessage,
             FaultKind::NotMade,
             crate::sqs::Delivery::Unknown,
             panicked,
-        )),
-        Err(elapsed) => Err(Fault::local(
-            crate::Action::ReceiveMessage,
-            FaultKind::TimedOut,
-            crate::sqs::Delivery::Unknown,
-            elapsed,
         )),
     };
     Polled {

@@ -9,10 +9,12 @@ use aws_sdk_sqs::types::{
     SendMessageBatchRequestEntry,
 };
 use sqs_rpc_protocol::limits::{
-    AttributeNameError, BodyError, MAX_ATTRIBUTES, MAX_MESSAGE_BYTES, attribute_size,
-    check_attribute_name, check_attribute_value, check_body,
+    AttributeNameError, BodyError, MAX_ATTRIBUTES, MAX_MESSAGE_BYTES, check_attribute_name,
+    check_attribute_value, check_body,
 };
 use sqs_rpc_protocol::{Excerpt, names};
+
+use crate::sqs::message_size;
 
 /// SQS's longest delay.
 const LONGEST_DELAY: Duration = Duration::from_secs(900);
@@ -161,10 +163,8 @@ impl OutgoingMessage {
                 allowed,
             });
         }
-        let attributes = || self.attributes.iter().chain(&own);
-        let bytes = attributes().fold(self.body.len(), |sum, (name, value)| {
-            sum + size_of(name, value)
-        });
+        let attributes = self.attributes.iter().chain(&own);
+        let bytes = message_size(&self.body, attributes.map(|(name, value)| (name, value)));
         if bytes > MAX_MESSAGE_BYTES {
             return Err(InvalidMessage::TooLong { bytes });
         }
@@ -254,14 +254,6 @@ fn text_attribute(value: impl Into<String>) -> MessageAttributeValue {
         .string_value(value)
         .build()
         .expect("the data type, which is all that is required, is set")
-}
-
-fn size_of(name: &str, value: &MessageAttributeValue) -> usize {
-    let text = value.string_value().map_or(0, str::len);
-    let binary = value
-        .binary_value()
-        .map_or(0, |binary| binary.as_ref().len());
-    attribute_size(name, value.data_type(), text + binary)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ macro_rules! for_each_operation {
             /// `SendMessageBatch`.
             send_message_batch SendMessageBatch SendMessageBatchInputBuilder SendMessageBatchOutput
                 SendMessageBatchError;
-            /// `ReceiveMessage`. The caller bounds its time; an implementation neither retries it nor ends it early.
+            /// `ReceiveMessage`. `Sqs` bounds its time; an implementation neither retries it nor ends it early.
             receive_message ReceiveMessage ReceiveMessageInputBuilder ReceiveMessageOutput ReceiveMessageError;
             /// `DeleteMessage`.
             delete_message DeleteMessage DeleteMessageInputBuilder DeleteMessageOutput DeleteMessageError;

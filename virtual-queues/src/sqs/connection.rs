@@ -1,7 +1,7 @@
 //! [`Sqs`]: what every part of the framework calls SQS with.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures::future::BoxFuture;
@@ -11,19 +11,33 @@ use super::api::{Call, SqsApi, for_each_operation, import_operations};
 use super::client_api::ClientApi;
 use super::clock::{Clock, Moment};
 use super::contact::{Contact, ContactFound};
-use super::fault::{Fault, FaultKind};
+use super::fault::{Delivery, Fault, FaultKind};
 use super::random::Random;
 #[cfg(feature = "temporary")]
 use super::server_clock;
 use super::server_clock::{Sample, ServerClock};
 use super::task_hook::TaskHook;
 use super::tasks::{NoRuntime, Tasks};
+use crate::mutant;
 use crate::stats::{Action, Counter, Counters};
+
+/// For how long an answer is awaited, unless [`SqsBuilder::call_timeout`] says otherwise. SQS answers within a second as a
+/// rule, and an SDK's attempt and its two repetitions with their back-offs fit in.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// A poll without an answer so long after its wait has a broken connection.
+const POLL_GRACE: Duration = Duration::from_secs(5);
+/// The longest wait of a poll (SQS): what a poll that names none may take by its queue's `ReceiveMessageWaitTimeSeconds`.
+const LONGEST_POLL_WAIT: i32 = 20;
 
 /// The seam together with the clock, the random source, SQS's time and the counters. Cheap to clone; clones share all.
 ///
 /// Every call made through it is counted, teaches [`ServerClock`] by the date of its answer if that is SQS's and no page of
 /// a proxy, and fails with a [`Fault`].
+///
+/// # Time
+/// Every call has a time limit, in which the repetitions of the SDK count: 30 s, or what
+/// [`SqsBuilder::call_timeout`] says; `ReceiveMessage` its `WaitTimeSeconds` (20 s if it has none) and 5 s. A call without
+/// an answer by then is given up and fails with [`FaultKind::TimedOut`] and [`Delivery::Unknown`].
 ///
 /// # Examples
 /// ```
@@ -40,6 +54,7 @@ pub struct Sqs {
     contact: Contact,
     counters: Counters,
     hook: TaskHook,
+    call_timeout: Duration,
 }
 
 /// Sets what an [`Sqs`] is made of. Made by [`Sqs::builder`].
@@ -49,6 +64,7 @@ pub struct SqsBuilder {
     clock: Option<Clock>,
     random: Option<Random>,
     hook: TaskHook,
+    call_timeout: Duration,
 }
 
 impl Sqs {
@@ -59,6 +75,7 @@ impl Sqs {
             clock: None,
             random: None,
             hook: TaskHook::default(),
+            call_timeout: CALL_TIMEOUT,
         }
     }
 
@@ -149,23 +166,26 @@ impl Sqs {
         self.contact.is_lost()
     }
 
-    /// Makes a call, and returns with its result the time that its own answer told.
+    /// Makes a call, given up after `limit`, and returns with its result the time that its own answer told.
     #[cfg(feature = "temporary")]
     pub(crate) async fn dated<T, E>(
         &self,
         action: Action,
+        limit: Duration,
         call: impl FnOnce(&dyn SqsApi) -> Call<T, E>,
     ) -> (Option<SqsTime>, Result<T, Fault>)
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let (date, result) = self.observe(action, call(&*self.api)).await;
+        let (date, result) = self.observe(action, limit, call(&*self.api)).await;
         (date.and_then(server_clock::sqs_time), result)
     }
 
+    /// The one place where a call is bounded in time.
     async fn observe<T, E>(
         &self,
         action: Action,
+        limit: Duration,
         call: Call<T, E>,
     ) -> (Option<SystemTime>, Result<T, Fault>)
     where
@@ -173,24 +193,22 @@ impl Sqs {
     {
         self.counters.call(action);
         let sent = self.clock.now();
-        let answer = call.await;
-        let result = answer.result.map_err(|error| {
-            let fault = Fault::from_sdk(action, error);
-            match fault.is_of_contact() {
-                Some(true) => self.contact.answered(),
-                Some(false) => self.contact.failed(1),
-                None => {}
+        let (date, result) = match self.clock.timeout_at(sent + limit, call).await {
+            Ok(answer) => {
+                let result = answer.result;
+                (
+                    answer.date,
+                    result.map_err(|error| Fault::from_sdk(action, error)),
+                )
             }
-            if fault.is_temporary() {
-                self.contact.trouble();
+            Err(elapsed) => {
+                let (kind, delivery) = (FaultKind::TimedOut, Delivery::Unknown);
+                (None, Err(Fault::local(action, kind, delivery, elapsed)))
             }
-            self.counters.count(Counter::FailedCalls);
-            if fault.kind() == FaultKind::AccessDenied {
-                self.counters.denied(action);
-            }
-            tracing::debug!(%action, kind = ?fault.kind(), code = fault.code(), right = fault.right(), "call failed");
-            fault
-        });
+        };
+        if let Err(fault) = &result {
+            self.failed(fault);
+        }
         if result.is_ok() {
             self.contact.served();
         }
@@ -198,9 +216,7 @@ impl Sqs {
         let is_from_sqs = result
             .as_ref()
             .map_or_else(Fault::is_answer_of_sqs, |_| true);
-        let date = answer
-            .date
-            .filter(|_| is_from_sqs && !self.server_clock.is_wrong());
+        let date = date.filter(|_| is_from_sqs && !self.server_clock.is_wrong());
         if let Some(date) = date {
             self.server_clock.learn(Sample {
                 sent,
@@ -211,6 +227,41 @@ impl Sqs {
         }
         (date, result)
     }
+
+    fn failed(&self, fault: &Fault) {
+        let action = fault.action();
+        match fault.is_of_contact() {
+            Some(true) => self.contact.answered(),
+            Some(false) => self.contact.failed(1),
+            None => {}
+        }
+        if fault.is_temporary() {
+            self.contact.trouble();
+        }
+        self.counters.count(Counter::FailedCalls);
+        if fault.kind() == FaultKind::AccessDenied {
+            self.counters.denied(action);
+        }
+        tracing::debug!(%action, kind = ?fault.kind(), code = fault.code(), right = fault.right(), "call failed");
+    }
+}
+
+/// How long a poll may take that waits so many seconds.
+fn poll_limit(wait_seconds: Option<i32>) -> Duration {
+    if mutant!("half-open-for-ever") {
+        return Duration::MAX;
+    }
+    let wait = wait_seconds.unwrap_or(LONGEST_POLL_WAIT);
+    Duration::from_secs(u64::try_from(wait).unwrap_or(0)) + POLL_GRACE
+}
+
+macro_rules! limit {
+    ($self:ident $input:ident receive_message) => {
+        poll_limit(*$input.get_wait_time_seconds())
+    };
+    ($self:ident $input:ident $other:ident) => {
+        $self.call_timeout
+    };
 }
 
 for_each_operation!(import_operations);
@@ -222,12 +273,13 @@ macro_rules! call {
                 $(#[$doc])*
                 ///
                 /// # Errors
-                /// The [`Fault`] that the SDK's error stands for.
+                /// The [`Fault`] that the SDK's error stands for; [`FaultKind::TimedOut`] when the time limit was over.
                 ///
                 /// # Cancel safety
                 /// Dropping the future abandons the call: nobody knows then whether it had its effect.
                 pub async fn $method(&self, input: $input) -> Result<$output, Fault> {
-                    self.observe(Action::$action, self.api.$method(input)).await.1
+                    let limit = limit!(self input $method);
+                    self.observe(Action::$action, limit, self.api.$method(input)).await.1
                 }
             )*
         }
@@ -259,6 +311,26 @@ impl SqsBuilder {
     #[must_use]
     pub fn random(mut self, random: Random) -> Self {
         self.random = Some(random);
+        self
+    }
+
+    /// The time limit of a call other than `ReceiveMessage`, with the SDK's repetitions. Default 30 s; less than 1 ms counts
+    /// as 1 ms, `Duration::MAX` is none. Calls that keep a temporary host alive or look after it have shorter limits of their
+    /// own.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use sqs_virtual_queues::sqs::{ClientApi, Sqs};
+    ///
+    /// # let local = local_sqs::LocalSqs::start();
+    /// let sqs = Sqs::builder(ClientApi::new(&local.client()))
+    ///     .call_timeout(Duration::from_secs(10))
+    ///     .build();
+    /// ```
+    #[must_use]
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = timeout.max(Duration::from_millis(1));
         self
     }
 
@@ -312,6 +384,7 @@ impl SqsBuilder {
             contact: Contact::new(),
             hook: self.hook.counting(counters.clone()),
             counters,
+            call_timeout: self.call_timeout,
         }
     }
 }
@@ -321,12 +394,10 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use aws_sdk_sqs::error::{ErrorMetadata, SdkError};
-    use aws_sdk_sqs::operation::list_queues::{
-        ListQueuesError, ListQueuesOutput, builders::ListQueuesInputBuilder,
-    };
     use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
     use aws_smithy_types::body::SdkBody;
 
+    use super::super::api::import_errors;
     use super::*;
     use crate::sqs::Answer;
 
@@ -348,6 +419,70 @@ mod tests {
             let date = Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000));
             let result = Err(error);
             Box::pin(std::future::ready(Answer { date, result }))
+        }
+    }
+
+    /// Never answers.
+    #[derive(Debug)]
+    struct Hangs;
+
+    for_each_operation!(import_errors);
+
+    macro_rules! hang {
+        ($($(#[$doc:meta])* $method:ident $action:ident $input:ident $output:ident $error:ident;)*) => {
+            impl SqsApi for Hangs {
+                $(fn $method(&self, _: $input) -> Call<$output, $error> {
+                    Box::pin(std::future::pending())
+                })*
+            }
+
+            /// Makes each call once; tells how long it took and what became of it.
+            async fn each(sqs: &Sqs) -> Vec<(Action, Duration, Fault)> {
+                let mut all = Vec::new();
+                $(
+                    let began = sqs.clock().now();
+                    let fault = sqs.$method(Default::default()).await.unwrap_err();
+                    all.push((Action::$action, sqs.clock().now().since(began), fault));
+                )*
+                all
+            }
+        };
+    }
+    for_each_operation!(hang);
+
+    fn hanging() -> SqsBuilder {
+        Sqs::builder(Hangs).clock(Clock::tokio(UNIX_EPOCH))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_action_without_an_answer_ends_in_time() {
+        let secs = Duration::from_secs;
+        let limited = |limit| hanging().call_timeout(limit).build();
+        for (sqs, limit) in [(hanging().build(), secs(30)), (limited(secs(7)), secs(7))] {
+            for (action, took, fault) in each(&sqs).await {
+                let of_poll = action == Action::ReceiveMessage;
+                assert_eq!(took, if of_poll { secs(25) } else { limit }, "{action}");
+                assert_eq!(
+                    (fault.action(), fault.kind(), fault.delivery()),
+                    (action, FaultKind::TimedOut, Delivery::Unknown)
+                );
+            }
+            assert!(sqs.contact.is_lost());
+            let calls = sqs.counters().of(Counter::FailedCalls);
+            assert!(calls >= 13, "{calls}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_poll_takes_its_wait_and_five_seconds() {
+        let sqs = hanging().call_timeout(Duration::from_secs(1)).build();
+        for (wait, limit) in [(0, 5), (7, 12), (20, 25), (-1, 5)] {
+            let began = sqs.clock().now();
+            let input = ReceiveMessageInputBuilder::default().wait_time_seconds(wait);
+            let fault = sqs.receive_message(input).await.unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::TimedOut);
+            let took = sqs.clock().now().since(began);
+            assert_eq!(took, Duration::from_secs(limit), "wait {wait}");
         }
     }
 

@@ -229,6 +229,14 @@ impl Fault {
         self.too_large
     }
 
+    /// Whether the refusal of a batch may be the fault of one of its entries. Not if it speaks of the queue, its key or the
+    /// caller: then each entry would be refused the same way.
+    pub(super) fn blames_content(&self) -> bool {
+        let short = short(self.code().unwrap_or_default());
+        let of_all = is_of_kms(short) || of_the_queue(short).is_some();
+        self.kind == FaultKind::Refused && !of_all
+    }
+
     /// Whether SQS itself answered, so that what the answer says of the time is SQS's.
     pub(super) const fn is_answer_of_sqs(&self) -> bool {
         !matches!(self.kind, FaultKind::NotSqs)
@@ -387,9 +395,83 @@ fn credentials(code: Option<&str>) -> &'static str {
     }
 }
 
-/// A code without its namespace: `com.amazonaws.sqs#`, `AWS.SimpleQueueService.`.
+/// A code without its namespace: `com.amazonaws.sqs#`, `AWS.SimpleQueueService.`. That of KMS stays, since its codes mean
+/// something else without it.
 fn short(code: &str) -> &str {
-    code.rsplit(['#', '.']).next().unwrap_or_default()
+    let name = code.rsplit('#').next().unwrap_or_default();
+    if is_of_kms(name) {
+        return name;
+    }
+    name.rsplit('.').next().unwrap_or_default()
+}
+
+/// Whether a code without the namespace of the model says that KMS refuses.
+fn is_of_kms(name: &str) -> bool {
+    name.starts_with("KMS.") || name.starts_with("Kms")
+}
+
+/// The refusals that speak of the queue, its key or the caller, whatever is in the call: the name of the shape in SQS's model,
+/// the code of the query protocol, which the SDK reports if the answer has the header `x-amzn-query-error` (as Amazon's
+/// have), and what it means.
+///
+/// Source: the shapes of errors and their traits `awsQueryError` in SQS's Smithy model, version 2012-11-05. Those of a new
+/// model that begin with `Kms` or `KMS.` count as KMS's, too.
+const OF_THE_QUEUE: [(&str, &str, FaultKind); 13] = [
+    ("InvalidAddress", "InvalidAddress", FaultKind::Refused),
+    (
+        "InvalidSecurity",
+        "InvalidSecurity",
+        FaultKind::AccessDenied,
+    ),
+    (
+        "KmsAccessDenied",
+        "KMS.AccessDeniedException",
+        FaultKind::AccessDenied,
+    ),
+    ("KmsDisabled", "KMS.DisabledException", FaultKind::Refused),
+    (
+        "KmsInvalidKeyUsage",
+        "KMS.InvalidKeyUsageException",
+        FaultKind::Refused,
+    ),
+    (
+        "KmsInvalidState",
+        "KMS.InvalidStateException",
+        FaultKind::Refused,
+    ),
+    ("KmsNotFound", "KMS.NotFoundException", FaultKind::Refused),
+    (
+        "KmsOptInRequired",
+        "KMS.OptInRequired",
+        FaultKind::AccessDenied,
+    ),
+    (
+        "KmsThrottled",
+        "KMS.ThrottlingException",
+        FaultKind::Throttled,
+    ),
+    (
+        "QueueDeletedRecently",
+        "QueueDeletedRecently",
+        FaultKind::Refused,
+    ),
+    (
+        "QueueDoesNotExist",
+        "NonExistentQueue",
+        FaultKind::QueueNotFound,
+    ),
+    ("RequestThrottled", "RequestThrottled", FaultKind::Throttled),
+    (
+        "UnsupportedOperation",
+        "UnsupportedOperation",
+        FaultKind::Refused,
+    ),
+];
+
+fn of_the_queue(short: &str) -> Option<FaultKind> {
+    let mut all = OF_THE_QUEUE.iter();
+    let found = all.find(|(model, query, _)| short == *model || short == *query);
+    found.map(|(.., kind)| *kind)
 }
 
 /// Whether SQS does not take the credentials, the signature or its time. Common errors of AWS's APIs, which come from the
@@ -416,25 +498,24 @@ fn refuses_credentials(short: &str) -> bool {
 /// Old and new names of one thing; namespaces are cut off first.
 fn kind_of_code(code: Option<&str>, status: u16) -> FaultKind {
     let short = short(code.unwrap_or_default());
-    match short {
-        _ if refuses_credentials(short) => FaultKind::Credentials,
-        "RequestThrottled"
-        | "Throttling"
+    if let Some(kind) = of_the_queue(short) {
+        return kind;
+    }
+    match short.strip_prefix("KMS.").unwrap_or(short) {
+        name if refuses_credentials(name) => FaultKind::Credentials,
+        "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
         | "TooManyRequestsException"
         | "RequestLimitExceeded"
-        | "KmsThrottled"
         | "SlowDown"
         | "RequestThrottledException"
         | "BandwidthLimitExceeded" => FaultKind::Throttled,
         "AccessDenied"
         | "AccessDeniedException"
-        | "InvalidSecurity"
-        | "KmsAccessDenied"
         | "NotAuthorized"
-        | "OptInRequired" => FaultKind::AccessDenied,
-        "QueueDoesNotExist" | "NonExistentQueue" => FaultKind::QueueNotFound,
+        | "OptInRequired"
+        | "SubscriptionRequiredException" => FaultKind::AccessDenied,
         "OverLimit" => FaultKind::OverLimit,
         _ => match status {
             429 => FaultKind::Throttled,
@@ -475,6 +556,92 @@ mod tests {
                 "{code}"
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_of_queue_key_or_caller_blames_no_entry() {
+        for (model, query, kind) in [
+            ("KmsDisabled", "KMS.DisabledException", FaultKind::Refused),
+            (
+                "KmsInvalidState",
+                "KMS.InvalidStateException",
+                FaultKind::Refused,
+            ),
+            ("KmsNotFound", "KMS.NotFoundException", FaultKind::Refused),
+            (
+                "KmsInvalidKeyUsage",
+                "KMS.InvalidKeyUsageException",
+                FaultKind::Refused,
+            ),
+            (
+                "KmsOptInRequired",
+                "KMS.OptInRequired",
+                FaultKind::AccessDenied,
+            ),
+            (
+                "KmsAccessDenied",
+                "KMS.AccessDeniedException",
+                FaultKind::AccessDenied,
+            ),
+            (
+                "KmsThrottled",
+                "KMS.ThrottlingException",
+                FaultKind::Throttled,
+            ),
+            (
+                "KmsNewlyInvented",
+                "KMS.NewlyInventedException",
+                FaultKind::Refused,
+            ),
+            (
+                "UnsupportedOperation",
+                "AWS.SimpleQueueService.UnsupportedOperation",
+                FaultKind::Refused,
+            ),
+            ("InvalidAddress", "InvalidAddress", FaultKind::Refused),
+            (
+                "InvalidSecurity",
+                "InvalidSecurity",
+                FaultKind::AccessDenied,
+            ),
+            (
+                "QueueDeletedRecently",
+                "AWS.SimpleQueueService.QueueDeletedRecently",
+                FaultKind::Refused,
+            ),
+            (
+                "QueueDoesNotExist",
+                "AWS.SimpleQueueService.NonExistentQueue",
+                FaultKind::QueueNotFound,
+            ),
+        ] {
+            let spelled = [
+                model.to_owned(),
+                format!("com.amazonaws.sqs#{model}"),
+                query.to_owned(),
+            ];
+            for code in spelled {
+                let fault = answered(400, None, Some(&code), "");
+                assert_eq!(
+                    (fault.kind(), fault.blames_content()),
+                    (kind, false),
+                    "{code}"
+                );
+            }
+        }
+        for code in [
+            "AWS.SimpleQueueService.BatchRequestTooLong",
+            "InvalidMessageContents",
+        ] {
+            assert!(
+                answered(400, None, Some(code), "").blames_content(),
+                "{code}"
+            );
+        }
+        assert_eq!(
+            answered(500, None, Some("KMS.InternalException"), "").kind(),
+            FaultKind::Unavailable
+        );
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod poll_controller;
 mod prefer;
 mod random;
 mod server_clock;
+mod size;
 mod task_hook;
 mod tasks;
 
@@ -38,5 +39,6 @@ pub use poll_controller::{PollController, PollOptions, RECEIVE_MAX};
 pub use prefer::Prefer;
 pub use random::Random;
 pub use server_clock::{Sample, ServerClock};
+pub use size::message_size;
 pub use task_hook::TaskHook;
 pub use tasks::{NoRuntime, Tasks};

@@ -40,8 +40,8 @@ pub(super) async fn create(
     for (key, value) in tags {
         input = input.tags(key, value);
     }
-    let call = sqs.dated(Action::CreateQueue, |api| api.create_queue(input));
-    let (date, made) = by(sqs, LIMIT, Action::CreateQueue, call).await;
+    let call = sqs.dated(Action::CreateQueue, LIMIT, |api| api.create_queue(input));
+    let (date, made) = call.await;
     let url = made.and_then(|output| {
         let url = output.queue_url().map(HostQueueUrl::parse);
         url.and_then(Result::ok).ok_or_else(|| {
@@ -63,8 +63,8 @@ pub(super) async fn tag(
     for (key, value) in tags {
         input = input.tags(key, value);
     }
-    let call = sqs.dated(Action::TagQueue, |api| api.tag_queue(input));
-    let (date, tagged) = by(sqs, limit, Action::TagQueue, call).await;
+    let call = sqs.dated(Action::TagQueue, limit, |api| api.tag_queue(input));
+    let (date, tagged) = call.await;
     (date, tagged.map(drop))
 }
 
@@ -79,17 +79,17 @@ pub(super) async fn delete(sqs: &Sqs, url: &str, end: Moment) -> Result<(), Faul
 /// As [`delete`], but a queue that does not exist is an error.
 pub(super) async fn try_delete(sqs: &Sqs, url: &str, end: Moment) -> Result<(), Fault> {
     let input = DeleteQueueInputBuilder::default().queue_url(url);
-    let call = sqs.dated(Action::DeleteQueue, |api| api.delete_queue(input));
     let limit = end.since(sqs.clock().now());
-    let (_, deleted) = by(sqs, limit, Action::DeleteQueue, call).await;
+    let call = sqs.dated(Action::DeleteQueue, limit, |api| api.delete_queue(input));
+    let (_, deleted) = call.await;
     deleted.map(drop)
 }
 
 /// The queues whose names begin so, 1,000 at the most.
 pub(super) async fn list(sqs: &Sqs, prefix: &str) -> Dated<Vec<Listed>> {
     let input = ListQueuesInputBuilder::default().queue_name_prefix(prefix);
-    let call = sqs.dated(Action::ListQueues, |api| api.list_queues(input));
-    let (date, listed) = by(sqs, LIMIT, Action::ListQueues, call).await;
+    let call = sqs.dated(Action::ListQueues, LIMIT, |api| api.list_queues(input));
+    let (date, listed) = call.await;
     let queues = listed.map(|output| {
         let urls = output.queue_urls.unwrap_or_default().into_iter();
         urls.filter_map(|url| {
@@ -104,21 +104,9 @@ pub(super) async fn list(sqs: &Sqs, prefix: &str) -> Dated<Vec<Listed>> {
 /// The tags of a queue.
 pub(super) async fn tags(sqs: &Sqs, url: &str) -> Dated<HashMap<String, String>> {
     let input = ListQueueTagsInputBuilder::default().queue_url(url);
-    let call = sqs.dated(Action::ListQueueTags, |api| api.list_queue_tags(input));
-    let (date, read) = by(sqs, LIMIT, Action::ListQueueTags, call).await;
+    let call = sqs.dated(Action::ListQueueTags, LIMIT, |api| {
+        api.list_queue_tags(input)
+    });
+    let (date, read) = call.await;
     (date, read.map(|output| output.tags.unwrap_or_default()))
-}
-
-async fn by<T>(
-    sqs: &Sqs,
-    limit: Duration,
-    action: Action,
-    call: impl Future<Output = Dated<T>>,
-) -> Dated<T> {
-    let end = sqs.clock().now() + limit;
-    let in_time = sqs.clock().timeout_at(end, call).await;
-    in_time.unwrap_or_else(|elapsed| {
-        let (kind, delivery) = (FaultKind::TimedOut, Delivery::Unknown);
-        (None, Err(Fault::local(action, kind, delivery, elapsed)))
-    })
 }

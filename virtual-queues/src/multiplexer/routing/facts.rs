@@ -1,9 +1,12 @@
 //! What a message says of itself.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use sqs_rpc_protocol::{SqsTime, VirtualQueueName, names};
+
+use crate::sqs::message_size;
 
 /// The longest time for which a message is put back.
 const LONGEST_PUT_BACK: Duration = Duration::from_secs(300);
@@ -45,13 +48,48 @@ pub(super) fn is_older_than(message: &Message, age: Duration, server_now: Option
     matches!((sent, server_now), (Some(sent), Some(now)) if sent + age < now)
 }
 
-/// What a message costs in memory, roughly: its texts, and a constant for the rest.
+/// What a message costs in memory, roughly: its bytes, what SQS says of it, and constants for the rest.
 pub(super) fn size_of(message: &Message) -> usize {
     const OVERHEAD: usize = 512;
-    let text = |text: Option<&str>| text.map_or(0, str::len);
+    const PER_ATTRIBUTE: usize = 64;
     let attributes = message.message_attributes().into_iter().flatten();
-    let attributes: usize = attributes
-        .map(|(name, value)| name.len() + text(value.string_value()) + 64)
+    let count = message.message_attributes().map_or(0, HashMap::len);
+    let told = message.attributes().into_iter().flatten();
+    let told: usize = told
+        .map(|(name, value)| name.as_str().len() + value.len())
         .sum();
-    OVERHEAD + text(message.body()) + text(message.receipt_handle()) + attributes
+    OVERHEAD
+        + PER_ATTRIBUTE * count
+        + message.receipt_handle().map_or(0, str::len)
+        + told
+        + message_size(message.body().unwrap_or_default(), attributes)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sqs::types::MessageAttributeValue;
+    use aws_smithy_types::Blob;
+
+    use super::*;
+
+    #[test]
+    fn all_bytes_of_a_message_count() {
+        let value = MessageAttributeValue::builder()
+            .data_type("Binary")
+            .binary_value(Blob::new(vec![7; 900_000]))
+            .build()
+            .unwrap();
+        let sender = "x".repeat(1_000);
+        let message = Message::builder()
+            .body("body")
+            .receipt_handle("r".repeat(100))
+            .message_attributes("a", value)
+            .attributes(MessageSystemAttributeName::SenderId, sender)
+            .build();
+        let rest = 512 + 64 + "SenderId".len();
+        assert_eq!(
+            size_of(&message),
+            4 + 100 + (1 + 6 + 900_000) + 1_000 + rest
+        );
+    }
 }

@@ -75,7 +75,7 @@ impl<K: Kind> Call<K> {
 
 /// The call failed as a whole. If one entry may be to blame, each goes alone, so that only the guilty caller sees it.
 fn refused<K: Kind>(batch: Vec<(Ticket, Entry<K>)>, fault: &Fault) -> Returned<K> {
-    if batch.len() > 1 && blames_content(fault) && !mutant!("one-guilty-all-punished") {
+    if batch.len() > 1 && fault.blames_content() && !mutant!("one-guilty-all-punished") {
         let alone = |(ticket, mut entry): (Ticket, Entry<K>)| {
             entry.came_back();
             (ticket, entry, Again::Alone)
@@ -86,16 +86,6 @@ fn refused<K: Kind>(batch: Vec<(Ticket, Entry<K>)>, fault: &Fault) -> Returned<K
         entry.answer(Err(fault.clone()));
     }
     Vec::new()
-}
-
-/// Whether the refusal may be the fault of one entry. Not if it speaks of the queue, its key or the caller: then ten
-/// more calls would be refused the same way.
-fn blames_content(fault: &Fault) -> bool {
-    let code = fault.code().unwrap_or_default();
-    let short = code.rsplit(['#', '.']).next().unwrap_or_default();
-    let of_queue =
-        matches!(short, "InvalidAddress" | "UnsupportedOperation") || short.starts_with("Kms");
-    fault.kind() == FaultKind::Refused && !of_queue
 }
 
 /// Answers each entry with its own result, and returns those that are to be tried again.

@@ -2,8 +2,8 @@
 //!
 //! Owns: the entries that wait, their order and the number of calls out. Does not own: the calls and their answers.
 //!
-//! **Invariant:** entries leave in the order of their tickets, but for those that wait out a back-off. In an ordered
-//! queue nothing leaves before those have.
+//! **Invariant:** entries leave in the order of their tickets, but for those that wait out a back-off or for an earlier word
+//! about their message. In an ordered queue nothing leaves before those that wait out a back-off.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub(super) struct Coalescer<E> {
     waiting: BTreeMap<Ticket, Waiting<E>>,
     /// Entries that failed, by the end of their back-off; moved to `waiting` by [`release`](Self::release).
     held: BTreeMap<(Moment, Ticket), Waiting<E>>,
+    /// Entries that must not go before they are unblocked.
+    blocked: BTreeMap<Ticket, Waiting<E>>,
     /// Number of entries that ever came.
     tickets: u64,
     /// Calls out.
@@ -91,6 +93,7 @@ impl<E> Coalescer<E> {
             limits,
             waiting: BTreeMap::new(),
             held: BTreeMap::new(),
+            blocked: BTreeMap::new(),
             tickets: 0,
             out: 0,
             flushing: false,
@@ -135,9 +138,25 @@ impl<E> Coalescer<E> {
         };
     }
 
+    /// Keeps an entry that waits from going until [`unblock`](Self::unblock).
+    pub(super) fn block(&mut self, ticket: Ticket) {
+        if let Some(waiting) = self.waiting.remove(&ticket) {
+            self.blocked.insert(ticket, waiting);
+        }
+    }
+
+    /// Lets an entry go that was blocked.
+    pub(super) fn unblock(&mut self, ticket: Ticket) {
+        if let Some(waiting) = self.blocked.remove(&ticket) {
+            self.waiting.insert(ticket, waiting);
+        }
+    }
+
     /// Removes an entry, if it waits.
     pub(super) fn withdraw(&mut self, ticket: Ticket) -> Option<E> {
-        let found = self.waiting.remove(&ticket).or_else(|| {
+        let found = self.waiting.remove(&ticket);
+        let found = found.or_else(|| self.blocked.remove(&ticket));
+        let found = found.or_else(|| {
             let key = *self.held.keys().find(|(_, held)| *held == ticket)?;
             self.held.remove(&key)
         });
@@ -156,12 +175,13 @@ impl<E> Coalescer<E> {
 
     /// Whether no entry waits. Some may be out.
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.held.is_empty()
+        self.waiting.is_empty() && self.held.is_empty() && self.blocked.is_empty()
     }
 
     /// Removes all entries that wait, in order.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = E> + use<E> {
         self.release(Moment::from_start(Duration::MAX));
+        self.waiting.append(&mut self.blocked);
         std::mem::take(&mut self.waiting)
             .into_values()
             .map(|waiting| waiting.entry)

@@ -5,6 +5,7 @@ use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use sqs_rpc_protocol::HostQueueUrl;
 
 use super::kind::{BatchAnswer, Kind};
+use super::words::What;
 use crate::sqs::{Fault, Sqs};
 use crate::stats::{Action, Counter};
 
@@ -22,6 +23,14 @@ impl Kind for Delete {
 
     fn size(receipt_handle: &String) -> usize {
         receipt_handle.len()
+    }
+
+    fn lingers(_: &String, queue: &HostQueueUrl) -> bool {
+        !queue.is_fifo()
+    }
+
+    fn word(receipt_handle: &String, _: bool) -> Option<(&str, What)> {
+        Some((receipt_handle, What::Delete))
     }
 
     fn entry(receipt_handle: &String, id: String) -> Self::Entry {

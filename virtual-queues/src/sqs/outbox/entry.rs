@@ -6,6 +6,7 @@
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::kind::Kind;
+use super::table::Hold;
 use crate::sqs::{Backoff, Delivery, Fault, FaultKind};
 use crate::stats::Counters;
 
@@ -19,6 +20,8 @@ pub(super) struct Entry<K: Kind> {
     /// `None` once answered.
     answer: Option<Answer<K>>,
     counters: Counters,
+    /// Its word about a message, which ends with it.
+    hold: Option<Hold>,
     /// Its part of the room of the lane.
     _permit: OwnedSemaphorePermit,
 }
@@ -44,6 +47,7 @@ impl<K: Kind> Entry<K> {
             out: false,
             answer: Some(Answer::Nobody),
             counters,
+            hold: None,
             _permit: permit,
         }
     }
@@ -53,6 +57,29 @@ impl<K: Kind> Entry<K> {
         let (sender, receiver) = oneshot::channel();
         self.answer = Some(Answer::Caller(sender));
         (self, receiver)
+    }
+
+    /// Whether somebody waits for it, or did.
+    pub(super) const fn is_attended(&self) -> bool {
+        matches!(self.answer, Some(Answer::Caller(_)))
+    }
+
+    /// Makes it a word about its message.
+    pub(super) fn holds(&mut self, hold: Hold) {
+        self.hold = Some(hold);
+    }
+
+    /// Whether a newer word about its message makes it needless.
+    pub(super) fn is_overtaken(&self) -> bool {
+        self.hold.as_ref().is_some_and(Hold::is_overtaken)
+    }
+
+    /// Drops it because of a newer word about its message.
+    pub(super) fn give_way(self) {
+        match K::given_way() {
+            Some(output) => self.answer(Ok(output)),
+            None => self.forget(),
+        }
     }
 
     /// Notes that it is in a call.

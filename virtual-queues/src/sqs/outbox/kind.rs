@@ -5,6 +5,7 @@ use std::fmt;
 use aws_sdk_sqs::types::BatchResultErrorEntry;
 use sqs_rpc_protocol::HostQueueUrl;
 
+use super::words::What;
 use crate::sqs::{Fault, Sqs};
 use crate::stats::{Action, Counter};
 
@@ -30,8 +31,24 @@ pub(super) trait Kind: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether an entry waits for company at all. Not if a group of a FIFO queue waits for it: SQS gives out none of its next
+    /// messages before.
+    fn lingers(_input: &Self::Input, _queue: &HostQueueUrl) -> bool {
+        true
+    }
+
     /// The group within which the order matters, on a queue where it does.
     fn group(_input: &Self::Input) -> Option<&str> {
+        None
+    }
+
+    /// The receipt handle of the message that it is about, and what it says of it. `None` if the order does not matter.
+    fn word(_input: &Self::Input, _attended: bool) -> Option<(&str, What)> {
+        None
+    }
+
+    /// The answer to an entry that was dropped because of a newer word about its message.
+    fn given_way() -> Option<Self::Output> {
         None
     }
 

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** the lock is held for bookkeeping only: no call, no await, no answer to a caller happens under it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use dashmap::{DashMap, Entry as Slot};
@@ -18,6 +18,7 @@ use super::coalescer::{Again, Coalescer, Next, Pace, Ticket};
 use super::entry::{Entry, closed};
 use super::kind::Kind;
 use super::options::BatchOptions;
+use super::table::{Place, Shelf, Table};
 use super::worker::Worker;
 use crate::sqs::{Backoff, Delivery, Fault, Moment, Sqs, Tasks};
 
@@ -33,6 +34,8 @@ pub(super) struct Context {
     pub(super) given_up: CancellationToken,
     /// Counts the workers.
     pub(super) workers: TaskTracker,
+    /// What is being said about messages.
+    pub(super) words: Arc<Table>,
 }
 
 /// All lanes of one kind.
@@ -80,10 +83,11 @@ impl<K: Kind> Lanes<K> {
             .acquire_owned()
             .await
             .expect("the room is never closed");
+        let linger = self.linger(&input, queue, self.context.options.linger);
         let (entry, answer) = self.entry(input, size, permit).attended();
-        let pace = Pace::Urgent(self.context.options.linger);
-        let ticket = lane
-            .push(&self.context, entry, pace)
+        let pace = Pace::Urgent(linger);
+        let ticket = self
+            .enter(queue, &lane, entry, pace)
             .ok_or_else(|| closed::<K>(Delivery::NotSent))?;
         let mut caller = Caller {
             lane: &lane,
@@ -108,14 +112,44 @@ impl<K: Kind> Lanes<K> {
         let size = self.check(&input).ok()?;
         let lane = self.lane(queue).ok()?;
         let permit = Arc::clone(&lane.room).try_acquire_owned().ok()?;
+        let linger = self.linger(&input, queue, self.context.options.delete_linger);
         let entry = self.entry(input, size, permit);
         // An entry that is refused here has counted itself by its drop.
-        let _ = lane.push(
-            &self.context,
-            entry,
-            Pace::Relaxed(self.context.options.delete_linger),
-        );
+        let _ = self.enter(queue, &lane, entry, Pace::Relaxed(linger));
         Some(())
+    }
+
+    /// Puts an entry into its lane, where it waits for what was said before about its message.
+    fn enter(
+        &self,
+        queue: &HostQueueUrl,
+        lane: &Arc<Lane<K>>,
+        entry: Entry<K>,
+        pace: Pace,
+    ) -> Option<Ticket> {
+        let Some((handle, what)) = K::word(&entry.input, entry.is_attended()) else {
+            return lane.push(&self.context, entry, pace, true).ok();
+        };
+        let message = (self.key(queue), Arc::from(handle));
+        // What is refused, or not needed any more, is dropped outside of the table's lock.
+        let (mut waits, mut refused) = (Some(entry), None);
+        let entered = self.context.words.ask(message, what, |hold, free| {
+            let mut entry = waits.take()?;
+            entry.holds(hold);
+            match lane.push(&self.context, entry, pace, free) {
+                Ok(ticket) => {
+                    let shelf: Weak<dyn Shelf> = Arc::<Lane<K>>::downgrade(lane);
+                    Some(Place { shelf, ticket })
+                }
+                Err(entry) => {
+                    refused = Some(entry);
+                    None
+                }
+            }
+        });
+        drop(refused);
+        waits.into_iter().for_each(Entry::forget);
+        entered
     }
 
     /// Entries that are not answered yet.
@@ -158,6 +192,14 @@ impl<K: Kind> Lanes<K> {
             return Err(Fault::too_large(K::ACTION, TooLarge { size, most }));
         }
         Ok(size)
+    }
+
+    fn linger(&self, input: &K::Input, queue: &HostQueueUrl, usual: Duration) -> Duration {
+        if K::lingers(input, queue) {
+            usual
+        } else {
+            Duration::ZERO
+        }
     }
 
     fn entry(&self, input: K::Input, size: usize, permit: OwnedSemaphorePermit) -> Entry<K> {
@@ -211,24 +253,29 @@ impl<K: Kind> Lane<K> {
         }
     }
 
-    fn push(&self, context: &Context, entry: Entry<K>, pace: Pace) -> Option<Ticket> {
+    /// Puts an entry in line, blocked if it is not `free` to go. Gives back one that comes too late.
+    fn push(
+        &self,
+        context: &Context,
+        entry: Entry<K>,
+        pace: Pace,
+        free: bool,
+    ) -> Result<Ticket, Entry<K>> {
         let (now, size) = (context.sqs.clock().now(), entry.size);
-        let refused = {
-            let mut state = self.lock();
-            if state.closed || context.closing.is_cancelled() {
-                entry
-            } else {
-                let ticket = state.coalescer.push(entry, size, pace, now);
-                let wake = state.brings_forward();
-                drop(state);
-                if wake {
-                    self.changed.notify_one();
-                }
-                return Some(ticket);
-            }
-        };
-        drop(refused);
-        None
+        let mut state = self.lock();
+        if state.closed || context.closing.is_cancelled() {
+            return Err(entry);
+        }
+        let ticket = state.coalescer.push(entry, size, pace, now);
+        if !free {
+            state.coalescer.block(ticket);
+        }
+        let wake = state.brings_forward();
+        drop(state);
+        if wake {
+            self.changed.notify_one();
+        }
+        Ok(ticket)
     }
 
     /// What the worker has to do now, and whether anything waits.
@@ -244,6 +291,9 @@ impl<K: Kind> Lane<K> {
 
     /// Notes the end of a call, with those of its entries that are to be tried again.
     pub(super) fn returned(&self, again: Vec<(Ticket, Entry<K>, Again)>) {
+        let (overtaken, again): (Vec<_>, Vec<_>) = again
+            .into_iter()
+            .partition(|(_, entry, _)| entry.is_overtaken());
         let mut unwanted = Vec::new();
         let mut state = self.lock();
         for (ticket, entry, again) in again {
@@ -257,6 +307,9 @@ impl<K: Kind> Lane<K> {
         state.coalescer.returned();
         drop(state);
         unwanted.into_iter().for_each(Entry::forget);
+        overtaken
+            .into_iter()
+            .for_each(|(_, entry, _)| entry.give_way());
     }
 
     /// Ends all lingering.
@@ -285,6 +338,19 @@ impl<K: Kind> Lane<K> {
 
     fn lock(&self) -> MutexGuard<'_, State<K>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Kind> Shelf for Lane<K> {
+    fn unblock(&self, ticket: Ticket) {
+        self.lock().coalescer.unblock(ticket);
+        self.changed.notify_one();
+    }
+
+    fn take(&self, ticket: Ticket) -> Option<Box<dyn FnOnce() + Send>> {
+        let entry = self.lock().coalescer.withdraw(ticket)?;
+        self.changed.notify_one();
+        Some(Box::new(|| entry.give_way()))
     }
 }
 
@@ -361,6 +427,7 @@ mod tests {
             closing: CancellationToken::new(),
             given_up: CancellationToken::new(),
             workers: TaskTracker::new(),
+            words: Table::new(),
             options: BatchOptions::default(),
             tasks,
         }))
@@ -383,7 +450,7 @@ mod tests {
                 let permit = Arc::clone(&lane.room).try_acquire_owned().unwrap();
                 let entry = lanes.entry("receipt".to_owned(), 7, permit);
                 let pace = Pace::Relaxed(Duration::from_millis(50));
-                lane.push(&lanes.context, entry, pace).unwrap();
+                lane.push(&lanes.context, entry, pace, true).ok().unwrap();
                 lane.changed.notified().now_or_never().is_some()
             })
             .collect();
@@ -398,7 +465,7 @@ mod tests {
         let permit = Arc::clone(&lane.room).try_acquire_owned().unwrap();
         let entry = lanes.entry("receipt".to_owned(), 7, permit);
         let pace = Pace::Relaxed(Duration::from_millis(50));
-        lane.push(&lanes.context, entry, pace).unwrap();
+        lane.push(&lanes.context, entry, pace, true).ok().unwrap();
         assert!(
             lane.changed.notified().now_or_never().is_some(),
             "another begins"
@@ -419,7 +486,8 @@ mod tests {
         let permit = Arc::clone(&callers.room).try_acquire_owned().unwrap();
         let entry = lanes.entry("receipt".to_owned(), 7, permit);
         let ticket = callers
-            .push(&lanes.context, entry, Pace::Relaxed(Duration::ZERO))
+            .push(&lanes.context, entry, Pace::Relaxed(Duration::ZERO), true)
+            .ok()
             .unwrap();
         drop(callers);
         assert!(!lanes.forget_idle(&queue, &workers), "an entry waits");
@@ -453,8 +521,8 @@ mod tests {
         let permit = Arc::clone(&dead.room).try_acquire_owned().unwrap();
         let entry = lanes.entry("receipt".to_owned(), 7, permit);
         assert!(
-            dead.push(&lanes.context, entry, Pace::Relaxed(Duration::ZERO))
-                .is_none()
+            dead.push(&lanes.context, entry, Pace::Relaxed(Duration::ZERO), true)
+                .is_err()
         );
     }
 }

@@ -12,6 +12,8 @@
 //! | file | question |
 //! |---|---|
 //! | `coalescer` | when does the next batch go, and who is in it? (pure) |
+//! | `words` | which delete or change of a message goes before which? (pure) |
+//! | `table` | how do deletes and changes hear of each other? |
 //! | `lane` | how does an entry get in, and what if there is no room? |
 //! | `worker` | who waits for what? |
 //! | `call` | what does an answer mean for each entry? |
@@ -25,7 +27,9 @@ mod kind;
 mod lane;
 mod options;
 mod send;
+mod table;
 mod visibility;
+mod words;
 mod worker;
 
 #[cfg(test)]
@@ -44,6 +48,7 @@ use tokio_util::task::TaskTracker;
 use self::delete::Delete;
 use self::lane::{Context, Lanes};
 use self::send::Send;
+use self::table::Table;
 use self::visibility::{Change, ChangeVisibility};
 use super::{Fault, Moment, Sqs, Tasks};
 
@@ -89,6 +94,7 @@ impl Outbox {
             closing,
             given_up,
             workers,
+            words: Table::new(),
         });
         Self(Arc::new(Shared {
             sends: Lanes::new(Arc::clone(&context)),
@@ -142,7 +148,7 @@ impl Outbox {
         self.0.sends.submit(queue, letter).await
     }
 
-    /// Deletes a message.
+    /// Deletes a message. Changes of its visibility timeout that still wait are not made; one that is out is answered first.
     ///
     /// # Errors
     /// As [`send`](Self::send); counted as [`Counter::DeletesFailed`](crate::Counter::DeletesFailed), too.
@@ -164,7 +170,8 @@ impl Outbox {
     /// Changes a message's visibility timeout, counted from when SQS takes the call. Parts of a second count as whole
     /// ones; zero makes it visible at once.
     ///
-    /// Two changes of one message that are under way at a time may take effect in either order: wait for the first.
+    /// Changes of one message take effect in the order in which they were asked for, each after the answer to the one before.
+    /// A change that still waits when the message is deleted is not made; its caller gets `Ok`.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -189,7 +196,8 @@ impl Outbox {
             .await
     }
 
-    /// As [`change_visibility`](Self::change_visibility), off the caller's path. One that fails or finds no room is
+    /// As [`change_visibility`](Self::change_visibility), off the caller's path. It never follows a newer change or a delete of
+    /// the same receipt handle: while it waits, these remove it, and after a delete that is under way it is not made. One that fails or finds no room is
     /// dropped and counted as [`Counter::ChangesFailed`](crate::Counter::ChangesFailed): the message keeps the timeout that
     /// it has.
     pub fn change_visibility_later(

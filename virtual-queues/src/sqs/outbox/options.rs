@@ -30,7 +30,8 @@ pub struct BatchOptions {
     /// goes at once even then, and batches are filled only by what comes in the same turn of the scheduler.
     pub linger: Duration,
     /// How long an entry that nobody waits for (`delete_later`, `change_visibility_later`) waits for company, call out
-    /// or not. Default 50 ms. Keep it well under the visibility timeout.
+    /// or not. Default 50 ms. Keep it well under the visibility timeout. On a FIFO queue deletes, and changes to zero, do
+    /// not wait, whatever is set here: their group would wait with them.
     pub delete_linger: Duration,
     /// The most entries accepted and not yet answered. Default 10,000. At the bound a caller waits for room, and an
     /// entry that nobody waits for is dropped and counted. 0 means 1.

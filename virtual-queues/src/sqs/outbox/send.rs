@@ -2,14 +2,12 @@
 
 use aws_sdk_sqs::operation::send_message_batch::builders::SendMessageBatchInputBuilder;
 use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
-use aws_sdk_sqs::types::{
-    MessageAttributeValue, SendMessageBatchRequestEntry, SendMessageBatchResultEntry,
-};
-use sqs_rpc_protocol::{HostQueueUrl, limits};
+use aws_sdk_sqs::types::{SendMessageBatchRequestEntry, SendMessageBatchResultEntry};
+use sqs_rpc_protocol::HostQueueUrl;
 
 use super::kind::{BatchAnswer, Kind};
 use crate::sqs::digest::is_md5_of;
-use crate::sqs::{Delivery, Fault, FaultKind, Sqs};
+use crate::sqs::{Delivery, Fault, FaultKind, Sqs, message_size};
 use crate::stats::{Action, Counter};
 
 #[derive(Debug)]
@@ -46,16 +44,9 @@ impl Kind for Send {
     const ACTION: Action = Action::SendMessageBatch;
     const FAILED: Option<Counter> = None;
 
-    /// System attributes do not count (SQS).
     fn size(Letter { message, .. }: &Self::Input) -> usize {
         let attributes = message.message_attributes.iter().flatten();
-        attributes.fold(message.message_body.len(), |sum, (name, value)| {
-            sum.saturating_add(limits::attribute_size(
-                name,
-                &value.data_type,
-                value_size(value),
-            ))
-        })
+        message_size(&message.message_body, attributes)
     }
 
     fn is_ordered(queue: &HostQueueUrl) -> bool {
@@ -115,36 +106,9 @@ impl Kind for Send {
 #[error("the MD5 of the body that SQS accepted is not that of the body sent")]
 struct Altered;
 
-fn value_size(value: &MessageAttributeValue) -> usize {
-    value.string_value.as_ref().map_or(0, String::len)
-        + value.binary_value.as_ref().map_or(0, |b| b.as_ref().len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn body_and_names_types_and_values_of_attributes_count() {
-        let string = MessageAttributeValue::builder()
-            .data_type("String")
-            .string_value("abc")
-            .build()
-            .unwrap();
-        let binary = MessageAttributeValue::builder()
-            .data_type("Binary")
-            .binary_value(aws_smithy_types::Blob::new([0; 5]))
-            .build()
-            .unwrap();
-        let message = SendMessageBatchRequestEntry::builder()
-            .message_body("body")
-            .message_attributes("na", string)
-            .message_attributes("n", binary);
-        assert_eq!(
-            Send::size(&build(message, None).unwrap()),
-            4 + (2 + 6 + 3) + (1 + 6 + 5)
-        );
-    }
 
     #[test]
     fn a_message_without_a_body_is_not_sent() {

@@ -7,6 +7,7 @@ use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use sqs_rpc_protocol::HostQueueUrl;
 
 use super::kind::{BatchAnswer, Kind};
+use super::words::What;
 use crate::sqs::{Fault, Sqs};
 use crate::stats::{Action, Counter};
 
@@ -36,6 +37,23 @@ impl Kind for ChangeVisibility {
 
     fn size(change: &Change) -> usize {
         change.receipt_handle.len()
+    }
+
+    fn lingers(change: &Change, queue: &HostQueueUrl) -> bool {
+        !(queue.is_fifo() && change.timeout.is_zero())
+    }
+
+    fn word(change: &Change, attended: bool) -> Option<(&str, What)> {
+        let what = if attended {
+            What::Change
+        } else {
+            What::Unattended
+        };
+        Some((&change.receipt_handle, what))
+    }
+
+    fn given_way() -> Option<()> {
+        Some(())
     }
 
     fn entry(change: &Change, id: String) -> Self::Entry {

@@ -106,6 +106,13 @@ async fn a_call_that_fails_for_another_reason_fails_all_its_callers_once() {
         ("QueueDoesNotExist", 400, FaultKind::QueueNotFound),
         ("RequestThrottled", 400, FaultKind::Throttled),
         ("com.amazonaws.sqs#KmsDisabled", 400, FaultKind::Refused),
+        ("KMS.DisabledException", 400, FaultKind::Refused),
+        ("KMS.ThrottlingException", 400, FaultKind::Throttled),
+        (
+            "AWS.SimpleQueueService.UnsupportedOperation",
+            400,
+            FaultKind::Refused,
+        ),
     ];
     for (code, status, kind) in reasons {
         let rig = Rig::new(move |_| Reply::Refused(code, status));

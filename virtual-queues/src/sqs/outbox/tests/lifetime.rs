@@ -77,6 +77,39 @@ async fn an_entry_whose_caller_is_gone_is_not_tried_again() {
     );
 }
 
+/// How many calls a lane has out, all of which hang: it works again when their time is over.
+#[tokio::test(start_paused = true)]
+async fn a_lane_works_again_after_calls_that_hung() {
+    let limit = Duration::from_secs(30);
+    for (name, calls) in [("orders", 8), ("orders.fifo", 1)] {
+        let mut rig = Rig::new(replies((0..calls).map(|_| Reply::Never)));
+        rig.queue = queue(name);
+        let start = rig.clock().now();
+        let mut hung = Vec::new();
+        for i in 0..calls {
+            hung.push(start_send(&rig, &i.to_string()).await);
+            rig.clock().sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(rig.fake.batches().len(), calls);
+        assert!(rig.send("after").await.is_ok());
+        let took = rig.clock().now().since(start);
+        assert!(
+            limit <= took && took < limit + Duration::from_secs(1),
+            "{took:?}"
+        );
+        for entry in hung {
+            let fault = entry.await.unwrap().unwrap_err();
+            assert_eq!(
+                (fault.kind(), fault.delivery()),
+                (FaultKind::TimedOut, Delivery::Unknown)
+            );
+        }
+        let start = rig.clock().now();
+        assert!(rig.send("again").await.is_ok());
+        assert_eq!(rig.clock().now().since(start), LATENCY);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_entry_of_a_refused_batch_that_is_given_up_was_not_sent() {
     let options = BatchOptions {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod fake;
+mod last_word;
 mod lifetime;
 mod pace;
 

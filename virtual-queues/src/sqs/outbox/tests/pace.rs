@@ -124,6 +124,38 @@ async fn deletes_that_nobody_waits_for_wait_for_company() {
     assert!(calls[1].at.since(start) >= Duration::from_millis(10) + linger);
 }
 
+/// A group gives out its next messages when its earlier ones are deleted.
+#[tokio::test(start_paused = true)]
+async fn deletes_on_a_fifo_queue_do_not_wait_for_company() {
+    let mut rig = Rig::new(|_| Reply::Done);
+    rig.queue = queue("orders.fifo");
+    let start = rig.clock().now();
+    for i in 0..3 {
+        rig.outbox.delete_later(&rig.queue, i.to_string());
+    }
+    rig.clock().sleep(Duration::from_millis(2)).await;
+    // With the first still out.
+    rig.outbox.delete_later(&rig.queue, "3".to_owned());
+    rig.outbox
+        .change_visibility_later(&rig.queue, "4".to_owned(), Duration::ZERO);
+    rig.clock().sleep(Duration::from_millis(200)).await;
+    let times: Vec<_> = rig
+        .fake
+        .calls()
+        .iter()
+        .map(|call| call.at.since(start))
+        .collect();
+    let second = Duration::from_millis(2);
+    assert_eq!(times, [Duration::ZERO, second, second]);
+    let mut batches = rig.fake.batches();
+    batches.sort();
+    assert_eq!(
+        batches,
+        [vec!["0", "1", "2"], vec!["3"], vec!["4 0"]],
+        "what comes in the same turn goes together"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn at_the_bound_callers_wait_and_unattended_entries_are_dropped() {
     let options = BatchOptions {
