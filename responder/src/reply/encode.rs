@@ -83,7 +83,9 @@ pub(crate) fn encode(
     let ours = envelope.iter().map(|(name, value)| (*name, value.as_str()));
     let attributes: Vec<(&str, &str)> = ours.chain(reply.attributes()).collect();
 
-    let counted = attributes.iter().map(|(name, value)| (*name, "String", value.len()));
+    let counted = attributes
+        .iter()
+        .map(|(name, value)| (*name, "String", value.len()));
     let bytes = limits::message_size(reply.body(), counted);
     if bytes > limits::MAX_MESSAGE_BYTES {
         return Err(EncodeError::TooLarge { bytes });
