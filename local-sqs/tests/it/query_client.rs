@@ -147,7 +147,7 @@ async fn translated(action: &str, mut answer: HttpResponse) -> HttpResponse {
         }
         None => root
             .child(&format!("{action}Result"))
-            .map_or_else(|| json!({}), |result| read_members(result)),
+            .map_or_else(|| json!({}), read_members),
     };
     let body = json.to_string();
     let headers = answer.headers_mut();

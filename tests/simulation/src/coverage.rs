@@ -248,6 +248,9 @@ names! {
 /// Faults that must do no harm by never taking place: nothing may ask for what they falsify.
 pub const NEVER: [Fault; 1] = [Fault::WrongCounts];
 
+/// Faults of scenarios that are run by name only, because they still find something: see `scenarios::BY_NAME`.
+pub const BY_NAME: [Fault; 2] = [Fault::DateReplaced, Fault::DeadRequest];
+
 /// Counts of faults and checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coverage {

@@ -68,12 +68,19 @@ fn credentials(mix: &mut Mix) {
 
 pub(super) const PROXY: Scenario = Scenario {
     name: "proxy",
-    about: "a proxy with a clock that is wrong answers with pages of its own, or writes its time into SQS's answers",
-    fill: proxy,
+    about: "a proxy with a clock that is wrong answers with pages of its own",
+    fill: |mix| proxy(mix, Fault::ProxyPage),
     expect: nothing_else,
 };
 
-fn proxy(mix: &mut Mix) {
+pub(super) const DATES: Scenario = Scenario {
+    name: "dates",
+    about: "a proxy with a clock that is wrong writes its time into SQS's answers",
+    fill: |mix| proxy(mix, Fault::DateReplaced),
+    expect: nothing_else,
+};
+
+fn proxy(mix: &mut Mix, fault: Fault) {
     mix.lasts(90);
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();
@@ -87,10 +94,9 @@ fn proxy(mix: &mut Mix) {
     )
     .timeout(80)
     .succeeds();
-    if mix.dice.happens(0.5) {
-        mix.fault(Fault::ProxyPage, 10, 20, &[Action::ReceiveMessage], 0.5);
-    } else {
-        mix.fault(Fault::DateReplaced, 10, 60, &[], 1.0);
-    }
+    match fault {
+        Fault::ProxyPage => mix.fault(fault, 10, 20, &[Action::ReceiveMessage], 0.5),
+        fault => mix.fault(fault, 10, 60, &[], 1.0),
+    };
     mix.ask(requester, 30, 20, 20, &[Kind::Echo]).succeeds();
 }

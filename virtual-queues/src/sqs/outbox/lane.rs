@@ -133,7 +133,7 @@ impl<K: Kind> Lanes<K> {
         let message = (self.key(queue), Arc::from(handle));
         // What is refused, or not needed any more, is dropped outside of the table's lock.
         let (mut waits, mut refused) = (Some(entry), None);
-        let entered = self.context.words.ask(message, what, |hold, free| {
+        let entered = self.context.words.ask(&message, what, |hold, free| {
             let mut entry = waits.take()?;
             entry.holds(hold);
             match lane.push(&self.context, entry, pace, free) {
@@ -260,11 +260,11 @@ impl<K: Kind> Lane<K> {
         entry: Entry<K>,
         pace: Pace,
         free: bool,
-    ) -> Result<Ticket, Entry<K>> {
+    ) -> Result<Ticket, Box<Entry<K>>> {
         let (now, size) = (context.sqs.clock().now(), entry.size);
         let mut state = self.lock();
         if state.closed || context.closing.is_cancelled() {
-            return Err(entry);
+            return Err(Box::new(entry));
         }
         let ticket = state.coalescer.push(entry, size, pace, now);
         if !free {

@@ -42,7 +42,7 @@ impl Table {
     /// was not asked because the message is being deleted.
     pub(super) fn ask(
         self: &Arc<Self>,
-        message: Message,
+        message: &Message,
         what: What,
         enter: impl FnOnce(Hold, bool) -> Option<Place>,
     ) -> Option<Ticket> {
@@ -56,13 +56,11 @@ impl Table {
             gave_way.extend(taken);
             was_there
         };
-        let asked = self
-            .lock()
-            .ask(message.clone(), what, withdraw, |id, free| {
-                let table = Arc::clone(self);
-                let place = enter(Hold { table, message, id }, free)?;
-                Some((place.ticket, place))
-            });
+        let asked = self.lock().ask(message, what, withdraw, |id, free| {
+            let (table, message) = (Arc::clone(self), message.clone());
+            let place = enter(Hold { table, message, id }, free)?;
+            Some((place.ticket, place))
+        });
         asked.freed.iter().for_each(Place::unblock);
         gave_way.into_iter().for_each(|answer| answer());
         asked.entered

@@ -83,7 +83,7 @@ impl<P: Clone> Words<P> {
     /// the new one into its place, from where it may go if it is told `true`. It may decline.
     pub(super) fn ask<T>(
         &mut self,
-        message: Message,
+        message: &Message,
         what: What,
         mut withdraw: impl FnMut(&P) -> bool,
         enter: impl FnOnce(Id, bool) -> Option<(T, P)>,
@@ -109,7 +109,7 @@ impl<P: Clone> Words<P> {
         };
         let freed = free(words);
         if words.is_empty() {
-            self.messages.remove(&message);
+            self.messages.remove(message);
         }
         Asked { entered, freed }
     }
@@ -191,7 +191,7 @@ mod tests {
             let number = self.ids.len();
             let waiting = &mut self.waiting;
             let asked = self.words.ask(
-                message(),
+                &message(),
                 what,
                 |place| waiting.remove(place),
                 |id, free| Some(((id, free), number)),
