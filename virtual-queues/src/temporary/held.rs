@@ -220,8 +220,13 @@ impl Keeper<'_> {
         if held.claim_standing(process) == Standing::GivenUp {
             return Some(End::GivenUp);
         }
-        let left = held.claim().ends().since(sqs.clock().now());
-        let (renewal, tags) = process.renewal(stamp.as_ref().copied().ok().flatten());
+        let now = sqs.clock().now();
+        let time = stamp.as_ref().copied().ok().flatten();
+        let (left, (key, written)) = {
+            let claim = held.claim();
+            (claim.ends().since(now), claim.begin(now, time))
+        };
+        let (renewal, tags) = process.renewal(key, written);
         let how = match stamp {
             Err(_) => Renewed::Refused,
             Ok(_) => {

@@ -194,7 +194,7 @@ impl Maker {
         let (pool, process) = (&self.pool, &self.pool.process);
         let sqs = process.sqs();
         let stamp = process.stamp().await?;
-        let (creation, lease) = process.renewal(stamp);
+        let (creation, lease) = process.renewal(0, stamp);
         let name = process.next_name(pool.attributes.is_fifo());
         // The user's of the same key wins.
         let made_by = (MADE_BY.0.to_owned(), MADE_BY.1.to_owned());
@@ -226,7 +226,7 @@ impl Maker {
         if crate::mutant!("tags-after-creation") {
             let _ = calls::tag(sqs, url.as_str(), afterwards, calls::LIMIT).await;
         }
-        let claim = Claim::new(creation, date, sqs.random());
+        let claim = Claim::new(creation, process.lease_keys(), date, sqs.random());
         let host = process.queues.new_host(&url, now);
         let (Some(claim), Ok(host)) = (claim, host) else {
             process.delete(url.as_str(), calls::LIMIT).await;

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::calls;
 use super::held::Held;
-use super::lease::{Lease, Reading, Renewal, Retention, Stamp};
+use super::lease::{self, Lease, Reading, Renewal, Retention, Stamp};
 use super::options::Options;
 use super::watcher;
 use crate::VirtualQueues;
@@ -126,8 +126,12 @@ impl Process {
         }
     }
 
-    /// The renewal that begins now, and the tags that it writes.
-    pub(super) fn renewal(&self, stamp: Option<SqsTime>) -> (Renewal, Vec<(String, String)>) {
+    /// The renewal that begins now, under the key of this number, and the tags that it writes.
+    pub(super) fn renewal(
+        &self,
+        key: usize,
+        stamp: Option<SqsTime>,
+    ) -> (Renewal, Vec<(String, String)>) {
         let began = self.reading();
         let retention = self.retention().current();
         let lease = Lease {
@@ -140,13 +144,19 @@ impl Process {
         };
         let wall = began.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall = u64::try_from(wall.as_millis()).unwrap_or_default();
-        let tags = lease.tags(wall).map(|(key, value)| (key.to_owned(), value));
+        let tags = lease.tags(key, wall);
         let renewal = Renewal {
+            key,
             stamp,
             retention,
             began,
         };
         (renewal, tags.into())
+    }
+
+    /// The maximum number of tag keys for the leases of one host.
+    pub(super) fn lease_keys(&self) -> usize {
+        lease::keys_beside(self.options.tags.len())
     }
 
     pub(super) fn set_watching(&self, watching: bool) {

@@ -42,6 +42,8 @@ pub(super) struct Held {
     pub(super) name: Arc<str>,
     pub(super) claim: Claim,
     pub(super) renewing: bool,
+    /// Renewals that have begun.
+    pub(super) renewals: u64,
     /// Its renewals have ended ([`Mutant::HeartbeatDies`]).
     pub(super) silent: bool,
 }
