@@ -134,8 +134,13 @@ pub(super) async fn keep(
     }
     held.host.retire(PendingError::HostLost);
     process.let_go(&held.name);
-    if end != End::Vanished {
-        process.delete(held.host.url().as_str(), calls::LIMIT).await;
+    if end == End::Vanished {
+        process.deleted(&held.name);
+    } else {
+        let url = held.host.url().clone();
+        process
+            .delete(Arc::clone(&held.name), url, calls::LIMIT)
+            .await;
     }
 }
 

@@ -207,7 +207,11 @@ mod tests {
         let mut claim = claim();
         let random = Random::seeded(1);
         let (key, stamp) = claim.begin(at(75).now, Some(sqs(75)));
-        let lost = Renewal { key, stamp, ..renewal(75, 75) };
+        let lost = Renewal {
+            key,
+            stamp,
+            ..renewal(75, 75)
+        };
         assert!(!claim.renewed(lost, Renewed::Unknown, at(80).now, &random));
         assert_eq!(standing(&mut claim, 149), Standing::Firm);
         assert!(claim.next_renewal() <= at(103).now, "tried again soon");

@@ -414,7 +414,10 @@ mod tests {
                     now = now + seconds(5) + (seconds(retention) / 16).max(seconds(5)) - quarter;
                 } else {
                     fence.acknowledged(renewal(key, now));
-                    assert!(fence.ends() >= now + seconds(retention - 11), "R = {retention}, at {now:?}");
+                    assert!(
+                        fence.ends() >= now + seconds(retention - 11),
+                        "R = {retention}, at {now:?}"
+                    );
                 }
                 let reading = at(now.since_start().as_secs());
                 assert_eq!(fence.standing(reading, |_| None), Standing::Firm);

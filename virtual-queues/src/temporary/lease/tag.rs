@@ -336,12 +336,22 @@ mod tests {
         }
         // Written earlier with a longer retention: it ends last.
         let long = "1:s1800000000000:600:w";
-        assert_eq!(read(&[("SqsRpcLease", long), ("SqsRpcLease1", new)]), ours(long));
+        assert_eq!(
+            read(&[("SqsRpcLease", long), ("SqsRpcLease1", new)]),
+            ours(long)
+        );
         let (beat, later) = ("1:b7:300:w", "1:b8:300:w");
-        let counts = [("SqsRpcLease", later), ("SqsRpcLease1", beat), ("SqsRpcLease2", new)];
+        let counts = [
+            ("SqsRpcLease", later),
+            ("SqsRpcLease1", beat),
+            ("SqsRpcLease2", new),
+        ];
         assert_eq!(read(&counts), ours(later));
         for odd in [
-            &[("SqsRpcLease", new), ("SqsRpcLease1", "2:s1800000075000:300:n")][..],
+            &[
+                ("SqsRpcLease", new),
+                ("SqsRpcLease1", "2:s1800000075000:300:n"),
+            ][..],
             &[("SqsRpcLease", new), ("SqsRpcLease20", new)],
             &[("SqsRpcLease", new), ("SqsRpcLease01", new)],
             &[("SqsRpcLease", new), ("SqsRpcLeaseX", new)],

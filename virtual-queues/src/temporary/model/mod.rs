@@ -31,7 +31,7 @@ enum Mutant {
     ForgetsUnknown,
     /// A renewal of unknown outcome counts as one that was acknowledged.
     UnknownCounts,
-    /// A renewal is written under one of two keys in turn, whatever may land there yet.
+    /// Renewals are written under two keys in turn, and again under the one of unknown outcome.
     ReusesBlockedKeys,
     /// Watchers read the first key only.
     FirstKeyOnly,
@@ -79,7 +79,7 @@ struct Scenario {
     throttled: f64,
     lost: f64,
     late: f64,
-    /// Every renewal with a number that this divides has no answer, and lands up to half an hour later, or never.
+    /// Every so many renewals of a host, one has no answer: it lands at once, up to half an hour later, or never.
     unknown_every: Option<u64>,
     /// Nothing but throttling for TagQueue between these times.
     no_tagging: Option<(u64, u64)>,

@@ -27,8 +27,6 @@ pub(super) struct World {
     /// What the events are, by the number in the heap.
     what: HashMap<usize, Event>,
     next_event: usize,
-    /// Those that were sent.
-    renewals: u64,
     queues: Queues,
     processes: Vec<Process>,
     /// Who made each queue.
@@ -90,7 +88,6 @@ impl World {
             events: BinaryHeap::new(),
             what: HashMap::new(),
             next_event: 0,
-            renewals: 0,
             queues: Queues::default(),
             processes: Vec::new(),
             owners: HashMap::new(),
@@ -389,7 +386,7 @@ impl World {
             };
             let (key, stamp) = host.claim.begin(at.now, Some(stamp));
             let key = match self.scenario.mutant {
-                Mutant::ReusesBlockedKeys => (host.renewals % 2) as usize,
+                Mutant::ReusesBlockedKeys => host.acknowledged % 2,
                 _ => key,
             };
             let renewal = Renewal {
@@ -453,7 +450,7 @@ impl World {
                 self.now + there + back,
                 Event::Answer(call, Reply::Throttled(date)),
             );
-        } else if self.is_lost(&call.what) {
+        } else if self.is_lost(process, &call.what) {
             let late = self.chance(self.scenario.late);
             let lands = match call.what {
                 // Nobody waits for a delete, and it has no lease to be too late for.
@@ -478,10 +475,11 @@ impl World {
     }
 
     /// Whether there will be no answer to a call.
-    fn is_lost(&mut self, what: &What) -> bool {
-        if let (What::Renew(..), Some(every)) = (what, self.scenario.unknown_every) {
-            self.renewals += 1;
-            return self.renewals.is_multiple_of(every);
+    fn is_lost(&mut self, process: usize, what: &What) -> bool {
+        if let (What::Renew(name, ..), Some(every)) = (what, self.scenario.unknown_every) {
+            let process = &self.processes[process];
+            let host = process.find(name).map(|host| &process.hosts[host]);
+            return host.is_some_and(|host| host.renewals.is_multiple_of(every));
         }
         self.chance(self.scenario.lost)
     }
@@ -603,6 +601,7 @@ impl World {
                     claim,
                     renewing: !tags_first,
                     renewals: 0,
+                    acknowledged: 0,
                     silent: false,
                 });
                 if !tags_first {
@@ -620,7 +619,9 @@ impl World {
         let how = match reply {
             Reply::Done(date) => Renewed::Acknowledged(date.map(SqsTime::from_millis)),
             Reply::Nothing if mutant == Mutant::ForgetsUnknown => Renewed::Refused,
-            Reply::Nothing if mutant == Mutant::UnknownCounts => Renewed::Acknowledged(renewal.stamp),
+            Reply::Nothing if mutant == Mutant::UnknownCounts => {
+                Renewed::Acknowledged(renewal.stamp)
+            }
             Reply::Nothing => Renewed::Unknown,
             _ => Renewed::Refused,
         };
@@ -634,6 +635,7 @@ impl World {
         };
         let held = &mut process.hosts[host];
         held.renewing = false;
+        held.acknowledged += usize::from(matches!(reply, Reply::Done(_)));
         if matches!(reply, Reply::Gone(_)) {
             held.claim.give_up();
             return;

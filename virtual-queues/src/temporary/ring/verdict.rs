@@ -135,7 +135,9 @@ mod tests {
 
     fn verdict(tag: Tag, date: Option<u64>, now: u64, silence: &mut Silence) -> Verdict {
         let mark = match tag {
-            Tag::Ours(Lease { stamp, retention, .. }) => match stamp {
+            Tag::Ours(Lease {
+                stamp, retention, ..
+            }) => match stamp {
                 Stamp::Sqs(time) => (time.as_millis(), retention),
                 Stamp::Beat(count) => (count, retention),
             },
