@@ -27,7 +27,7 @@ const MOST_DIGITS: usize = 13;
 ///
 /// A key is out of use for 31 minutes after a renewal of unknown outcome. With the shortest R of 1 minute, ten renewals
 /// take 2 minutes and more, so every tenth renewal of unknown outcome blocks at most 16 keys at once; with the default R,
-/// 5. One key holds the host, one is written next, and two are spare.
+/// 4. One key holds the host, one is written next, and two are spare.
 const MOST_KEYS: usize = 20;
 /// SQS's limit for the tags of a queue, less Java's two and the one that says who made the queue.
 const MOST_TAGS: usize = 50 - 3;
