@@ -87,6 +87,18 @@ pub const ALL: &[(&str, &str)] = &[
         "a renewal of unknown outcome is forgotten",
     ),
     (
+        "blocked-key-reused",
+        "a tag key is written again although an earlier renewal may land under it yet",
+    ),
+    (
+        "first-key-only",
+        "a watcher reads the first of a lease's tag keys only",
+    ),
+    (
+        "unknown-counts",
+        "a renewal of unknown outcome counts as if it had been acknowledged",
+    ),
+    (
         "stamp-not-checked",
         "a renewal counts whatever the time of its answer says of its stamp",
     ),
@@ -140,7 +152,8 @@ pub fn scenario_of(name: &str) -> Option<&'static str> {
     Some(match name {
         "no-fence" => "f4",
         "fence-by-monotonic-clock" | "stamp-not-checked" => "f47",
-        "unknown-renewals-forgotten" => "f46",
+        "unknown-renewals-forgotten" | "first-key-only" | "unknown-counts" => "f46",
+        "blocked-key-reused" => "f55",
         "heartbeat-dies" => "f13",
         "idle-host-kept" => "idle",
         "tags-after-creation" | "own-strays-skipped" | "no-doubt" => "f8",

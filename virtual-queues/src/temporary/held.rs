@@ -134,8 +134,13 @@ pub(super) async fn keep(
     }
     held.host.retire(PendingError::HostLost);
     process.let_go(&held.name);
-    if end != End::Vanished {
-        process.delete(held.host.url().as_str(), calls::LIMIT).await;
+    if end == End::Vanished {
+        process.deleted(&held.name);
+    } else {
+        let url = held.host.url().clone();
+        process
+            .delete(Arc::clone(&held.name), url, calls::LIMIT)
+            .await;
     }
 }
 
@@ -220,8 +225,13 @@ impl Keeper<'_> {
         if held.claim_standing(process) == Standing::GivenUp {
             return Some(End::GivenUp);
         }
-        let left = held.claim().ends().since(sqs.clock().now());
-        let (renewal, tags) = process.renewal(stamp.as_ref().copied().ok().flatten());
+        let now = sqs.clock().now();
+        let time = stamp.as_ref().copied().ok().flatten();
+        let (left, (key, written)) = {
+            let claim = held.claim();
+            (claim.ends().since(now), claim.begin(now, time))
+        };
+        let (renewal, tags) = process.renewal(key, written);
         let how = match stamp {
             Err(_) => Renewed::Refused,
             Ok(_) => {

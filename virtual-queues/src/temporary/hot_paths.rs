@@ -63,11 +63,12 @@ pub fn claim() -> impl FnMut() {
     };
     let made = Moment::from_start(Duration::from_secs(1));
     let creation = Renewal {
+        key: 0,
         stamp: Some(sqs_time(made)),
         retention: R,
         began: at(made),
     };
-    let mut claim = Claim::new(creation, Some(sqs_time(made)), &Random::seeded(1))
+    let mut claim = Claim::new(creation, 20, Some(sqs_time(made)), &Random::seeded(1))
         .expect("stamp and date are the same");
     let now = made + R / 4;
     move || {
@@ -87,6 +88,5 @@ fn tags(stamp: SqsTime) -> HashMap<String, String> {
         retention: R,
         watches: true,
     };
-    let tags = lease.tags(stamp.as_millis());
-    tags.map(|(key, value)| (key.to_owned(), value)).into()
+    lease.tags(0, stamp.as_millis()).into()
 }

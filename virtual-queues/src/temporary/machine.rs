@@ -25,6 +25,8 @@ pub(super) struct Machine<H> {
     current: Option<H>,
     /// The attempt that is under way.
     making: Option<u32>,
+    /// The number of the creation that was begun last.
+    creation: u64,
     /// The last creation failed; the next one begins after that moment.
     failed: Option<(Fault, Moment)>,
     closed: bool,
@@ -56,6 +58,7 @@ impl<H: Clone + PartialEq> Machine<H> {
         Self {
             current: None,
             making: None,
+            creation: 0,
             failed: None,
             closed: false,
             retries: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
@@ -86,6 +89,7 @@ impl<H: Clone + PartialEq> Machine<H> {
             (None, Some((fault, _))) => Step::Failed(fault.clone()),
             (current, None) => {
                 self.making = Some(1);
+                self.creation += 1;
                 match current {
                     Some((_, host)) => Step::UseAndMake(host),
                     None => Step::Make,
@@ -135,6 +139,19 @@ impl<H: Clone + PartialEq> Machine<H> {
     /// Whether one is being made and wanted.
     pub(super) const fn is_making(&self) -> bool {
         self.making.is_some() && !self.closed
+    }
+
+    /// The number of the creation that was begun last.
+    pub(super) const fn creation(&self) -> u64 {
+        self.creation
+    }
+
+    /// The maker of this creation has ended. If it has not said how, its runtime has ended before it, and no host can be
+    /// made any more. A maker that ended long ago says nothing about a creation that was begun since.
+    pub(super) fn maker_ended(&mut self, creation: u64) {
+        if self.is_making() && self.creation == creation {
+            self.close();
+        }
     }
 
     /// The host in use.
@@ -202,6 +219,19 @@ mod tests {
         }
         machine.made(7).unwrap();
         assert!(matches!(wanted(&mut machine, 1), Step::Use(7)));
+    }
+
+    #[test]
+    fn a_maker_that_ends_late_leaves_a_later_creation_alone() {
+        let mut machine = making();
+        let first = machine.creation();
+        machine.made(7).unwrap();
+        machine.drop_host(&7);
+        assert!(matches!(wanted(&mut machine, 0), Step::Make));
+        machine.maker_ended(first);
+        assert!(machine.is_making());
+        machine.maker_ended(machine.creation());
+        assert!(matches!(wanted(&mut machine, 0), Step::Closed));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The hosts of one set of attributes: one in use, one that may be made, others that drain.
 
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -57,14 +56,15 @@ impl Pool {
         loop {
             // Before the look at the machine: it hears of every change from now on.
             let changed = self.changed.notified();
-            match self.wanted() {
+            let (step, creation) = self.wanted();
+            match step {
                 Step::Use(held) => return Ok(held),
                 Step::UseAndMake(held) => {
-                    self.make()?;
+                    self.make(creation)?;
                     return Ok(held);
                 }
                 Step::Make => {
-                    self.make()?;
+                    self.make(creation)?;
                     changed.await;
                 }
                 Step::Wait => changed.await,
@@ -117,7 +117,8 @@ impl Pool {
         self.changed.notify_waiters();
     }
 
-    fn wanted(&self) -> Step<Arc<Held>> {
+    /// What to do, and the number of the creation if one is to be begun.
+    fn wanted(&self) -> (Step<Arc<Held>>, u64) {
         let now = self.process.sqs().clock().now();
         let standing = |held: &Arc<Held>| held.standing(&self.process);
         let mut machine = self.machine();
@@ -137,12 +138,12 @@ impl Pool {
         }
         let answers = !self.process.sqs().is_contact_lost();
         let step = machine.wanted(now, answers, standing);
-        drop(machine);
-        step
+        (step, machine.creation())
     }
 
-    fn make(self: &Arc<Self>) -> Result<(), TemporaryError> {
+    fn make(self: &Arc<Self>, creation: u64) -> Result<(), TemporaryError> {
         let maker = Maker {
+            creation,
             pool: Arc::clone(self),
         };
         let tasks = self.process.tasks()?;
@@ -162,6 +163,8 @@ impl Pool {
 /// Invariant: it tells the machine how it ended, even if its runtime ends before it does.
 struct Maker {
     pool: Arc<Pool>,
+    /// Which of the pool's creations it carries out.
+    creation: u64,
 }
 
 impl Maker {
@@ -194,7 +197,7 @@ impl Maker {
         let (pool, process) = (&self.pool, &self.pool.process);
         let sqs = process.sqs();
         let stamp = process.stamp().await?;
-        let (creation, lease) = process.renewal(stamp);
+        let (creation, lease) = process.renewal(0, stamp);
         let name = process.next_name(pool.attributes.is_fifo());
         // The user's of the same key wins.
         let made_by = (MADE_BY.0.to_owned(), MADE_BY.1.to_owned());
@@ -206,14 +209,14 @@ impl Maker {
         }
         let tags = std::iter::once(made_by).chain(users).chain(lease);
         // It stays counted if this task is dropped meanwhile.
-        process.unconfirmed.fetch_add(1, Ordering::Relaxed);
+        process.begins_to_make(&name);
         let (date, made) = calls::create(sqs, &name, &pool.attributes, tags).await;
         let now = sqs.clock().now();
         let url = match made {
             Ok(url) => url,
             Err(fault) => {
                 if fault.delivery() == Delivery::NotSent {
-                    process.unconfirmed.fetch_sub(1, Ordering::Relaxed);
+                    process.confirmed(&name);
                 }
                 if fault.kind() == FaultKind::Throttled {
                     process.throttled(now);
@@ -222,14 +225,14 @@ impl Maker {
                 return Err(fault);
             }
         };
-        process.unconfirmed.fetch_sub(1, Ordering::Relaxed);
+        process.confirmed(&name);
         if crate::mutant!("tags-after-creation") {
             let _ = calls::tag(sqs, url.as_str(), afterwards, calls::LIMIT).await;
         }
-        let claim = Claim::new(creation, date, sqs.random());
+        let claim = Claim::new(creation, process.lease_keys(), date, sqs.random());
         let host = process.queues.new_host(&url, now);
         let (Some(claim), Ok(host)) = (claim, host) else {
-            process.delete(url.as_str(), calls::LIMIT).await;
+            process.delete(name.into(), url, calls::LIMIT).await;
             // As if it had had no answer: another one may be made right away.
             let (kind, delivery) = (FaultKind::Unreadable, Delivery::Unknown);
             return Err(Fault::local(Action::CreateQueue, kind, delivery, WrongTime));
@@ -270,7 +273,9 @@ impl Maker {
             if process.holds(&held.name) {
                 held.host.retire(PendingError::Closed);
                 process.let_go(&held.name);
-                process.delete(held.host.url().as_str(), calls::LIMIT).await;
+                let url = held.host.url().clone();
+                let name = Arc::clone(&held.name);
+                process.delete(name, url, calls::LIMIT).await;
             }
         }
     }
@@ -278,12 +283,7 @@ impl Maker {
 
 impl Drop for Maker {
     fn drop(&mut self) {
-        let mut machine = self.pool.machine();
-        if machine.is_making() {
-            // It ended without a word: its runtime has.
-            machine.close();
-        }
-        drop(machine);
+        self.pool.machine().maker_ended(self.creation);
         self.pool.changed.notify_waiters();
     }
 }

@@ -1,26 +1,31 @@
 //! What all temporary hosts of a process have in common.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
-use sqs_rpc_protocol::SqsTime;
+use sqs_rpc_protocol::{HostQueueUrl, SqsTime};
 use tokio::sync::Notify;
 
 use super::calls;
 use super::held::Held;
-use super::lease::{Lease, Reading, Renewal, Retention, Stamp};
+use super::lease::{self, Lease, Reading, Renewal, Retention, Stamp};
 use super::options::Options;
 use super::watcher;
 use crate::VirtualQueues;
 use crate::sqs::{Fault, Moment, NoRuntime, Sqs, Tasks};
 use crate::stats::{Counter, Counters};
 
+/// The maximum number of hosts that are remembered because they are not used any more and not known to be deleted. The one
+/// that was given up first is forgotten for a further one; the ring deletes it.
+const MOST_FORSAKEN: usize = 1_000;
+
 /// One process's hosts: its UUID, the hosts that it holds, and what leases are written with.
 ///
-/// **Invariant:** a host is among the held ones as long as this process may use it, and never again after.
+/// **Invariant:** a host is among the held ones as long as this process may use it, and never again after. From then on
+/// until it is known to be deleted, it is among the forsaken ones.
 pub(super) struct Process {
     pub(super) queues: VirtualQueues,
     pub(super) options: Options,
@@ -30,15 +35,24 @@ pub(super) struct Process {
     beats: AtomicU64,
     retention: Mutex<Retention>,
     held: Mutex<BTreeMap<Arc<str>, Arc<Held>>>,
+    /// Oldest first.
+    forsaken: Mutex<VecDeque<(Arc<str>, HostQueueUrl)>>,
     /// Wakes the watcher when there is a host again.
     pub(super) first_held: Notify,
     /// What the watcher says of itself; leases repeat it.
     watching: AtomicBool,
-    /// Creations of which nobody knows whether they took place.
-    pub(super) unconfirmed: AtomicUsize,
+    unconfirmed: Mutex<Unconfirmed>,
     closed: AtomicBool,
     /// Made on first use, on the runtime of that moment.
     tasks: OnceLock<Tasks>,
+}
+
+/// Creations of which nobody knows whether they took place.
+#[derive(Debug, Default)]
+struct Unconfirmed {
+    names: BTreeSet<String>,
+    /// Those whose names are not remembered any more.
+    unnamed: usize,
 }
 
 impl Process {
@@ -53,8 +67,9 @@ impl Process {
             next_number: AtomicU32::new(0),
             beats: AtomicU64::new(0),
             held: Mutex::default(),
+            forsaken: Mutex::default(),
             first_held: Notify::new(),
-            unconfirmed: AtomicUsize::new(0),
+            unconfirmed: Mutex::default(),
             closed: AtomicBool::new(false),
             tasks: OnceLock::new(),
         }
@@ -126,8 +141,12 @@ impl Process {
         }
     }
 
-    /// The renewal that begins now, and the tags that it writes.
-    pub(super) fn renewal(&self, stamp: Option<SqsTime>) -> (Renewal, Vec<(String, String)>) {
+    /// The renewal that begins now, under the key of this number, and the tags that it writes.
+    pub(super) fn renewal(
+        &self,
+        key: usize,
+        stamp: Option<SqsTime>,
+    ) -> (Renewal, Vec<(String, String)>) {
         let began = self.reading();
         let retention = self.retention().current();
         let lease = Lease {
@@ -140,13 +159,19 @@ impl Process {
         };
         let wall = began.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall = u64::try_from(wall.as_millis()).unwrap_or_default();
-        let tags = lease.tags(wall).map(|(key, value)| (key.to_owned(), value));
+        let tags = lease.tags(key, wall);
         let renewal = Renewal {
+            key,
             stamp,
             retention,
             began,
         };
         (renewal, tags.into())
+    }
+
+    /// The maximum number of tag keys for the leases of one host.
+    pub(super) fn lease_keys(&self) -> usize {
+        lease::keys_beside(self.options.tags.len())
     }
 
     pub(super) fn set_watching(&self, watching: bool) {
@@ -176,8 +201,72 @@ impl Process {
         }
     }
 
+    /// It is not used any more.
     pub(super) fn let_go(&self, name: &str) {
+        let removed = self.held().remove(name);
+        if let Some(held) = removed {
+            self.forsake(Arc::clone(&held.name), held.host.url().clone());
+        }
+    }
+
+    fn forsake(&self, name: Arc<str>, url: HostQueueUrl) {
+        let mut forsaken = self.forsaken();
+        if forsaken.iter().any(|(known, _)| *known == name) {
+            return;
+        }
+        if forsaken.len() == MOST_FORSAKEN {
+            forsaken.pop_front();
+        }
+        forsaken.push_back((name, url));
+    }
+
+    /// A creation begins, and this process does not know whether it takes place until [`confirmed`](Self::confirmed) says so.
+    pub(super) fn begins_to_make(&self, name: &str) {
+        let mut unconfirmed = self.unconfirmed_mut();
+        if unconfirmed.names.len() < MOST_FORSAKEN {
+            unconfirmed.names.insert(name.to_owned());
+        } else {
+            unconfirmed.unnamed += 1;
+        }
+    }
+
+    /// It is known whether a creation took place.
+    pub(super) fn confirmed(&self, name: &str) {
+        let mut unconfirmed = self.unconfirmed_mut();
+        if !unconfirmed.names.remove(name) {
+            unconfirmed.unnamed = unconfirmed.unnamed.saturating_sub(1);
+        }
+    }
+
+    /// The number of creations of which nobody knows whether they took place.
+    pub(super) fn unconfirmed(&self) -> usize {
+        let unconfirmed = self.unconfirmed_mut();
+        unconfirmed.names.len() + unconfirmed.unnamed
+    }
+
+    pub(super) fn is_unconfirmed(&self, name: &str) -> bool {
+        self.unconfirmed_mut().names.contains(name)
+    }
+
+    fn unconfirmed_mut(&self) -> MutexGuard<'_, Unconfirmed> {
+        let unconfirmed = self.unconfirmed.lock();
+        unconfirmed.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It does not exist any more.
+    pub(super) fn deleted(&self, name: &str) {
         self.held().remove(name);
+        self.unconfirmed_mut().names.remove(name);
+        self.forsaken().retain(|(known, _)| **known != *name);
+    }
+
+    /// The hosts that this process has made, and that are not known to be deleted.
+    pub(super) fn undeleted(&self) -> Vec<(Arc<str>, HostQueueUrl)> {
+        let held = self.all_held().into_iter();
+        let held = held.map(|held| (Arc::clone(&held.name), held.host.url().clone()));
+        let mut all: Vec<_> = held.collect();
+        all.extend(self.forsaken().iter().cloned());
+        all
     }
 
     pub(super) fn holds(&self, name: &str) -> bool {
@@ -192,11 +281,16 @@ impl Process {
         self.held().values().cloned().collect()
     }
 
-    /// Deletes a host that is not held any more. What cannot be deleted is left to the ring.
-    pub(super) async fn delete(&self, url: &str, within: Duration) {
+    /// Deletes a host that is not held any more. If that fails, it is left to the ring, and to the shutdown.
+    pub(super) async fn delete(&self, name: Arc<str>, url: HostQueueUrl, within: Duration) {
+        // Before the call: this task may be dropped meanwhile.
+        self.forsake(Arc::clone(&name), url.clone());
         let end = self.sqs().clock().now() + within;
-        if let Err(fault) = calls::delete(self.sqs(), url, end).await {
-            tracing::warn!(host = url, error = %fault, "a host that is not used any more is left to the ring");
+        match calls::delete(self.sqs(), url.as_str(), end).await {
+            Ok(()) => self.deleted(&name),
+            Err(fault) => {
+                tracing::warn!(host = %url, error = %fault, "a host that is not used any more is left to the ring");
+            }
         }
     }
 
@@ -204,6 +298,10 @@ impl Process {
         self.retention
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forsaken(&self) -> MutexGuard<'_, VecDeque<(Arc<str>, HostQueueUrl)>> {
+        self.forsaken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Held>>> {

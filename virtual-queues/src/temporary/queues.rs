@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueName};
 
 use super::attributes::HostAttributes;
@@ -18,8 +17,22 @@ use super::lease::Standing;
 use super::options::{Options, TemporaryQueuesBuilder};
 use super::pool::Pool;
 use super::process::Process;
-use crate::sqs::{Fault, Moment};
+use crate::sqs::{Delivery, Fault, FaultKind, Moment};
+use crate::stats::Action;
 use crate::{CreateQueue, Host, PendingError, QueueError, VirtualQueue, VirtualQueues};
+
+/// The maximum number of hosts that a shutdown deletes at a time.
+const DELETIONS: usize = 16;
+
+/// A host that is not used any more could not be deleted before the end.
+#[derive(Debug, thiserror::Error)]
+#[error("the host was given up, and could not be deleted before the end of the shutdown")]
+struct NotDeleted;
+
+fn not_deleted() -> Fault {
+    let (kind, delivery) = (FaultKind::TimedOut, Delivery::Unknown);
+    Fault::local(Action::DeleteQueue, kind, delivery, NotDeleted)
+}
 
 /// Virtual queues on hosts that are made when they are needed and deleted when they are not. Cheap to clone; clones share
 /// everything.
@@ -76,9 +89,10 @@ pub struct CreateTemporary {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct TemporaryReport {
-    /// Hosts that could not be deleted in time, with the reason.
+    /// Hosts that could not be deleted in time, with the reason: those in use, and those that were given up before, of which
+    /// the last 1,000 are remembered.
     pub left_behind: Vec<(HostQueueUrl, Fault)>,
-    /// Creations of which nobody knows whether they took place.
+    /// Creations of which nobody knows whether they took place, and whose hosts were not found.
     pub unconfirmed: usize,
 }
 
@@ -196,38 +210,72 @@ impl TemporaryQueues {
         if let Some(tasks) = process.running() {
             tasks.stop();
         }
-        let mut report = self.delete_held(end).await;
+        let mut failed = self.delete_all(end).await;
         // A maker that is under way deletes what it makes. One that does not come to that is counted below.
         if let Some(tasks) = process.running() {
             let _ = tasks.stopped_by(sqs.clock(), end).await;
         }
-        report.unconfirmed = process.unconfirmed.load(Ordering::Relaxed);
-        report
+        self.delete_strays(end).await;
+        // Tasks may have deleted some meanwhile, and left others.
+        let left_behind = process.undeleted().into_iter().map(|(name, url)| {
+            let fault = failed.remove(&name).unwrap_or_else(not_deleted);
+            (url, fault)
+        });
+        TemporaryReport {
+            left_behind: left_behind.collect(),
+            unconfirmed: process.unconfirmed(),
+        }
     }
 
     /// Hosts that were made and not deleted.
     #[must_use]
     pub fn undeleted(&self) -> Vec<HostQueueUrl> {
-        let held = self.0.process.all_held();
-        held.iter().map(|held| held.host.url().clone()).collect()
+        let undeleted = self.0.process.undeleted();
+        undeleted.into_iter().map(|(_, url)| url).collect()
     }
 
-    async fn delete_held(&self, end: Moment) -> TemporaryReport {
+    /// Deletes all that this process has made. Returns why some could not be deleted.
+    async fn delete_all(&self, end: Moment) -> BTreeMap<Arc<str>, Fault> {
         let process = &self.0.process;
-        let all = process.all_held();
-        let deletions = all.iter().map(|held| async {
-            let url = held.host.url();
-            let deleted = calls::delete(process.sqs(), url.as_str(), end).await;
-            (Arc::clone(held), deleted)
-        });
-        let mut report = TemporaryReport::default();
-        for (held, deleted) in join_all(deletions).await {
+        let deletions = process
+            .undeleted()
+            .into_iter()
+            .map(|(name, url)| async move {
+                let deleted = calls::delete(process.sqs(), url.as_str(), end).await;
+                (name, deleted)
+            });
+        let mut deletions = stream::iter(deletions).buffer_unordered(DELETIONS);
+        let mut failed = BTreeMap::new();
+        while let Some((name, deleted)) = deletions.next().await {
             match deleted {
-                Ok(()) => process.let_go(&held.name),
-                Err(fault) => report.left_behind.push((held.host.url().clone(), fault)),
+                Ok(()) => process.deleted(&name),
+                Err(fault) => {
+                    failed.insert(name, fault);
+                }
             }
         }
-        report
+        failed
+    }
+
+    /// Looks for hosts whose creation had no answer, and deletes those that are there. Others may still land.
+    async fn delete_strays(&self, end: Moment) {
+        let process = &self.0.process;
+        let clock = process.sqs().clock();
+        if process.unconfirmed() == 0 || clock.now() >= end {
+            return;
+        }
+        let own = format!("{}{}-", process.options.prefix, process.uuid);
+        let listed = clock.timeout_at(end, calls::list(process.sqs(), &own));
+        let Ok((_, Ok(listed))) = listed.await else {
+            return;
+        };
+        for host in listed {
+            if process.is_unconfirmed(&host.name)
+                && calls::delete(process.sqs(), &host.url, end).await.is_ok()
+            {
+                process.deleted(&host.name);
+            }
+        }
     }
 
     /// The queue of this name that this process has on a temporary host.

@@ -89,6 +89,8 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
             match calls::try_delete(sqs, &host.url, end).await {
                 Ok(()) => {
                     watch.deleted(clock.now());
+                    // It may be one of its own that was left behind.
+                    process.deleted(&host.name);
                     process.counters().count(Counter::HostsSwept);
                     tracing::info!(host = %host.name, "deleted the host of a dead process");
                     return;

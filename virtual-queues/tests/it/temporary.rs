@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_sdk_sqs::types::QueueAttributeName;
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use local_sqs::Behaviour;
 use local_sqs::engine::Action as LocalAction;
@@ -316,6 +317,81 @@ async fn a_shutdown_while_sqs_deletes_nothing_ends_in_time_and_the_ring_finishes
     world.local.set_behaviour(Behaviour::default());
     pass(15 * MINUTE).await;
     assert_eq!(hosts(&world).await.len(), 1);
+    Ok(())
+}
+
+/// One action fails in this way.
+fn only(world: &World, behaviour: Behaviour, action: LocalAction) {
+    world.local.set_behaviour(behaviour.only([action]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenth_of_renewals_without_an_answer_costs_no_host() -> TestResult {
+    let world = World::new();
+    let temporary = builder(&world).idle_time(60 * MINUTE).build()?;
+    let queue = temporary.create("orders").await?;
+    let lost = Behaviour::default().lost_answers(0.1);
+    only(&world, lost, LocalAction::TagQueue);
+    for _ in 0..48 {
+        pass(30 * MINUTE).await;
+        queue.send("x").await?;
+        assert_eq!(queue.receive().wait(MINUTE / 3).await?.len(), 1);
+    }
+    let stats = temporary.queues().stats();
+    assert!(stats.renewals_failed > 90, "{}", stats.renewals_failed);
+    assert_eq!((stats.hosts_made, stats.hosts_given_up), (1, 0));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_was_given_up_is_named_by_each_shutdown_until_it_is_deleted() -> TestResult {
+    let world = World::new();
+    let temporary = temporary(&world);
+    let host = temporary.create("a").await?.url().host().clone();
+    let down = Behaviour::default().unavailable(1.0);
+    let actions = [LocalAction::TagQueue, LocalAction::DeleteQueue];
+    world.local.set_behaviour(down.only(actions));
+    pass(10 * MINUTE).await;
+    assert_eq!(temporary.queues().stats().hosts_given_up, 1);
+    assert!(temporary.hosts().is_empty());
+    let report = temporary.shutdown(MINUTE).await;
+    let left: Vec<_> = report.left_behind.iter().map(|(url, _)| url).collect();
+    assert_eq!(left, [&host]);
+    world.local.set_behaviour(Behaviour::default());
+    assert!(temporary.shutdown(MINUTE).await.is_clean());
+    assert!(hosts(&world).await.is_empty());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_right_after_a_host_was_given_up_deletes_it() -> TestResult {
+    let world = World::new();
+    let (machine, queues) = on_a_machine(&world);
+    let temporary = TemporaryQueues::builder(&queues).build()?;
+    temporary.create("a").await?;
+    pass(MINUTE / 2).await;
+    machine.missed[0].fetch_add(3_600, Ordering::Relaxed);
+    tokio::time::advance(60 * MINUTE).await;
+    // It is seen here that the lease is over, and the task of the host has not run since.
+    assert!(temporary.create("b").now_or_never().is_none());
+    let report = temporary.shutdown(MINUTE).await;
+    assert!(report.is_clean(), "{report:?}");
+    assert!(hosts(&world).await.is_empty());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_whose_creation_had_no_answer_is_deleted_at_shutdown() -> TestResult {
+    let world = World::new();
+    let temporary = temporary(&world);
+    let lost = Behaviour::default().lost_answers(1.0);
+    only(&world, lost, LocalAction::CreateQueue);
+    assert!(temporary.create("a").await.is_err());
+    assert!(!hosts(&world).await.is_empty());
+    world.local.set_behaviour(Behaviour::default());
+    let report = temporary.shutdown(MINUTE).await;
+    assert!(report.is_clean(), "{report:?}");
+    assert!(hosts(&world).await.is_empty());
     Ok(())
 }
 

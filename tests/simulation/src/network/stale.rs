@@ -17,6 +17,8 @@ use crate::dice::Dice;
 const STALE: Duration = Duration::from_secs(60);
 /// SQS refuses a signature that is older than 15 minutes.
 const LAST_LANDING: u64 = 15 * 60_000 - 1_000;
+/// The same, where it was signed by a clock that is 15 minutes ahead.
+const LAST_RENEWAL: u64 = 30 * 60_000 - 1_000;
 /// Nobody waits for a delete, and it has no lease to be too late for.
 const LAST_DELETE: u64 = 2 * 3_600_000;
 /// One answer.
@@ -127,10 +129,10 @@ impl Network {
 
     /// Lets a call have its effect minutes later.
     pub(super) fn land_late(&self, link: &Link, request: Request) {
-        let last = if request.action() == Action::DeleteQueue {
-            LAST_DELETE
-        } else {
-            LAST_LANDING
+        let last = match request.action() {
+            Action::DeleteQueue => LAST_DELETE,
+            Action::TagQueue => LAST_RENEWAL,
+            _ => LAST_LANDING,
         };
         let after = {
             let dice = &mut self.lock().recent.dice;

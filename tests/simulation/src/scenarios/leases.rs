@@ -4,9 +4,10 @@ use local_sqs::engine::Action;
 
 use super::{Mix, SECOND, Scenario, nothing_else};
 use crate::coverage::{Check, Fault};
+use crate::network::Window;
 use crate::oracle::Kind;
 use crate::owners::Face;
-use crate::plan::What;
+use crate::plan::{Item, What};
 use crate::world::Report;
 
 pub(super) const F1: Scenario = Scenario {
@@ -343,6 +344,60 @@ fn f47(mix: &mut Mix) {
     let (at, time) = (SECOND * 220, mix.dice.millis(70_000, 280_000));
     mix.step(at, owner, What::PauseMachine(time));
     mix.ask(owner, 221 + time.as_secs(), 2, 1, &[Kind::Echo]);
+}
+
+pub(super) const F55: Scenario = Scenario {
+    name: "f55",
+    about: "every tenth renewal has no answer, and up to three in a row, for days: no host is given up for it",
+    fill: f55,
+    expect: f55_expects,
+};
+
+fn f55(mix: &mut Mix) {
+    let days = mix.alone && mix.dice.happens(0.25);
+    let until = if days { 2 * 86_400 } else { 4 * 3_600 };
+    mix.lasts(if mix.alone { until } else { 3_600 });
+    let until = mix.plan.length.as_secs();
+    mix.wide_responder(super::REQUESTS);
+    for _ in 0..2 {
+        let owner = mix.owner(|plan| {
+            plan.face = Face::Requester;
+            (plan.retention, plan.period) = (SECOND * 300, SECOND * 300);
+        });
+        // Often enough that its host is not idle.
+        for at in (0..until).step_by(600) {
+            mix.ask(owner, at, 1, 60, &[Kind::Echo]).succeeds();
+        }
+        // Ten renewals take some 700 s.
+        for from in (10..until - 60).step_by(700) {
+            let lost = [Fault::TimedOut, Fault::TimedOutAfter, Fault::LandsLate];
+            let window = Window {
+                fault: *mix.dice.pick(&lost),
+                from: SECOND * from as u32,
+                until: SECOND * (from + 600) as u32,
+                actions: vec![Action::TagQueue],
+                process: Some(owner),
+                probability: 1.0,
+                most: *mix.dice.pick(&[1, 1, 1, 2, 3]),
+            };
+            mix.plan.items.push(Item::Window(window));
+        }
+    }
+}
+
+fn f55_expects(report: &Report) -> Result<(), String> {
+    let of = |count: fn(&sqs_virtual_queues::Stats) -> u64| report.stats.values().map(count).sum();
+    let (made, given_up): (u64, u64) = (
+        of(|stats| stats.hosts_made),
+        of(|stats| stats.hosts_given_up),
+    );
+    let failed: u64 = of(|stats| stats.renewals_failed);
+    if given_up > 0 || failed < 20 {
+        return Err(format!(
+            "{given_up} of {made} hosts were given up, after {failed} renewals that failed"
+        ));
+    }
+    Ok(())
 }
 
 pub(super) const IDLE: Scenario = Scenario {

@@ -94,6 +94,7 @@ pub const ALL: &[Scenario] = &[
     leases::F34,
     leases::F46,
     leases::F47,
+    leases::F55,
     ring::F48,
     ring::S8,
     ring::S9,

@@ -36,10 +36,15 @@ pub(crate) struct Claim {
 
 impl Claim {
     /// The claim to a host that was made with this lease; `None` if the time of the answer speaks against it: then
-    /// it must not be used, and is to be deleted.
-    pub(crate) fn new(creation: Renewal, date: Option<SqsTime>, random: &Random) -> Option<Self> {
+    /// it must not be used, and is to be deleted. `keys`: the maximum number of tag keys for its leases.
+    pub(crate) fn new(
+        creation: Renewal,
+        keys: usize,
+        date: Option<SqsTime>,
+        random: &Random,
+    ) -> Option<Self> {
         creation.agrees(date).then(|| Self {
-            fence: Fence::new(creation),
+            fence: Fence::new(creation, keys),
             heartbeat: Heartbeat::new(creation.began.now, creation.retention, random),
             stamp: creation.stamp,
         })
@@ -57,6 +62,14 @@ impl Claim {
     /// When the next renewal begins.
     pub(crate) const fn next_renewal(&self) -> Moment {
         self.heartbeat.next()
+    }
+
+    /// The key and the stamp for a renewal that begins now, at this time of SQS's.
+    ///
+    /// No stamp is earlier than one that counted: that one was confirmed by SQS, so the idea of its time is wrong now.
+    pub(crate) fn begin(&self, now: Moment, time: Option<SqsTime>) -> (usize, Option<SqsTime>) {
+        let stamp = time.map(|time| self.stamp.map_or(time, |counted| counted.max(time)));
+        (self.fence.next_key(now), stamp)
     }
 
     /// When the claim ends by the monotonic clock.
@@ -78,12 +91,11 @@ impl Claim {
         };
         if counts {
             self.fence.acknowledged(renewal);
-            self.stamp = renewal.stamp;
-        } else if how != Renewed::Refused && (how == Renewed::Unknown || renewal.stamp < self.stamp)
-        {
-            // One that is in the tag, and whose stamp is only unconfirmed, ends later than the one that counts.
-            self.fence.unknown(renewal);
+            self.stamp = renewal.stamp.or(self.stamp);
+        } else if how == Renewed::Unknown {
+            self.fence.unknown(renewal, now);
         }
+        // One that is in the tag, and whose stamp is only unconfirmed, ends no earlier than the one that counts there.
         let outcome = if counts {
             Outcome::Acknowledged
         } else {
@@ -118,6 +130,8 @@ mod tests {
     use super::*;
     use std::time::{SystemTime, UNIX_EPOCH};
 
+    const KEYS: usize = 20;
+
     fn sqs(s: u64) -> SqsTime {
         SqsTime::from_millis((1_800_000_000 + s) * 1_000)
     }
@@ -132,6 +146,7 @@ mod tests {
 
     fn renewal(began: u64, stamp: u64) -> Renewal {
         Renewal {
+            key: 0,
             stamp: Some(sqs(stamp)),
             retention: Duration::from_secs(300),
             began: at(began),
@@ -139,7 +154,7 @@ mod tests {
     }
 
     fn claim() -> Claim {
-        Claim::new(renewal(0, 0), Some(sqs(0)), &Random::seeded(1)).unwrap()
+        Claim::new(renewal(0, 0), KEYS, Some(sqs(0)), &Random::seeded(1)).unwrap()
     }
 
     fn standing(claim: &mut Claim, s: u64) -> Standing {
@@ -149,14 +164,14 @@ mod tests {
     #[test]
     fn a_creation_counts_only_if_its_answer_agrees() {
         let random = Random::seeded(1);
-        let new = |date| Claim::new(renewal(0, 100), date, &random).is_some();
+        let new = |date| Claim::new(renewal(0, 100), KEYS, date, &random).is_some();
         assert!(new(Some(sqs(130))) && new(Some(sqs(70))));
         assert!(!new(Some(sqs(131))) && !new(Some(sqs(69))) && !new(None));
         let untimed = Renewal {
             stamp: None,
             ..renewal(0, 0)
         };
-        assert!(Claim::new(untimed, None, &random).is_some());
+        assert!(Claim::new(untimed, KEYS, None, &random).is_some());
     }
 
     #[test]
@@ -175,17 +190,32 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_that_went_back_is_remembered_until_its_own_end() {
+    fn a_stamp_never_goes_back_behind_one_that_counted() {
         let mut claim = claim();
         let random = Random::seeded(1);
         let good = Renewed::Acknowledged(Some(sqs(1_000)));
         assert!(claim.renewed(renewal(1_000, 1_000), good, at(1_000).now, &random));
-        // SQS's time was believed to be 200 s earlier than it is.
-        let bad = Renewed::Acknowledged(Some(sqs(1_010)));
-        assert!(!claim.renewed(renewal(1_010, 810), bad, at(1_010).now, &random));
-        assert_eq!(standing(&mut claim, 1_011), Standing::Draining);
-        let proven = |_| Some(sqs(1_100));
-        assert_eq!(claim.standing(at(1_100), proven), Standing::GivenUp);
+        // SQS's time is believed to be 200 s earlier than it is.
+        let stamp = |time| claim.begin(at(1_010).now, time).1;
+        assert_eq!(stamp(Some(sqs(810))), Some(sqs(1_000)));
+        assert_eq!(stamp(Some(sqs(1_010))), Some(sqs(1_010)));
+        assert_eq!(stamp(None), None);
+    }
+
+    #[test]
+    fn an_unknown_renewal_leaves_the_claim_firm_and_its_key_alone() {
+        let mut claim = claim();
+        let random = Random::seeded(1);
+        let (key, stamp) = claim.begin(at(75).now, Some(sqs(75)));
+        let lost = Renewal {
+            key,
+            stamp,
+            ..renewal(75, 75)
+        };
+        assert!(!claim.renewed(lost, Renewed::Unknown, at(80).now, &random));
+        assert_eq!(standing(&mut claim, 149), Standing::Firm);
+        assert!(claim.next_renewal() <= at(103).now, "tried again soon");
+        assert_eq!((key, claim.begin(at(100).now, None).0), (1, 2));
     }
 
     #[test]

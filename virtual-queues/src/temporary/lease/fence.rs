@@ -1,8 +1,11 @@
 //! When an owner must give its host up.
 //!
-//! Owns: which renewals may be the ones that others read, and how old each is at the least favourable reading of all
-//! clocks. Invariant: [`Standing::GivenUp`] comes at the latest 10 s before the end of every lease that may be, or may
-//! still come to be, in the host's tag; and it stays.
+//! Owns: under which tag key each renewal is written, which renewals may be the ones that others read under each key, and
+//! how old each is at the least favourable reading of all clocks. Invariant: [`Standing::GivenUp`] comes at least 10 s
+//! before the end of the longest lease that every reader is sure to find in the host's tags; and it stays.
+//!
+//! Others go by the key whose lease ends last. So the host is held as long as one key is sure to show a lease that has
+//! not ended, whatever lands late under the other keys.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,9 +15,14 @@ use crate::sqs::Moment;
 
 /// What is kept back from the end of a lease: clocks that part within it, and the time that a decision takes.
 const MARGIN: Duration = Duration::from_secs(10);
-/// So long after it was sent, a renewal may still land: SQS refuses a signature that is older.
-pub(crate) const LATE: Duration = Duration::from_secs(15 * 60);
-/// So many renewals of unknown outcome are told apart; further ones count as the last of them.
+/// After the end of an attempt, a renewal may land for this time.
+///
+/// SQS accepts a signature whose time is at most 15 minutes from its own, in either direction. A clock that is 15 minutes
+/// ahead signs a call with a time that SQS accepts for 30 minutes. One minute more is for SQS to carry out what it
+/// accepted at the last moment. The time counts from the end of the attempt, because nothing is signed after it.
+pub(crate) const LATE: Duration = Duration::from_secs(31 * 60);
+/// The maximum number of renewals of unknown outcome that are told apart for one key; further ones count as the last of
+/// them. A key has more than one only while all keys have one.
 const MOST_UNKNOWN: usize = 32;
 
 /// Both local clocks at one moment.
@@ -29,6 +37,8 @@ pub(crate) struct Reading {
 /// One attempt to write a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Renewal {
+    /// The number of the tag key under which it was written.
+    pub(crate) key: usize,
     /// What was written, in SQS's time; `None` where that is not known.
     pub(crate) stamp: Option<SqsTime>,
     /// The retention that was written.
@@ -42,7 +52,7 @@ pub(crate) struct Renewal {
 pub(crate) enum Standing {
     /// It may be used for anything.
     Firm,
-    /// What is new should go to another host: half of the lease has passed, or a renewal has an unknown outcome.
+    /// What is new should go to another host: half of the lease has passed.
     Draining,
     /// It must not be used, nor tagged, ever again.
     GivenUp,
@@ -51,50 +61,89 @@ pub(crate) enum Standing {
 /// The claim of an owner to one host.
 #[derive(Debug)]
 pub(crate) struct Fence {
-    acknowledged: Renewal,
-    unknown: Vec<Unknown>,
+    /// The tag keys that were used, by their numbers.
+    keys: Vec<Key>,
+    /// The maximum number of keys.
+    most_keys: usize,
     given_up: bool,
+}
+
+/// What may be in one tag, now or later.
+#[derive(Debug, Default)]
+struct Key {
+    /// The last renewal that counted.
+    acknowledged: Option<Renewal>,
+    /// Renewals that may have landed, or may land after the one that counted.
+    unknown: Vec<Unknown>,
 }
 
 /// A renewal that may have landed, or may land yet.
 #[derive(Debug, Clone, Copy)]
 struct Unknown {
     renewal: Renewal,
-    /// When the last one of those that it stands for began.
-    last: Moment,
+    /// From then on, none of those that it stands for lands.
+    until: Moment,
 }
 
 impl Fence {
-    /// A claim that begins with the host's creation.
-    pub(crate) const fn new(creation: Renewal) -> Self {
-        Self {
-            acknowledged: creation,
-            unknown: Vec::new(),
+    /// A claim that begins with the host's creation. `most_keys`: the number of tag keys that the owner may use, 1 at the
+    /// least.
+    pub(crate) fn new(creation: Renewal, most_keys: usize) -> Self {
+        let mut fence = Self {
+            keys: Vec::new(),
+            most_keys: most_keys.max(1),
             given_up: false,
-        }
+        };
+        fence.key_mut(creation.key).acknowledged = Some(creation);
+        fence
+    }
+
+    /// The number of the key for a renewal that begins now.
+    ///
+    /// It is not the key that holds the host at present, and not one under which an earlier renewal may land yet: then
+    /// the renewal cannot do harm, and counts in full if it is acknowledged. If there is no such key, the key that holds
+    /// the host is written again. If a renewal may land under every key, the one is taken whose renewal began last,
+    /// because its lease ends last.
+    pub(crate) fn next_key(&self, now: Moment) -> usize {
+        let holds = self.holds();
+        let is_settled = |key: usize| {
+            let may_land = |key: &Key| key.first_that_may_land(now).is_some();
+            !self.keys.get(key).is_some_and(may_land) || crate::mutant!("blocked-key-reused")
+        };
+        let all = 0..self.most_keys;
+        let free = all.clone().find(|key| *key != holds && is_settled(*key));
+        let free = free.or_else(|| is_settled(holds).then_some(holds));
+        let began = |key: &usize| self.keys.get(*key)?.first_that_may_land(now);
+        free.or_else(|| all.max_by_key(began)).unwrap_or(holds)
     }
 
     /// SQS has acknowledged a renewal, and its answer showed that the stamp was right.
     ///
-    /// Renewals of unknown outcome that began less than [`LATE`] before it are remembered all the same: they may
-    /// land after it. Those that are older landed before it or never.
+    /// Renewals of unknown outcome that could land after this one began are remembered: they may land after it. Earlier
+    /// ones landed before it or never.
     pub(crate) fn acknowledged(&mut self, renewal: Renewal) {
-        self.acknowledged = renewal;
-        self.unknown
-            .retain(|unknown| renewal.began.now < unknown.last + LATE);
+        let key = self.key_mut(renewal.key);
+        key.acknowledged = Some(renewal);
+        key.unknown
+            .retain(|unknown| renewal.began.now < unknown.until);
     }
 
-    /// A renewal ended in a way that does not tell whether it has landed.
-    pub(crate) fn unknown(&mut self, renewal: Renewal) {
+    /// A renewal ended at `ended` in a way that does not tell whether it has landed.
+    pub(crate) fn unknown(&mut self, renewal: Renewal, ended: Moment) {
         if crate::mutant!("unknown-renewals-forgotten") {
             return;
         }
-        let last = renewal.began.now;
-        let full = self.unknown.len() == MOST_UNKNOWN;
-        match self.unknown.last_mut() {
-            // The older one's lease ends first, and this one's outcome stays unknown longest.
-            Some(known) if full => known.last = last,
-            _ => self.unknown.push(Unknown { renewal, last }),
+        if crate::mutant!("unknown-counts") {
+            self.acknowledged(renewal);
+            return;
+        }
+        let until = ended + LATE;
+        let key = self.key_mut(renewal.key);
+        let full = key.unknown.len() == MOST_UNKNOWN;
+        match key.unknown.last_mut() {
+            // The older one's lease ends first, and this one may land last.
+            Some(known) if full => known.until = until,
+            _ => key.unknown.push(Unknown { renewal, until }),
         }
     }
 
@@ -104,26 +153,26 @@ impl Fence {
         at: Reading,
         proven: impl Fn(Moment) -> Option<SqsTime>,
     ) -> Standing {
-        let proven = proven(self.acknowledged.began.now);
-        let over =
-            |renewal: &Renewal| renewal.age(at, proven) >= renewal.retention.saturating_sub(MARGIN);
-        let is_over = self.claims().any(over);
-        self.given_up |= is_over && !crate::mutant!("no-fence");
-        let half = self.acknowledged.age(at, proven) >= self.acknowledged.retention / 2;
+        let holds_for = |part: fn(&Renewal) -> Duration| {
+            let mut keys = self.keys.iter();
+            keys.any(|key| key.is_younger(at, &proven, part))
+        };
+        let holds = holds_for(Renewal::lasts);
+        let is_firm = holds_for(|renewal| renewal.retention / 2);
+        self.given_up |= !holds && !crate::mutant!("no-fence");
         if self.given_up {
             Standing::GivenUp
-        } else if half || !self.unknown.is_empty() {
-            Standing::Draining
-        } else {
+        } else if is_firm {
             Standing::Firm
+        } else {
+            Standing::Draining
         }
     }
 
     /// When the claim ends by the monotonic clock, unless it is renewed. Other clocks may end it earlier.
     pub(crate) fn ends(&self) -> Moment {
-        let end = |renewal: &Renewal| renewal.began.now + renewal.retention.saturating_sub(MARGIN);
-        let ends = self.claims().map(end);
-        ends.min().unwrap_or_default()
+        let ends = self.keys.iter().filter_map(Key::ends);
+        ends.max().unwrap_or_default()
     }
 
     /// Gives it up at once.
@@ -131,13 +180,61 @@ impl Fence {
         self.given_up = true;
     }
 
+    /// The key whose lease ends last.
+    fn holds(&self) -> usize {
+        let keys = self.keys.iter().enumerate();
+        let last = keys.max_by_key(|(_, key)| key.ends());
+        last.map_or(0, |(number, _)| number)
+    }
+
+    fn key_mut(&mut self, number: usize) -> &mut Key {
+        if self.keys.len() <= number {
+            self.keys.resize_with(number + 1, Key::default);
+        }
+        &mut self.keys[number]
+    }
+}
+
+impl Key {
+    /// Whether all that may be in the tag is younger than this part of its lease.
+    fn is_younger(
+        &self,
+        at: Reading,
+        proven: impl Fn(Moment) -> Option<SqsTime>,
+        part: fn(&Renewal) -> Duration,
+    ) -> bool {
+        self.acknowledged.is_some_and(|acknowledged| {
+            let proven = proven(acknowledged.began.now);
+            let mut claims = self.claims();
+            claims.all(|renewal| renewal.age(at, proven) < part(renewal))
+        })
+    }
+
+    /// When the first of all that may be in the tag ends, by the monotonic clock. `None`: the tag may not be there.
+    fn ends(&self) -> Option<Moment> {
+        self.acknowledged?;
+        let end = |renewal: &Renewal| renewal.began.now + renewal.lasts();
+        self.claims().map(end).min()
+    }
+
+    /// When the first of the renewals began that may land now or later.
+    fn first_that_may_land(&self, now: Moment) -> Option<Moment> {
+        let may_land = self.unknown.iter().filter(|unknown| now < unknown.until);
+        may_land.map(|unknown| unknown.renewal.began.now).min()
+    }
+
     fn claims(&self) -> impl Iterator<Item = &Renewal> {
         let unknown = self.unknown.iter().map(|unknown| &unknown.renewal);
-        std::iter::once(&self.acknowledged).chain(unknown)
+        self.acknowledged.iter().chain(unknown)
     }
 }
 
 impl Renewal {
+    /// For how long the owner goes by it.
+    fn lasts(&self) -> Duration {
+        self.retention.saturating_sub(MARGIN)
+    }
+
     /// How old it is by the clock that says most.
     fn age(&self, at: Reading, proven: Option<SqsTime>) -> Duration {
         let monotonic = at.now.since(self.began.now);
@@ -178,10 +275,24 @@ mod tests {
 
     fn renewal(s: u64) -> Renewal {
         Renewal {
+            key: 0,
             stamp: Some(sqs(s)),
             retention: seconds(R),
             began: at(s),
         }
+    }
+
+    fn under(key: usize, renewal: Renewal) -> Renewal {
+        Renewal { key, ..renewal }
+    }
+
+    /// An owner with a single key.
+    fn single(creation: Renewal) -> Fence {
+        Fence::new(creation, 1)
+    }
+
+    fn unknown(fence: &mut Fence, renewal: Renewal) {
+        fence.unknown(renewal, renewal.began.now + seconds(5));
     }
 
     fn standing(fence: &mut Fence, s: u64) -> Standing {
@@ -190,7 +301,7 @@ mod tests {
 
     #[test]
     fn it_is_firm_then_drains_then_is_given_up_for_good() {
-        let mut fence = Fence::new(renewal(0));
+        let mut fence = single(renewal(0));
         assert_eq!(standing(&mut fence, 149), Standing::Firm);
         assert_eq!(standing(&mut fence, 150), Standing::Draining);
         assert_eq!(standing(&mut fence, 289), Standing::Draining);
@@ -202,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_renewal_moves_the_end() {
-        let mut fence = Fence::new(renewal(0));
+        let mut fence = single(renewal(0));
         fence.acknowledged(renewal(75));
         assert_eq!(standing(&mut fence, 224), Standing::Firm);
         assert_eq!(standing(&mut fence, 364), Standing::Draining);
@@ -210,11 +321,38 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_renewal_ends_the_host_at_its_own_end_however_many_succeed_after_it() {
-        let mut fence = Fence::new(renewal(0));
-        fence.unknown(renewal(75));
-        assert_eq!(standing(&mut fence, 80), Standing::Draining);
+    fn an_unknown_renewal_ends_nothing_while_another_key_is_renewed() {
+        let mut fence = Fence::new(renewal(0), 3);
+        assert_eq!(fence.next_key(at(75).now), 1);
+        unknown(&mut fence, under(1, renewal(75)));
+        assert_eq!(standing(&mut fence, 149), Standing::Firm);
+        assert_eq!(fence.next_key(at(95).now), 2, "neither 0, nor 1 again");
+        fence.acknowledged(under(2, renewal(95)));
+        for s in (170..3_000).step_by(75) {
+            let key = fence.next_key(at(s).now);
+            assert!(s >= 1_940 || key != 1, "{s}: it may land yet");
+            fence.acknowledged(under(key, renewal(s)));
+            assert_eq!(standing(&mut fence, s + 149), Standing::Firm);
+        }
+    }
+
+    #[test]
+    fn an_unknown_renewal_alone_does_not_lengthen_the_claim() {
+        let mut fence = Fence::new(renewal(0), 20);
+        for s in [75, 100, 140, 220] {
+            let key = fence.next_key(at(s).now);
+            unknown(&mut fence, under(key, renewal(s)));
+        }
+        assert_eq!(fence.ends(), at(290).now);
+        assert_eq!(standing(&mut fence, 290), Standing::GivenUp);
+    }
+
+    #[test]
+    fn a_single_key_ends_with_its_unknown_renewal_however_many_succeed_after_it() {
+        let mut fence = single(renewal(0));
+        unknown(&mut fence, renewal(75));
         for s in [82, 160, 240, 320] {
+            assert_eq!(fence.next_key(at(s).now), 0);
             fence.acknowledged(renewal(s));
         }
         assert_eq!(standing(&mut fence, 364), Standing::Draining);
@@ -227,23 +365,69 @@ mod tests {
             retention: seconds(3_600),
             ..renewal(s)
         };
-        let mut fence = Fence::new(long(0));
-        fence.unknown(long(100));
-        // It may land at 999 s, after this one, and be what others read from then on.
-        fence.acknowledged(long(999));
-        assert_eq!(standing(&mut fence, 1_001), Standing::Draining);
+        let mut fence = single(long(0));
+        // It may land until 1,965 s: it was signed at 105 s, maybe by a clock that is 15 minutes ahead.
+        unknown(&mut fence, long(100));
+        fence.acknowledged(long(1_964));
         assert_eq!(standing(&mut fence, 3_689), Standing::Draining);
-        let mut other = Fence::new(long(0));
-        other.unknown(long(100));
-        other.acknowledged(long(999));
-        other.acknowledged(long(1_000));
-        assert_eq!(standing(&mut other, 1_001), Standing::Firm);
-        assert_eq!(standing(&mut fence, 3_690), Standing::GivenUp);
+        let mut other = single(long(0));
+        unknown(&mut other, long(100));
+        other.acknowledged(long(1_964));
+        other.acknowledged(long(1_965));
+        assert_eq!(standing(&mut other, 1_966), Standing::Firm);
+        assert_eq!(standing(&mut fence, 3_700 - 10), Standing::GivenUp);
+    }
+
+    #[test]
+    fn when_all_keys_are_blocked_the_one_that_ends_last_is_written() {
+        let mut fence = Fence::new(renewal(0), 3);
+        unknown(&mut fence, under(1, renewal(50)));
+        unknown(&mut fence, under(2, renewal(60)));
+        assert_eq!(fence.next_key(at(70).now), 0, "no renewal may land there");
+        unknown(&mut fence, under(0, renewal(70)));
+        assert_eq!(fence.next_key(at(80).now), 0, "its renewal began last");
+        fence.acknowledged(under(0, renewal(80)));
+        assert_eq!(fence.ends(), at(70 + R - 10).now);
+    }
+
+    #[test]
+    fn twenty_keys_outlast_every_tenth_renewal_for_days() {
+        for (retention, most_keys) in [(60, 20), (300, 7), (300, 20), (1_800, 5)] {
+            let random = crate::sqs::Random::seeded(retention);
+            let quarter = seconds(retention) / 4;
+            let renewal = |key, began: Moment| Renewal {
+                key,
+                retention: seconds(retention),
+                began: at(began.since_start().as_secs()),
+                ..renewal(began.since_start().as_secs())
+            };
+            let mut now = at(0).now;
+            let mut fence = Fence::new(renewal(0, now), most_keys);
+            let mut attempts = 0;
+            while now < at(3 * 86_400).now {
+                now += random.jitter(quarter);
+                attempts += 1;
+                let key = fence.next_key(now);
+                if attempts % 10 == 0 {
+                    unknown(&mut fence, renewal(key, now));
+                    // The first retry.
+                    now = now + seconds(5) + (seconds(retention) / 16).max(seconds(5)) - quarter;
+                } else {
+                    fence.acknowledged(renewal(key, now));
+                    assert!(
+                        fence.ends() >= now + seconds(retention - 11),
+                        "R = {retention}, at {now:?}"
+                    );
+                }
+                let reading = at(now.since_start().as_secs());
+                assert_eq!(fence.standing(reading, |_| None), Standing::Firm);
+            }
+        }
     }
 
     #[test]
     fn a_sleep_shows_on_the_wall_clock_alone() {
-        let mut fence = Fence::new(renewal(0));
+        let mut fence = single(renewal(0));
         let slept = Reading {
             now: at(20).now,
             wall: at(290).wall,
@@ -253,7 +437,7 @@ mod tests {
 
     #[test]
     fn a_wall_clock_that_is_set_back_does_not_lengthen_the_lease() {
-        let mut fence = Fence::new(renewal(0));
+        let mut fence = single(renewal(0));
         let set_back = Reading {
             now: at(290).now,
             wall: UNIX_EPOCH,
@@ -263,7 +447,7 @@ mod tests {
 
     #[test]
     fn a_pause_of_both_clocks_shows_on_the_first_answer() {
-        let mut fence = Fence::new(renewal(0));
+        let mut fence = single(renewal(0));
         let asked = |since: Moment| (since == at(0).now).then(|| sqs(3_600));
         assert_eq!(fence.standing(at(20), |_| Some(sqs(20))), Standing::Firm);
         assert_eq!(fence.standing(at(20), asked), Standing::GivenUp);
@@ -271,12 +455,12 @@ mod tests {
 
     #[test]
     fn a_longer_retention_counts_only_where_it_was_written() {
-        let mut fence = Fence::new(renewal(0));
+        let mut fence = single(renewal(0));
         let grown = Renewal {
             retention: seconds(600),
             ..renewal(75)
         };
-        fence.unknown(renewal(10));
+        unknown(&mut fence, renewal(10));
         fence.acknowledged(grown);
         assert_eq!(standing(&mut fence, 299), Standing::Draining);
         assert_eq!(standing(&mut fence, 300), Standing::GivenUp);
@@ -288,19 +472,16 @@ mod tests {
             retention: seconds(43_200),
             ..renewal(s)
         };
-        let mut fence = Fence::new(day(0));
+        let mut fence = single(day(0));
         for s in 1..1_000 {
-            fence.unknown(day(s));
+            unknown(&mut fence, day(s));
         }
-        assert_eq!(fence.unknown.len(), MOST_UNKNOWN);
-        fence.acknowledged(day(1_890));
-        assert_eq!(
-            fence.unknown.len(),
-            1,
-            "the last began less than 15 min ago"
-        );
-        fence.acknowledged(day(1_899));
-        assert_eq!(standing(&mut fence, 1_900), Standing::Firm);
+        assert_eq!(fence.keys[0].unknown.len(), MOST_UNKNOWN);
+        let late = LATE.as_secs();
+        fence.acknowledged(day(1_003 + late));
+        assert_eq!(fence.keys[0].unknown.len(), 1, "the last may land yet");
+        fence.acknowledged(day(1_004 + late));
+        assert_eq!(standing(&mut fence, 1_005 + late), Standing::Firm);
     }
 
     #[derive(Debug, Clone, Copy)]
@@ -313,40 +494,46 @@ mod tests {
     }
 
     fn events() -> impl Strategy<Value = Vec<Event>> {
+        // Up to 30 minutes after the attempt of 5 s.
+        let late = 0..30 * 60 + 5u64;
         let event = prop_oneof![
             (0..5u64).prop_map(Event::Acknowledged),
-            proptest::option::of(0..LATE.as_secs()).prop_map(Event::Unknown),
+            proptest::option::of(late).prop_map(Event::Unknown),
             (0..400u64).prop_map(Event::Wait),
         ];
-        proptest::collection::vec(event, 1..40)
+        proptest::collection::vec(event, 1..60)
     }
 
     proptest! {
-        /// The heart of the safety argument: as long as the owner has not given up, the tag as SQS has it, and as it will
-        /// have it at any later time, ends at least 10 s later.
+        /// The heart of the safety argument: as long as the owner has not given up, the lease that ends last in the tags
+        /// as SQS has them, and as it will have them at any later time, ends at least 10 s later.
         #[test]
-        fn an_owner_that_goes_on_is_never_read_as_over(events in events(), retention in prop_oneof![Just(60u64), Just(300), Just(3_600), Just(43_200)]) {
-            let renewal = |s: u64| Renewal { retention: seconds(retention), ..renewal(s) };
+        fn an_owner_that_goes_on_is_never_read_as_over(
+            events in events(),
+            retention in prop_oneof![Just(60u64), Just(300), Just(3_600), Just(43_200)],
+            most_keys in 1..6usize,
+        ) {
+            let renewal = |key, s: u64| Renewal { key, retention: seconds(retention), ..renewal(s) };
             let mut now = 10_000;
-            let mut fence = Fence::new(renewal(now));
-            // When each write lands, and its stamp.
-            let mut landings = vec![(now, now)];
+            let mut fence = Fence::new(renewal(0, now), most_keys);
+            // When each write lands, under which key, and its stamp.
+            let mut landings = vec![(now, 0, now)];
             for event in events {
                 if standing(&mut fence, now) == Standing::GivenUp {
                     break;
                 }
+                let (began, key) = (now, fence.next_key(at(now).now));
+                prop_assert!(key < most_keys);
                 match event {
                     Event::Acknowledged(after) => {
-                        landings.push((now + after, now));
-                        let began = now;
+                        landings.push((now + after, key, now));
                         now += after;
-                        fence.acknowledged(renewal(began));
+                        fence.acknowledged(renewal(key, began));
                     }
                     Event::Unknown(lands) => {
-                        landings.extend(lands.map(|after| (now + after, now)));
-                        let began = now;
+                        landings.extend(lands.map(|after| (now + after, key, now)));
                         now += 5;
-                        fence.unknown(renewal(began));
+                        fence.unknown(renewal(key, began), at(now).now);
                     }
                     Event::Wait(time) => now += time,
                 }
@@ -356,11 +543,14 @@ mod tests {
                 // Stable: among those that land at once, the last written stays.
                 let mut by_time = landings.clone();
                 by_time.sort_by_key(|landing| landing.0);
-                let landed = by_time.iter().rev().find(|landing| landing.0 <= now).map(|landing| landing.1);
-                prop_assert!(landed.unwrap() + retention >= now + 10, "read now, at {now}: {landed:?}");
-                for later in by_time.iter().filter(|landing| landing.0 > now) {
-                    let at_end = fence.ends().since_start().as_secs();
-                    prop_assert!(later.1 + retention >= at_end + 10, "read after {}", later.0);
+                let shown = |time: u64| {
+                    let under = |key| by_time.iter().rev().find(|landing| landing.0 <= time && landing.1 == key);
+                    (0..most_keys).filter_map(under).map(|landing| landing.2).max()
+                };
+                prop_assert!(shown(now).unwrap() + retention >= now + 10, "read now, at {now}");
+                let at_end = fence.ends().since_start().as_secs();
+                for later in by_time.iter().map(|landing| landing.0).filter(|time| *time > now) {
+                    prop_assert!(shown(later).unwrap() + retention >= at_end + 10, "read after {later}");
                 }
             }
         }

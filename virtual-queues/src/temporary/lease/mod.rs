@@ -17,4 +17,4 @@ pub(crate) use self::claim::{Claim, Renewed};
 pub(crate) use self::fence::{Reading, Renewal, Standing};
 pub(crate) use self::retention::Retention;
 pub use self::tag::{JavaLease, Lease, Stamp, Tag};
-pub(crate) use self::tag::{RETENTION, is_lease_tag};
+pub(crate) use self::tag::{RETENTION, is_lease_tag, keys_beside, mark};

@@ -1,8 +1,10 @@
 //! What a lease looks like in a queue's tags.
 //!
-//! One value of ours, `1:<stamp>:<retention>:<watch>`: the version; `s` and SQS's time in ms, or `b` and a count where
-//! SQS does not tell its time; seconds; `w` if the owner watches others, `n` if not. It is one value because two tags
-//! may be read at different ages. Two more are Java's, for Java's sweepers.
+//! Values of ours, `1:<stamp>:<retention>:<watch>`: the version; `s` and SQS's time in ms, or `b` and a count where
+//! SQS does not tell its time; seconds; `w` if the owner watches others, `n` if not. Each is complete, because two tags
+//! may be read at different ages. They stand under up to 20 keys, `SqsRpcLease`, `SqsRpcLease1` and so on, and the lease
+//! that ends last counts: an owner does not write a key again under which an earlier write may land yet. Two more tags
+//! are Java's, for Java's sweepers.
 //!
 //! Invariant: what is not exactly of this form is no lease, and nobody deletes by it. Anybody who may tag a queue may
 //! have written it.
@@ -21,14 +23,68 @@ const JAVA_RETENTION: RangeInclusive<u64> = 1..=14 * 24 * 60 * 60;
 /// The year 2286. A value with more digits is no time.
 const MOST_DIGITS: usize = 13;
 
-/// Whether a tag is one of a lease, ours or Java's.
+/// The maximum number of keys of one host.
+///
+/// A key is out of use for 31 minutes after a renewal of unknown outcome. With the shortest R of 1 minute, ten renewals
+/// take 2 minutes and more, so every tenth renewal of unknown outcome blocks at most 16 keys at once; with the default R,
+/// 4. One key holds the host, one is written next, and two are spare.
+const MOST_KEYS: usize = 20;
+/// SQS's limit for the tags of a queue, less Java's two and the one that says who made the queue.
+const MOST_TAGS: usize = 50 - 3;
+
+/// The number of keys for the leases of a host with so many tags of the user's: at most 20, and 7 beside 40.
+pub(crate) const fn keys_beside(users: usize) -> usize {
+    let room = MOST_TAGS.saturating_sub(users);
+    if room < 1 {
+        1
+    } else if room > MOST_KEYS {
+        MOST_KEYS
+    } else {
+        room
+    }
+}
+
+/// The key with this number.
+fn key(number: usize) -> String {
+    match number {
+        0 => names::LEASE_TAG.to_owned(),
+        _ => format!("{}{number}", names::LEASE_TAG),
+    }
+}
+
+/// Whether it is one of the keys that a host may have.
+fn is_key(text: &str) -> bool {
+    (0..MOST_KEYS).any(|number| key(number) == text)
+}
+
+/// Whether a tag is one of a lease, ours or Java's. All that begin as ours do are ours: a later version may have more.
 pub(crate) fn is_lease_tag(key: &str) -> bool {
-    [
-        names::LEASE_TAG,
-        names::LEASE_RETENTION_TAG,
-        names::LEASE_HEARTBEAT_TAG,
-    ]
-    .contains(&key)
+    let java = [names::LEASE_RETENTION_TAG, names::LEASE_HEARTBEAT_TAG];
+    key.starts_with(names::LEASE_TAG) || java.contains(&key)
+}
+
+/// What changes with each renewal of a lease, for those who can only watch it in silence: a digest of all its tags, and
+/// the longest retention in them.
+pub(crate) fn mark(tags: &HashMap<String, String>) -> (u64, Duration) {
+    let lease = tags.iter().filter(|(key, _)| is_lease_tag(key));
+    let mut lease: Vec<_> = lease.collect();
+    lease.sort_unstable();
+    // FNV-1a.
+    let mut digest = 0xcbf2_9ce4_8422_2325u64;
+    let bytes = lease.iter().flat_map(|(key, value)| {
+        let text = [key.as_bytes(), b"\0", value.as_bytes(), b"\0"];
+        text.into_iter().flatten()
+    });
+    for byte in bytes {
+        digest = (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    let ours = lease.iter().filter_map(|(_, value)| Lease::parse(value));
+    let java = match Tag::read(tags) {
+        Tag::Java(java) => Some(java.retention),
+        _ => None,
+    };
+    let longest = ours.map(|lease| lease.retention).chain(java).max();
+    (digest, longest.unwrap_or_default())
 }
 
 /// A lease of ours: the host is its owner's for [`retention`](Self::retention) from its stamp on.
@@ -67,7 +123,8 @@ pub struct JavaLease {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tag {
-    /// A lease of ours. Java's tags beside it do not count.
+    /// A lease of ours: of all that the keys show, the one that ends last. Java's tags beside it do not count. A lease with
+    /// a count comes before one with a time, because the two cannot be compared.
     Ours(Lease),
     /// A lease of Java's.
     Java(JavaLease),
@@ -82,8 +139,9 @@ impl Tag {
     #[must_use]
     pub fn read(tags: &HashMap<String, String>) -> Self {
         let of = |name| tags.get(name).map(String::as_str);
-        if let Some(text) = of(names::LEASE_TAG) {
-            return Lease::parse(text).map_or(Self::Unreadable, Self::Ours);
+        let mut ours = tags.iter();
+        if ours.any(|(key, _)| key.starts_with(names::LEASE_TAG)) {
+            return Lease::read(tags).map_or(Self::Unreadable, Self::Ours);
         }
         match (
             of(names::LEASE_RETENTION_TAG),
@@ -99,7 +157,35 @@ impl Tag {
 }
 
 impl Lease {
-    /// Reads the value of our tag.
+    /// The lease that ends last; `None` if anything under our keys is not a lease. The first key is written when the queue
+    /// is made, and is always there.
+    fn read(tags: &HashMap<String, String>) -> Option<Self> {
+        let first = Self::parse(tags.get(names::LEASE_TAG)?)?;
+        if crate::mutant!("first-key-only") {
+            return Some(first);
+        }
+        let ours = tags
+            .iter()
+            .filter(|(key, _)| key.starts_with(names::LEASE_TAG));
+        ours.map(|(key, text)| is_key(key).then(|| Self::parse(text)).flatten())
+            .try_fold(first, |last, lease| Some(last.later(lease?)))
+    }
+
+    /// The one of the two that ends later.
+    fn later(self, other: Self) -> Self {
+        let end = |lease: &Self| match lease.stamp {
+            Stamp::Sqs(time) => (0, (time + lease.retention).as_millis(), time.as_millis()),
+            Stamp::Beat(count) => (1, count, 0),
+        };
+        let order = |lease: &Self| (end(lease), lease.retention, lease.watches);
+        if order(&other) > order(&self) {
+            other
+        } else {
+            self
+        }
+    }
+
+    /// Reads the value of one of our tags.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(':');
@@ -126,7 +212,7 @@ impl Lease {
         })
     }
 
-    /// The value of our tag.
+    /// The value of one of our tags.
     #[must_use]
     pub fn encode(&self) -> String {
         let stamp = match self.stamp {
@@ -137,19 +223,20 @@ impl Lease {
         format!("1:{stamp}:{}:{watches}", self.retention.as_secs())
     }
 
-    /// All tags of the lease. `wall` is for Java's where SQS's time is not known, in ms since 1970.
-    pub(crate) fn tags(&self, wall: u64) -> [(&'static str, String); 3] {
+    /// The tags that a renewal under the key of this number writes. `wall` is for Java's where SQS's time is not known, in ms
+    /// since 1970.
+    pub(crate) fn tags(&self, number: usize, wall: u64) -> [(String, String); 3] {
         let heartbeat = match self.stamp {
             Stamp::Sqs(time) => time.as_millis(),
             Stamp::Beat(_) => wall,
         };
         [
-            (names::LEASE_TAG, self.encode()),
+            (key(number), self.encode()),
             (
-                names::LEASE_RETENTION_TAG,
+                names::LEASE_RETENTION_TAG.to_owned(),
                 self.retention.as_secs().to_string(),
             ),
-            (names::LEASE_HEARTBEAT_TAG, heartbeat.to_string()),
+            (names::LEASE_HEARTBEAT_TAG.to_owned(), heartbeat.to_string()),
         ]
     }
 }
@@ -190,10 +277,7 @@ mod tests {
             watches: true,
         };
         assert_eq!(lease.encode(), "1:s1800000000000:300:w");
-        let written: HashMap<_, _> = lease
-            .tags(7)
-            .map(|(key, value)| (key.to_owned(), value))
-            .into();
+        let written: HashMap<_, _> = lease.tags(0, 7).into();
         assert_eq!(written[names::LEASE_RETENTION_TAG], "300");
         assert_eq!(written[names::LEASE_HEARTBEAT_TAG], "1800000000000");
         assert_eq!(Tag::read(&written), Tag::Ours(lease));
@@ -203,7 +287,7 @@ mod tests {
             ..lease
         };
         assert_eq!(beat.encode(), "1:b3:300:n");
-        assert_eq!(beat.tags(7)[2].1, "7", "Java gets a time all the same");
+        assert_eq!(beat.tags(0, 7)[2].1, "7", "Java gets a time all the same");
     }
 
     #[test]
@@ -236,6 +320,71 @@ mod tests {
             ]));
             assert_eq!(read, Tag::Unreadable, "not even by Java's tags: {text}");
         }
+    }
+
+    #[test]
+    fn the_lease_that_ends_last_counts_whatever_its_key() {
+        let read = |tags: &[(&str, &str)]| {
+            let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+            Tag::read(&tags.iter().map(owned).collect())
+        };
+        let ours = |text| Tag::Ours(Lease::parse(text).unwrap());
+        let (old, new) = ("1:s1800000000000:300:w", "1:s1800000075000:300:n");
+        for (first, second) in [(old, new), (new, old)] {
+            let both = [("SqsRpcLease", first), ("SqsRpcLease19", second)];
+            assert_eq!(read(&both), ours(new));
+        }
+        // Written earlier with a longer retention: it ends last.
+        let long = "1:s1800000000000:600:w";
+        assert_eq!(
+            read(&[("SqsRpcLease", long), ("SqsRpcLease1", new)]),
+            ours(long)
+        );
+        let (beat, later) = ("1:b7:300:w", "1:b8:300:w");
+        let counts = [
+            ("SqsRpcLease", later),
+            ("SqsRpcLease1", beat),
+            ("SqsRpcLease2", new),
+        ];
+        assert_eq!(read(&counts), ours(later));
+        for odd in [
+            &[
+                ("SqsRpcLease", new),
+                ("SqsRpcLease1", "2:s1800000075000:300:n"),
+            ][..],
+            &[("SqsRpcLease", new), ("SqsRpcLease20", new)],
+            &[("SqsRpcLease", new), ("SqsRpcLease01", new)],
+            &[("SqsRpcLease", new), ("SqsRpcLeaseX", new)],
+            &[("SqsRpcLease1", new)],
+        ] {
+            assert_eq!(read(odd), Tag::Unreadable, "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn a_mark_changes_with_each_renewal_under_any_key() {
+        let lease = |ms| Lease {
+            stamp: Stamp::Sqs(SqsTime::from_millis(ms)),
+            retention: Duration::from_secs(300),
+            watches: true,
+        };
+        let mut tags: HashMap<_, _> = lease(1).tags(0, 0).into();
+        let mut marks = vec![mark(&tags)];
+        for number in [1, 2, 0] {
+            tags.extend(lease(2 + number as u64).tags(number, 0));
+            marks.push(mark(&tags));
+        }
+        tags.insert("team".to_owned(), "orders".to_owned());
+        assert_eq!(marks.last(), Some(&mark(&tags)));
+        marks.sort_unstable();
+        marks.dedup();
+        assert_eq!(marks.len(), 4);
+    }
+
+    #[test]
+    fn keys_and_the_users_tags_fit_into_fifty() {
+        assert_eq!([0, 27, 28, 40].map(keys_beside), [20, 20, 19, 7]);
+        assert_eq!(keys_beside(60), 1);
     }
 
     #[test]

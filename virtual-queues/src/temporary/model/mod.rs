@@ -29,6 +29,12 @@ enum Mutant {
     StopsAtNonWatching,
     /// Owners do not remember renewals of unknown outcome.
     ForgetsUnknown,
+    /// A renewal of unknown outcome counts as one that was acknowledged.
+    UnknownCounts,
+    /// Renewals are written under two keys in turn, and again under the one of unknown outcome.
+    ReusesBlockedKeys,
+    /// Watchers read the first key only.
+    FirstKeyOnly,
     /// A stamp in the future counts as life.
     FutureStopsWalk,
     /// Leases are written by a call after CreateQueue.
@@ -73,6 +79,8 @@ struct Scenario {
     throttled: f64,
     lost: f64,
     late: f64,
+    /// Every so many renewals of a host, one has no answer: it lands at once, up to half an hour later, or never.
+    unknown_every: Option<u64>,
     /// Nothing but throttling for TagQueue between these times.
     no_tagging: Option<(u64, u64)>,
     /// Parts of answers without a date, and the seconds that others are wrong by.
@@ -103,6 +111,7 @@ impl Scenario {
             throttled: 0.0,
             lost: 0.0,
             late: 0.0,
+            unknown_every: None,
             no_tagging: None,
             no_date: 0.0,
             wrong_dates: 0,

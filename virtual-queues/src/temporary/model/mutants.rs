@@ -74,6 +74,46 @@ fn without_memory_of_unknown_renewals_live_hosts_are_deleted() {
 }
 
 #[test]
+fn without_the_other_keys_live_hosts_are_deleted() {
+    let late = |seed| Scenario {
+        retention: vec![60],
+        lost: 0.25,
+        late: 1.0,
+        lasts: Duration::from_secs(2 * 3_600),
+        ..Scenario::healthy(seed, 15)
+    };
+    takes_out(Mutant::FirstKeyOnly, late, unsafe_or_late);
+}
+
+#[test]
+fn with_a_fence_that_counts_unknown_renewals_live_hosts_are_deleted() {
+    let never = |seed| Scenario {
+        retention: vec![60],
+        lost: 0.8,
+        late: 0.1,
+        lasts: Duration::from_secs(2 * 3_600),
+        ..Scenario::healthy(seed, 15)
+    };
+    takes_out(Mutant::UnknownCounts, never, unsafe_or_late);
+}
+
+#[test]
+fn without_a_pause_for_blocked_keys_hosts_are_given_up() {
+    takes_out(Mutant::ReusesBlockedKeys, every_tenth, |report| {
+        report.given_up > 0
+    });
+}
+
+fn every_tenth(seed: u64) -> Scenario {
+    Scenario {
+        unknown_every: Some(10),
+        late: 0.5,
+        lasts: Duration::from_secs(6 * 3_600),
+        ..Scenario::healthy(seed, 8)
+    }
+}
+
+#[test]
 fn a_walk_that_stops_at_who_does_not_watch_leaves_hosts_for_ever() {
     let idle = |seed| Scenario {
         idle_watchers: 0.5,

@@ -42,6 +42,10 @@ pub(super) struct Held {
     pub(super) name: Arc<str>,
     pub(super) claim: Claim,
     pub(super) renewing: bool,
+    /// Renewals that have begun.
+    pub(super) renewals: u64,
+    /// Those that were answered.
+    pub(super) acknowledged: usize,
     /// Its renewals have ended ([`Mutant::HeartbeatDies`]).
     pub(super) silent: bool,
 }

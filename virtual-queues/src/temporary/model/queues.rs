@@ -58,7 +58,10 @@ impl Queues {
     pub(super) fn tag(&mut self, name: &str, tags: Tags, now: u64) -> bool {
         match self.by_name.get_mut(name) {
             Some(queue) if queue.deleted.is_none() => {
-                queue.tags.push((now, tags));
+                // What is written stands beside what is there.
+                let mut all = queue.tags.last().map(|(_, all)| all.clone());
+                all.get_or_insert_default().extend(tags);
+                queue.tags.push((now, all.unwrap_or_default()));
                 // What is older than any stale read.
                 let old = queue.tags.partition_point(|(at, _)| at + LINGERS < now);
                 queue.tags.drain(..old.saturating_sub(1));

@@ -82,6 +82,30 @@ fn no_live_host_is_deleted_whatever_happens() {
 }
 
 #[test]
+fn a_tenth_of_renewals_of_unknown_outcome_costs_no_host_for_days() {
+    for (seed, retention) in [(1, 60), (2, 300), (3, 1_800)] {
+        let scenario = Scenario {
+            retention: vec![retention],
+            unknown_every: Some(10),
+            late: 0.5,
+            stale: 60,
+            wrong_clocks: 900,
+            lasts: 48 * HOUR,
+            ..Scenario::healthy(seed, 3)
+        };
+        let report = sound(&scenario);
+        assert_eq!(report.given_up, 0, "R = {retention} s");
+        // The retry of a renewal may come when half of a lease of 1 minute is over: then a new host takes its place.
+        let most = if retention < 300 { 10 } else { 0 };
+        assert!(
+            report.drained <= most,
+            "R = {retention} s: {}",
+            report.drained
+        );
+    }
+}
+
+#[test]
 fn throttled_tagging_costs_hosts_and_then_the_retention_grows() {
     let scenario = Scenario {
         no_tagging: Some((900, 1_500)),

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use sqs_rpc_protocol::{SqsTime, TemporaryQueueName};
+use sqs_rpc_protocol::{SqsTime, TemporaryQueueName, names};
 
 use super::clocks::{EPOCH, Pause};
 use super::process::{Held, PREFIX, Process};
@@ -15,6 +15,9 @@ use super::{Mutant, Report, Scenario};
 use crate::sqs::{Random, Sample};
 use crate::temporary::lease::{Claim, Lease, Reading, Renewal, Renewed, Stamp, Standing, Tag};
 use crate::temporary::ring::{Failure, Listed, Step};
+
+/// The number of keys for a host's leases.
+const KEYS: usize = 20;
 
 pub(super) struct World {
     scenario: Scenario,
@@ -126,7 +129,7 @@ impl World {
                 retention: Duration::from_secs(self.scenario.retention[0]),
                 watches: true,
             };
-            self.queues.create(Arc::clone(&name), tags(lease), 0);
+            self.queues.create(Arc::clone(&name), tags(0, lease), 0);
             if !future {
                 self.dead.insert(name, (self.now, 0));
             }
@@ -355,13 +358,14 @@ impl World {
         let name: Arc<str> = format!("{PREFIX}{}-{}", process.uuid, process.next_number).into();
         process.next_number += 1;
         let renewal = Renewal {
+            key: 0,
             stamp: Some(stamp),
             retention: process.retention.current(),
             began: at,
         };
         let written = match self.scenario.mutant {
             Mutant::TagsAfterwards => Tags::new(),
-            _ => tags(process.lease(&renewal)),
+            _ => tags(0, process.lease(&renewal)),
         };
         self.submit(index, What::Create(name, renewal, written), at);
     }
@@ -380,13 +384,20 @@ impl World {
                 }
                 return;
             };
+            let (key, stamp) = host.claim.begin(at.now, Some(stamp));
+            let key = match self.scenario.mutant {
+                Mutant::ReusesBlockedKeys => host.acknowledged % 2,
+                _ => key,
+            };
             let renewal = Renewal {
-                stamp: Some(stamp),
+                key,
+                stamp,
                 retention: process.retention.current(),
                 began: at,
             };
-            let written = tags(process.lease(&renewal));
+            let written = tags(key, process.lease(&renewal));
             process.hosts[i].renewing = true;
+            process.hosts[i].renewals += 1;
             let name = Arc::clone(&process.hosts[i].name);
             let bucket = (self.now - 60_000) as usize / 15_000;
             self.report.renewals[bucket] += 1;
@@ -439,12 +450,13 @@ impl World {
                 self.now + there + back,
                 Event::Answer(call, Reply::Throttled(date)),
             );
-        } else if self.chance(self.scenario.lost) {
+        } else if self.is_lost(process, &call.what) {
             let late = self.chance(self.scenario.late);
             let lands = match call.what {
                 // Nobody waits for a delete, and it has no lease to be too late for.
                 What::Delete(_) | What::DeleteOwn(_) if late => Some(self.below(3 * 3_600_000)),
-                _ if late => Some(self.below(15 * 60_000 - 1)),
+                // A signature by a clock that is 15 minutes ahead is good for half an hour.
+                _ if late => Some(self.below(30 * 60_000)),
                 _ if self.chance(0.5) => Some(there),
                 _ => None,
             };
@@ -460,6 +472,16 @@ impl World {
         } else {
             self.at(self.now + there, Event::Effect(call));
         }
+    }
+
+    /// Whether there will be no answer to a call.
+    fn is_lost(&mut self, process: usize, what: &What) -> bool {
+        if let (What::Renew(name, ..), Some(every)) = (what, self.scenario.unknown_every) {
+            let process = &self.processes[process];
+            let host = process.find(name).map(|host| &process.hosts[host]);
+            return host.is_some_and(|host| host.renewals.is_multiple_of(every));
+        }
+        self.chance(self.scenario.lost)
     }
 
     fn effect(&mut self, call: Box<Call>) {
@@ -571,17 +593,19 @@ impl World {
             return;
         }
         let date = reply.date().map(SqsTime::from_millis);
-        match Claim::new(renewal, date, &process.random) {
+        match Claim::new(renewal, KEYS, date, &process.random) {
             Some(claim) => {
                 self.dead.remove(&name);
                 process.hosts.push(Held {
                     name: Arc::clone(&name),
                     claim,
                     renewing: !tags_first,
+                    renewals: 0,
+                    acknowledged: 0,
                     silent: false,
                 });
                 if !tags_first {
-                    let written = tags(process.lease(&renewal));
+                    let written = tags(0, process.lease(&renewal));
                     self.submit(index, What::Renew(name, renewal, written), at);
                 }
             }
@@ -595,6 +619,9 @@ impl World {
         let how = match reply {
             Reply::Done(date) => Renewed::Acknowledged(date.map(SqsTime::from_millis)),
             Reply::Nothing if mutant == Mutant::ForgetsUnknown => Renewed::Refused,
+            Reply::Nothing if mutant == Mutant::UnknownCounts => {
+                Renewed::Acknowledged(renewal.stamp)
+            }
             Reply::Nothing => Renewed::Unknown,
             _ => Renewed::Refused,
         };
@@ -608,6 +635,7 @@ impl World {
         };
         let held = &mut process.hosts[host];
         held.renewing = false;
+        held.acknowledged += usize::from(matches!(reply, Reply::Done(_)));
         if matches!(reply, Reply::Gone(_)) {
             held.claim.give_up();
             return;
@@ -725,13 +753,16 @@ impl Reply {
     }
 }
 
-fn tags(lease: Lease) -> Tags {
-    let tags = lease.tags(0).map(|(key, value)| (key.to_owned(), value));
-    tags.into()
+fn tags(key: usize, lease: Lease) -> Tags {
+    lease.tags(key, 0).into()
 }
 
 /// What a watcher without some mechanism would read.
 fn misread(mutant: Mutant, read: Tags, date: Option<u64>) -> Tags {
+    if mutant == Mutant::FirstKeyOnly {
+        let first = |key: &str| key == names::LEASE_TAG || !key.starts_with(names::LEASE_TAG);
+        return read.into_iter().filter(|(key, _)| first(key)).collect();
+    }
     let Tag::Ours(mut lease) = Tag::read(&read) else {
         return read;
     };
@@ -742,5 +773,5 @@ fn misread(mutant: Mutant, read: Tags, date: Option<u64>) -> Tags {
         }
         _ => return read,
     }
-    tags(lease)
+    tags(0, lease)
 }

@@ -6,7 +6,7 @@ use sqs_rpc_protocol::SqsTime;
 
 use super::silence::Silence;
 use crate::sqs::Moment;
-use crate::temporary::lease::{JavaLease, Lease, Stamp, Tag};
+use crate::temporary::lease::{Lease, Stamp, Tag};
 
 /// What is waited beyond a lease's end: tags may be read stale by a minute, the rest is margin. And how far a stamp may
 /// be ahead of the answer that shows it.
@@ -53,6 +53,8 @@ pub enum Doubt {
 pub(crate) struct Seen<'a> {
     pub(crate) name: &'a str,
     pub(crate) tag: Tag,
+    /// What changes with each renewal, and the longest retention that the tags show.
+    pub(crate) mark: (u64, Duration),
     /// The `Date` of the answer that showed them.
     pub(crate) date: Option<SqsTime>,
     /// When that was, by the watcher's own clock.
@@ -64,10 +66,9 @@ pub(crate) fn judge(seen: Seen<'_>, silence: &mut Silence) -> Verdict {
     match seen.tag {
         Tag::Ours(lease) => match (lease.stamp, seen.date) {
             (Stamp::Sqs(stamp), Some(date)) => by_stamp(lease, stamp, date),
-            (Stamp::Sqs(stamp), None) => by_silence(seen, stamp.as_millis(), Some(lease), silence),
-            (Stamp::Beat(beat), _) => by_silence(seen, beat, Some(lease), silence),
+            (Stamp::Sqs(_), None) | (Stamp::Beat(_), _) => by_silence(seen, Some(lease), silence),
         },
-        Tag::Java(JavaLease { heartbeat, .. }) => by_silence(seen, heartbeat, None, silence),
+        Tag::Java(_) => by_silence(seen, None, silence),
         Tag::Unreadable => Verdict::Unknown(Doubt::Unreadable),
         Tag::Absent => Verdict::Unknown(Doubt::NoLease),
     }
@@ -92,13 +93,10 @@ fn by_stamp(lease: Lease, stamp: SqsTime, date: SqsTime) -> Verdict {
     }
 }
 
-fn by_silence(seen: Seen<'_>, mark: u64, lease: Option<Lease>, silence: &mut Silence) -> Verdict {
-    let retention = match seen.tag {
-        Tag::Java(java) => java.retention,
-        _ => lease.map_or(SHORTEST, |lease| lease.retention),
-    };
+fn by_silence(seen: Seen<'_>, lease: Option<Lease>, silence: &mut Silence) -> Verdict {
+    let (_, retention) = seen.mark;
     let needed = retention.max(SHORTEST) + STALE;
-    let look = silence.look(seen.name, (mark, retention), seen.now);
+    let look = silence.look(seen.name, seen.mark, seen.now);
     if look.silent > needed {
         return Verdict::Dead;
     }
@@ -114,6 +112,7 @@ fn by_silence(seen: Seen<'_>, mark: u64, lease: Option<Lease>, silence: &mut Sil
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::temporary::lease::JavaLease;
     use proptest::prelude::*;
 
     const R: u64 = 300;
@@ -135,9 +134,20 @@ mod tests {
     }
 
     fn verdict(tag: Tag, date: Option<u64>, now: u64, silence: &mut Silence) -> Verdict {
+        let mark = match tag {
+            Tag::Ours(Lease {
+                stamp, retention, ..
+            }) => match stamp {
+                Stamp::Sqs(time) => (time.as_millis(), retention),
+                Stamp::Beat(count) => (count, retention),
+            },
+            Tag::Java(java) => (java.heartbeat, java.retention),
+            _ => (0, Duration::ZERO),
+        };
         let seen = Seen {
             name: "h",
             tag,
+            mark,
             date: date.map(sqs),
             now: at(now),
         };
@@ -256,7 +266,7 @@ mod tests {
             let now = stamp + (part * (held_until - stamp) as f64) as u64;
             let tag = Tag::Ours(Lease { stamp: Stamp::Sqs(sqs(stamp)), retention: Duration::from_secs(retention), watches: true });
             let date = SqsTime::from_millis((sqs(now).as_millis() as i64 + wrong * 1_000) as u64);
-            let seen = Seen { name: "h", tag, date: Some(date), now: at(local) };
+            let seen = Seen { name: "h", tag, mark: (0, Duration::from_secs(retention)), date: Some(date), now: at(local) };
             prop_assert_ne!(judge(seen, &mut Silence::default()), Verdict::Dead);
         }
     }

@@ -14,7 +14,7 @@ use super::silence::Silence;
 use super::verdict::{Seen, Verdict, judge};
 use super::walk::{Listed, Move, Walk};
 use crate::sqs::{Backoff, Moment, Random};
-use crate::temporary::lease::Tag;
+use crate::temporary::lease::{Tag, mark};
 
 /// The first walk begins within this time of the first host.
 const FIRST_WALK: Duration = Duration::from_secs(10);
@@ -166,6 +166,7 @@ impl Watch {
         let seen = Seen {
             name: &host.name,
             tag,
+            mark: mark(tags),
             date,
             now,
         };

@@ -6,7 +6,7 @@ use local_sqs::engine::{Action, Request};
 use sqs_rpc_protocol::TemporaryQueueName;
 use sqs_virtual_queues::{Lease, Stamp, Tag};
 
-use super::{Host, IDLE_SLACK, LeaseCall, goes_by, of_life};
+use super::{Host, IDLE_SLACK, LeaseCall, Tags, goes_by, of_life};
 use crate::coverage::Check;
 use crate::network::{Exchange, Link};
 use crate::oracle::Oracle;
@@ -108,11 +108,14 @@ impl Oracle {
             return;
         }
         match call {
-            LeaseCall::Create(name, tag) => self.host_made(link, name, *tag),
-            LeaseCall::Write(name, tag) => {
+            LeaseCall::Create(name, tags) => self.host_made(link, name, tags),
+            LeaseCall::Write(name, tags) => {
                 let now = self.0.time.now();
                 if let Some(host) = self.lock().leases.hosts.get_mut(name) {
-                    host.tag = *tag;
+                    let written = tags.iter();
+                    host.tags
+                        .extend(written.map(|(key, value)| (key.clone(), value.clone())));
+                    host.tag = Tag::read(&host.tags);
                     host.written = now;
                 }
             }
@@ -121,7 +124,8 @@ impl Oracle {
         }
     }
 
-    fn host_made(&self, link: &Link, name: &str, tag: Tag) {
+    fn host_made(&self, link: &Link, name: &str, tags: &Tags) {
+        let tag = Tag::read(tags);
         let now = self.0.time.now();
         let mut state = self.lock();
         let state = &mut *state;
@@ -147,6 +151,7 @@ impl Oracle {
             owner: Some(life),
             made: now,
             written: now,
+            tags: tags.clone(),
             tag,
             skew,
         };

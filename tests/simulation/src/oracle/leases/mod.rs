@@ -14,7 +14,7 @@ mod calls;
 mod in_time;
 mod owners;
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use local_sqs::engine::{Action, Request};
@@ -80,18 +80,22 @@ struct Host {
     owner: Option<LifeId>,
     made: Duration,
     written: Duration,
+    tags: Tags,
+    /// What they say.
     tag: Tag,
     /// How far its stamp was from SQS's time when it was made.
     skew: Duration,
 }
+
+type Tags = HashMap<String, String>;
 
 /// What a call means for leases, looked up before it takes effect.
 #[derive(Debug, Default)]
 pub(crate) enum LeaseCall {
     #[default]
     Other,
-    Create(String, Tag),
-    Write(String, Tag),
+    Create(String, Tags),
+    Write(String, Tags),
     Delete(String),
 }
 
@@ -100,11 +104,8 @@ impl LeaseCall {
         let is_host = |name: &str| TemporaryQueueName::parse(name).is_some();
         let read = |tags: Option<&BTreeMap<String, String>>| {
             let tags = tags.into_iter().flatten();
-            Tag::read(
-                &tags
-                    .map(|(key, value)| (key.clone(), value.clone()))
-                    .collect(),
-            )
+            tags.map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
         };
         match request {
             Request::CreateQueue(create) => match &create.queue_name {
@@ -211,6 +212,7 @@ impl Oracle {
             owner: None,
             made: now,
             written: now,
+            tags: Tags::new(),
             tag,
             skew: Duration::ZERO,
         };

@@ -49,10 +49,7 @@ fn lease(stamp: u64, watches: bool) -> HashMap<String, String> {
         retention: Duration::from_secs(R),
         watches,
     };
-    lease
-        .tags(0)
-        .map(|(key, value)| (key.to_owned(), value))
-        .into()
+    lease.tags(0, 0).into()
 }
 
 #[test]
