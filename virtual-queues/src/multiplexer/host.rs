@@ -12,6 +12,8 @@ use tokio::sync::{Notify, OnceCell, oneshot};
 
 use super::driver;
 use super::error::{PendingError, QueueError};
+use super::health::Health;
+use super::hosts::Hosts;
 use super::options::Options;
 use super::pending::{Outcome, PendingReply};
 #[cfg(feature = "temporary")]
@@ -45,8 +47,7 @@ pub(super) struct Shared {
     pub(super) sqs: Sqs,
     pub(super) outbox: Outbox,
     pub(super) options: Options,
-    /// When this process made the queue: SQS may not know it for its first second.
-    pub(super) made_at: Option<Moment>,
+    pub(super) hosts: Hosts,
     state: Mutex<State>,
     /// Wakes the driver: somebody waits, or something is due earlier than the driver knows.
     pub(super) changed: Notify,
@@ -57,6 +58,7 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) router: Router<ReplySink>,
     pub(super) polls: PollController,
+    pub(super) health: Health,
     /// Why the host is of no use any more; later callers get the same answer.
     pub(super) ended: Option<PendingError>,
 }
@@ -64,22 +66,7 @@ pub(super) struct State {
 pub(super) type ReplySink = oneshot::Sender<Outcome>;
 
 impl Shared {
-    /// Begins to use a host: starts its driver, which makes no call until somebody waits.
-    pub(super) fn open(
-        url: HostQueueUrl,
-        process: ProcessPrefix,
-        made_at: Option<Moment>,
-        sqs: &Sqs,
-        outbox: &Outbox,
-        options: &Options,
-        tasks: &Tasks,
-    ) -> Arc<Self> {
-        let shared = Self::new(url, process, made_at, sqs, outbox, options);
-        tasks.spawn(driver::drive(Arc::clone(&shared), tasks.stopping().clone()));
-        shared
-    }
-
-    /// A host without its driver.
+    /// A host without its driver. `made_at`: when this process made the queue, if it did.
     pub(super) fn new(
         url: HostQueueUrl,
         process: ProcessPrefix,
@@ -87,6 +74,7 @@ impl Shared {
         sqs: &Sqs,
         outbox: &Outbox,
         options: &Options,
+        hosts: &Hosts,
     ) -> Arc<Self> {
         let router = Router::new(RouterOptions {
             process,
@@ -99,15 +87,22 @@ impl Shared {
             sqs: sqs.clone(),
             outbox: outbox.clone(),
             options: options.clone(),
-            made_at,
+            hosts: hosts.clone(),
             state: Mutex::new(State {
                 router,
                 polls,
+                health: Health::new(made_at),
                 ended: None,
             }),
             changed: Notify::new(),
             default_wait: OnceCell::new(),
         })
+    }
+
+    /// Starts the driver, which makes no call until somebody waits.
+    pub(super) fn driven(self: Arc<Self>, tasks: &Tasks) -> Arc<Self> {
+        tasks.spawn(driver::drive(Arc::clone(&self), tasks.stopping().clone()));
+        self
     }
 }
 
@@ -187,7 +182,7 @@ impl Host {
     #[cfg(feature = "temporary")]
     pub(crate) fn retire(&self, why: PendingError) {
         self.shared.end(why);
-        self.owner.forget(&self.shared);
+        self.owner.0.hosts.forget(&self.shared);
     }
 
     /// Stops using the host: whatever waits on it ends with `why`, and so does whatever comes later.
@@ -223,18 +218,37 @@ impl Shared {
         matches!(state.ended, Some(PendingError::HostLost))
     }
 
+    /// Whether nobody but the table, the driver and the handler of all virtual queues has the host, and it carries nothing.
+    /// Its caller holds the entry in the table of hosts, so nobody gets it meanwhile.
+    pub(super) fn is_unused(this: &Arc<Self>) -> bool {
+        let state = this.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let holders = 2 + usize::from(state.router.is_handled());
+        state.router.is_empty() && Arc::strong_count(this) == holders
+    }
+
+    /// Ends the host and says so if nothing uses it.
+    pub(super) fn forget_unused(&self) -> bool {
+        let forgotten = self.hosts.forget_unused(self);
+        if forgotten {
+            self.end(PendingError::Closed);
+        }
+        forgotten
+    }
+
     /// Changes the state, and wakes the driver if that gave it something to do.
     pub(super) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let before = (state.router.demand() > 0, state.router.next_alarm());
-        let full = state.polls.is_full();
+        let (full, empty) = (state.polls.is_full(), state.router.is_empty());
         let result = change(&mut state);
         let after = (state.router.demand() > 0, state.router.next_alarm());
         let earlier = after
             .1
             .is_some_and(|at| before.1.is_none_or(|known| at < known));
         let room = full && !state.polls.is_full() && after.0;
-        let wake = (after.0 && !before.0) || earlier || room || state.router.wants_short_poll();
+        let emptied = !empty && state.router.is_empty();
+        let wake =
+            (after.0 && !before.0) || earlier || room || emptied || state.router.wants_short_poll();
         drop(state);
         if wake {
             self.changed.notify_one();

@@ -93,7 +93,8 @@ impl Receive {
     ///
     /// # Errors
     /// [`QueueError::DoesNotExist`] if the queue is not there, or is deleted meanwhile; [`QueueError::OutOfRange`];
-    /// [`QueueError::Closed`].
+    /// [`QueueError::Closed`]. [`QueueError::Call`] if the host cannot be received from, as with a real queue: at once if the
+    /// call is refused or denied; for what passes by itself, such as throttling, when the wait is over and the last poll has failed.
     pub async fn send(self) -> Result<Vec<Message>, QueueError> {
         self.check()?;
         let VirtualQueue { shared, url, .. } = &self.queue;
@@ -110,16 +111,14 @@ impl Receive {
             shared,
             url,
             ticket: None,
+            failures: shared.lock().health.failures(),
         };
         let taken = poll_fn(|cx| turn.look(self.max, short, cx));
         let taken = if short {
             taken.await?
         } else {
-            // No message within the wait is an empty result, as with SQS.
-            clock
-                .timeout_at(end, taken)
-                .await
-                .unwrap_or_else(|_| Ok(Vec::new()))?
+            let taken = clock.timeout_at(end, taken).await;
+            taken.unwrap_or_else(|_| shared.nothing_came())?
         };
         let now = clock.now();
         let shown = taken.into_iter().map(|taken| {
@@ -173,6 +172,8 @@ struct Turn<'a> {
     shared: &'a Shared,
     url: &'a VirtualQueueUrl,
     ticket: Option<Ticket>,
+    /// Polls of the host that had failed when it began.
+    failures: u64,
 }
 
 impl Turn<'_> {
@@ -184,19 +185,36 @@ impl Turn<'_> {
     ) -> Poll<Result<Vec<Taken>, QueueError>> {
         let now = self.shared.sqs.clock().now();
         let ticket = self.ticket;
-        let received = self.shared.update(|state| {
-            state
+        let (received, refusal) = self.shared.update(|state| {
+            let name = self.url.name();
+            let received = state
                 .router
-                .receive(self.url.name(), ticket, max, short, now, cx.waker())
+                .receive(name, ticket, max, short, now, cx.waker());
+            (received, state.health.refusal_after(self.failures).cloned())
         });
         match received {
             Received::Messages(messages) => Poll::Ready(Ok(messages)),
-            Received::Nothing => Poll::Ready(Ok(Vec::new())),
+            Received::Nothing => Poll::Ready(self.shared.nothing_came()),
             Received::Gone => Poll::Ready(Err(self.shared.not_there(self.url))),
             Received::Wait(ticket) => {
                 self.ticket = Some(ticket);
-                Poll::Pending
+                match refusal {
+                    Some(fault) => Poll::Ready(Err(QueueError::Call(fault))),
+                    None => Poll::Pending,
+                }
             }
+        }
+    }
+}
+
+impl Shared {
+    /// The result of a receive whose wait is over: none, as from SQS, or why there can be none.
+    fn nothing_came(&self) -> Result<Vec<Taken>, QueueError> {
+        let state = self.lock();
+        match state.health.fault() {
+            // A poll that is out is what the receive waited for, and SQS has nothing yet.
+            Some(fault) if state.polls.out() == 0 => Err(QueueError::Call(fault.clone())),
+            _ => Ok(Vec::new()),
         }
     }
 }

@@ -11,6 +11,7 @@ mod contract;
 mod drop_in;
 mod faults;
 mod handlers;
+mod hosts;
 mod pending;
 mod polling;
 mod queues;

@@ -175,12 +175,17 @@ impl QueueSlot {
         }
     }
 
-    /// Whoever gave up with short poll `done`, to be woken.
-    pub(super) fn waited_for_short_poll(&self, done: u64) -> impl Iterator<Item = (Ticket, Waker)> {
+    /// Everybody in the line.
+    pub(super) fn receivers(&self) -> impl Iterator<Item = (Ticket, Waker)> {
         self.receivers
             .iter()
-            .filter(move |receiver| receiver.ticket.gives_up_at(done))
             .map(|receiver| (receiver.ticket, receiver.waker.clone()))
+    }
+
+    /// Whoever gave up with short poll `done`, to be woken.
+    pub(super) fn waited_for_short_poll(&self, done: u64) -> impl Iterator<Item = (Ticket, Waker)> {
+        self.receivers()
+            .filter(move |(ticket, _)| ticket.gives_up_at(done))
     }
 
     /// Whether somebody in the line waits for a short poll after `done`.

@@ -415,8 +415,23 @@ impl<S> Router<S> {
         self.pending
     }
 
+    /// Everybody who waits for a message of a virtual queue, in the order in which they came.
+    pub(crate) fn receivers(&self) -> Vec<Waker> {
+        let queues = self.slots.values().filter_map(|slot| match slot {
+            Slot::Queue(slot) => Some(slot),
+            Slot::OneShot { .. } => None,
+        });
+        let mut receivers: Vec<_> = queues.flat_map(|slot| slot.receivers()).collect();
+        receivers.sort_unstable_by_key(|(ticket, _)| *ticket);
+        receivers.into_iter().map(|(_, waker)| waker).collect()
+    }
+
+    /// Whether the handler of all virtual queues takes messages from here.
+    pub(crate) const fn is_handled(&self) -> bool {
+        self.take_all.is_on()
+    }
+
     /// Whether there is neither a virtual queue nor a request that waits.
-    #[cfg(feature = "temporary")]
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }

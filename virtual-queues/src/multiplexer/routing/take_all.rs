@@ -28,6 +28,11 @@ pub(super) struct TakeAll {
 }
 
 impl TakeAll {
+    /// There is a handler.
+    pub(super) const fn is_on(&self) -> bool {
+        self.per_queue > 0
+    }
+
     /// The handler waits and there is nothing for it.
     pub(super) fn is_hungry(&self) -> bool {
         self.waker.is_some() && self.turns.is_empty()
