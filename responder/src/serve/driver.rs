@@ -172,12 +172,9 @@ impl Driver {
     }
 
     fn start_polls(&mut self) {
-        let in_slots = self.hand.len().saturating_sub(self.context.slots.outside());
-        let room = self
-            .context
-            .options
-            .concurrency
-            .saturating_sub(in_slots + self.complaints);
+        let in_hand = self.hand.len() + self.complaints;
+        let in_slots = in_hand.saturating_sub(self.context.slots.outside());
+        let room = self.context.options.concurrency.saturating_sub(in_slots);
         self.polls
             .set_demand(if self.drain.is_some() { 0 } else { room });
         while let Some(size) = self.polls.start(self.context.sqs.clock().now()) {

@@ -4,7 +4,9 @@
 //! that says what became of its part. Invariant: a job ends with a [`Done`], whatever the user's code in it does.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use futures::FutureExt;
 use futures::future::join_all;
@@ -15,7 +17,7 @@ use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, Sqs};
 use super::claims::Claims;
 use super::in_hand::{Extended, Extension, Ticket};
 use super::once::{Handling, Held};
-use super::outside::Slots;
+use super::outside::{Outside, Slots};
 use super::verdict::{Ended, Then};
 use crate::handler::{BoxedHandler, Outcome};
 use crate::options::Options;
@@ -190,22 +192,40 @@ impl Context {
     }
 
     /// Sends a reply. While one is being sent to the same request, another waits for what becomes of that: a send whose
-    /// answer is lost makes duplicates, and each would try its own copy until the deadline.
+    /// answer is lost makes duplicates, and each would try its own copy until the deadline. One that waits leaves its slot.
     async fn send_or_wait(&self, to: &Addressee, reply: &Reply) -> Result<Sent, NotSent> {
+        let mut outside = None;
+        let mut go_outside = || self.go_outside(&mut outside, reply);
         // Without an id, replies to two requests may go to one address.
         let Some(id) = to.request_id else {
-            return self.sender.send(to, reply).await;
+            return self.sender.send(to, reply, go_outside).await;
         };
         // The same place, however it is spelled.
         let host = self.sqs.host_key(to.address.host());
         let name = to.address.as_virtual().map(|url| url.name().clone());
-        match self.sending.claim_or_wait(&(host, name, id)).await {
+        let work = (host, name, id);
+        let mut claiming = pin!(self.sending.claim_or_wait(&work));
+        let claimed = match futures::poll!(&mut claiming) {
+            Poll::Ready(claimed) => claimed,
+            Poll::Pending => {
+                go_outside();
+                claiming.await
+            }
+        };
+        match claimed {
             Ok(claim) => {
-                let result = self.sender.send(to, reply).await;
+                let result = self.sender.send(to, reply, go_outside).await;
                 claim.settle(&result);
                 result
             }
             Err(result) => result,
+        }
+    }
+
+    /// A reply begins to wait. If there is no room outside, it waits in its slot.
+    fn go_outside(&self, outside: &mut Option<Outside>, reply: &Reply) {
+        if outside.is_none() {
+            *outside = self.slots.reply_goes_outside(reply.size());
         }
     }
 
@@ -220,7 +240,9 @@ impl Context {
             ErrorCode::BAD_REQUEST,
             "the request's header cannot be decoded",
         );
-        let told = self.sender.send(&to, &reply).await.is_ok();
+        let mut outside = None;
+        let go_outside = || self.go_outside(&mut outside, &reply);
+        let told = self.sender.send(&to, &reply, go_outside).await.is_ok();
         if !told {
             self.count(Counter::RepliesUnsendable);
         }

@@ -5,7 +5,7 @@
 //! | `in_hand` | which message waits, is extended, has which receipt handle? (pure) |
 //! | `once` | is a request handled, or is there a reply already? |
 //! | `claims` | who handles a request or sends its reply in this process, and who waits for the outcome? |
-//! | `outside` | how many handlers run, and which messages wait without a slot? |
+//! | `outside` | how many handlers run, and which messages and replies wait without a slot? |
 //! | `verdict` | what becomes of a request that was handled? (pure) |
 //! | `patience` | how long is a message hidden that stays in SQS? (pure) |
 //! | `polls` | how do messages come in, and what if nobody is there any more? |
@@ -69,7 +69,7 @@ use crate::options::Options;
 /// | cannot be decoded, is one-way or cannot be told | | stays for dead letters |
 /// | its return address is refused | | stays for dead letters |
 /// | the job that handles it is lost | | stays, hidden for a time that grows |
-/// | its return address does not exist, 2 s after it was handled | | deleted |
+/// | its return address does not exist, 2 s after it was handled, or at once if that is known | | deleted |
 /// | its reply is too large | gets `reply_too_large` | deleted |
 /// | SQS is throttled or down when the reply is sent | gets it, before its deadline | deleted |
 /// | the reply may not be sent (AccessDenied) | | stays, hidden for a time that grows |
