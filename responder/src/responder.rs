@@ -254,10 +254,25 @@ impl<S> ResponderBuilder<S> {
     }
 
     /// How long a poll waits for requests. Default, and the most, 20 s; 1 s at the least, in whole seconds (rounded
-    /// up). Shorter ones cost more calls when idle, and make a graceful shutdown of an idle responder as much faster.
+    /// up). Shorter ones cost more calls when idle.
     #[must_use]
     pub fn poll_wait(mut self, wait: Duration) -> Self {
         self.options.poll_wait = wait;
+        self
+    }
+
+    /// Whether a graceful shutdown ends the polls that are waiting when nothing else is left to do. Default: yes, so an idle
+    /// responder stops within 2 s.
+    ///
+    /// Polls are ended one second after the last of them began or brought a request. Until then SQS has answered those for which
+    /// it had a request.
+    ///
+    /// The price: a request that SQS hands to a poll in the instant in which that is ended is lost on its way. It stays hidden for the
+    /// [visibility timeout](Self::visibility_timeout), and is delivered again then. `false` refuses that: a shutdown
+    /// waits for the polls, up to [`poll_wait`](Self::poll_wait), and handles what they bring.
+    #[must_use]
+    pub fn end_idle_polls(mut self, end: bool) -> Self {
+        self.options.end_idle_polls = end;
         self
     }
 

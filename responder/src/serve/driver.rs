@@ -16,6 +16,7 @@ use sqs_virtual_queues::sqs::{
 };
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use super::expired::Lines;
 use super::in_hand::{Extended, InHand};
@@ -52,7 +53,9 @@ pub(super) struct Driver {
     pub(super) complaints: usize,
     /// Set by the signal.
     pub(super) drain: Option<Drain>,
-    poll: Arc<Poll>,
+    pub(super) poll: Arc<Poll>,
+    /// When a poll last began, or brought requests.
+    pub(super) quiet_since: Moment,
     tasks: Tasks,
     to_driver: mpsc::Sender<Polled>,
     health: Health,
@@ -96,6 +99,7 @@ impl Driver {
             queue: queue.clone(),
             wait: options.poll_wait,
             visibility: options.visibility,
+            end: CancellationToken::new(),
         };
         Ok(Self {
             polls: PollController::new(poll_options),
@@ -107,6 +111,7 @@ impl Driver {
             complaints: 0,
             drain: None,
             poll: Arc::new(poll),
+            quiet_since: sqs.clock().now(),
             tasks,
             to_driver,
             health: Health::default(),
@@ -148,6 +153,7 @@ impl Driver {
             if self.is_drained() {
                 return Ok(self.finish().await);
             }
+            self.end_idle_polls();
             let alarm_at = self.next_alarm();
             tokio::select! {
                 biased;
@@ -177,7 +183,9 @@ impl Driver {
         let room = self.context.options.concurrency.saturating_sub(in_slots);
         self.polls
             .set_demand(if self.drain.is_some() { 0 } else { room });
-        while let Some(size) = self.polls.start(self.context.sqs.clock().now()) {
+        let now = self.context.sqs.clock().now();
+        while let Some(size) = self.polls.start(now) {
+            self.quiet_since = now;
             self.tasks
                 .spawn(Arc::clone(&self.poll).run(size, self.to_driver.clone()));
         }
@@ -232,6 +240,7 @@ impl Driver {
             self.hand.next_extension(),
             self.polls.next_start(),
             drained_by,
+            self.idle_polls_end(),
         ]
         .into_iter()
         .flatten()
@@ -253,6 +262,9 @@ impl Driver {
                     proven: true,
                     failing_since: None,
                 };
+                if !messages.is_empty() {
+                    self.quiet_since = now;
+                }
                 self.received(messages);
             }
             Err(fault) => {

@@ -121,16 +121,19 @@ impl Serve {
 
     /// How long a graceful shutdown may take. Default 25 s, which leaves room in the 30 s that most supervisors give.
     ///
-    /// Shorter than [`poll_wait`](crate::ResponderBuilder::poll_wait) it may end before the last poll does: what that
-    /// brings is given back if the runtime still runs, and is hidden for the visibility timeout otherwise. Zero cuts off
-    /// everything at once, and gives nothing back.
+    /// Most shutdowns are shorter: they end when all requests in hand are finished, and
+    /// [idle polls are ended](crate::ResponderBuilder::end_idle_polls).
+    ///
+    /// If polls are still out at the end, what they bring is given back if the runtime still runs, and is hidden for the visibility
+    /// timeout otherwise. Zero cuts off everything at once, and gives nothing back.
     pub const fn drain(mut self, within: Duration) -> Self {
         self.drain = within;
         self
     }
 
     /// Stops in order when `signal` completes: starts no poll, takes what the last ones bring, finishes what runs
-    /// within the [drain](Self::drain) time, and gives the rest back to SQS, visible at once.
+    /// within the [drain](Self::drain) time, and gives the rest back to SQS, visible at once. Polls that are left when all
+    /// is finished are [ended early](crate::ResponderBuilder::end_idle_polls).
     ///
     /// The last fifth of the drain time, one second at the most, is for giving back.
     pub fn with_graceful_shutdown(

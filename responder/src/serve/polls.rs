@@ -1,7 +1,8 @@
 //! Polls: how messages come in.
 //!
 //! Owns: one poll's call, and what becomes of its messages if nobody takes them. Does not own: how many polls
-//! there are. Invariant: a poll that is out is not ended early; what it brings is taken, or given back.
+//! there are, nor when they are ended early (`shutdown.rs`). Invariant: every poll reports to its driver, or gives back what
+//! it brings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use aws_sdk_sqs::types::{
 use sqs_rpc_protocol::HostQueueUrl;
 use sqs_virtual_queues::sqs::{Fault, Moment, Sqs};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// What every poll of a queue needs.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) struct Poll {
     pub(super) queue: HostQueueUrl,
     pub(super) wait: Duration,
     pub(super) visibility: Duration,
+    /// Ends the polls that are out as if they had brought nothing. Cancelled in a shutdown.
+    pub(super) end: CancellationToken,
 }
 
 /// A poll that has ended.
@@ -38,8 +42,13 @@ impl Poll {
     /// Polls once and hands over what comes. It runs as a task of its own, so that it outlives the driver.
     pub(super) async fn run(self: Arc<Self>, size: usize, driver: mpsc::Sender<Polled>) {
         let started = self.sqs.clock().now();
-        let result = self.sqs.receive_message(self.input(size)).await;
-        let result = result.map(|output| output.messages.unwrap_or_default());
+        let result = tokio::select! {
+            biased;
+            result = self.sqs.receive_message(self.input(size)) => {
+                result.map(|output| output.messages.unwrap_or_default())
+            }
+            () = self.end.cancelled() => Ok(Vec::new()),
+        };
         let polled = Polled {
             size,
             started,
