@@ -73,36 +73,34 @@ fn dead(bed: &Bed, number: u128) -> Ask {
 #[tokio::test(start_paused = true)]
 async fn requests_of_a_dead_requester_do_not_delay_others() {
     const DEAD: u64 = 1_000;
-    for concurrency in [4, 64] {
-        let bed = Bed::start().await;
-        for number in 0..DEAD {
-            bed.send(&dead(&bed, u128::from(number) + 10)).await;
-        }
-        bed.send(&bed.ask("alive")).await;
-        let begun = bed.now();
-        let responder = bed.builder().concurrency(concurrency).build().unwrap();
-        let running = Running::start(responder.serve(&bed.requests, echo));
-        assert_eq!(bed.reply().await.unwrap().body(), "alive");
-        let took = bed.now().since(begun);
-        assert!(took < Duration::from_millis(100), "{concurrency}: {took:?}");
-        bed.until("the others are given up", |stats| {
-            stats.replies_unsendable == DEAD
-        })
-        .await;
-        let took = bed.now().since(begun);
-        assert!(took < Duration::from_secs(3), "{concurrency}: {took:?}");
-        bed.until_deleted().await;
-        // From now on each costs one attempt, and no time.
-        let calls = bed.stats().calls.of(Action::SendMessageBatch);
-        assert!(calls < 2 * DEAD / 10 + 20, "{concurrency}: {calls}");
-        for number in 0..10 {
-            bed.send(&dead(&bed, number + 5_000)).await;
-            sleep(1).await;
-        }
-        let more = bed.stats().calls.of(Action::SendMessageBatch) - calls;
-        assert_eq!((more, bed.stats().replies_unsendable), (10, DEAD + 10));
-        running.stop().await;
+    let bed = Bed::start().await;
+    for number in 0..DEAD {
+        bed.send(&dead(&bed, u128::from(number) + 10)).await;
     }
+    bed.send(&bed.ask("alive")).await;
+    let begun = bed.now();
+    let responder = bed.builder().concurrency(4).build().unwrap();
+    let running = Running::start(responder.serve(&bed.requests, echo));
+    assert_eq!(bed.reply().await.unwrap().body(), "alive");
+    let took = bed.now().since(begun);
+    assert!(took < Duration::from_millis(100), "{took:?}");
+    bed.until("the others are given up", |stats| {
+        stats.replies_unsendable == DEAD
+    })
+    .await;
+    let took = bed.now().since(begun);
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    bed.until_deleted().await;
+    // From now on each costs one attempt, and no time.
+    let calls = bed.stats().calls.of(Action::SendMessageBatch);
+    assert!(calls < 2 * DEAD / 10 + 20, "{calls}");
+    for number in 0..10 {
+        bed.send(&dead(&bed, number + 5_000)).await;
+        sleep(1).await;
+    }
+    let more = bed.stats().calls.of(Action::SendMessageBatch) - calls;
+    assert_eq!((more, bed.stats().replies_unsendable), (10, DEAD + 10));
+    running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
