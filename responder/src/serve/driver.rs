@@ -25,6 +25,7 @@ use super::once::{Handling, Held};
 use super::outside::Slots;
 use super::polls::{Poll, Polled};
 use super::shutdown::Drain;
+use super::verdict::Then;
 use super::{Drained, ServeError};
 use crate::handler::BoxedHandler;
 use crate::options::Options;
@@ -44,7 +45,8 @@ pub(super) struct Driver {
     /// Where polls put what they bring. Holds what all polls can bring, so none waits for room.
     pub(super) polled: mpsc::Receiver<Polled>,
     pub(super) hand: InHand<Payload>,
-    pub(super) jobs: JoinSet<Done>,
+    /// `None`: the hook around tasks has thrown the job away.
+    pub(super) jobs: JoinSet<Option<Done>>,
     /// What is done if the task of a job ends without a word. As many as jobs.
     pub(super) unless_done: HashMap<Id, Done>,
     /// Jobs that handle a request, or wait for its outcome.
@@ -211,26 +213,38 @@ impl Driver {
         unless_done: Done,
         job: impl Future<Output = Done> + Send + 'static,
     ) {
-        let task = self.jobs.spawn(self.context.sqs.task_hook().wrap(job));
+        let task = self
+            .jobs
+            .spawn(self.context.sqs.task_hook().wrap_or_lose(job));
         self.unless_done.insert(task.id(), unless_done);
     }
 
-    pub(super) fn job_ended(&mut self, ended: Result<(Id, Done), JoinError>) {
-        let done = match ended {
-            Ok((id, done)) => {
-                self.unless_done.remove(&id);
-                Some(done)
-            }
-            Err(error) => {
-                if error.is_panic() {
-                    self.context.count(Counter::Panics);
-                }
-                tracing::error!(queue = %self.context.queue, panicked = error.is_panic(), "a job was lost");
-                self.unless_done.remove(&error.id())
-            }
+    pub(super) fn job_ended(&mut self, ended: Result<(Id, Option<Done>), JoinError>) {
+        let panicked = ended.as_ref().is_err_and(JoinError::is_panic);
+        if panicked {
+            self.context.count(Counter::Panics);
+        }
+        let (id, done) = match ended {
+            Ok((id, done)) => (id, done),
+            Err(error) => (error.id(), None),
         };
-        if let Some(done) = done {
-            self.done(done);
+        let unless_done = self.unless_done.remove(&id);
+        let is_lost = done.is_none();
+        if is_lost {
+            tracing::error!(queue = %self.context.queue, panicked, "a job was lost");
+        }
+        match done.or(unless_done) {
+            Some(Done::Answered {
+                ticket,
+                then: Then::GiveBack,
+            }) if is_lost => {
+                let give_up = Arc::clone(&self.context).give_up(ticket);
+                // A hook that throws this job away as well must not make a circle.
+                let then = Then::Leave;
+                self.start_job(Done::Answered { ticket, then }, give_up);
+            }
+            Some(done) => self.done(done),
+            None => {}
         }
     }
 

@@ -18,7 +18,7 @@ use super::driver::{Driver, Payload};
 use super::expired::{Judged, JudgedBy};
 use super::in_hand::{Admission, Arrival, Ticket};
 use super::jobs::{Context, Done};
-use super::patience::{hidden_after, hidden_for_dead_letters};
+use super::patience::{hidden_after, hidden_for_dead_letters, hidden_when_lost};
 use super::verdict::{Then, is_first};
 use crate::reply::sender::Addressee;
 use crate::request::{self, Received};
@@ -184,7 +184,7 @@ impl Driver {
             .instrument(payload.span.clone());
         let lost = Done::Answered {
             ticket,
-            then: Then::Leave,
+            then: Then::GiveBack,
         };
         self.start_job(lost, job);
     }
@@ -229,15 +229,15 @@ impl Driver {
                     next = self.start(ticket);
                 }
             }
-            Then::Leave | Then::LeaveForDeadLetters => {
+            Then::Leave | Then::LeaveForDeadLetters | Then::GiveBack => {
                 let Some((out, behind)) = self.hand.leave(ticket) else {
                     return;
                 };
                 let count = out.payload.receive_count;
-                let hidden = if then == Then::Leave {
-                    hidden_after(count)
-                } else {
-                    hidden_for_dead_letters(count)
+                let hidden = match then {
+                    Then::GiveBack => hidden_when_lost(count),
+                    Then::LeaveForDeadLetters => hidden_for_dead_letters(count),
+                    Then::Leave | Then::Delete => hidden_after(count),
                 };
                 self.put_back(out.receipt, hidden);
                 for out in behind {

@@ -104,11 +104,15 @@ impl Context {
             .catch_unwind()
             .await;
         drop(running);
-        let (ended, reply) = work.unwrap_or_else(|_| {
-            self.count(Counter::Panics);
-            tracing::error!("the responder panicked");
-            Ended::of(Outcome::Panicked)
-        });
+        let (ended, reply) = match work {
+            Ok(ended) => ended,
+            Err(_) => {
+                self.count(Counter::Panics);
+                tracing::error!("the responder panicked");
+                self.abandon_lost().await;
+                Ended::of(Outcome::Panicked)
+            }
+        };
         let verdict = ended.verdict(to.is_none(), receive_count, self.options.keep_undecodable);
         let then = match &to {
             Some(to) if verdict.answer => self.answer(to, &reply, verdict.then, ended).await,
@@ -121,6 +125,16 @@ impl Context {
             }
         };
         Done::Answered { ticket, then }
+    }
+
+    /// The job of this message was lost.
+    pub(super) async fn give_up(self: Arc<Self>, ticket: Ticket) -> Done {
+        // First: whoever receives the message must find its key free.
+        self.abandon_lost().await;
+        Done::Answered {
+            ticket,
+            then: Then::GiveBack,
+        }
     }
 
     /// Runs the handler.

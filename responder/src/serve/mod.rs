@@ -68,7 +68,7 @@ use crate::options::Options;
 /// | cannot be decoded | gets `bad_request` | deleted, or [kept](crate::ResponderBuilder::keep_undecodable) for dead letters |
 /// | cannot be decoded, is one-way or cannot be told | | stays for dead letters |
 /// | its return address is refused | | stays for dead letters |
-/// | the job that handles it is lost | | stays, hidden for a time that grows |
+/// | the job that handles it is lost, also to a panic outside of the handler | | given back at once; from the sixth delivery on hidden for a time that grows |
 /// | its return address does not exist, 2 s after it was handled, or at once if that is known | | deleted |
 /// | its reply is too large | gets `reply_too_large` | deleted |
 /// | SQS is throttled or down when the reply is sent | gets it, before its deadline | deleted |
