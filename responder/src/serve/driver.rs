@@ -122,7 +122,7 @@ impl Driver {
                 sender: Sender::new(sqs.clone(), outbox.clone()),
                 slots: Slots::new(options.concurrency),
                 store: StoreCalls::new(
-                    Arc::clone(&options.reply_store),
+                    options.reply_store.clone(),
                     sqs.clone(),
                     options.reply_store_timeout,
                 ),

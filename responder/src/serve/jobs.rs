@@ -145,7 +145,7 @@ impl Context {
             .options
             .handler_timeout
             .until(now, request.deadline().moment());
-        let outcome = self.handler.handle(request, &self.sqs, until).await;
+        let outcome = self.handler.handle(request, self.sqs.clock(), until).await;
         self.note(&outcome);
         Ended::of(outcome)
     }
@@ -173,9 +173,7 @@ impl Context {
                     None => tracing::debug!(%code, "the handler returned an error"),
                 }
             }
-            Outcome::Panicked => {
-                self.count(Counter::Panics);
-            }
+            Outcome::Panicked => {}
             Outcome::Expired => {
                 if self.count_and_tell(Counter::HandlersExpired) {
                     tracing::warn!("a handler was dropped, since its time was over");

@@ -40,7 +40,7 @@ use std::time::Duration;
 
 use futures::future::{self, BoxFuture, FutureExt};
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::sqs::Sqs;
+use sqs_virtual_queues::sqs::{Sqs, UserCode};
 
 use self::driver::Driver;
 use crate::handler::BoxedHandler;
@@ -136,11 +136,19 @@ impl Serve {
     /// is finished are [ended early](crate::ResponderBuilder::end_idle_polls).
     ///
     /// The last fifth of the drain time, one second at the most, is for giving back.
-    pub fn with_graceful_shutdown(
-        mut self,
-        signal: impl Future<Output = ()> + Send + 'static,
-    ) -> Self {
-        self.signal = signal.boxed();
+    ///
+    /// A signal that panics is logged and counted, and never completes: serving goes on.
+    pub fn with_graceful_shutdown<F>(mut self, signal: F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let signal = UserCode::of::<F>("the shutdown signal").run(self.sqs.counters(), signal);
+        self.signal = async move {
+            if signal.await.is_err() {
+                future::pending::<()>().await;
+            }
+        }
+        .boxed();
         self
     }
 }

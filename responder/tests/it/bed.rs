@@ -308,6 +308,8 @@ pub(crate) enum Failure {
     Code(&'static str, u16),
     /// No answer ever.
     Hang,
+    /// The client panics.
+    Panic,
     /// A receive whose messages have other bodies than SQS sent.
     Damage,
 }
@@ -384,6 +386,7 @@ macro_rules! faulty {
                             answer
                         })
                     }
+                    Some(Failure::Panic) => panic!("a bug in an interceptor"),
                     Some(Failure::Hang) => Box::pin(std::future::pending()),
                     Some(Failure::Code(code, status)) => {
                         let error = $error::generic(ErrorMetadata::builder().code(code).build());
