@@ -179,7 +179,7 @@ impl Driver {
         }
     }
 
-    fn start_polls(&mut self) {
+    pub(super) fn start_polls(&mut self) {
         let in_hand = self.hand.len() + self.complaints;
         let in_slots = in_hand.saturating_sub(self.context.slots.outside());
         let room = self.context.options.concurrency.saturating_sub(in_slots);
@@ -193,7 +193,7 @@ impl Driver {
         }
     }
 
-    fn extend(&mut self) {
+    pub(super) fn extend(&mut self) {
         let extensions = self.hand.extensions(self.context.sqs.clock().now());
         if !extensions.is_empty() {
             let lost = Done::Extended {
@@ -262,7 +262,7 @@ impl Driver {
     }
 
     /// A poll has ended.
-    fn take(&mut self, polled: Polled) -> Result<(), ServeError> {
+    pub(super) fn take(&mut self, polled: Polled) -> Result<(), ServeError> {
         match polled.result {
             Ok(messages) => {
                 let now = self.context.sqs.clock().now();
