@@ -11,6 +11,7 @@ use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use super::error::PendingError;
+use super::extensions::Extensions;
 use super::host::{ReplySink, Shared};
 use super::routing::{Arrival, Due, Routed};
 use crate::mutant;
@@ -39,6 +40,7 @@ pub(super) async fn drive(shared: Arc<Shared>, stop: CancellationToken) {
         shared: &shared,
         crowded: Backoff::new(Duration::from_millis(100), LONGEST_PAUSE),
         denied: None,
+        extensions: Extensions::new(&shared),
     }
     .run(&stop)
     .await;
@@ -49,6 +51,7 @@ struct Driver<'a> {
     crowded: Backoff,
     /// Since when polls are denied by policy, with none that worked, and the last denial.
     denied: Option<(Moment, Fault)>,
+    extensions: Extensions<'a>,
 }
 
 /// A poll that has ended.
@@ -76,6 +79,7 @@ impl Driver<'_> {
             if self.do_what_is_due(now) {
                 tokio::task::yield_now().await;
             }
+            self.extensions.start();
             if !stopping {
                 for kind in self.polls_to_start(now) {
                     polls.push(poll(self.shared, kind));
@@ -94,6 +98,7 @@ impl Driver<'_> {
                     self.shared.end(PendingError::Closed);
                 }
                 Some(polled) = polls.next(), if !polls.is_empty() => self.polled(polled),
+                () = self.extensions.next() => {}
                 () = self.shared.changed.notified() => {}
                 sign = contact.next() => {
                     let polls = &mut self.shared.lock().polls;
@@ -110,7 +115,7 @@ impl Driver<'_> {
     }
 
     /// Says whether there is more.
-    fn do_what_is_due(&self, now: Moment) -> bool {
+    fn do_what_is_due(&mut self, now: Moment) -> bool {
         let counters = self.shared.sqs.counters();
         for _ in 0..BURST {
             let due = {
@@ -133,6 +138,7 @@ impl Driver<'_> {
                 Some(Due::Visible(messages)) => {
                     counters.add(Counter::BufferExpired, messages as u64)
                 }
+                Some(Due::Extend(messages)) => self.extensions.add(messages),
                 Some(Due::Expired(_)) => counters.count(Counter::QueuesExpired),
                 None => return false,
             }
@@ -186,6 +192,7 @@ impl Driver<'_> {
                 .returned(size, got, now, now + visibility);
         }
         let arrival = Arrival {
+            received: now,
             visible_until,
             server_now: self.shared.sqs.earliest_server_time(),
         };

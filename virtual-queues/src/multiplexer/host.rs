@@ -91,6 +91,8 @@ impl Shared {
         let router = Router::new(RouterOptions {
             process,
             limits: options.limits.clone(),
+            visibility: options.visibility,
+            in_order: url.is_fifo(),
         });
         let polls = PollController::new(options.polls.clone());
         Arc::new(Self {

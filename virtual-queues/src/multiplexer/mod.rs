@@ -10,6 +10,7 @@ mod attributes;
 mod batch;
 mod driver;
 mod error;
+mod extensions;
 mod for_all;
 mod for_each;
 mod handling;

@@ -6,6 +6,7 @@
     reason = "tests look at the clock that they pause, and fail where they cannot go on"
 )]
 
+mod buffers;
 mod contact;
 mod contract;
 mod drop_in;
