@@ -8,6 +8,7 @@
 mod address;
 mod attributes;
 mod batch;
+mod defaults;
 mod driver;
 mod error;
 mod extensions;

@@ -9,6 +9,7 @@
 mod buffers;
 mod contact;
 mod contract;
+mod defaults;
 mod drop_in;
 mod faults;
 mod handlers;

@@ -58,6 +58,8 @@ pub(super) struct Buffered {
     pub(super) received: Moment,
     /// When SQS shows it to others again, at the earliest.
     pub(super) visible_until: Moment,
+    /// When SQS shows it to others again, if the call that hid it took no time.
+    pub(super) hidden_until: Moment,
     /// When it is extended next. `None` while an extension is under way, after one that failed, and 12 h after the receive.
     pub(super) extend_at: Option<Moment>,
     /// Whether an extension is under way.
@@ -70,6 +72,8 @@ pub(crate) struct Taken {
     pub(crate) message: Message,
     /// When SQS shows it to others again, at the earliest.
     pub(crate) visible_until: Moment,
+    /// When SQS shows it to others again, if the call that hid it took no time.
+    pub(crate) hidden_until: Moment,
     /// An extension of it is under way, so it may be hidden for longer.
     pub(crate) extending: bool,
 }
@@ -283,6 +287,7 @@ impl QueueSlot {
             Taken {
                 message: buffered.message,
                 visible_until: buffered.visible_until,
+                hidden_until: buffered.hidden_until,
                 extending: buffered.extending,
             }
         });

@@ -85,7 +85,7 @@ impl<S> Router<S> {
         };
         message.extending = false;
         if let Some(until) = until {
-            message.visible_until = until;
+            (message.visible_until, message.hidden_until) = (until, until);
             message.extend_at = Some(extend_at(until, visibility));
         }
     }

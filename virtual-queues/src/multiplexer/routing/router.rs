@@ -470,6 +470,7 @@ impl<S> Router<S> {
         let wanted_by_all = self.take_all.is_hungry();
         let extend_at = (!mutant!("stale-in-buffer"))
             .then(|| extend_at(arrival.visible_until, self.options.visibility));
+        let hidden_until = arrival.received + self.options.visibility;
         self.arrivals += 1;
         let number = self.arrivals;
         let routed = self.change_with(name, message, |slot, message| {
@@ -479,7 +480,7 @@ impl<S> Router<S> {
                 known.message = message;
                 // Its visibility is that of its newest receipt handle.
                 known.received = arrival.received;
-                known.visible_until = arrival.visible_until;
+                (known.visible_until, known.hidden_until) = (arrival.visible_until, hidden_until);
                 (known.extend_at, known.extending) = (extend_at, false);
                 return Routed::Again;
             }
@@ -494,6 +495,7 @@ impl<S> Router<S> {
                 bytes,
                 number,
                 received: arrival.received,
+                hidden_until,
                 extend_at,
                 extending: false,
                 visible_until: if mutant!("stale-in-buffer") {
