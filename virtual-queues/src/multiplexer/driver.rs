@@ -11,6 +11,7 @@ use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use super::error::PendingError;
+use super::extensions::Extensions;
 use super::health::Verdict;
 use super::host::{ReplySink, Shared};
 use super::routing::{Arrival, Due, Routed};
@@ -42,6 +43,7 @@ pub(super) fn drive(shared: Arc<Shared>, stop: CancellationToken) -> impl Future
             shared: &shared.0,
             crowded: Backoff::new(Duration::from_millis(100), LONGEST_PAUSE),
             phase: Phase::Running,
+            extensions: Extensions::new(&shared.0),
         }
         .run(&stop)
         .await;
@@ -54,6 +56,7 @@ struct Driver<'a> {
     shared: &'a Shared,
     crowded: Backoff,
     phase: Phase,
+    extensions: Extensions<'a>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +94,7 @@ impl Driver<'_> {
             if self.do_what_is_due(now) {
                 tokio::task::yield_now().await;
             }
+            self.extensions.start();
             if matches!(self.phase, Phase::Running | Phase::Unused(_)) {
                 for kind in self.polls_to_start(now) {
                     polls.push(poll(self.shared, kind));
@@ -111,6 +115,7 @@ impl Driver<'_> {
                     self.phase = Phase::Stopping(clock.now());
                 }
                 Some(polled) = polls.next(), if !polls.is_empty() => self.polled(polled),
+                () = self.extensions.next() => {}
                 () = self.shared.changed.notified() => {}
                 sign = contact.next() => {
                     let polls = &mut self.shared.lock().polls;
@@ -150,7 +155,7 @@ impl Driver<'_> {
     }
 
     /// Says whether there is more.
-    fn do_what_is_due(&self, now: Moment) -> bool {
+    fn do_what_is_due(&mut self, now: Moment) -> bool {
         let counters = self.shared.sqs.counters();
         for _ in 0..BURST {
             let due = {
@@ -171,6 +176,7 @@ impl Driver<'_> {
                 Some(Due::Visible(messages)) => {
                     counters.add(Counter::BufferExpired, messages as u64)
                 }
+                Some(Due::Extend(messages)) => self.extensions.add(messages),
                 Some(Due::Expired(_)) => counters.count(Counter::QueuesExpired),
                 None => return false,
             }
@@ -238,6 +244,7 @@ impl Driver<'_> {
             *since = now;
         }
         let arrival = Arrival {
+            received: now,
             visible_until,
             server_now: self.shared.sqs.earliest_server_time(),
         };

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use aws_sdk_sqs::operation::get_queue_attributes::builders::GetQueueAttributesInputBuilder;
-use aws_sdk_sqs::types::{Message, QueueAttributeName};
+use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{CorrelationId, HostKey, HostQueueUrl, ProcessPrefix, VirtualQueueUrl};
-use tokio::sync::{Notify, OnceCell, oneshot};
+use tokio::sync::{Notify, oneshot};
 
+use super::defaults::HostDefaults;
 use super::driver;
 use super::error::{PendingError, QueueError};
 use super::health::Health;
@@ -21,7 +21,6 @@ use super::queue::VirtualQueue;
 #[cfg(feature = "temporary")]
 use super::queues::CreateQueue;
 use super::queues::VirtualQueues;
-use super::receive::LONGEST_WAIT;
 use super::routing::{Refused, Router, RouterOptions, Taken};
 use crate::sqs::{Moment, Outbox, PollController, Sqs, Tasks};
 
@@ -51,8 +50,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Wakes the driver: somebody waits, or something is due earlier than the driver knows.
     pub(super) changed: Notify,
-    /// How long a receive waits that does not say: asked of the host once, by the first that needs it.
-    default_wait: OnceCell<Duration>,
+    /// What a receive gets that does not say: asked of the host once, by the first that needs it.
+    pub(super) defaults: HostDefaults,
 }
 
 pub(super) struct State {
@@ -62,6 +61,8 @@ pub(super) struct State {
     /// Why the host is of no use any more; later callers get the same answer.
     pub(super) ended: Option<PendingError>,
 }
+
+const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) type ReplySink = oneshot::Sender<Outcome>;
 
@@ -79,6 +80,8 @@ impl Shared {
         let router = Router::new(RouterOptions {
             process,
             limits: options.limits.clone(),
+            visibility: options.visibility,
+            in_order: url.is_fifo(),
         });
         let polls = PollController::new(options.polls.clone());
         Arc::new(Self {
@@ -95,7 +98,7 @@ impl Shared {
                 ended: None,
             }),
             changed: Notify::new(),
-            default_wait: OnceCell::new(),
+            defaults: HostDefaults::default(),
         })
     }
 
@@ -256,38 +259,28 @@ impl Shared {
         result
     }
 
-    /// Sees to it that whoever takes a message has time for it: as much as he asks for, or at least half of what a poll
-    /// gives. Off his path; if it fails, he has what is left.
-    pub(super) fn give_time(&self, taken: &Taken, wanted: Option<Duration>, now: Moment) {
+    /// Gives the receiver of a message the visibility timeout that it wants. Without one it gets at least half of what a poll
+    /// gives. The call is off the receiver's path. If it fails, the message stays hidden for what is left.
+    ///
+    /// Returns until when the message is hidden.
+    pub(super) fn give_time(&self, taken: &Taken, wanted: Option<Duration>, now: Moment) -> Moment {
         let usual = self.options.visibility;
-        let scarce = taken.visible_until.since(now) < usual / 2;
-        let change = wanted.or_else(|| scarce.then_some(usual));
-        if let (Some(change), Some(handle)) = (change, taken.message.receipt_handle()) {
-            self.outbox
-                .change_visibility_later(&self.url, handle.to_owned(), change);
-        }
-    }
-
-    /// The host's `ReceiveMessageWaitTimeSeconds`. If it cannot be read, SQS's own default, 0: for this time only, or for
-    /// good if the right to read it is missing.
-    pub(super) async fn default_wait(&self) -> Duration {
-        let read = || async {
-            let name = QueueAttributeName::ReceiveMessageWaitTimeSeconds;
-            let input = GetQueueAttributesInputBuilder::default()
-                .queue_url(self.url.as_str())
-                .attribute_names(name.clone());
-            match self.sqs.get_queue_attributes(input).await {
-                Ok(output) => {
-                    let seconds = output.attributes.as_ref().and_then(|all| all.get(&name));
-                    let seconds = seconds.and_then(|seconds| seconds.parse().ok());
-                    Ok(Duration::from_secs(seconds.unwrap_or(0)).min(LONGEST_WAIT))
-                }
-                Err(fault) if fault.is_temporary() => Err(fault),
-                Err(_) => Ok(Duration::ZERO),
+        let change = match wanted {
+            // SQS counts in whole seconds. A poll that gave the same needs no call.
+            Some(wanted) => {
+                let (wanted_until, until) = (now + wanted, taken.hidden_until);
+                let apart = wanted_until.since(until).max(until.since(wanted_until));
+                taken.extending || apart > SECOND
             }
+            None => taken.visible_until.since(now) < usual / 2,
         };
-        let wait = self.default_wait.get_or_try_init(read).await;
-        wait.copied().unwrap_or_default()
+        let Some(handle) = taken.message.receipt_handle().filter(|_| change) else {
+            return taken.hidden_until;
+        };
+        let visibility = wanted.unwrap_or(usual);
+        self.outbox
+            .change_visibility_later(&self.url, handle.to_owned(), visibility);
+        now + visibility
     }
 
     /// Ends the host for everybody. The first reason stays.

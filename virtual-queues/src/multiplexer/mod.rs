@@ -9,8 +9,10 @@
 mod address;
 mod attributes;
 mod batch;
+mod defaults;
 mod driver;
 mod error;
+mod extensions;
 mod for_all;
 mod for_each;
 mod handling;

@@ -8,6 +8,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures::future::BoxFuture;
 use sqs_rpc_protocol::VirtualQueueUrl;
 
+use super::defaults::ReceiveDefaults;
 use super::error::QueueError;
 use super::host::Shared;
 use super::queue::VirtualQueue;
@@ -25,9 +26,18 @@ pub struct Receive {
     max: usize,
     /// `None`: as the host says.
     wait: Option<Duration>,
-    visibility: Option<Duration>,
+    visibility: Visibility,
     attributes: Selection,
     system_attributes: SystemSelection,
+}
+
+/// How long messages stay invisible.
+#[derive(Debug, Clone, Copy)]
+enum Visibility {
+    /// What is left of the poll's.
+    Left,
+    AsHost,
+    For(Duration),
 }
 
 /// SQS's longest wait.
@@ -39,7 +49,7 @@ impl Receive {
             queue,
             max: 1,
             wait: Some(LONGEST_WAIT),
-            visibility: None,
+            visibility: Visibility::Left,
             attributes: Selection::of(["All"]),
             system_attributes: SystemSelection::of([MessageSystemAttributeName::All]),
         }
@@ -58,8 +68,11 @@ impl Receive {
         self
     }
 
-    /// Waits as long as the host's own `ReceiveMessageWaitTimeSeconds` says, as a receive from SQS without a wait does. The
-    /// first such receive of a host costs a call; where that is denied, the wait is 0.
+    /// Waits as long as the host's own `ReceiveMessageWaitTimeSeconds` says, as a receive from SQS without a wait does.
+    ///
+    /// The host is asked in one call, together with what [`visibility_as_host`](Self::visibility_as_host) needs, by the first
+    /// receive that needs either. The call has 5 s. If it fails, this receive waits for 0 s, SQS's own default, and a later one
+    /// asks again: the next one after the first failure, then one every 5 s.
     pub const fn wait_as_host(mut self) -> Self {
         self.wait = None;
         self
@@ -83,9 +96,17 @@ impl Receive {
 
     /// How long the messages stay invisible from now on: 0 to 12 h, in whole seconds. Default: what is left of
     /// [`VirtualQueuesBuilder::visibility`](super::VirtualQueuesBuilder::visibility); a message that was buffered for so long
-    /// that less than half is left gets all of it anew. Setting it costs a call, off the caller's path.
+    /// that less than half is left gets all of it anew. Setting it costs a call, off the caller's path, unless the time is within
+    /// a second of what the poll gave.
     pub const fn visibility(mut self, visibility: Duration) -> Self {
-        self.visibility = Some(visibility);
+        self.visibility = Visibility::For(visibility);
+        self
+    }
+
+    /// Hides the messages for as long as the host's own `VisibilityTimeout` says, as a receive from SQS without a visibility
+    /// timeout does. The host is asked as for [`wait_as_host`](Self::wait_as_host). If that fails, it is 30 s, SQS's own default.
+    pub const fn visibility_as_host(mut self) -> Self {
+        self.visibility = Visibility::AsHost;
         self
     }
 
@@ -101,9 +122,17 @@ impl Receive {
         let clock = shared.sqs.clock();
         // A queue that is not there needs no call to find out how long to wait for it.
         self.queue.touch()?;
-        let wait = match self.wait {
-            Some(wait) => wait,
-            None => shared.default_wait().await,
+        let asks = self.wait.is_none() || matches!(self.visibility, Visibility::AsHost);
+        let of_host = if asks {
+            shared.defaults.get(&shared.sqs, &shared.url).await
+        } else {
+            ReceiveDefaults::default()
+        };
+        let wait = self.wait.unwrap_or(of_host.wait);
+        let visibility = match self.visibility {
+            Visibility::Left => None,
+            Visibility::AsHost => Some(of_host.visibility),
+            Visibility::For(visibility) => Some(visibility),
         };
         let end = clock.now() + wait;
         let short = wait.is_zero();
@@ -122,7 +151,7 @@ impl Receive {
         };
         let now = clock.now();
         let shown = taken.into_iter().map(|taken| {
-            shared.give_time(&taken, self.visibility, now);
+            shared.give_time(&taken, visibility, now);
             present(
                 taken.message,
                 url,
@@ -148,11 +177,13 @@ impl Receive {
             return out_of_range("wait", format!("{} s", wait.as_secs_f64()), "0 to 20 s");
         }
         match self.visibility {
-            Some(visibility) if visibility > Duration::from_secs(43_200) => out_of_range(
-                "visibility",
-                format!("{} s", visibility.as_secs_f64()),
-                "0 to 12 h",
-            ),
+            Visibility::For(visibility) if visibility > Duration::from_secs(43_200) => {
+                out_of_range(
+                    "visibility",
+                    format!("{} s", visibility.as_secs_f64()),
+                    "0 to 12 h",
+                )
+            }
             _ => Ok(()),
         }
     }

@@ -331,3 +331,43 @@ impl Meddle for Refusing {
         .boxed()
     }
 }
+
+/// Changes of visibility are never answered.
+#[derive(Debug)]
+pub(crate) struct NoChanges(ClientApi);
+
+impl NoChanges {
+    pub(crate) fn new(client: &aws_sdk_sqs::Client) -> Self {
+        Self(ClientApi::new(client))
+    }
+}
+
+impl SqsApi for NoChanges {
+    fn receive_message(
+        &self,
+        input: ReceiveMessageInputBuilder,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError> {
+        self.0.receive_message(input)
+    }
+
+    fn send_message_batch(
+        &self,
+        input: SendMessageBatchInputBuilder,
+    ) -> Call<SendMessageBatchOutput, SendMessageBatchError> {
+        self.0.send_message_batch(input)
+    }
+
+    fn delete_message_batch(
+        &self,
+        input: DeleteMessageBatchInputBuilder,
+    ) -> Call<DeleteMessageBatchOutput, DeleteMessageBatchError> {
+        self.0.delete_message_batch(input)
+    }
+
+    fn change_message_visibility_batch(
+        &self,
+        _: ChangeMessageVisibilityBatchInputBuilder,
+    ) -> Call<ChangeMessageVisibilityBatchOutput, ChangeMessageVisibilityBatchError> {
+        futures::future::pending().boxed()
+    }
+}
