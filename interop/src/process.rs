@@ -79,6 +79,7 @@ impl Background {
                 if let Some(status) = ended {
                     return Err(format!("ended: {status}"));
                 }
+                // Wall clock: a program of others says in no other way that it is ready.
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };

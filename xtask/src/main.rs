@@ -12,6 +12,8 @@
 )]
 
 mod clock;
+#[cfg(test)]
+mod conventions;
 mod plan;
 mod run;
 mod simulation;
@@ -23,13 +25,14 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
+  quick        formatting, clippy, all tests, 30 s of simulation: a few minutes once all is built
   check        formatting, clippy with every set of features, documentation; warnings are errors
   deny         licences, duplicates and sources of the dependencies (needs cargo-deny)
   test         all tests and documentation tests
   examples     runs each example that needs no arguments
   interop      runs it with software of others, which it installs; see `cargo xtask interop -- --help`
   instructions counts the instructions of the hot paths (needs valgrind), and fails above a bound
-  ci           all of the above, and the simulation, up to the first failure
+  ci           all of the above, and two minutes of simulation, up to the first failure
   sim          the simulation; see `cargo xtask sim --help`
   sim-mutants  the simulation of faulty code: it must find every fault
   goals        measures P1 to P16, tells goal, value, and reached or missed; see `cargo xtask goals --help`
