@@ -18,7 +18,10 @@ pub(crate) fn all(steps: &[Step], root: &Path) -> ExitCode {
         println!("\n==> [{}/{total}] {}: {step}", index + 1, step.name);
         let watch = Stopwatch::start();
         let outcome = outcome(step, root);
-        durations.push(watch.elapsed());
+        let took = watch.elapsed();
+        // At once, too: whoever ends the run does not see the table.
+        println!("<== {} took {}", step.name, seconds(took));
+        durations.push(took);
         if let Err(reason) = outcome {
             failure = Some((step, reason));
             break;
