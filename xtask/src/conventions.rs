@@ -45,11 +45,12 @@ fn pages_name_commands_that_there_are() {
 fn no_test_sleeps_on_the_wall_clock_without_a_reason() {
     for file in files(root(), ".rs") {
         let text = std::fs::read_to_string(&file).unwrap();
-        for test in text.split("#[tokio::test").skip(1) {
-            let (attribute, rest) = test.split_once(']').unwrap();
-            // To the end of the function: the first brace that is indented as the attribute was.
-            let body = rest.split("\n}").next().unwrap_or_default();
-            let body = body.split("\n    }\n\n").next().unwrap_or_default();
+        for (at, _) in text.match_indices("#[tokio::test") {
+            let indent = at - text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+            let (attribute, rest) = text[at..].split_once(']').unwrap();
+            // To the end of the function: the first brace that is indented as the attribute is.
+            let end = format!("\n{}}}\n", " ".repeat(indent));
+            let body = rest.split(&end).next().unwrap_or_default();
             assert!(
                 attribute.contains("start_paused")
                     || body.matches("sleep(").count() <= body.matches("// Wall clock").count(),
