@@ -56,22 +56,14 @@ pub(crate) fn interop(arguments: Vec<String>) -> Step {
     Step::cargo("interop", INTEROP).arguments(given(arguments))
 }
 
-/// Measures Java, this project and plain SDK calls in turn, with the user's own arguments.
-pub(crate) fn bench_java(arguments: Vec<String>) -> Vec<Step> {
-    let whole = std::iter::once("bench-java".to_owned()).chain(given(arguments));
-    vec![
-        Step::cargo(
-            "release",
-            "build --quiet --release --package sqs-rpc-cli --bin sqs-rpc",
-        ),
-        Step::cargo("bench java", INTEROP).arguments(whole),
-    ]
-}
-
-/// Measures what the project wants to reach, with the user's own arguments.
-pub(crate) fn goals(arguments: Vec<String>) -> Step {
-    // With `--workspace` for the same reason as `interop`.
-    Step::cargo("goals", "test --quiet --workspace --test goals --").arguments(given(arguments))
+/// Measures, with the user's own arguments.
+pub(crate) fn measure(what: Option<&str>, arguments: Vec<String>) -> Step {
+    let what = what.map(str::to_owned).into_iter();
+    Step::cargo(
+        "measure",
+        "run --quiet --release --package sqs-rpc-measure --",
+    )
+    .arguments(what.chain(given(arguments)))
 }
 
 /// Builds and runs the check on a real account, with the user's own arguments.
@@ -290,13 +282,8 @@ mod tests {
             "cargo run --quiet --example aws_check -- --yes"
         );
         assert_eq!(
-            goals(arguments.clone()).to_string(),
-            "cargo test --quiet --workspace --test goals -- --yes"
-        );
-        let [_, java] = bench_java(arguments.clone()).try_into().unwrap();
-        assert_eq!(
-            java.to_string(),
-            "cargo test --quiet --workspace --test interop -- bench-java --yes"
+            measure(Some("goals"), arguments.clone()).to_string(),
+            "cargo run --quiet --release --package sqs-rpc-measure -- goals --yes"
         );
         assert_eq!(
             interop(arguments).to_string(),
