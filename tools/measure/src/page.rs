@@ -2,27 +2,20 @@
 //!
 //! Invariant: what is not between the two marks of a section stays as it was.
 
-use std::path::{Path, PathBuf};
+use sqs_rpc_interop::{Failure, Folders};
 
-use crate::{Failure, Folders};
-
-/// The page with all numbers.
-#[must_use]
-pub fn page(folders: &Folders) -> PathBuf {
-    folders.sources.join("../docs/benchmarks.md")
-}
-
-/// Writes what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->` anew.
+/// Writes what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->` in `docs/benchmarks.md` anew.
 ///
 /// # Errors
 /// The page cannot be read or written, or lacks one of the marks.
-pub fn replace_section(page: &Path, name: &str, text: &str) -> Result<(), Failure> {
-    let problem = |what: &str, why: &dyn std::fmt::Display| {
-        format!("cannot {what} {}: {why}", page.display())
-    };
-    let old = std::fs::read_to_string(page).map_err(|error| problem("read", &error))?;
-    let new = replaced(&old, name, text).map_err(|missing| problem("write into", &missing))?;
-    std::fs::write(page, new).map_err(|error| problem("write", &error))
+pub(crate) fn replace_section(name: &str, text: &str) -> Result<(), Failure> {
+    let page = Folders::new().root().join("docs/benchmarks.md");
+    let problem = |why: &dyn std::fmt::Display| format!("{}: {why}", page.display());
+    let old = std::fs::read_to_string(&page).map_err(|error| problem(&error))?;
+    let new = replaced(&old, name, text).map_err(|missing| problem(&missing))?;
+    std::fs::write(&page, new).map_err(|error| problem(&error))?;
+    eprintln!("written: {}", page.display());
+    Ok(())
 }
 
 fn replaced(page: &str, name: &str, text: &str) -> Result<String, Failure> {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
-use sqs_rpc_interop::Failure;
+use serde_json::{Value, json};
+use sqs_rpc_interop::markdown::table as table_of;
 
 use crate::goal::{Figure, Limit};
 use crate::verdict::{Misses, Verdict};
@@ -37,80 +37,47 @@ pub(crate) fn table(verdicts: &[Verdict]) -> String {
     text
 }
 
-/// A line a row.
-pub(crate) fn json(verdicts: &[Verdict]) -> Result<String, Failure> {
-    let lines: Result<Vec<_>, _> = verdicts
-        .iter()
-        .map(|verdict| {
-            let goal = verdict.goal;
-            let figures = verdict.figures.iter().flatten().map(|figure| {
-                let (at_most, at_least) = match figure.limit {
-                    Limit::AtMost(limit) => (Some(limit), None),
-                    Limit::AtLeast(limit) => (None, Some(limit)),
-                    Limit::None => (None, None),
-                };
-                json!({
-                    "name": figure.name,
-                    "value": figure.value,
-                    "at_most": at_most,
-                    "at_least": at_least,
-                    "reached": figure.is_reached(),
-                })
-            });
-            serde_json::to_string(&json!({
-                "goal": goal.id,
-                "what": goal.what,
-                "wanted": goal.wanted,
-                "verdict": verdict.word(),
-                "figures": figures.collect::<Vec<_>>(),
-                "problem": verdict.figures.as_ref().err(),
-                "commands": goal.commands,
-            }))
-        })
-        .collect();
-    Ok(lines.map_err(|error| error.to_string())?.join("\n"))
+/// A row as a line of JSON.
+pub(crate) fn json(verdict: &Verdict) -> Value {
+    json!({
+        "goal": verdict.goal.id,
+        "what": verdict.goal.what,
+        "wanted": verdict.goal.wanted,
+        "verdict": verdict.word(),
+        "figures": verdict.figures.as_ref().ok(),
+        "problem": verdict.figures.as_ref().err(),
+        "commands": verdict.goal.commands,
+    })
 }
 
 /// What stands in `docs/benchmarks.md`.
 pub(crate) fn section(verdicts: &[Verdict], misses: &Misses) -> String {
     let reached = verdicts.iter().filter(|it| it.is_reached()).count();
-    let mut text = format!(
-        "Made by `cargo xtask goals`: {reached} of {} reached.\n\n\
-         | # | what | goal | measured | | by |\n|---|---|---|---|---|---|\n",
-        verdicts.len()
-    );
     let mut commands: Vec<&str> = Vec::new();
-    for verdict in verdicts {
+    let rows = verdicts.iter().map(|verdict| {
         let goal = verdict.goal;
-        let measured = match &verdict.figures {
-            Ok(figures) => figures.iter().map(cell).collect::<Vec<_>>().join("<br>"),
-            Err(_) => String::new(),
-        };
-        let by: Vec<_> = goal
-            .commands
-            .iter()
-            .map(|&command| {
-                let known = commands.iter().position(|it| *it == command);
-                let place = known.unwrap_or_else(|| {
-                    commands.push(command);
-                    commands.len() - 1
-                });
-                format!("({})", place + 1)
-            })
-            .collect();
+        let cells: Vec<_> = verdict.figures.iter().flatten().map(cell).collect();
+        let by = goal.commands.iter().map(|&command| {
+            let known = commands.iter().position(|it| *it == command);
+            let place = known.unwrap_or_else(|| {
+                commands.push(command);
+                commands.len() - 1
+            });
+            format!("({})", place + 1)
+        });
+        let by: Vec<_> = by.collect();
         let word = match verdict.word() {
             "reached" => "reached".to_owned(),
             other => format!("**{other}**"),
         };
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {measured} | {word} | {} |",
-            goal.id,
-            goal.what,
-            goal.wanted,
-            by.join(" ")
-        );
-    }
+        let [id, what, wanted] = [goal.id, goal.what, goal.wanted].map(str::to_owned);
+        [id, what, wanted, cells.join("<br>"), word, by.join(" ")]
+    });
+    let table = table_of(["#", "what", "goal", "measured", "", "by"], rows);
+    let mut text = format!(
+        "Made by `cargo xtask goals`: {reached} of {} reached.\n\n{table}",
+        verdicts.len()
+    );
     text.push('\n');
     for (place, command) in commands.iter().enumerate() {
         let _ = writeln!(text, "{}. `{command}`", place + 1);
@@ -198,10 +165,8 @@ mod tests {
         let table = table(&verdicts());
         assert!(table.contains("8 calls (>= 9) MISSED"), "{table}");
         assert!(table.contains("it broke"), "{table}");
-        let json = json(&verdicts()).unwrap();
-        assert_eq!(json.lines().count(), 3);
-        let second: serde_json::Value = serde_json::from_str(json.lines().nth(1).unwrap()).unwrap();
+        let second = json(&verdicts()[1]);
         assert_eq!(second["verdict"], "missed");
-        assert_eq!(second["figures"][0]["at_least"], 9.0);
+        assert_eq!(second["figures"][0]["limit"]["at_least"], 9.0);
     }
 }

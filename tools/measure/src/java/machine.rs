@@ -4,39 +4,35 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sqs_rpc_interop::Failure;
+use sqs_rpc_interop::process::output;
 use tokio::process::Command;
-
-use crate::Failure;
-use crate::process::output;
 
 const WITHIN: Duration = Duration::from_secs(30);
 const GIB_IN_KIB: u64 = 1024 * 1024;
 
 /// A machine, and the versions of what ran on it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Machine {
+pub(crate) struct Machine {
     /// Cores that a process may use.
-    pub cores: usize,
+    pub(crate) cores: usize,
     /// Memory in GiB, rounded up to the next power of two; nothing where the system does not say.
-    pub memory_gib: Option<u64>,
+    pub(crate) memory_gib: Option<u64>,
     /// Maker and kind of the processor.
-    pub processor: String,
+    pub(crate) processor: String,
     /// Operating system.
-    pub system: String,
+    pub(crate) system: String,
     /// Names and versions of programs.
-    pub versions: Vec<(String, String)>,
+    pub(crate) versions: Vec<(String, String)>,
 }
 
 impl Machine {
     /// Looks at this one, and asks `sqs-rpc`, Java and the compiler for their versions.
-    pub(super) async fn look(sqs_rpc: &Path) -> Result<Self, Failure> {
+    pub(crate) async fn look(sqs_rpc: &Path) -> Result<Self, Failure> {
         let java = output(Command::new("java").arg("--version"), WITHIN)
             .await
             .map_err(|failure| format!("{failure}\nA JDK, 17 or newer, is needed"))?;
-        let ours = output(Command::new(sqs_rpc).arg("--version"), WITHIN)
-            .await
-            .map_err(|failure| format!("{failure}\n`cargo xtask bench-java` builds it first"))?;
+        let ours = output(Command::new(sqs_rpc).arg("--version"), WITHIN).await?;
         let compiler = output(Command::new("rustc").arg("--version"), WITHIN).await?;
         let first = |text: &str| text.lines().next().unwrap_or_default().to_owned();
         let versions = [
@@ -60,7 +56,7 @@ impl Machine {
     }
 
     /// One line.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let memory = self
             .memory_gib
             .map_or_else(String::new, |gib| format!(", up to {gib} GiB of memory"));
@@ -74,7 +70,7 @@ impl Machine {
     }
 
     /// What ran, with its version.
-    pub fn versions(&self) -> String {
+    pub(crate) fn versions(&self) -> String {
         let versions = self.versions.iter();
         let each: Vec<_> = versions.map(|(name, it)| format!("{name} {it}")).collect();
         each.join(", ")
@@ -83,7 +79,7 @@ impl Machine {
 
 /// What this workspace's lock file says.
 fn sdk_version() -> String {
-    const LOCK: &str = include_str!("../../../Cargo.lock");
+    const LOCK: &str = include_str!("../../../../Cargo.lock");
     let mut lines = LOCK.lines();
     lines
         .find(|line| *line == "name = \"aws-sdk-sqs\"")

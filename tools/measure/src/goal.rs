@@ -1,12 +1,10 @@
 //! The rows: what is wanted, and which figures decide.
 
+use serde::Serialize;
 use sqs_rpc_interop::Failure;
-use sqs_rpc_interop::bench_java::{Contestant, Report, Rpc};
 
-use crate::reading::{after, dead_hosts, number, outcome, ring};
-use crate::source::{
-    ALONE, BENCH_JAVA, HALF_LOAD, IDLE, MANY, OUTAGE, PENDING, RING, SCALE, Sources,
-};
+use crate::java::{Contestant, Report, Rpc};
+use crate::source::{ALONE, HALF_LOAD, IDLE, JAVA, MANY, OUTAGE, PENDING, RING, SCALE, Sources};
 
 /// One row.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ pub(crate) struct Goal {
 }
 
 /// A number that was measured, and what it has to be.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Figure {
     /// What it is, with its unit.
     pub(crate) name: String,
@@ -33,7 +31,8 @@ pub(crate) struct Figure {
 }
 
 /// What a figure has to be.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Limit {
     AtMost(f64),
     AtLeast(f64),
@@ -43,6 +42,8 @@ pub(crate) enum Limit {
 
 /// "The same" for two costs: what a machine that does other things, too, lets one see.
 const SAME: f64 = 1.2;
+/// The name of this project among the contestants.
+const OURS: &str = "sqs-rpc";
 const OURS_TO_JAVA: [Contestant; 2] = [Contestant::SqsRpc, Contestant::Java];
 const OURS_TO_BARE: [Contestant; 2] = [Contestant::SqsRpc, Contestant::BareSdk];
 const CALLERS: usize = 256;
@@ -53,15 +54,12 @@ pub(crate) const GOALS: [Goal; 16] = [
         id: "P1",
         what: "API calls per RPC, 256 concurrent, 1 KiB",
         wanted: "<= 0.66",
-        commands: &[MANY, BENCH_JAVA],
+        commands: &[MANY, JAVA],
         measure: |sources| {
-            let mut figures = vec![at_most(
-                "calls",
-                number(&many(sources)?, "/calls_per_rpc")?,
-                0.66,
-            )];
-            let report = sources.java()?;
+            let calls = sources.rpc(MANY, OURS)?.of("calls_per_rpc")?;
+            let mut figures = vec![at_most("calls", calls, 0.66)];
             let calls = |rpc: &Rpc| rpc.calls_per_rpc;
+            let report = sources.java()?;
             figures.extend(for_comparison(report, "of Java's", OURS_TO_JAVA, calls)?);
             Ok(figures)
         },
@@ -72,18 +70,11 @@ pub(crate) const GOALS: [Goal; 16] = [
         wanted: ">= 9.0",
         commands: &[MANY],
         measure: |sources| {
-            let many = many(sources)?;
-            let fill = |name: &str, action: &str| {
-                Ok::<_, Failure>(at_least(
-                    name,
-                    number(&many, &format!("/fill/{action}"))?,
-                    9.0,
-                ))
-            };
+            let many = sources.rpc(MANY, OURS)?;
             Ok(vec![
-                fill("sends", "SendMessageBatch")?,
-                fill("receives", "ReceiveMessage")?,
-                fill("deletes", "DeleteMessageBatch")?,
+                at_least("sends", many.of("fill/SendMessageBatch")?, 9.0),
+                at_least("receives", many.of("fill/ReceiveMessage")?, 9.0),
+                at_least("deletes", many.of("fill/DeleteMessageBatch")?, 9.0),
             ])
         },
     },
@@ -91,23 +82,15 @@ pub(crate) const GOALS: [Goal; 16] = [
         id: "P3",
         what: "RPC latency at concurrency 1, p50",
         wanted: "<= 1.05 x bare SDK",
-        commands: &[ALONE, BENCH_JAVA],
+        commands: &[ALONE, JAVA],
         measure: |sources| {
-            let printed = sources.printed(ALONE)?;
-            let p50 = |contestant| {
-                let outcome = outcome(printed, "1 callers, 1024 B", contestant)?;
-                number(&outcome, "/p50_ms")
-            };
-            let ratio = p50("sqs-rpc")? / p50("bare-sdk")?;
-            let mut figures = vec![at_most("x in the model", ratio, 1.05)];
-            let report = sources.java()?;
-            figures.extend(on_each_server(
-                report,
-                1,
-                OURS_TO_BARE,
-                |rpc| rpc.p50_ms,
-                |ratio| at_most("x", ratio, 1.05),
-            )?);
+            let ours = sources.rpc(ALONE, OURS)?.of("p50_ms")?;
+            let bare = sources.rpc(ALONE, "bare-sdk")?.of("p50_ms")?;
+            let mut figures = vec![at_most("x in the model", ours / bare, 1.05)];
+            let (report, p50) = (sources.java()?, |rpc: &Rpc| rpc.p50_ms);
+            figures.extend(on_each_server(report, 1, OURS_TO_BARE, p50, |ratio| {
+                at_most("x", ratio, 1.05)
+            })?);
             Ok(figures)
         },
     },
@@ -115,18 +98,20 @@ pub(crate) const GOALS: [Goal; 16] = [
         id: "P4",
         what: "p99 at half of the saturated load",
         wanted: "<= 1.5 x unbatched p99",
-        commands: &[HALF_LOAD],
+        commands: &[MANY, HALF_LOAD],
         measure: |sources| {
-            let printed = sources.printed(HALF_LOAD)?;
-            let p99 = |contestant| number(&outcome(printed, "half load", contestant)?, "/p99_ms");
-            Ok(vec![at_most("x", p99("sqs-rpc")? / p99("unbatched")?, 1.5)])
+            let half = sources.rpc(MANY, OURS)?.of("rpc_per_second")? / 2.0;
+            let command = format!("{HALF_LOAD} {half:.0}");
+            let ours = sources.rpc(&command, OURS)?.of("p99_ms")?;
+            let unbatched = sources.rpc(&command, "unbatched")?.of("p99_ms")?;
+            Ok(vec![at_most("x", ours / unbatched, 1.5)])
         },
     },
     Goal {
         id: "P5",
         what: "RPC per second at 256 concurrent, over HTTP",
         wanted: ">= 12 x Java, >= 0.8 x bare SDK",
-        commands: &[BENCH_JAVA],
+        commands: &[JAVA],
         measure: |sources| {
             let report = sources.java()?;
             let rate = |rpc: &Rpc| rpc.rpc_per_second;
@@ -147,24 +132,17 @@ pub(crate) const GOALS: [Goal; 16] = [
         id: "P6",
         what: "API calls in an idle hour, one requester with a live host",
         wanted: "<= 80, of which 0 ReceiveMessage; 0 once the host's idle time has passed",
-        commands: &[IDLE, BENCH_JAVA],
+        commands: &[IDLE, JAVA],
         measure: |sources| {
-            let printed = sources.printed(IDLE)?;
-            let live = outcome(printed, "idle hour", "sqs-rpc")?;
-            let later = outcome(printed, "the hour after the host's idle time", "sqs-rpc")?;
-            let receives = number(&live, "/calls/ReceiveMessage").unwrap_or(0.0);
+            let idle = sources.said(IDLE, &[])?;
             let mut figures = vec![
-                at_most("calls", number(&live, "/total")?, 80.0),
-                at_most("receives", receives, 0.0),
-                at_most("later", number(&later, "/total")?, 0.0),
+                at_most("calls", idle.of("calls")?, 80.0),
+                at_most("receives", idle.of("receives")?, 0.0),
+                at_most("later", idle.of("later")?, 0.0),
             ];
-            let report = sources.java()?;
-            for idle in &report.java_idle {
-                figures.push(Figure {
-                    name: format!("of Java's on {}", idle.server),
-                    value: idle.requester_an_hour(),
-                    limit: Limit::None,
-                });
+            for idle in &sources.java()?.java_idle {
+                let name = format!("of Java's on {}", idle.server);
+                figures.push(for_information(&name, idle.requester_an_hour()));
             }
             Ok(figures)
         },
@@ -175,15 +153,12 @@ pub(crate) const GOALS: [Goal; 16] = [
         wanted: "the same",
         commands: &[PENDING],
         measure: |sources| {
-            let printed = sources.printed(PENDING)?;
-            let threads = |scenario| {
-                let outcome = outcome(printed, scenario, "sqs-rpc")?;
-                number(&outcome, "/figures/OS threads")
-            };
-            let one = threads("1 pending")?;
+            let pending = sources.said(PENDING, &[])?;
+            let one = pending.of("threads_with_1")?;
+            let all = pending.of("threads_with_all")?;
             Ok(vec![
                 for_information("with 1", one),
-                at_most("with 100,000", threads("100000 pending")?, one),
+                at_most("with 100,000", all, one),
             ])
         },
     },
@@ -193,8 +168,8 @@ pub(crate) const GOALS: [Goal; 16] = [
         wanted: "<= 512 B",
         commands: &[SCALE],
         measure: |sources| {
-            let printed = sources.printed(SCALE)?;
-            Ok(vec![at_most("B", after(printed, "P8 ", ": ")?, 512.0)])
+            let scale = sources.said(SCALE, &[])?;
+            Ok(vec![at_most("B", scale.of("queue_bytes")?, 512.0)])
         },
     },
     Goal {
@@ -203,13 +178,13 @@ pub(crate) const GOALS: [Goal; 16] = [
         wanted: "<= 1 KiB",
         commands: &[SCALE, PENDING],
         measure: |sources| {
-            let slot = after(sources.printed(SCALE)?, "P9 ", ": ")?;
-            let all = outcome(sources.printed(PENDING)?, "100000 pending", "sqs-rpc")?;
+            let slot = sources.said(SCALE, &[])?.of("pending_bytes")?;
+            let all = sources.said(PENDING, &[])?.of("resident_bytes")?;
             Ok(vec![
                 at_most("B", slot, 1024.0),
                 for_information(
                     "B resident, with the caller's future and what sending left behind",
-                    number(&all, "/figures/resident bytes a request")?,
+                    all,
                 ),
             ])
         },
@@ -220,10 +195,12 @@ pub(crate) const GOALS: [Goal; 16] = [
         wanted: ">= 1,000,000 a second a core; same cost at 10 and 1,000,000 queues",
         commands: &[SCALE],
         measure: |sources| {
-            let printed = sources.printed(SCALE)?;
+            let scale = sources.said(SCALE, &[])?;
+            let many = scale.of("create_delete_ns")?;
+            let ratio = many / scale.of("create_delete_among_10_ns")?;
             Ok(vec![
-                at_least("a second", after(printed, "P10 ", "ns, ")?, 1_000_000.0),
-                at_most("x the cost at 10", after(printed, "P10 ", "ratio ")?, SAME),
+                at_least("a second", 1e9 / many, 1_000_000.0),
+                at_most("x the cost at 10", ratio, SAME),
             ])
         },
     },
@@ -233,15 +210,16 @@ pub(crate) const GOALS: [Goal; 16] = [
         wanted: "<= 1.5 x with 1",
         commands: &[SCALE],
         measure: |sources| {
-            let printed = sources.printed(SCALE)?;
-            Ok(vec![at_most("x", after(printed, "P11 ", "ratio ")?, 1.5)])
+            let scale = sources.said(SCALE, &[])?;
+            let ratio = scale.of("reply_among_many_ns")? / scale.of("reply_alone_ns")?;
+            Ok(vec![at_most("x", ratio, 1.5)])
         },
     },
     Goal {
         id: "P12",
         what: "CPU per RPC, both sides",
         wanted: "<= 1.25 x bare SDK making the same batched calls",
-        commands: &[BENCH_JAVA],
+        commands: &[JAVA],
         measure: |sources| {
             let report = sources.java()?;
             let cpu = |rpc: &Rpc| rpc.cpu_us_per_rpc;
@@ -258,16 +236,18 @@ pub(crate) const GOALS: [Goal; 16] = [
         wanted: "<= 2.2 N + 4 D; no owner over 4 in peace; the same per owner at 10 and 10,000",
         commands: &[RING],
         measure: |sources| {
-            let printed = sources.printed(RING)?;
             let mut figures = Vec::new();
-            for hosts in [10, 1_000, 10_000] {
-                let [each, most, ..] = ring(printed, hosts)?;
-                figures.push(at_most(&format!("an owner of {hosts}"), each, 2.2));
-                figures.push(at_most(&format!("most of one of {hosts}"), most, 4.0));
+            for owners in [10, 1_000, 10_000] {
+                let ring = sources.said(RING, &[("owners", owners.into())])?;
+                let name = format!("an owner of {owners}");
+                figures.push(at_most(&name, ring.of("each")?, 2.2));
+                let name = format!("most of one of {owners}");
+                figures.push(at_most(&name, ring.of("most")?, 4.0));
             }
             let same = figures[4].value / figures[0].value;
             figures.push(at_most("x from 10 to 10,000", same, SAME));
-            let (calls, allowed) = dead_hosts(printed)?;
+            let dead = sources.said(RING, &[("of_which_half_die", 10_000.into())])?;
+            let (calls, allowed) = (dead.of("calls")?, dead.of("allowed")?);
             figures.push(at_most("in all, with dead hosts", calls, allowed));
             Ok(figures)
         },
@@ -278,17 +258,15 @@ pub(crate) const GOALS: [Goal; 16] = [
         wanted: "4 N / R a second, no burst over twice the mean",
         commands: &[RING],
         measure: |sources| {
-            let printed = sources.printed(RING)?;
             let mut figures = Vec::new();
-            for hosts in [1_000, 10_000] {
-                let [_, _, mean, rate, burst] = ring(printed, hosts)?;
+            for owners in [1_000, 10_000] {
+                let ring = sources.said(RING, &[("owners", owners.into())])?;
+                let mean = ring.of("mean")?;
                 // Intervals are drawn by chance around a quarter of R.
-                figures.push(at_most(&format!("x 4 N / R, {hosts}"), rate / mean, 1.01));
-                figures.push(at_most(
-                    &format!("x in a burst, {hosts}"),
-                    burst / mean,
-                    2.0,
-                ));
+                let rate = ring.of("rate")? / mean;
+                figures.push(at_most(&format!("x 4 N / R, {owners}"), rate, 1.01));
+                let burst = ring.of("burst")? / mean;
+                figures.push(at_most(&format!("x in a burst, {owners}"), burst, 2.0));
             }
             Ok(figures)
         },
@@ -299,9 +277,8 @@ pub(crate) const GOALS: [Goal; 16] = [
         wanted: "<= 60",
         commands: &[OUTAGE],
         measure: |sources| {
-            let printed = sources.printed(OUTAGE)?;
-            let outage = outcome(printed, "10 minutes of outage", "sqs-rpc")?;
-            Ok(vec![at_most("calls", number(&outage, "/total")?, 60.0)])
+            let calls = sources.said(OUTAGE, &[])?.of("calls")?;
+            Ok(vec![at_most("calls", calls, 60.0)])
         },
     },
     Goal {
@@ -310,15 +287,12 @@ pub(crate) const GOALS: [Goal; 16] = [
         wanted: "CPU <= 2 x that of 10,000 replies",
         commands: &[SCALE],
         measure: |sources| {
-            let printed = sources.printed(SCALE)?;
-            Ok(vec![at_most("x", after(printed, "P16 ", "ratio ")?, 2.0)])
+            let scale = sources.said(SCALE, &[])?;
+            let ratio = scale.of("deadline_ns")? / scale.of("reply_ns")?;
+            Ok(vec![at_most("x", ratio, 2.0)])
         },
     },
 ];
-
-fn many(sources: &mut Sources) -> Result<serde_json::Value, Failure> {
-    outcome(sources.printed(MANY)?, "256 callers, 1024 B", "sqs-rpc")
-}
 
 /// A ratio on each server, with a limit of its own.
 fn on_each_server(
@@ -339,7 +313,7 @@ fn on_each_server(
         })
         .collect::<Result<_, Failure>>()?;
     if figures.is_empty() {
-        return Err("bench-java knows no server".to_owned());
+        return Err("`java` knows no server".to_owned());
     }
     Ok(figures)
 }

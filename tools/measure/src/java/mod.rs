@@ -6,32 +6,31 @@
 //! | here | who runs when, and with what arguments? |
 //! | `report` | what was seen, and what are the ratios? |
 //! | `machine` | where was it seen? |
-//! | `document` | how does it get into `docs/benchmarks.md`? |
 //!
-//! Owns the order of the runs. Does not own the loads: Java's is `java/client/Load.java`, that of the others is `sqs-rpc bench`.
+//! Owns the order of the runs. Does not own the loads: Java's is `java/client/Load.java`, that of the others is `sqs-rpc bench rpc`.
 //! Both count the attempts of their SDK's clients, by an interceptor, on whatever server it is.
 //!
 //! Invariant: each contestant is a process of its own, and never runs beside another; what cannot be run is a failure.
 
-mod document;
 mod machine;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokio::process::Command;
 
-pub use document::{page, replace_section};
-pub use machine::Machine;
-pub use report::{Contestant, Idle, Report, Rpc, Run};
+pub(crate) use machine::Machine;
+pub(crate) use report::{Contestant, Idle, Report, Rpc, Run};
 
-use crate::foreign::Foreign;
-use crate::install::Installed;
-use crate::local::{client, point_at};
-use crate::process::{Background, free_port, output};
-use crate::{Failure, Folders};
+use sqs_rpc_interop::foreign::Foreign;
+use sqs_rpc_interop::install::{self, Installed, Piece};
+use sqs_rpc_interop::local::{client, point_at};
+use sqs_rpc_interop::process::{Background, free_port, output};
+use sqs_rpc_interop::{Failure, Folders};
+
+use crate::page::replace_section;
 
 /// One program, from its start to its end.
 const WITHIN: Duration = Duration::from_secs(240);
@@ -78,30 +77,15 @@ const LOADS: [Load; 3] = [
 /// Each load is put on each contestant so often, in turn; of each the faster run counts.
 const ROUNDS: usize = 2;
 
-/// How much is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// All of it, into the documentation.
-    Full,
-    /// A tenth, to see that it works; the documentation stays as it is.
-    Quick,
-}
-
-/// Runs everything and writes what came of it.
-pub(crate) async fn run(
-    extent: Extent,
-    folders: &Folders,
-    installed: &Installed,
-) -> Result<(), Failure> {
+/// Runs everything and writes what came of it; or a tenth of it, which leaves the documentation as it is.
+pub(crate) async fn run(quick: bool, folders: &Folders) -> Result<(), Failure> {
+    let installed = &install::all(&[Piece::ElasticMq, Piece::JavaClient], folders).await?;
     let bench = Bench {
-        extent,
+        quick,
         installed,
         program: folders.release("sqs-rpc"),
     };
-    let mut report = Report::begin(
-        extent == Extent::Quick,
-        Machine::look(&bench.program).await?,
-    );
+    let mut report = Report::begin(quick, Machine::look(&bench.program).await?);
 
     println!("on ElasticMQ 1.7.1");
     let elastic_mq = Foreign::ElasticMq.start(installed).await?;
@@ -109,7 +93,7 @@ pub(crate) async fn run(
         .loads("ElasticMQ 1.7.1", &elastic_mq.url, &mut report)
         .await?;
     println!("on sqs-rpc local");
-    let local = bench.local().await?;
+    let local = Local::start(folders, &installed.log("sqs-rpc")).await?;
     bench
         .loads("sqs-rpc local", &local.url, &mut report)
         .await?;
@@ -121,55 +105,54 @@ pub(crate) async fn run(
         bench.java_idle("sqs-rpc local", &local.url)
     );
     report.java_idle = vec![on_elastic_mq?, on_local?];
-    report.idle_hour = bench.idle_hour().await?;
     elastic_mq.end().await;
-    local.process.end().await;
+    local.end().await;
 
     let file = report.write(folders)?;
     println!("\n{}", report.table());
     println!("written: {}", file.display());
-    if extent == Extent::Full {
-        let page = page(folders);
-        replace_section(&page, "bench-java", &report.section())?;
-        println!("written: {}", page.display());
+    if !quick {
+        replace_section("bench-java", &report.section())?;
     }
     Ok(())
 }
 
 struct Bench<'a> {
-    extent: Extent,
+    quick: bool,
     installed: &'a Installed,
     /// The released `sqs-rpc`.
     program: PathBuf,
 }
 
 /// `sqs-rpc local`, as a process of its own.
-struct Local {
-    url: String,
+pub(crate) struct Local {
+    pub(crate) url: String,
     process: Background,
 }
 
-impl Bench<'_> {
-    async fn local(&self) -> Result<Local, Failure> {
+impl Local {
+    pub(crate) async fn start(folders: &Folders, log: &Path) -> Result<Self, Failure> {
         let port = free_port().await?;
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(folders.release("sqs-rpc"));
         command.args(["local", "--port", &port.to_string()]);
-        let mut process =
-            Background::start("sqs-rpc", &mut command, &self.installed.log("sqs-rpc"))?;
+        let mut process = Background::start("sqs-rpc", &mut command, log)?;
         process.listens(port, WITHIN).await?;
-        Ok(Local {
+        Ok(Self {
             url: format!("http://127.0.0.1:{port}"),
             process,
         })
     }
 
+    pub(crate) async fn end(self) {
+        self.process.end().await;
+    }
+}
+
+impl Bench<'_> {
     /// Every load, on every contestant, in turn.
     async fn loads(&self, server: &str, url: &str, report: &mut Report) -> Result<(), Failure> {
-        let rounds = match self.extent {
-            Extent::Full => ROUNDS,
-            Extent::Quick => 1,
-        };
-        for load in LOADS.map(|load| load.to(self.extent)) {
+        let rounds = if self.quick { 1 } else { ROUNDS };
+        for load in LOADS.map(|load| if self.quick { load.a_tenth() } else { load }) {
             for round in 1..=rounds {
                 let mut note = |contestant, rpc: Rpc| {
                     println!(
@@ -248,29 +231,13 @@ impl Bench<'_> {
     }
 
     async fn java_idle(&self, server: &str, url: &str) -> Result<Idle, Failure> {
-        let watched = match self.extent {
-            Extent::Full => IDLE,
-            Extent::Quick => IDLE / 10,
-        };
+        let watched = if self.quick { IDLE / 10 } else { IDLE };
         let queue = queue(url, "java-idle").await?;
         let mut java = self.load("idle", url, &queue);
         java.arg(watched.as_secs().to_string());
         let mut idle: Idle = parse("Load.java", &output(&mut java, WITHIN).await?)?;
         idle.server = server.to_owned();
         Ok(idle)
-    }
-
-    /// Calls by action, in virtual time.
-    async fn idle_hour(&self) -> Result<u64, Failure> {
-        #[derive(serde::Deserialize)]
-        struct Line {
-            total: u64,
-        }
-        let mut command = Command::new(&self.program);
-        command.args(["bench", "idle-hour", "--json"]);
-        let printed = output(&mut command, WITHIN).await?;
-        let first = printed.lines().next().unwrap_or_default();
-        Ok(parse::<Line>("sqs-rpc bench", first)?.total)
     }
 
     fn load(&self, what: &str, url: &str, queue: &str) -> Command {
@@ -291,20 +258,17 @@ impl Bench<'_> {
 }
 
 impl Load {
-    fn to(self, extent: Extent) -> Self {
-        match extent {
-            Extent::Full => self,
-            Extent::Quick => Self {
-                requests: (self.requests / 10).max(2 * self.callers),
-                java_requests: (self.java_requests / 10).max(2 * self.callers),
-                java_warm_up: self.java_warm_up / 10,
-                ..self
-            },
+    fn a_tenth(self) -> Self {
+        Self {
+            requests: (self.requests / 10).max(2 * self.callers),
+            java_requests: (self.java_requests / 10).max(2 * self.callers),
+            java_warm_up: self.java_warm_up / 10,
+            ..self
         }
     }
 }
 
-async fn queue(url: &str, name: &str) -> Result<String, Failure> {
+pub(crate) async fn queue(url: &str, name: &str) -> Result<String, Failure> {
     let made = client(url).create_queue().queue_name(name).send().await;
     made.map_err(|error| format!("queue {name}: {error:?}"))?
         .queue_url
