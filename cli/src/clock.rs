@@ -1,6 +1,6 @@
 //! How long something took. The one place of this crate that reads a clock.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -17,6 +17,12 @@ impl Stopwatch {
     pub(crate) fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// What the clock on the wall shows.
+#[expect(clippy::disallowed_methods, reason = "the clock module")]
+pub(crate) fn wall_time() -> SystemTime {
+    SystemTime::now()
 }
 
 /// The time that all threads of this process have computed so far.
