@@ -24,6 +24,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   check        formatting, clippy with every set of features, documentation; warnings are errors
+  systems      clippy of the command for Windows and macOS (needs their targets of rustup)
   deny         licences, duplicates and sources of the dependencies (needs cargo-deny)
   test         all tests and documentation tests
   examples     runs each example that needs no arguments

@@ -18,6 +18,9 @@ const WITH_FEATURES: [&str; 4] = [
     "sqs-rpc",
 ];
 
+/// Systems for which the command is looked at, and never linked or run: that needs no more than Rust's library for them.
+const OTHER_SYSTEMS: [&str; 2] = ["aarch64-apple-darwin", "x86_64-pc-windows-gnu"];
+
 /// Examples that are not run by `examples`: they need an account.
 const NEED_AN_ACCOUNT: [&str; 1] = ["aws_check"];
 
@@ -30,6 +33,7 @@ const DENY_HINT: &str = "if cargo has no such command: cargo install --locked ca
 pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
     Ok(match command {
         "check" => check(),
+        "systems" => systems(),
         "deny" => deny(),
         "test" => test(),
         "examples" => examples(&example_names(root)?),
@@ -38,6 +42,7 @@ pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
         "bench-local" => bench_local(&target(root)),
         "ci" => [
             check(),
+            systems(),
             deny(),
             test(),
             examples(&example_names(root)?),
@@ -133,6 +138,20 @@ fn check() -> Vec<Step> {
     steps
 }
 
+/// Without the HTTPS client, which has C code: to compile that takes a C compiler of the other system.
+fn systems() -> Vec<Step> {
+    OTHER_SYSTEMS
+        .map(|target| {
+            let arguments = format!(
+                "clippy --package sqs-rpc-cli --all-targets --no-default-features --target {target} -- -D warnings"
+            );
+            Step::cargo(format!("the command on {target}"), &arguments).hint(
+                "if the target is not there: rustup target add aarch64-apple-darwin x86_64-pc-windows-gnu",
+            )
+        })
+        .to_vec()
+}
+
 fn deny() -> Vec<Step> {
     vec![Step::cargo("dependencies", "deny check licenses bans sources").hint(DENY_HINT)]
 }
@@ -211,6 +230,7 @@ mod tests {
         let ci = steps("ci", root()).unwrap();
         for command in [
             "check",
+            "systems",
             "deny",
             "test",
             "examples",

@@ -71,7 +71,7 @@ The command's environment is ours, and:
   SQS_RPC_DEADLINE_MS  milliseconds that are left when the command starts; after that it is killed, together with the
                        processes that it started. Not set if the sender gave no time.
 
-Ctrl-C or SIGTERM stops receiving and waits for what runs; a second one ends at once.";
+Ctrl-C or SIGTERM (Ctrl-Break on Windows) stops receiving and waits for what runs; a second one ends at once.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let queue = HostQueueUrl::parse(&arguments.queue_url).map_err(Failure::usage)?;

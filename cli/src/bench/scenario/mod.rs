@@ -21,7 +21,7 @@ use super::load::Load;
 use super::outcome::Outcome;
 use super::progress::Progress;
 use super::server::Server;
-use crate::clock::cpu_time;
+use crate::clock::{cpu_since, cpu_time};
 use crate::failure::Failure;
 
 /// A scenario, as a person writes it.
@@ -98,9 +98,8 @@ impl Bench {
         let tick = self.progress.tick();
         let timing = run.load.put_on(&contestant, &body, tick).await?;
         let calls = self.server.calls.snapshot().since(&calls);
-        let cpu = cpu_time() - cpu;
         // In the model SQS computes in this very process.
-        let cpu = (!self.server.is_model()).then_some(cpu);
+        let cpu = cpu_since(cpu).filter(|_| !self.server.is_model());
         contestant.stop().await;
         Ok(Outcome::of_load(
             run.label,

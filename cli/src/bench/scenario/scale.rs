@@ -11,7 +11,7 @@ use sqs_rpc::{HostQueueUrl, VirtualQueue, VirtualQueues};
 use super::{Bench, Name};
 use crate::bench::outcome::Outcome;
 use crate::bench::resources::resources;
-use crate::clock::cpu_time;
+use crate::clock::{cpu_since, cpu_time};
 use crate::failure::Failure;
 
 /// Virtual queues on the host, step by step.
@@ -55,15 +55,18 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>, Failure> {
             let grown = after.resident.saturating_sub(before.resident) as f64;
             figures.insert("resident bytes a queue", grown / added as f64);
         }
-        let create = nanos(ROUNDS, || at.create_and_delete(ROUNDS))?;
-        figures.insert("ns to create and delete one", create);
+        let before = cpu_time();
+        at.create_and_delete(ROUNDS)?;
+        if let Some(cpu) = cpu_since(before) {
+            let each = cpu.as_nanos() as f64 / f64::from(ROUNDS);
+            figures.insert("ns to create and delete one", each);
+        }
         let before = (bench.server.calls.snapshot(), cpu_time());
         at.messages(&receivers, MESSAGES).await?;
-        let cpu = cpu_time() - before.1;
-        figures.insert(
-            "us of CPU a message, sent and received",
-            cpu.as_secs_f64() * 1e6 / f64::from(MESSAGES),
-        );
+        if let Some(cpu) = cpu_since(before.1) {
+            let each = cpu.as_secs_f64() * 1e6 / f64::from(MESSAGES);
+            figures.insert("us of CPU a message, sent and received", each);
+        }
         let calls = bench.server.calls.snapshot().since(&before.0);
         outcomes.push(Outcome::of_figures(label, Name::SqsRpc, figures, &calls));
     }
@@ -123,11 +126,4 @@ async fn exchange(queue: &VirtualQueue, count: usize) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// Nanoseconds of processor time for each of so many.
-fn nanos(count: u32, work: impl FnOnce() -> Result<(), Failure>) -> Result<f64, Failure> {
-    let start = cpu_time();
-    work()?;
-    Ok((cpu_time() - start).as_nanos() as f64 / f64::from(count))
 }
