@@ -4,7 +4,10 @@
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
+
+use crate::console::say;
 
 /// The exit codes, for the help.
 pub(crate) const EXIT_CODES: &str = "\
@@ -20,7 +23,7 @@ pub(crate) struct Failure {
     error: BoxError,
 }
 
-/// The exit codes other than 0. They are documented: scripts rest on them.
+/// The exit codes. They are documented: scripts rest on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// The responder answered with an error.
@@ -31,6 +34,8 @@ pub(crate) enum Exit {
     Timeout = 3,
     /// Anything else.
     Other = 4,
+    /// Nobody reads the output any more, as in a pipe before `head`. It is no failure, and there is nothing to say.
+    ReaderGone = 0,
 }
 
 impl Failure {
@@ -47,9 +52,19 @@ impl Failure {
         Self::new(Exit::Other, error)
     }
 
-    #[expect(clippy::print_stderr, reason = "the one line that says what is wrong")]
+    /// The output could not be written.
+    pub(crate) fn output(error: io::Error) -> Self {
+        let exit = match error.kind() {
+            io::ErrorKind::BrokenPipe => Exit::ReaderGone,
+            _ => Exit::Other,
+        };
+        Self::new(exit, error)
+    }
+
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("sqs-rpc: {self}");
+        if self.exit != Exit::ReaderGone {
+            say(format_args!("sqs-rpc: {self}"));
+        }
         ExitCode::from(self.exit as u8)
     }
 }

@@ -84,10 +84,5 @@ pub(crate) fn to_json(host: &Examined) -> Value {
 
 /// A time in whole seconds, as people write it.
 pub(crate) fn seconds(time: Duration) -> String {
-    let all = time.as_secs();
-    match (all / 3_600, all / 60 % 60, all % 60) {
-        (0, 0, s) => format!("{s}s"),
-        (0, m, s) => format!("{m}m{s:02}s"),
-        (h, m, _) => format!("{h}h{m:02}m"),
-    }
+    humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
 }

@@ -1,55 +1,135 @@
 //! `sqs-rpc local`: an SQS on this machine.
+//!
+//! | file | question |
+//! |---|---|
+//! | `queues` | which queues are there from the start? |
+//! | `config` | which queues does a TOML file describe? |
+//! | `faults` | what goes wrong, and how often? |
+//! | `introduction` | what are people and programs told at the start? |
+//! | `elasticmq`, `hocon` | what does the configuration of ElasticMQ mean here? |
+//!
+//! **Invariant:** everything that was asked for is checked before the port is bound.
+
+mod config;
+mod elasticmq;
+mod faults;
+mod hocon;
+mod introduction;
+mod queues;
 
 use std::error::Error;
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
-use local_sqs::{LocalSqs, Server};
+use local_sqs::{AccessKey, AllowedOrigin, LocalSqs, Server, Trace};
 
+use self::faults::Faults;
+use self::introduction::Introduction;
+use self::queues::QueueSpec;
+use crate::clock;
+use crate::console::{print, say};
 use crate::failure::Failure;
 use crate::signals::Signals;
 
-const REGION: &str = "us-east-1";
-
 /// Run an SQS in memory on this machine, until Ctrl-C; nothing is kept
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = MORE)]
 pub(crate) struct Arguments {
-    /// Port to listen on, for this machine only; 0 takes a free one
+    /// Address to listen at, of IPv4 or IPv6; 0.0.0.0 and :: are all addresses of this machine
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host)]
+    host: IpAddr,
+    /// Port to listen on; 0 takes a free one
     #[arg(long, default_value_t = 9324)]
     port: u16,
-    /// Queue to create; may be given more than once. A name that ends in .fifo makes a FIFO queue
-    #[arg(long = "queue", value_name = "NAME")]
-    queues: Vec<String>,
-    /// Write one line a request to stderr: action, queue, outcome, time; never a body
+    /// Queue to create, and its attributes by their names in SQS; may be given more than once
+    ///
+    /// A name that ends in .fifo makes a FIFO queue. DeadLetterQueue and MaxReceiveCount, always together, name another queue
+    /// of these: --queue jobs,VisibilityTimeout=10,DeadLetterQueue=dead,MaxReceiveCount=3 --queue dead
+    #[arg(long = "queue", value_name = "NAME[,ATTRIBUTE=VALUE]...", value_parser = queues::parse)]
+    queues: Vec<QueueSpec>,
+    /// TOML file with queues to create
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the queues of an elasticmq.conf as a file for --config, and end
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    convert_elasticmq: Option<PathBuf>,
+    /// Region of requests that are not signed, and of the queues above
+    #[arg(long, default_value = "us-east-1", value_parser = region)]
+    region: String,
+    /// Account of the callers and of the queues above: twelve digits
+    #[arg(long, default_value = "000000000000", value_parser = account)]
+    account: String,
+    /// Key that may do everything; may be given more than once. Then every request has to be signed with one of them
+    #[arg(long = "access-key", value_name = "ID:SECRET", value_parser = access_key)]
+    access_keys: Vec<AccessKey>,
+    /// Decides about ids, receipt handles and faults, so that a run can be repeated [default: ids that no other run has]
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// Origin whose pages may use this from a browser, such as http://localhost:3000, or *; may be given more than once
+    #[arg(long, value_name = "ORIGIN")]
+    cors: Vec<AllowedOrigin>,
+    /// Write a line to stderr for each request: time, action, queue, status, outcome, duration; never a body
     #[arg(long)]
     log: bool,
+    /// Print one line of JSON to stdout when it is ready, instead of the introduction on stderr
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    faults: Faults,
 }
 
+const MORE: &str = "\
+A file for --config has a table for each queue, with the same names:
+
+  [queues.jobs]
+  VisibilityTimeout = 10
+  DeadLetterQueue = \"dead\"
+  MaxReceiveCount = 3
+  Tags = { team = \"billing\" }
+
+  [queues.dead]
+
+GET /health is answered 200 as soon as it listens.";
+
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    if let Some(file) = &arguments.convert_elasticmq {
+        return print(&elasticmq::convert(file).map_err(Failure::usage)?);
+    }
+    let queues = all_queues(&arguments)?;
+    let behaviour = arguments.faults.behaviour().map_err(Failure::usage)?;
     let mut signals = Signals::listen().map_err(Failure::other)?;
-    let mut sqs = LocalSqs::builder().region(REGION);
-    if arguments.log {
-        // A terminal that is gone is no reason to stop.
-        sqs = sqs.trace(|trace| drop(writeln!(io::stderr(), "{trace}")));
+    let sqs = start(&arguments)?;
+    queues::create(&sqs, &arguments.region, &arguments.account, &queues)
+        .await
+        .map_err(Failure::usage)?;
+    // Not before: the queues would meet the faults.
+    sqs.set_behaviour(behaviour);
+
+    let address = SocketAddr::from((arguments.host, arguments.port));
+    let mut server = Server::builder(sqs);
+    for origin in &arguments.cors {
+        server = server.allow_origin(origin.clone());
     }
-    let sqs = sqs.build();
-    for name in &arguments.queues {
-        sqs.create_queue(name)
-            .await
-            .map_err(|error| Failure::usage(format!("queue {name:?}: {error}")))?;
-    }
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
-    let server = Server::bind(sqs, address)
+    let server = server
+        .bind(address)
         .await
         .map_err(|error| cannot_listen(address, &error))?;
-
-    let urls: Vec<String> = arguments
-        .queues
-        .iter()
-        .map(|name| server.queue_url(name))
-        .collect();
-    print(&introduction(&server.endpoint_url(), &urls)).map_err(Failure::other)?;
+    let introduction = Introduction {
+        endpoint_url: server.endpoint_url(),
+        region: arguments.region,
+        account: arguments.account,
+        key_id: arguments.access_keys.first().map(|key| key.id().to_owned()),
+        queues: queues
+            .iter()
+            .map(|queue| (queue.name.clone(), server.queue_url(&queue.name)))
+            .collect(),
+    };
+    if arguments.json {
+        print(&introduction.json())?;
+    } else {
+        say(introduction.text());
+    }
 
     signals.next().await;
     tokio::select! {
@@ -61,33 +141,42 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a person needs to begin. Its end shows that the server is ready.
-fn introduction(endpoint: &str, queue_urls: &[String]) -> String {
-    let mut text = format!("SQS in memory at {endpoint}; Ctrl-C ends it, and nothing is kept\n\n");
-    if !queue_urls.is_empty() {
-        text.push_str("queues:\n");
-        for url in queue_urls {
-            let _ = writeln!(text, "  {url}");
-        }
-        text.push('\n');
-    }
-    let _ = write!(
-        text,
-        "for AWS SDKs, the AWS CLI and sqs-rpc in another shell:\n  \
-           export AWS_ENDPOINT_URL_SQS={endpoint}\n  \
-           export AWS_REGION={REGION}\n  \
-           export AWS_ACCESS_KEY_ID=local\n  \
-           export AWS_SECRET_ACCESS_KEY=local\n\n\
-         version 1 of the AWS CLI wants --endpoint-url {endpoint} in each command, too\n\n\
-         ready\n"
-    );
-    text
+/// The queues of the file and of the command line.
+fn all_queues(arguments: &Arguments) -> Result<Vec<QueueSpec>, Failure> {
+    let mut queues = match &arguments.config {
+        Some(file) => config::read(file).map_err(Failure::usage)?,
+        None => Vec::new(),
+    };
+    queues.extend(arguments.queues.iter().cloned());
+    queues::check(&queues).map_err(Failure::usage)?;
+    Ok(queues)
 }
 
-fn print(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+fn start(arguments: &Arguments) -> Result<LocalSqs, Failure> {
+    let mut sqs = LocalSqs::builder()
+        .region(&arguments.region)
+        .account(&arguments.account);
+    if let Some(seed) = arguments.seed {
+        sqs = sqs.seed(seed);
+    }
+    for (place, key) in arguments.access_keys.iter().enumerate() {
+        let before = &arguments.access_keys[..place];
+        if before.iter().any(|other| other.id() == key.id()) {
+            let text = format!("access key {:?} is given twice", key.id());
+            return Err(Failure::usage(text));
+        }
+        sqs = sqs.access_key(key.clone());
+    }
+    if arguments.log {
+        sqs = sqs.trace(|trace| say(log_line(trace, clock::wall_time())));
+    }
+    Ok(sqs.build())
+}
+
+/// A request, for people; the time is that of UTC.
+fn log_line(trace: &Trace, at: std::time::SystemTime) -> String {
+    let at = humantime::format_rfc3339_millis(at);
+    format!("{at} {trace}")
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
@@ -102,23 +191,93 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
     Failure::other(error)
 }
 
+fn host(text: &str) -> Result<IpAddr, String> {
+    if text == "localhost" {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    // As it stands in a URL, too.
+    let address = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    address.parse().map_err(|_| {
+        format!("expected an IP address, such as 127.0.0.1 or ::1, or localhost, found {text:?}")
+    })
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let ends = |text: &str| text.starts_with('-') || text.ends_with('-');
+    if text.is_empty() || text.len() > 63 || ends(text) || !text.bytes().all(allowed) {
+        return Err(format!(
+            "expected lower-case letters, digits and hyphens, such as us-east-1, found {text:?}"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn account(text: &str) -> Result<String, String> {
+    if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("expected 12 digits, found {text:?}"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The secret is in no error.
+fn access_key(text: &str) -> Result<AccessKey, String> {
+    let (id, secret) = text
+        .split_once(':')
+        .ok_or("expected ID:SECRET, found no colon")?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if id.is_empty() || id.len() > 128 || !id.bytes().all(allowed) {
+        return Err(format!(
+            "expected an id of 1 to 128 letters, digits and underscores before the colon, found {id:?}"
+        ));
+    }
+    if secret.is_empty() {
+        return Err("expected a secret after the colon, found nothing".to_owned());
+    }
+    Ok(AccessKey::new(id, secret).allow_all())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_introduction_can_be_pasted_and_ends_when_ready() {
-        let text = introduction(
-            "http://127.0.0.1:1",
-            &["http://127.0.0.1:1/0/login".to_owned()],
+    fn addresses_of_both_kinds_are_read() {
+        for (text, expected) in [
+            ("127.0.0.1", "127.0.0.1"),
+            ("localhost", "127.0.0.1"),
+            ("0.0.0.0", "0.0.0.0"),
+            ("::1", "::1"),
+            ("[::]", "::"),
+        ] {
+            assert_eq!(host(text).unwrap().to_string(), expected);
+        }
+        for text in ["", "example.com", "127.0.0.1:80", "[::1", "256.1.1.1"] {
+            assert!(host(text).unwrap_err().contains(&format!("{text:?}")));
+        }
+    }
+
+    #[test]
+    fn bad_regions_accounts_and_keys_are_refused() {
+        assert!(region("eu-central-1").is_ok() && region("elasticmq").is_ok());
+        for text in ["", "US-EAST-1", "us east", "-a", "a-", "a/b"] {
+            assert!(region(text).is_err(), "{text}");
+        }
+        assert!(account("123456789012").is_ok());
+        for text in ["", "1", "1234567890123", "12345678901x", "١٢٣٤٥٦"] {
+            assert!(account(text).is_err(), "{text}");
+        }
+        assert_eq!(access_key("AKID:a:b").unwrap().id(), "AKID");
+        for text in ["AKID", ":s", "AKID:", "A/K:s"] {
+            assert!(access_key(text).is_err(), "{text}");
+        }
+        assert!(
+            !access_key("A/K:swordfish")
+                .unwrap_err()
+                .contains("swordfish")
         );
-        assert!(text.contains("\n  http://127.0.0.1:1/0/login\n"), "{text}");
-        let exports: Vec<_> = text
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("export "))
-            .collect();
-        assert_eq!(exports.len(), 4);
-        assert_eq!(exports[0], "AWS_ENDPOINT_URL_SQS=http://127.0.0.1:1");
-        assert!(text.ends_with("\nready\n"));
     }
 }

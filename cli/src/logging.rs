@@ -12,5 +12,7 @@ pub(crate) fn start(verbose: bool) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Said on stderr, too: that would panic if a terminal that is gone is the reason.
+        .log_internal_errors(false)
         .init();
 }

@@ -6,14 +6,15 @@
 //! | [`hosts`] | how is a temporary host shown? |
 //! | [`connection`] | how is SQS reached? |
 //! | [`failure`] | how does it say that it failed, and with which exit code? |
-//! | [`duration`], [`signals`], [`logging`], [`clock`] | what they have in common |
+//! | [`console`] | how does it write to stdout and stderr? |
+//! | [`signals`], [`logging`], [`clock`] | what they have in common |
 //!
 //! **Invariant:** results go to stdout, everything else to stderr, so that a command can stand in a pipe.
 
 mod bench;
 mod clock;
 mod connection;
-mod duration;
+mod console;
 mod failure;
 mod hosts;
 mod local;
@@ -43,7 +44,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Local(local::Arguments),
+    Local(Box<local::Arguments>),
     Request(request::Arguments),
     Serve(serve::Arguments),
     Queues(queues::Arguments),
@@ -64,7 +65,7 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Local(arguments) => local::run(arguments).await,
+        Command::Local(arguments) => local::run(*arguments).await,
         Command::Request(arguments) => request::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Queues(arguments) => queues::run(arguments).await,
@@ -77,9 +78,27 @@ async fn run(command: Command) -> Result<(), Failure> {
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+    use std::collections::BTreeSet;
 
     #[test]
     fn the_options_fit_together() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_page_about_local_has_each_option_and_no_other() {
+        let mut all = Arguments::command();
+        all.build();
+        let local = all.find_subcommand("local").unwrap();
+        let longs = local.get_arguments().filter_map(|it| it.get_long());
+        let options: BTreeSet<_> = longs
+            .filter(|long| !["help", "verbose"].contains(long))
+            .map(str::to_owned)
+            .collect();
+        let in_page = include_str!("../../docs/local.md")
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `--"))
+            .map(|row| row.split([' ', '`']).next().unwrap().to_owned());
+        assert_eq!(in_page.collect::<BTreeSet<_>>(), options);
     }
 }

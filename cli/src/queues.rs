@@ -1,7 +1,5 @@
 //! `sqs-rpc queues`: the hosts under a prefix.
 
-use std::io::{self, Write as _};
-
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use comfy_table::Table;
@@ -11,6 +9,7 @@ use serde_json::{Value, json};
 use sqs_rpc::virtual_queues::{Examined, Sweep};
 
 use crate::connection::Connection;
+use crate::console::print;
 use crate::failure::Failure;
 use crate::hosts::{self, seconds};
 
@@ -65,9 +64,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     } else {
         format!("{}\n", table(&rows).trim_fmt())
     };
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).map_err(Failure::other)?;
-    out.flush().map_err(Failure::other)
+    print(&text)
 }
 
 fn table(rows: &[(Examined, Option<u64>)]) -> Table {

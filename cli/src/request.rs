@@ -2,7 +2,7 @@
 
 mod output;
 
-use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::time::Duration;
 
 use sqs_rpc::requester::Reply;
@@ -10,7 +10,7 @@ use sqs_rpc::{QueueUrl, RequestError, RequestErrorKind, Requester};
 
 use crate::clock::Stopwatch;
 use crate::connection::Connection;
-use crate::duration;
+use crate::console;
 use crate::failure::{Exit, Failure};
 use crate::signals::Signals;
 
@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "URL")]
     queue_url: String,
     /// How long this may take in all; a second of it is for the new queue that the reply comes to
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     timeout: Duration,
     /// Message attribute for the responder; up to 7 may be given
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attribute)]
@@ -103,11 +103,7 @@ fn print(
         Ok(reply) => output::plain(reply.body()),
         Err(_) => return Ok(()),
     };
-    let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(Failure::other)
+    console::print(&text)
 }
 
 fn failure(error: RequestError) -> Failure {

@@ -1,7 +1,6 @@
 //! `sqs-rpc sweep`: deletes dead hosts.
 
 use std::collections::HashSet;
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 use sqs_rpc::virtual_queues::{Examined, Sweep, Verdict};
 
 use crate::connection::Connection;
+use crate::console::print;
 use crate::failure::Failure;
 use crate::hosts;
 use crate::signals::Signals;
@@ -145,10 +145,4 @@ impl Seen {
             "waiting": all(&self.waiting),
         })
     }
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).map_err(Failure::other)?;
-    out.flush().map_err(Failure::other)
 }

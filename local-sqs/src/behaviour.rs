@@ -134,6 +134,7 @@ impl Behaviour {
     }
 
     /// For how long a new queue does not exist for those who use it; SQS asks to wait for one second. Default: zero.
+    /// Queues that were made before this is set are not concerned.
     pub fn settling(mut self, settling: Duration) -> Self {
         self.settling = settling;
         self

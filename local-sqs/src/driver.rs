@@ -93,7 +93,7 @@ impl Driver {
         };
         pause(fate.latency / 2).await;
         if let (Some(Watcher(watch)), Some((trace, started))) = (&self.watcher, trace) {
-            watch(&trace.ended(&result, self.clock.now().since(started)));
+            watch(&trace.ended(&result, fate.lost, self.clock.now().since(started)));
         }
         if fate.lost {
             Err(Lost)
@@ -104,6 +104,9 @@ impl Driver {
 
     /// The answer to something that is no request of the API.
     pub(crate) fn refuse(&self, error: Error) -> Answer {
+        if let Some(Watcher(watch)) = &self.watcher {
+            watch(&Trace::refused(&error));
+        }
         self.answer(Err(error))
     }
 

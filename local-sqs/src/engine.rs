@@ -35,6 +35,7 @@ pub use api::{Action, Output, Request};
 pub use error::{Error, ErrorKind};
 pub use name::Caller;
 pub use queue::PollId;
+pub use settings::SETTABLE_ATTRIBUTES;
 pub use time::Timestamp;
 
 use crate::behaviour::{Behaviour, Chance};
@@ -289,8 +290,7 @@ impl Engine {
             .get(&name)
             .copied()
             .ok_or_else(Error::no_such_queue)?;
-        let settled = self.queue(id)?.created.plus(self.behaviour.settling);
-        if self.now < settled {
+        if self.now < self.queue(id)?.settled {
             Err(Error::no_such_queue())
         } else {
             Ok(id)

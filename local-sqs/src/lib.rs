@@ -26,7 +26,7 @@ mod wire;
 pub use behaviour::{Behaviour, Date, Latency};
 pub use calls::Calls;
 pub use desk::{Desk, Look};
-pub use front::http::Server;
+pub use front::http::{AllowedOrigin, NotAnOrigin, Server, ServerBuilder};
 pub use local::{Builder, LocalSqs};
 pub use rights::AccessKey;
 pub use trace::Trace;

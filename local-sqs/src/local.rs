@@ -114,6 +114,45 @@ impl LocalSqs {
             attributes: fifo,
             tags: None,
         };
+        match self.call(Request::CreateQueue(request)).await? {
+            Output::QueueUrl(made) => Ok(made.queue_url),
+            _ => Err(Error::new(
+                ErrorKind::InternalFailure,
+                "CreateQueue answered no URL",
+            )),
+        }
+    }
+
+    /// Carries out any request of the API as the default account in the default region. No key is needed.
+    ///
+    /// It is counted, and meets faults, as every other call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use local_sqs::LocalSqs;
+    /// use local_sqs::engine::{Action, Output};
+    /// use serde_json::json;
+    ///
+    /// let sqs = LocalSqs::start();
+    /// let members = json!({ "QueueName": "jobs", "Attributes": { "VisibilityTimeout": "5" } });
+    /// let Output::QueueUrl(made) = sqs.call(Action::CreateQueue.decode(members)?).await? else { panic!() };
+    /// assert_eq!(made.queue_url, "https://sqs.us-east-1.amazonaws.com/000000000000/jobs");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// SQS's own, those of [`Behaviour`], and [`ErrorKind::InternalFailure`] if the answer was lost.
+    ///
+    /// # Cancel safety
+    ///
+    /// Everything but a receive that waits has its effect when this is first polled, or after half of
+    /// [`Behaviour::latency`]. Dropped while a receive waits, it has taken nothing.
+    pub async fn call(&self, request: Request) -> Result<Output, Error> {
         let Rights {
             account,
             region,
@@ -128,20 +167,10 @@ impl LocalSqs {
             principal,
         };
         let never = CancellationToken::new();
-        let answer = self
-            .service
-            .driver
-            .call(Ok(caller), Request::CreateQueue(request), &never)
-            .await;
+        let answer = self.service.driver.call(Ok(caller), request, &never).await;
         let answer =
             answer.map_err(|Lost| Error::new(ErrorKind::InternalFailure, "the answer was lost"))?;
-        match answer.result? {
-            Output::QueueUrl(made) => Ok(made.queue_url),
-            _ => Err(Error::new(
-                ErrorKind::InternalFailure,
-                "CreateQueue answered no URL",
-            )),
-        }
+        answer.result
     }
 
     /// Behaves so from now on: faults come and go while a test runs.
@@ -241,13 +270,13 @@ impl Builder {
     }
 
     /// A key, and what may be done with it. Default: none, and everybody may do everything in their own account, signed or
-    /// not. With the first key that ends. [`LocalSqs::create_queue`] needs no key.
+    /// not. With the first key that ends. [`LocalSqs::create_queue`] and [`LocalSqs::call`] need no key.
     pub fn access_key(mut self, key: AccessKey) -> Self {
         self.keys.push(key);
         self
     }
 
-    /// Calls this for each request that was answered, and is a request of the API; it should not block.
+    /// Calls this for each request that was answered or refused; it should not block.
     ///
     /// # Examples
     ///
@@ -265,8 +294,8 @@ impl Builder {
     /// let url = sqs.create_queue("jobs").await?;
     /// sqs.client().receive_message().queue_url(url).send().await?;
     /// let lines: Vec<_> = seen.try_iter().collect();
-    /// assert!(lines[0].starts_with("CreateQueue jobs ok"));
-    /// assert!(lines[1].starts_with("ReceiveMessage jobs ok 0"));
+    /// assert!(lines[0].starts_with("CreateQueue jobs 200 ok"));
+    /// assert!(lines[1].starts_with("ReceiveMessage jobs 200 ok 0"));
     /// # Ok(())
     /// # }
     /// ```

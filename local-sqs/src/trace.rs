@@ -1,24 +1,31 @@
 //! One line a request, for who wants to watch.
 
 use crate::engine::{Action, Error, Output, Request};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Of a queue's name, and of what comes in its place, this many characters are shown.
+const LONGEST: usize = 200;
 
 /// What became of one request. Its `Display` is one line with no body and no receipt handle in it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Trace {
-    /// The action.
-    pub action: Action,
+    /// The action; none of a request that was not understood.
+    pub action: Option<Action>,
     /// The name of the queue; `*` if it is about none.
     pub queue: String,
     /// How many messages came, or how many entries of a batch succeeded; none of other actions.
     pub count: Option<usize>,
     /// How many entries of a batch failed.
     pub failed: usize,
+    /// The HTTP status of the answer.
+    pub status: u16,
     /// The code of the error, if it failed.
     pub error: Option<&'static str>,
+    /// Whether the answer was lost, as [`Behaviour::lost_answers`](crate::Behaviour::lost_answers) has it.
+    pub lost: bool,
     /// How long it took, on SQS's clock.
     pub took: Duration,
 }
@@ -26,16 +33,39 @@ pub struct Trace {
 impl Trace {
     pub(crate) fn new(request: &Request) -> Self {
         Self {
-            action: request.action(),
+            action: Some(request.action()),
             queue: request.resource(),
-            count: None,
-            failed: 0,
-            error: None,
-            took: Duration::ZERO,
+            ..Self::UNKNOWN
         }
     }
 
-    pub(crate) fn ended(mut self, result: &Result<Output, Error>, took: Duration) -> Self {
+    const UNKNOWN: Self = Self {
+        action: None,
+        queue: String::new(),
+        count: None,
+        failed: 0,
+        status: 200,
+        error: None,
+        lost: false,
+        took: Duration::ZERO,
+    };
+
+    /// Of something that is no request of the API.
+    pub(crate) fn refused(error: &Error) -> Self {
+        Self {
+            queue: "*".to_owned(),
+            status: error.kind().status(),
+            error: Some(error.kind().query_code()),
+            ..Self::UNKNOWN
+        }
+    }
+
+    pub(crate) fn ended(
+        mut self,
+        result: &Result<Output, Error>,
+        lost: bool,
+        took: Duration,
+    ) -> Self {
         let (count, failed) = match result {
             Ok(Output::Messages(output)) => (Some(output.messages.len()), 0),
             Ok(Output::SentBatch(batch)) => (Some(batch.successful.len()), batch.failed.len()),
@@ -44,7 +74,11 @@ impl Trace {
             _ => (None, 0),
         };
         (self.count, self.failed, self.took) = (count, failed, took);
-        self.error = result.as_ref().err().map(|error| error.kind().query_code());
+        (self.error, self.lost) = (None, lost);
+        if let Err(error) = result {
+            self.error = Some(error.kind().query_code());
+            self.status = error.kind().status();
+        }
         self
     }
 }
@@ -56,17 +90,43 @@ impl fmt::Display for Trace {
             queue,
             count,
             failed,
+            status,
             error,
+            lost,
             took,
         } = self;
-        write!(f, "{action} {queue} {}", error.unwrap_or("ok"))?;
+        let action = action.map_or("-", Action::name);
+        write!(
+            f,
+            "{action} {} {status} {}",
+            OneLine(queue),
+            error.unwrap_or("ok")
+        )?;
         if let Some(count) = count {
             write!(f, " {count}")?;
         }
         if *failed > 0 {
             write!(f, " failed {failed}")?;
         }
+        if *lost {
+            f.write_str(" answer lost")?;
+        }
         write!(f, " {} ms", took.as_millis())
+    }
+}
+
+/// A text of a caller, with control characters written out: it stays in its line and does not steer a terminal.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().take(LONGEST).try_for_each(|char| {
+            if char.is_control() {
+                write!(f, "{}", char.escape_default())
+            } else {
+                f.write_char(char)
+            }
+        })
     }
 }
 

@@ -27,6 +27,7 @@ usage: cargo xtask COMMAND
 
   quick        formatting, clippy, all tests, 30 s of simulation: a few minutes once all is built
   check        formatting, clippy with every set of features, documentation; warnings are errors
+  systems      clippy of the command for Windows and macOS (needs their targets of rustup)
   deny         licences, duplicates and sources of the dependencies (needs cargo-deny)
   test         all tests and documentation tests
   examples     runs each example that needs no arguments

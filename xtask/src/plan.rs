@@ -19,6 +19,9 @@ const WITH_FEATURES: [&str; 4] = [
     "sqs-rpc",
 ];
 
+/// Systems for which the command is looked at, and never linked or run: that needs no more than Rust's library for them.
+const OTHER_SYSTEMS: [&str; 2] = ["aarch64-apple-darwin", "x86_64-pc-windows-gnu"];
+
 /// Examples that are not run by `examples`: they need an account.
 const NEED_AN_ACCOUNT: [&str; 1] = ["aws_check"];
 
@@ -32,6 +35,7 @@ pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
     Ok(match command {
         "quick" => quick(),
         "check" => check(),
+        "systems" => systems(),
         "deny" => deny(),
         "test" => test(),
         "examples" => examples(&example_names(root)?),
@@ -40,6 +44,7 @@ pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
         "bench-local" => bench_local(&target(root)),
         "ci" => [
             check(),
+            systems(),
             deny(),
             test(),
             examples(&example_names(root)?),
@@ -144,6 +149,20 @@ fn check() -> Vec<Step> {
     steps
 }
 
+/// Without the HTTPS client, which has C code: to compile that takes a C compiler of the other system.
+fn systems() -> Vec<Step> {
+    OTHER_SYSTEMS
+        .map(|target| {
+            let arguments = format!(
+                "clippy --package sqs-rpc-cli --all-targets --no-default-features --target {target} -- -D warnings"
+            );
+            Step::cargo(format!("the command on {target}"), &arguments).hint(
+                "if the target is not there: rustup target add aarch64-apple-darwin x86_64-pc-windows-gnu",
+            )
+        })
+        .to_vec()
+}
+
 fn deny() -> Vec<Step> {
     vec![Step::cargo("dependencies", "deny check licenses bans sources").hint(DENY_HINT)]
 }
@@ -222,6 +241,7 @@ mod tests {
         let ci = steps("ci", root()).unwrap();
         for command in [
             "check",
+            "systems",
             "deny",
             "test",
             "examples",

@@ -1,12 +1,11 @@
 //! How outcomes are shown: a table for people, a line of JSON each for programs.
 
-use std::io::{self, Write as _};
-
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
 
 use super::contestant::Name;
 use super::outcome::{Outcome, Rpc};
+use crate::console::print;
 use crate::failure::Failure;
 
 const HEAD: [&str; 11] = [
@@ -25,18 +24,17 @@ const HEAD: [&str; 11] = [
 
 /// A line of JSON for each outcome.
 pub(super) fn json(outcomes: &[Outcome]) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
     for outcome in outcomes {
         let line = serde_json::to_string(outcome).map_err(Failure::other)?;
-        writeln!(stdout, "{line}").map_err(Failure::other)?;
+        print(&format!("{line}\n"))?;
     }
-    stdout.flush().map_err(Failure::other)
+    Ok(())
 }
 
 /// What was run, and a table of all outcomes, with the ratio to what each was compared with.
 pub(super) fn table(what: &str, outcomes: &[Outcome]) -> Result<(), Failure> {
     let table = render(outcomes);
-    writeln!(io::stdout().lock(), "{what}\n{table}").map_err(Failure::other)
+    print(&format!("{what}\n{table}\n"))
 }
 
 fn render(outcomes: &[Outcome]) -> Table {

@@ -11,7 +11,7 @@ use super::outcome::{Outcome, Rpc};
 use super::progress::Progress;
 use super::server::Server;
 use super::{Arguments, Compare};
-use crate::clock::cpu_time;
+use crate::clock::{cpu_since, cpu_time};
 use crate::failure::Failure;
 
 /// The bare program is tried with each of these numbers of polls; the best counts.
@@ -115,9 +115,8 @@ impl Bench {
             .put_on(&contestant, &body, self.progress.tick())
             .await?;
         let calls = self.server.calls.snapshot().since(&calls);
-        let cpu = cpu_time() - cpu;
         // In the model SQS computes in this very process.
-        let cpu = (!self.server.is_model()).then_some(cpu);
+        let cpu = cpu_since(cpu).filter(|_| !self.server.is_model());
         contestant.stop().await;
         Ok(Rpc::new(&timing, &calls, cpu))
     }

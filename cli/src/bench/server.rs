@@ -174,7 +174,7 @@ fn like_aws() -> Behaviour {
 async fn start_local() -> Result<(Child, String), Failure> {
     let program = std::env::current_exe().map_err(Failure::other)?;
     let mut process = Command::new(program)
-        .args(["local", "--port", "0"])
+        .args(["local", "--port", "0", "--json"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -184,16 +184,14 @@ async fn start_local() -> Result<(Child, String), Failure> {
         .stdout
         .take()
         .ok_or_else(|| Failure::other("the server has no stdout"))?;
-    let mut lines = BufReader::new(stdout).lines();
-    let mut url = None;
-    while let Some(line) = lines.next_line().await.map_err(Failure::other)? {
-        if let Some(found) = line.trim().strip_prefix("export AWS_ENDPOINT_URL_SQS=") {
-            url = Some(found.to_owned());
-        }
-        if line == "ready" {
-            break;
-        }
-    }
+    let line = BufReader::new(stdout)
+        .lines()
+        .next_line()
+        .await
+        .map_err(Failure::other)?;
+    let said: serde_json::Value =
+        serde_json::from_str(&line.unwrap_or_default()).unwrap_or_default();
+    let url = said["endpoint_url"].as_str().map(str::to_owned);
     let url = url.ok_or_else(|| Failure::other("the server did not say where it is"))?;
     Ok((process, url))
 }

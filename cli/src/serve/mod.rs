@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 
 use self::handler::CommandHandler;
 use crate::connection::Connection;
-use crate::duration;
+use crate::console;
 use crate::failure::Failure;
 use crate::signals::Signals;
 
@@ -49,10 +49,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     concurrency: Option<usize>,
     /// How long SQS hides a request from others; extended while its command runs
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     visibility: Duration,
     /// How long the commands that run may take after Ctrl-C or SIGTERM
-    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = humantime::parse_duration)]
     drain: Duration,
     /// Tell callers the last line that a failed command wrote to stderr; without this, its exit code only
     #[arg(long)]
@@ -71,7 +71,7 @@ The command's environment is ours, and:
   SQS_RPC_DEADLINE_MS  milliseconds that are left when the command starts; after that it is killed, together with the
                        processes that it started. Not set if the sender gave no time.
 
-Ctrl-C or SIGTERM stops receiving and waits for what runs; a second one ends at once.";
+Ctrl-C or SIGTERM (Ctrl-Break on Windows) stops receiving and waits for what runs; a second one ends at once.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let queue = HostQueueUrl::parse(&arguments.queue_url).map_err(Failure::usage)?;
@@ -140,10 +140,7 @@ fn cpus() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "what a person at the terminal needs to know"
-)]
+/// What a person at the terminal needs to know.
 fn say(text: std::fmt::Arguments<'_>) {
-    eprintln!("sqs-rpc: {text}");
+    console::say(format_args!("sqs-rpc: {text}"));
 }

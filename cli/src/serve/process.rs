@@ -2,7 +2,7 @@
 //!
 //! Owns: its processes, its pipes. Does not own: what its end means.
 //!
-//! **Invariant:** when it has ended, or is dropped before its end, the processes that it started are killed (on Unix).
+//! **Invariant:** when it is dropped before its end, the processes that it started are killed; on Unix also when it has ended.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -74,6 +74,8 @@ impl Process {
         // A group of its own: it can be killed as a whole, and the terminal's Ctrl-C does not reach it.
         #[cfg(unix)]
         command.process_group(0);
+        #[cfg(windows)]
+        command.creation_flags(CREATE_NEW_PROCESS_GROUP);
         let child = command.spawn()?;
         Ok(Self {
             group: group(&child),
@@ -132,27 +134,27 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        #[cfg(windows)]
+        kill_tree(&mut self.group);
         kill_group(&mut self.group);
     }
 }
 
 #[cfg(unix)]
 type Group = rustix::process::Pid;
-#[cfg(not(unix))]
-type Group = std::convert::Infallible;
+/// The command's own id. It is nobody else's as long as the [`Child`] is there.
+#[cfg(windows)]
+type Group = u32;
 
 #[cfg(unix)]
 fn group(child: &Child) -> Option<Group> {
     Group::from_raw(i32::try_from(child.id()?).ok()?)
 }
 
-#[cfg(not(unix))]
-fn group(_child: &Child) -> Option<Group> {
-    None
+#[cfg(windows)]
+fn group(child: &Child) -> Option<Group> {
+    child.id()
 }
-
-#[cfg(not(unix))]
-fn kill_group(_group: &mut Option<Group>) {}
 
 /// Kills what is left of a group, once: later its number may be that of another group.
 #[cfg(unix)]
@@ -160,6 +162,29 @@ fn kill_group(group: &mut Option<Group>) {
     if let Some(group) = group.take() {
         // It fails only if the whole group has gone already.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+}
+
+/// What a command that has ended left behind, Windows does not know any more.
+#[cfg(windows)]
+fn kill_group(group: &mut Option<Group>) {
+    *group = None;
+}
+
+/// As the flag is named in the Windows API, "Process Creation Flags".
+#[cfg(windows)]
+const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
+
+/// Kills a command that still runs, and what it has started. It has to be done before the command itself ends, and without
+/// unsafe code a program of Windows has to do it; it takes some milliseconds.
+#[cfg(windows)]
+fn kill_tree(group: &mut Option<Group>) {
+    if let Some(id) = group.take() {
+        let mut kill = std::process::Command::new("taskkill");
+        kill.args(["/T", "/F", "/PID"]).arg(id.to_string());
+        let quiet = kill.stdin(Stdio::null()).stdout(Stdio::null());
+        // If it fails, the child is killed all the same, as every child that is dropped.
+        let _ = quiet.stderr(Stdio::null()).status();
     }
 }
 

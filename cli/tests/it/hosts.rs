@@ -48,7 +48,7 @@ fn queues_shows_every_host_and_its_verdict() {
         "dead",
         "alive",
         "just over; dead in",
-        "can only be watched in silence; dead in 6m00s",
+        "can only be watched in silence; dead in 6m",
         "it has no lease; never deleted",
         "its lease cannot be read; never deleted",
     ]) {
@@ -56,7 +56,7 @@ fn queues_shows_every_host_and_its_verdict() {
         assert!(line.contains(said), "{line}");
     }
     assert!(
-        lines[1].contains("1h00m") && lines[1].contains("1m00s"),
+        lines[1].contains("1h") && lines[1].contains("1m"),
         "{stdout}"
     );
     assert_eq!(stderr, "", "no progress where nobody sits");
@@ -91,7 +91,7 @@ fn a_dry_run_names_exactly_the_dead_and_a_sweep_deletes_exactly_those() {
         .collect();
     assert_eq!(dead.len(), 1, "{stdout}");
     assert!(
-        dead[0].contains(&names[0]) && dead[0].contains("its lease of 1m00s is 1h00m"),
+        dead[0].contains(&names[0]) && dead[0].contains("its lease of 1m is 1h"),
         "{stdout}"
     );
     let silent = stdout
@@ -99,7 +99,7 @@ fn a_dry_run_names_exactly_the_dead_and_a_sweep_deletes_exactly_those() {
         .find(|line| line.starts_with(&names[3]))
         .unwrap();
     assert!(
-        silent.contains("watched in silence; dead in 6m00s"),
+        silent.contains("watched in silence; dead in 6m"),
         "{silent}"
     );
     assert_eq!(local.queue_names(), before);

@@ -2,6 +2,7 @@
 //!
 //! It needs a Unix: a shell, signals, process groups.
 
+#![cfg(unix)]
 #![expect(
     clippy::unwrap_used,
     reason = "a test fails by panicking, in its helpers too"

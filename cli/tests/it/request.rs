@@ -62,7 +62,7 @@ fn options_that_make_no_sense_are_code_2() {
         &run(&["request", "--queue-url", url, "--timeout", "30", "hello"]),
         2,
     );
-    assert!(stderr.contains("which unit?"), "{stderr}");
+    assert!(stderr.contains("unit needed"), "{stderr}");
     let (_, stderr) = assert_code(
         &run(&["request", "--queue-url", url, "--attribute", "a", "hello"]),
         2,

@@ -10,8 +10,10 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
+use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::operation::create_queue::builders::CreateQueueFluentBuilder;
+use serde_json::Value;
 
 /// Nothing that these tests wait for takes as long, not even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -39,6 +41,11 @@ pub(crate) struct Local {
     pub(crate) process: Running,
     pub(crate) endpoint: String,
     pub(crate) queue_url: String,
+    pub(crate) region: String,
+    /// Id and secret.
+    pub(crate) key: (String, String),
+    /// What it said when it was ready.
+    pub(crate) introduction: Value,
 }
 
 impl Local {
@@ -47,23 +54,28 @@ impl Local {
     }
 
     pub(crate) fn start_with(options: &[&str]) -> Self {
-        let mut arguments = vec!["local", "--port", "0", "--queue", "jobs"];
+        let mut arguments = vec!["--queue", "jobs"];
+        arguments.extend(options);
+        Self::start_alone(&arguments)
+    }
+
+    /// Without any queue; `queue_url` is that of `jobs`, whether or not it is there.
+    pub(crate) fn start_alone(options: &[&str]) -> Self {
+        let mut arguments = vec!["local", "--port", "0", "--json"];
         arguments.extend(options);
         let process = Running::start(sqs_rpc(&arguments));
-        let introduction = process.stdout.until(|line| line == "ready");
-        let value = |prefix: &str| {
-            let line = introduction
-                .iter()
-                .find_map(|line| line.trim().strip_prefix(prefix));
-            line.unwrap_or_else(|| panic!("no {prefix:?} in {introduction:?}"))
-                .to_owned()
-        };
-        let endpoint = value("export AWS_ENDPOINT_URL_SQS=");
-        let queue_url = format!("{endpoint}{}", value(&endpoint));
+        let lines = process.stdout.until(|_| true);
+        let introduction: Value = serde_json::from_str(&lines[0]).unwrap();
+        let text = |name: &str| introduction[name].as_str().unwrap().to_owned();
+        let endpoint = text("endpoint_url");
+        let queue_url = format!("{endpoint}/{}/jobs", text("account"));
         Self {
             process,
             endpoint,
             queue_url,
+            region: text("region"),
+            key: ("local".to_owned(), "local".to_owned()),
+            introduction,
         }
     }
 
@@ -82,11 +94,18 @@ impl Local {
         output(self.command(arguments))
     }
 
-    fn call<F: Future>(&self, call: impl FnOnce(aws_sdk_sqs::Client) -> F) -> F::Output {
+    pub(crate) fn call<F: Future>(&self, call: impl FnOnce(aws_sdk_sqs::Client) -> F) -> F::Output {
         let config = aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+            .region(Region::new(self.region.clone()))
+            .retry_config(RetryConfig::disabled())
+            .credentials_provider(Credentials::new(
+                &self.key.0,
+                &self.key.1,
+                None,
+                None,
+                "test",
+            ))
             .endpoint_url(&self.endpoint)
             .build();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -108,9 +127,9 @@ impl Local {
         let mut command = sqs_rpc(arguments);
         command
             .env("AWS_ENDPOINT_URL_SQS", &self.endpoint)
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "local")
-            .env("AWS_SECRET_ACCESS_KEY", "local");
+            .env("AWS_REGION", &self.region)
+            .env("AWS_ACCESS_KEY_ID", &self.key.0)
+            .env("AWS_SECRET_ACCESS_KEY", &self.key.1);
         command
     }
 
@@ -181,6 +200,11 @@ fn output(mut command: Command) -> Output {
     }
 }
 
+/// The command while it runs.
+pub(crate) fn start(arguments: &[&str]) -> Running {
+    Running::start(sqs_rpc(arguments))
+}
+
 /// A process that runs until it is told to stop.
 pub(crate) struct Running {
     child: Child,
@@ -216,9 +240,16 @@ impl Running {
     }
 
     /// Waits for the end of the process and of all that share its stderr; what was left on that.
-    pub(crate) fn wait(mut self) -> (ExitStatus, Vec<String>) {
-        let rest = self.stderr.to_the_end();
-        (self.child.wait().unwrap(), rest)
+    pub(crate) fn wait(self) -> (ExitStatus, Vec<String>) {
+        let (status, _, stderr) = self.wait_for_all();
+        (status, stderr)
+    }
+
+    /// As [`wait`](Self::wait), with what was left on stdout before what was left on stderr.
+    pub(crate) fn wait_for_all(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
+        let stderr = self.stderr.to_the_end();
+        let status = self.child.wait().unwrap();
+        (status, self.stdout.to_the_end(), stderr)
     }
 }
 

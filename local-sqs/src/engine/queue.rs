@@ -28,6 +28,8 @@ pub(super) struct Queue {
     pub(super) tags: TagHistory,
     pub(super) created: Timestamp,
     pub(super) modified: Timestamp,
+    /// From then on it exists for those who use it.
+    pub(super) settled: Timestamp,
     pub(super) purged: Option<Timestamp>,
     pub(super) store: Store,
     /// Empty in a standard queue.
@@ -44,6 +46,7 @@ impl Queue {
         settings: Settings,
         tags: BTreeMap<String, String>,
         now: Timestamp,
+        settling: Duration,
     ) -> Self {
         let store = Store::new(settings.fifo);
         Self {
@@ -52,6 +55,7 @@ impl Queue {
             tags: TagHistory::new(tags),
             created: now,
             modified: now,
+            settled: now.plus(settling),
             purged: None,
             store,
             deduplication: Deduplication::default(),

@@ -57,7 +57,8 @@ impl Engine {
             ));
         }
         let id = self.next_number();
-        let queue = Queue::new(name.clone(), settings, tags, self.now);
+        let settling = self.behaviour.settling;
+        let queue = Queue::new(name.clone(), settings, tags, self.now, settling);
         let made = url(&queue, caller);
         self.queues.insert(id, queue);
         self.by_name.insert(name, id);

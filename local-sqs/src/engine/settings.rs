@@ -7,6 +7,7 @@ use super::Error;
 use super::error::ErrorKind;
 use super::name::QueueName;
 use serde_json::Value;
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -63,8 +64,8 @@ impl RedriveAllow {
     }
 }
 
-/// Names of the attributes that can be set, in the order in which they are shown.
-const SETTABLE: [&str; 15] = [
+/// Names of the attributes of a queue that can be set, in alphabetical order. FIFO queues alone have some of them.
+pub const SETTABLE_ATTRIBUTES: [&str; 15] = [
     "ContentBasedDeduplication",
     "DeduplicationScope",
     "DelaySeconds",
@@ -171,7 +172,7 @@ impl Settings {
 
     /// Each attribute that has a value, by name.
     pub(super) fn shown(&self) -> impl Iterator<Item = (&'static str, String)> {
-        SETTABLE
+        SETTABLE_ATTRIBUTES
             .into_iter()
             .filter_map(|name| Some((name, self.show(name)?)))
     }
@@ -251,7 +252,7 @@ impl Settings {
 
 /// Whether some queue has an attribute of this name that can be set.
 pub(super) fn is_name(name: &str) -> bool {
-    SETTABLE.contains(&name)
+    SETTABLE_ATTRIBUTES.contains(&name)
 }
 
 /// The error for an attribute that no queue has, or not this type of queue.
@@ -269,12 +270,29 @@ fn invalid(name: &str) -> Error {
     )
 }
 
+/// As [`invalid`], with what would be valid.
+fn expected(name: &str, what: impl fmt::Display, found: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidAttributeValue,
+        format!(
+            "Invalid value for the parameter {name}. Reason: Expected {what}, found {found:?}."
+        ),
+    )
+}
+
 fn number(name: &str, value: &str, range: RangeInclusive<u32>) -> Result<u32, Error> {
+    let (low, high) = (range.start(), range.end());
     value
         .parse()
         .ok()
         .filter(|number| range.contains(number))
-        .ok_or_else(|| invalid(name))
+        .ok_or_else(|| {
+            expected(
+                name,
+                format_args!("a whole number from {low} to {high}"),
+                value,
+            )
+        })
 }
 
 fn boolean(name: &str, value: &str) -> Result<bool, Error> {
@@ -282,7 +300,7 @@ fn boolean(name: &str, value: &str) -> Result<bool, Error> {
     value
         .to_ascii_lowercase()
         .parse()
-        .map_err(|_| invalid(name))
+        .map_err(|_| expected(name, "true or false", value))
 }
 
 /// Whether it is the second of the two.
@@ -292,7 +310,7 @@ fn choice(name: &str, value: &str, first: &str, second: &str) -> Result<bool, Er
     } else if value == second {
         Ok(true)
     } else {
-        Err(invalid(name))
+        Err(expected(name, format_args!("{first} or {second}"), value))
     }
 }
 

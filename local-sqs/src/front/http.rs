@@ -3,8 +3,12 @@
 //! Owns the listener and the connections. Invariant: every connection's task is in one set, and [`Server::shutdown`]
 //! waits for all of them.
 
+mod cors;
 mod head;
 
+pub use self::cors::{AllowedOrigin, NotAnOrigin};
+
+use self::cors::Cors;
 use self::head::Head;
 use super::Service;
 use crate::LocalSqs;
@@ -12,13 +16,15 @@ use crate::driver::Lost;
 use crate::engine::{Error, ErrorKind};
 use crate::wire::{Incoming, Outgoing, Protocol};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming as Body};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +49,7 @@ const SHUTDOWN_TIME: Duration = Duration::from_secs(5);
 
 /// A [`LocalSqs`] behind a port, for other processes and other languages.
 ///
-/// It prints nothing and needs no credentials. Dropping it ends it soon; [`shutdown`](Self::shutdown) ends it in order.
+/// It prints nothing and needs no credentials. `GET /health` is answered 200, for those who wait until it is there. Dropping it ends it soon; [`shutdown`](Self::shutdown) ends it in order.
 ///
 /// # Examples
 ///
@@ -83,39 +89,16 @@ impl Server {
     ///
     /// Dropped, it listens nowhere.
     pub async fn bind(sqs: LocalSqs, address: SocketAddr) -> io::Result<Self> {
-        Self::bind_with(sqs, address, REQUEST_TIME).await
+        Self::builder(sqs).bind(address).await
     }
 
-    /// As [`bind`](Self::bind), with another time within which a request has to arrive whole, head and body. The default
-    /// is 20 s. A connection whose request takes longer is answered 408, if its head arrived, and is closed.
-    ///
-    /// # Errors
-    ///
-    /// As [`bind`](Self::bind).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`bind`](Self::bind).
-    pub async fn bind_with(
-        sqs: LocalSqs,
-        address: SocketAddr,
-        request_time: Duration,
-    ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        let end = CancellationToken::new();
-        let connection = Connection {
-            service: sqs.service().clone(),
-            end: end.clone(),
-            request_time,
-        };
-        let accepting = tokio::spawn(accept(listener, connection));
-        Ok(Self {
-            address,
+    /// A server with options of your own.
+    pub fn builder(sqs: LocalSqs) -> ServerBuilder {
+        ServerBuilder {
             sqs,
-            accepting,
-            end: end.drop_guard(),
-        })
+            request_time: REQUEST_TIME,
+            cors: Cors::default(),
+        }
     }
 
     /// Where it listens.
@@ -123,9 +106,17 @@ impl Server {
         self.address
     }
 
-    /// What an SDK takes as its endpoint URL: `http://127.0.0.1:PORT`.
+    /// What an SDK on this machine takes as its endpoint URL: `http://127.0.0.1:PORT`. A server that listens at all
+    /// addresses (`0.0.0.0` or `::`) is reached at that of the machine itself, too.
     pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.address)
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        format!("http://{address}")
     }
 
     /// The URL of a queue of the default account, whether or not it exists.
@@ -150,12 +141,82 @@ impl Server {
     }
 }
 
+/// Options of a [`Server`].
+///
+/// # Examples
+///
+/// ```
+/// use local_sqs::{LocalSqs, Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::builder(LocalSqs::start())
+///     .allow_origin("http://localhost:3000".parse()?)
+///     .bind("[::1]:0".parse()?)
+///     .await?;
+/// assert!(server.endpoint_url().starts_with("http://[::1]:"));
+/// server.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ServerBuilder {
+    sqs: LocalSqs,
+    request_time: Duration,
+    cors: Cors,
+}
+
+impl ServerBuilder {
+    /// Within which time a request has to arrive whole, head and body. Default: 20 s. A connection whose request takes
+    /// longer is answered 408, if its head arrived, and is closed.
+    pub fn request_time(mut self, time: Duration) -> Self {
+        self.request_time = time;
+        self
+    }
+
+    /// Pages of this origin may use the server from a browser; may be called more than once. Default: none.
+    pub fn allow_origin(mut self, origin: AllowedOrigin) -> Self {
+        self.cors.0.push(origin);
+        self
+    }
+
+    /// Listens at `address`; port 0 takes a free one.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if it cannot listen there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it listens nowhere.
+    pub async fn bind(self, address: SocketAddr) -> io::Result<Server> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let end = CancellationToken::new();
+        let connection = Connection {
+            service: self.sqs.service().clone(),
+            end: end.clone(),
+            request_time: self.request_time,
+            cors: Arc::new(self.cors),
+        };
+        let accepting = tokio::spawn(accept(listener, connection));
+        Ok(Server {
+            address,
+            sqs: self.sqs,
+            accepting,
+            end: end.drop_guard(),
+        })
+    }
+}
+
 /// What every connection needs. Cheap to clone.
 #[derive(Clone, Debug)]
 struct Connection {
     service: Arc<Service>,
     end: CancellationToken,
     request_time: Duration,
+    cors: Arc<Cors>,
 }
 
 async fn accept(listener: TcpListener, connection: Connection) {
@@ -242,6 +303,20 @@ impl Connection {
 
     async fn respond(&self, request: Request<Body>) -> Result<Response<Full<Bytes>>, Lost> {
         let (head, body) = request.into_parts();
+        if let Some(answer) = self.cors.preflight(&head.method, &head.headers) {
+            return Ok(answer);
+        }
+        let allowed = self.cors.allowed(&head.headers);
+        let mut response = if is_health(&head.method, head.uri.path()) {
+            health()
+        } else {
+            self.answer(&head, body).await?
+        };
+        self.cors.mark(allowed, response.headers_mut());
+        Ok(response)
+    }
+
+    async fn answer(&self, head: &Parts, body: Body) -> Result<Response<Full<Bytes>>, Lost> {
         let read = self.read(body).await;
         let header = |name: &str| head.headers.get(name)?.to_str().ok();
         let incoming = |body| Incoming {
@@ -284,6 +359,19 @@ impl Connection {
             )),
         }
     }
+}
+
+/// No queue has this path: that of a queue URL has an account's number before the name.
+fn is_health(method: &Method, path: &str) -> bool {
+    path == "/health" && (method == Method::GET || method == Method::HEAD)
+}
+
+/// It is no call: it is not counted, meets no faults and needs no key.
+fn health() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from("ok\n"));
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, text);
+    response
 }
 
 fn response(outgoing: Outgoing) -> Response<Full<Bytes>> {

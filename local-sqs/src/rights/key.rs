@@ -89,7 +89,8 @@ impl AccessKey {
         self
     }
 
-    pub(crate) fn id(&self) -> &str {
+    /// Its id.
+    pub fn id(&self) -> &str {
         &self.id
     }
 

@@ -86,6 +86,13 @@ async fn a_new_queue_cannot_be_used_until_it_has_settled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_queue_that_was_there_before_the_setting_can_be_used() {
+    let (sqs, client, url) = with(Behaviour::default()).await;
+    sqs.set_behaviour(Behaviour::default().settling(Duration::from_secs(1)));
+    send(&client, &url, "x").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn sends_to_a_queue_that_is_being_deleted_vanish() {
     let (_, client, url) = with(Behaviour::default().deletion(Duration::from_secs(30))).await;
     client

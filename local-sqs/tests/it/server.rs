@@ -1,8 +1,9 @@
 //! The HTTP server with peers that are slow, broken or hostile.
 
-use crate::support::{now, over_http};
-use local_sqs::{LocalSqs, Server};
+use crate::support::{http_client, now, over_http};
+use local_sqs::{AccessKey, Behaviour, LocalSqs, Server};
 use std::net::SocketAddr;
+use std::sync::mpsc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -11,7 +12,10 @@ const LIMIT: Duration = Duration::from_secs(7);
 
 async fn server() -> Server {
     let address = "127.0.0.1:0".parse().expect("an address");
-    let bound = Server::bind_with(LocalSqs::start(), address, LIMIT).await;
+    let bound = Server::builder(LocalSqs::start())
+        .request_time(LIMIT)
+        .bind(address)
+        .await;
     bound.expect("a free port")
 }
 
@@ -193,4 +197,147 @@ async fn no_id_of_one_run_is_repeated_in_the_next() {
     assert_ne!(first.1, second.1);
     let seeded = || ids(LocalSqs::builder().seed(7).build());
     assert_eq!(seeded().await, seeded().await);
+}
+
+#[tokio::test]
+async fn health_is_answered_without_a_key_and_despite_faults() {
+    let sqs = LocalSqs::builder()
+        .access_key(AccessKey::new("AKID", "secret"))
+        .behaviour(Behaviour::default().unavailable(1.0))
+        .build();
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let server = Server::bind(sqs.clone(), any).await.expect("a free port");
+    for (method, body) in [("GET", "ok\n"), ("HEAD", "")] {
+        let request = head(method, "connection: close\r\n").replace(" / ", " /health ");
+        let answer = exchange(server.local_addr(), request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.ends_with(&format!("\r\n\r\n{body}")), "{answer}");
+    }
+    assert_eq!(sqs.calls().total(), 0);
+    let post = head("POST", "connection: close\r\n").replace(" / ", " /health ");
+    let answer = exchange(server.local_addr(), post.as_bytes()).await;
+    assert!(answer.contains("MissingAction"), "{answer}");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_alone_may_use_it() {
+    let server = Server::builder(LocalSqs::start())
+        .allow_origin("http://localhost:3000".parse().expect("an origin"))
+        .bind("127.0.0.1:0".parse().expect("an address"))
+        .await
+        .expect("a free port");
+    let ask = async |method: &str, origin: &str, rest: &str| {
+        let request = head(
+            method,
+            &format!("connection: close\r\norigin: {origin}\r\n{rest}"),
+        );
+        exchange(server.local_addr(), request.as_bytes()).await
+    };
+    let wants = "access-control-request-method: POST\r\naccess-control-request-headers: authorization,x-amz-target\r\n";
+    let allowed = "access-control-allow-origin: http://localhost:3000\r\n";
+
+    let preflight = ask("OPTIONS", "http://localhost:3000", wants).await;
+    assert!(preflight.starts_with("HTTP/1.1 204"), "{preflight}");
+    assert!(preflight.contains(allowed), "{preflight}");
+    assert!(
+        preflight.contains("access-control-allow-headers: authorization,x-amz-target\r\n"),
+        "{preflight}"
+    );
+    assert!(
+        preflight.contains("access-control-allow-methods: GET, POST\r\n"),
+        "{preflight}"
+    );
+    // An error, too: without the header a page could not read it.
+    let answer = ask("POST", "http://localhost:3000", "").await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains(allowed), "{answer}");
+    assert!(
+        answer.contains("access-control-expose-headers: "),
+        "{answer}"
+    );
+
+    let preflight = ask("OPTIONS", "http://evil.example", wants).await;
+    assert!(preflight.starts_with("HTTP/1.1 403"), "{preflight}");
+    for answer in [preflight, ask("POST", "http://evil.example", "").await] {
+        assert!(!answer.contains("allow-origin"), "{answer}");
+        assert!(answer.contains("vary: origin\r\n"), "{answer}");
+    }
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn without_allowed_origins_a_preflight_is_no_request_of_the_api() {
+    let (_sqs, server, _) = over_http().await;
+    let request = head(
+        "OPTIONS",
+        "connection: close\r\norigin: http://a\r\naccess-control-request-method: POST\r\n",
+    );
+    let answer = exchange(server.local_addr(), request.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    assert!(!answer.contains("access-control"), "{answer}");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_server_at_all_addresses_is_reached_at_that_of_this_machine() {
+    for (address, expected) in [
+        ("0.0.0.0:0", "http://127.0.0.1:"),
+        ("127.0.0.1:0", "http://127.0.0.1:"),
+        ("[::1]:0", "http://[::1]:"),
+        ("[::]:0", "http://[::1]:"),
+    ] {
+        let sqs = LocalSqs::start();
+        sqs.create_queue("jobs").await.expect("made");
+        let address = address.parse().expect("an address");
+        let server = Server::bind(sqs.clone(), address)
+            .await
+            .expect("a free port");
+        let url = server.endpoint_url();
+        assert!(url.starts_with(expected), "{url}");
+        let client = http_client(&sqs, &server);
+        let found = client.get_queue_url().queue_name("jobs").send().await;
+        let found = found.expect("found").queue_url.expect("a URL");
+        assert_eq!(found, server.queue_url("jobs"));
+        let send = client.send_message().queue_url(found).message_body("x");
+        send.send().await.expect("sent");
+        server.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn every_request_is_traced_also_one_that_is_not_understood() {
+    let (lines, seen) = mpsc::channel();
+    let sqs = LocalSqs::builder()
+        .trace(move |request| drop(lines.send(request.to_string())))
+        .build();
+    let server = Server::bind(sqs.clone(), "127.0.0.1:0".parse().expect("an address"))
+        .await
+        .expect("a free port");
+    let request = head("GET", "connection: close\r\n");
+    for path in [
+        "/health",
+        "/?Action=Nonsense",
+        "/?Action=DeleteQueue&QueueUrl=http%3A%2F%2Fh%2F1%2Fa%1Bb",
+        "/?Action=ListQueues",
+    ] {
+        let request = request.replace(" / ", &format!(" {path} "));
+        exchange(server.local_addr(), request.as_bytes()).await;
+    }
+    sqs.set_behaviour(Behaviour::default().lost_answers(1.0));
+    let lost = request.replace(" / ", " /?Action=ListQueues ");
+    assert_eq!(exchange(server.local_addr(), lost.as_bytes()).await, "");
+    server.shutdown().await;
+
+    let lines: Vec<_> = seen.try_iter().collect();
+    let expected = [
+        "- * 400 InvalidAction",
+        "DeleteQueue a\\u{1b}b 400 AWS.SimpleQueueService.NonExistentQueue",
+        "ListQueues * 200 ok 0",
+        "ListQueues * 200 ok 0 answer lost",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(&format!("{expected} ")), "{lines:#?}");
+    }
 }
