@@ -13,6 +13,7 @@ mod defaults;
 mod drop_in;
 mod faults;
 mod handlers;
+mod in_use;
 mod pending;
 mod polling;
 mod queues;
