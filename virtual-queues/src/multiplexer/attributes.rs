@@ -29,6 +29,7 @@ impl VirtualQueue {
         wanted: impl IntoIterator<Item = QueueAttributeName>,
     ) -> Result<HashMap<QueueAttributeName, String>, QueueError> {
         let wanted: Vec<_> = wanted.into_iter().collect();
+        let _in_use = self.enter()?;
         let (own, of_host) = self.own_attributes(&wanted)?;
         if of_host.is_empty() {
             return Ok(own);
@@ -45,7 +46,9 @@ impl VirtualQueue {
         Ok(all)
     }
 
-    /// Deletes the queue when no operation used it for so long: 1 s and more. `None`: never.
+    /// Deletes the queue when nothing used it for so long: 1 s and more. `None`: never. What counts as use is said at
+    /// [`CreateQueue::idle_retention`](super::CreateQueue::idle_retention). Messages that were received before the queue had a
+    /// retention do not.
     ///
     /// # Errors
     /// [`QueueError::OutOfRange`], [`QueueError::DoesNotExist`], [`QueueError::Closed`].

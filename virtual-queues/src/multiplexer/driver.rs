@@ -17,7 +17,9 @@ use super::host::{ReplySink, Shared};
 use super::routing::{Arrival, Due, Routed};
 use crate::mutant;
 use crate::sqs::digest::is_intact;
-use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, Random, Sign, SqsApi, UserCode};
+use crate::sqs::{
+    Alarm, Backoff, Fault, FaultKind, Moment, RECEIVE_MAX, Random, Sign, SqsApi, UserCode,
+};
 use crate::stats::Counter;
 
 /// How long the answer of a poll may have been on its way.
@@ -26,8 +28,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) const SETTLING: Duration = Duration::from_secs(5);
 /// So many things that are due are done in one go; then others have their turn, polls that have ended first.
 const BURST: usize = 100;
-/// The longest pause after a poll that brought only messages that were put back, within a fifth: one full buffer never slows
-/// its host to less than a poll a second.
+/// The longest pause after a poll that brought only messages that were put back and was not full, within a fifth: one full
+/// buffer never slows its host to less than a poll a second.
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 /// A host that nothing has used for so long is forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(60);
@@ -248,7 +250,7 @@ impl Driver<'_> {
             visible_until,
             server_now: self.shared.sqs.earliest_server_time(),
         };
-        let mut put_back = 0;
+        let (mut put_back, mut foreign) = (0, 0);
         for message in messages {
             if !is_intact(&message) {
                 // It stays with SQS and comes again, whole or broken.
@@ -260,11 +262,22 @@ impl Driver<'_> {
                 self.delete(handle);
             }
             let routed = self.shared.lock().router.route(message, arrival);
+            foreign += usize::from(matches!(routed, Routed::Foreign(..)));
             put_back += usize::from(matches!(routed, Routed::Full(..) | Routed::Foreign(..)));
             self.carry_out(routed);
         }
+        let size = match kind {
+            Kind::Long(size) => size,
+            Kind::Short => RECEIVE_MAX,
+        };
+        // A full poll may have left messages of other queues behind, which must not wait. It is no hot loop, because what is
+        // put back stays away for longer each time. Replies to another process do so for that process's sake: its polls and
+        // ours must not take turns.
+        let behind = got >= size && foreign == 0;
         // If all that came had to be put back, the next poll would bring more of it: slower, then.
-        if got > 0 && put_back == got {
+        if got > 0 && put_back == got && behind {
+            self.crowded.succeeded();
+        } else if got > 0 && put_back == got {
             let wait = self.crowded.failed(self.shared.sqs.random());
             self.shared.lock().polls.pause(now + wait);
         } else if got > 0 {
@@ -389,7 +402,7 @@ impl Driver<'_> {
 async fn poll(shared: &Shared, kind: Kind) -> Polled {
     let (size, wait) = match kind {
         Kind::Long(size) => (size, shared.options.poll_wait),
-        Kind::Short => (crate::sqs::RECEIVE_MAX, Duration::ZERO),
+        Kind::Short => (RECEIVE_MAX, Duration::ZERO),
     };
     let input = ReceiveMessageInputBuilder::default()
         .queue_url(shared.url.as_str())

@@ -176,7 +176,7 @@ impl VirtualQueues {
         F: Future<Output = Result<(), E>>,
     {
         let url = VirtualQueueUrl::new(&shared.url, &name);
-        shared.give_time(&taken, None, shared.sqs.clock().now());
+        let until = shared.give_time(&taken, None, shared.sqs.clock().now());
         let (all, all_of_the_system) = (
             Selection::of(["All"]),
             SystemSelection::of([MessageSystemAttributeName::All]),
@@ -184,9 +184,12 @@ impl VirtualQueues {
         let message = present(taken.message, &url, &all, &all_of_the_system);
         let receipt_handle = message.receipt_handle().map(str::to_owned);
         let queue = VirtualQueue::new(Arc::clone(shared), url, self.clone());
-        let _in_hand = InHand { shared, name };
+        if let Some(handle) = &receipt_handle {
+            shared.note_in_hand(&name, handle, Some(until));
+        }
+        let in_hand = InHand { shared, name };
         let code = UserCode::of::<H>("the handler of all virtual queues");
-        handle(shared, code, receipt_handle, async {
+        handle(shared, &in_hand.name, code, receipt_handle, async {
             handler(queue, message).await
         })
         .await;
@@ -207,14 +210,16 @@ struct Taking<'a>(&'a Shared);
 
 impl<'a> Taking<'a> {
     fn all_of(shared: &'a Shared, per_queue: usize) -> Self {
-        shared.update(|state| state.router.handle_all(per_queue));
+        let now = shared.sqs.clock().now();
+        shared.update(|state| state.router.handle_all(per_queue, now));
         Self(shared)
     }
 }
 
 impl Drop for Taking<'_> {
     fn drop(&mut self) {
-        self.0.update(|state| state.router.handle_all(0));
+        let now = self.0.sqs.clock().now();
+        self.0.update(|state| state.router.handle_all(0, now));
     }
 }
 

@@ -74,8 +74,13 @@ impl VirtualQueue {
                     Ok(messages) => {
                         for message in messages {
                             let receipt_handle = message.receipt_handle().map(str::to_owned);
+                            // If it is gone meanwhile, its message is handled all the same.
+                            let in_use = self.enter().ok();
                             let work = async { handler(message).await };
-                            running.push(handle(&self.shared, code, receipt_handle, work));
+                            running.push(async move {
+                                let _in_use = in_use;
+                                handle(&self.shared, self.url.name(), code, receipt_handle, work).await;
+                            });
                         }
                     }
                     // The next receive waits for the next poll, and polls that fail come ever more slowly.

@@ -2,6 +2,8 @@
 
 use std::pin::pin;
 
+use sqs_rpc_protocol::VirtualQueueName;
+
 use super::host::Shared;
 use crate::sqs::{Panicked, UserCode};
 use crate::stats::Counter;
@@ -14,6 +16,7 @@ use crate::stats::Counter;
 /// A handler that panics, in a destructor too, stops nothing else: its message is redelivered as after an error.
 pub(super) async fn handle<E>(
     shared: &Shared,
+    queue: &VirtualQueueName,
     code: UserCode,
     receipt_handle: Option<String>,
     handler: impl Future<Output = Result<(), E>>,
@@ -31,6 +34,7 @@ pub(super) async fn handle<E>(
                 if let Some(handle) = receipt_handle.clone() {
                     let until = clock.now() + visibility;
                     shared.lock().polls.extended(&handle, until);
+                    shared.note_in_hand(queue, &handle, Some(until));
                     shared.outbox.change_visibility_later(&shared.url, handle, visibility);
                 }
             }
@@ -41,6 +45,7 @@ pub(super) async fn handle<E>(
             if let Some(handle) = receipt_handle {
                 let now = clock.now();
                 shared.update(|state| state.polls.settled_by_handle(&handle, now));
+                shared.note_in_hand(queue, &handle, None);
                 shared.outbox.delete_later(&shared.url, handle);
             }
         }

@@ -6,7 +6,9 @@ use std::task::Waker;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
-use sqs_rpc_protocol::{CorrelationId, HostKey, HostQueueUrl, ProcessPrefix, VirtualQueueUrl};
+use sqs_rpc_protocol::{
+    CorrelationId, HostKey, HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl,
+};
 use tokio::sync::{Notify, oneshot};
 
 use super::defaults::HostDefaults;
@@ -281,6 +283,18 @@ impl Shared {
         self.outbox
             .change_visibility_later(&self.url, handle.to_owned(), visibility);
         now + visibility
+    }
+
+    /// Notes until when a message that was received from a virtual queue is hidden; `None`: it is deleted, or visible again.
+    pub(super) fn note_in_hand(
+        &self,
+        queue: &VirtualQueueName,
+        receipt_handle: &str,
+        until: Option<Moment>,
+    ) {
+        let now = self.sqs.clock().now();
+        let router = &mut self.lock().router;
+        router.note_in_hand(queue, receipt_handle, until, now);
     }
 
     /// Ends the host for everybody. The first reason stays.

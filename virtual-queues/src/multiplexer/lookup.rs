@@ -60,13 +60,12 @@ impl VirtualQueues {
     ) -> Result<SendMessageBatchResultEntry, QueueError> {
         let (fair, random) = (self.0.options.fair_queues, self.0.sqs.random());
         let entry = address(message.into(), to, fair, random)?;
-        if let Some(queue) = self.find(to) {
+        let queue = self.find(to);
+        let _in_use = match queue.as_ref().map(VirtualQueue::enter) {
             // It may be gone in this moment; then the message is an orphan.
-            queue.touch().or_else(|error| match error {
-                QueueError::DoesNotExist(_) => Ok(()),
-                error => Err(error),
-            })?;
-        }
+            None | Some(Err(QueueError::DoesNotExist(_))) => None,
+            Some(in_use) => Some(in_use?),
+        };
         let sent = self.outbox()?.send(to.host(), entry).await;
         sent.map_err(QueueError::Call)
     }

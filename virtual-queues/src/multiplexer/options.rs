@@ -129,7 +129,8 @@ impl VirtualQueuesBuilder {
     }
 
     /// The most messages and bytes in all buffers of one host. Default 10,000 and 64 MiB; at least 1 each. Beyond,
-    /// only those who wait get messages, and the host is polled ever more slowly, down to once a second.
+    /// only those who wait get messages. What comes for others is put back; after a poll that brought nothing else and was not
+    /// full there is a pause of up to a second.
     pub fn host_capacity(mut self, messages: usize, bytes: usize) -> Self {
         self.options.limits.host_messages = messages;
         self.options.limits.host_bytes = bytes;

@@ -13,6 +13,7 @@ use super::host::{Shared, State};
 use super::message::OutgoingMessage;
 use super::queues::VirtualQueues;
 use super::receive::Receive;
+use super::routing::Made;
 use crate::sqs::Fault;
 
 /// A virtual queue of this process. Made by [`VirtualQueues::create`](super::VirtualQueues::create); cheap to clone.
@@ -61,7 +62,7 @@ impl VirtualQueue {
     ) -> Result<SendMessageBatchResultEntry, QueueError> {
         let (fair, random) = (self.shared.options.fair_queues, self.shared.sqs.random());
         let entry = address(message.into(), &self.url, fair, random)?;
-        self.touch()?;
+        let _in_use = self.enter()?;
         self.shared
             .outbox
             .send(&self.shared.url, entry)
@@ -82,7 +83,7 @@ impl VirtualQueue {
     /// # Cancel safety
     /// Dropping the future leaves it open whether the message is deleted.
     pub async fn delete(&self, receipt_handle: impl Into<String>) -> Result<(), QueueError> {
-        self.touch()?;
+        let _in_use = self.enter()?;
         let handle = receipt_handle.into();
         let deleted = self.shared.outbox.delete(&self.shared.url, handle.clone());
         self.settle(&handle, deleted.await)
@@ -108,7 +109,7 @@ impl VirtualQueue {
                 allowed: "0 to 12 h",
             });
         }
-        self.touch()?;
+        let _in_use = self.enter()?;
         let handle = receipt_handle.into();
         let changed = self
             .shared
@@ -122,6 +123,8 @@ impl VirtualQueue {
         let until = self.shared.sqs.clock().now() + visibility;
         self.shared
             .update(|state| state.polls.extended(&handle, until));
+        self.shared
+            .note_in_hand(self.url.name(), &handle, Some(until));
         Ok(())
     }
 
@@ -168,6 +171,14 @@ impl VirtualQueue {
         Ok(())
     }
 
+    /// Begins an operation that takes a while, and refuses it if the queue is not there.
+    pub(super) fn enter(&self) -> Result<InUse<'_>, QueueError> {
+        let now = self.shared.sqs.clock().now();
+        let made = self.shared.lock().router.enter(self.url.name(), now);
+        let made = made.ok_or_else(|| self.shared.not_there(&self.url))?;
+        Ok(InUse { queue: self, made })
+    }
+
     /// Notes the operation for the idle expiry, and refuses it if the queue is not there.
     pub(super) fn touch(&self) -> Result<(), QueueError> {
         let now = self.shared.sqs.clock().now();
@@ -183,6 +194,23 @@ impl VirtualQueue {
         let now = self.shared.sqs.clock().now();
         let polls = |state: &mut State| state.polls.settled_by_handle(receipt_handle, now);
         self.shared.update(polls);
+        self.shared
+            .note_in_hand(self.url.name(), receipt_handle, None);
         Ok(())
+    }
+}
+
+/// An operation on a virtual queue that is under way: the queue does not expire meanwhile.
+#[derive(Debug)]
+pub(super) struct InUse<'a> {
+    queue: &'a VirtualQueue,
+    made: Made,
+}
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        let VirtualQueue { shared, url, .. } = self.queue;
+        let now = shared.sqs.clock().now();
+        shared.lock().router.exit(url.name(), self.made, now);
     }
 }

@@ -313,7 +313,12 @@ impl CreateQueue {
         Self::default()
     }
 
-    /// Deletes the queue when no operation used it for so long: 1 s and more. Default: never.
+    /// Deletes the queue when nothing used it for so long: 1 s and more. Default: never.
+    ///
+    /// An operation uses the queue from its begin to its end: a receive while it waits, a send while SQS answers. A handler
+    /// uses it as long as the handler runs, and a handler of all queues
+    /// ([`VirtualQueues::for_each`](super::VirtualQueues::for_each)) uses all of them. A message that was received uses it until it is
+    /// deleted or its visibility timeout ends. Messages that nobody has received do not.
     pub const fn idle_retention(mut self, retention: Duration) -> Self {
         self.idle_retention = Some(retention);
         self

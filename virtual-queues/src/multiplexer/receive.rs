@@ -121,7 +121,7 @@ impl Receive {
         let VirtualQueue { shared, url, .. } = &self.queue;
         let clock = shared.sqs.clock();
         // A queue that is not there needs no call to find out how long to wait for it.
-        self.queue.touch()?;
+        let _in_use = self.queue.enter()?;
         let asks = self.wait.is_none() || matches!(self.visibility, Visibility::AsHost);
         let of_host = if asks {
             shared.defaults.get(&shared.sqs, &shared.url).await
@@ -151,7 +151,10 @@ impl Receive {
         };
         let now = clock.now();
         let shown = taken.into_iter().map(|taken| {
-            shared.give_time(&taken, visibility, now);
+            let until = shared.give_time(&taken, visibility, now);
+            if let Some(handle) = taken.message.receipt_handle() {
+                shared.note_in_hand(url.name(), handle, Some(until));
+            }
             present(
                 taken.message,
                 url,

@@ -14,6 +14,7 @@ mod drop_in;
 mod faults;
 mod handlers;
 mod hosts;
+mod in_use;
 mod pending;
 mod polling;
 mod queues;

@@ -264,6 +264,24 @@ impl Meddle for Slow {
     }
 }
 
+/// Every receive takes 20 ms longer.
+#[derive(Debug)]
+pub(crate) struct RoundTrip;
+
+impl Meddle for RoundTrip {
+    fn receive(
+        &self,
+        _: usize,
+        call: Call<ReceiveMessageOutput, ReceiveMessageError>,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError> {
+        async move {
+            pass(Duration::from_millis(20)).await;
+            call.await
+        }
+        .boxed()
+    }
+}
+
 /// The first receive panics inside of the call.
 #[derive(Debug)]
 pub(crate) struct Panics;

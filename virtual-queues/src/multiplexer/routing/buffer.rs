@@ -10,6 +10,7 @@ use sqs_rpc_protocol::VirtualQueueName;
 
 use super::deadlines::Key;
 use super::extend::Extension;
+use super::in_use::InHand;
 use crate::sqs::Moment;
 
 /// A virtual queue's messages and its receivers, each in order of arrival.
@@ -26,6 +27,12 @@ pub(super) struct QueueSlot {
     /// Deleted when nothing used it for so long; `None`: never.
     pub(super) retention: Option<Duration>,
     pub(super) last_used: Moment,
+    /// Given once in a host's life: tells this queue from others of its name.
+    pub(super) made: u64,
+    /// Operations under way.
+    pub(super) users: u32,
+    /// Messages that receivers have in hand, while there is a retention and there are some.
+    pub(super) received: Option<Box<InHand>>,
     pub(super) tags: BTreeMap<String, String>,
     /// Messages that the handler of all queues has of this one.
     pub(super) in_hand: usize,
@@ -93,7 +100,7 @@ struct Receiver {
 }
 
 impl QueueSlot {
-    pub(super) const fn new(retention: Option<Duration>, now: Moment) -> Self {
+    pub(super) const fn new(made: u64, retention: Option<Duration>, now: Moment) -> Self {
         Self {
             messages: VecDeque::new(),
             bytes: 0,
@@ -101,6 +108,9 @@ impl QueueSlot {
             long_receivers: 0,
             retention,
             last_used: now,
+            made,
+            users: 0,
+            received: None,
             tags: BTreeMap::new(),
             in_hand: 0,
             turn: None,

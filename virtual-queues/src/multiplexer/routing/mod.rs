@@ -10,6 +10,7 @@ mod buffer;
 mod deadlines;
 mod extend;
 mod facts;
+mod in_use;
 mod names;
 mod outcome;
 mod router;
@@ -20,5 +21,6 @@ pub(crate) use buffer::{Taken, Ticket};
 #[cfg(feature = "hot-paths")]
 pub(crate) use deadlines::Deadlines;
 pub(crate) use extend::Extension;
+pub(crate) use in_use::Made;
 pub(crate) use outcome::{Arrival, Due, Received, Refused, Routed, TakenAny};
 pub(crate) use router::{Limits, Router, RouterOptions};

@@ -37,6 +37,8 @@ pub(crate) struct Router<S> {
     short_polls: ShortPolls,
     /// Tickets given to receivers so far.
     tickets: u64,
+    /// Virtual queues made so far.
+    made: u64,
     /// Messages put into a buffer so far.
     arrivals: u64,
     pub(super) take_all: TakeAll,
@@ -105,6 +107,7 @@ impl<S> Router<S> {
             noticed: 0,
             short_polls: ShortPolls::default(),
             tickets: 0,
+            made: 0,
             arrivals: 0,
             take_all: TakeAll::default(),
             closed: false,
@@ -181,7 +184,8 @@ impl<S> Router<S> {
             },
             Entry::Vacant(entry) => {
                 admitted?;
-                let mut slot = QueueSlot::new(retention, now);
+                self.made += 1;
+                let mut slot = QueueSlot::new(self.made, retention, now);
                 slot.idle_key = retention.map(|retention| {
                     let alarm = Alarm::Idle(entry.key().clone());
                     self.due.add(now + retention, alarm)
@@ -574,15 +578,12 @@ impl<S> Router<S> {
     }
 
     fn expire(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Due<S>> {
+        // A handler of all queues waits for this one, too.
+        let handled = self.take_all.is_on();
         let slot = self.queue_mut(name)?;
         slot.idle_key = None;
         let retention = slot.retention?;
-        // A receive or a handler under way is an operation that has not ended.
-        let used = if slot.is_waited_for() || slot.in_hand > 0 {
-            now
-        } else {
-            slot.last_used
-        };
+        let used = if handled { now } else { slot.used_last(now) };
         if now.since(used) < retention {
             let key = self.due.add(used + retention, Alarm::Idle(name.clone()));
             if let Some(slot) = self.queue_mut(name) {

@@ -568,7 +568,7 @@ fn the_handler_of_all_gets_the_next_message_of_a_queue_when_it_gave_its_place_ba
     let mut router = router();
     let queue = name("q");
     router.create(queue.clone(), None, at(0)).unwrap();
-    router.handle_all(1);
+    router.handle_all(1, at(0));
     let woken = Arc::<Woken>::default();
     let waker = Waker::from(Arc::clone(&woken));
     let take = |router: &mut Router<u32>| match router.take_any(at(1), &waker) {
@@ -610,6 +610,88 @@ fn an_unused_queue_expires_but_not_while_a_receive_waits() {
         Hand::new(&busy).look(&mut router, 1),
         Received::Gone
     ));
+}
+
+/// Whether a queue with a retention of 10 s is there after what is due at `now`.
+fn is_there(router: &mut Router<u32>, queue: &VirtualQueueName, now: u64) -> bool {
+    while router.next_due(at(now)).is_some() {}
+    router.buffered_in(queue).is_some()
+}
+
+#[test]
+fn an_operation_under_way_keeps_its_own_queue_alone() {
+    let mut router = router();
+    let (queue, retention) = (name("q"), Some(Duration::from_secs(10)));
+    router.create(queue.clone(), retention, at(0)).unwrap();
+    let made = router.enter(&queue, at(0)).unwrap();
+    assert!(is_there(&mut router, &queue, 100));
+    router.exit(&queue, made, at(101));
+    assert!(is_there(&mut router, &queue, 110));
+    let made = router.enter(&queue, at(110)).unwrap();
+    router.delete(&queue).unwrap();
+    router.create(queue.clone(), retention, at(120)).unwrap();
+    let made_again = router.enter(&queue, at(120)).unwrap();
+    router.exit(&queue, made, at(121));
+    assert!(is_there(&mut router, &queue, 200));
+    router.exit(&queue, made_again, at(200));
+    assert!(!is_there(&mut router, &queue, 210));
+    assert_eq!(router.enter(&queue, at(210)), None);
+}
+
+#[test]
+fn a_message_in_hand_is_a_use_until_it_is_deleted_or_visible() {
+    let mut router = router();
+    let (queue, retention) = (name("q"), Some(Duration::from_secs(10)));
+    for until_deleted in [true, false] {
+        router.create(queue.clone(), retention, at(0)).unwrap();
+        router.note_in_hand(&queue, "a", Some(at(60)), at(0));
+        router.note_in_hand(&queue, "b", Some(at(30)), at(0));
+        assert!(is_there(&mut router, &queue, 59));
+        if until_deleted {
+            router.note_in_hand(&queue, "a", None, at(59));
+            router.touch(&queue, at(59));
+            assert!(is_there(&mut router, &queue, 68));
+            assert!(!is_there(&mut router, &queue, 69));
+        } else {
+            assert!(is_there(&mut router, &queue, 69));
+            assert!(!is_there(&mut router, &queue, 70));
+        }
+    }
+}
+
+#[test]
+fn messages_in_hand_that_are_visible_again_are_forgotten() {
+    let mut router = router();
+    let (queue, retention) = (name("q"), Some(Duration::from_secs(1_000_000)));
+    router.create(queue.clone(), retention, at(0)).unwrap();
+    for n in 0..10_000 {
+        let handle = n.to_string();
+        router.note_in_hand(&queue, &handle, Some(at(n + 30)), at(n));
+    }
+    let in_hand = |router: &Router<u32>| {
+        router
+            .queue(&queue)
+            .unwrap()
+            .received
+            .as_ref()
+            .map(|all| all.len())
+    };
+    assert!(in_hand(&router).unwrap() <= 64);
+    router.set_retention(&queue, None, at(10_000));
+    router.note_in_hand(&queue, "a", Some(at(10_030)), at(10_000));
+    assert_eq!(in_hand(&router), None);
+}
+
+#[test]
+fn while_a_handler_of_all_queues_runs_none_expires() {
+    let mut router = router();
+    let (queue, retention) = (name("q"), Some(Duration::from_secs(10)));
+    router.create(queue.clone(), retention, at(0)).unwrap();
+    router.handle_all(1, at(5));
+    assert!(is_there(&mut router, &queue, 1_000));
+    router.handle_all(0, at(1_000));
+    assert!(is_there(&mut router, &queue, 1_009));
+    assert!(!is_there(&mut router, &queue, 1_010));
 }
 
 #[test]

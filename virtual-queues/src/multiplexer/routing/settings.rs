@@ -26,6 +26,9 @@ impl<S> Router<S> {
         };
         slot.last_used = now;
         slot.retention = retention;
+        if retention.is_none() {
+            slot.received = None;
+        }
         if let Some(key) = slot.idle_key.take() {
             self.due.remove(key);
         }

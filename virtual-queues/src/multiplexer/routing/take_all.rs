@@ -28,7 +28,7 @@ pub(super) struct TakeAll {
 }
 
 impl TakeAll {
-    /// There is a handler.
+    /// Whether there is a handler.
     pub(super) const fn is_on(&self) -> bool {
         self.per_queue > 0
     }
@@ -75,7 +75,7 @@ impl TakeAll {
 
 impl<S> Router<S> {
     /// From now on a handler takes the messages of all queues, up to `per_queue` of each at a time. With 0 it stops.
-    pub(crate) fn handle_all(&mut self, per_queue: usize) {
+    pub(crate) fn handle_all(&mut self, per_queue: usize, now: Moment) {
         self.take_all = TakeAll {
             per_queue,
             ..TakeAll::default()
@@ -84,6 +84,7 @@ impl<S> Router<S> {
         for (name, slot) in &mut self.slots {
             let Slot::Queue(slot) = slot else { continue };
             (slot.turn, slot.in_hand) = (None, 0);
+            slot.last_used = now;
             if !slot.is_idle() {
                 busy.push((name, slot));
             }

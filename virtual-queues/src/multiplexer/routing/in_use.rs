@@ -1,0 +1,120 @@
+//! Whether a virtual queue is in use, so that it does not expire.
+//!
+//! Owns: the operations under way on a queue, and the messages that its receivers have in hand. Does not own: receivers that
+//! wait, and the messages of the handler of all queues.
+//!
+//! **Invariant:** an operation that ends changes only the queue on which it began, not a later one of the same name.
+
+use std::collections::HashMap;
+
+use sqs_rpc_protocol::VirtualQueueName;
+
+use super::buffer::QueueSlot;
+use super::router::Router;
+use crate::hashing::{Keyed, keyed};
+use crate::sqs::Moment;
+
+/// A virtual queue that was made here, whatever others have had its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Made(pub(super) u64);
+
+/// Messages that were handed out and neither deleted nor given back, by a digest of their receipt handles, with the time until
+/// which SQS hides them.
+///
+/// Each of them is in flight, so the bound of these bounds it. Messages that have become visible are forgotten when the table
+/// has doubled, and when the retention is checked.
+#[derive(Debug)]
+pub(super) struct InHand {
+    hidden_until: HashMap<u64, Moment, Keyed>,
+    forget_at: usize,
+}
+
+/// The smallest size of the table at which messages are forgotten.
+const FORGET_AT: usize = 64;
+
+impl InHand {
+    pub(super) fn new() -> Self {
+        Self {
+            hidden_until: HashMap::with_hasher(keyed()),
+            forget_at: FORGET_AT,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.hidden_until.len()
+    }
+
+    /// A message is hidden until then; `None`: it is deleted, or visible again.
+    fn note(&mut self, receipt_handle: &str, until: Option<Moment>, now: Moment) {
+        let digest = self.hidden_until.hasher().hash_one(receipt_handle);
+        let Some(until) = until else {
+            self.hidden_until.remove(&digest);
+            return;
+        };
+        self.hidden_until.insert(digest, until);
+        if self.hidden_until.len() >= self.forget_at {
+            self.hidden_until.retain(|_, until| now < *until);
+            self.forget_at = (2 * self.hidden_until.len()).max(FORGET_AT);
+        }
+    }
+}
+
+impl QueueSlot {
+    /// When the queue was used last: `now`, if it is in use.
+    pub(super) fn used_last(&mut self, now: Moment) -> Moment {
+        if self.users > 0 || self.in_hand > 0 || self.is_waited_for() {
+            self.last_used = now;
+        }
+        if let Some(received) = &mut self.received {
+            let end = received.hidden_until.values().max().copied();
+            self.last_used = self.last_used.max(end.unwrap_or_default().min(now));
+            received.hidden_until.retain(|_, until| now < *until);
+            if received.hidden_until.is_empty() {
+                self.received = None;
+            }
+        }
+        self.last_used
+    }
+}
+
+impl<S> Router<S> {
+    /// An operation on a virtual queue begins; `None` if the queue does not exist.
+    pub(crate) fn enter(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Made> {
+        let slot = self.queue_mut(name)?;
+        slot.last_used = now;
+        slot.users += 1;
+        Some(Made(slot.made))
+    }
+
+    /// An operation ends that began on this queue.
+    pub(crate) fn exit(&mut self, name: &VirtualQueueName, Made(made): Made, now: Moment) {
+        if let Some(slot) = self.queue_mut(name).filter(|slot| slot.made == made) {
+            slot.last_used = now;
+            slot.users -= 1;
+        }
+    }
+
+    /// A message that was received from a virtual queue is hidden until then; `None`: it is deleted, or visible again.
+    pub(crate) fn note_in_hand(
+        &mut self,
+        name: &VirtualQueueName,
+        receipt_handle: &str,
+        until: Option<Moment>,
+        now: Moment,
+    ) {
+        let slot = self.queue_mut(name);
+        // A queue that never expires need not know.
+        let Some(slot) = slot.filter(|slot| slot.retention.is_some()) else {
+            return;
+        };
+        let received = match until {
+            Some(_) => slot.received.get_or_insert_with(|| Box::new(InHand::new())),
+            None => match &mut slot.received {
+                Some(received) => received,
+                None => return,
+            },
+        };
+        received.note(receipt_handle, until, now);
+    }
+}
