@@ -72,6 +72,11 @@ impl Attempts {
         self.deadline.is_some_and(|at| now >= at)
     }
 
+    /// When the first attempt was made.
+    pub(crate) const fn first(&self) -> Moment {
+        self.first
+    }
+
     /// The deadline, as a bound of one attempt.
     pub(crate) fn until(&self) -> Moment {
         self.deadline.unwrap_or(self.first + WITHOUT_DEADLINE)

@@ -9,7 +9,8 @@
 //! reply and for a thousand.
 //!
 //! Replies to a host that does not exist wait in the same way, since a new queue may be unknown to SQS for a second. When the
-//! host is still missing 2 s after the first refusal, that is [known](super::missing), and replies no longer wait for it.
+//! host is still missing 2 s after the first refusal, that is [known](super::missing): those who have waited for a second give up
+//! without an attempt of their own, and those who come later try once.
 //!
 //! **Invariants:** of one host that fails, one probe is out at the most; no host waits for another; every reply that was
 //! told to go or to wait leaves by [`ended`](Outages::ended) or [`left`](Outages::left).
@@ -58,6 +59,8 @@ pub(crate) enum Turn {
     WaitUntil(Moment),
     /// Ask again when something has changed: others are trying.
     Wait,
+    /// Give up: others have tried for long enough, and the host does not exist.
+    Missing,
 }
 
 /// How an attempt ended, as far as it tells of the host.
@@ -104,9 +107,12 @@ struct Outage {
     probe: BTreeSet<Ticket>,
     /// Whether one of the probe was sent.
     tried: bool,
-    /// When SQS first said that there is no such host, if it does.
-    missing_since: Option<Moment>,
+    /// When SQS first and last said that there is no such host, if it does.
+    denied: Option<(Moment, Moment)>,
 }
+
+/// A reply that has waited for so long is later than its host could be unknown to SQS (its documentation).
+const UNKNOWN: Duration = Duration::from_secs(1);
 
 impl Outages {
     /// Announces an attempt, which is to [ask](Self::turn) for its turn.
@@ -115,14 +121,16 @@ impl Outages {
         Ticket(self.next)
     }
 
-    /// Whether a reply of so many bytes may go to a host now.
+    /// Whether a reply of so many bytes, which was there at `first`, may go to a host now.
     pub(crate) fn turn(
         &mut self,
         host: &HostKey,
         ticket: Ticket,
         bytes: usize,
+        first: Moment,
         now: Moment,
     ) -> Turn {
+        let missing_since = self.missing.since(host, now);
         // Most hosts work, and are known only while a reply is under way.
         if !self.hosts.contains_key(host) {
             self.hosts.insert(host.clone(), Host::default());
@@ -130,7 +138,16 @@ impl Outages {
         let Some(known) = self.hosts.get_mut(host) else {
             return Turn::Go;
         };
-        if let Some(outage) = &mut known.outage {
+        let tries_once = missing_since.is_some_and(|since| since <= first);
+        if let Some(outage) = known.outage.as_mut().filter(|_| !tries_once) {
+            if outage
+                .denied_for_long()
+                .is_some_and(|last| last >= first + UNKNOWN)
+            {
+                outage.waiting.remove(&ticket);
+                self.forget(host, now);
+                return Turn::Missing;
+            }
             outage.waiting.insert(ticket, bytes);
             if outage.probe.is_empty() {
                 if now < outage.probe_at {
@@ -172,17 +189,16 @@ impl Outages {
             // Nobody waits for it.
             (Ended::Missing, None) if self.missing.since(host, now).is_some() => false,
             (Ended::Missing, Some(outage)) => {
-                if outage.is_missing(now) {
-                    known.outage = None;
+                outage.deny(now);
+                let is_known = outage.denied_for_long().is_some();
+                if is_known && self.missing.since(host, now).is_none() {
                     self.missing.learn(host, now);
-                    true
-                } else {
-                    outage.ended(ticket, now, random)
                 }
+                outage.ended(ticket, now, random) || is_known
             }
             (Ended::Missing, outage @ None) if known.answers == answers_before => {
                 let mut begun = Outage::begin(now, random);
-                begun.missing_since = Some(now);
+                begun.denied = Some((now, now));
                 *outage = Some(begun);
                 false
             }
@@ -200,14 +216,14 @@ impl Outages {
 
     /// What is known of a host.
     pub(crate) fn is(&self, host: &HostKey, now: Moment) -> HostIs {
-        let failing = self
-            .hosts
-            .get(host)
-            .is_some_and(|known| known.outage.is_some());
-        match self.missing.since(host, now) {
-            _ if failing => HostIs::Failing,
-            Some(since) => HostIs::Missing(since),
-            None => HostIs::Well,
+        if let Some(since) = self.missing.since(host, now) {
+            return HostIs::Missing(since);
+        }
+        let known = self.hosts.get(host);
+        if known.is_some_and(|known| known.outage.is_some()) {
+            HostIs::Failing
+        } else {
+            HostIs::Well
         }
     }
 
@@ -232,6 +248,14 @@ impl Outages {
 
     /// Drops what is known of this host if it is nothing, and of others if nobody has asked for long.
     fn forget(&mut self, host: &HostKey, now: Moment) {
+        if let Some(known) = self.hosts.get_mut(host) {
+            let is_over = |outage: &mut Outage| {
+                outage.denied_for_long().is_some()
+                    && outage.waiting.is_empty()
+                    && outage.probe.is_empty()
+            };
+            drop(known.outage.take_if(is_over));
+        }
         match self.hosts.get(host) {
             Some(known) if known.outage.is_some() && self.hosts.len() >= self.sweep_at => {
                 self.hosts.retain(|_, host| !host.is_forgotten(now));
@@ -267,17 +291,23 @@ impl Outage {
             waiting: BTreeMap::new(),
             probe: BTreeSet::new(),
             tried: false,
-            missing_since: None,
+            denied: None,
         }
     }
 
-    /// SQS said that there is no such host. Returns whether it has said so for long enough.
-    fn is_missing(&mut self, now: Moment) -> bool {
-        if self.missing_since.is_none() {
+    /// SQS said that there is no such host.
+    fn deny(&mut self, now: Moment) {
+        if self.denied.is_none() {
             // Until now it failed in another way, for which one waits longer.
             self.backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         }
-        now >= *self.missing_since.get_or_insert(now) + NEW_QUEUE
+        self.denied.get_or_insert((now, now)).1 = now;
+    }
+
+    /// When SQS last said that there is no such host, if it has said so for long enough.
+    fn denied_for_long(&self) -> Option<Moment> {
+        let (first, last) = self.denied?;
+        (last >= first + NEW_QUEUE).then_some(last)
     }
 
     /// As many of those who wait as one batch takes. At least one waits.
@@ -298,8 +328,14 @@ impl Outage {
         }
         if std::mem::take(&mut self.tried) {
             self.probe_at = now + self.backoff.failed(random);
-            let known_at = self.missing_since.map(|since| since + NEW_QUEUE);
-            if let Some(at) = known_at.filter(|at| *at > now) {
+            if let Some((first, _)) = self.denied {
+                // When it is known, and a second later for those who came meanwhile.
+                let known_at = first + NEW_QUEUE;
+                let at = if known_at > now {
+                    known_at
+                } else {
+                    now + UNKNOWN
+                };
                 self.probe_at = self.probe_at.min(at);
             }
         }
@@ -334,8 +370,13 @@ mod tests {
         }
 
         fn turn(&mut self, host: usize, ticket: Ticket, millis: u64) -> Turn {
+            self.turn_since(host, ticket, 0, millis)
+        }
+
+        fn turn_since(&mut self, host: usize, ticket: Ticket, first: u64, millis: u64) -> Turn {
+            let (first, now) = (at(first), at(millis));
             self.outages
-                .turn(&self.hosts[host], ticket, 100, at(millis))
+                .turn(&self.hosts[host], ticket, 100, first, now)
         }
 
         fn new_turn(&mut self, host: usize, millis: u64) -> (Ticket, Turn) {
@@ -439,17 +480,25 @@ mod tests {
         };
         assert_eq!(known, at(now));
         assert_eq!((now, probes), (2_000, 4));
-        // All go, and those that are refused leave no outage behind.
+        // One came late, and has not waited for a second.
+        let late = bed.outages.ticket();
+        assert_eq!(due(bed.turn_since(0, late, 1_500, now)), 3_000);
         for ticket in &waiting {
-            assert_eq!(bed.turn(0, *ticket, now), Turn::Go);
+            assert_eq!(bed.turn(0, *ticket, now), Turn::Missing);
         }
-        for ticket in &waiting {
-            assert!(!bed.ended(0, *ticket, Ended::Missing, now));
-        }
-        assert_eq!(bed.new_turn(0, now).1, Turn::Go);
-        let (found, _) = bed.new_turn(0, now);
-        bed.ended(0, found, Ended::Answered, now);
-        assert_eq!(bed.outages.is(&bed.hosts[0], at(now)), HostIs::Well);
+        // One that comes now tries once, whoever waits.
+        let new = bed.outages.ticket();
+        assert_eq!(bed.turn_since(0, new, now, now), Turn::Go);
+        assert!(bed.ended(0, new, Ended::Missing, now + 100));
+        assert_eq!(due(bed.turn_since(0, late, 1_500, now + 100)), 3_000);
+        assert_eq!(bed.turn_since(0, late, 1_500, 3_000), Turn::Go);
+        bed.ended(0, late, Ended::Missing, 3_000);
+        assert!(bed.outages.hosts.is_empty(), "nobody waits");
+        // It is found by whoever comes when it is there.
+        let found = bed.outages.ticket();
+        assert_eq!(bed.turn_since(0, found, 4_000, 4_000), Turn::Go);
+        bed.ended(0, found, Ended::Answered, 4_000);
+        assert_eq!(bed.outages.is(&bed.hosts[0], at(4_000)), HostIs::Well);
     }
 
     #[test]
@@ -542,7 +591,7 @@ mod tests {
             let mut turns = |now| -> Vec<_> {
                 let turns = tickets.iter();
                 turns
-                    .map(|ticket| bed.outages.turn(&host, *ticket, bytes, now))
+                    .map(|ticket| bed.outages.turn(&host, *ticket, bytes, at(0), now))
                     .collect()
             };
             turns(at(0));

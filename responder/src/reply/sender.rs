@@ -77,23 +77,30 @@ impl Sender {
         let mut fault = None;
         while !attempts.is_too_late(clock.now()) {
             let call = async {
-                let attempt = self
+                let (queue, bytes) = (&outgoing.queue, outgoing.bytes);
+                let wait = self
                     .turns
-                    .wait(&outgoing.queue, outgoing.bytes, &mut on_wait)
-                    .await;
+                    .wait(queue, bytes, attempts.first(), &mut on_wait);
+                let attempt = wait.await.ok_or(None)?;
                 let result = self
                     .outbox
                     .send(&outgoing.queue, outgoing.entry.clone())
                     .await;
                 let host = attempt.ended(&result);
-                result.map_err(|failed| (failed, host))
+                result.map_err(|failed| Some((failed, host)))
             };
             let (failed, host) = match clock.timeout_at(attempts.until(), call).await {
                 Ok(Ok(_)) => {
                     self.count(sent);
                     return Ok(sent);
                 }
-                Ok(Err(failed)) => failed,
+                Ok(Err(Some(failed))) => failed,
+                Ok(Err(None)) => {
+                    return Err(NotSent {
+                        why: Unsent::NoQueue,
+                        fault,
+                    });
+                }
                 // If it was out, SQS may have it, which a requester survives.
                 Err(_) if to.deadline.is_some() => break,
                 Err(_) => {

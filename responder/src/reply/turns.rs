@@ -41,15 +41,16 @@ impl Turns {
     }
 
     /// Waits until a reply of so many bytes may be sent. At a host that works that is at once. Otherwise `on_wait` is called
-    /// before the reply waits.
+    /// before the reply, which was there at `first`, waits. `None`: others have found that the host does not exist.
     ///
     /// Cancel safe: dropping it leaves the place to the next.
     pub(super) async fn wait(
         &self,
         host: &HostQueueUrl,
         bytes: usize,
+        first: Moment,
         mut on_wait: impl FnMut(),
-    ) -> Attempt<'_> {
+    ) -> Option<Attempt<'_>> {
         let ticket = self.outages().ticket();
         let mut attempt = Attempt {
             turns: self,
@@ -63,13 +64,14 @@ impl Turns {
             changed.as_mut().enable();
             let turn = self
                 .outages()
-                .turn(&attempt.host, ticket, bytes, self.now());
+                .turn(&attempt.host, ticket, bytes, first, self.now());
             match turn {
-                _ if mutant!("each-reply-by-itself") => return attempt,
+                _ if mutant!("each-reply-by-itself") => return Some(attempt),
                 Turn::Go => {
                     attempt.is_out = true;
-                    return attempt;
+                    return Some(attempt);
                 }
+                Turn::Missing => return None,
                 Turn::Wait => {
                     on_wait();
                     changed.await;

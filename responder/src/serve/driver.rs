@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqs_rpc_protocol::HostQueueUrl;
+use sqs_rpc_protocol::{HostQueueUrl, QueueUrl};
 use sqs_virtual_queues::Counter;
 use sqs_virtual_queues::sqs::{
     Alarm, FaultKind, Moment, Outbox, PollController, PollOptions, Sign, Sqs, Tasks,
@@ -24,6 +24,7 @@ use super::jobs::{Context, Done, Running, Sending};
 use super::once::{Handling, Held};
 use super::outside::Slots;
 use super::polls::{Poll, Polled};
+use super::redrive::Redrive;
 use super::shutdown::Drain;
 use super::verdict::Then;
 use super::{Drained, ServeError};
@@ -67,11 +68,20 @@ pub(super) struct Driver {
 /// What is kept with a message in hand.
 #[derive(Debug)]
 pub(super) struct Payload {
-    /// Until a handler takes it.
-    pub(super) request: Option<Box<Request>>,
+    /// Until a job takes it.
+    pub(super) work: Option<Work>,
     pub(super) deadline: Deadline,
     pub(super) receive_count: Option<u32>,
     pub(super) span: tracing::Span,
+}
+
+/// What is to be done with a message in hand.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Its request is handled.
+    Handle(Box<Request>),
+    /// It will never be handled. The requester is told, if there is an address. Only on FIFO queues, where its group waits.
+    PutAside(Option<QueueUrl>),
 }
 
 /// How polling goes.
@@ -133,6 +143,7 @@ impl Driver {
                 handler,
                 handling,
                 sending: Sending::default(),
+                redrive: Redrive::default(),
                 outbox,
             }),
         })

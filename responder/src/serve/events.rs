@@ -14,7 +14,7 @@ use sqs_rpc_protocol::{QueueUrl, SqsTime};
 use sqs_virtual_queues::{Counter, mutant};
 use tracing::Instrument;
 
-use super::driver::{Driver, Payload};
+use super::driver::{Driver, Payload, Work};
 use super::expired::{Judged, JudgedBy};
 use super::in_hand::{Admission, Arrival, Out, Ticket};
 use super::jobs::{Context, Done};
@@ -50,6 +50,7 @@ impl Driver {
 
     fn received_one(&mut self, message: Message, group: Option<String>) -> Stays {
         let receipt = message.receipt_handle().unwrap_or_default().to_owned();
+        let message_id = message.message_id().unwrap_or_default().to_owned();
         let count = request::receive_count(&message);
         let context = Arc::clone(&self.context);
         let queue = &context.queue;
@@ -62,13 +63,13 @@ impl Driver {
                 } else {
                     self.admit(request, receipt, group);
                 }
-                return Stays::No;
             }
             Received::Corrupted => {
                 if context.count_and_tell(Counter::Corrupted) {
                     tracing::warn!(%queue, "a message was damaged on its way");
                 }
                 self.polls.settled(1);
+                return Stays::Yes;
             }
             Received::Undecodable { error, address } => {
                 if context.count_and_tell(Counter::Undecodable) {
@@ -77,6 +78,9 @@ impl Driver {
                 }
                 let keep = context.options.keep_undecodable;
                 match address.filter(|_| !keep || is_first(count)) {
+                    address if queue.is_fifo() => {
+                        self.put_aside(message_id, receipt, group, count, address);
+                    }
                     Some(address) => self.complain(address, receipt, count),
                     None => self.put_back(receipt, hidden_for_dead_letters(count)),
                 }
@@ -85,21 +89,54 @@ impl Driver {
                 if context.count_and_tell(Counter::AddressesRefused) {
                     tracing::warn!(%queue, %refusal, "a request stays on its queue");
                 }
-                self.put_back(receipt, hidden_for_dead_letters(count));
+                if queue.is_fifo() {
+                    self.put_aside(message_id, receipt, group, count, None);
+                } else {
+                    self.put_back(receipt, hidden_for_dead_letters(count));
+                }
             }
         }
-        Stays::Yes
+        Stays::No
+    }
+
+    /// Takes in a message that will never be handled. What is behind it in its group waits in hand for what becomes of it.
+    fn put_aside(
+        &mut self,
+        message_id: String,
+        receipt: String,
+        group: Option<String>,
+        receive_count: Option<u32>,
+        address: Option<QueueUrl>,
+    ) {
+        let payload = Payload {
+            work: Some(Work::PutAside(address)),
+            deadline: Deadline::new(None, self.context.sqs.clock().clone()),
+            receive_count,
+            span: tracing::Span::none(),
+        };
+        self.take_in(Arrival {
+            message_id,
+            receipt,
+            group,
+            payload,
+        });
+    }
+
+    /// The requester of a message that cannot be decoded.
+    fn addressee(&self, address: QueueUrl) -> Addressee {
+        let Context { sqs, options, .. } = &*self.context;
+        Addressee {
+            address,
+            request_id: None,
+            // On a standard queue its visibility timeout is not extended: it is settled well before that ends.
+            deadline: Some(sqs.clock().now() + options.visibility / 2),
+        }
     }
 
     /// Tells a requester that its request cannot be decoded. The message waits for the outcome.
     fn complain(&mut self, address: QueueUrl, receipt: String, count: Option<u32>) {
         let context = Arc::clone(&self.context);
-        let to = Addressee {
-            address,
-            request_id: None,
-            // Its visibility timeout is not extended: it is settled well before that ends.
-            deadline: Some(context.sqs.clock().now() + context.options.visibility / 2),
-        };
+        let to = self.addressee(address);
         self.complaints += 1;
         let lost = Done::Complained {
             receipt: receipt.clone(),
@@ -154,9 +191,13 @@ impl Driver {
                 deadline: request.deadline().clone(),
                 receive_count: request.receive_count(),
                 span: span(&request),
-                request: Some(request),
+                work: Some(Work::Handle(request)),
             },
         };
+        self.take_in(arrival);
+    }
+
+    fn take_in(&mut self, arrival: Arrival<Payload>) {
         match self.hand.admit(arrival, self.context.sqs.clock().now()) {
             Admission::Handle(ticket) => self.handle(ticket),
             Admission::Queue => {}
@@ -169,8 +210,19 @@ impl Driver {
         let Some(payload) = self.hand.payload(ticket) else {
             return;
         };
-        let Some(request) = payload.request.take() else {
-            return;
+        let lost = Done::Answered {
+            ticket,
+            then: Then::GiveBack,
+        };
+        let request = match payload.work.take() {
+            Some(Work::Handle(request)) => request,
+            Some(Work::PutAside(address)) => {
+                let count = payload.receive_count;
+                let to = address.map(|address| self.addressee(address));
+                let job = Arc::clone(&self.context).put_aside(ticket, to, count);
+                return self.start_job(lost, job);
+            }
+            None => return,
         };
         let to = request.return_address().map(|address| Addressee {
             address: address.clone(),
@@ -180,10 +232,6 @@ impl Driver {
         let job = Arc::clone(&self.context)
             .handle_and_answer(ticket, request, to, self.handling.clone())
             .instrument(payload.span.clone());
-        let lost = Done::Answered {
-            ticket,
-            then: Then::GiveBack,
-        };
         self.start_job(lost, job);
     }
 
@@ -224,10 +272,16 @@ impl Driver {
         }
         match then {
             Then::Delete => {
-                let mut next = self.delete(ticket);
-                while let Some(ticket) = next {
-                    next = self.start(ticket);
-                }
+                let next = self.delete(ticket);
+                self.start_next(next);
+            }
+            Then::DeadLetter => {
+                let Some((out, next)) = self.hand.delete(ticket) else {
+                    return;
+                };
+                let hidden = hidden_for_dead_letters(out.payload.receive_count);
+                self.put_back_out(out, hidden);
+                self.start_next(next);
             }
             Then::Leave | Then::LeaveForDeadLetters | Then::GiveBack => {
                 let Some((out, behind)) = self.hand.leave(ticket) else {
@@ -237,7 +291,7 @@ impl Driver {
                 let hidden = match then {
                     Then::GiveBack => hidden_when_lost(count),
                     Then::LeaveForDeadLetters => hidden_for_dead_letters(count),
-                    Then::Leave | Then::Delete => hidden_after(count),
+                    Then::Leave | Then::Delete | Then::DeadLetter => hidden_after(count),
                 };
                 self.put_back_out(out, hidden);
                 for out in behind {
@@ -265,6 +319,12 @@ impl Driver {
                 self.polls.settled_by_handle(receipt, now);
             }
             None => self.polls.settled(1),
+        }
+    }
+
+    fn start_next(&mut self, mut next: Option<Ticket>) {
+        while let Some(ticket) = next {
+            next = self.start(ticket);
         }
     }
 

@@ -177,7 +177,7 @@ impl<P> InHand<P> {
         }
     }
 
-    /// A message is done and is to be deleted. Also returns the next of its group, to be handled.
+    /// A message is done, and is to be deleted, or left without regard to its group. Also returns the next of its group, to be handled.
     pub(crate) fn delete(&mut self, ticket: Ticket) -> Option<(Out<P>, Option<Ticket>)> {
         let (out, group) = self.remove(ticket)?;
         let next = group.and_then(|group| {

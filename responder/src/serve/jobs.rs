@@ -18,6 +18,7 @@ use super::claims::Claims;
 use super::in_hand::{Extended, Extension, Ticket};
 use super::once::{Handling, Held};
 use super::outside::{Outside, Slots};
+use super::redrive::Redrive;
 use super::verdict::{Ended, Then};
 use crate::handler::{BoxedHandler, Outcome};
 use crate::options::Options;
@@ -41,6 +42,7 @@ pub(super) struct Context {
     pub(super) sending: Sending,
     pub(super) outbox: Outbox,
     pub(super) sender: Sender,
+    pub(super) redrive: Redrive,
 }
 
 /// The replies that are being sent, by where they go and which request they answer.
@@ -123,6 +125,40 @@ impl Context {
                 }
                 verdict.then
             }
+        };
+        let then = self.in_its_group(then, receive_count).await;
+        Done::Answered { ticket, then }
+    }
+
+    /// On a FIFO queue the rest of the group waits for a message that stays, unless that was its last delivery.
+    async fn in_its_group(&self, then: Then, receive_count: Option<u32>) -> Then {
+        if then.stays()
+            && self.queue.is_fifo()
+            && self
+                .redrive
+                .is_last(&self.sqs, &self.queue, receive_count)
+                .await
+        {
+            return Then::DeadLetter;
+        }
+        then
+    }
+
+    /// What becomes of a message of a FIFO queue that will never be handled. Its group waits for that.
+    pub(super) async fn put_aside(
+        self: Arc<Self>,
+        ticket: Ticket,
+        to: Option<Addressee>,
+        count: Option<u32>,
+    ) -> Done {
+        let told = match &to {
+            Some(to) => self.tell_undecodable(to).await,
+            None => false,
+        };
+        let then = if told && !self.options.keep_undecodable {
+            Then::Delete
+        } else {
+            self.in_its_group(Then::LeaveForDeadLetters, count).await
         };
         Done::Answered { ticket, then }
     }
@@ -248,21 +284,26 @@ impl Context {
         receipt: String,
         count: Option<u32>,
     ) -> Done {
+        let told = self.tell_undecodable(&to).await;
+        Done::Complained {
+            receipt,
+            count,
+            told,
+        }
+    }
+
+    async fn tell_undecodable(&self, to: &Addressee) -> bool {
         let reply = Reply::error(
             ErrorCode::BAD_REQUEST,
             "the request's header cannot be decoded",
         );
         let mut outside = None;
         let go_outside = || self.go_outside(&mut outside, &reply);
-        let told = self.sender.send(&to, &reply, go_outside).await.is_ok();
+        let told = self.sender.send(to, &reply, go_outside).await.is_ok();
         if !told {
             self.count(Counter::RepliesUnsendable);
         }
-        Done::Complained {
-            receipt,
-            count,
-            told,
-        }
+        told
     }
 
     /// Extends visibility timeouts; the outbox makes batches of them.

@@ -8,6 +8,7 @@
 //! | `outside` | how many handlers run, and which messages and replies wait without a slot? |
 //! | `verdict` | what becomes of a request that was handled? (pure) |
 //! | `patience` | how long is a message hidden that stays in SQS? (pure) |
+//! | `redrive` | after how many deliveries is a message moved to the dead-letter queue? |
 //! | `polls` | how do messages come in, and what if nobody is there any more? |
 //! | `jobs` | what runs beside the driver? |
 //! | `driver` | who waits for what? |
@@ -28,6 +29,7 @@ mod once;
 mod outside;
 mod patience;
 mod polls;
+mod redrive;
 mod shutdown;
 mod verdict;
 
@@ -76,13 +78,17 @@ use crate::options::Options;
 ///
 /// "Stays" means: for the queue's dead-letter queue, or a later delivery. The time is 10 s after the first delivery and
 /// doubles with each further one, up to 15 minutes. "For dead letters": it is 1 s after each of the first five deliveries,
-/// so that a dead-letter queue gets it soon, and grows like that from the sixth. On a FIFO queue the rest of its group waits for it, and
-/// what was received with it is given back, which SQS counts as a delivery: a redrive policy may move it as well. All of these are
+/// so that a dead-letter queue gets it soon, and grows like that from the sixth. All of these are
 /// counted in [`Stats`](crate::Stats).
 ///
 /// # FIFO queues
 ///
 /// At most one request of a message group is handled at a time, in order. Groups are handled side by side.
+///
+/// The rest of a group waits for a request that stays: what was received behind it is given back at once, which SQS counts as a
+/// delivery. If that was the last delivery that the queue's redrive policy allows, the request is as good as in the dead-letter queue, and its
+/// group goes on, so no request becomes a dead letter because of another. To know the policy, the responder needs the permission
+/// `sqs:GetQueueAttributes`, which it uses only when a request of a FIFO queue stays.
 ///
 /// # Cancel safety
 ///

@@ -35,6 +35,8 @@ pub(super) enum Then {
     Leave,
     /// It stays in SQS for the dead-letter queue, since it will never be handled.
     LeaveForDeadLetters,
+    /// It stays in SQS after its last delivery: the next thing that happens to it is its move to the dead-letter queue.
+    DeadLetter,
     /// It is given back to SQS at once, since what it came to was lost.
     GiveBack,
 }
@@ -131,6 +133,11 @@ pub(super) fn is_first(receive_count: Option<u32>) -> bool {
 }
 
 impl Then {
+    /// Whether the message stays in SQS for another delivery.
+    pub(super) const fn stays(self) -> bool {
+        matches!(self, Self::Leave | Self::LeaveForDeadLetters)
+    }
+
     /// After a reply could not be sent to a request that ended so.
     pub(super) fn unless(self, unsent: Unsent, ended: Ended) -> Self {
         match ended {

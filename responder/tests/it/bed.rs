@@ -15,6 +15,10 @@ use aws_sdk_sqs::operation::delete_message_batch::builders::DeleteMessageBatchIn
 use aws_sdk_sqs::operation::delete_message_batch::{
     DeleteMessageBatchError, DeleteMessageBatchOutput,
 };
+use aws_sdk_sqs::operation::get_queue_attributes::builders::GetQueueAttributesInputBuilder;
+use aws_sdk_sqs::operation::get_queue_attributes::{
+    GetQueueAttributesError, GetQueueAttributesOutput,
+};
 use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageInputBuilder;
 use aws_sdk_sqs::operation::receive_message::{ReceiveMessageError, ReceiveMessageOutput};
 use aws_sdk_sqs::operation::send_message_batch::builders::SendMessageBatchInputBuilder;
@@ -401,6 +405,7 @@ macro_rules! faulty {
 }
 
 faulty! {
+    get_queue_attributes GetQueueAttributes GetQueueAttributesInputBuilder GetQueueAttributesOutput GetQueueAttributesError;
     receive_message ReceiveMessage ReceiveMessageInputBuilder ReceiveMessageOutput ReceiveMessageError;
     send_message_batch SendMessageBatch SendMessageBatchInputBuilder SendMessageBatchOutput SendMessageBatchError;
     delete_message_batch DeleteMessageBatch DeleteMessageBatchInputBuilder DeleteMessageBatchOutput
@@ -414,6 +419,7 @@ trait Damage {
     fn damage(&mut self) {}
 }
 
+impl Damage for GetQueueAttributesOutput {}
 impl Damage for SendMessageBatchOutput {}
 impl Damage for DeleteMessageBatchOutput {}
 impl Damage for ChangeMessageVisibilityBatchOutput {}

@@ -89,11 +89,11 @@ async fn requests_of_a_dead_requester_do_not_delay_others() {
     })
     .await;
     let took = bed.now().since(begun);
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
     bed.until_deleted().await;
     // From now on each costs one attempt, and no time.
     let calls = bed.stats().calls.of(Action::SendMessageBatch);
-    assert!(calls < 2 * DEAD / 10 + 20, "{calls}");
+    assert!(calls < 20, "they share the attempts: {calls}");
     for number in 0..10 {
         bed.send(&dead(&bed, number + 5_000)).await;
         sleep(1).await;

@@ -282,11 +282,91 @@ async fn what_cannot_be_told_is_soon_a_dead_letter() {
             sleep(10).await;
             let letter = bed.receive(&dead, 0).await;
             assert!(letter.is_some(), "{suffix} {redrive}");
-            // Sent only now: what is received with the bad one shares its deliveries, and on a FIFO queue its end.
             bed.send(&grouped(bed.ask("after"))).await;
             assert_eq!(bed.reply().await.unwrap().body(), "pong");
             assert_eq!(bed.stats().undecodable, redrive);
             running.stop().await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_good_request_becomes_a_dead_letter_with_a_bad_one() {
+    for redrive in [1, 2, 3] {
+        for permitted in [true, false] {
+            let bed = Bed::with_requests("requests.fifo").await;
+            let dead = bed.local.create_queue("dead.fifo").await.unwrap();
+            let arn = "arn:aws:sqs:us-east-1:000000000000:dead.fifo";
+            let policy =
+                format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{redrive}}}"#);
+            let set = bed.client.set_queue_attributes().queue_url(&bed.requests);
+            let name = aws_sdk_sqs::types::QueueAttributeName::RedrivePolicy;
+            set.attributes(name, policy).send().await.unwrap();
+            if !permitted {
+                bed.faults
+                    .of(Action::GetQueueAttributes, crate::bed::DENIED);
+            }
+            let group = |ask: Ask| ask.group("a");
+            bed.send(&group(bed.ask("1"))).await;
+            // It cannot be decoded, nor told; so with its arguments; told; with a refused address.
+            let bad = Ask::one_way("bad").attribute(names::HEADER, "9;req");
+            bed.send(&group(bad)).await;
+            bed.send(&group(bed.ask("2"))).await;
+            bed.send(&group(Ask::one_way("bad"))).await;
+            bed.send(&group(bed.ask("bad"))).await;
+            let refused = bed
+                .ask("bad")
+                .attribute(names::RESPONSE_QUEUE_URL, &bed.requests);
+            bed.send(&group(refused)).await;
+            bed.send(&group(bed.ask("3"))).await;
+            bed.send(&bed.ask("4").group("b")).await;
+            let running = Running::start(
+                bed.responder()
+                    .serve(&bed.requests, async |Json(n): Json<u32>| Json(n)),
+            );
+            let mut bodies = Vec::new();
+            while let Some(reply) = bed.reply().await {
+                match reply.code() {
+                    None => bodies.push(reply.body().to_owned()),
+                    Some(code) => assert_eq!(code, "bad_request"),
+                }
+            }
+            let mut letters = 0;
+            while let Some(letter) = bed.receive(&dead, 0).await {
+                let expected = if permitted {
+                    "bad"
+                } else {
+                    letter.body().unwrap()
+                };
+                assert_eq!(letter.body(), Some(expected), "{redrive}");
+                let delete = bed.client.delete_message().queue_url(&dead);
+                let receipt = letter.receipt_handle().unwrap();
+                delete.receipt_handle(receipt).send().await.unwrap();
+                letters += 1;
+            }
+            if permitted {
+                assert_eq!(letters, 3, "{redrive}");
+                assert_eq!(bed.left().await, (0, 0), "{redrive}");
+                let group: Vec<_> = bodies.iter().filter(|body| *body != "4").collect();
+                assert_eq!(group, ["1", "2", "3"], "{redrive}");
+            }
+            assert!(bodies.contains(&"4".to_owned()));
+            running.stop().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_dead_letter_queue_its_group_waits_for_a_bad_request() {
+    let bed = Bed::with_requests("requests.fifo").await;
+    let bad = Ask::one_way("bad").attribute(names::HEADER, "9;req");
+    bed.send(&bad.group("a")).await;
+    bed.send(&bed.ask("1").group("a")).await;
+    let running = Running::start(bed.responder().serve(&bed.requests, async || "pong"));
+    let times = deliveries(&bed, |stats| stats.undecodable).await;
+    assert_grows(&times);
+    assert_eq!(bed.stats().replies_sent, 0);
+    let calls = bed.stats().calls.of(Action::GetQueueAttributes);
+    assert!(calls as usize <= times.len(), "{calls}");
+    running.stop().await;
 }
