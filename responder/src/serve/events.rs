@@ -174,6 +174,9 @@ impl Driver {
         let Some(request) = payload.request.take() else {
             return;
         };
+        if mutant!("claim-leaks") && request.receive_count().is_some_and(|count| count > 1) {
+            return;
+        }
         let to = request.return_address().map(|address| Addressee {
             address: address.clone(),
             request_id: request.request_id(),
@@ -186,6 +189,12 @@ impl Driver {
             ticket,
             then: Then::Leave,
         };
+        if mutant!("deleted-before-reply")
+            && let Some(receipt) = self.hand.receipt(ticket)
+        {
+            let queue = &self.context.queue;
+            self.context.outbox.delete_later(queue, receipt);
+        }
         self.start_job(lost, job);
     }
 

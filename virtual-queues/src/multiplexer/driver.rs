@@ -290,7 +290,8 @@ impl Driver<'_> {
             .shared
             .made_at
             .is_some_and(|made| now.since(made) < SETTLING);
-        if fault.kind() == FaultKind::QueueNotFound && !settling {
+        let gone = fault.kind() == FaultKind::QueueNotFound && !mutant!("loss-untold");
+        if gone && !settling {
             self.shared.sqs.counters().count(Counter::HostsLost);
             tracing::warn!(host = %self.shared.url, "the host queue is gone");
             self.shared.end(PendingError::HostLost);
@@ -329,6 +330,11 @@ impl Driver<'_> {
 
 async fn poll(shared: &Shared, kind: Kind) -> Polled {
     let (size, wait) = match kind {
+        Kind::Long(size)
+            if mutant!("hot-loop-under-load") && shared.lock().router.pending() > 3 =>
+        {
+            (size, Duration::ZERO)
+        }
         Kind::Long(size) => (size, shared.options.poll_wait),
         Kind::Short => (crate::sqs::RECEIVE_MAX, Duration::ZERO),
     };
@@ -372,6 +378,9 @@ struct CloseOnDrop<'a>(&'a Shared);
 
 impl Drop for CloseOnDrop<'_> {
     fn drop(&mut self) {
+        if mutant!("end-untold") {
+            return;
+        }
         self.0.end(PendingError::Closed);
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::Message;
 
 use super::deadlines::Key;
+use crate::mutant;
 use crate::sqs::Moment;
 
 /// A virtual queue's messages and its receivers, each in order of arrival.
@@ -222,14 +223,27 @@ impl QueueSlot {
 
     fn remove_front(&mut self, max: usize) -> Vec<Taken> {
         let removed = self.messages.drain(..max.min(self.messages.len()));
+        let mut again = Vec::new();
         let removed = removed.map(|buffered| {
+            let id = buffered.message.message_id().unwrap_or_default();
+            if mutant!("handed-out-twice") && id.ends_with('a') {
+                again.push(Buffered {
+                    message: buffered.message.clone(),
+                    ..buffered
+                });
+            }
             self.bytes -= buffered.bytes;
             Taken {
                 message: buffered.message,
                 visible_until: buffered.visible_until,
             }
         });
-        removed.collect()
+        let removed = removed.collect();
+        again.into_iter().for_each(|buffered| {
+            self.bytes += buffered.bytes;
+            self.messages.push_back(buffered);
+        });
+        removed
     }
 
     fn wake_front(&self) -> Option<Waker> {
