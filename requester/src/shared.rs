@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqs_rpc_protocol::HostQueueUrl;
 use sqs_virtual_queues::sqs::{Moment, NoRuntime, Sqs};
-use sqs_virtual_queues::{Counter, VirtualQueues};
+use sqs_virtual_queues::{Counter, VirtualQueues, mutant};
 use tokio::runtime::Handle;
 
 use crate::options::Options;
@@ -77,7 +77,10 @@ impl Shared {
             report.left_behind = self.reply_host.undeleted();
             return report;
         }
-        let end = clock.now() + within;
+        let mut end = clock.now() + within;
+        if mutant!("shutdown-late") {
+            end += within;
+        }
         let drained_by = end - (within / 4).min(CLOSING);
         if clock
             .timeout_at(drained_by, self.slots.emptied())

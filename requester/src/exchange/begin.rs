@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::{Message, SendMessageBatchRequestEntry};
 use sqs_rpc_protocol::{CorrelationId, QueueUrl};
 use sqs_virtual_queues::sqs::{Delivery, Moment};
-use sqs_virtual_queues::{Counter, ExpectError, PendingError, PendingReply};
+use sqs_virtual_queues::{Counter, ExpectError, PendingError, PendingReply, mutant};
 
 use super::Ids;
 use super::outgoing::Outgoing;
@@ -91,7 +91,17 @@ async fn open_and_send(
     started: Moment,
 ) -> Result<Progress, RequestError> {
     let timeout = outgoing.timeout();
-    let pending = open(shared, id, started + timeout, timeout).await?;
+    let mut deadline = started + timeout;
+    if mutant!("timeout-late") {
+        deadline += Duration::from_millis(60);
+    }
+    if mutant!("timeout-early") {
+        deadline = started + timeout * 9 / 10;
+    }
+    if mutant!("timeout-never") {
+        deadline += Duration::from_secs(3_600);
+    }
+    let pending = open(shared, id, deadline, timeout).await?;
     send(shared, outgoing, pending, started).await
 }
 

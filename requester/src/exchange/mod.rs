@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{CorrelationId, QueueUrl, RequestId};
-use sqs_virtual_queues::Counter;
+use sqs_virtual_queues::{Counter, mutant};
 use tracing::Instrument;
 
 use self::begin::{Begun, begin};
@@ -58,7 +58,13 @@ pub(crate) fn exchange(
     async move {
         let result = match begun.await {
             Ok(mut begun) => {
-                let received = begun.received().await;
+                let mut received = begun.received().await;
+                if mutant!("slow-reply-dropped")
+                    && let Ok(now) = shared.now()
+                    && now.since(begun.started) > std::time::Duration::from_secs(2)
+                {
+                    received = Err(RequestError::closed(sqs_virtual_queues::sqs::Delivery::Sent));
+                }
                 finish(&shared, *begun, received)
             }
             Err(error) => Err(error),

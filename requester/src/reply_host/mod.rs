@@ -8,10 +8,13 @@ mod options;
 
 use std::fmt;
 
+use aws_sdk_sqs::operation::list_queue_tags::builders::ListQueueTagsInputBuilder;
 use futures::FutureExt;
 use sqs_rpc_protocol::HostQueueUrl;
 use sqs_virtual_queues::sqs::{Delivery, Moment};
-use sqs_virtual_queues::{Host, TemporaryError, TemporaryQueues, TemporaryReport, VirtualQueues};
+use sqs_virtual_queues::{
+    Host, TemporaryError, TemporaryQueues, TemporaryReport, VirtualQueues, mutant,
+};
 
 use crate::RequestError;
 
@@ -51,7 +54,13 @@ impl ReplyHost {
     /// A creation that was begun goes on for those who come later.
     pub(crate) async fn usable(&self, deadline: Moment) -> Result<Option<Host>, RequestError> {
         let hosts = match &self.source {
-            Source::Given(url) => return Ok(Some(self.queues.host(url)?)),
+            Source::Given(url) => {
+                if mutant!("given-host-is-read") {
+                    let tags = ListQueueTagsInputBuilder::default().queue_url(url.as_str());
+                    drop(self.queues.sqs().list_queue_tags(tags).await);
+                }
+                return Ok(Some(self.queues.host(url)?));
+            }
             Source::Own(hosts) => hosts,
         };
         let clock = self.queues.sqs().clock();

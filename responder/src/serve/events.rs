@@ -224,6 +224,9 @@ impl Driver {
             }
             None => return,
         };
+        if mutant!("claim-leaks") && request.receive_count().is_some_and(|count| count > 1) {
+            return;
+        }
         let to = request.return_address().map(|address| Addressee {
             address: address.clone(),
             request_id: request.request_id(),
@@ -232,6 +235,12 @@ impl Driver {
         let job = Arc::clone(&self.context)
             .handle_and_answer(ticket, request, to, self.handling.clone())
             .instrument(payload.span.clone());
+        if mutant!("deleted-before-reply")
+            && let Some(receipt) = self.hand.receipt(ticket)
+        {
+            let queue = &self.context.queue;
+            self.context.outbox.delete_later(queue, receipt);
+        }
         self.start_job(lost, job);
     }
 

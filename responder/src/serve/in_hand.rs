@@ -137,6 +137,11 @@ impl<P> InHand<P> {
         self.held.get_mut(&ticket).map(|held| &mut held.payload)
     }
 
+    /// The newest receipt handle of a message in hand.
+    pub(crate) fn receipt(&self, ticket: Ticket) -> Option<String> {
+        self.held.get(&ticket).map(|held| held.receipt.clone())
+    }
+
     /// Takes in a message.
     pub(crate) fn admit(&mut self, arrival: Arrival<P>, now: Moment) -> Admission {
         if let Some(&ticket) = self.by_message.get(&arrival.message_id) {

@@ -3,6 +3,7 @@
 //! Owns: the table in [`Serve`](super::Serve)'s documentation, from the handler's end on. Does not do anything.
 
 use sqs_rpc_protocol::ErrorCode;
+use sqs_virtual_queues::mutant;
 
 use crate::handler::Outcome;
 use crate::reply::attempts::Unsent;
@@ -142,7 +143,7 @@ impl Then {
     pub(super) fn unless(self, unsent: Unsent, ended: Ended) -> Self {
         match ended {
             Ended::Undecodable => Self::LeaveForDeadLetters,
-            _ if unsent.is_final() => self,
+            _ if unsent.is_final() || mutant!("deleted-though-reply-failed") => self,
             _ => Self::Leave,
         }
     }

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
+use sqs_rpc_simulation::coverage::Check;
 use sqs_rpc_simulation::plan::read_numbers;
 use sqs_rpc_simulation::scenarios::{self, Scenario};
 
@@ -24,8 +25,10 @@ usage: cargo xtask sim [OPTIONS]
   --seed SEED       run this one
     --without A,B..C   without these items of its plan
     --trace            show the plan and all that happens
+  --leave-out CHECK without this check
   --mutant NAME     with a fault in the code; succeeds if a seed finds it. Needs a build with mutants
-  --all-mutants     each mutant in turn
+  --all-mutants     each mutant in turn, at the seed that is known to find it
+    --whole            in the first seeds of its scenario instead
   --list            list the scenarios";
 
 #[derive(Debug)]
@@ -42,6 +45,9 @@ pub(crate) struct Arguments {
     pub(crate) regressions: Option<PathBuf>,
     pub(crate) trace: bool,
     pub(crate) mutant: Option<String>,
+    pub(crate) leave_out: Option<Check>,
+    /// Mutants are searched, and not only looked for where they are known to be.
+    pub(crate) whole: bool,
 }
 
 #[derive(Debug)]
@@ -76,6 +82,8 @@ fn parse(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
         regressions: None,
         trace: false,
         mutant: None,
+        leave_out: None,
+        whole: false,
     };
     let (mut one, mut without) = (None, Vec::new());
     while let Some(argument) = parser.next()? {
@@ -97,6 +105,13 @@ fn parse(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("without") => without = read_numbers(&parser.value()?.string()?)?,
             Long("trace") => read.trace = true,
             Long("mutant") => read.mutant = Some(parser.value()?.string()?),
+            Long("leave-out") => {
+                let name = parser.value()?.string()?;
+                let found = Check::ALL.iter().find(|check| check.name() == name);
+                let none = || format!("there is no check {name}");
+                read.leave_out = Some(*found.ok_or_else(none)?);
+            }
+            Long("whole") => read.whole = true,
             Long("all-mutants") => read.mode = Mode::AllMutants,
             Long("list") => read.mode = Mode::List,
             Long("help") | Short('h') => read.mode = Mode::Help,

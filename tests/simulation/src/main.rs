@@ -16,8 +16,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use sqs_rpc_simulation::campaign::{Campaign, Outcome};
-use sqs_rpc_simulation::coverage::{self, Coverage};
+use sqs_rpc_simulation::coverage::{self, Check, Coverage, Fault};
 use sqs_rpc_simulation::judge::{Failure, judge, plan, shrink};
+use sqs_rpc_simulation::mutants::Mutant;
 use sqs_rpc_simulation::plan::spell_numbers;
 use sqs_rpc_simulation::scenarios::{self, Scenario};
 use sqs_rpc_simulation::trace::Keep;
@@ -26,9 +27,11 @@ use sqs_rpc_simulation::{mutants, regressions};
 use arguments::{Arguments, Mode};
 use stopwatch::Stopwatch;
 
-/// A run of so many seeds must have met every fault, and made every check, this often.
+/// A run of so many seeds must have met every fault this often.
 const MANY_SEEDS: u64 = 10_000;
 const OFTEN: u64 = 100;
+/// In such a run every check must have been made this often with no excuse.
+const OFTEN_ASKED: u64 = 1_000;
 /// Lines of a trace that are shown of a failure.
 const LAST_LINES: usize = 80;
 
@@ -45,6 +48,9 @@ fn main() -> ExitCode {
     {
         eprintln!("{text}");
         return ExitCode::from(2);
+    }
+    if let Some(check) = arguments.leave_out {
+        mutants::leave_out(check);
     }
     let passed = match &arguments.mode {
         Mode::Help => {
@@ -161,9 +167,7 @@ fn seeds(arguments: &Arguments) -> bool {
         return false;
     }
     let rare = rare(&outcome);
-    for (name, count) in &rare {
-        println!("{name} took place {count} times, fewer than {OFTEN}");
-    }
+    rare.iter().for_each(|line| println!("{line}"));
     let never: Vec<_> = coverage::NEVER
         .into_iter()
         .filter(|fault| outcome.coverage.of_fault(*fault) > 0)
@@ -183,8 +187,13 @@ fn progress(outcome: &Outcome, elapsed: Duration) -> String {
 }
 
 fn print_coverage(coverage: &Coverage) {
-    for (name, count) in coverage.all() {
-        println!("{count:>12}  {name}");
+    for fault in Fault::ALL {
+        println!("{:>12}  {fault}", coverage.of_fault(*fault));
+    }
+    println!("checks: how often each could have failed, and how often something excused it");
+    for check in Check::ALL {
+        let (asked, excused) = (coverage.of_check(*check), coverage.of_excuse(*check));
+        println!("{asked:>12} {excused:>12}  {check}");
     }
 }
 
@@ -198,13 +207,28 @@ fn is_cheap(seeds: u64, most_cpu: Option<u64>) -> bool {
     most_cpu.is_none_or(|most| each <= most as f64)
 }
 
-fn rare(outcome: &Outcome) -> Vec<(&'static str, u64)> {
-    let enough = outcome.ran < MANY_SEEDS;
-    let left_out = coverage::NEVER.iter().chain(&coverage::BY_NAME);
-    let is_never = |name| left_out.clone().any(|fault| fault.name() == name);
-    let all = outcome.coverage.all();
-    all.filter(|(name, count)| !enough && *count < OFTEN && !is_never(*name))
-        .collect()
+/// What took place too rarely, as lines for people.
+fn rare(outcome: &Outcome) -> Vec<String> {
+    if outcome.ran < MANY_SEEDS {
+        return Vec::new();
+    }
+    let coverage = &outcome.coverage;
+    let left_out = |fault: &&Fault| {
+        coverage::NEVER
+            .iter()
+            .chain(&coverage::BY_NAME)
+            .all(|other| other != *fault)
+    };
+    let faults = Fault::ALL.iter().filter(left_out).filter_map(|fault| {
+        let count = coverage.of_fault(*fault);
+        (count < OFTEN).then(|| format!("{fault} took place {count} times, fewer than {OFTEN}"))
+    });
+    let checks = Check::ALL.iter().filter_map(|check| {
+        let count = coverage.of_check(*check);
+        let rare = count < OFTEN_ASKED;
+        rare.then(|| format!("{check} could have failed {count} times, fewer than {OFTEN_ASKED}"))
+    });
+    faults.chain(checks).collect()
 }
 
 /// Prints a failure: the seed, the shortest plan that still fails, the end of its trace, and how to see it again.
@@ -294,36 +318,56 @@ fn caught(arguments: &Arguments) -> bool {
     }
 }
 
-/// Each mutant in a process of its own.
+/// Each mutant in a process of its own: at the seed that is known to find it, or in the first seeds of its scenario.
 fn all_mutants(arguments: &Arguments) -> bool {
     let mut survivors = 0;
-    for (name, _) in mutants::ALL {
-        let Ok(program) = std::env::current_exe() else {
-            return false;
+    for mutant in mutants::ALL {
+        let (text, caught) = if arguments.whole {
+            let seeds = arguments.seeds.to_string();
+            let threads = arguments.threads.to_string();
+            run_mutant(mutant, &["--seeds", &seeds, "--threads", &threads])
+        } else {
+            at_known_seed(mutant)
         };
-        let run = Command::new(program)
-            .args(["--mutant", name, "--seeds", &arguments.seeds.to_string()])
-            .args(["--threads", &arguments.threads.to_string()])
-            .args(
-                mutants::scenario_of(name)
-                    .map(|it| ["--scenario", it])
-                    .into_iter()
-                    .flatten(),
-            )
-            .output();
-        let (text, caught) = match run {
-            Ok(output) => (
-                String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-                output.status.success(),
-            ),
-            Err(error) => (error.to_string(), false),
-        };
-        println!(
-            "{} {name:26} {text}",
-            if caught { "caught  " } else { "SURVIVED" }
-        );
+        let verdict = if caught { "caught  " } else { "SURVIVED" };
+        println!("{verdict} {:26} {:11} {text}", mutant.name, mutant.scenario);
         survivors += u32::from(!caught);
     }
     println!("{} mutants, {survivors} survived", mutants::ALL.len());
     survivors == 0
+}
+
+/// Whether the known seed finds a mutant by the check that the list names, and by no other if the list says so.
+fn at_known_seed(mutant: &Mutant) -> (String, bool) {
+    let seed = mutant.seed.to_string();
+    let one = ["--first", &seed, "--seeds", "1", "--threads", "1"];
+    let (text, caught) = run_mutant(mutant, &one);
+    if !caught || !text.contains(mutant.check) {
+        return (format!("{text}; expected: {}", mutant.check), false);
+    }
+    if mutant.only {
+        let without = [&one[..], &["--leave-out", mutant.check]].concat();
+        let (other, caught) = run_mutant(mutant, &without);
+        if caught {
+            return (format!("another check finds it, too: {other}"), false);
+        }
+    }
+    (text, true)
+}
+
+/// Runs this program with a mutant in its scenario. What it says, and whether it has found the mutant.
+fn run_mutant(mutant: &Mutant, arguments: &[&str]) -> (String, bool) {
+    let run = std::env::current_exe().and_then(|program| {
+        Command::new(program)
+            .args(["--mutant", mutant.name, "--scenario", mutant.scenario])
+            .args(arguments)
+            .output()
+    });
+    match run {
+        Ok(output) => (
+            String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            output.status.success(),
+        ),
+        Err(error) => (error.to_string(), false),
+    }
 }

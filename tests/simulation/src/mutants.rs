@@ -1,178 +1,543 @@
 //! The faults that are put into the code on purpose.
 //!
-//! Each is a `mutant!("name")` in the code of the framework. They are there only in a build with `--cfg mutants`.
+//! Each is a `mutant!("name")` in the code of the framework. They are there only in a build with `--cfg mutants`. The
+//! list names a scenario and a seed that find each, so that it does not depend on how many scenarios there are.
 
-/// Name, and what is wrong then.
-pub const ALL: &[(&str, &str)] = &[
-    (
-        "lookup-by-name",
-        "a virtual queue is found by its name alone, whatever its host",
-    ),
-    (
-        "deleted-when-received",
-        "a message is deleted when it is buffered, not when its user deletes it",
-    ),
-    (
-        "slot-leaks-on-cancel",
-        "a request whose future is dropped keeps its slot",
-    ),
-    (
-        "poll-aborted",
-        "a poll is ended when its last waiter leaves",
-    ),
-    (
-        "deadline-by-local-clock",
-        "a responder looks at its own wall clock to see whether a request has expired",
-    ),
-    (
-        "all-ten-again",
-        "one entry of a batch fails, and all are sent again",
-    ),
-    (
-        "full-buffer-starves-host",
-        "a host is not polled while one buffer is full",
-    ),
-    (
-        "no-claim",
-        "a request that is being handled is handled again when its duplicate comes",
-    ),
-    (
-        "reply-forgotten",
-        "a request that was answered is handled again when its duplicate comes",
-    ),
-    (
-        "digest-not-checked",
-        "a body that was changed on the way is delivered",
-    ),
-    (
-        "stale-in-buffer",
-        "a message stays in its buffer when its visibility has ended",
-    ),
-    (
-        "half-open-for-ever",
-        "a poll with no answer is waited for for ever",
-    ),
-    (
-        "poll-without-back-off",
-        "a poll that failed is sent again at once",
-    ),
-    ("late-reply-left", "a late reply is not deleted"),
-    (
-        "one-guilty-all-punished",
-        "a refused batch is not sent one by one",
-    ),
-    (
-        "deduplicated-by-body",
-        "the de-duplication id of a FIFO host's message is its body",
-    ),
-    (
-        "expired-is-handled",
-        "a request that has expired is handled",
-    ),
-    (
-        "undecodable-spins",
-        "a request that cannot be decoded is put back to come again at once",
-    ),
-    (
-        "each-reply-by-itself",
-        "replies to a host that does not take them do not wait for each other",
-    ),
-    ("no-fence", "an owner never gives a host up"),
-    (
-        "fence-by-monotonic-clock",
-        "an owner measures the age of its lease by its monotonic clock alone",
-    ),
-    (
-        "unknown-renewals-forgotten",
-        "a renewal of unknown outcome is forgotten",
-    ),
-    (
-        "blocked-key-reused",
-        "a tag key is written again although an earlier renewal may land under it yet",
-    ),
-    (
-        "first-key-only",
-        "a watcher reads the first of a lease's tag keys only",
-    ),
-    (
-        "unknown-counts",
-        "a renewal of unknown outcome counts as if it had been acknowledged",
-    ),
-    (
-        "stamp-not-checked",
-        "a renewal counts whatever the time of its answer says of its stamp",
-    ),
-    (
-        "heartbeat-dies",
-        "renewals end with the first one that is throttled",
-    ),
-    (
-        "idle-host-kept",
-        "a host that nothing uses is kept for ever",
-    ),
-    (
-        "tags-after-creation",
-        "a lease is written by a call after CreateQueue",
-    ),
-    (
-        "verdict-by-local-clock",
-        "a watcher judges leases by its own wall clock",
-    ),
-    ("no-doubt", "a host is dead as soon as its lease is over"),
-    (
-        "walk-stops-at-idle-watcher",
-        "a walk stops at an owner that does not watch",
-    ),
-    (
-        "future-stamp-stops-walk",
-        "a stamp in the future counts as a sign of life",
-    ),
-    (
-        "own-strays-skipped",
-        "a process never looks at hosts of its own UUID",
-    ),
-    (
-        "one-page",
-        "a list of 1,000 names is taken for all there are",
-    ),
-    (
-        "any-prefix",
-        "hosts of a longer prefix are taken for those of one's own",
-    ),
-    (
-        "walk-in-a-burst",
-        "a long walk makes its calls one after the other",
-    ),
-];
+use std::sync::OnceLock;
 
-/// The scenario that is searched for a mutant: those about leases and the ring take minutes of virtual time, and finding
-/// each of their mutants among all others would take hours. `None`: what each seed says.
-#[must_use]
-pub fn scenario_of(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "no-fence" => "f4",
-        "fence-by-monotonic-clock" | "stamp-not-checked" => "f47",
-        "unknown-renewals-forgotten" | "first-key-only" | "unknown-counts" => "f46",
-        "blocked-key-reused" => "f55",
-        "heartbeat-dies" => "f13",
-        "idle-host-kept" => "idle",
-        "tags-after-creation" | "own-strays-skipped" | "no-doubt" => "f8",
-        "verdict-by-local-clock" => "f6",
-        "walk-stops-at-idle-watcher" => "f7",
-        "future-stamp-stops-walk" => "f48",
-        "one-page" | "walk-in-a-burst" => "f10",
-        "any-prefix" => "s8",
-        "each-reply-by-itself" => "f14",
-        _ => return None,
-    })
+use crate::coverage::Check;
+
+/// A fault that is put into the code on purpose.
+#[derive(Debug, Clone, Copy)]
+pub struct Mutant {
+    /// Its name in the code.
+    pub name: &'static str,
+    /// What is wrong then.
+    pub wrong: &'static str,
+    /// The scenario that finds it.
+    pub scenario: &'static str,
+    /// A seed of that scenario that finds it.
+    pub seed: u64,
+    /// The check that fails at that seed.
+    pub check: &'static str,
+    /// Whether the seed passes without that check: no other one finds it there.
+    pub only: bool,
 }
+
+/// All of them.
+pub const ALL: &[Mutant] = &[
+    Mutant {
+        name: "lookup-by-name",
+        wrong: "a virtual queue is found by its name alone, whatever its host",
+        scenario: "f21",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "deleted-before-reply",
+        wrong: "a request is deleted when its handler begins, and the reply is sent afterwards",
+        scenario: "f31",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "deleted-though-reply-failed",
+        wrong: "a request is deleted although its reply could not be sent",
+        scenario: "f31",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "deleted-when-received",
+        wrong: "a message is deleted when it is buffered, not when its user deletes it",
+        scenario: "f21",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "slot-leaks-on-cancel",
+        wrong: "a request whose future is dropped keeps its slot",
+        scenario: "f28",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "poll-aborted",
+        wrong: "a poll is ended when its last waiter leaves",
+        scenario: "f28",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "deadline-by-local-clock",
+        wrong: "a responder looks at its own wall clock to see whether a request has expired",
+        scenario: "f15",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "all-ten-again",
+        wrong: "one entry of a batch fails, and all are sent again",
+        scenario: "f16",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "full-buffer-starves-host",
+        wrong: "a host is not polled while one buffer is full",
+        scenario: "f37",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "no-claim",
+        wrong: "a request that is being handled is handled again when its duplicate comes",
+        scenario: "f18",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "reply-forgotten",
+        wrong: "a request that was answered is handled again when its duplicate comes",
+        scenario: "f18",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "digest-not-checked",
+        wrong: "a body that was changed on the way is delivered",
+        scenario: "f36",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "stale-in-buffer",
+        wrong: "a message stays in its buffer when its visibility has ended",
+        scenario: "f26",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "half-open-for-ever",
+        wrong: "a poll with no answer is waited for for ever",
+        scenario: "f33",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "poll-without-back-off",
+        wrong: "a poll that failed is sent again at once",
+        scenario: "f31",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "late-reply-left",
+        wrong: "a late reply is not deleted",
+        scenario: "f19",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "one-guilty-all-punished",
+        wrong: "a refused batch is not sent one by one",
+        scenario: "f43",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "deduplicated-by-body",
+        wrong: "the de-duplication id of a FIFO host's message is its body",
+        scenario: "f40",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "expired-is-handled",
+        wrong: "a request that has expired is handled",
+        scenario: "f35",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "undecodable-spins",
+        wrong: "a request that cannot be decoded is put back to come again at once",
+        scenario: "f41",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "each-reply-by-itself",
+        wrong: "replies to a host that does not take them do not wait for each other",
+        scenario: "f14",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "no-fence",
+        wrong: "an owner never gives a host up",
+        scenario: "f4",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "fence-by-monotonic-clock",
+        wrong: "an owner measures the age of its lease by its monotonic clock alone",
+        scenario: "f47",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "unknown-renewals-forgotten",
+        wrong: "a renewal of unknown outcome is forgotten",
+        scenario: "f46",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "blocked-key-reused",
+        wrong: "a tag key is written again although an earlier renewal may land under it yet",
+        scenario: "f55",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "first-key-only",
+        wrong: "a watcher reads the first of a lease's tag keys only",
+        scenario: "f46",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "unknown-counts",
+        wrong: "a renewal of unknown outcome counts as if it had been acknowledged",
+        scenario: "f46",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "stamp-not-checked",
+        wrong: "a renewal counts whatever the time of its answer says of its stamp",
+        scenario: "f47",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "heartbeat-dies",
+        wrong: "renewals end with the first one that is throttled",
+        scenario: "f13",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "idle-host-kept",
+        wrong: "a host that nothing uses is kept for ever",
+        scenario: "idle",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "tags-after-creation",
+        wrong: "a lease is written by a call after CreateQueue",
+        scenario: "f8",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "verdict-by-local-clock",
+        wrong: "a watcher judges leases by its own wall clock",
+        scenario: "f6",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "no-doubt",
+        wrong: "a host is dead as soon as its lease is over",
+        scenario: "f8",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "walk-stops-at-idle-watcher",
+        wrong: "a walk stops at an owner that does not watch",
+        scenario: "f7",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "future-stamp-stops-walk",
+        wrong: "a stamp in the future counts as a sign of life",
+        scenario: "f48",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "own-strays-skipped",
+        wrong: "a process never looks at hosts of its own UUID",
+        scenario: "f8",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "one-page",
+        wrong: "a list of 1,000 names is taken for all there are",
+        scenario: "f10",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "any-prefix",
+        wrong: "hosts of a longer prefix are taken for those of one's own",
+        scenario: "s8",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "walk-in-a-burst",
+        wrong: "a long walk makes its calls one after the other",
+        scenario: "f10",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "claim-leaks",
+        wrong: "a request that is delivered again keeps its place in hand, and no handler begins",
+        scenario: "f23",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "timeout-late",
+        wrong: "a request times out 60 ms late",
+        scenario: "f35",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "timeout-early",
+        wrong: "a request times out when nine tenths of its time are over",
+        scenario: "f35",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "timeout-never",
+        wrong: "a request with no reply never ends",
+        scenario: "f35",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "slow-reply-dropped",
+        wrong: "a reply that took longer than 2 s is thrown away",
+        scenario: "f29",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "buffers-without-cap",
+        wrong: "a full buffer takes more",
+        scenario: "f25",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "handed-out-twice",
+        wrong: "a message stays in its buffer when it is handed out",
+        scenario: "f26",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "shutdown-late",
+        wrong: "a shutdown takes twice the time that it was given",
+        scenario: "f29",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "end-untold",
+        wrong: "nobody is told when the tasks of a host end",
+        scenario: "f58",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "last-word-ignored",
+        wrong: "a change of visibility does not look at what was said of the message before",
+        scenario: "f53",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "silence-not-believed",
+        wrong: "a host that can only be watched in silence is never dead",
+        scenario: "f9",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "name-reused",
+        wrong: "a process makes each host under the same name",
+        scenario: "f3",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "renewal-late",
+        wrong: "a lease is renewed after two fifths of its time",
+        scenario: "f4",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "loss-untold",
+        wrong: "a poll that is told that its host does not exist is made again",
+        scenario: "f1",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "polls-for-nobody",
+        wrong: "a host is polled although nothing waits",
+        scenario: "f34",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "idle-watcher-walks",
+        wrong: "a process that holds no host goes on watching",
+        scenario: "idle",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "given-host-is-read",
+        wrong: "a requester reads the tags of a host that it was given",
+        scenario: "f39",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "own-host-deleted-while-pending",
+        wrong: "an owner deletes its host after half a minute, whatever is pending",
+        scenario: "f34",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "deletes-one-by-one",
+        wrong: "a delete that is alone goes out as a call of another kind",
+        scenario: "f15",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "hot-loop-under-load",
+        wrong: "a host on which several requests wait is polled without a wait",
+        scenario: "f34",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "fence-60-s-late",
+        wrong: "an owner gives its host up a minute after its lease is over",
+        scenario: "f4",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "each-failure-counts",
+        wrong: "polls that fail at the same moment count as so many failures",
+        scenario: "burst",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "one-jump-believed",
+        wrong: "a Date that is far off is believed at once",
+        scenario: "proxy",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+    Mutant {
+        name: "fingerprint-ignored",
+        wrong: "an idempotency key stands for any request",
+        scenario: "f57",
+        seed: 1,
+        check: "",
+        only: false,
+    },
+];
 
 /// Activates a mutant for the rest of the process.
 ///
 /// # Errors
 /// Why that is not possible.
 pub fn activate(name: &str) -> Result<(), String> {
-    if !ALL.iter().any(|(known, _)| *known == name) {
+    if !ALL.iter().any(|known| known.name == name) {
         return Err(format!("there is no mutant {name}"));
     }
     #[cfg(mutants)]
@@ -187,4 +552,17 @@ pub fn activate(name: &str) -> Result<(), String> {
                 .to_owned(),
         )
     }
+}
+
+static LEFT_OUT: OnceLock<Check> = OnceLock::new();
+
+/// Leaves a check out for the rest of the process, to see whether another one finds a mutant.
+pub fn leave_out(check: Check) {
+    LEFT_OUT.get_or_init(|| check);
+}
+
+/// Whether a check is left out.
+#[must_use]
+pub fn is_left_out(check: Check) -> bool {
+    LEFT_OUT.get() == Some(&check)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::coverage::Check;
 use crate::network::Window;
-use crate::oracle::{Kind, Leniency};
+use crate::oracle::{Kind, Promises};
 use crate::owners::{Foreign, OwnerPlan};
 
 /// The request queues that there are in every world: one with a dead-letter queue, a FIFO queue, and one with no
@@ -42,8 +42,8 @@ pub struct Plan {
     pub length: Duration,
     /// In any order.
     pub items: Vec<Item>,
-    /// What the oracle cannot demand.
-    pub leniency: Leniency,
+    /// What is demanded besides.
+    pub promises: Promises,
     /// The request queues and the hosts that are given have a redrive policy with this `maxReceiveCount`; `None`: the
     /// first request queue alone has one.
     pub redriven: Option<u32>,

@@ -111,6 +111,15 @@ impl Drop for Bomb {
     }
 }
 
+/// A handler that runs.
+struct Handling<'a>(&'a Link, &'a Oracle);
+
+impl Drop for Handling<'_> {
+    fn drop(&mut self) {
+        self.1.has_handled(self.0);
+    }
+}
+
 /// The handler of every responder.
 pub(crate) async fn handle(
     link: Link,
@@ -119,6 +128,7 @@ pub(crate) async fn handle(
 ) -> Result<Reply, ReplyError> {
     let body = request.body();
     oracle.handles(&link, body);
+    let _handling = Handling(&link, &oracle);
     let Some(kind) = Kind::of_body(body) else {
         return Err(ReplyError::undecodable("nobody asks for that"));
     };

@@ -384,6 +384,7 @@ impl Driver<'_> {
             Verdict::Refused | Verdict::Denied => {
                 tracing::warn!(host = %self.shared.url, code = fault.code(), error = %fault, "the host cannot be received from");
             }
+            Verdict::Gone if mutant!("loss-untold") => {}
             Verdict::Gone => {
                 self.shared.sqs.counters().count(Counter::HostsLost);
                 tracing::warn!(host = %self.shared.url, "the host queue is gone");
@@ -401,6 +402,11 @@ impl Driver<'_> {
 
 async fn poll(shared: &Shared, kind: Kind) -> Polled {
     let (size, wait) = match kind {
+        Kind::Long(size)
+            if mutant!("hot-loop-under-load") && shared.lock().router.pending() > 3 =>
+        {
+            (size, Duration::ZERO)
+        }
         Kind::Long(size) => (size, shared.options.poll_wait),
         Kind::Short => (RECEIVE_MAX, Duration::ZERO),
     };
@@ -444,6 +450,9 @@ struct CloseOnDrop(Arc<Shared>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
+        if mutant!("end-untold") {
+            return;
+        }
         self.0.end(PendingError::Closed);
     }
 }

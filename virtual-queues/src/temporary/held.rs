@@ -128,6 +128,12 @@ pub(super) async fn keep(
         End::Unused => counters.count(Counter::HostsIdle),
         End::Vanished | End::Stopped => {}
     }
+    if end == End::Unused && crate::mutant!("own-host-deleted-while-pending") {
+        let url = held.host.url().clone();
+        process
+            .delete(Arc::clone(&held.name), url, calls::LIMIT)
+            .await;
+    }
     held.claim().give_up();
     if let Some(pool) = pool.upgrade() {
         pool.lost(&held);
@@ -203,6 +209,9 @@ impl Keeper<'_> {
         };
         if crate::mutant!("idle-host-kept") {
             return false;
+        }
+        if crate::mutant!("own-host-deleted-while-pending") {
+            return now.since(self.held.made_at) >= LOOK * 3;
         }
         let settling = SETTLING + self.process.options.new_host_wait;
         pool.dismiss(self.held, || match self.held.idle_since(now) {

@@ -101,7 +101,10 @@ impl Process {
 
     /// A name that was never used.
     pub(super) fn next_name(&self, is_fifo: bool) -> String {
-        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let mut number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        if crate::mutant!("name-reused") {
+            number = 0;
+        }
         let fifo = if is_fifo { ".fifo" } else { "" };
         format!("{}{}-{number}{fifo}", self.options.prefix, self.uuid)
     }

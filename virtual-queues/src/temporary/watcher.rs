@@ -28,7 +28,7 @@ pub(super) async fn watch(process: Arc<Process>, stop: CancellationToken) {
     };
     let mut watch = Watch::new(options, sqs.clock().now(), sqs.random().clone());
     while !stop.is_cancelled() {
-        if !process.holds_any() {
+        if !process.holds_any() && !crate::mutant!("idle-watcher-walks") {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -53,7 +53,7 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
         // What is to be done is asked for again: it is later now.
         return;
     }
-    if !process.holds_any() {
+    if !process.holds_any() && !crate::mutant!("idle-watcher-walks") {
         // It has given up its hosts meanwhile.
         return;
     }

@@ -3,32 +3,23 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use local_sqs::engine::{Action, Error, Output, Request};
+use local_sqs::engine::{Action, Error, ErrorKind, Output, Request};
 use sqs_rpc_protocol::names;
 
 use super::messages::{EQUAL, equal_name};
-use super::{Accepted, LeaseCall, Oracle, State};
+use super::replies::{Sent, return_address};
+use super::{Accepted, LeaseCall, Oracle, Receipt, State};
 use crate::coverage::{Check, Fault};
 use crate::network::{Exchange, Link};
 use crate::process::LifeId;
 
-/// So many calls may fail, or bring nothing, in a second, apart from those that the user's own operations cause.
-const IDLE_CALLS: usize = 15;
-/// Calls that one operation of the user may cost when all of them fail: three attempts by the SDK, three by the outbox.
-const PER_OPERATION: usize = 9;
-/// Deliveries of requests for each of which one call more may fail in a second: a reply is tried until its request's
-/// deadline, by the SDK's three attempts each 5 s and more, and so is that to each duplicate.
-const REPLIES_PER_CALL: usize = 2;
-/// Calls that a message costs its receiver when all of them fail: a delete, by the SDK's three attempts.
-const PER_DELIVERY: usize = 3;
-/// Deliveries count for so long: each of these attempts may be without an answer for 5 s, and what is to be deleted waits
-/// meanwhile.
-const DELETED: Duration = Duration::from_secs(20);
+/// So many calls of one action may fail, or bring nothing, in a second, whatever the load: attempts wait for each other,
+/// and go in batches.
+const FRUITLESS: usize = 40;
 const SECOND: Duration = Duration::from_secs(1);
-/// Operations count for so long: their calls are tried again.
-const REMEMBERED: Duration = Duration::from_secs(10);
-/// Deliveries of requests count for so long: the longest time for which a user waits here.
-const LONGEST_WAIT: Duration = Duration::from_secs(200);
+
+/// In seconds, the shortest that a responder has here.
+const SHORTEST_VISIBILITY: u64 = 10;
 
 /// Calls are counted in buckets of so many seconds.
 pub const BUCKET: u64 = 5;
@@ -58,22 +49,16 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-/// Recent operations and fruitless calls of each life.
+/// When each life last made calls of each action that did nothing.
 #[derive(Debug, Default)]
-pub(super) struct Rates {
-    operations: HashMap<LifeId, VecDeque<Duration>>,
-    replies: HashMap<LifeId, VecDeque<Duration>>,
-    deliveries: HashMap<LifeId, VecDeque<Duration>>,
-    fruitless: HashMap<(LifeId, Action), VecDeque<Duration>>,
-}
+pub(super) struct Rates(HashMap<(LifeId, Action), VecDeque<Duration>>);
 
 /// What a call means to do, looked up before it takes effect.
 #[derive(Debug, Default)]
 pub(crate) struct Meant {
     /// The queue's name.
     queue: String,
-    /// Entry id and body of each send.
-    sends: Vec<(String, String)>,
+    sends: Vec<Sent>,
     /// Entry id and message id of each delete by its newest receipt handle, or by an older one.
     deletes: Vec<(String, String, bool)>,
     /// Message ids and how long they are to be hidden.
@@ -85,7 +70,28 @@ pub(crate) struct Meant {
     lease: LeaseCall,
 }
 
+/// A message that some other program has put on a queue.
+#[derive(Debug, Clone)]
+pub(super) struct Strange {
+    body: String,
+    /// Deliveries, without those of what SQS should hide.
+    times: u32,
+    first: Option<Duration>,
+    hidden_until: Duration,
+}
+
 impl Oracle {
+    /// Some other program has put a message on a queue.
+    pub(crate) fn is_put(&self, message_id: &str, body: &str) {
+        let strange = Strange {
+            body: body.to_owned(),
+            times: 0,
+            first: None,
+            hidden_until: Duration::ZERO,
+        };
+        self.lock().strange.insert(message_id.to_owned(), strange);
+    }
+
     /// A process makes a call, or the SDK makes it `again`.
     pub(crate) fn sets_out(&self, link: &Link, request: &Request, again: bool) -> u64 {
         let action = request.action();
@@ -122,21 +128,25 @@ impl Oracle {
     }
 
     /// What a request that has reached SQS means to do.
-    pub(crate) fn understands(&self, _: &Link, request: &Request) -> Meant {
+    pub(crate) fn understands(&self, link: &Link, request: &Request) -> Meant {
         let mut meant = Meant {
-            queue: request
-                .queue_url()
-                .and_then(|url| url.rsplit('/').next())
-                .unwrap_or_default()
-                .to_owned(),
+            queue: name_in(request).to_owned(),
             ..Meant::default()
         };
         meant.lease = LeaseCall::of(request, &meant.queue);
-        let state = self.lock();
+        let mut locked = self.lock();
+        let state = &mut *locked;
+        self.checked(state, Check::Understood, is_known(request), || {
+            format!(
+                "{} calls {}, which the oracle does not follow",
+                link.life,
+                request.action()
+            )
+        });
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let mut delete = |id: &Option<String>, handle: &Option<String>| {
             let handle = text(handle);
-            if let Some(message) = state.receipts.get(&handle) {
+            if let Some(Receipt { message, .. }) = state.receipts.get(&handle) {
                 let newest = state
                     .accepted
                     .get(message)
@@ -148,14 +158,20 @@ impl Oracle {
             Request::SendMessageBatch(batch) => {
                 for entry in batch.entries.iter().flatten() {
                     let body = entry.message_body.as_deref().unwrap_or_default();
-                    let to = entry.message_attributes.as_ref();
-                    let to = to.and_then(|all| all.get(names::VIRTUAL_QUEUE_NAME));
+                    let attributes = entry.message_attributes.as_ref();
+                    let attribute = |name: &str| attributes.and_then(|all| all.get(name));
+                    let to = attribute(names::VIRTUAL_QUEUE_NAME);
                     let to = to.and_then(|name| name.string_value.as_deref());
                     let name = match (body, to) {
                         (EQUAL, Some(to)) => equal_name(&format!("{}/{to}", meant.queue)),
                         _ => body.to_owned(),
                     };
-                    meant.sends.push((text(&entry.id), name));
+                    meant.sends.push(Sent {
+                        id: text(&entry.id),
+                        body: name,
+                        to: to.map(str::to_owned),
+                        reply_to: return_address(attribute),
+                    });
                 }
             }
             Request::DeleteMessageBatch(batch) => {
@@ -163,10 +179,11 @@ impl Oracle {
                     delete(&entry.id, &entry.receipt_handle);
                 }
             }
-            Request::DeleteMessage(one) => delete(&None, &one.receipt_handle),
             Request::ChangeMessageVisibilityBatch(batch) => {
                 for entry in batch.entries.iter().flatten() {
-                    if let Some(message) = state.receipts.get(&text(&entry.receipt_handle)) {
+                    if let Some(Receipt { message, .. }) =
+                        state.receipts.get(&text(&entry.receipt_handle))
+                    {
                         let seconds = entry.visibility_timeout.unwrap_or_default();
                         let hidden = Duration::from_secs(seconds.unsigned_abs());
                         meant.hides.push((message.clone(), hidden));
@@ -181,6 +198,12 @@ impl Oracle {
             Request::DeleteQueue(_) => meant.deletes_queue = true,
             _ => {}
         }
+        for sent in &meant.sends {
+            self.knows(state, link, &meant.queue, sent);
+            if let Some(address) = sent.reply_to.clone() {
+                state.replies.expect(address, &sent.body);
+            }
+        }
         meant
     }
 
@@ -189,11 +212,28 @@ impl Oracle {
         self.lease_effect(link, &meant.lease, result.is_ok());
         match result {
             Ok(Output::SentBatch(batch)) => {
+                let sent = |id: &str| meant.sends.iter().find(|sent| sent.id == id);
                 for entry in &batch.successful {
-                    let sent = meant.sends.iter().find(|(id, _)| *id == entry.id);
-                    if let Some((_, body)) = sent {
-                        self.accepts(&meant.queue, &entry.sent.message_id, body);
+                    if let Some(sent) = sent(&entry.id) {
+                        self.accepts(&meant.queue, &entry.sent.message_id, sent);
                     }
+                }
+                let mut state = self.lock();
+                let refused = batch.failed.iter().filter(|entry| entry.sender_fault);
+                for sent in refused.filter_map(|entry| sent(&entry.id)) {
+                    state.replies.settle(&meant.queue, sent.to.as_deref());
+                }
+            }
+            Err(error) if !meant.sends.is_empty() => {
+                let mut state = self.lock();
+                match error.kind() {
+                    ErrorKind::QueueDoesNotExist => {
+                        state.replies.is_missing(link.life, &meant.queue);
+                    }
+                    // As a reply that is too large.
+                    _ => meant.sends.iter().for_each(|sent| {
+                        state.replies.settle(&meant.queue, sent.to.as_deref());
+                    }),
                 }
             }
             Ok(Output::Messages(received)) => {
@@ -211,8 +251,10 @@ impl Oracle {
                 let now = self.0.time.now();
                 let mut state = self.lock();
                 for (receipt, (_, hidden)) in meant.hidden_by.iter().zip(&meant.hides) {
-                    if let Some(word) = state.words.get(receipt).copied() {
-                        self.checked(&mut state, Check::LastWord, word == Some(*hidden), || {
+                    if let Some(word) = state.words.get(receipt).copied()
+                        && word != Some(*hidden)
+                    {
+                        self.checked(&mut state, Check::LastWord, false, || {
                             let life = link.life;
                             format!(
                                 "{life} hides a message for {hidden:?}; its user has said {word:?}"
@@ -220,9 +262,15 @@ impl Oracle {
                         });
                     }
                 }
-                for (message, hidden) in &meant.hides {
+                for (receipt, (message, hidden)) in meant.hidden_by.iter().zip(&meant.hides) {
+                    if let Some(receipt) = state.receipts.get_mut(receipt) {
+                        receipt.hidden_until = now + *hidden;
+                    }
                     if let Some(accepted) = state.accepted.get_mut(message) {
                         accepted.hidden_until = now + *hidden;
+                    }
+                    if hidden.is_zero() {
+                        state.servers.lets_go(link.life, message, now);
                     }
                 }
             }
@@ -260,10 +308,16 @@ impl Oracle {
         }
         self.lease_answered(link, number, exchange);
         let mut state = self.lock();
+        if let Ok(Output::Messages(received)) = &exchange.result {
+            for message in &received.messages {
+                state.servers.receives(link.life, &message.message_id, now);
+            }
+        }
         let polled = action == Action::ReceiveMessage && exchange.result.is_ok();
-        let in_vain = polled && brought == 0 && took < wait / 2;
+        // A poll that was told to wait for nothing is in vain, too, when nothing comes.
+        let in_vain = polled && brought == 0 && (took < wait / 2 || wait.is_zero());
         if exchange.result.is_err() || in_vain {
-            let allowed = state.rates.allowed(link.life, action, now) + walked(action);
+            let allowed = FRUITLESS + walked(action);
             let fruitless = state.rates.fruitless(link.life, action, now);
             self.checked(&mut state, Check::NoHotLoop, fruitless <= allowed, || {
                 let life = link.life;
@@ -280,10 +334,12 @@ impl Oracle {
         }
     }
 
-    fn accepts(&self, queue: &str, message_id: &str, body: &str) {
+    fn accepts(&self, queue: &str, message_id: &str, sent: &Sent) {
+        let body = &*sent.body;
         self.note(format_args!("SQS accepts {body:.80} on {queue}"));
         let now = self.0.time.now();
         let mut state = self.lock();
+        state.replies.settle(queue, sent.to.as_deref());
         if state.deleted_queues.contains(queue) {
             drop(state);
             self.fault(Fault::Vanished);
@@ -291,6 +347,7 @@ impl Oracle {
         }
         if let Some(facts) = state.requests.get_mut(body) {
             facts.accepted = Some(now);
+            facts.copies.push(message_id.to_owned());
         }
         // A FIFO queue answers a duplicate with the id of the message that it has.
         // The id of another message, and this one would be lost.
@@ -303,8 +360,10 @@ impl Oracle {
         let accepted = Accepted {
             queue: queue.to_owned(),
             body: body.to_owned(),
+            at: now,
             latest_receipt: String::new(),
             hidden_until: Duration::ZERO,
+            duplicated: false,
         };
         // A FIFO queue accepts a repetition under the id of the first, which may be in somebody's hands by now.
         state
@@ -326,31 +385,24 @@ impl Oracle {
         ));
         let mut state = self.lock();
         let (receipt, id) = (message.receipt_handle.clone(), message.message_id.clone());
-        state.receipts.insert(receipt.clone(), id.clone());
-        state.rates.delivery(link.life, now);
+        let given = Receipt {
+            message: id.clone(),
+            given: now,
+            hidden_until: now + meant.visibility,
+        };
+        state.receipts.insert(receipt.clone(), given);
+        state.servers.is_handed_out(&id);
         if let Some(facts) = state.requests.get_mut(&*message.body) {
             facts.received += 1;
-            // Each delivery is answered, a duplicate out of the reply store.
-            state.rates.reply(link.life, now);
-        }
-        if message.body.starts_with('u') && !self.0.leniency.duplicates {
-            let times = state.strange.entry(id.clone()).or_default();
-            *times += 1;
-            // Five come soon, for a dead-letter queue; the wait grows after that.
-            let (times, most) = (*times, 9 + now.as_secs() / 8);
-            self.checked(
-                &mut state,
-                Check::NoSpinning,
-                u64::from(times) <= most,
-                || format!("{} was delivered {times} times by now", message.body),
-            );
         }
         let Some(accepted) = state.accepted.get_mut(&id) else {
-            return;
+            drop(state);
+            return self.delivers_strange(link, meant, message);
         };
         let twice = now < accepted.hidden_until;
         accepted.latest_receipt = receipt;
         accepted.hidden_until = now + meant.visibility;
+        accepted.duplicated |= twice;
         if !state.delivered.insert(message.body.clone()) {
             state.counts(link.life, now).copies += 1;
         }
@@ -360,9 +412,61 @@ impl Oracle {
         }
     }
 
+    /// SQS hands out a message of some other program.
+    fn delivers_strange(
+        &self,
+        link: &Link,
+        meant: &Meant,
+        message: &local_sqs::engine::api::outputs::Message,
+    ) {
+        let now = self.0.time.now();
+        let process = link.life.process;
+        let mut state = self.lock();
+        let state = &mut *state;
+        let strange = state.strange.get_mut(&message.message_id);
+        let known = strange.is_some();
+        self.checked(state, Check::Understood, known, || {
+            format!(
+                "SQS delivers {:.80} of {}, which nobody has sent",
+                message.body, meant.queue
+            )
+        });
+        let Some(strange) = state.strange.get_mut(&message.message_id) else {
+            return;
+        };
+        let twice = now < strange.hidden_until;
+        strange.hidden_until = now + meant.visibility;
+        if !message.body.starts_with('u') {
+            return;
+        }
+        strange.times += u32::from(!twice);
+        let (times, first) = (strange.times, *strange.first.get_or_insert(now));
+        // Where SQS takes no change of its visibility, it comes when that ends.
+        let trouble = state.conditions.trouble_since(process, first, now);
+        let most = most_deliveries(now - first) + (trouble.as_secs() / SHORTEST_VISIBILITY) as u32;
+        self.asked(state, Check::NoSpinning, twice, times <= most, || {
+            format!(
+                "{} was delivered {times} times in {:?}",
+                message.body,
+                now - first
+            )
+        });
+    }
+
     fn deletes(&self, link: &Link, message_id: &str, newest: bool) {
         let now = self.0.time.now();
         let mut state = self.lock();
+        state.servers.lets_go(link.life, message_id, now);
+        if let Some(strange) = state.strange.get(message_id).cloned() {
+            // What cannot be decoded, and has nobody to be told, is for the dead-letter queue.
+            let right = !strange.body.starts_with('u');
+            return self.checked(&mut state, Check::NotDropped, right, || {
+                format!(
+                    "{} deletes {}, which was not decoded",
+                    link.life, strange.body
+                )
+            });
+        }
         let Some(accepted) = state.accepted.get(message_id).cloned() else {
             return;
         };
@@ -371,10 +475,10 @@ impl Oracle {
             "{} deletes {body:.80} on {}",
             link.life, accepted.queue
         ));
-        if let Some(right) = state.may_be_deleted(body, now, self.0.leniency.dates_ahead) {
+        if let Some(right) = state.may_be_deleted(link.life, body, now) {
             self.checked(&mut state, Check::NotDropped, right, || {
                 format!(
-                    "{} deletes {body}, which was neither handled nor has expired",
+                    "{} deletes {body}, whose requester waits for a reply that SQS has not accepted",
                     link.life
                 )
             });
@@ -399,6 +503,37 @@ impl State {
     }
 }
 
+/// The name of the queue that a call is about.
+fn name_in(request: &Request) -> &str {
+    let name = request.queue_url().and_then(|url| url.rsplit('/').next());
+    name.unwrap_or_default()
+}
+
+/// How often a message that nobody can decode may come in this time after its first delivery: five times soon, for a
+/// dead-letter queue, then after waits that double from 10 s on. Two more for an answer that was lost, and for a message
+/// that was given back.
+fn most_deliveries(time: Duration) -> u32 {
+    let waits = time.as_secs() / 10 + 1;
+    5 + 2 + (waits + 1).ilog2()
+}
+
+/// Whether the oracle follows what this does. It looks at batches only: whoever makes other calls goes unseen.
+const fn is_known(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::SendMessageBatch(_)
+            | Request::DeleteMessageBatch(_)
+            | Request::ChangeMessageVisibilityBatch(_)
+            | Request::ReceiveMessage(_)
+            | Request::CreateQueue(_)
+            | Request::DeleteQueue(_)
+            | Request::TagQueue(_)
+            | Request::ListQueues(_)
+            | Request::ListQueueTags(_)
+            | Request::GetQueueAttributes(_)
+    )
+}
+
 /// A walk makes so many calls without a pause, and five a second after that: all of them in vain where a list is stale.
 const fn walked(action: Action) -> usize {
     match action {
@@ -408,45 +543,8 @@ const fn walked(action: Action) -> usize {
 }
 
 impl Rates {
-    /// The user does something, at this true time.
-    pub(super) fn operation(&mut self, life: LifeId, now: Duration) {
-        let times = self.operations.entry(life).or_default();
-        forget(times, now, REMEMBERED);
-        times.push_back(now);
-    }
-
-    /// SQS hands a request to a responder, which will send a reply.
-    fn reply(&mut self, life: LifeId, now: Duration) {
-        self.operation(life, now);
-        let times = self.replies.entry(life).or_default();
-        forget(times, now, LONGEST_WAIT);
-        times.push_back(now);
-    }
-
-    /// SQS hands out a message, which is to be deleted.
-    fn delivery(&mut self, life: LifeId, now: Duration) {
-        let times = self.deliveries.entry(life).or_default();
-        forget(times, now, DELETED);
-        times.push_back(now);
-    }
-
-    /// How many calls of one action may be fruitless in a second.
-    fn allowed(&mut self, life: LifeId, action: Action, now: Duration) -> usize {
-        let operations = self.operations.entry(life).or_default();
-        forget(operations, now, REMEMBERED);
-        let replies = self.replies.entry(life).or_default();
-        forget(replies, now, LONGEST_WAIT);
-        let deliveries = self.deliveries.entry(life).or_default();
-        forget(deliveries, now, DELETED);
-        let deletes = match action {
-            Action::DeleteMessage | Action::DeleteMessageBatch => PER_DELIVERY * deliveries.len(),
-            _ => 0,
-        };
-        IDLE_CALLS + PER_OPERATION * operations.len() + replies.len() / REPLIES_PER_CALL + deletes
-    }
-
     fn fruitless(&mut self, life: LifeId, action: Action, now: Duration) -> usize {
-        let times = self.fruitless.entry((life, action)).or_default();
+        let times = self.0.entry((life, action)).or_default();
         times.push_back(now);
         forget(times, now, SECOND);
         times.len()

@@ -39,7 +39,6 @@ impl Oracle {
     pub fn sends(&self, link: &Link, body: &str) {
         self.note(format_args!("{} sends {body}", link.life));
         let mut state = self.lock();
-        state.rates.operation(link.life, self.0.time.now());
         state.messages.entry(body.to_owned()).or_default();
     }
 
@@ -50,7 +49,6 @@ impl Oracle {
         self.note(format_args!("{} receives {body} from {queue}", link.life));
         let now = self.0.time.now();
         let mut state = self.lock();
-        state.rates.operation(link.life, now);
         self.checked(
             &mut state,
             Check::NotCorrupted,
@@ -64,42 +62,54 @@ impl Oracle {
         self.checked(&mut state, Check::OwnMessages, own, || {
             format!("{queue} received {body}")
         });
-        let hidden_until = message
-            .message_id()
-            .and_then(|id| state.accepted.get(id))
-            .map(|accepted| accepted.hidden_until);
-        if let Some(until) = hidden_until
-            && !self.0.leniency.duplicates
-            && !self.0.leniency.clocks
-        {
-            self.checked(&mut state, Check::StillHidden, now < until, || {
+        let receipt = message.receipt_handle();
+        if let Some(receipt) = receipt.and_then(|handle| state.receipts.get(handle)) {
+            let (given, until) = (receipt.given, receipt.hidden_until);
+            // Whoever stands still cannot look at the time.
+            let slept = state.conditions.slept_since(link.life.process, given);
+            self.asked(&mut state, Check::StillHidden, slept, now < until, || {
                 format!(
                     "{body} was handed out {:?} after its visibility ended",
-                    now - until
+                    now.saturating_sub(until)
                 )
             });
         }
+        // A copy that SQS delivered while it hid the message may be in a buffer when the message is deleted.
+        let accepted = message.message_id().and_then(|id| state.accepted.get(id));
+        let duplicated = accepted.is_some_and(|accepted| accepted.duplicated);
         let Some(facts) = state.messages.get_mut(body) else {
             return;
         };
         facts.received += 1;
         let took = now.saturating_sub(facts.accepted_at);
         let again = facts.deleted && facts.accepted <= 1;
-        if let Some(most) = self.0.leniency.prompt {
+        if let Some(most) = self.0.promises.prompt {
             self.checked(&mut state, Check::NotStarved, took <= most, || {
                 format!("{body} was received {took:?} after it was sent")
             });
         }
-        if body.starts_with('v') && !self.0.leniency.duplicates {
-            self.checked(&mut state, Check::NotAfterDelete, !again, || {
-                format!("{body} was received after it was deleted")
-            });
+        if body.starts_with('v') {
+            self.asked(
+                &mut state,
+                Check::NotAfterDelete,
+                duplicated,
+                !again,
+                || format!("{body} was received after it was deleted"),
+            );
         }
     }
 
     /// SQS has done what the user said of a message: it is hidden for so long, or deleted.
     pub fn has_the_word(&self, receipt: &str, hidden: Option<Duration>) {
         self.lock().words.insert(receipt.to_owned(), hidden);
+    }
+
+    /// At the end of a run: each last word has held, else a later change would have been seen.
+    pub fn looks_at_words(&self) {
+        let mut state = self.lock();
+        for _ in 0..state.words.len() {
+            self.checked(&mut state, Check::LastWord, true, String::new);
+        }
     }
 
     /// The user takes his word back: he is about to say something else.

@@ -6,14 +6,20 @@
 //! | file | question |
 //! |---|---|
 //! | `requests` | does each request end as it should, and is each handled as it should be? |
+//! | `replies` | to which request is a reply, and what became of it? |
+//! | `servers` | which responders could have handled a request in time? |
+//! | `conditions` | what hinders which process, and when? |
 //! | `messages` | does each message of a virtual queue reach its user? |
 //! | `leases` | is no live host deleted, and every dead one in time? |
 //! | `calls` | what did SQS accept, and are there too many calls? |
 
 mod calls;
+mod conditions;
 mod leases;
 mod messages;
+mod replies;
 mod requests;
+mod servers;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -27,12 +33,16 @@ pub use messages::{EQUAL, equal_name};
 pub use requests::{Asked, Kind, Outcome, reply_to};
 
 use crate::coverage::{Check, Coverage, Fault};
+use crate::network::Window;
 use crate::time::TrueTime;
 use crate::trace::Trace;
-use calls::Rates;
+use calls::{Rates, Strange};
+use conditions::Conditions;
 use leases::LeaseFacts;
 use messages::MessageFacts;
+use replies::Replies;
 use requests::RequestFacts;
+use servers::Servers;
 
 /// The oracle. Cheap to clone; clones share it.
 #[derive(Clone)]
@@ -41,7 +51,7 @@ pub struct Oracle(Arc<Inner>);
 struct Inner {
     time: TrueTime,
     trace: Trace,
-    leniency: Leniency,
+    promises: Promises,
     state: Mutex<State>,
 }
 
@@ -63,14 +73,14 @@ struct State {
     ending: HashSet<crate::process::LifeId>,
     /// By receipt handle: what the user said last of the message.
     words: HashMap<String, Option<Duration>>,
-    /// By receipt handle: the message id.
-    receipts: HashMap<String, String>,
+    /// By receipt handle: what it was given for.
+    receipts: HashMap<String, Receipt>,
     /// What a life was told that SQS had accepted.
     heard: HashSet<(crate::process::LifeId, String)>,
     /// Who handled what, and how often.
     handled: HashMap<(crate::process::LifeId, String), u32>,
-    /// How often each message that is no request was delivered.
-    strange: HashMap<String, u32>,
+    /// By message id: messages of other programs.
+    strange: HashMap<String, Strange>,
     /// Names of queues that were deleted.
     deleted_queues: HashSet<String>,
     rates: Rates,
@@ -79,6 +89,11 @@ struct State {
     delivered: HashSet<Arc<str>>,
     call_numbers: u64,
     leases: LeaseFacts,
+    replies: Replies,
+    servers: Servers,
+    conditions: Conditions,
+    /// When a request must have been handled.
+    due: BTreeSet<(Duration, String)>,
 }
 
 /// A message that SQS has.
@@ -86,23 +101,29 @@ struct State {
 struct Accepted {
     queue: String,
     body: String,
+    at: Duration,
     latest_receipt: String,
+    hidden_until: Duration,
+    /// SQS has delivered it while it was hidden.
+    duplicated: bool,
+}
+
+/// What a receipt handle was given for.
+#[derive(Debug, Clone)]
+struct Receipt {
+    message: String,
+    given: Duration,
+    /// Until when SQS hides the message for its holder.
     hidden_until: Duration,
 }
 
-/// What the plan makes impossible to tell, or to demand.
+/// What a plan promises besides.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Leniency {
-    /// A `Date` may be ahead: an expiry may be seen so much too early.
-    pub dates_ahead: bool,
-    /// Processes stop, or clocks are wrong: what happens late may be late.
-    pub clocks: bool,
-    /// SQS delivers messages that it should hide.
-    pub duplicates: bool,
-    /// An answer may have no `Date`: what has expired may not be known.
-    pub no_dates: bool,
+pub struct Promises {
     /// Messages of virtual queues are received so soon after SQS accepted them.
     pub prompt: Option<Duration>,
+    /// Messages that were received so often are in the dead-letter queue.
+    pub most_receives: u32,
 }
 
 /// The first thing that was wrong.
@@ -126,12 +147,16 @@ impl fmt::Display for Violation {
 impl Oracle {
     /// One that knows nothing yet.
     #[must_use]
-    pub fn new(time: TrueTime, trace: Trace, leniency: Leniency) -> Self {
+    pub fn new(time: TrueTime, trace: Trace, promises: Promises, windows: Vec<Window>) -> Self {
+        let state = State {
+            conditions: Conditions::new(windows),
+            ..State::default()
+        };
         Self(Arc::new(Inner {
             time,
             trace,
-            leniency,
-            state: Mutex::default(),
+            promises,
+            state: Mutex::new(state),
         }))
     }
 
@@ -181,8 +206,24 @@ impl Oracle {
 
     fn checked(&self, state: &mut State, check: Check, holds: bool, text: impl FnOnce() -> String) {
         state.coverage.check(check);
-        if !holds {
+        if !holds && !crate::mutants::is_left_out(check) {
             self.violated(state, check.name(), text());
+        }
+    }
+
+    /// Makes a check unless something excuses whatever it would find, and counts which of the two.
+    fn asked(
+        &self,
+        state: &mut State,
+        check: Check,
+        excused: bool,
+        holds: bool,
+        text: impl FnOnce() -> String,
+    ) {
+        if excused {
+            state.coverage.excuse(check);
+        } else {
+            self.checked(state, check, holds, text);
         }
     }
 

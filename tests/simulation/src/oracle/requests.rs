@@ -5,20 +5,37 @@
 
 use std::time::Duration;
 
+use local_sqs::engine::Action;
 use sqs_requester::{Reply, RequestError, RequestErrorKind};
 
+use super::conditions::RECOVERY;
+use super::servers::{ACTIONS, Servers};
 use super::{Oracle, State};
 use crate::coverage::Check;
 use crate::network::Link;
+use crate::process::LifeId;
 
 /// Timers are of whole milliseconds, and drift rounds once more.
 const TICK: Duration = Duration::from_millis(5);
-/// By how much a `Date` that is off may be ahead, and a second for its cut-off part.
-const DATES_OFF: Duration = Duration::from_secs(6);
+/// What a request may take besides its handler if nothing hinders it.
+const SLOW: Duration = Duration::from_secs(5);
 /// What ends at once ends within this.
 const AT_ONCE: Duration = Duration::from_millis(100);
 /// How late SQS's time may be known: a second cut off, and a slow answer on either side.
 const LATE: Duration = Duration::from_secs(5);
+
+/// A process calls SQS so often at least while it has something to do, and learns the time from the answer.
+const ANSWERED: Duration = Duration::from_secs(30);
+
+/// What a request needs of its requester.
+const ALL_ACTIONS: [Action; 6] = [
+    ACTIONS[0],
+    ACTIONS[1],
+    ACTIONS[2],
+    ACTIONS[3],
+    Action::CreateQueue,
+    Action::GetQueueAttributes,
+];
 
 /// The code of the error that says so.
 const REUSED: &str = "idempotency_key_reused";
@@ -90,8 +107,23 @@ pub struct Asked {
     pub kind: Kind,
     /// How long the user waits.
     pub timeout: Duration,
-    /// Nothing hinders it: it must succeed. The check that fails if it does not.
+    /// It must succeed, whatever happens. The check that fails if it does not.
     pub must_succeed: Option<Check>,
+    /// It must succeed if nothing hinders it: its requester has a host of its own.
+    pub own_host: bool,
+}
+
+impl Asked {
+    /// Whether it is answered with a reply if nothing hinders it.
+    fn succeeds(&self) -> bool {
+        let takes = match self.kind {
+            Kind::Echo => Duration::ZERO,
+            Kind::Sleep(millis) => Duration::from_millis(millis),
+            _ => return false,
+        };
+        // The first request makes the host, which takes a second.
+        self.own_host && takes + SLOW <= self.timeout
+    }
 }
 
 /// How a request ended for its user.
@@ -112,15 +144,38 @@ pub(super) struct RequestFacts {
     deadline: Duration,
     ended: bool,
     /// Its process does not know yet that its clocks have stood still: the absolute expiry is too early.
-    unaware: bool,
+    pub(super) unaware: bool,
     /// In true time, of the last time that SQS accepted it: a send of unknown outcome is made again.
     pub(super) accepted: Option<Duration>,
     pub(super) handled: u32,
     /// Read often enough for its dead-letter queue.
     pub(super) received: u32,
+    /// Message ids of what SQS accepted: a send whose answer is lost is made again.
+    pub(super) copies: Vec<String>,
 }
 
 impl RequestFacts {
+    /// The name of its queue.
+    pub(super) fn queue(&self) -> &str {
+        &self.asked.queue
+    }
+
+    /// Whether another request with its idempotency key may have been handled in its place.
+    pub(super) fn is_of_a_key(&self) -> bool {
+        self.asked.kind == Kind::SameKey
+    }
+
+    /// The process that asked.
+    fn process(&self) -> usize {
+        self.link.life.process
+    }
+
+    /// In true time, the earliest moment at which a responder may think that its time is over.
+    fn expires(&self, ahead: Duration) -> Duration {
+        // Its requester's clock may be fast.
+        (self.begun + self.asked.timeout.mul_f64(0.99)).saturating_sub(ahead)
+    }
+
     /// Whether somebody waits for its end.
     pub(super) fn waits(&self) -> bool {
         !self.ended && !self.link.gate.is_killed()
@@ -132,7 +187,6 @@ impl Oracle {
     pub fn begins(&self, link: &Link, body: &str, asked: Asked) {
         self.note(format_args!("{} asks {body}", link.life));
         let mut state = self.lock();
-        state.rates.operation(link.life, self.0.time.now());
         let facts = RequestFacts {
             deadline: link.clock.now() + asked.timeout,
             link: link.clone(),
@@ -143,7 +197,11 @@ impl Oracle {
             accepted: None,
             handled: 0,
             received: 0,
+            copies: Vec::new(),
         };
+        // Clocks of two processes that are off may add up, and what is due is looked at once a second.
+        let ahead = state.conditions.dates_ahead(link.life.process, facts.begun) * 2;
+        state.due.insert((facts.expires(ahead), body.to_owned()));
         state.pending.insert(body.to_owned());
         let twice = state.requests.insert(body.to_owned(), facts).is_some();
         drop(state);
@@ -153,7 +211,7 @@ impl Oracle {
     }
 
     /// All tasks of a life end now.
-    pub fn tasks_end(&self, life: crate::process::LifeId) {
+    pub fn tasks_end(&self, life: LifeId) {
         let now = self.0.time.now();
         self.lock().tasks_ended.insert(life, now);
     }
@@ -220,11 +278,33 @@ impl Oracle {
                 });
             }
         }
-        if let Some(check) = asked.must_succeed.filter(|_| !unaware) {
+        let hindered = || self.is_hindered(&state, life, &asked, begun);
+        let check = match asked.must_succeed {
+            Some(check) if !unaware => Some(check),
+            None if asked.succeeds() && !unaware && !hindered() => Some(Check::Succeeds),
+            _ => None,
+        };
+        if let Some(check) = check {
             self.checked(&mut state, check, result.is_ok(), || {
                 format!("{body} of {life} ended with {text}")
             });
         }
+    }
+
+    /// Whether anything hindered a request that ends now: a fault, a pause or a clock, on either side.
+    fn is_hindered(&self, state: &State, life: LifeId, asked: &Asked, begun: Duration) -> bool {
+        let now = self.0.time.now();
+        let earlier = begun.saturating_sub(RECOVERY);
+        let conditions = &state.conditions;
+        let clear = conditions.clear_since(life.process, &ALL_ACTIONS, now);
+        let well = clear.is_some_and(|clear| clear.is_zero() || clear + RECOVERY <= begun)
+            && !conditions.disturbed_since(life.process, earlier)
+            // No host is made without knowing the time.
+            && !conditions.undated_since(life.process, earlier, now)
+            && !state.servers.is_disturbed_since(life, earlier)
+            && !state.tasks_ended.contains_key(&life)
+            && Servers::all_well_since(state, &asked.queue, begun, now);
+        !well
     }
 
     /// A handler begins with a request.
@@ -244,8 +324,11 @@ impl Oracle {
         self.checked(&mut state, Check::HandledOnce, times == 1, || {
             format!("{} handles {body} for the {times}. time", link.life)
         });
-        if body.starts_with("old") && !self.0.leniency.no_dates {
-            self.checked(&mut state, Check::NotHandledLate, false, || {
+        self.handler_begins(&mut state, link);
+        let here = link.life.process;
+        if body.starts_with("old") {
+            let undated = state.conditions.undated_since(here, Duration::ZERO, now);
+            self.asked(&mut state, Check::NotHandledLate, undated, false, || {
                 format!("{} handles {body}", link.life)
             });
         }
@@ -256,11 +339,22 @@ impl Oracle {
         // What travels is how long the user waits from the send on. A send that is made again says the same later.
         let since = facts.accepted.unwrap_or_default().max(facts.begun);
         let late = now.saturating_sub(since + facts.asked.timeout);
-        if !self.0.leniency.clocks && !self.0.leniency.dates_ahead {
-            self.checked(&mut state, Check::NotHandledLate, late <= LATE, || {
-                format!("{body} is handled {late:?} after its deadline")
-            });
-        }
+        let (there, begun) = (facts.process(), facts.begun);
+        let conditions = &state.conditions;
+        // A clock that was set is right again with the next answer.
+        let disturbed = [here, there]
+            .into_iter()
+            .any(|process| conditions.disturbed_since(process, begun.saturating_sub(ANSWERED)));
+        let undated = conditions.undated_since(here, begun, now);
+        let off = conditions.dates_ahead(here, now) + conditions.dates_ahead(there, now);
+        let excused = disturbed || undated;
+        self.asked(
+            &mut state,
+            Check::NotHandledLate,
+            excused,
+            late <= LATE + off,
+            || format!("{body} is handled {late:?} after its deadline"),
+        );
     }
 
     /// Looks at all requests that are pending.
@@ -289,52 +383,18 @@ impl Oracle {
         let of_life = |facts: &&RequestFacts| !facts.ended && facts.link.life == link.life;
         state.requests.values().filter(of_life).count()
     }
-
-    /// At the end of a run: what SQS accepted was handled, or has expired, or is in the dead-letter queue. `served`
-    /// says whether somebody has served a queue long enough.
-    pub fn looks_at_accepted(&self, served: impl Fn(&str) -> bool, most_receives: u32) {
-        let now = self.0.time.now();
-        let mut state = self.lock();
-        let left: Vec<_> = state
-            .requests
-            .iter()
-            .filter(|(_, facts)| facts.accepted.is_some() && served(&facts.asked.queue))
-            .map(|(body, facts)| {
-                let expired = facts.unaware || now >= facts.begun + facts.asked.timeout;
-                let done = facts.asked.kind == Kind::SameKey
-                    || facts.handled > 0
-                    || !facts.ended
-                    || expired
-                    || facts.received >= most_receives;
-                (body.clone(), done)
-            })
-            .collect();
-        for (body, done) in left {
-            self.checked(&mut state, Check::AllHandled, done, || {
-                format!("{body} was accepted, and nobody has handled it")
-            });
-        }
-    }
 }
 
 impl State {
-    /// SQS deletes a request: that is right only if it was handled or has expired. `None`: it is no request.
-    pub(super) fn may_be_deleted(
-        &self,
-        body: &str,
-        now: Duration,
-        dates_ahead: bool,
-    ) -> Option<bool> {
+    /// A life deletes a request: that is right only if SQS has accepted a reply or will take none, or if nobody waits for
+    /// one. `None`: it is no request.
+    pub(super) fn may_be_deleted(&self, life: LifeId, body: &str, now: Duration) -> Option<bool> {
         let facts = self.requests.get(body)?;
-        let slack = if dates_ahead {
-            DATES_OFF
-        } else {
-            Duration::ZERO
-        };
-        // Its requester's clock may be fast.
-        let waits = facts.asked.timeout.mul_f64(0.99);
-        let refused = facts.asked.kind == Kind::SameKey;
-        Some(refused || facts.handled > 0 || facts.unaware || now + slack >= facts.begun + waits)
+        let conditions = &self.conditions;
+        let ahead = conditions.dates_ahead(life.process, now)
+            + conditions.dates_ahead(facts.process(), now);
+        let expired = facts.unaware || now >= facts.expires(ahead);
+        Some(expired || self.replies.is_settled(life, body))
     }
 }
 

@@ -25,7 +25,7 @@ use local_sqs::engine::Action;
 use crate::coverage::{Check, Fault};
 use crate::dice::Dice;
 use crate::network::Window;
-use crate::oracle::{Kind, Leniency};
+use crate::oracle::{Kind, Promises};
 use crate::owners::{Face, OwnerPlan, RING};
 use crate::plan::{
     Ask, FIFO_HOSTS, HOSTS, Item, Plan, ProcessPlan, REQUESTS, Role, Send, Step, What,
@@ -244,7 +244,7 @@ impl Mix {
                 seed,
                 length: SECOND * 30,
                 items: Vec::new(),
-                leniency: Leniency::default(),
+                promises: Promises::default(),
                 redriven: None,
                 compared: false,
             },
@@ -257,37 +257,14 @@ impl Mix {
     fn finish(mut self) -> Plan {
         let plan = &mut self.plan;
         for item in &mut plan.items {
-            match item {
-                Item::Window(window) => {
-                    // Faults wait for the processes' start, and end before the end.
-                    window.from += SECOND * 2;
-                    window.until = (window.until + SECOND * 2).min(plan.length + SECOND * 2);
-                    match window.fault {
-                        Fault::DateOff => plan.leniency.dates_ahead = true,
-                        Fault::DateMissing
-                        | Fault::DateLate
-                        | Fault::ProxyPage
-                        | Fault::DateReplaced => plan.leniency.no_dates = true,
-                        Fault::Duplicate => plan.leniency.duplicates = true,
-                        _ => {}
-                    }
-                }
-                Item::Step(step) => {
-                    if matches!(
-                        step.what,
-                        What::Stop(_)
-                            | What::Suspend(_)
-                            | What::PauseMachine(_)
-                            | What::StepClock(_)
-                    ) {
-                        plan.leniency.clocks = true;
-                    }
-                }
-                Item::Process(_) => {}
+            if let Item::Window(window) = item {
+                // Faults wait for the processes' start, and end before the end.
+                window.from += SECOND * 2;
+                window.until = (window.until + SECOND * 2).min(plan.length + SECOND * 2);
             }
         }
         if !self.alone {
-            plan.leniency.prompt = None;
+            plan.promises.prompt = None;
         }
         self.plan
     }

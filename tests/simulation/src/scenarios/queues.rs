@@ -119,7 +119,7 @@ fn f37(mix: &mut Mix) {
         mix.send(process, 3, messages(host, queue, 20, 50));
     }
     // What is put back waits for 2 s and more; polling slows down to once a second.
-    mix.plan.leniency.prompt = Some(SECOND * 40);
+    mix.plan.promises.prompt = Some(SECOND * 40);
 }
 
 pub(super) const F40: Scenario = Scenario {

@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::process::{Parts, Process};
-use super::queues::MOST_RECEIVES;
 use super::{Report, START, World};
 use crate::coverage::{Check, Fault};
 use crate::dice::Dice;
@@ -27,7 +26,7 @@ impl World<'_> {
     /// Waits until everything has noticed that all is well. `false` if something was wrong.
     pub(super) async fn heal(&mut self) -> bool {
         self.oracle.note(format_args!("all is well"));
-        self.oracle.is_well();
+        self.oracle.is_well(self.is_rough());
         for process in self.processes.values() {
             process.link.gate.defuse();
             process.link.trap.store(false, Ordering::Relaxed);
@@ -142,7 +141,7 @@ impl World<'_> {
             let (life, pending) = (process.link.life, requester.pending());
             let left = self.oracle.pending_of(&process.link);
             // An owner's clock may have stood still for minutes: its user asks later than was planned.
-            let asks_late = self.plan.leniency.clocks
+            let asks_late = self.oracle.has_stood_still(&process.link)
                 && matches!(process.plan.role, Role::Owner(_))
                 && left > 0;
             let free = if asks_late {
@@ -161,9 +160,7 @@ impl World<'_> {
                 });
             }
         }
-        let served = |queue: &str| queue == REQUESTS || queue == BARE;
-        self.oracle
-            .looks_at_accepted(served, self.plan.redriven.unwrap_or(MOST_RECEIVES));
+        self.oracle.looks_at_words();
         let read: Vec<_> = self.processes.values().flat_map(Process::reads).collect();
         self.oracle
             .looks_at_messages(|queue| read.iter().any(|read| read == queue));

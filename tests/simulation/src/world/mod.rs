@@ -17,9 +17,10 @@ use std::time::Duration;
 use sqs_virtual_queues::Stats;
 
 use self::process::{Parts, Process};
+use self::queues::MOST_RECEIVES;
 use crate::coverage::Coverage;
 use crate::network::Network;
-use crate::oracle::{ActionTable, CallTable, Oracle, Violation};
+use crate::oracle::{ActionTable, CallTable, Oracle, Promises, Violation};
 use crate::plan::Plan;
 use crate::process::{Gate, LifeId};
 use crate::time::TrueTime;
@@ -84,8 +85,12 @@ struct World<'a> {
 impl<'a> World<'a> {
     fn new(plan: &'a Plan, time: TrueTime, keep: Keep) -> Self {
         let trace = Trace::new(keep);
-        let oracle = Oracle::new(time.clone(), trace.clone(), plan.leniency);
-        let windows = plan.windows().cloned().collect();
+        let windows: Vec<_> = plan.windows().cloned().collect();
+        let promises = Promises {
+            most_receives: plan.redriven.unwrap_or(MOST_RECEIVES),
+            ..plan.promises
+        };
+        let oracle = Oracle::new(time.clone(), trace.clone(), promises, windows.clone());
         let network = Network::new(plan.seed, time.clone(), oracle.clone(), windows);
         Self {
             plan,
@@ -137,6 +142,7 @@ impl<'a> World<'a> {
 
     fn look(&mut self) {
         self.oracle.looks_at_pending();
+        self.oracle.looks_at_due();
         self.oracle.looks_at_owners();
         for process in self.processes.values() {
             if process.link.gate.is_open() {

@@ -55,6 +55,7 @@ impl Process {
                 kind,
                 timeout: ask.timeout,
                 must_succeed: ask.must_succeed,
+                own_host: self.plan.role.works_again().is_some(),
             };
             let begin = dice.millis(0, ask.over.as_millis() as u64);
             let patience = Patience::draw(&mut dice, ask.cancelled, ask.timeout);

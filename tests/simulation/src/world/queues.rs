@@ -74,12 +74,12 @@ impl World<'_> {
     }
 
     /// Puts a message on a queue, as some other program would.
-    pub(super) fn put(&self, queue: &str, body: String, attributes: Vec<(&str, String)>) {
+    pub(super) fn put(&self, queue: &str, body: &str, attributes: Vec<(&str, String)>) {
         let mut send = requests::SendMessage::default();
         send.queue_url = Some(self.network.queue_url(queue));
         if queue.ends_with(".fifo") {
             send.message_group_id = Some("somebody".into());
-            send.message_deduplication_id = Some(body.as_str().into());
+            send.message_deduplication_id = Some(body.into());
         }
         send.message_body = Some(body.into());
         let attributes = attributes.into_iter().map(|(name, value)| {
@@ -91,9 +91,12 @@ impl World<'_> {
             (name.into(), value)
         });
         send.message_attributes = Some(attributes.collect());
-        if let Err(error) = self.network.ask(EngineRequest::SendMessage(send)) {
-            self.oracle
-                .broken("simulation", format!("{queue}: {error}"));
+        match self.network.ask(EngineRequest::SendMessage(send)) {
+            Ok(Output::Sent(sent)) => self.oracle.is_put(&sent.message_id, body),
+            other => {
+                let text = format!("{queue}: {other:?}");
+                self.oracle.broken("simulation", text);
+            }
         }
     }
 
@@ -101,14 +104,14 @@ impl World<'_> {
     pub(super) fn put_dead_request(&self, queue: &str, number: u32) {
         let mut header = RequestHeader::new(RequestId::from_bits(u128::from(number)));
         header.deadline = Deadline::after(Duration::from_secs(600));
-        let address = self
-            .network
-            .queue_url(&format!("{DEAD_HOST}#{number:032x}"));
+        let name = format!("{number:032x}");
+        self.oracle.is_asked_by_others(DEAD_HOST, &name);
+        let address = self.network.queue_url(&format!("{DEAD_HOST}#{name}"));
         let envelope = RequestEnvelope {
             return_address: Some(QueueUrl::parse(&address).expect("a URL of ours")),
             header: Some(header),
         };
-        self.put(queue, format!("dead-{number}:echo"), envelope.encode());
+        self.put(queue, &format!("dead-{number}:echo"), envelope.encode());
     }
 
     pub(super) fn put_old_request(&self, queue: &str, at: Duration) {
@@ -121,6 +124,6 @@ impl World<'_> {
             header: Some(header),
         };
         let body = format!("old-{}:echo", at.as_millis());
-        self.put(queue, body, envelope.encode());
+        self.put(queue, &body, envelope.encode());
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use local_sqs::engine::Request as EngineRequest;
 use local_sqs::engine::api::requests;
+use local_sqs::engine::{Output, Request as EngineRequest};
 use sqs_requester::Requester;
 use sqs_rpc_protocol::names;
 use sqs_virtual_queues::Tag;
@@ -106,7 +106,9 @@ impl World<'_> {
                 send.queue_url = Some(network.queue_url(&name));
                 send.message_body = Some("orphan".to_owned().into());
                 // It may be gone already.
-                let _ = network.ask(EngineRequest::SendMessage(send));
+                if let Ok(Output::Sent(sent)) = network.ask(EngineRequest::SendMessage(send)) {
+                    oracle.is_put(&sent.message_id, "orphan");
+                }
             }
         });
     }
@@ -133,7 +135,7 @@ impl World<'_> {
     }
 
     /// Whether faults can have made watchers wait.
-    fn is_rough(&self) -> bool {
+    pub(super) fn is_rough(&self) -> bool {
         let hinders = |item: &Item| match item {
             Item::Window(_) => true,
             Item::Step(step) => matches!(

@@ -109,6 +109,7 @@ impl World<'_> {
             .visibility_timeout(visibility)
             .build()
             .expect("the plan is valid");
+        self.oracle.serves(link, queue, concurrency);
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = stopped.map(drop).shared();
         let (url, oracle) = (self.network.queue_url(queue), self.oracle.clone());

@@ -20,7 +20,7 @@ impl World<'_> {
                 for number in 0..*count {
                     self.oracle.fault(Fault::Undecodable);
                     let body = format!("u{queue}-{}-{number}", step.at.as_millis());
-                    self.put(queue, body, vec![(names::HEADER, "no header".to_owned())]);
+                    self.put(queue, &body, vec![(names::HEADER, "no header".to_owned())]);
                 }
                 return;
             }
@@ -40,7 +40,7 @@ impl World<'_> {
                     self.oracle.fault(Fault::Orphan);
                     let name = format!("nobody-{number}");
                     let body = format!("o{number}");
-                    self.put(host, body, vec![(names::VIRTUAL_QUEUE_NAME, name)]);
+                    self.put(host, &body, vec![(names::VIRTUAL_QUEUE_NAME, name)]);
                 }
                 return;
             }
@@ -79,6 +79,7 @@ impl World<'_> {
             What::StepClock(millis) => {
                 oracle.fault(Fault::ClockStep);
                 link.clock.step_wall(*millis);
+                oracle.clock_is_set(link.life);
                 oracle.is_set(link.life, *millis);
             }
             What::Kill => {
@@ -143,6 +144,7 @@ impl World<'_> {
         }
         self.oracle.fault(how);
         link.gate.shut();
+        self.oracle.stands_still(link.life);
         self.oracle.falls_asleep(link.life, how);
         if how != Fault::Stopped {
             link.clock.stop();
@@ -157,6 +159,7 @@ impl World<'_> {
                 link.clock.go_on(how == Fault::MachinePaused);
             }
             oracle.note(format_args!("{} goes on", link.life));
+            oracle.moves_again(link.life);
             oracle.wakes_up(link.life);
             link.gate.open(link.clock.now());
         });

@@ -11,6 +11,7 @@ use sqs_rpc_protocol::VirtualQueueName;
 use super::deadlines::Key;
 use super::extend::Extension;
 use super::in_use::InHand;
+use crate::mutant;
 use crate::sqs::Moment;
 
 /// A virtual queue's messages and its receivers, each in order of arrival.
@@ -297,7 +298,15 @@ impl QueueSlot {
 
     fn remove_front(&mut self, max: usize) -> Vec<Taken> {
         let removed = self.messages.drain(..max.min(self.messages.len()));
+        let mut again = Vec::new();
         let removed = removed.map(|buffered| {
+            let id = buffered.message.message_id().unwrap_or_default();
+            if mutant!("handed-out-twice") && id.ends_with('a') {
+                again.push(Buffered {
+                    message: buffered.message.clone(),
+                    ..buffered
+                });
+            }
             self.bytes -= buffered.bytes;
             Taken {
                 message: buffered.message,
@@ -306,7 +315,12 @@ impl QueueSlot {
                 extending: buffered.extending,
             }
         });
-        removed.collect()
+        let removed = removed.collect();
+        again.into_iter().for_each(|buffered| {
+            self.bytes += buffered.bytes;
+            self.messages.push_back(buffered);
+        });
+        removed
     }
 
     fn wake_front(&self) -> Option<Waker> {

@@ -303,7 +303,8 @@ impl<S> Router<S> {
     pub(crate) fn demand(&self) -> usize {
         let queues = self.slots.len() - self.pending;
         let takes_all = queues > 0 && self.take_all.is_hungry();
-        if self.closed || (self.pending + self.load.hungry == 0 && !takes_all) {
+        let wanted = self.pending + self.load.hungry > 0 || mutant!("polls-for-nobody");
+        if self.closed || !(wanted || takes_all) {
             return 0;
         }
         if mutant!("full-buffer-starves-host")
@@ -505,7 +506,8 @@ impl<S> Router<S> {
             }
             // Whoever waits takes it at once, so it does not count against a full host.
             let waited_for = slot.is_waited_for() || wanted_by_all;
-            if slot.load().messages >= capacity || (crowded && !waited_for) {
+            let full = slot.load().messages >= capacity || (crowded && !waited_for);
+            if full && !mutant!("buffers-without-cap") {
                 return Routed::Full(put_back_for(&message), Box::new(message));
             }
             let bytes = size_of(&message);

@@ -1,11 +1,13 @@
 //! Deletes.
 
+use aws_sdk_sqs::operation::delete_message::builders::DeleteMessageInputBuilder;
 use aws_sdk_sqs::operation::delete_message_batch::builders::DeleteMessageBatchInputBuilder;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use sqs_rpc_protocol::HostQueueUrl;
 
 use super::kind::{BatchAnswer, Kind};
 use super::words::What;
+use crate::mutant;
 use crate::sqs::{Fault, Sqs};
 use crate::stats::{Action, Counter};
 
@@ -47,6 +49,17 @@ impl Kind for Delete {
         queue: &HostQueueUrl,
         entries: Vec<Self::Entry>,
     ) -> Result<BatchAnswer<()>, Fault> {
+        if mutant!("deletes-one-by-one")
+            && let [entry] = &entries[..]
+        {
+            let input = DeleteMessageInputBuilder::default()
+                .queue_url(queue.as_str())
+                .receipt_handle(entry.receipt_handle());
+            let id = entry.id().to_owned();
+            sqs.delete_message(input).await?;
+            let (successful, failed) = (vec![(id, ())], Vec::new());
+            return Ok(BatchAnswer { successful, failed });
+        }
         let input = DeleteMessageBatchInputBuilder::default()
             .queue_url(queue.as_str())
             .set_entries(Some(entries));

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use sqs_rpc_protocol::HostKey;
 
 use crate::hashing::{Keyed, keyed};
+use crate::mutant;
 
 /// A queue, and the receipt handle of a message of it.
 pub(super) type Message = (HostKey, Arc<str>);
@@ -90,11 +91,13 @@ impl<P: Clone> Words<P> {
     ) -> Asked<T, P> {
         let words = self.messages.entry(message.clone()).or_default();
         let deleted = words.iter().any(|word| word.what == What::Delete);
-        let entered = if what == What::Unattended && deleted {
+        let ignored = mutant!("last-word-ignored");
+        let entered = if what == What::Unattended && deleted && !ignored {
             None
         } else {
-            words.retain(|word| !(word.what.gives_way_to(what) && withdraw(&word.place)));
-            let free = !words.iter().any(|word| word.what.excludes(what));
+            words
+                .retain(|word| ignored || !(word.what.gives_way_to(what) && withdraw(&word.place)));
+            let free = ignored || !words.iter().any(|word| word.what.excludes(what));
             let id = Id(self.next);
             self.next += 1;
             enter(id, free).map(|(entered, place)| {

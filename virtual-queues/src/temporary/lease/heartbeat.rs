@@ -54,6 +54,9 @@ impl Heartbeat {
         self.next = match outcome {
             Outcome::Acknowledged => {
                 self.retries = retries(retention);
+                if crate::mutant!("renewal-late") {
+                    return self.next = began + retention * 2 / 5;
+                }
                 began + random.jitter(retention / 4)
             }
             Outcome::Failed => now + self.retries.failed(random),

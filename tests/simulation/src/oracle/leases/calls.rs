@@ -9,11 +9,13 @@ use sqs_virtual_queues::{Lease, Stamp, Tag};
 use super::{Host, IDLE_SLACK, LeaseCall, Tags, goes_by, of_life};
 use crate::coverage::Check;
 use crate::network::{Exchange, Link};
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, State};
 use crate::owners::{Face, RING};
 
 /// What a lease may be over by before its host is called dead, less what tags may be stale: nobody may do that earlier.
 const DOUBT: Duration = Duration::from_secs(60);
+/// Silence is watched for so long besides twice the retention.
+const WATCHED: Duration = Duration::from_secs(300);
 /// The shortest retention that silence is believed for.
 const SHORTEST: Duration = Duration::from_secs(60);
 /// A waiter that left so long ago may have caused a poll.
@@ -89,9 +91,11 @@ impl Oracle {
                 format!("{life} polls, and nothing has waited for {since_work:?}")
             });
         }
-        if awake && !self.0.leniency.clocks {
+        if awake {
             let idle = since_work > IDLE_SLACK && since_held > IDLE_SLACK;
-            self.checked(state, Check::NoCallWhenIdle, !idle, || {
+            let earlier = now.saturating_sub(IDLE_SLACK);
+            let slept = state.conditions.slept_since(life.process, earlier);
+            self.asked(state, Check::NoCallWhenIdle, slept, !idle, || {
                 format!("{life} calls {action}, and was idle for {since_held:?}")
             });
         }
@@ -100,6 +104,23 @@ impl Oracle {
                 format!("{life} made {fast} calls of walks in {PACE_TIME:?}")
             });
         }
+    }
+
+    /// An owner has deleted a host of its own. Nobody may wait for a reply there.
+    fn leaves_host(&self, state: &mut State, link: &Link, name: &str) {
+        let life = link.life;
+        if !link.gate.is_open() {
+            return;
+        }
+        let begins = &*format!("q{life}-");
+        let waits = state
+            .replies
+            .on_host(name)
+            .find(|body| body.starts_with(begins) && state.pending.contains(*body))
+            .cloned();
+        self.checked(state, Check::OwnHostUnused, waits.is_none(), || {
+            format!("{life} deletes its own host {name}, where {waits:?} waits for a reply")
+        });
     }
 
     /// A call has had its effect.
@@ -165,6 +186,7 @@ impl Oracle {
         let state = &mut *state;
         let by = link.life;
         let prefix = state.leases.owners.get(&by).map(|owner| owner.plan.prefix);
+        self.is_gone_in_time(state, name);
         let Some(host) = state.leases.hosts.remove(name) else {
             let foreign = name.starts_with(RING);
             self.checked(state, Check::OwnPrefix, !foreign, || {
@@ -173,7 +195,7 @@ impl Oracle {
             return;
         };
         if host.owner == Some(by) {
-            return;
+            return self.leaves_host(state, link, name);
         }
         if let (Some(prefix), Some(parsed)) = (prefix, TemporaryQueueName::parse(name)) {
             self.checked(state, Check::OwnPrefix, parsed.prefix == prefix, || {
@@ -201,7 +223,9 @@ impl Oracle {
             }) => {
                 let over = sqs > stamp.as_millis() + (retention + DOUBT).as_millis() as u64;
                 // Who is told no date judges by silence.
-                over || self.0.leniency.no_dates && silent(retention)
+                let earlier = now.saturating_sub(retention * 2 + WATCHED);
+                let undated = state.conditions.undated_since(by.process, earlier, now);
+                over || undated && silent(retention)
             }
             Tag::Ours(Lease { retention, .. }) => silent(retention),
             Tag::Java(lease) => silent(lease.retention),

@@ -48,6 +48,8 @@ pub(super) struct LeaseFacts {
     taken: BTreeMap<String, Check>,
     /// Since when all is well.
     well_since: Option<Duration>,
+    /// There were faults, and watchers wait after them.
+    rough: bool,
     /// Requests that were pending when their host was deleted by hand, and when that was.
     lost: BTreeMap<String, Duration>,
     calls: ActionTable,
@@ -145,8 +147,11 @@ impl Oracle {
 
     /// It shuts down, or is dropped: it answers for no host any more.
     pub(crate) fn disowns(&self, life: LifeId) {
+        let now = self.0.time.now();
         let mut state = self.lock();
         state.ending.insert(life);
+        state.servers.ends(life, now);
+        state.servers.leaves(life);
         if let Some(owner) = state.leases.owners.get_mut(&life) {
             owner.ended = true;
             owner.holds = Box::new(Vec::new);
@@ -173,10 +178,6 @@ impl Oracle {
     pub(crate) fn works(&self, link: &Link, by: i64) {
         let now = self.0.time.now();
         let mut state = self.lock();
-        if by > 0 {
-            // It sends, and each send is tried again when it fails.
-            state.rates.operation(link.life, now);
-        }
         if let Some(owner) = state.leases.owners.get_mut(&link.life) {
             owner.working += by;
             owner.worked = now;
@@ -242,6 +243,7 @@ impl Oracle {
             self.note(format_args!("{name} of {} is deleted by hand", link.life));
             state.leases.hosts.remove(name);
         }
+        state.servers.loses_host(link.life, now);
         let begins = format!("q{}-", link.life);
         let pending: Vec<_> = of_life(&state, &begins).cloned().collect();
         for body in pending {
@@ -258,7 +260,7 @@ impl Oracle {
 
     /// A queue of some other program that nobody may delete.
     pub(crate) fn is_kept(&self, name: &str, exists: bool) {
-        self.check(Check::ForeignIsKept, exists, || format!("{name} is gone"));
+        self.check(Check::NotLive, exists, || format!("{name} is gone"));
     }
 
     /// Calls of owners.

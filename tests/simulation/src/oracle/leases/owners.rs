@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use local_sqs::engine::Action;
 use sqs_virtual_queues::Tag;
 
 use super::{IDLE_SLACK, of_life};
 use crate::coverage::Check;
+use crate::oracle::conditions::RECOVERY;
 use crate::oracle::{Oracle, RequestFacts, State};
 use crate::owners::{Face, name_of};
 use crate::process::LifeId;
@@ -30,6 +32,7 @@ impl Oracle {
         for life in lives {
             self.looks_at_owner(&mut state, life, now);
         }
+        self.looks_for_overdue(&mut state, now);
         let overdue: Vec<_> = state
             .leases
             .lost
@@ -73,15 +76,32 @@ impl Oracle {
         let idle = now.saturating_sub(owner.worked);
         let (idle_time, face) = (owner.plan.idle_time, owner.plan.face);
         let most_idle = idle_time.mul_f64(1.25) + IDLE_SLACK;
-        if face == Face::Requester && !self.0.leniency.clocks {
-            self.checked(
+        if face == Face::Requester {
+            // Its own clock says how long it was idle.
+            let since = now.saturating_sub(idle);
+            let slept = state.conditions.slept_since(life.process, since);
+            self.asked(
                 state,
                 Check::IdleHostGoes,
+                slept,
                 held.is_empty() || idle <= most_idle,
                 || format!("{life} keeps {held:?}, and was idle for {idle:?}"),
             );
         }
-        let well_since = state.leases.well_since;
+        let actions = [Action::TagQueue];
+        let clear = state.conditions.clear_since(life.process, &actions, now);
+        let awake = state.conditions.awake_since(life.process);
+        let well = clear.zip(awake).map(|(clear, awake)| {
+            // What failed is tried again after a while.
+            let late = clear.max(awake);
+            if late.is_zero() {
+                late
+            } else {
+                late + RECOVERY
+            }
+        });
+        // After all faults it is demanded at once: their end is not their last effect.
+        let well_since = state.leases.well_since.or(well.filter(|well| *well <= now));
         for name in held {
             let taken = state.leases.taken.contains_key(&name);
             self.checked(state, Check::NotLive, !taken, || {
@@ -94,12 +114,15 @@ impl Oracle {
             self.checked(state, Check::StampIsRight, skew <= SKEWED, || {
                 format!("{life} uses {name}, whose stamp was {skew:?} wrong when it was made")
             });
-            let (Some(well), Tag::Ours(lease)) = (well_since, tag) else {
+            let Tag::Ours(lease) = tag else {
                 continue;
             };
+            let well = well_since.unwrap_or(now);
             let age = now.saturating_sub(state.leases.hosts[&name].written.max(well));
             let most = lease.retention.mul_f64(RENEWED) + RENEWAL;
-            self.checked(state, Check::Renewed, age <= most, || {
+            // It cannot be late yet, or something hinders it.
+            let young = now.saturating_sub(well) <= most;
+            self.asked(state, Check::Renewed, young, age <= most, || {
                 format!(
                     "{life} has not renewed the lease of {name} for {age:?}, of {:?}",
                     lease.retention

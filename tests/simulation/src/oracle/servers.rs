@@ -1,0 +1,264 @@
+//! Responders: which of them could have handled a request, and since when.
+//!
+//! Owns: who serves which queue, how busy each responder is, and who has received which request. Invariant: whoever is
+//! said to be free since some time was alive and awake, had a free slot, and met no fault since then.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use local_sqs::engine::Action;
+
+use super::conditions::RECOVERY;
+use super::{Oracle, State};
+use crate::coverage::Check;
+use crate::network::Link;
+use crate::process::LifeId;
+
+/// What a responder calls.
+pub(super) const ACTIONS: [Action; 4] = [
+    Action::ReceiveMessage,
+    Action::SendMessageBatch,
+    Action::DeleteMessageBatch,
+    Action::ChangeMessageVisibilityBatch,
+];
+
+/// A responder that could have handled a request for so long must have done so.
+const PROMPT: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Default)]
+pub(super) struct Servers {
+    all: BTreeMap<LifeId, Server>,
+    /// By message id: who has received the message last, and when.
+    holders: HashMap<String, (LifeId, Duration)>,
+    /// By queue: when a responder of it ended, or stood still, last.
+    disturbed: BTreeMap<String, Duration>,
+    /// By life: when it lost its host, or began to end, last.
+    lost: BTreeMap<LifeId, Duration>,
+}
+
+#[derive(Debug)]
+struct Server {
+    link: Link,
+    queue: String,
+    concurrency: usize,
+    started: Duration,
+    /// Handlers that run.
+    running: usize,
+    /// Messages that it has received and has neither deleted nor given back.
+    hand: HashSet<String>,
+    /// Since when it has a free slot; `None`: it has none.
+    free_since: Option<Duration>,
+}
+
+impl Server {
+    fn has_changed(&mut self, now: Duration) {
+        let free = self.running < self.concurrency && self.hand.len() < self.concurrency;
+        self.free_since = free.then(|| self.free_since.unwrap_or(now));
+    }
+}
+
+impl Servers {
+    fn with(&mut self, life: LifeId, now: Duration, change: impl FnOnce(&mut Server)) {
+        if let Some(server) = self.all.get_mut(&life) {
+            change(server);
+            server.has_changed(now);
+        }
+    }
+
+    /// A life has received a message.
+    pub(super) fn receives(&mut self, life: LifeId, message: &str, now: Duration) {
+        if self.all.contains_key(&life) {
+            self.holders.insert(message.to_owned(), (life, now));
+        }
+        self.with(life, now, |server| {
+            server.hand.insert(message.to_owned());
+        });
+    }
+
+    /// A message is on its way to somebody: who had it before has it no longer.
+    pub(super) fn is_handed_out(&mut self, message: &str) {
+        self.holders.remove(message);
+    }
+
+    /// A life has deleted a message, or given it back.
+    pub(super) fn lets_go(&mut self, life: LifeId, message: &str, now: Duration) {
+        self.with(life, now, |server| {
+            server.hand.remove(message);
+        });
+    }
+
+    /// A life ends.
+    pub(super) fn ends(&mut self, life: LifeId, now: Duration) {
+        if let Some(server) = self.all.remove(&life) {
+            self.disturbed.insert(server.queue, now);
+        }
+    }
+
+    /// A life has lost its host, or begins to end.
+    pub(super) fn loses_host(&mut self, life: LifeId, now: Duration) {
+        self.lost.insert(life, now);
+    }
+
+    /// A life is told to end.
+    pub(super) fn leaves(&mut self, life: LifeId) {
+        self.lost.insert(life, Duration::MAX);
+    }
+
+    /// Whether a life has lost its host, or began to end, since then.
+    pub(super) fn is_disturbed_since(&self, life: LifeId, since: Duration) -> bool {
+        self.lost.get(&life).is_some_and(|at| *at >= since)
+    }
+
+    /// Whether none of the queue's responders ended, stood still or met a fault since then, and each has a slot free.
+    pub(super) fn all_well_since(
+        state: &State,
+        queue: &str,
+        since: Duration,
+        now: Duration,
+    ) -> bool {
+        let mut serve = 0;
+        let disturbed = state.servers.disturbed.get(queue);
+        let of_queue = state.servers.all.values();
+        let all = of_queue
+            .filter(|server| server.queue == queue)
+            .all(|server| {
+                serve += 1;
+                let usable = server.usable_since(state, now, false);
+                usable.is_some_and(|usable| usable <= since)
+            });
+        all && serve > 0 && disturbed.is_none_or(|at| *at + RECOVERY <= since)
+    }
+}
+
+impl Server {
+    /// Since when it could handle a request. `holds`: it has that request, whatever else it does.
+    fn usable_since(&self, state: &State, now: Duration, holds: bool) -> Option<Duration> {
+        if !self.link.gate.is_open() {
+            return None;
+        }
+        let process = self.link.life.process;
+        let conditions = &state.conditions;
+        let clear = conditions.clear_since(process, &ACTIONS, now)?;
+        let clear = if clear.is_zero() {
+            clear
+        } else {
+            clear + RECOVERY
+        };
+        let awake = conditions.awake_since(process)?;
+        let free = if holds {
+            Duration::ZERO
+        } else {
+            self.free_since?
+        };
+        Some(self.started.max(clear).max(awake).max(free))
+    }
+}
+
+impl Oracle {
+    /// A responder begins to serve a queue.
+    pub(crate) fn serves(&self, link: &Link, queue: &str, concurrency: usize) {
+        let now = self.0.time.now();
+        let server = Server {
+            link: link.clone(),
+            queue: queue.to_owned(),
+            concurrency,
+            started: now,
+            running: 0,
+            hand: HashSet::new(),
+            free_since: Some(now),
+        };
+        self.lock().servers.all.insert(link.life, server);
+    }
+
+    /// A handler has ended, or was dropped.
+    pub(crate) fn has_handled(&self, link: &Link) {
+        let now = self.0.time.now();
+        self.lock().servers.with(link.life, now, |server| {
+            server.running = server.running.saturating_sub(1);
+        });
+    }
+
+    /// A handler begins.
+    pub(super) fn handler_begins(&self, state: &mut State, link: &Link) {
+        let now = self.0.time.now();
+        state
+            .servers
+            .with(link.life, now, |server| server.running += 1);
+    }
+
+    /// Looks whether responders live, and at requests whose time is over: what SQS accepted must have been handled, if
+    /// some responder could do so.
+    pub(crate) fn looks_at_due(&self) {
+        let now = self.0.time.now();
+        let mut state = self.lock();
+        let ended: Vec<_> = state
+            .servers
+            .all
+            .iter()
+            .filter(|(_, server)| !server.link.gate.is_open())
+            .map(|(life, server)| (*life, server.queue.clone(), server.link.gate.is_killed()))
+            .collect();
+        for (life, queue, killed) in ended {
+            state.servers.disturbed.insert(queue, now);
+            if killed {
+                state.servers.ends(life, now);
+            }
+        }
+        while let Some((at, body)) = state.due.first().cloned() {
+            if at > now {
+                return;
+            }
+            state.due.pop_first();
+            self.looks_at_handled(&mut state, &body, at);
+        }
+    }
+
+    fn looks_at_handled(&self, state: &mut State, body: &str, deadline: Duration) {
+        let Some(facts) = state.requests.get(body) else {
+            return;
+        };
+        let queue = facts.queue().to_owned();
+        // Nobody accepted it, or it is one that the first of its key speaks for.
+        if facts.copies.is_empty() || facts.is_of_a_key() {
+            return;
+        }
+        let handled = facts.handled > 0;
+        let could = facts
+            .copies
+            .iter()
+            .filter_map(|copy| self.could_be_handled_since(state, &queue, copy, deadline))
+            .min();
+        let long = could.map(|since| deadline.saturating_sub(since));
+        // It has an order to keep, is in the dead-letter queue, or its process thinks that its time is over.
+        let elsewhere = queue.ends_with(".fifo")
+            || facts.received >= self.0.promises.most_receives
+            || facts.unaware;
+        let excused = elsewhere || long.is_none_or(|long| long < PROMPT);
+        self.asked(state, Check::AllHandled, excused, handled, || {
+            format!("{body} was accepted by SQS, could be handled for {long:?}, and nobody has handled it by its deadline")
+        });
+    }
+
+    /// From when on some responder could handle this copy of a request.
+    fn could_be_handled_since(
+        &self,
+        state: &State,
+        queue: &str,
+        copy: &str,
+        deadline: Duration,
+    ) -> Option<Duration> {
+        let accepted = state.accepted.get(copy)?;
+        let servers = &state.servers;
+        let held = servers.holders.get(copy).and_then(|(life, got)| {
+            let usable = servers.all.get(life)?.usable_since(state, deadline, true)?;
+            Some(usable.max(*got))
+        });
+        if held.is_some() {
+            return held;
+        }
+        let visible = accepted.at.max(accepted.hidden_until);
+        let of_queue = servers.all.values().filter(|server| server.queue == queue);
+        let usable = of_queue.filter_map(|server| server.usable_since(state, deadline, false));
+        usable.min().map(|usable| usable.max(visible))
+    }
+}
