@@ -238,6 +238,19 @@ pub(crate) fn receive_count(message: &Message) -> Option<u32> {
         .ok()
 }
 
+/// SQS's time when it gave out the message, if this is the first time.
+///
+/// It is later than `SentTimestamp` by as much as the message waited or was delayed (`DelaySeconds`), so that one would not do. A server
+/// that says of a message that it was received before it was sent has said nothing.
+pub(crate) fn first_received_now(message: &Message) -> Option<SqsTime> {
+    if receive_count(message) != Some(1) {
+        return None;
+    }
+    let received = system(message, &System::ApproximateFirstReceiveTimestamp)
+        .and_then(SqsTime::parse_millis)?;
+    (received >= sent(message)?).then_some(received)
+}
+
 fn attribute<'a>(message: &'a Message, name: &str) -> Option<Attribute<'a>> {
     let value = message.message_attributes()?.get(name)?;
     Some(Attribute {

@@ -32,7 +32,7 @@ use crate::handler::BoxedHandler;
 use crate::options::Options;
 use crate::reply::sender::Sender;
 use crate::store::calls::StoreCalls;
-use crate::{Deadline, Request};
+use crate::{Deadline, Request, request};
 
 /// So many ends of jobs are taken in one turn; then others have theirs, polls that have ended first.
 const BURST: usize = 100;
@@ -289,6 +289,12 @@ impl Driver {
                 };
                 if !messages.is_empty() {
                     self.quiet_since = now;
+                }
+                // Before any is judged by SQS's time: a proxy may have replaced the `Date` by which that is known.
+                for received in messages.iter().filter_map(request::first_received_now) {
+                    self.context
+                        .sqs
+                        .compare_server_time(received, polled.started);
                 }
                 self.received(messages);
             }

@@ -302,7 +302,11 @@ impl Running {
 
 /// Which calls fail, and how; shared with the seam.
 #[derive(Clone, Default)]
-pub(crate) struct Faults(Arc<Mutex<Option<Decide>>>, Arc<Mutex<Option<Action>>>);
+pub(crate) struct Faults(
+    Arc<Mutex<Option<Decide>>>,
+    Arc<Mutex<Option<Action>>>,
+    Arc<Mutex<Duration>>,
+);
 
 type Decide = Box<dyn FnMut(Action) -> Option<Failure> + Send>;
 
@@ -333,6 +337,11 @@ impl Faults {
     /// SQS does what it is asked, also by calls that are out, and its answers do not arrive.
     pub(crate) fn hold(&self, action: Action) {
         *self.1.lock().unwrap() = Some(action);
+    }
+
+    /// A proxy replaces the `Date` of all answers by a time that is ahead.
+    pub(crate) fn dates_ahead(&self, by: Duration) {
+        *self.2.lock().unwrap() = by;
     }
 
     fn holds(&self, action: Action) -> bool {
@@ -373,7 +382,8 @@ macro_rules! faulty {
                     None => {
                         let (call, faults) = (self.inner.$method(input), self.faults.clone());
                         Box::pin(async move {
-                            let answer = call.await;
+                            let mut answer = call.await;
+                            answer.date = answer.date.map(|date| date + *faults.2.lock().unwrap());
                             if faults.holds(Action::$action) {
                                 std::future::pending::<()>().await;
                             }
