@@ -43,6 +43,7 @@ pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
             examples(&example_names(root)?),
             vec![interop(Vec::new()), instructions()],
             simulation::for_ci(),
+            vec![simulation::mutants(Vec::new())?],
         ]
         .concat(),
         other => return Err(format!("there is no command `{other}`")),
@@ -221,6 +222,13 @@ mod tests {
                 assert!(ci.contains(&step), "{command}: {}", step.name);
             }
         }
+    }
+
+    #[test]
+    fn ci_looks_for_each_mutant_where_it_is_known_to_be() {
+        let ci = steps("ci", root()).unwrap();
+        let last = ci.last().unwrap().to_string();
+        assert!(last.ends_with("-- --all-mutants"), "{last}");
     }
 
     #[test]
