@@ -50,6 +50,7 @@ pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
             examples(&example_names(root)?),
             vec![interop(Vec::new()), instructions()],
             simulation::for_ci(),
+            vec![simulation::mutants(Vec::new())?],
         ]
         .concat(),
         other => return Err(format!("there is no command `{other}`")),
@@ -263,6 +264,13 @@ mod tests {
             assert!(ci.contains(step), "{}", step.name);
         }
         assert!(simulation.to_string().contains("--seconds 30"));
+    }
+
+    #[test]
+    fn ci_looks_for_each_mutant_where_it_is_known_to_be() {
+        let ci = steps("ci", root()).unwrap();
+        let last = ci.last().unwrap().to_string();
+        assert!(last.ends_with("-- --all-mutants"), "{last}");
     }
 
     #[test]

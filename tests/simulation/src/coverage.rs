@@ -240,6 +240,8 @@ names! {
         NoRightNeeded "no-right-needed",
         /// A long walk is no burst.
         Paced "paced",
+        /// An owner that can know better gives a host up before its lease is over.
+        WithinLease "held-within-lease",
         /// No owner deletes its own host while a request waits for a reply there.
         OwnHostUnused "own-host-unused",
         /// The oracle knows every action that is called, and every message.
@@ -251,7 +253,7 @@ names! {
 pub const NEVER: [Fault; 1] = [Fault::WrongCounts];
 
 /// Faults of scenarios that are run by name only, because they still find something: see `scenarios::BY_NAME`.
-pub const BY_NAME: [Fault; 2] = [Fault::DateReplaced, Fault::DeadRequest];
+pub const BY_NAME: [Fault; 1] = [Fault::DeadRequest];
 
 /// Counts of faults and checks.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -85,6 +85,8 @@ fn compare(plan: &Plan, report: &mut Report) -> Option<Failure> {
             sum
         };
         let (bad, usual) = (of_bad_times(&report.calls), of_bad_times(&healthy.calls));
+        // Of all calls, and of those that send.
+        report.coverage.check(Check::NotTwice);
         report.coverage.check(Check::NotTwice);
         // A copy may cost a send, but not one that failed as well.
         let too_many_sends = bad.sends > usual.sends + usual.sends.max(bad.copies) + MORE;

@@ -47,6 +47,8 @@ pub struct Plan {
     /// The request queues and the hosts that are given have a redrive policy with this `maxReceiveCount`; `None`: the
     /// first request queue alone has one.
     pub redriven: Option<u32>,
+    /// All responders share one reply store.
+    pub one_store: bool,
     /// Whether the calls are compared with those of the same plan without its faults.
     pub compared: bool,
 }

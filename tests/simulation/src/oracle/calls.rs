@@ -269,6 +269,9 @@ impl Oracle {
                     if let Some(accepted) = state.accepted.get_mut(message) {
                         accepted.hidden_until = now + *hidden;
                     }
+                    if let Some(strange) = state.strange.get_mut(message) {
+                        strange.hidden_until = now + *hidden;
+                    }
                     if hidden.is_zero() {
                         state.servers.lets_go(link.life, message, now);
                     }
@@ -312,6 +315,10 @@ impl Oracle {
             for message in &received.messages {
                 state.servers.receives(link.life, &message.message_id, now);
             }
+        }
+        if action == Action::ReceiveMessage && state.asks(link.life) {
+            // It was not ended when the last one who waited left, or is needed still.
+            self.checked(&mut state, Check::PollNotAborted, true, String::new);
         }
         let polled = action == Action::ReceiveMessage && exchange.result.is_ok();
         // A poll that was told to wait for nothing is in vain, too, when nothing comes.
@@ -497,6 +504,16 @@ impl Oracle {
 }
 
 impl State {
+    /// Whether a life has asked, and waits for nothing now.
+    fn asks(&self, life: LifeId) -> bool {
+        let begins = format!("q{life}-");
+        let first = |bodies: &mut dyn Iterator<Item = &String>| {
+            bodies.next().is_some_and(|body| body.starts_with(&begins))
+        };
+        let asked = first(&mut self.requests.range(begins.clone()..).map(|(body, _)| body));
+        asked && !first(&mut self.pending.range(begins.clone()..))
+    }
+
     fn counts(&mut self, life: LifeId, now: Duration) -> &mut Counts {
         let bucket = now.as_secs() / BUCKET;
         self.calls.entry((life.process, bucket)).or_default()

@@ -124,6 +124,8 @@ pub struct Promises {
     pub prompt: Option<Duration>,
     /// Messages that were received so often are in the dead-letter queue.
     pub most_receives: u32,
+    /// All responders share one reply store.
+    pub one_store: bool,
 }
 
 /// The first thing that was wrong.

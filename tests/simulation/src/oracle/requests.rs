@@ -148,6 +148,8 @@ pub(super) struct RequestFacts {
     /// In true time, of the last time that SQS accepted it: a send of unknown outcome is made again.
     pub(super) accepted: Option<Duration>,
     pub(super) handled: u32,
+    /// Who began to handle it, and when.
+    handlers: Vec<(LifeId, Duration)>,
     /// Read often enough for its dead-letter queue.
     pub(super) received: u32,
     /// Message ids of what SQS accepted: a send whose answer is lost is made again.
@@ -196,6 +198,7 @@ impl Oracle {
             unaware: state.leases.is_unaware(link.life),
             accepted: None,
             handled: 0,
+            handlers: Vec::new(),
             received: 0,
             copies: Vec::new(),
         };
@@ -241,10 +244,11 @@ impl Oracle {
             return;
         };
         let end = deadline.max(resumed) + TICK;
-        self.checked(&mut state, Check::EndsInTime, now <= end, || {
+        let closed = state.tasks_ended.contains_key(&life);
+        self.asked(&mut state, Check::EndsInTime, closed, now <= end, || {
             format!(
                 "{body} of {life} ended {:?} after its deadline",
-                now - deadline
+                now.saturating_sub(deadline)
             )
         });
         if let Some(ended) = state.tasks_ended.get(&life).copied() {
@@ -336,6 +340,8 @@ impl Oracle {
             return;
         };
         facts.handled += 1;
+        let others = facts.handlers.clone();
+        facts.handlers.push((link.life, now));
         // What travels is how long the user waits from the send on. A send that is made again says the same later.
         let since = facts.accepted.unwrap_or_default().max(facts.begun);
         let late = now.saturating_sub(since + facts.asked.timeout);
@@ -355,21 +361,41 @@ impl Oracle {
             late <= LATE + off,
             || format!("{body} is handled {late:?} after its deadline"),
         );
+        if self.0.promises.one_store {
+            let other = others
+                .into_iter()
+                .find(|(life, since)| Servers::is_well_since(&state, *life, *since));
+            self.checked(&mut state, Check::HandledOnce, other.is_none(), || {
+                let life = link.life;
+                format!("{life} handles {body}, which {other:?} handles or has handled")
+            });
+        }
     }
 
     /// Looks at all requests that are pending.
     pub fn looks_at_pending(&self) {
         let mut state = self.lock();
+        let true_now = self.0.time.now();
         let pending = state.pending.iter();
         let overdue: Vec<_> = pending
             .filter_map(|body| Some((body, state.requests.get(body)?)))
             .filter(|(_, facts)| facts.link.gate.is_open())
             .map(|(body, facts)| {
                 let end = facts.deadline.max(facts.link.gate.resumed()) + TICK;
-                (body.clone(), facts.link.clock.now().saturating_sub(end))
+                let late = facts.link.clock.now().saturating_sub(end);
+                // Once its tasks have ended, it is to end at once, whatever its deadline.
+                let ended = state.tasks_ended.get(&facts.link.life);
+                let since = ended.map(|at| true_now.saturating_sub((*at).max(facts.begun)));
+                (body.clone(), late, since)
             })
             .collect();
-        for (body, late) in overdue {
+        for (body, late, ended) in overdue {
+            if let Some(ended) = ended {
+                self.checked(&mut state, Check::ClosedAtOnce, ended <= AT_ONCE, || {
+                    format!("{body} is pending {ended:?} after the tasks of its process ended")
+                });
+                continue;
+            }
             self.checked(&mut state, Check::NotOverdue, late.is_zero(), || {
                 format!("{body} is still pending {late:?} after its deadline")
             });

@@ -109,6 +109,13 @@ impl Servers {
         self.lost.get(&life).is_some_and(|at| *at >= since)
     }
 
+    /// Whether a life serves, and has not stood still since then.
+    pub(super) fn is_well_since(state: &State, life: LifeId, since: Duration) -> bool {
+        let server = state.servers.all.get(&life);
+        server.is_some_and(|server| server.link.gate.is_open())
+            && !state.conditions.slept_since(life.process, since)
+    }
+
     /// Whether none of the queue's responders ended, stood still or met a fault since then, and each has a slot free.
     pub(super) fn all_well_since(
         state: &State,

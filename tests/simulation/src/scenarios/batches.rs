@@ -22,6 +22,7 @@ pub(super) const F15: Scenario = Scenario {
 };
 
 fn f15(mix: &mut Mix) {
+    mix.plan.compared = mix.alone;
     // One process, so that every duplicate reaches it.
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();

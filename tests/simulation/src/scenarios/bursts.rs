@@ -80,6 +80,27 @@ pub(super) const DATES: Scenario = Scenario {
     expect: nothing_else,
 };
 
+pub(super) const JUMP: Scenario = Scenario {
+    name: "jump",
+    about: "one answer to a responder has a Date that is an hour off: no request is dropped as expired",
+    fill: jump,
+    expect: nothing_else,
+};
+
+fn jump(mix: &mut Mix) {
+    let responder = mix.wide_responder(REQUESTS);
+    let requester = mix.requester();
+    mix.ask(requester, 1, 60, 28, &[Kind::Echo, Kind::Sleep(1_000)])
+        .succeeds();
+    let at = mix.dice.between(5, 20);
+    let actions = [Action::DeleteMessageBatch];
+    mix.fault_at_most(Fault::DateReplaced, at, at + 10, &actions, 1.0, 1);
+    // An owner of hosts would give them up for a doubt.
+    if let Some(Item::Window(window)) = mix.plan.items.last_mut() {
+        window.process = Some(responder);
+    }
+}
+
 fn proxy(mix: &mut Mix, fault: Fault) {
     mix.lasts(90);
     mix.wide_responder(REQUESTS);

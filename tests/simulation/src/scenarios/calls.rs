@@ -28,6 +28,7 @@ pub(super) const F49: Scenario = Scenario {
 
 fn f49(mix: &mut Mix) {
     mix.lasts(120);
+    mix.plan.compared = mix.alone;
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();
     mix.ask(requester, 0, 60, 90, &[Kind::Echo, Kind::Sleep(300)])

@@ -1,7 +1,10 @@
 //! Handlers and hooks that hang or panic, and requests that only cost.
 
+use local_sqs::engine::Action;
+
 use super::queues::{PROMPT, messages, queues};
 use super::{Mix, SECOND, Scenario, nothing_else};
+use crate::coverage::Fault;
 use crate::oracle::Kind;
 use crate::plan::{REQUESTS, Role, What};
 use crate::world::Report;
@@ -48,6 +51,37 @@ fn f52(mix: &mut Mix) {
         .succeeds();
 }
 
+pub(super) const F56: Scenario = Scenario {
+    name: "f56",
+    about: "responders share a reply store, and one is killed: no request is handled by two that live",
+    fill: f56,
+    expect: nothing_else,
+};
+
+fn f56(mix: &mut Mix) {
+    mix.lasts(150);
+    mix.plan.one_store = true;
+    let responder = mix.wide_responder(REQUESTS);
+    mix.wide_responder(REQUESTS);
+    let requester = mix.requester();
+    // Longer than a lease in the store.
+    mix.ask(requester, 1, 16, 20, &[Kind::Sleep(50_000), Kind::Echo])
+        .timeout(200);
+    // Each copy of a request comes to one or the other.
+    mix.fault(
+        Fault::TimedOutAfter,
+        0,
+        25,
+        &[Action::SendMessageBatch],
+        0.5,
+    );
+    if mix.dice.happens(0.5) {
+        let at = mix.dice.millis(15_000, 60_000);
+        mix.step(at, responder, What::Kill);
+        mix.step(at + SECOND * 5, responder, What::Restart);
+    }
+}
+
 pub(super) const F57: Scenario = Scenario {
     name: "f57",
     about: "the same idempotency key with other bodies: one is handled, all others are refused",
@@ -83,7 +117,6 @@ fn f59(mix: &mut Mix) {
 }
 
 fn the_hook_panicked(report: &Report) -> Result<(), String> {
-    use crate::coverage::Fault;
     let (orphans, panics) = (
         report.coverage.of_fault(Fault::Orphan),
         report.coverage.of_fault(Fault::HookPanicked),

@@ -1,7 +1,10 @@
 //! Users change visibility.
 
+use local_sqs::engine::Action;
+
 use super::queues::{messages, queues};
 use super::{Mix, SECOND, Scenario, nothing_else};
+use crate::coverage::Fault;
 use crate::plan::{Reading, Role};
 
 pub(super) const F53: Scenario = Scenario {
@@ -20,6 +23,11 @@ fn f53(mix: &mut Mix) {
     );
     plan.visibility = SECOND * mix.dice.between(5, 30) as u32;
     let process = mix.process(Role::Queues(plan));
+    if mix.dice.happens(0.5) {
+        // What fails is tried again, and then there is a newer word.
+        let actions = [Action::ChangeMessageVisibilityBatch];
+        mix.fault(Fault::FailedEntry, 0, 50, &actions, 0.3);
+    }
     for queue in ["a", "b"] {
         mix.send(process, 1, messages(host, queue, 40, 40));
     }

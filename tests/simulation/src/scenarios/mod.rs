@@ -112,12 +112,14 @@ pub const ALL: &[Scenario] = &[
     bursts::BURST,
     bursts::CREDENTIALS,
     bursts::PROXY,
+    handlers::F56,
+    bursts::JUMP,
 ];
 
 /// So many of them are not about temporary hosts. These take minutes of virtual time, the others seconds.
 const BRIEF: usize = 30;
 /// So many are in no mix: their own checks are what they are for.
-const ALONE: usize = 10;
+const ALONE: usize = 12;
 
 /// Ten processes and an hour: for the stopwatch.
 const HOUR: Scenario = Scenario {
@@ -246,6 +248,7 @@ impl Mix {
                 items: Vec::new(),
                 promises: Promises::default(),
                 redriven: None,
+                one_store: false,
                 compared: false,
             },
             processes: 0,

@@ -54,7 +54,7 @@ fn f14(mix: &mut Mix) {
 
 pub(super) const F31: Scenario = Scenario {
     name: "f31",
-    about: "credentials expire and come back",
+    about: "all calls, or only sends, are denied for a while",
     fill: f31,
     expect: nothing_else,
 };
@@ -66,7 +66,10 @@ fn f31(mix: &mut Mix) {
     mix.ask(requester, 0, 40, 60, &[Kind::Echo, Kind::Sleep(2_000)]);
     let from = mix.dice.between(0, 20);
     let until = from + mix.dice.between(5, 30);
-    mix.fault(Fault::Denied, from, until, &[], 1.0);
+    mix.plan.compared = mix.alone;
+    let sends = [Action::SendMessageBatch];
+    let actions = *mix.dice.pick(&[&[][..], &sends]);
+    mix.fault(Fault::Denied, from, until, actions, 1.0);
 }
 
 pub(super) const F32: Scenario = Scenario {

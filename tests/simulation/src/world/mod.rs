@@ -14,7 +14,9 @@ mod steps;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sqs_responder::InMemoryReplyStore;
 use sqs_virtual_queues::Stats;
+use sqs_virtual_queues::sqs::Clock;
 
 use self::process::{Parts, Process};
 use self::queues::MOST_RECEIVES;
@@ -22,7 +24,7 @@ use crate::coverage::Coverage;
 use crate::network::Network;
 use crate::oracle::{ActionTable, CallTable, Oracle, Promises, Violation};
 use crate::plan::Plan;
-use crate::process::{Gate, LifeId};
+use crate::process::{Gate, LifeId, ProcessClock};
 use crate::time::TrueTime;
 use crate::trace::{Keep, Trace};
 
@@ -80,6 +82,8 @@ struct World<'a> {
     graveyard: Vec<Parts>,
     gates: Vec<Gate>,
     stats: BTreeMap<LifeId, Stats>,
+    /// The reply store that responders share if the plan says so.
+    store: InMemoryReplyStore,
 }
 
 impl<'a> World<'a> {
@@ -88,9 +92,13 @@ impl<'a> World<'a> {
         let windows: Vec<_> = plan.windows().cloned().collect();
         let promises = Promises {
             most_receives: plan.redriven.unwrap_or(MOST_RECEIVES),
+            one_store: plan.one_store,
             ..plan.promises
         };
         let oracle = Oracle::new(time.clone(), trace.clone(), promises, windows.clone());
+        // Of a machine of its own, whose clock is right.
+        let clock = Clock::from_source(ProcessClock::new(time.clone(), 0, 0));
+        let store = InMemoryReplyStore::default().with_clock(clock);
         let network = Network::new(plan.seed, time.clone(), oracle.clone(), windows);
         Self {
             plan,
@@ -102,6 +110,7 @@ impl<'a> World<'a> {
             graveyard: Vec::new(),
             gates: Vec::new(),
             stats: BTreeMap::new(),
+            store,
         }
     }
 

@@ -104,11 +104,13 @@ impl World<'_> {
         concurrency: usize,
         visibility: Duration,
     ) -> Parts {
-        let responder = Responder::builder(sqs)
+        let mut builder = Responder::builder(sqs)
             .concurrency(concurrency)
-            .visibility_timeout(visibility)
-            .build()
-            .expect("the plan is valid");
+            .visibility_timeout(visibility);
+        if self.plan.one_store {
+            builder = builder.reply_store(self.store.clone());
+        }
+        let responder = builder.build().expect("the plan is valid");
         self.oracle.serves(link, queue, concurrency);
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = stopped.map(drop).shared();

@@ -13,7 +13,7 @@ use crate::owners::RING;
 /// From the end of a lease to the verdict, and then some for what a walk takes.
 const VERDICT: Duration = Duration::from_secs(180);
 /// After a call that failed a walk goes on so much later.
-const GOES_ON: Duration = Duration::from_secs(10);
+const GOES_ON: Duration = Duration::from_secs(30);
 /// A walk comes once in the period, with its jitter.
 const TURN: f64 = 1.2;
 /// A stamp may be ahead of SQS's time by so much.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use local_sqs::engine::Action;
-use sqs_virtual_queues::Tag;
+use sqs_rpc_protocol::SqsTime;
+use sqs_virtual_queues::{Stamp, Tag};
 
 use super::{IDLE_SLACK, of_life};
 use crate::coverage::Check;
@@ -17,6 +18,8 @@ const RENEWED: f64 = 0.3;
 const RENEWAL: Duration = Duration::from_secs(5);
 /// Pending requests hear of a lost host by the poll that is out.
 const AT_ONCE: Duration = Duration::from_secs(12);
+/// What a `Date` may be wrong by.
+const DATES_OFF: Duration = Duration::from_secs(6);
 /// A new host is tagged in time by an owner that knows SQS's time: 30 s, and what a `Date` may be wrong by.
 const SKEWED: Duration = Duration::from_secs(60);
 
@@ -117,6 +120,17 @@ impl Oracle {
             let Tag::Ours(lease) = tag else {
                 continue;
             };
+            if let Stamp::Sqs(stamp) = lease.stamp {
+                let sqs = SqsTime::from_millis(self.0.time.sqs().as_millis());
+                let age = sqs.since(stamp);
+                let right = age <= lease.retention + DATES_OFF;
+                self.checked(state, Check::WithinLease, right, || {
+                    format!(
+                        "{life} uses {name}, whose lease of {:?} is {age:?} old",
+                        lease.retention
+                    )
+                });
+            }
             let well = well_since.unwrap_or(now);
             let age = now.saturating_sub(state.leases.hosts[&name].written.max(well));
             let most = lease.retention.mul_f64(RENEWED) + RENEWAL;
