@@ -50,7 +50,8 @@ enum Command {
     Serve(serve::Arguments),
     Queues(queues::Arguments),
     Sweep(sweep::Arguments),
-    Bench(bench::Arguments),
+    #[command(subcommand)]
+    Bench(bench::Command),
 }
 
 #[tokio::main]
@@ -73,7 +74,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Queues(arguments) => queues::run(arguments).await,
         Command::Sweep(arguments) => sweep::run(arguments).await,
-        Command::Bench(arguments) => bench::run(arguments).await,
+        Command::Bench(command) => bench::run(command).await,
     }
 }
 

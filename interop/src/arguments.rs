@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::bench_java::Extent;
+use crate::install::Piece;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask interop [PART ...] [OPTION ...]
@@ -13,11 +13,8 @@ usage: cargo xtask interop [PART ...] [OPTION ...]
   aws-cli           the AWS CLI, in both protocols, and boto3 against local-sqs
   java              the AWS SDK for Java and the Java Temporary Queue Client against local-sqs, and with this project
   (none)            all of them
-  bench-java        measures the Java Temporary Queue Client beside this project, and checks nothing; it needs
-                    target/release/sqs-rpc, which `cargo xtask bench-java` builds first
 
   --longest SECONDS   leave out checks that wait for longer; default 65, 310 leaves out none
-  --quick             with bench-java: a tenth of it, to see that it works; writes no documentation
   --write-docs        write the table of disagreements to docs/interop.md, and run nothing
   --help";
 
@@ -38,8 +35,6 @@ pub(crate) struct Arguments {
     /// Checks that wait for longer are left out.
     pub(crate) longest: Duration,
     pub(crate) write_docs: bool,
-    /// Instead of the parts.
-    pub(crate) bench_java: Option<Extent>,
     pub(crate) help: bool,
 }
 
@@ -69,10 +64,8 @@ impl Arguments {
             parts: Vec::new(),
             longest: Duration::from_secs(65),
             write_docs: false,
-            bench_java: None,
             help: false,
         };
-        let mut quick = false;
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--longest" => {
@@ -82,8 +75,6 @@ impl Arguments {
                         .map_err(|_| format!("{seconds:?} are no seconds"))?;
                     parsed.longest = Duration::from_secs(seconds);
                 }
-                "bench-java" => parsed.bench_java = Some(Extent::Full),
-                "--quick" => quick = true,
                 "--write-docs" => parsed.write_docs = true,
                 "--help" | "-h" => parsed.help = true,
                 name => {
@@ -94,19 +85,26 @@ impl Arguments {
                 }
             }
         }
-        match &mut parsed.bench_java {
-            Some(_) if !parsed.parts.is_empty() => {
-                return Err("bench-java runs by itself".to_owned());
-            }
-            Some(extent) if quick => *extent = Extent::Quick,
-            None if quick => return Err("--quick is for bench-java".to_owned()),
-            _ => {}
-        }
         Ok(parsed)
     }
 
+    /// What must be installed.
+    pub(crate) fn pieces(&self) -> Vec<Piece> {
+        let (contract, cli) = (self.wants(Part::Contract), self.wants(Part::AwsCli));
+        let servers = contract || self.wants(Part::VirtualQueues);
+        let wanted = [
+            (servers, Piece::LocalStack),
+            (servers, Piece::ElasticMq),
+            (contract || cli, Piece::AwsCliJson),
+            (cli, Piece::AwsCliQuery),
+            (self.wants(Part::Java), Piece::JavaClient),
+        ];
+        let wanted = wanted.into_iter().filter(|(wanted, _)| *wanted);
+        wanted.map(|(_, piece)| piece).collect()
+    }
+
     pub(crate) fn wants(&self, part: Part) -> bool {
-        self.bench_java.is_none() && (self.parts.is_empty() || self.parts.contains(&part))
+        self.parts.is_empty() || self.parts.contains(&part)
     }
 }
 
@@ -128,23 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn a_measurement_is_no_check() {
-        let quick = parse("bench-java --quick").unwrap();
-        assert_eq!(quick.bench_java, Some(Extent::Quick));
-        assert_eq!(parse("bench-java").unwrap().bench_java, Some(Extent::Full));
-        assert!(Part::ALL.into_iter().all(|part| !quick.wants(part)));
-    }
-
-    #[test]
     fn what_is_not_known_is_refused() {
-        for line in [
-            "jaav",
-            "--quick",
-            "java bench-java",
-            "--longest",
-            "--longest soon",
-            "--shortest 3",
-        ] {
+        for line in ["jaav", "--longest", "--longest soon", "--shortest 3"] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

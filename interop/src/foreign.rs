@@ -20,8 +20,10 @@ const UP_WITHIN: Duration = Duration::from_secs(120);
 /// One of the servers.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Foreign {
+pub enum Foreign {
+    /// Of softwaremill, on the JVM.
     ElasticMq,
+    /// In Python.
     LocalStack,
 }
 
@@ -29,7 +31,10 @@ impl Foreign {
     pub(crate) const ALL: [Self; 2] = [Self::ElasticMq, Self::LocalStack];
 
     /// Starts it on a free port, and waits until it answers.
-    pub(crate) async fn start(self, installed: &Installed) -> Result<Running, Failure> {
+    ///
+    /// # Errors
+    /// It ends, or does not answer.
+    pub async fn start(self, installed: &Installed) -> Result<Running, Failure> {
         let port = free_port().await?;
         let (name, mut command) = match self {
             Self::ElasticMq => ("elasticmq", elastic_mq(installed, port)?),
@@ -63,14 +68,16 @@ impl fmt::Display for Foreign {
 
 /// A server that runs, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub struct Running {
     pub(crate) client: Client,
-    pub(crate) url: String,
+    /// Its address.
+    pub url: String,
     process: Background,
 }
 
 impl Running {
-    pub(crate) async fn end(self) {
+    /// Ends it, and waits until it has ended.
+    pub async fn end(self) {
         self.process.end().await;
     }
 }

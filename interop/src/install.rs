@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::arguments::{Arguments, Part};
 use crate::process::output;
 use crate::{Failure, Folders};
 
@@ -23,7 +22,7 @@ const JAVA_PROGRAMS: [&str; 3] = ["Load.java", "SdkCheck.java", "TemporaryQueues
 
 /// Where the installed software is.
 #[derive(Debug)]
-pub(crate) struct Installed {
+pub struct Installed {
     folder: PathBuf,
 }
 
@@ -34,13 +33,15 @@ impl Installed {
     }
 
     /// What follows `-cp`.
-    pub(crate) fn class_path(&self, piece: &str) -> String {
+    #[must_use]
+    pub fn class_path(&self, piece: &str) -> String {
         let folder = self.folder.join(piece);
         format!("{0}:{0}/*", folder.display())
     }
 
     /// Where a program in the background writes.
-    pub(crate) fn log(&self, name: &str) -> PathBuf {
+    #[must_use]
+    pub fn log(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.log"))
     }
 
@@ -49,34 +50,46 @@ impl Installed {
     }
 }
 
-/// Installs what the wanted parts need and is not there yet.
-pub(crate) async fn all(arguments: &Arguments, folders: &Folders) -> Result<Installed, Failure> {
+/// What can be installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A server.
+    LocalStack,
+    /// A server.
+    ElasticMq,
+    /// The AWS CLI and boto3 of today.
+    AwsCliJson,
+    /// The last ones that spoke the query protocol.
+    AwsCliQuery,
+    /// The Java Temporary Queue Client, the AWS SDK for Java, and the programs of `java/client`.
+    JavaClient,
+}
+
+/// Installs these pieces, as far as they are not there yet.
+///
+/// # Errors
+/// What cannot be installed, with what is needed for it.
+pub async fn all(pieces: &[Piece], folders: &Folders) -> Result<Installed, Failure> {
     std::fs::create_dir_all(&folders.installed)
         .map_err(|error| format!("cannot make {}: {error}", folders.installed.display()))?;
-    let (contract, servers, cli) = (
-        arguments.wants(Part::Contract),
-        arguments.wants(Part::Contract) || arguments.wants(Part::VirtualQueues),
-        arguments.wants(Part::AwsCli),
-    );
-    let measured = arguments.bench_java.is_some();
-    let java = arguments.wants(Part::Java) || measured;
+    let wants = |piece| pieces.contains(&piece);
     let python = async {
-        if servers {
-            virtual_environment(folders, "localstack").await?;
-        }
-        if contract || cli {
-            virtual_environment(folders, "awscli-json").await?;
-        }
-        if cli {
-            virtual_environment(folders, "awscli-query").await?;
+        for (piece, name) in [
+            (Piece::LocalStack, "localstack"),
+            (Piece::AwsCliJson, "awscli-json"),
+            (Piece::AwsCliQuery, "awscli-query"),
+        ] {
+            if wants(piece) {
+                virtual_environment(folders, name).await?;
+            }
         }
         Ok::<_, Failure>(())
     };
     let jars = async {
-        if servers || measured {
+        if wants(Piece::ElasticMq) {
             maven(folders, "elasticmq").await?;
         }
-        if java {
+        if wants(Piece::JavaClient) {
             maven(folders, "client").await?;
             compile(folders).await?;
         }

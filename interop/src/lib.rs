@@ -1,4 +1,4 @@
-//! Runs this project with software that others wrote: `cargo xtask interop`, and beside it: `cargo xtask bench-java`.
+//! Runs this project with software that others wrote: `cargo xtask interop`.
 //!
 //! Owns the installing of that software, its processes, and the table of disagreements. Does not own what is checked of an
 //! SQS (that is `local_sqs::contract`) nor the Java and Python programs (`interop/java`, `interop/python`).
@@ -11,29 +11,29 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a command-line tool talks to its terminal"
+    clippy::disallowed_methods,
+    reason = "a command-line tool talks to its terminal and looks at the clock"
 )]
 
 mod arguments;
 mod aws_cli;
-pub mod bench_java;
-mod clock;
 mod contract;
 mod documentation;
-mod foreign;
-mod install;
+pub mod foreign;
+pub mod install;
 mod java;
-mod local;
-mod process;
+pub mod local;
+pub mod markdown;
+pub mod process;
 mod table;
 mod verdict;
 mod virtual_queues;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use arguments::{Arguments, Part};
-use clock::Stopwatch;
 
 /// What went wrong, for a person to read.
 pub type Failure = String;
@@ -62,14 +62,14 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
         println!("{}", arguments::USAGE);
         return ExitCode::SUCCESS;
     }
-    let watch = Stopwatch::start();
+    let watch = Instant::now();
     match carry_out(&arguments, &Folders::new()).await {
         Ok(()) => {
-            println!("\ninterop: passed, took {}", watch);
+            println!("\ninterop: passed, took {}", seconds(watch));
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            eprintln!("\ninterop: FAILED after {watch}: {failure}");
+            eprintln!("\ninterop: FAILED after {}: {failure}", seconds(watch));
             ExitCode::FAILURE
         }
     }
@@ -79,26 +79,23 @@ async fn carry_out(arguments: &Arguments, folders: &Folders) -> Result<(), Failu
     if arguments.write_docs {
         return table::write_docs(folders);
     }
-    let watch = Stopwatch::start();
-    let installed = install::all(arguments, folders).await?;
-    println!("installed: {watch}");
-    if let Some(extent) = arguments.bench_java {
-        return bench_java::run(extent, folders, &installed).await;
-    }
+    let watch = Instant::now();
+    let installed = install::all(&arguments.pieces(), folders).await?;
+    println!("installed: {}", seconds(watch));
     let mut failures = Vec::new();
     for part in Part::ALL {
         if !arguments.wants(part) {
             continue;
         }
         println!("\n== {part}");
-        let watch = Stopwatch::start();
+        let watch = Instant::now();
         let outcome = match part {
             Part::Contract => contract::run(arguments, folders, &installed).await,
             Part::VirtualQueues => virtual_queues::run(folders, &installed).await,
             Part::AwsCli => aws_cli::run(folders, &installed).await,
             Part::Java => java::run(folders, &installed).await,
         };
-        println!("{part}: {watch}");
+        println!("{part}: {}", seconds(watch));
         if let Err(failure) = outcome {
             eprintln!("{part}: {failure}");
             failures.push(part.to_string());
@@ -109,6 +106,10 @@ async fn carry_out(arguments: &Arguments, folders: &Folders) -> Result<(), Failu
     } else {
         Err(failures.join(", "))
     }
+}
+
+fn seconds(since: Instant) -> String {
+    format!("{:.1} s", since.elapsed().as_secs_f64())
 }
 
 impl Folders {
@@ -140,9 +141,16 @@ impl Folders {
     }
 
     /// A program of this workspace, as it is released.
-    fn release(&self, name: &str) -> PathBuf {
+    #[must_use]
+    pub fn release(&self, name: &str) -> PathBuf {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
         self.target.join("release").join(file)
+    }
+
+    /// A file that a run leaves for later ones.
+    #[must_use]
+    pub fn kept(&self, name: &str) -> PathBuf {
+        self.installed.join(name)
     }
 
     fn docs(&self) -> PathBuf {

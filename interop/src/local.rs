@@ -12,7 +12,8 @@ const KEY: &str = "local";
 const REGION: &str = "us-east-1";
 
 /// A client as any Rust program would make it.
-pub(crate) fn client(endpoint_url: &str) -> Client {
+#[must_use]
+pub fn client(endpoint_url: &str) -> Client {
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
@@ -34,7 +35,7 @@ pub(crate) fn point(command: &mut Command, server: &Server) {
 }
 
 /// Points a program at any server.
-pub(crate) fn point_at(command: &mut Command, endpoint_url: &str) {
+pub fn point_at(command: &mut Command, endpoint_url: &str) {
     command.envs([
         ("AWS_REGION", REGION),
         ("AWS_DEFAULT_REGION", REGION),

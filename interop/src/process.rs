@@ -16,14 +16,17 @@ use crate::Failure;
 
 /// A program that runs until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Background {
+pub struct Background {
     name: &'static str,
     child: Child,
     log: PathBuf,
 }
 
 /// Runs a program to its end, within a time, and gives back what it printed.
-pub(crate) async fn output(command: &mut Command, within: Duration) -> Result<String, Failure> {
+///
+/// # Errors
+/// It cannot be run, fails, or takes longer.
+pub async fn output(command: &mut Command, within: Duration) -> Result<String, Failure> {
     let shown = show(command);
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = timeout(within, command.output())
@@ -43,11 +46,10 @@ pub(crate) async fn output(command: &mut Command, within: Duration) -> Result<St
 
 impl Background {
     /// Starts a program; what it prints goes to the file `log`, and its input is closed.
-    pub(crate) fn start(
-        name: &'static str,
-        command: &mut Command,
-        log: &Path,
-    ) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// It cannot be run, or its log cannot be written.
+    pub fn start(name: &'static str, command: &mut Command, log: &Path) -> Result<Self, Failure> {
         let file = || {
             std::fs::OpenOptions::new()
                 .create(true)
@@ -66,7 +68,10 @@ impl Background {
     }
 
     /// Waits until it accepts connections.
-    pub(crate) async fn listens(&mut self, port: u16, within: Duration) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// It ends, or does not listen in time.
+    pub async fn listens(&mut self, port: u16, within: Duration) -> Result<(), Failure> {
         let connected = async {
             loop {
                 if TcpStream::connect((Ipv4Addr::LOCALHOST, port))
@@ -79,6 +84,7 @@ impl Background {
                 if let Some(status) = ended {
                     return Err(format!("ended: {status}"));
                 }
+                // Wall clock: a program of others says in no other way that it is ready.
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
@@ -95,7 +101,7 @@ impl Background {
     }
 
     /// Ends it, and waits until it has ended.
-    pub(crate) async fn end(mut self) {
+    pub async fn end(mut self) {
         // It has nothing to lose, and nothing to tell.
         let _ = self.child.kill().await;
     }
@@ -153,7 +159,10 @@ impl Conversation {
 }
 
 /// A port that nobody listens at now. Whoever takes it in between makes the server fail to start, which is seen.
-pub(crate) async fn free_port() -> Result<u16, Failure> {
+///
+/// # Errors
+/// The system has none.
+pub async fn free_port() -> Result<u16, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     listener
         .and_then(|listener| listener.local_addr())

@@ -4,11 +4,11 @@
 //! entry has a sentence that decides it or says that there is none, and the document is what the table renders to.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde::Deserialize;
 
 use crate::foreign::Foreign;
+use crate::markdown::table;
 use crate::{Failure, Folders};
 
 const SOURCE: &str = include_str!("../disagreements.toml");
@@ -109,10 +109,7 @@ impl Table {
     }
 
     fn render(&self) -> String {
-        let mut text = INTRODUCTION.to_owned();
-        let _ = writeln!(text, "\n| local-sqs | others | right | Amazon's words |");
-        let _ = writeln!(text, "|---|---|---|---|");
-        for cause in &self.causes {
+        let rows = self.causes.iter().map(|cause| {
             let others: Vec<_> = Foreign::ALL
                 .into_iter()
                 .filter_map(|server| Some((server, cause.of(server)?)))
@@ -120,16 +117,15 @@ impl Table {
                 .collect();
             let words: Vec<_> = cause.words.iter().map(Quotation::render).collect();
             let words: Vec<_> = words.into_iter().chain(cause.note.clone()).collect();
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} |",
-                cause.rule,
+            [
+                cause.rule.clone(),
                 others.join("<br>"),
-                cause.right.word(),
-                words.join("<br>")
-            );
-        }
-        text
+                cause.right.word().to_owned(),
+                words.join("<br>"),
+            ]
+        });
+        let table = table(["local-sqs", "others", "right", "Amazon's words"], rows);
+        format!("{INTRODUCTION}\n{table}")
     }
 }
 

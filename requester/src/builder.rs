@@ -93,6 +93,15 @@ impl RequesterBuilder {
         self
     }
 
+    /// Whether a shutdown ends polls that are out, once no reply has come for a second. Default: yes, so that the shutdown of a
+    /// requester without traffic takes a second and not the rest of a poll's [wait](Self::poll_wait). On a queue that several
+    /// requesters share, a reply to another one may be in the answer in that instant: it is late by the
+    /// [`visibility`](Self::visibility). With `false`, a shutdown waits for every poll.
+    pub fn end_idle_polls(mut self, end: bool) -> Self {
+        self.options.end_idle_polls = end;
+        self
+    }
+
     /// For how long SQS hides a reply that it handed out. Default 5 s; 1 s to 12 h, in whole seconds. A reply that is
     /// lost with a broken connection comes again after this: longer than the usual time-out, and it comes too late;
     /// shorter than the way to this process, and replies come twice.

@@ -33,6 +33,7 @@ pub(crate) struct Options {
     pub(crate) max_pending: usize,
     pub(crate) max_polls: usize,
     pub(crate) poll_wait: Duration,
+    pub(crate) end_idle_polls: bool,
     pub(crate) visibility: Duration,
     pub(crate) prefer: Prefer,
     pub(crate) batches: BatchOptions,
@@ -50,6 +51,7 @@ impl Default for Options {
             max_pending: 100_000,
             max_polls: 8,
             poll_wait: *POLL_WAIT.end(),
+            end_idle_polls: true,
             visibility: Duration::from_secs(5),
             prefer: Prefer::default(),
             batches: BatchOptions::default(),
@@ -79,6 +81,7 @@ impl fmt::Debug for Options {
             .field("max_pending", &self.max_pending)
             .field("max_polls", &self.max_polls)
             .field("poll_wait", &self.poll_wait)
+            .field("end_idle_polls", &self.end_idle_polls)
             .field("visibility", &self.visibility)
             .field("prefer", &self.prefer)
             .field("batches", &self.batches)

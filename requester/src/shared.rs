@@ -36,6 +36,7 @@ impl Shared {
             .visibility(options.visibility)
             .max_polls(options.max_polls)
             .poll_wait(options.poll_wait)
+            .end_idle_polls(options.end_idle_polls)
             .max_names(options.max_pending)
             .prefer(options.prefer)
             .batches(options.batches.clone())

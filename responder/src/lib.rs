@@ -90,7 +90,6 @@
 //! `json` (default): bodies in JSON, with serde.
 
 mod deadline;
-mod guard;
 mod handler;
 mod options;
 mod reply;

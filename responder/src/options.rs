@@ -4,13 +4,14 @@
 //! further look.
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
+use sqs_virtual_queues::Counters;
 use sqs_virtual_queues::sqs::{BatchOptions, Moment, Prefer};
 
-use crate::{InMemoryReplyStore, InvalidOption, ReplyStore};
+use crate::store::calls::UserStore;
+use crate::{InMemoryReplyStore, InvalidOption};
 
 const CONCURRENCY: RangeInclusive<usize> = 1..=100_000;
 const MAX_POLLS: RangeInclusive<usize> = 1..=1_000;
@@ -84,12 +85,13 @@ pub(crate) struct Options {
     pub(crate) concurrency: usize,
     pub(crate) visibility: Duration,
     pub(crate) poll_wait: Duration,
+    pub(crate) end_idle_polls: bool,
     pub(crate) max_polls: usize,
     pub(crate) handler_timeout: HandlerTimeout,
     pub(crate) keep_undecodable: bool,
     pub(crate) return_addresses: ReturnAddressPolicy,
     pub(crate) request_queue: Option<HostQueueUrl>,
-    pub(crate) reply_store: Arc<dyn ReplyStore>,
+    pub(crate) reply_store: UserStore,
     pub(crate) reply_store_timeout: Duration,
     pub(crate) keep_keyed_replies: Duration,
     /// `None`: see [`keep_replies`](Self::keep_replies).
@@ -104,12 +106,13 @@ impl Default for Options {
             concurrency: 64,
             visibility: Duration::from_secs(30),
             poll_wait: Duration::from_secs(20),
+            end_idle_polls: true,
             max_polls: 8,
             handler_timeout: HandlerTimeout::default(),
             keep_undecodable: false,
             return_addresses: ReturnAddressPolicy::default(),
             request_queue: None,
-            reply_store: Arc::new(InMemoryReplyStore::default()),
+            reply_store: UserStore::new(InMemoryReplyStore::default(), &Counters::default()),
             reply_store_timeout: Duration::from_secs(5),
             keep_keyed_replies: Duration::from_secs(24 * 60 * 60),
             keep_replies: None,

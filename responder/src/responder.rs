@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
-use sqs_virtual_queues::Stats;
-use sqs_virtual_queues::sqs::{BatchOptions, Prefer, Sqs};
+use sqs_virtual_queues::sqs::{BatchOptions, Prefer, Sqs, UserCode};
+use sqs_virtual_queues::{Counters, Stats};
 use tower_service::Service;
 
 use crate::handler::BoxedHandler;
@@ -15,8 +15,10 @@ use crate::options::{HandlerTimeout, Options};
 use crate::reply::{DirectReplies, SendReplyError};
 use crate::reply_error::BoxError;
 use crate::serve::Handling;
+use crate::store::calls::UserStore;
 use crate::{
-    Handler, InMemoryReplyStore, IntoReply, InvalidOption, Reply, ReplyStore, Request, Serve,
+    Handler, InMemoryReplyStore, IntoReply, InvalidOption, Reply, ReplyError, ReplyStore, Request,
+    Serve,
 };
 
 /// Answers requests that arrive on SQS queues. Cheap to clone; clones share state, reply store and counters.
@@ -68,7 +70,7 @@ impl Responder {
         let sqs = sqs.into();
         let store = InMemoryReplyStore::default().with_clock(sqs.clock().clone());
         let options = Options {
-            reply_store: Arc::new(store),
+            reply_store: UserStore::new(store, sqs.counters()),
             ..Options::default()
         };
         ResponderBuilder {
@@ -86,7 +88,7 @@ impl<S: Clone + Send + Sync + 'static> Responder<S> {
     /// The queue must be a real one; a virtual queue's URL is refused when the result is awaited, as is a text that is
     /// no queue URL.
     pub fn serve<Args>(&self, queue_url: impl AsRef<str>, handler: impl Handler<Args, S>) -> Serve {
-        let handler = BoxedHandler::of_handler(handler, self.state.clone());
+        let handler = BoxedHandler::of_handler(handler, self.state.clone(), self.sqs.counters());
         self.serve_boxed(queue_url.as_ref(), handler)
     }
 
@@ -137,7 +139,7 @@ impl<S: Clone + Send + Sync + 'static> Responder<S> {
         V::Error: Into<BoxError>,
         V::Future: Send,
     {
-        let handler = BoxedHandler::of_service(service);
+        let handler = BoxedHandler::of_service(service, self.sqs.counters());
         self.serve_boxed(queue_url.as_ref(), handler)
     }
 
@@ -195,6 +197,8 @@ impl<S: Clone + Send + Sync + 'static> Responder<S> {
     /// [`SendReplyError`]: its [`kind`](SendReplyError::kind) says what to do. A one-way request is an error here, and
     /// so is a message that was received without its attributes.
     ///
+    /// If the conversion of `reply` panics, that is logged and counted, and the requester is told `internal`.
+    ///
     /// # Cancel safety
     ///
     /// A reply whose future is dropped may have been sent.
@@ -203,7 +207,7 @@ impl<S: Clone + Send + Sync + 'static> Responder<S> {
         message: &Message,
         reply: impl IntoReply,
     ) -> Result<(), SendReplyError> {
-        let reply = reply.into_reply().unwrap_or_else(Reply::from);
+        let reply = convert(reply, self.sqs.counters());
         DirectReplies::of(&self.direct, &self.sqs, &self.options.batches)?
             .reply(&self.sqs, &self.options, message, &reply)
             .await
@@ -214,6 +218,14 @@ impl<S: Clone + Send + Sync + 'static> Responder<S> {
     pub fn stats(&self) -> Stats {
         self.sqs.counters().snapshot()
     }
+}
+
+/// A panic is answered like an error that is not for the requester.
+fn convert<R: IntoReply>(reply: R, counters: &Counters) -> Reply {
+    UserCode::of::<R>("the conversion into a reply")
+        .confidential()
+        .call(counters, || reply.into_reply().unwrap_or_else(Reply::from))
+        .unwrap_or_else(|_| ReplyError::internal("panicked").into())
 }
 
 impl<S> ResponderBuilder<S> {
@@ -233,6 +245,9 @@ impl<S> ResponderBuilder<S> {
     /// Requests that wait for the outcome of another's handler, because they have its idempotency key or are copies of its
     /// request, do not count. As many of them as this wait in hand; further ones are given back to SQS, hidden for a time
     /// that grows with each delivery (10 s, 20 s, up to 15 minutes).
+    ///
+    /// Requests whose replies wait, because their host does not exist or does not take them, do not count either, as long as they
+    /// are at most 2,000 (or as many as this, if that is more) and 64 MiB. Further ones wait in their slots.
     #[must_use]
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.options.concurrency = requests;
@@ -251,10 +266,25 @@ impl<S> ResponderBuilder<S> {
     }
 
     /// How long a poll waits for requests. Default, and the most, 20 s; 1 s at the least, in whole seconds (rounded
-    /// up). Shorter ones cost more calls when idle, and make a graceful shutdown of an idle responder as much faster.
+    /// up). Shorter ones cost more calls when idle.
     #[must_use]
     pub fn poll_wait(mut self, wait: Duration) -> Self {
         self.options.poll_wait = wait;
+        self
+    }
+
+    /// Whether a graceful shutdown ends the polls that are waiting when nothing else is left to do. Default: yes, so an idle
+    /// responder stops within 2 s.
+    ///
+    /// Polls are ended one second after the last of them began or brought a request. Until then SQS has answered those for which
+    /// it had a request.
+    ///
+    /// The price: a request that SQS hands to a poll in the instant in which that is ended is lost on its way. It stays hidden for the
+    /// [visibility timeout](Self::visibility_timeout), and is delivered again then. `false` refuses that: a shutdown
+    /// waits for the polls, up to [`poll_wait`](Self::poll_wait), and handles what they bring.
+    #[must_use]
+    pub fn end_idle_polls(mut self, end: bool) -> Self {
+        self.options.end_idle_polls = end;
         self
     }
 
@@ -304,7 +334,7 @@ impl<S> ResponderBuilder<S> {
     /// responder. A store that all processes share does that for all of them: see [`ReplyStore`].
     #[must_use]
     pub fn reply_store(mut self, store: impl ReplyStore) -> Self {
-        self.options.reply_store = Arc::new(store);
+        self.options.reply_store = UserStore::new(store, self.sqs.counters());
         self
     }
 

@@ -6,10 +6,10 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use serde_json::json;
 use sqs_rpc::virtual_queues::sqs::Delivery;
 use sqs_rpc::{RequestErrorKind as Kind, Requester};
+use sqs_rpc_tests::client;
 use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::over_http::client;
 use crate::support::TestResult;
 
 const ACCOUNT: &str = "123456789012";

@@ -1,7 +1,8 @@
 //! Real processes, killed: what they leave behind is deleted by those that live.
 //!
-//! The processes are this very test binary, started again with `KILL_ENDPOINT` set. Time is real, and so are the sockets:
-//! R and P are at their least, a minute, and the whole takes some six minutes.
+//! The processes are those of `src/bin/killed_requester.rs`. Time is real, and so are the sockets: R and P are at their
+//! least, a minute, and the whole takes some six minutes. Each sleep here is on the wall clock, because the processes
+//! have clocks of their own that no test can move.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -9,54 +10,18 @@ use std::time::{Duration, Instant};
 
 use local_sqs::{LocalSqs, Server};
 use sqs_rpc::virtual_queues::sqs::Random;
-use sqs_rpc::{Body, RequestErrorKind, Requester, Responder};
+use sqs_rpc::{Body, RequestErrorKind, Responder};
+use sqs_rpc_tests::client;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::over_http::client;
 use crate::support::TestResult;
 
-const MINUTE: Duration = Duration::from_secs(60);
 const KILLS: usize = 100;
 const AT_A_TIME: usize = 10;
 const SURVIVORS: usize = 4;
 /// I6: R + 180 s + 1.2 P. No watcher dies after the last kill; the rest is for a machine that is busy.
 const BOUND: Duration = Duration::from_secs(60 + 180 + 72 + 30);
-
-/// One process with a requester, until it is killed: says its host, and a line for each reply.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a process of the other test"]
-async fn process_that_is_killed() -> TestResult {
-    let Ok(endpoint) = std::env::var("KILL_ENDPOINT") else {
-        return Ok(());
-    };
-    let queue_url = std::env::var("KILL_QUEUE")?;
-    let requester = Requester::builder(client(&endpoint))
-        .lease_retention(MINUTE)
-        .watch_period(MINUTE)
-        .idle_time(60 * MINUTE)
-        .build()?;
-    let mut host = None;
-    loop {
-        let reply = requester
-            .request(&queue_url, "hello")
-            .timeout(Duration::from_secs(20))
-            .await;
-        let now = requester.reply_host();
-        if now != host {
-            host = now;
-            println!(
-                "\nhost {}",
-                host.as_ref().map_or("none", |url| url.as_str())
-            );
-        }
-        match reply {
-            Ok(_) => println!("\nreply"),
-            Err(error) => println!("\nerror {:?}: {error}", error.kind()),
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
 
 struct Process {
     child: Child,
@@ -73,15 +38,8 @@ struct Said {
 
 impl Process {
     fn start(endpoint: &str, queue_url: &str) -> Result<Self, Box<dyn std::error::Error>> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args([
-                "--exact",
-                "kill::process_that_is_killed",
-                "--ignored",
-                "--nocapture",
-            ])
-            .env("KILL_ENDPOINT", endpoint)
-            .env("KILL_QUEUE", queue_url)
+        let mut child = Command::new(env!("CARGO_BIN_EXE_killed_requester"))
+            .args([endpoint, queue_url])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -96,6 +54,7 @@ impl Process {
     /// Lives for a while, and is killed wherever it is.
     async fn live(mut self, life: Duration) -> Said {
         let mut said = Said::default();
+        // Wall clock: the length of a real process's life.
         let end = tokio::time::sleep(life);
         tokio::pin!(end);
         loop {
@@ -191,6 +150,7 @@ async fn the_hosts_of_a_hundred_killed_processes_are_gone_within_the_bound_and_n
         if left.len() <= SURVIVORS || last_kill.elapsed() > BOUND {
             break left;
         }
+        // Wall clock: other processes delete the hosts, and only SQS can be asked whether they have.
         tokio::time::sleep(Duration::from_secs(2)).await;
     };
     println!(
@@ -198,7 +158,7 @@ async fn the_hosts_of_a_hundred_killed_processes_are_gone_within_the_bound_and_n
         left.len(),
         last_kill.elapsed()
     );
-    // Long enough for a wrong delete to be felt.
+    // Wall clock: long enough for the other processes to feel a wrong delete.
     tokio::time::sleep(Duration::from_secs(5)).await;
     over.send(())?;
     let mut alive = BTreeSet::new();

@@ -2,22 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use local_sqs::{LocalSqs, Server};
 use sqs_rpc::{Json, RequestErrorKind, Requester, Responder};
+use sqs_rpc_tests::client;
 
 use crate::support::{Sum, TestResult, calculate};
-
-/// A client as a process of its own would make it.
-pub(crate) fn client(endpoint_url: &str) -> aws_sdk_sqs::Client {
-    let config = aws_sdk_sqs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(endpoint_url);
-    aws_sdk_sqs::Client::from_conf(config.build())
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_over_sockets() -> TestResult {

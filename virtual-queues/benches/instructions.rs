@@ -6,6 +6,9 @@
 //!
 //! Exit code 1: a path takes more than its bound, has none, or could not be counted. One that takes less than four fifths of
 //! its bound is named, so that the bound is tightened.
+//!
+//! `cargo bench -p sqs-virtual-queues --bench instructions -- time [NAME]` measures the same list by the clock, for work on
+//! one of the paths on a quiet machine.
 
 #![allow(
     missing_docs,
@@ -13,7 +16,8 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a benchmark talks to its terminal"
+    clippy::disallowed_methods,
+    reason = "a benchmark talks to its terminal and looks at the clock"
 )]
 
 mod paths;
@@ -22,6 +26,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
 
 use paths::{PATHS, Path};
 
@@ -31,10 +36,13 @@ const LOOSE: f64 = 0.8;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, name, times] = arguments.as_slice()
-        && word == "do"
-    {
-        return repeat(name, times);
+    // Cargo adds `--bench`.
+    let words = arguments.iter().map(String::as_str);
+    let words: Vec<_> = words.filter(|word| *word != "--bench").collect();
+    match words.as_slice() {
+        ["do", name, times] => return repeat(name, times),
+        ["time", names @ ..] => return time(names),
+        _ => {}
     }
     match check() {
         Ok(true) => ExitCode::SUCCESS,
@@ -52,6 +60,22 @@ fn repeat(name: &str, times: &str) -> ExitCode {
     let mut step = (path.prepare)();
     for _ in 0..times.parse::<u32>().unwrap() {
         step();
+    }
+    ExitCode::SUCCESS
+}
+
+/// Nanoseconds of doing each path once, the fastest of ten rounds.
+fn time(names: &[&str]) -> ExitCode {
+    let wanted = |path: &&Path| names.is_empty() || names.iter().any(|it| path.name.contains(it));
+    for path in PATHS.iter().filter(wanted) {
+        let mut step = (path.prepare)();
+        let rounds = (0..10).map(|_| {
+            let start = Instant::now();
+            (0..path.times).for_each(|_| step());
+            start.elapsed() / path.times
+        });
+        let fastest = rounds.min().unwrap_or_default().as_nanos();
+        println!("{:<28} {fastest:>10} ns", path.name);
     }
     ExitCode::SUCCESS
 }

@@ -1,8 +1,8 @@
 //! What a host costs with ten virtual queues and with a million, with one pending request and with 100,000:
 //! `cargo bench -p sqs-virtual-queues --bench scale`.
 //!
-//! A plain program. It prints bytes, nanoseconds of processor time (others may use the machine, too), and ratios within
-//! one run, each with its goal.
+//! It prints one JSON object: bytes, and nanoseconds of processor time (others may use the machine, too). `cargo xtask goals`
+//! compares them with P8 to P11 and P16.
 
 #![allow(
     missing_docs,
@@ -150,67 +150,42 @@ async fn main() {
 
     let world = World::new();
     world.create(10, CreateQueue::random);
-    let at_ten = world.create_and_delete();
+    let create_delete_among_10_ns = world.create_and_delete();
     let (held, ()) = bytes(|| world.create(MILLION, CreateQueue::random));
-    println!(
-        "P8   idle virtual queue at 1,000,000: {:.0} B (goal 512)",
-        held / MILLION as f64
-    );
-    let at_a_million = world.create_and_delete();
-    let a_second = 1e9 / at_a_million;
-    println!(
-        "P10  create + delete at 1,000,000: {at_a_million:.0} ns, {a_second:.0} a second (goal 1,000,000)"
-    );
-    println!(
-        "P10  the same at 10: {at_ten:.0} ns; ratio {:.2} (goal 1)",
-        at_a_million / at_ten
-    );
+    let queue_bytes = held / MILLION as f64;
+    let create_delete_ns = world.create_and_delete();
     world.end().await;
 
     let world = World::new();
-    let expiring = || CreateQueue::random().idle_retention(Duration::from_secs(1));
     let (held, ()) = bytes(|| world.create(MILLION, || CreateQueue::random().idle_retention(hour)));
-    println!(
-        "     the same with an idle retention: {:.0} B",
-        held / MILLION as f64
-    );
+    let queue_with_retention_bytes = held / MILLION as f64;
     world.end().await;
 
     // All expire together, while replies are dispatched.
     let world = World::new();
-    world.create(MILLION, expiring);
+    world.create(MILLION, || {
+        CreateQueue::random().idle_retention(Duration::from_secs(1))
+    });
     let deadline = later(&world, hour);
     // Blocks the driver, so that all are due when it begins.
     std::thread::sleep(Duration::from_millis(1_100));
     let mut slowest = Duration::ZERO;
-    let mut dispatched = 0;
     while world.queues.stats().queues_expired < MILLION as u64 {
         let start = processor_time();
         world.reply(world.expect(1, deadline)).await;
         slowest = slowest.max(processor_time() - start);
-        dispatched += 1;
     }
-    println!(
-        "     1,000,000 expire together: {dispatched} replies in between, the slowest took {slowest:.1?}"
-    );
     world.end().await;
 
     let world = World::new();
     let deadline = later(&world, hour);
     let (held, pending) = bytes(|| world.expect(PENDING, deadline));
-    println!(
-        "P9   pending request at 100,000: {:.0} B (goal 1024)",
-        held / PENDING as f64
-    );
-    let among_many = world.reply_by_tens(deadline).await;
+    let pending_bytes = held / PENDING as f64;
+    let reply_among_many_ns = world.reply_by_tens(deadline).await;
     drop(pending);
-    let alone = world.reply_by_tens(deadline).await;
-    println!(
-        "P11  dispatch of a reply with 100,000 pending: {among_many:.0} ns, without: {alone:.0} ns; ratio {:.2} (goal 1.5)",
-        among_many / alone
-    );
+    let reply_alone_ns = world.reply_by_tens(deadline).await;
 
-    let replied = world.reply(world.expect(REPLIES, deadline)).await;
+    let reply_ns = world.reply(world.expect(REPLIES, deadline)).await;
     let soon = later(&world, Duration::from_millis(200));
     let pending = world.expect(REPLIES, soon);
     std::thread::sleep(Duration::from_millis(250));
@@ -218,9 +193,21 @@ async fn main() {
     for outcome in join_all(pending).await {
         assert!(outcome.is_err());
     }
-    let late = (processor_time() - start).as_nanos() as f64 / REPLIES as f64;
+    let deadline_ns = (processor_time() - start).as_nanos() as f64 / REPLIES as f64;
+
     println!(
-        "P16  10,000 deadlines at once: {late:.0} ns each, 10,000 replies: {replied:.0} ns each; ratio {:.2} (goal 2)",
-        late / replied
+        "{}",
+        serde_json::json!({
+            "queue_bytes": queue_bytes,
+            "queue_with_retention_bytes": queue_with_retention_bytes,
+            "create_delete_among_10_ns": create_delete_among_10_ns,
+            "create_delete_ns": create_delete_ns,
+            "slowest_reply_while_a_million_expire_ms": slowest.as_secs_f64() * 1e3,
+            "pending_bytes": pending_bytes,
+            "reply_among_many_ns": reply_among_many_ns,
+            "reply_alone_ns": reply_alone_ns,
+            "reply_ns": reply_ns,
+            "deadline_ns": deadline_ns,
+        })
     );
 }

@@ -8,10 +8,12 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a command-line tool talks to its terminal"
+    clippy::disallowed_methods,
+    reason = "a command-line tool talks to its terminal and looks at the clock"
 )]
 
-mod clock;
+#[cfg(test)]
+mod conventions;
 mod plan;
 mod run;
 mod simulation;
@@ -23,6 +25,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
+  quick        formatting, clippy, all tests, 30 s of simulation: a few minutes once all is built
   check        formatting, clippy with every set of features, documentation; warnings are errors
   systems      clippy of the command for Windows and macOS (needs their targets of rustup)
   deny         licences, duplicates and sources of the dependencies (needs cargo-deny)
@@ -30,10 +33,11 @@ usage: cargo xtask COMMAND
   examples     runs each example that needs no arguments
   interop      runs it with software of others, which it installs; see `cargo xtask interop -- --help`
   instructions counts the instructions of the hot paths (needs valgrind), and fails above a bound
-  ci           all of the above, and the simulation, up to the first failure
+  ci           all of the above, and two minutes of simulation, up to the first failure
   sim          the simulation; see `cargo xtask sim --help`
   sim-mutants  the simulation of faulty code: it must find every fault
   goals        measures P1 to P16, tells goal, value, and reached or missed; see `cargo xtask goals --help`
+  measure      one measurement by itself; `goals` and `bench-java` are two of them; see `cargo xtask measure --help`
   bench-java   measures the Java Temporary Queue Client, this project and plain SDK calls in turn; --quick: a tenth of it
   bench-local  installs a rustack server and measures local-sqs beside it; takes minutes
   aws-check    login, time-out and clean-up on a real AWS account; see `cargo xtask aws-check -- --help`";
@@ -58,8 +62,9 @@ fn main() -> ExitCode {
             Err(message) => Err(message),
         },
         Some("aws-check") => return run::hand_over(&plan::aws_check(rest), root),
-        Some("goals") => return run::hand_over(&plan::goals(rest), root),
-        Some("bench-java") => Ok(plan::bench_java(rest)),
+        Some("measure") => return run::hand_over(&plan::measure(None, rest), root),
+        Some("goals") => return run::hand_over(&plan::measure(Some("goals"), rest), root),
+        Some("bench-java") => return run::hand_over(&plan::measure(Some("java"), rest), root),
         Some("interop") => return run::hand_over(&plan::interop(rest), root),
         Some(name) if rest.is_empty() => plan::steps(name, root),
         Some(name) => Err(format!("`{name}` takes no arguments")),

@@ -2,7 +2,8 @@
 //!
 //! Owns the steps and their order; runs nothing.
 //!
-//! Invariant: `ci` is every other command's steps, so that nothing is checked by hand only; it does not measure.
+//! Invariant: `ci` has the steps of every command that checks, so that nothing is checked by hand only. It measures
+//! nothing. `quick` has steps of `ci` alone, but for a shorter simulation.
 
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,7 @@ const DENY_HINT: &str = "if cargo has no such command: cargo install --locked ca
 /// The steps of a command, or why there are none.
 pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
     Ok(match command {
+        "quick" => quick(),
         "check" => check(),
         "systems" => systems(),
         "deny" => deny(),
@@ -59,22 +61,14 @@ pub(crate) fn interop(arguments: Vec<String>) -> Step {
     Step::cargo("interop", INTEROP).arguments(given(arguments))
 }
 
-/// Measures Java, this project and plain SDK calls in turn, with the user's own arguments.
-pub(crate) fn bench_java(arguments: Vec<String>) -> Vec<Step> {
-    let whole = std::iter::once("bench-java".to_owned()).chain(given(arguments));
-    vec![
-        Step::cargo(
-            "release",
-            "build --quiet --release --package sqs-rpc-cli --bin sqs-rpc",
-        ),
-        Step::cargo("bench java", INTEROP).arguments(whole),
-    ]
-}
-
-/// Measures what the project wants to reach, with the user's own arguments.
-pub(crate) fn goals(arguments: Vec<String>) -> Step {
-    // With `--workspace` for the same reason as `interop`.
-    Step::cargo("goals", "test --quiet --workspace --test goals --").arguments(given(arguments))
+/// Measures, with the user's own arguments.
+pub(crate) fn measure(what: Option<&str>, arguments: Vec<String>) -> Step {
+    let what = what.map(str::to_owned).into_iter();
+    Step::cargo(
+        "measure",
+        "run --quiet --release --package sqs-rpc-measure --",
+    )
+    .arguments(what.chain(given(arguments)))
 }
 
 /// Builds and runs the check on a real account, with the user's own arguments.
@@ -117,14 +111,31 @@ fn given(arguments: Vec<String>) -> impl Iterator<Item = String> {
         .skip_while(|argument| argument == "--")
 }
 
+/// What finds most mistakes in a few minutes.
+fn quick() -> Vec<Step> {
+    vec![format(), clippy(), tests(), simulation::for_quick()]
+}
+
+fn format() -> Step {
+    Step::cargo("format", "fmt --all --check").hint("`cargo fmt --all` puts it right")
+}
+
+fn clippy() -> Step {
+    Step::cargo(
+        "clippy, all features",
+        "clippy --workspace --all-targets --all-features -- -D warnings",
+    )
+}
+
+fn tests() -> Step {
+    Step::cargo("tests", "test --workspace")
+}
+
 fn check() -> Vec<Step> {
     let mut steps = vec![
-        Step::cargo("format", "fmt --all --check").hint("`cargo fmt --all` puts it right"),
+        format(),
         Step::cargo("clippy", "clippy --workspace --all-targets -- -D warnings"),
-        Step::cargo(
-            "clippy, all features",
-            "clippy --workspace --all-targets --all-features -- -D warnings",
-        ),
+        clippy(),
     ];
     steps.extend(WITH_FEATURES.map(|package| {
         let arguments =
@@ -158,7 +169,7 @@ fn deny() -> Vec<Step> {
 
 fn test() -> Vec<Step> {
     vec![
-        Step::cargo("tests", "test --workspace"),
+        tests(),
         Step::cargo(
             "large models of the ring",
             "test --profile sim --package sqs-virtual-queues --lib temporary::model -- --ignored",
@@ -244,6 +255,17 @@ mod tests {
     }
 
     #[test]
+    fn quick_has_steps_of_ci_and_a_short_simulation() {
+        let ci = steps("ci", root()).unwrap();
+        let quick = steps("quick", root()).unwrap();
+        let (simulation, others) = quick.split_last().unwrap();
+        for step in others {
+            assert!(ci.contains(step), "{}", step.name);
+        }
+        assert!(simulation.to_string().contains("--seconds 30"));
+    }
+
+    #[test]
     fn examples_are_found_and_the_one_for_an_account_is_not_run() {
         let names = example_names(root()).unwrap();
         assert!(names.contains(&"login".to_owned()), "{names:?}");
@@ -280,13 +302,8 @@ mod tests {
             "cargo run --quiet --example aws_check -- --yes"
         );
         assert_eq!(
-            goals(arguments.clone()).to_string(),
-            "cargo test --quiet --workspace --test goals -- --yes"
-        );
-        let [_, java] = bench_java(arguments.clone()).try_into().unwrap();
-        assert_eq!(
-            java.to_string(),
-            "cargo test --quiet --workspace --test interop -- bench-java --yes"
+            measure(Some("goals"), arguments.clone()).to_string(),
+            "cargo run --quiet --release --package sqs-rpc-measure -- goals --yes"
         );
         assert_eq!(
             interop(arguments).to_string(),

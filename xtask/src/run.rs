@@ -2,23 +2,25 @@
 
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::clock::Stopwatch;
 use crate::step::Step;
 
 /// Runs the steps in order and stops at the first that fails. The last line says `N passed, M failed`.
 pub(crate) fn all(steps: &[Step], root: &Path) -> ExitCode {
     let total = steps.len();
-    let whole = Stopwatch::start();
+    let whole = Instant::now();
     let mut durations: Vec<Duration> = Vec::with_capacity(total);
     let mut failure = None;
 
     for (index, step) in steps.iter().enumerate() {
         println!("\n==> [{}/{total}] {}: {step}", index + 1, step.name);
-        let watch = Stopwatch::start();
+        let watch = Instant::now();
         let outcome = outcome(step, root);
-        durations.push(watch.elapsed());
+        let took = watch.elapsed();
+        // At once, too: whoever ends the run does not see the table.
+        println!("<== {} took {}", step.name, seconds(took));
+        durations.push(took);
         if let Err(reason) = outcome {
             failure = Some((step, reason));
             break;

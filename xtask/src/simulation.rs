@@ -28,6 +28,14 @@ pub(crate) fn for_ci() -> Vec<Step> {
     vec![Step::cargo("simulation", &arguments)]
 }
 
+/// Half a minute of seeds that nobody has run before.
+pub(crate) fn for_quick() -> Step {
+    Step::cargo(
+        "30 s of simulation",
+        &format!("{RUN} --seconds 30 --first commit"),
+    )
+}
+
 /// Builds the code with all of its mutants, and lets the simulation find each.
 ///
 /// A mutant is chosen when the program runs, so that one build is enough. `--cfg mutants` is passed by a wrapper around the

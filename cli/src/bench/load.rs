@@ -3,11 +3,13 @@
 //! Owns: the order of requests, and the times. Does not own: who serves them. Invariant: a request that fails ends the
 //! run; a table with holes in it compares nothing.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use serde::Serialize;
 use tokio::task::JoinSet;
 
 use super::contestant::Contestant;
@@ -18,12 +20,13 @@ use crate::failure::Failure;
 const RANGE: (u64, u64, u8) = (1, 120_000_000, 3);
 
 /// How requests come.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub(super) enum Load {
     /// So many callers, each with its next request as soon as it has its reply.
     Closed {
         /// Callers.
-        concurrency: usize,
+        callers: usize,
         /// Requests of all of them together.
         requests: u64,
     },
@@ -52,14 +55,11 @@ impl Load {
     }
 
     /// A short load of the same kind, to get connections, polls and rates going.
-    pub(super) fn warm_up(self) -> Self {
-        match self {
-            Self::Closed {
-                concurrency,
-                requests,
-            } => Self::Closed {
-                concurrency,
-                requests: requests.min(10 * concurrency as u64),
+    pub(super) fn warm_up(&self) -> Self {
+        match *self {
+            Self::Closed { callers, requests } => Self::Closed {
+                callers,
+                requests: requests.min(10 * callers as u64),
             },
             Self::Open { rate, requests } => Self::Open {
                 rate,
@@ -70,17 +70,16 @@ impl Load {
 
     /// Puts this load on a contestant, and calls `tick` after each reply.
     pub(super) async fn put_on(
-        self,
+        &self,
         contestant: &Arc<dyn Contestant>,
         body: &str,
         tick: impl Fn() + Clone + Send + 'static,
     ) -> Result<Timing, Failure> {
         let watch = Stopwatch::start();
-        let latencies = match self {
-            Self::Closed {
-                concurrency,
-                requests,
-            } => closed(contestant, body, concurrency, requests, tick).await?,
+        let latencies = match *self {
+            Self::Closed { callers, requests } => {
+                closed(contestant, body, callers, requests, tick).await?
+            }
             Self::Open { rate, requests } => open(contestant, body, rate, requests, tick).await?,
         };
         Ok(Timing {
@@ -90,19 +89,28 @@ impl Load {
     }
 }
 
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed { callers, .. } => write!(f, "{callers} callers"),
+            Self::Open { rate, .. } => write!(f, "{rate:.0} a second"),
+        }
+    }
+}
+
 async fn closed(
     contestant: &Arc<dyn Contestant>,
     body: &str,
-    concurrency: usize,
+    callers: usize,
     requests: u64,
     tick: impl Fn() + Clone + Send + 'static,
 ) -> Result<Histogram<u64>, Failure> {
     let begun = Arc::new(AtomicU64::new(0));
-    let mut callers = JoinSet::new();
-    for _ in 0..concurrency {
+    let mut tasks = JoinSet::new();
+    for _ in 0..callers {
         let (contestant, body, tick) = (Arc::clone(contestant), body.to_owned(), tick.clone());
         let begun = Arc::clone(&begun);
-        callers.spawn(async move {
+        tasks.spawn(async move {
             let mut latencies = histogram()?;
             while begun.fetch_add(1, Ordering::Relaxed) < requests {
                 record(&mut latencies, call(&contestant, body.clone()).await?);
@@ -112,7 +120,7 @@ async fn closed(
         });
     }
     let mut all = histogram()?;
-    while let Some(one) = callers.join_next().await {
+    while let Some(one) = tasks.join_next().await {
         all.add(one.map_err(Failure::other)??)
             .map_err(Failure::other)?;
     }

@@ -1,13 +1,12 @@
-//! `sqs-rpc bench`: what a request costs, counted and timed, against the same work by plain SDK calls.
+//! `sqs-rpc bench rpc`: what a request costs, counted and timed, against the same work by plain SDK calls.
 //!
 //! | module | question |
 //! |---|---|
 //! | `server` | where is SQS, and whose time does it have? |
 //! | `contestant` | who is measured? |
-//! | `scenario` | what is done to them? |
+//! | `runs` | who is put under which load? |
 //! | `load` | how do requests come, and how long does each take? |
 //! | `calls`, `outcome` | what was asked of SQS, and what does it add up to? |
-//! | `resources` | what does this process hold? |
 //! | `report`, `progress` | how is it shown? |
 
 mod calls;
@@ -16,32 +15,32 @@ mod load;
 mod outcome;
 mod progress;
 mod report;
-mod resources;
-mod scenario;
+mod runs;
 mod server;
 
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
 
-use clap::ValueEnum as _;
 use sqs_rpc::virtual_queues::sqs::Prefer;
 
-use self::contestant::Name;
 use self::outcome::Outcome;
 use self::progress::Progress;
-use self::scenario::{Bench, Scenario};
+use self::runs::Bench;
 use self::server::{Place, Server};
 use crate::connection::endpoint_url;
 use crate::failure::Failure;
 
+/// Measure what requests cost
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    Rpc(Arguments),
+}
+
 /// Measure requests: how many a second, how long, how many calls of SQS, at what price
 ///
 /// By default on an SQS in this process that is as slow as Amazon's, in virtual time: its counts hardly depend on the
-/// machine, and an hour takes seconds. Real times come with --on-local, --endpoint-url or --on-aws.
+/// machine. Real times come with --on-local, --endpoint-url or --on-aws.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What to do; default: rpc, and with the model all
-    #[arg(value_enum)]
-    scenarios: Vec<Scenario>,
     /// Measure on `sqs-rpc local`, started as a process of its own, over HTTP
     #[arg(long, group = "place")]
     on_local: bool,
@@ -53,12 +52,15 @@ pub(crate) struct Arguments {
     endpoint_url: Option<String>,
     /// Callers at a time; several with commas
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 32, 256],
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    concurrency: Vec<u32>,
+          value_parser = callers)]
+    concurrency: Vec<usize>,
+    /// Send so many requests a second instead, whether replies come or not
+    #[arg(long, value_name = "PER SECOND", value_parser = rate)]
+    rate: Option<f64>,
     /// Bytes of a body; several with commas
     #[arg(long, value_name = "BYTES", value_delimiter = ',', default_values_t = [64, 1024, 65536],
-          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    payload: Vec<u32>,
+          value_parser = bytes)]
+    payload: Vec<usize>,
     /// Requests in each run
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     requests: u64,
@@ -71,9 +73,6 @@ pub(crate) struct Arguments {
     /// Print JSON, a line a run, instead of a table
     #[arg(long)]
     json: bool,
-    /// Draw latency and calls a request into this SVG file
-    #[arg(long, value_name = "FILE")]
-    chart: Option<PathBuf>,
     /// What chance decides in the model, it decides by this
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -106,6 +105,8 @@ impl From<Preference> for Prefer {
 enum Compare {
     /// Plain SDK calls, ten to a batch, with the number of polls that served best
     BareSdk,
+    /// The framework with every message in a call of its own, as far as it does that
+    Unbatched,
 }
 
 impl Arguments {
@@ -118,27 +119,30 @@ impl Arguments {
         }
     }
 
-    fn scenarios(&self) -> Result<Vec<Scenario>, Failure> {
-        let model = self.place() == Place::Model;
-        if let Some(scenario) = self
-            .scenarios
-            .iter()
-            .find(|one| one.needs_model() && !model)
-        {
-            return Err(Failure::usage(format!(
-                "{scenario} runs in the model only, where an hour takes a moment"
-            )));
-        }
-        Ok(match self.scenarios.as_slice() {
-            [] if model => Scenario::value_variants().to_vec(),
-            [] => vec![Scenario::Rpc],
-            given => given.to_vec(),
-        })
+    /// What the figures of the table are of.
+    fn describe(&self) -> String {
+        let place = match self.place() {
+            Place::Model => {
+                format!(
+                    "a model of Amazon's latencies, in virtual time, seed {}",
+                    self.seed
+                )
+            }
+            Place::Local => "`sqs-rpc local` in a process of its own".to_owned(),
+            Place::Url(url) => url,
+            Place::Aws => "Amazon SQS".to_owned(),
+        };
+        format!(
+            "sqs-rpc {} on {place}\n{} requests in each run after a warm-up, prefer {}, both ends in one process",
+            env!("CARGO_PKG_VERSION"),
+            self.requests,
+            format!("{:?}", self.prefer).to_lowercase()
+        )
     }
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let (json, chart) = (arguments.json, arguments.chart.clone());
+pub(crate) async fn run(Command::Rpc(arguments): Command) -> Result<(), Failure> {
+    let (json, what) = (arguments.json, arguments.describe());
     let outcomes = if arguments.place() == Place::Model {
         tokio::task::spawn_blocking(|| in_virtual_time(arguments))
             .await
@@ -146,13 +150,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     } else {
         measure(arguments).await?
     };
-    if let Some(file) = chart {
-        report::chart(&outcomes, &file)?;
-    }
     if json {
         report::json(&outcomes)
     } else {
-        report::table(&outcomes)
+        report::table(&what, &outcomes)
     }
 }
 
@@ -167,31 +168,33 @@ fn in_virtual_time(arguments: Arguments) -> Result<Vec<Outcome>, Failure> {
 }
 
 async fn measure(arguments: Arguments) -> Result<Vec<Outcome>, Failure> {
-    let scenarios = arguments.scenarios()?;
     let bench = Bench {
         server: Server::start(&arguments.place(), arguments.seed).await?,
-        concurrency: arguments.concurrency.into_iter().map(size).collect(),
-        payload: arguments.payload.into_iter().map(size).collect(),
-        requests: arguments.requests,
-        prefer: arguments.prefer.into(),
-        compare: arguments.compare.map(|Compare::BareSdk| Name::BareSdk),
+        arguments,
         progress: Progress::start()?,
     };
-    let outcomes = run_all(&scenarios, &bench).await;
+    let outcomes = bench.run().await;
     bench.progress.end();
     bench.server.delete_queues().await;
     outcomes
 }
 
-async fn run_all(scenarios: &[Scenario], bench: &Bench) -> Result<Vec<Outcome>, Failure> {
-    let mut outcomes = Vec::new();
-    for scenario in scenarios {
-        outcomes.extend(scenario.run(bench).await?);
-    }
-    Ok(outcomes)
+fn callers(given: &str) -> Result<usize, String> {
+    within(given, 1..=100_000)
 }
 
-/// A size that clap has checked.
-fn size(n: u32) -> usize {
-    usize::try_from(n).unwrap_or(usize::MAX)
+fn bytes(given: &str) -> Result<usize, String> {
+    within(given, 1..=1_000_000)
+}
+
+fn within(given: &str, allowed: RangeInclusive<usize>) -> Result<usize, String> {
+    let number = given.parse().ok().filter(|number| allowed.contains(number));
+    let (least, most) = (allowed.start(), allowed.end());
+    number.ok_or_else(|| format!("expected a number from {least} to {most}"))
+}
+
+fn rate(given: &str) -> Result<f64, String> {
+    let rate = given.parse().ok();
+    rate.filter(|rate: &f64| rate.is_finite() && *rate >= 0.01)
+        .ok_or_else(|| "expected requests a second, 0.01 at least".to_owned())
 }

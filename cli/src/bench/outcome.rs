@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use super::calls::Calls;
 use super::contestant::Name;
-use super::load::Timing;
-use super::resources::resources;
+use super::load::{Load, Timing};
 
 /// What SQS charges for a million calls of a standard queue, in dollars (its pricing page, us-east-1).
 const DOLLARS_PER_MILLION_CALLS: f64 = 0.40;
@@ -18,39 +17,21 @@ const BATCHED: [&str; 3] = ["SendMessageBatch", "ReceiveMessage", "DeleteMessage
 /// What one run showed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Outcome {
-    pub(super) scenario: String,
+    #[serde(flatten)]
+    pub(super) load: Load,
+    /// Bytes of a body.
+    pub(super) payload: usize,
     pub(super) contestant: Name,
     /// Long polls on each queue, of a contestant with a fixed number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) polls: Option<usize>,
     #[serde(flatten)]
-    pub(super) figures: Figures,
-    /// Calls by action.
-    pub(super) calls: BTreeMap<String, u64>,
-}
-
-/// What there is to say beside the calls.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub(super) enum Figures {
-    /// Of a load of requests.
-    Rpc(Box<Rpc>),
-    /// Of a time in which calls are all that there is to see.
-    Calls {
-        /// All of them.
-        total: u64,
-    },
-    /// Of something else: each by its name, with its unit in it.
-    Other {
-        /// By name.
-        figures: BTreeMap<&'static str, f64>,
-    },
+    pub(super) rpc: Rpc,
 }
 
 /// The figures of a load.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Rpc {
-    pub(super) requests: u64,
     pub(super) rpc_per_second: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
@@ -63,54 +44,20 @@ pub(super) struct Rpc {
     pub(super) cpu_us_per_rpc: Option<f64>,
     /// Threads of the system at the end of the load; `None` where it does not say.
     pub(super) os_threads: Option<u64>,
+    /// Calls by action.
+    pub(super) calls: BTreeMap<String, u64>,
 }
 
-impl Outcome {
-    /// Of a time without a load.
-    pub(super) fn of_calls(scenario: impl Into<String>, contestant: Name, calls: &Calls) -> Self {
-        let total = calls.total();
-        Self {
-            scenario: scenario.into(),
-            contestant,
-            polls: None,
-            figures: Figures::Calls { total },
-            calls: calls.by_action(),
-        }
-    }
-
-    /// Of something else than requests and their replies.
-    pub(super) fn of_figures(
-        scenario: impl Into<String>,
-        contestant: Name,
-        figures: BTreeMap<&'static str, f64>,
-        calls: &Calls,
-    ) -> Self {
-        Self {
-            scenario: scenario.into(),
-            contestant,
-            polls: None,
-            figures: Figures::Other { figures },
-            calls: calls.by_action(),
-        }
-    }
-
-    /// Of a load.
-    pub(super) fn of_load(
-        scenario: impl Into<String>,
-        contestant: Name,
-        timing: &Timing,
-        calls: &Calls,
-        cpu: Option<Duration>,
-    ) -> Self {
-        let requests = timing.latencies.len();
-        let per_rpc = |n: f64| n / requests as f64;
+impl Rpc {
+    pub(super) fn new(timing: &Timing, calls: &Calls, cpu: Option<Duration>) -> Self {
+        let requests = timing.latencies.len() as f64;
+        let per_rpc = |n: f64| n / requests;
         let quantile = |q| timing.latencies.value_at_quantile(q) as f64 / 1_000.0;
         let fill = BATCHED
             .iter()
             .filter_map(|&action| Some((action.to_owned(), calls.fill(action)?)));
-        let rpc = Rpc {
-            requests,
-            rpc_per_second: requests as f64 / timing.elapsed.as_secs_f64(),
+        Self {
+            rpc_per_second: requests / timing.elapsed.as_secs_f64(),
             p50_ms: quantile(0.5),
             p99_ms: quantile(0.99),
             p999_ms: quantile(0.999),
@@ -118,24 +65,18 @@ impl Outcome {
             fill: fill.collect(),
             dollars_per_million_rpc: per_rpc(calls.billed() as f64) * DOLLARS_PER_MILLION_CALLS,
             cpu_us_per_rpc: cpu.map(|cpu| per_rpc(cpu.as_secs_f64() * 1e6)),
-            os_threads: resources().map(|held| held.threads),
-        };
-        Self {
-            scenario: scenario.into(),
-            contestant,
-            polls: None,
-            figures: Figures::Rpc(Box::new(rpc)),
+            os_threads: os_threads(),
             calls: calls.by_action(),
         }
     }
+}
 
-    /// The figures of a load, if it was one.
-    pub(super) fn rpc(&self) -> Option<&Rpc> {
-        match &self.figures {
-            Figures::Rpc(rpc) => Some(rpc),
-            Figures::Calls { .. } | Figures::Other { .. } => None,
-        }
-    }
+/// `None` where the system does not say it as Linux does.
+fn os_threads() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let mut lines = status.lines();
+    let threads = lines.find_map(|line| line.strip_prefix("Threads:"))?;
+    threads.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -169,9 +110,8 @@ mod tests {
         };
         let calls = calls(&[("SendMessageBatch", 1, 8, 3), ("ReceiveMessage", 1, 2, 1)]);
         let cpu = Some(Duration::from_micros(400));
-        let outcome = Outcome::of_load("four", Name::SqsRpc, &timing, &calls, cpu);
-        let rpc = outcome.rpc().unwrap();
-        assert_eq!((rpc.requests, rpc.rpc_per_second), (4, 2.0));
+        let rpc = Rpc::new(&timing, &calls, cpu);
+        assert_eq!(rpc.rpc_per_second, 2.0);
         assert_eq!(rpc.calls_per_rpc, 0.5);
         assert_eq!(rpc.fill["SendMessageBatch"], 8.0);
         assert!(!rpc.fill.contains_key("DeleteMessageBatch"));

@@ -40,8 +40,8 @@ pub(super) enum Place {
 pub(super) struct Server {
     pub(super) calls: CallCounter,
     config: Builder,
-    /// The model, and its time.
-    model: Option<(LocalSqs, Clock)>,
+    /// The time of the model.
+    model: Option<Clock>,
     /// URLs of the queues made so far.
     queues: Mutex<Vec<String>>,
     /// Ends with this.
@@ -80,8 +80,7 @@ impl Server {
             .start_time(start)
             .behaviour(like_aws())
             .build();
-        let config = sqs.sdk_config();
-        Self::new(config, Some((sqs, Clock::tokio(start))))
+        Self::new(sqs.sdk_config(), Some(Clock::tokio(start)))
     }
 
     fn at(url: &str) -> Self {
@@ -93,7 +92,7 @@ impl Server {
         Self::new(config, None)
     }
 
-    fn new(config: Builder, model: Option<(LocalSqs, Clock)>) -> Self {
+    fn new(config: Builder, model: Option<Clock>) -> Self {
         let calls = CallCounter::default();
         Self {
             config: config.interceptor(calls.clone()),
@@ -109,13 +108,6 @@ impl Server {
         self.model.is_some()
     }
 
-    /// Lets every call of the model fail, or none.
-    pub(super) fn fail(&self, fail: bool) {
-        if let Some((sqs, _)) = &self.model {
-            sqs.set_behaviour(like_aws().unavailable(if fail { 1.0 } else { 0.0 }));
-        }
-    }
-
     /// A client with connections of its own.
     pub(super) fn client(&self) -> Client {
         Client::from_conf(self.config.clone().build())
@@ -125,7 +117,7 @@ impl Server {
     pub(super) fn sqs(&self, client: &Client) -> Sqs {
         let api = Sqs::builder(ClientApi::new(client));
         match &self.model {
-            Some((_, clock)) => api.clock(clock.clone()).build(),
+            Some(clock) => api.clock(clock.clone()).build(),
             None => api.build(),
         }
     }

@@ -1,14 +1,12 @@
 //! `sqs-rpc bench`.
 
-use std::path::Path;
-
 use serde_json::Value;
 
 use crate::support::{Local, assert_code, run};
 
 /// What it prints as JSON, a value a line.
 fn outcomes(arguments: &[&str]) -> Vec<Value> {
-    let arguments = [&["bench", "--json"], arguments].concat();
+    let arguments = [&["bench"], arguments, &["--json"]].concat();
     let (stdout, _) = assert_code(&run(&arguments), 0);
     stdout
         .lines()
@@ -47,25 +45,34 @@ fn in_the_model_many_callers_share_their_calls_and_one_does_not() {
 }
 
 #[test]
-fn an_idle_hour_has_no_receive_and_an_outage_no_hot_loop() {
-    let outcomes = outcomes(&["idle-hour", "outage"]);
-    let [live, later, outage] = outcomes.as_slice() else {
-        panic!("three runs: {outcomes:?}");
+fn at_a_rate_requests_come_whether_replies_do_or_not() {
+    let outcomes = outcomes(&[
+        "rpc",
+        "--rate",
+        "100",
+        "--payload",
+        "64",
+        "--requests",
+        "200",
+        "--compare",
+        "unbatched",
+    ]);
+    let [ours, unbatched] = outcomes.as_slice() else {
+        panic!("two runs, whatever the numbers of callers: {outcomes:?}");
     };
-    assert!(
-        number(live, "/total") > 30.0,
-        "its lease is renewed: {live}"
-    );
-    assert_eq!(live["calls"].get("ReceiveMessage"), None);
-    assert_eq!(number(later, "/total"), 0.0, "its host is gone: {later}");
-    let calls = number(outage, "/total");
-    assert!(calls > 0.0 && calls < 1_000.0, "{outage}");
+    assert_eq!(unbatched["contestant"], "unbatched");
+    for outcome in [ours, unbatched] {
+        assert_eq!(number(outcome, "/rate"), 100.0);
+        let reached = number(outcome, "/rpc_per_second");
+        assert!((80.0..=101.0).contains(&reached), "{outcome}");
+    }
 }
 
 #[test]
 fn over_http_both_contestants_do_the_same_work_on_the_same_server() {
     let local = Local::start();
     let outcomes = outcomes(&[
+        "rpc",
         "--endpoint-url",
         &local.endpoint,
         "--concurrency",
@@ -94,35 +101,38 @@ fn over_http_both_contestants_do_the_same_work_on_the_same_server() {
 }
 
 #[test]
-fn a_table_and_a_chart_are_for_people() {
-    let chart = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench.svg");
-    let chart = chart.to_str().unwrap();
-    let (stdout, _) = assert_code(
-        &run(&[
-            "bench",
-            "rpc",
-            "--concurrency",
-            "2",
-            "--payload",
-            "64",
-            "--requests",
-            "20",
-            "--chart",
-            chart,
-        ]),
-        0,
-    );
-    assert!(stdout.contains("calls/RPC"), "{stdout}");
-    assert!(stdout.contains("2 callers, 64 B"), "{stdout}");
-    let svg = std::fs::read_to_string(chart).unwrap();
-    assert!(svg.starts_with("<svg") && svg.contains("2 callers, 64 B"));
+fn a_table_says_what_was_run() {
+    let run = run(&[
+        "bench",
+        "rpc",
+        "--concurrency",
+        "2",
+        "--payload",
+        "64",
+        "--requests",
+        "20",
+    ]);
+    let (stdout, _) = assert_code(&run, 0);
+    for part in [
+        "a model of Amazon's latencies, in virtual time, seed 1",
+        "20 requests in each run",
+        "prefer balance",
+        "calls/RPC",
+        "2 callers",
+        "64 B",
+    ] {
+        assert!(stdout.contains(part), "{part}\n{stdout}");
+    }
 }
 
 #[test]
-fn what_takes_an_hour_is_refused_where_an_hour_is_an_hour() {
-    let (_, stderr) = assert_code(&run(&["bench", "--on-local", "idle-hour"]), 2);
-    assert_eq!(
-        stderr,
-        "sqs-rpc: idle-hour runs in the model only, where an hour takes a moment\n"
-    );
+fn loads_that_cannot_be_are_refused() {
+    for (option, value) in [
+        ("--concurrency", "0"),
+        ("--payload", "2000000"),
+        ("--rate", "0"),
+    ] {
+        let (_, stderr) = assert_code(&run(&["bench", "rpc", option, value]), 2);
+        assert!(stderr.contains("expected"), "{stderr}");
+    }
 }

@@ -309,7 +309,8 @@ impl Subject {
         arn.ok_or_else(|| disagreement("a queue has no ARN"))
     }
 
-    /// Lets the server's clock move.
+    /// Lets the server's clock move: paused Tokio time for local-sqs, the wall clock for a server of others, whose
+    /// clock nobody can move.
     pub(super) async fn wait(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }

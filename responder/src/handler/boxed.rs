@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqs_virtual_queues::Counter;
-use sqs_virtual_queues::sqs::{Moment, Sqs};
+use sqs_virtual_queues::Counters;
+use sqs_virtual_queues::sqs::{Clock, Moment, UserCode};
 use tower_service::Service;
 
 use super::Handler;
-use crate::guard::Guarded;
 use crate::reply_error::BoxError;
 use crate::{Reply, ReplyError, Request};
 
@@ -22,7 +21,7 @@ pub(crate) enum Outcome {
     Reply(Reply),
     /// With an error.
     Failed(ReplyError),
-    /// With a panic, which was logged where it was caught. What it said is not kept: it may quote the request.
+    /// With a panic, which was logged and counted where it was caught. What it said is not kept: it may quote the request.
     Panicked,
     /// It was dropped, since its time was over.
     Expired,
@@ -32,27 +31,34 @@ type Ended = Result<Reply, ReplyError>;
 
 /// A handler, or a tower service. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct BoxedHandler(Arc<dyn Fn(Request) -> BoxFuture<'static, Ended> + Send + Sync>);
+pub(crate) struct BoxedHandler {
+    /// Empty only in its drop.
+    start: Option<Arc<Start>>,
+    code: UserCode,
+    counters: Counters,
+}
+
+type Start = dyn Fn(Request) -> BoxFuture<'static, Ended> + Send + Sync;
 
 impl BoxedHandler {
-    pub(crate) fn of_handler<H, Args, S>(handler: H, state: S) -> Self
+    pub(crate) fn of_handler<H, Args, S>(handler: H, state: S, counters: &Counters) -> Self
     where
         H: Handler<Args, S>,
         S: Clone + Send + Sync + 'static,
     {
-        Self(Arc::new(move |request| {
+        Self::new::<H>(counters, move |request| {
             let (handler, state) = (handler.clone(), state.clone());
             async move { handler.handle(request, state).await }.boxed()
-        }))
+        })
     }
 
-    pub(crate) fn of_service<V>(service: V) -> Self
+    pub(crate) fn of_service<V>(service: V, counters: &Counters) -> Self
     where
         V: Service<Request, Response = Reply> + Clone + Send + Sync + 'static,
         V::Error: Into<BoxError>,
         V::Future: Send,
     {
-        Self(Arc::new(move |request| {
+        Self::new::<V>(counters, move |request| {
             let mut service = service.clone();
             async move {
                 future::poll_fn(|cx| service.poll_ready(cx))
@@ -61,27 +67,37 @@ impl BoxedHandler {
                 service.call(request).await.map_err(ReplyError::internal)
             }
             .boxed()
-        }))
+        })
+    }
+
+    fn new<C>(
+        counters: &Counters,
+        start: impl Fn(Request) -> BoxFuture<'static, Ended> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            start: Some(Arc::new(start)),
+            code: UserCode::of::<C>("the handler").confidential(),
+            counters: counters.clone(),
+        }
     }
 
     /// Handles a request, `until` then at the most. A panic ends the one request.
     pub(crate) async fn handle(
         &self,
         request: Request,
-        sqs: &Sqs,
+        clock: &Clock,
         until: Option<Moment>,
     ) -> Outcome {
-        let start = Arc::clone(&self.0);
-        let counters = sqs.clone();
-        let work = Guarded::new(
-            "the handler",
-            // Not before its first poll: the clones that it makes are code of the user.
-            async move { start(request).await }.boxed(),
-            move || counters.counters().count(Counter::Panics),
-        );
+        let Some(start) = self.start.clone() else {
+            return Outcome::Panicked;
+        };
+        // It starts at its first poll: the clones that it makes are code of the user.
+        let work = self
+            .code
+            .run(&self.counters, async move { start(request).await });
         let ended = match until {
             None => work.await,
-            Some(until) => match sqs.clock().timeout_at(until, work).await {
+            Some(until) => match clock.timeout_at(until, work).await {
                 Ok(ended) => ended,
                 Err(_) => return Outcome::Expired,
             },
@@ -91,6 +107,13 @@ impl BoxedHandler {
             Ok(Err(error)) => Outcome::Failed(error),
             Err(_) => Outcome::Panicked,
         }
+    }
+}
+
+impl Drop for BoxedHandler {
+    fn drop(&mut self) {
+        // The last one drops what the handler has captured.
+        self.code.drop(&self.counters, self.start.take());
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqs_virtual_queues::sqs::{Backoff, Fault, FaultKind, Moment, Random};
 
 /// A queue that was just made may be unknown to SQS for a second (its documentation); twice that is waited.
-const NEW_QUEUE: Duration = Duration::from_secs(2);
+pub(super) const NEW_QUEUE: Duration = Duration::from_secs(2);
 
 /// How long a reply is tried that has no deadline (a Java requester's). Then the request is left to be delivered
 /// again, and is answered from the reply store.
@@ -77,9 +77,18 @@ impl Attempts {
         self.deadline.unwrap_or(self.first + WITHOUT_DEADLINE)
     }
 
-    /// An attempt failed.
-    pub(crate) fn failed(&mut self, fault: &Fault, now: Moment, random: &Random) -> Next {
+    /// An attempt failed. `missing_since`: since when it has been known that the host does not exist.
+    pub(crate) fn failed(
+        &mut self,
+        fault: &Fault,
+        missing_since: Option<Moment>,
+        now: Moment,
+        random: &Random,
+    ) -> Next {
+        let was_missing = missing_since.is_some_and(|since| since <= self.first);
         let (until, otherwise) = match fault.kind() {
+            // Others have waited for it.
+            FaultKind::QueueNotFound if was_missing => return Next::Stop(Unsent::NoQueue),
             FaultKind::AccessDenied => return Next::Stop(Unsent::Denied),
             FaultKind::Closed => return Next::Stop(Unsent::Unreachable),
             FaultKind::QueueNotFound => (self.first + NEW_QUEUE, Unsent::NoQueue),
@@ -123,7 +132,7 @@ mod tests {
         let mut attempts = Attempts::new(at(100), deadline.map(|secs| at(100 + secs)));
         let (mut now, mut tries) = (at(100), 1);
         loop {
-            match attempts.failed(&fault(kind), now, &random) {
+            match attempts.failed(&fault(kind), None, now, &random) {
                 Next::At(next) => {
                     assert!(next > now, "no spinning");
                     (now, tries) = (next, tries + 1);
@@ -143,6 +152,25 @@ mod tests {
                 "{deadline:?}"
             );
             assert!((4..10).contains(&tries), "{tries}");
+        }
+    }
+
+    #[test]
+    fn a_host_known_to_be_missing_costs_one_attempt() {
+        let random = Random::seeded(3);
+        for (since, expected) in [(99, true), (100, true), (101, false)] {
+            let mut attempts = Attempts::new(at(100), Some(at(130)));
+            let missing = fault(FaultKind::QueueNotFound);
+            let next = attempts.failed(&missing, Some(at(since)), at(101), &random);
+            let stops = next == Next::Stop(Unsent::NoQueue);
+            assert_eq!(stops, expected, "known since {since}");
+            let other = attempts.failed(
+                &fault(FaultKind::Throttled),
+                Some(at(since)),
+                at(101),
+                &random,
+            );
+            assert!(matches!(other, Next::At(_)));
         }
     }
 

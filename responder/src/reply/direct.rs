@@ -134,7 +134,7 @@ impl DirectReplies {
                 error,
             ));
         }
-        match self.0.send(&to, reply).await? {
+        match self.0.send(&to, reply, || {}).await? {
             Sent::Reply => Ok(()),
             Sent::TooLarge => Err(SendReplyError::new(SendReplyErrorKind::TooLarge)),
             Sent::Invalid => Err(SendReplyError::new(SendReplyErrorKind::InvalidReply)),

@@ -1,11 +1,12 @@
 //! Replies: what a handler returns, and how it reaches the requester.
 //!
 //! Owns: the value ([`Reply`]), its message ([`encode`]), when to try a failed send again ([`attempts`], and `outages` for
-//! all that go to one host) and the sending itself ([`sender`]). Does not own: which requests are answered.
+//! all that go to one host; `missing`: to hosts that do not exist) and the sending itself ([`sender`]). Does not own: which requests are answered.
 
 pub(crate) mod attempts;
 mod direct;
 pub(crate) mod encode;
+mod missing;
 mod outages;
 pub(crate) mod sender;
 mod turns;

@@ -8,6 +8,9 @@
 //! If SQS takes one of them, the host works again; else the back-off grows. So an outage costs the same calls for one
 //! reply and for a thousand.
 //!
+//! Replies to a host that does not exist wait in the same way, since a new queue may be unknown to SQS for a second. When the
+//! host is still missing 2 s after the first refusal, that is [known](super::missing), and replies no longer wait for it.
+//!
 //! **Invariants:** of one host that fails, one probe is out at the most; no host waits for another; every reply that was
 //! told to go or to wait leaves by [`ended`](Outages::ended) or [`left`](Outages::left).
 
@@ -16,6 +19,9 @@ use std::time::Duration;
 
 use sqs_rpc_protocol::{HostKey, limits};
 use sqs_virtual_queues::sqs::{Backoff, Moment, Random};
+
+use super::attempts::NEW_QUEUE;
+use super::missing::Missing;
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -34,6 +40,7 @@ const BATCH: usize = 10;
 pub(crate) struct Outages {
     next: u64,
     hosts: HashMap<HostKey, Host>,
+    missing: Missing,
     /// So many hosts are known when those that nobody asks for are looked for the next time.
     sweep_at: usize,
 }
@@ -58,6 +65,8 @@ pub(crate) enum Turn {
 pub(crate) enum Ended {
     /// The host answered, be it with a refusal.
     Answered,
+    /// SQS does not know the host.
+    Missing,
     /// It could not be reached, or asks for fewer calls.
     Failed,
     /// Nobody waited for the answer any longer.
@@ -73,6 +82,17 @@ struct Host {
     outage: Option<Outage>,
 }
 
+/// What is known of a host after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HostIs {
+    /// Nothing that matters to other replies.
+    Well,
+    /// Replies to it wait for each other.
+    Failing,
+    /// It does not exist, which has been known since then.
+    Missing(Moment),
+}
+
 #[derive(Debug)]
 struct Outage {
     backoff: Backoff,
@@ -84,6 +104,8 @@ struct Outage {
     probe: BTreeSet<Ticket>,
     /// Whether one of the probe was sent.
     tried: bool,
+    /// When SQS first said that there is no such host, if it does.
+    missing_since: Option<Moment>,
 }
 
 impl Outages {
@@ -144,7 +166,25 @@ impl Outages {
         let changed = match (how, &mut known.outage) {
             (Ended::Answered, outage) => {
                 known.answers += 1;
+                self.missing.exists(host);
                 outage.take().is_some()
+            }
+            // Nobody waits for it.
+            (Ended::Missing, None) if self.missing.since(host, now).is_some() => false,
+            (Ended::Missing, Some(outage)) => {
+                if outage.is_missing(now) {
+                    known.outage = None;
+                    self.missing.learn(host, now);
+                    true
+                } else {
+                    outage.ended(ticket, now, random)
+                }
+            }
+            (Ended::Missing, outage @ None) if known.answers == answers_before => {
+                let mut begun = Outage::begin(now, random);
+                begun.missing_since = Some(now);
+                *outage = Some(begun);
+                false
             }
             (_, Some(outage)) => outage.ended(ticket, now, random),
             // If others were answered meanwhile, it was this reply's own bad luck.
@@ -152,17 +192,23 @@ impl Outages {
                 *outage = Some(Outage::begin(now, random));
                 false
             }
-            (Ended::Failed | Ended::Dropped, None) => false,
+            (Ended::Missing | Ended::Failed | Ended::Dropped, None) => false,
         };
         self.forget(host, now);
         changed
     }
 
-    /// Whether replies to a host wait for each other.
-    pub(crate) fn fails(&self, host: &HostKey) -> bool {
-        self.hosts
+    /// What is known of a host.
+    pub(crate) fn is(&self, host: &HostKey, now: Moment) -> HostIs {
+        let failing = self
+            .hosts
             .get(host)
-            .is_some_and(|known| known.outage.is_some())
+            .is_some_and(|known| known.outage.is_some());
+        match self.missing.since(host, now) {
+            _ if failing => HostIs::Failing,
+            Some(since) => HostIs::Missing(since),
+            None => HostIs::Well,
+        }
     }
 
     /// A reply does not wait any longer. Returns whether others have to ask again.
@@ -221,7 +267,17 @@ impl Outage {
             waiting: BTreeMap::new(),
             probe: BTreeSet::new(),
             tried: false,
+            missing_since: None,
         }
+    }
+
+    /// SQS said that there is no such host. Returns whether it has said so for long enough.
+    fn is_missing(&mut self, now: Moment) -> bool {
+        if self.missing_since.is_none() {
+            // Until now it failed in another way, for which one waits longer.
+            self.backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        }
+        now >= *self.missing_since.get_or_insert(now) + NEW_QUEUE
     }
 
     /// As many of those who wait as one batch takes. At least one waits.
@@ -242,6 +298,10 @@ impl Outage {
         }
         if std::mem::take(&mut self.tried) {
             self.probe_at = now + self.backoff.failed(random);
+            let known_at = self.missing_since.map(|since| since + NEW_QUEUE);
+            if let Some(at) = known_at.filter(|at| *at > now) {
+                self.probe_at = self.probe_at.min(at);
+            }
         }
         true
     }
@@ -353,6 +413,46 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_host_is_known_after_two_seconds_and_then_nobody_waits() {
+        let mut bed = Bed::new();
+        let (first, _) = bed.new_turn(0, 0);
+        assert!(!bed.ended(0, first, Ended::Missing, 0));
+        assert_eq!(bed.outages.is(&bed.hosts[0], at(0)), HostIs::Failing);
+        let waiting: Vec<_> = (0..30).map(|_| bed.outages.ticket()).collect();
+        let (mut now, mut probes) = (0, 0);
+        let known = loop {
+            now = waiting
+                .iter()
+                .map(|it| due(bed.turn(0, *it, now)))
+                .max()
+                .unwrap();
+            let go = |ticket: &&Ticket| bed.turn(0, **ticket, now) == Turn::Go;
+            let probe: Vec<_> = waiting.iter().filter(go).collect();
+            assert_eq!(probe.len(), BATCH, "one batch");
+            probes += 1;
+            for ticket in probe {
+                bed.ended(0, *ticket, Ended::Missing, now);
+            }
+            if let HostIs::Missing(since) = bed.outages.is(&bed.hosts[0], at(now)) {
+                break since;
+            }
+        };
+        assert_eq!(known, at(now));
+        assert_eq!((now, probes), (2_000, 4));
+        // All go, and those that are refused leave no outage behind.
+        for ticket in &waiting {
+            assert_eq!(bed.turn(0, *ticket, now), Turn::Go);
+        }
+        for ticket in &waiting {
+            assert!(!bed.ended(0, *ticket, Ended::Missing, now));
+        }
+        assert_eq!(bed.new_turn(0, now).1, Turn::Go);
+        let (found, _) = bed.new_turn(0, now);
+        bed.ended(0, found, Ended::Answered, now);
+        assert_eq!(bed.outages.is(&bed.hosts[0], at(now)), HostIs::Well);
+    }
+
+    #[test]
     fn one_answer_lets_all_go() {
         let mut bed = Bed::new();
         let now = bed.fail();
@@ -459,7 +559,7 @@ mod tests {
             let (ticket, turn) = bed.new_turn(0, number * 1_000);
             assert_eq!(turn, Turn::Go);
             bed.ended(0, ticket, Ended::Failed, number * 1_000);
-            assert!(bed.outages.fails(&bed.hosts[0]));
+            assert_eq!(bed.outages.is(&bed.hosts[0], at(0)), HostIs::Failing);
             // A minute's worth, twice, and some.
             assert!(bed.outages.hosts.len() <= 2 * 64);
         }

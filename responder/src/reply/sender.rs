@@ -13,6 +13,7 @@ use sqs_virtual_queues::sqs::{Fault, Moment, Outbox, Sqs};
 use super::Reply;
 use super::attempts::{Attempts, Next, Unsent};
 use super::encode::{EncodeError, Outgoing, encode};
+use super::outages::HostIs;
 use super::turns::Turns;
 
 /// Every queue takes messages of this size: SQS's least `MaximumMessageSize`.
@@ -59,8 +60,14 @@ impl Sender {
         Self { sqs, outbox, turns }
     }
 
-    /// Sends a reply, or the error reply that tells why it cannot be sent.
-    pub(crate) async fn send(&self, to: &Addressee, reply: &Reply) -> Result<Sent, NotSent> {
+    /// Sends a reply, or the error reply that tells why it cannot be sent. `on_wait` is called whenever it begins to wait
+    /// before an attempt: for its host, or after a failure.
+    pub(crate) async fn send(
+        &self,
+        to: &Addressee,
+        reply: &Reply,
+        mut on_wait: impl FnMut(),
+    ) -> Result<Sent, NotSent> {
         let (mut outgoing, mut sent) = match self.encode(to, reply) {
             Ok(outgoing) => (outgoing, Sent::Reply),
             Err(error) => self.instead(to, reply, &error)?,
@@ -70,15 +77,18 @@ impl Sender {
         let mut fault = None;
         while !attempts.is_too_late(clock.now()) {
             let call = async {
-                let attempt = self.turns.wait(&outgoing.queue, outgoing.bytes).await;
+                let attempt = self
+                    .turns
+                    .wait(&outgoing.queue, outgoing.bytes, &mut on_wait)
+                    .await;
                 let result = self
                     .outbox
                     .send(&outgoing.queue, outgoing.entry.clone())
                     .await;
-                let host_fails = attempt.ended(&result);
-                result.map_err(|failed| (failed, host_fails))
+                let host = attempt.ended(&result);
+                result.map_err(|failed| (failed, host))
             };
-            let (failed, host_fails) = match clock.timeout_at(attempts.until(), call).await {
+            let (failed, host) = match clock.timeout_at(attempts.until(), call).await {
                 Ok(Ok(_)) => {
                     self.count(sent);
                     return Ok(sent);
@@ -93,10 +103,17 @@ impl Sender {
                     });
                 }
             };
-            match attempts.failed(&failed, clock.now(), self.sqs.random()) {
+            let missing_since = match host {
+                HostIs::Missing(since) => Some(since),
+                HostIs::Well | HostIs::Failing => None,
+            };
+            match attempts.failed(&failed, missing_since, clock.now(), self.sqs.random()) {
                 // Others wait there, too: they go together.
-                Next::At(_) if host_fails => {}
-                Next::At(at) => clock.sleep_until(at).await,
+                Next::At(_) if host == HostIs::Failing => {}
+                Next::At(at) => {
+                    on_wait();
+                    clock.sleep_until(at).await;
+                }
                 Next::Refused if sent == Sent::Reply => {
                     // What could be checked was checked. What is left is the queue's own limit, if that can be it.
                     let bytes = outgoing.bytes;

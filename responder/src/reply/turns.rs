@@ -11,7 +11,7 @@ use sqs_virtual_queues::mutant;
 use sqs_virtual_queues::sqs::{Fault, FaultKind, Moment, Sqs};
 use tokio::sync::Notify;
 
-use super::outages::{Ended, Outages, Ticket, Turn};
+use super::outages::{Ended, HostIs, Outages, Ticket, Turn};
 
 /// The turns at all hosts of one sender.
 #[derive(Debug)]
@@ -40,10 +40,16 @@ impl Turns {
         }
     }
 
-    /// Waits until a reply of so many bytes may be sent. At a host that works that is at once.
+    /// Waits until a reply of so many bytes may be sent. At a host that works that is at once. Otherwise `on_wait` is called
+    /// before the reply waits.
     ///
     /// Cancel safe: dropping it leaves the place to the next.
-    pub(super) async fn wait(&self, host: &HostQueueUrl, bytes: usize) -> Attempt<'_> {
+    pub(super) async fn wait(
+        &self,
+        host: &HostQueueUrl,
+        bytes: usize,
+        mut on_wait: impl FnMut(),
+    ) -> Attempt<'_> {
         let ticket = self.outages().ticket();
         let mut attempt = Attempt {
             turns: self,
@@ -64,8 +70,12 @@ impl Turns {
                     attempt.is_out = true;
                     return attempt;
                 }
-                Turn::Wait => changed.await,
+                Turn::Wait => {
+                    on_wait();
+                    changed.await;
+                }
                 Turn::WaitUntil(at) => {
+                    on_wait();
                     match select(changed, self.sqs.clock().sleep_until(at)).await {
                         Either::Left(_) | Either::Right(_) => {}
                     }
@@ -84,19 +94,23 @@ impl Turns {
 }
 
 impl Attempt<'_> {
-    /// The attempt had this end. Returns whether the host fails: then a next attempt will wait for its turn, and need not
+    /// The attempt had this end. If the host [fails](HostIs::Failing), a next attempt will wait for its turn, and need not
     /// wait before that.
-    pub(super) fn ended<T>(mut self, result: &Result<T, Fault>) -> bool {
+    pub(super) fn ended<T>(mut self, result: &Result<T, Fault>) -> HostIs {
         self.end(match result {
             Ok(_) => Ended::Answered,
             Err(fault) if fault.is_temporary() => Ended::Failed,
             Err(fault) => match fault.kind() {
                 // Of our own.
                 FaultKind::NotMade | FaultKind::Closed => Ended::Dropped,
+                FaultKind::QueueNotFound => Ended::Missing,
                 _ => Ended::Answered,
             },
         });
-        !mutant!("each-reply-by-itself") && self.turns.outages().fails(&self.host)
+        if mutant!("each-reply-by-itself") {
+            return HostIs::Well;
+        }
+        self.turns.outages().is(&self.host, self.turns.now())
     }
 
     fn end(&mut self, how: Ended) {

@@ -16,6 +16,7 @@ use sqs_virtual_queues::sqs::{
 };
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use super::expired::Lines;
 use super::in_hand::{Extended, InHand};
@@ -24,6 +25,7 @@ use super::once::{Handling, Held};
 use super::outside::Slots;
 use super::polls::{Poll, Polled};
 use super::shutdown::Drain;
+use super::verdict::Then;
 use super::{Drained, ServeError};
 use crate::handler::BoxedHandler;
 use crate::options::Options;
@@ -43,7 +45,8 @@ pub(super) struct Driver {
     /// Where polls put what they bring. Holds what all polls can bring, so none waits for room.
     pub(super) polled: mpsc::Receiver<Polled>,
     pub(super) hand: InHand<Payload>,
-    pub(super) jobs: JoinSet<Done>,
+    /// `None`: the hook around tasks has thrown the job away.
+    pub(super) jobs: JoinSet<Option<Done>>,
     /// What is done if the task of a job ends without a word. As many as jobs.
     pub(super) unless_done: HashMap<Id, Done>,
     /// Jobs that handle a request, or wait for its outcome.
@@ -52,7 +55,9 @@ pub(super) struct Driver {
     pub(super) complaints: usize,
     /// Set by the signal.
     pub(super) drain: Option<Drain>,
-    poll: Arc<Poll>,
+    pub(super) poll: Arc<Poll>,
+    /// When a poll last began, or brought requests.
+    pub(super) quiet_since: Moment,
     tasks: Tasks,
     to_driver: mpsc::Sender<Polled>,
     health: Health,
@@ -96,6 +101,7 @@ impl Driver {
             queue: queue.clone(),
             wait: options.poll_wait,
             visibility: options.visibility,
+            end: CancellationToken::new(),
         };
         Ok(Self {
             polls: PollController::new(poll_options),
@@ -107,6 +113,7 @@ impl Driver {
             complaints: 0,
             drain: None,
             poll: Arc::new(poll),
+            quiet_since: sqs.clock().now(),
             tasks,
             to_driver,
             health: Health::default(),
@@ -115,7 +122,7 @@ impl Driver {
                 sender: Sender::new(sqs.clone(), outbox.clone()),
                 slots: Slots::new(options.concurrency),
                 store: StoreCalls::new(
-                    Arc::clone(&options.reply_store),
+                    options.reply_store.clone(),
                     sqs.clone(),
                     options.reply_store_timeout,
                 ),
@@ -148,6 +155,7 @@ impl Driver {
             if self.is_drained() {
                 return Ok(self.finish().await);
             }
+            self.end_idle_polls();
             let alarm_at = self.next_alarm();
             tokio::select! {
                 biased;
@@ -171,22 +179,21 @@ impl Driver {
         }
     }
 
-    fn start_polls(&mut self) {
-        let in_slots = self.hand.len().saturating_sub(self.context.slots.outside());
-        let room = self
-            .context
-            .options
-            .concurrency
-            .saturating_sub(in_slots + self.complaints);
+    pub(super) fn start_polls(&mut self) {
+        let in_hand = self.hand.len() + self.complaints;
+        let in_slots = in_hand.saturating_sub(self.context.slots.outside());
+        let room = self.context.options.concurrency.saturating_sub(in_slots);
         self.polls
             .set_demand(if self.drain.is_some() { 0 } else { room });
-        while let Some(size) = self.polls.start(self.context.sqs.clock().now()) {
+        let now = self.context.sqs.clock().now();
+        while let Some(size) = self.polls.start(now) {
+            self.quiet_since = now;
             self.tasks
                 .spawn(Arc::clone(&self.poll).run(size, self.to_driver.clone()));
         }
     }
 
-    fn extend(&mut self) {
+    pub(super) fn extend(&mut self) {
         let extensions = self.hand.extensions(self.context.sqs.clock().now());
         if !extensions.is_empty() {
             let lost = Done::Extended {
@@ -206,26 +213,38 @@ impl Driver {
         unless_done: Done,
         job: impl Future<Output = Done> + Send + 'static,
     ) {
-        let task = self.jobs.spawn(self.context.sqs.task_hook().wrap(job));
+        let task = self
+            .jobs
+            .spawn(self.context.sqs.task_hook().wrap_or_lose(job));
         self.unless_done.insert(task.id(), unless_done);
     }
 
-    pub(super) fn job_ended(&mut self, ended: Result<(Id, Done), JoinError>) {
-        let done = match ended {
-            Ok((id, done)) => {
-                self.unless_done.remove(&id);
-                Some(done)
-            }
-            Err(error) => {
-                if error.is_panic() {
-                    self.context.count(Counter::Panics);
-                }
-                tracing::error!(queue = %self.context.queue, panicked = error.is_panic(), "a job was lost");
-                self.unless_done.remove(&error.id())
-            }
+    pub(super) fn job_ended(&mut self, ended: Result<(Id, Option<Done>), JoinError>) {
+        let panicked = ended.as_ref().is_err_and(JoinError::is_panic);
+        if panicked {
+            self.context.count(Counter::Panics);
+        }
+        let (id, done) = match ended {
+            Ok((id, done)) => (id, done),
+            Err(error) => (error.id(), None),
         };
-        if let Some(done) = done {
-            self.done(done);
+        let unless_done = self.unless_done.remove(&id);
+        let is_lost = done.is_none();
+        if is_lost {
+            tracing::error!(queue = %self.context.queue, panicked, "a job was lost");
+        }
+        match done.or(unless_done) {
+            Some(Done::Answered {
+                ticket,
+                then: Then::GiveBack,
+            }) if is_lost => {
+                let give_up = Arc::clone(&self.context).give_up(ticket);
+                // A hook that throws this job away as well must not make a circle.
+                let then = Then::Leave;
+                self.start_job(Done::Answered { ticket, then }, give_up);
+            }
+            Some(done) => self.done(done),
+            None => {}
         }
     }
 
@@ -235,6 +254,7 @@ impl Driver {
             self.hand.next_extension(),
             self.polls.next_start(),
             drained_by,
+            self.idle_polls_end(),
         ]
         .into_iter()
         .flatten()
@@ -242,7 +262,7 @@ impl Driver {
     }
 
     /// A poll has ended.
-    fn take(&mut self, polled: Polled) -> Result<(), ServeError> {
+    pub(super) fn take(&mut self, polled: Polled) -> Result<(), ServeError> {
         match polled.result {
             Ok(messages) => {
                 let now = self.context.sqs.clock().now();
@@ -256,6 +276,9 @@ impl Driver {
                     proven: true,
                     failing_since: None,
                 };
+                if !messages.is_empty() {
+                    self.quiet_since = now;
+                }
                 self.received(messages);
             }
             Err(fault) => {

@@ -16,9 +16,9 @@ use tracing::Instrument;
 
 use super::driver::{Driver, Payload};
 use super::expired::{Judged, JudgedBy};
-use super::in_hand::{Admission, Arrival, Ticket};
+use super::in_hand::{Admission, Arrival, Out, Ticket};
 use super::jobs::{Context, Done};
-use super::patience::{hidden_after, hidden_for_dead_letters};
+use super::patience::{hidden_after, hidden_for_dead_letters, hidden_when_lost};
 use super::verdict::{Then, is_first};
 use crate::reply::sender::Addressee;
 use crate::request::{self, Received};
@@ -160,10 +160,8 @@ impl Driver {
         match self.hand.admit(arrival, self.context.sqs.clock().now()) {
             Admission::Handle(ticket) => self.handle(ticket),
             Admission::Queue => {}
-            Admission::Again => {
-                self.context.count(Counter::DuplicateRequests);
-                self.polls.settled(1);
-            }
+            // It is counted as in flight twice, until the timeout of the first receive ends, which it mostly has.
+            Admission::Again => self.context.count(Counter::DuplicateRequests),
         }
     }
 
@@ -184,7 +182,7 @@ impl Driver {
             .instrument(payload.span.clone());
         let lost = Done::Answered {
             ticket,
-            then: Then::Leave,
+            then: Then::GiveBack,
         };
         self.start_job(lost, job);
     }
@@ -196,7 +194,9 @@ impl Driver {
             Done::Extended { asked, results } => {
                 let now = self.context.sqs.clock().now();
                 for (extension, how) in results {
-                    self.hand.extended(&extension, how, asked, now);
+                    if let Some(until) = self.hand.extended(&extension, how, asked, now) {
+                        self.polls.extended(&extension.receipt, until);
+                    }
                 }
             }
             Done::Complained {
@@ -229,19 +229,19 @@ impl Driver {
                     next = self.start(ticket);
                 }
             }
-            Then::Leave | Then::LeaveForDeadLetters => {
+            Then::Leave | Then::LeaveForDeadLetters | Then::GiveBack => {
                 let Some((out, behind)) = self.hand.leave(ticket) else {
                     return;
                 };
                 let count = out.payload.receive_count;
-                let hidden = if then == Then::Leave {
-                    hidden_after(count)
-                } else {
-                    hidden_for_dead_letters(count)
+                let hidden = match then {
+                    Then::GiveBack => hidden_when_lost(count),
+                    Then::LeaveForDeadLetters => hidden_for_dead_letters(count),
+                    Then::Leave | Then::Delete => hidden_after(count),
                 };
-                self.put_back(out.receipt, hidden);
+                self.put_back_out(out, hidden);
                 for out in behind {
-                    self.put_back(out.receipt, Duration::ZERO);
+                    self.put_back_out(out, Duration::ZERO);
                 }
             }
         }
@@ -250,11 +250,22 @@ impl Driver {
     /// Deletes a message, and returns the next of its group.
     fn delete(&mut self, ticket: Ticket) -> Option<Ticket> {
         let (out, next) = self.hand.delete(ticket)?;
+        self.settled(out.is_extended.then_some(&out.receipt));
         self.context
             .outbox
             .delete_later(&self.context.queue, out.receipt);
-        self.polls.settled(1);
         next
+    }
+
+    /// A message is not in flight any more. One that was extended is known by its receipt handle.
+    fn settled(&mut self, extended: Option<&str>) {
+        match extended {
+            Some(receipt) => {
+                let now = self.context.sqs.clock().now();
+                self.polls.settled_by_handle(receipt, now);
+            }
+            None => self.polls.settled(1),
+        }
     }
 
     /// Starts a message that waited for its group. If nobody waits for it any more, returns the one behind it.
@@ -296,12 +307,25 @@ impl Driver {
         }
     }
 
-    /// Leaves a message to SQS, hidden for a while.
+    /// Leaves a message to SQS, hidden for a while, in which it is in flight.
     fn put_back(&mut self, receipt: String, hidden: Duration) {
+        self.put_back_one(receipt, false, hidden);
+    }
+
+    fn put_back_out(&mut self, out: Out<Payload>, hidden: Duration) {
+        self.put_back_one(out.receipt, out.is_extended, hidden);
+    }
+
+    fn put_back_one(&mut self, receipt: String, is_extended: bool, hidden: Duration) {
+        if hidden.is_zero() {
+            self.settled(is_extended.then_some(&receipt));
+        } else {
+            let until = self.context.sqs.clock().now() + hidden;
+            self.polls.extended(&receipt, until);
+        }
         self.context
             .outbox
             .change_visibility_later(&self.context.queue, receipt, hidden);
-        self.polls.settled(1);
     }
 }
 
@@ -351,4 +375,96 @@ fn span(request: &Request) -> tracing::Span {
         );
     }
     span
+}
+
+#[cfg(test)]
+mod tests {
+    use local_sqs::LocalSqs;
+    use sqs_virtual_queues::sqs::{ClientApi, Clock, Sqs};
+    use tokio::time::advance;
+
+    use super::super::once::Handling;
+    use super::*;
+    use crate::handler::BoxedHandler;
+    use crate::options::Options;
+
+    /// A driver whose handlers never end, with messages in hand. Its visibility timeout is 30 s.
+    async fn driver(messages: usize) -> Driver {
+        let local = LocalSqs::start();
+        let queue = local.create_queue("requests").await.unwrap();
+        for body in 0..messages {
+            let send = local.client().send_message().queue_url(&queue);
+            send.message_body(body.to_string()).send().await.unwrap();
+        }
+        let sqs = Sqs::builder(ClientApi::new(&local.client()))
+            .clock(Clock::tokio(
+                std::time::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+            ))
+            .build();
+        let handler = BoxedHandler::of_handler(std::future::pending::<()>, (), sqs.counters());
+        let options = Options::default().check().unwrap();
+        let queue = queue.parse().unwrap();
+        let mut driver = Driver::new(sqs, options, queue, handler, Handling::default()).unwrap();
+        while driver.hand.len() < messages {
+            driver.start_polls();
+            let polled = driver.polled.recv().await.unwrap();
+            driver.take(polled).unwrap();
+        }
+        driver
+    }
+
+    async fn extend(driver: &mut Driver) {
+        driver.extend();
+        let ended = driver.jobs.join_next_with_id().await.unwrap();
+        driver.job_ended(ended);
+    }
+
+    fn in_flight(driver: &mut Driver) -> usize {
+        // What has expired is forgotten here.
+        driver.polls.set_demand(0);
+        driver.polls.start(driver.context.sqs.clock().now());
+        driver.polls.in_flight()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_is_extended_is_in_flight_until_it_is_settled() {
+        let mut driver = driver(2).await;
+        let tickets = driver.hand.tickets();
+        advance(Duration::from_secs(16)).await;
+        extend(&mut driver).await;
+        advance(Duration::from_secs(20)).await;
+        assert_eq!(in_flight(&mut driver), 2, "36 s after the receive");
+        driver.delete(tickets[0]);
+        driver.delete(tickets[0]);
+        assert_eq!(in_flight(&mut driver), 1);
+        driver.settle(tickets[1], Then::GiveBack);
+        assert_eq!(in_flight(&mut driver), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_stays_hidden_is_in_flight_for_as_long() {
+        let mut driver = driver(1).await;
+        let ticket = driver.hand.tickets()[0];
+        driver.settle(ticket, Then::Leave);
+        advance(Duration::from_secs(9)).await;
+        assert_eq!(in_flight(&mut driver), 1);
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(in_flight(&mut driver), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_is_received_again_is_in_flight_once() {
+        let mut driver = driver(1).await;
+        let ticket = driver.hand.tickets()[0];
+        advance(Duration::from_secs(16)).await;
+        extend(&mut driver).await;
+        // Its next extensions fail.
+        advance(Duration::from_secs(31)).await;
+        driver.start_polls();
+        let polled = driver.polled.recv().await.unwrap();
+        driver.take(polled).unwrap();
+        assert_eq!((driver.hand.len(), in_flight(&mut driver)), (1, 1));
+        driver.delete(ticket);
+        assert_eq!(in_flight(&mut driver), 0);
+    }
 }

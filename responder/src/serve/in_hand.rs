@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use sqs_virtual_queues::sqs::Moment;
 
-/// The longest that SQS hides a message after one receive, however often that is extended.
+/// The longest that SQS hides a message after one receive, however often that is extended. It counts from the receive that gave
+/// the receipt handle: "an Amazon SQS message's visibility timeout has a 12-hour maximum limit from when Amazon SQS receives the
+/// ReceiveMessage request" (Developer Guide). A message that is received again has another 12 hours.
 const LONGEST_HIDDEN: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Kept free of [`LONGEST_HIDDEN`]: SQS counts from its own receive, which was a little earlier than our answer.
@@ -71,6 +73,8 @@ pub(crate) enum Extended {
 pub(crate) struct Out<P> {
     /// Its newest receipt handle.
     pub(crate) receipt: String,
+    /// Whether its visibility timeout was extended under this receipt handle.
+    pub(crate) is_extended: bool,
     pub(crate) payload: P,
 }
 
@@ -97,6 +101,7 @@ struct Held<P> {
     /// Until when SQS hides it, as far as is known.
     hidden_until: Moment,
     extend_at: Option<Moment>,
+    is_extended: bool,
     generation: u32,
 }
 
@@ -116,6 +121,11 @@ impl<P> InHand<P> {
     /// Messages in hand.
     pub(crate) fn len(&self) -> usize {
         self.held.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn tickets(&self) -> Vec<Ticket> {
+        self.held.keys().copied().collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -155,6 +165,7 @@ impl<P> InHand<P> {
             received: now,
             hidden_until: now + self.visibility,
             extend_at: None,
+            is_extended: false,
             generation: 0,
         };
         self.held.insert(ticket, held);
@@ -200,12 +211,7 @@ impl<P> InHand<P> {
         self.by_message.clear();
         self.groups.clear();
         self.due.clear();
-        held.into_values()
-            .map(|held| Out {
-                receipt: held.receipt,
-                payload: held.payload,
-            })
-            .collect()
+        held.into_values().map(Out::from).collect()
     }
 
     /// When to call [`extensions`](Self::extensions).
@@ -245,36 +251,38 @@ impl<P> InHand<P> {
         extensions
     }
 
-    /// An extension that was asked for at `asked` ended.
+    /// An extension that was asked for at `asked` ended. Returns until when the message is hidden then, if that is later.
     pub(crate) fn extended(
         &mut self,
         extension: &Extension,
         how: Extended,
         asked: Moment,
         now: Moment,
-    ) {
-        let Some(held) = self.held.get_mut(&extension.ticket) else {
-            return;
-        };
+    ) -> Option<Moment> {
+        let held = self.held.get_mut(&extension.ticket)?;
         if held.generation != extension.generation {
-            return;
+            return None;
         }
         match how {
             Extended::Done => {
-                held.hidden_until = asked + extension.timeout;
+                let until = asked + extension.timeout;
+                (held.hidden_until, held.is_extended) = (until, true);
                 self.schedule(extension.ticket, asked + self.visibility / 2);
+                return Some(until);
             }
             Extended::TryAgain => self.schedule(extension.ticket, now + self.visibility / 8),
             Extended::Refused => {}
         }
+        None
     }
 
     fn received_again(&mut self, ticket: Ticket, receipt: String, now: Moment) {
         let Some(held) = self.held.get_mut(&ticket) else {
             return;
         };
-        held.receipt = receipt;
+        (held.receipt, held.is_extended) = (receipt, false);
         held.generation = held.generation.wrapping_add(1);
+        // SQS counts the 12 hours from the receive that gave the receipt handle.
         held.received = now;
         held.hidden_until = now + self.visibility;
         self.schedule(ticket, now + self.visibility / 2);
@@ -292,18 +300,23 @@ impl<P> InHand<P> {
 
     /// Takes a message out of everything but its group.
     fn remove(&mut self, ticket: Ticket) -> Option<(Out<P>, Option<String>)> {
-        let held = self.held.remove(&ticket)?;
+        let mut held = self.held.remove(&ticket)?;
         self.by_message.remove(&held.message_id);
         if let Some(at) = held.extend_at {
             self.due.remove(&(at, ticket));
         }
-        Some((
-            Out {
-                receipt: held.receipt,
-                payload: held.payload,
-            },
-            held.group,
-        ))
+        let group = held.group.take();
+        Some((held.into(), group))
+    }
+}
+
+impl<P> From<Held<P>> for Out<P> {
+    fn from(held: Held<P>) -> Self {
+        Self {
+            receipt: held.receipt,
+            is_extended: held.is_extended,
+            payload: held.payload,
+        }
     }
 }
 

@@ -171,6 +171,34 @@ fn no_message_is_hidden_for_more_than_12_hours() {
 }
 
 #[test]
+fn a_message_that_is_received_again_has_another_12_hours() {
+    let hour = |hours: u64| at(hours * 3600);
+    let mut table = InHand::new(Duration::from_secs(5 * 3600));
+    let ticket = handle(&mut table, arrival("m", "first"));
+    let extensions = table.extensions(at(9_000));
+    let until = table.extended(&extensions[0], Extended::Done, at(9_000), at(9_001));
+    assert_eq!(until, Some(at(27_000)));
+    // Its extensions failed from then on, and SQS delivered it once more.
+    let again = table.admit(arrival("m", "second"), hour(11));
+    assert_eq!(again, Admission::Again);
+    let mut hidden_until = Vec::new();
+    while let Some(now) = table.next_extension() {
+        for extension in table.extensions(now) {
+            assert_eq!(extension.receipt, "second");
+            let until = table.extended(&extension, Extended::Done, now, now);
+            hidden_until.push(until.unwrap().since(hour(11)).as_secs());
+        }
+    }
+    assert_eq!(
+        hidden_until,
+        [27_000, 36_000, 43_140],
+        "of the second receive"
+    );
+    let (out, _) = table.delete(ticket).unwrap();
+    assert!(out.is_extended);
+}
+
+#[test]
 fn all_is_given_back_in_order_of_arrival() {
     let mut table = table();
     handle(&mut table, grouped("a1", "a"));

@@ -4,7 +4,9 @@
 //! that says what became of its part. Invariant: a job ends with a [`Done`], whatever the user's code in it does.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use futures::FutureExt;
 use futures::future::join_all;
@@ -15,7 +17,7 @@ use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, Sqs};
 use super::claims::Claims;
 use super::in_hand::{Extended, Extension, Ticket};
 use super::once::{Handling, Held};
-use super::outside::Slots;
+use super::outside::{Outside, Slots};
 use super::verdict::{Ended, Then};
 use crate::handler::{BoxedHandler, Outcome};
 use crate::options::Options;
@@ -102,11 +104,15 @@ impl Context {
             .catch_unwind()
             .await;
         drop(running);
-        let (ended, reply) = work.unwrap_or_else(|_| {
-            self.count(Counter::Panics);
-            tracing::error!("the responder panicked");
-            Ended::of(Outcome::Panicked)
-        });
+        let (ended, reply) = match work {
+            Ok(ended) => ended,
+            Err(_) => {
+                self.count(Counter::Panics);
+                tracing::error!("the responder panicked");
+                self.abandon_lost().await;
+                Ended::of(Outcome::Panicked)
+            }
+        };
         let verdict = ended.verdict(to.is_none(), receive_count, self.options.keep_undecodable);
         let then = match &to {
             Some(to) if verdict.answer => self.answer(to, &reply, verdict.then, ended).await,
@@ -121,6 +127,16 @@ impl Context {
         Done::Answered { ticket, then }
     }
 
+    /// The job of this message was lost.
+    pub(super) async fn give_up(self: Arc<Self>, ticket: Ticket) -> Done {
+        // First: whoever receives the message must find its key free.
+        self.abandon_lost().await;
+        Done::Answered {
+            ticket,
+            then: Then::GiveBack,
+        }
+    }
+
     /// Runs the handler.
     pub(super) async fn handle(&self, request: Request) -> (Ended, Reply) {
         self.count(Counter::Handled);
@@ -129,7 +145,7 @@ impl Context {
             .options
             .handler_timeout
             .until(now, request.deadline().moment());
-        let outcome = self.handler.handle(request, &self.sqs, until).await;
+        let outcome = self.handler.handle(request, self.sqs.clock(), until).await;
         self.note(&outcome);
         Ended::of(outcome)
     }
@@ -157,9 +173,7 @@ impl Context {
                     None => tracing::debug!(%code, "the handler returned an error"),
                 }
             }
-            Outcome::Panicked => {
-                self.count(Counter::Panics);
-            }
+            Outcome::Panicked => {}
             Outcome::Expired => {
                 if self.count_and_tell(Counter::HandlersExpired) {
                     tracing::warn!("a handler was dropped, since its time was over");
@@ -190,22 +204,40 @@ impl Context {
     }
 
     /// Sends a reply. While one is being sent to the same request, another waits for what becomes of that: a send whose
-    /// answer is lost makes duplicates, and each would try its own copy until the deadline.
+    /// answer is lost makes duplicates, and each would try its own copy until the deadline. One that waits leaves its slot.
     async fn send_or_wait(&self, to: &Addressee, reply: &Reply) -> Result<Sent, NotSent> {
+        let mut outside = None;
+        let mut go_outside = || self.go_outside(&mut outside, reply);
         // Without an id, replies to two requests may go to one address.
         let Some(id) = to.request_id else {
-            return self.sender.send(to, reply).await;
+            return self.sender.send(to, reply, go_outside).await;
         };
         // The same place, however it is spelled.
         let host = self.sqs.host_key(to.address.host());
         let name = to.address.as_virtual().map(|url| url.name().clone());
-        match self.sending.claim_or_wait(&(host, name, id)).await {
+        let work = (host, name, id);
+        let mut claiming = pin!(self.sending.claim_or_wait(&work));
+        let claimed = match futures::poll!(&mut claiming) {
+            Poll::Ready(claimed) => claimed,
+            Poll::Pending => {
+                go_outside();
+                claiming.await
+            }
+        };
+        match claimed {
             Ok(claim) => {
-                let result = self.sender.send(to, reply).await;
+                let result = self.sender.send(to, reply, go_outside).await;
                 claim.settle(&result);
                 result
             }
             Err(result) => result,
+        }
+    }
+
+    /// A reply begins to wait. If there is no room outside, it waits in its slot.
+    fn go_outside(&self, outside: &mut Option<Outside>, reply: &Reply) {
+        if outside.is_none() {
+            *outside = self.slots.reply_goes_outside(reply.size());
         }
     }
 
@@ -220,7 +252,9 @@ impl Context {
             ErrorCode::BAD_REQUEST,
             "the request's header cannot be decoded",
         );
-        let told = self.sender.send(&to, &reply).await.is_ok();
+        let mut outside = None;
+        let go_outside = || self.go_outside(&mut outside, &reply);
+        let told = self.sender.send(&to, &reply, go_outside).await.is_ok();
         if !told {
             self.count(Counter::RepliesUnsendable);
         }

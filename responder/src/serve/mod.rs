@@ -5,7 +5,7 @@
 //! | `in_hand` | which message waits, is extended, has which receipt handle? (pure) |
 //! | `once` | is a request handled, or is there a reply already? |
 //! | `claims` | who handles a request or sends its reply in this process, and who waits for the outcome? |
-//! | `outside` | how many handlers run, and which messages wait without a slot? |
+//! | `outside` | how many handlers run, and which messages and replies wait without a slot? |
 //! | `verdict` | what becomes of a request that was handled? (pure) |
 //! | `patience` | how long is a message hidden that stays in SQS? (pure) |
 //! | `polls` | how do messages come in, and what if nobody is there any more? |
@@ -40,7 +40,7 @@ use std::time::Duration;
 
 use futures::future::{self, BoxFuture, FutureExt};
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::sqs::Sqs;
+use sqs_virtual_queues::sqs::{Sqs, UserCode};
 
 use self::driver::Driver;
 use crate::handler::BoxedHandler;
@@ -68,8 +68,8 @@ use crate::options::Options;
 /// | cannot be decoded | gets `bad_request` | deleted, or [kept](crate::ResponderBuilder::keep_undecodable) for dead letters |
 /// | cannot be decoded, is one-way or cannot be told | | stays for dead letters |
 /// | its return address is refused | | stays for dead letters |
-/// | the job that handles it is lost | | stays, hidden for a time that grows |
-/// | its return address does not exist, 2 s after it was handled | | deleted |
+/// | the job that handles it is lost, also to a panic outside of the handler | | given back at once; from the sixth delivery on hidden for a time that grows |
+/// | its return address does not exist, 2 s after it was handled, or at once if that is known | | deleted |
 /// | its reply is too large | gets `reply_too_large` | deleted |
 /// | SQS is throttled or down when the reply is sent | gets it, before its deadline | deleted |
 /// | the reply may not be sent (AccessDenied) | | stays, hidden for a time that grows |
@@ -121,23 +121,34 @@ impl Serve {
 
     /// How long a graceful shutdown may take. Default 25 s, which leaves room in the 30 s that most supervisors give.
     ///
-    /// Shorter than [`poll_wait`](crate::ResponderBuilder::poll_wait) it may end before the last poll does: what that
-    /// brings is given back if the runtime still runs, and is hidden for the visibility timeout otherwise. Zero cuts off
-    /// everything at once, and gives nothing back.
+    /// Most shutdowns are shorter: they end when all requests in hand are finished, and
+    /// [idle polls are ended](crate::ResponderBuilder::end_idle_polls).
+    ///
+    /// If polls are still out at the end, what they bring is given back if the runtime still runs, and is hidden for the visibility
+    /// timeout otherwise. Zero cuts off everything at once, and gives nothing back.
     pub const fn drain(mut self, within: Duration) -> Self {
         self.drain = within;
         self
     }
 
     /// Stops in order when `signal` completes: starts no poll, takes what the last ones bring, finishes what runs
-    /// within the [drain](Self::drain) time, and gives the rest back to SQS, visible at once.
+    /// within the [drain](Self::drain) time, and gives the rest back to SQS, visible at once. Polls that are left when all
+    /// is finished are [ended early](crate::ResponderBuilder::end_idle_polls).
     ///
     /// The last fifth of the drain time, one second at the most, is for giving back.
-    pub fn with_graceful_shutdown(
-        mut self,
-        signal: impl Future<Output = ()> + Send + 'static,
-    ) -> Self {
-        self.signal = signal.boxed();
+    ///
+    /// A signal that panics is logged and counted, and never completes: serving goes on.
+    pub fn with_graceful_shutdown<F>(mut self, signal: F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let signal = UserCode::of::<F>("the shutdown signal").run(self.sqs.counters(), signal);
+        self.signal = async move {
+            if signal.await.is_err() {
+                future::pending::<()>().await;
+            }
+        }
+        .boxed();
         self
     }
 }

@@ -39,13 +39,22 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The places in the store that this queue's handlers hold.
 #[derive(Debug, Default)]
-pub(super) struct Held(Mutex<BTreeMap<Holder, Place>>);
+pub(super) struct Held(Mutex<Places>);
+
+#[derive(Debug, Default)]
+struct Places {
+    held: BTreeMap<Holder, Place>,
+    /// Those of jobs that were lost, until the store is told.
+    lost: Vec<Place>,
+}
 
 /// A place in the store that is held, until this is dropped.
 #[derive(Debug)]
 struct Holding<'a> {
     held: &'a Held,
     place: &'a Place,
+    /// Whether the store has been told what became of it.
+    is_told: bool,
 }
 
 /// What the store says of a request.
@@ -125,7 +134,7 @@ impl Context {
         if !is_held {
             return self.handle_in_slot(request).await;
         }
-        let holding = self.held.hold(&place);
+        let mut holding = self.held.hold(&place);
         let one_way = request.return_address().is_none();
         let (ended, reply) = self.handle_renewing(&place, request).await;
         if ended.is_lasting(&place.key, one_way) {
@@ -134,7 +143,7 @@ impl Context {
             // If that fails, it is counted, and the lease ends.
             drop(self.store.abandon(&place).await);
         }
-        drop(holding);
+        holding.is_told = true;
         (ended, reply)
     }
 
@@ -233,6 +242,12 @@ impl Context {
         }
     }
 
+    /// Gives up what lost jobs held, so that their requests can be handled once more.
+    pub(super) async fn abandon_lost(&self) {
+        let lost = self.held.take_lost();
+        join_all(lost.iter().map(|place| self.store.abandon(place))).await;
+    }
+
     /// Gives up what handlers hold that are cut off. Not awaited longer than until `at`.
     pub(super) async fn abandon(&self, held: &[Place], at: Moment) {
         let abandon = held.iter().map(|place| self.store.abandon(place));
@@ -258,23 +273,39 @@ impl Context {
 
 impl Held {
     fn hold<'a>(&'a self, place: &'a Place) -> Holding<'a> {
-        self.with(|held| held.insert(place.holder, place.clone()));
-        Holding { held: self, place }
+        self.with(|places| places.held.insert(place.holder, place.clone()));
+        Holding {
+            held: self,
+            place,
+            is_told: false,
+        }
     }
 
     /// All places, which are held no longer.
     pub(super) fn take(&self) -> Vec<Place> {
-        self.with(std::mem::take).into_values().collect()
+        let Places { held, lost } = self.with(std::mem::take);
+        held.into_values().chain(lost).collect()
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<Holder, Place>) -> T) -> T {
+    fn take_lost(&self) -> Vec<Place> {
+        self.with(|places| std::mem::take(&mut places.lost))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Places) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Drop for Holding<'_> {
     fn drop(&mut self) {
-        self.held.with(|held| held.remove(&self.place.holder));
+        self.held.with(|places| {
+            // Unless a shutdown has taken it, which tells the store itself.
+            if let Some(place) = places.held.remove(&self.place.holder)
+                && !self.is_told
+            {
+                places.lost.push(place);
+            }
+        });
     }
 }
 

@@ -1,12 +1,16 @@
-//! Messages in hand that wait for somebody else's handler, and so occupy no handler's slot.
+//! Messages in hand that wait for somebody else's handler, or for the host of their reply, and so occupy no handler's slot.
 //!
 //! Owns: how many there are, and the bound of handlers at a time. Does not own: what they wait for. Invariant: never more
 //! handlers run than there are slots, though those that waited come back when they like.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+/// At least this many replies may wait outside, however few slots there are: a requester that dies may leave as many requests.
+pub(super) const FEWEST_REPLIES: usize = 2_000;
+/// And at most this many bytes of replies.
+const REPLY_BYTES: usize = 64 * 1024 * 1024;
 
 /// The slots of one served queue, and the messages outside of them. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -16,41 +20,76 @@ pub(super) struct Slots(Arc<Inner>);
 struct Inner {
     /// One permit for each handler that may run.
     handlers: Semaphore,
-    outside: AtomicUsize,
-    max_outside: usize,
+    concurrency: usize,
+    waiting: Mutex<Waiting>,
     /// Told when a message goes outside: there is room for another.
     changed: Notify,
 }
 
+/// What is outside.
+#[derive(Debug, Default)]
+struct Waiting {
+    requests: usize,
+    replies: usize,
+    reply_bytes: usize,
+}
+
 /// A message that is outside, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Outside(Arc<Inner>);
+pub(super) struct Outside {
+    slots: Arc<Inner>,
+    /// The bytes of its reply, if that is what waits.
+    reply: Option<usize>,
+}
 
 impl Slots {
-    /// So many handlers at a time, and as many messages that wait outside.
+    /// So many handlers at a time.
     pub(super) fn new(concurrency: usize) -> Self {
         Self(Arc::new(Inner {
             handlers: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)),
-            outside: AtomicUsize::new(0),
-            max_outside: concurrency,
+            concurrency,
+            waiting: Mutex::default(),
             changed: Notify::new(),
         }))
     }
 
-    /// Leaves the slot to others. `None`: as many wait outside as may.
+    /// A request that waits for another's handler leaves the slot to others. `None`: as many wait outside as there are slots.
     pub(super) fn go_outside(&self) -> Option<Outside> {
-        let more = |outside: usize| (outside < self.0.max_outside).then_some(outside + 1);
-        self.0
-            .outside
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
-            .ok()?;
+        let mut waiting = self.0.waiting();
+        if waiting.requests >= self.0.concurrency {
+            return None;
+        }
+        waiting.requests += 1;
+        drop(waiting);
+        Some(self.outside_with(None))
+    }
+
+    /// A reply that waits for its host leaves the slot to others. `None`: as many wait outside as may.
+    pub(super) fn reply_goes_outside(&self, bytes: usize) -> Option<Outside> {
+        let mut waiting = self.0.waiting();
+        let most = self.0.concurrency.max(FEWEST_REPLIES);
+        let bytes_then = waiting.reply_bytes.saturating_add(bytes);
+        if waiting.replies >= most || bytes_then > REPLY_BYTES {
+            return None;
+        }
+        waiting.replies += 1;
+        waiting.reply_bytes = bytes_then;
+        drop(waiting);
+        Some(self.outside_with(Some(bytes)))
+    }
+
+    fn outside_with(&self, reply: Option<usize>) -> Outside {
         self.0.changed.notify_one();
-        Some(Outside(Arc::clone(&self.0)))
+        Outside {
+            slots: Arc::clone(&self.0),
+            reply,
+        }
     }
 
     /// Messages outside.
     pub(super) fn outside(&self) -> usize {
-        self.0.outside.load(Ordering::Relaxed)
+        let waiting = self.0.waiting();
+        waiting.requests + waiting.replies
     }
 
     /// Waits until a message has gone outside since the last call. For the driver alone.
@@ -68,9 +107,22 @@ impl Slots {
     }
 }
 
+impl Inner {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Drop for Outside {
     fn drop(&mut self) {
-        self.0.outside.fetch_sub(1, Ordering::Relaxed);
+        let mut waiting = self.slots.waiting();
+        match self.reply {
+            None => waiting.requests -= 1,
+            Some(bytes) => {
+                waiting.replies -= 1;
+                waiting.reply_bytes -= bytes;
+            }
+        }
     }
 }
 
@@ -90,6 +142,30 @@ mod tests {
         drop(outside);
         assert_eq!(slots.outside(), 0);
         assert!(slots.go_outside().is_some());
+    }
+
+    #[test]
+    fn replies_wait_outside_up_to_a_number_and_a_size() {
+        let slots = Slots::new(1);
+        let many: Vec<_> = (0..FEWEST_REPLIES)
+            .map(|_| slots.reply_goes_outside(10).unwrap())
+            .collect();
+        assert!(slots.reply_goes_outside(10).is_none());
+        assert!(
+            slots.go_outside().is_some(),
+            "requests have room of their own"
+        );
+        assert_eq!(slots.outside(), FEWEST_REPLIES);
+        drop(many);
+        let large = slots.reply_goes_outside(REPLY_BYTES - 1).unwrap();
+        assert!(slots.reply_goes_outside(2).is_none());
+        drop(large);
+        assert!(slots.reply_goes_outside(2).is_some());
+        let wide = Slots::new(FEWEST_REPLIES + 1);
+        let all: Vec<_> = (0..=FEWEST_REPLIES)
+            .map(|_| wide.reply_goes_outside(0).unwrap())
+            .collect();
+        assert_eq!(wide.outside(), all.len());
     }
 
     #[test]

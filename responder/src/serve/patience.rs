@@ -35,6 +35,15 @@ pub(super) fn hidden_for_dead_letters(receive_count: Option<u32>) -> Duration {
     }
 }
 
+/// How long to hide a message whose job was lost. The next delivery will mostly be handled: at once, but for a message that is lost
+/// again and again.
+pub(super) fn hidden_when_lost(receive_count: Option<u32>) -> Duration {
+    match receive_count {
+        Some(count) if count <= USUAL_REDRIVE => Duration::ZERO,
+        _ => hidden_for_dead_letters(receive_count),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +62,13 @@ mod tests {
         let seconds = counts.map(|n| hidden_for_dead_letters(Some(n)).as_secs());
         assert_eq!(seconds, [1, 1, 10, 20, 640, 900, 900]);
         assert_eq!(hidden_for_dead_letters(None), FIRST);
+    }
+
+    #[test]
+    fn a_message_that_was_lost_comes_at_once_five_times() {
+        let counts = [1, 5, 6, 7, 13];
+        let seconds = counts.map(|n| hidden_when_lost(Some(n)).as_secs());
+        assert_eq!(seconds, [0, 0, 10, 20, 900]);
+        assert_eq!(hidden_when_lost(None), FIRST);
     }
 }

@@ -1,7 +1,8 @@
 //! Polls: how messages come in.
 //!
 //! Owns: one poll's call, and what becomes of its messages if nobody takes them. Does not own: how many polls
-//! there are. Invariant: a poll that is out is not ended early; what it brings is taken, or given back.
+//! there are, nor when they are ended early (`shutdown.rs`). Invariant: every poll reports to its driver, or gives back what
+//! it brings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,10 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName,
 };
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::sqs::{Fault, Moment, Sqs};
+use sqs_virtual_queues::Action;
+use sqs_virtual_queues::sqs::{Delivery, Fault, FaultKind, Moment, Sqs};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// What every poll of a queue needs.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(super) struct Poll {
     pub(super) queue: HostQueueUrl,
     pub(super) wait: Duration,
     pub(super) visibility: Duration,
+    /// Ends the polls that are out as if they had brought nothing. Cancelled in a shutdown.
+    pub(super) end: CancellationToken,
 }
 
 /// A poll that has ended.
@@ -34,18 +39,50 @@ pub(super) struct Polled {
     pub(super) result: Result<Vec<Message>, Fault>,
 }
 
+/// Tells the driver of a poll, whatever happens to its task.
+#[derive(Debug)]
+struct Report {
+    /// Until it was told.
+    driver: Option<mpsc::Sender<Polled>>,
+    size: usize,
+    started: Moment,
+}
+
+/// The task of a poll panicked, or the hook around tasks has thrown it away.
+#[derive(Debug, thiserror::Error)]
+#[error("the task of a poll ended without an answer")]
+struct PollLost;
+
 impl Poll {
-    /// Polls once and hands over what comes. It runs as a task of its own, so that it outlives the driver.
-    pub(super) async fn run(self: Arc<Self>, size: usize, driver: mpsc::Sender<Polled>) {
+    /// Polls once and hands over what comes. It runs as a task of its own, so that it outlives the driver. If that task ends without
+    /// a word, the poll has failed.
+    pub(super) fn run(
+        self: Arc<Self>,
+        size: usize,
+        driver: mpsc::Sender<Polled>,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let started = self.sqs.clock().now();
-        let result = self.sqs.receive_message(self.input(size)).await;
-        let result = result.map(|output| output.messages.unwrap_or_default());
-        let polled = Polled {
+        // Made here, since the task may be dropped before it runs.
+        let report = Report {
+            driver: Some(driver),
             size,
             started,
-            result,
         };
-        if let Err(unwanted) = driver.send(polled).await {
+        self.poll(report)
+    }
+
+    async fn poll(self: Arc<Self>, mut report: Report) {
+        let result = tokio::select! {
+            biased;
+            result = self.sqs.receive_message(self.input(report.size)) => {
+                result.map(|output| output.messages.unwrap_or_default())
+            }
+            () = self.end.cancelled() => Ok(Vec::new()),
+        };
+        let polled = report.of(result);
+        if let Some(driver) = report.driver.take()
+            && let Err(unwanted) = driver.send(polled).await
+        {
             self.give_back(unwanted.0).await;
         }
     }
@@ -82,6 +119,32 @@ impl Poll {
                 .change_message_visibility_batch(input.set_entries(Some(entries)))
                 .await,
         );
+    }
+}
+
+impl Report {
+    fn of(&self, result: Result<Vec<Message>, Fault>) -> Polled {
+        Polled {
+            size: self.size,
+            started: self.started,
+            result,
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let Some(driver) = self.driver.take() else {
+            return;
+        };
+        let fault = Fault::local(
+            Action::ReceiveMessage,
+            FaultKind::Closed,
+            Delivery::Unknown,
+            PollLost,
+        );
+        // There is room for all polls. Without a driver nobody counts them.
+        drop(driver.try_send(self.of(Err(fault))));
     }
 }
 

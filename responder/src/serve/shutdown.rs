@@ -1,6 +1,7 @@
 //! How serving ends in order.
 //!
-//! Owns: the two points in time, and what is given back. Invariant: nothing is awaited after the drain time.
+//! Owns: the points in time, when polls are ended early, and what is given back. Invariant: nothing is awaited after the drain
+//! time.
 
 use std::time::Duration;
 
@@ -12,6 +13,10 @@ use super::driver::Driver;
 
 /// The most of the drain time that is kept for giving back.
 const FOR_GIVING_BACK: Duration = Duration::from_secs(1);
+
+/// In a shutdown, polls that have brought nothing for this long are ended. SQS answers a poll at once if it has a message, so what
+/// can be lost is only a message that comes in the instant of the end. An idle responder is to stop within 2 s.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A shutdown under way.
 #[derive(Debug)]
@@ -43,6 +48,25 @@ impl Driver {
         };
         let idle = self.polls.out() == 0 && self.hand.is_empty() && self.jobs.is_empty();
         idle || self.context.sqs.clock().now() >= drain.work_until
+    }
+
+    /// When the polls that are out are ended, if nothing comes until then and nothing else is left to do.
+    pub(super) fn idle_polls_end(&self) -> Option<Moment> {
+        let ends = self.drain.is_some()
+            && self.context.options.end_idle_polls
+            && !self.poll.end.is_cancelled()
+            && self.polls.out() > 0
+            && self.hand.is_empty()
+            && self.jobs.is_empty();
+        ends.then(|| self.quiet_since + QUIET)
+    }
+
+    pub(super) fn end_idle_polls(&self) {
+        let now = self.context.sqs.clock().now();
+        if self.idle_polls_end().is_some_and(|at| at <= now) {
+            tracing::debug!(queue = %self.context.queue, polls = self.polls.out(), "idle polls are ended");
+            self.poll.end.cancel();
+        }
     }
 
     /// Gives back what is left.

@@ -35,6 +35,8 @@ pub(super) enum Then {
     Leave,
     /// It stays in SQS for the dead-letter queue, since it will never be handled.
     LeaveForDeadLetters,
+    /// It is given back to SQS at once, since what it came to was lost.
+    GiveBack,
 }
 
 /// What to do with one message whose request was handled.

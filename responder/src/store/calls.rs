@@ -3,14 +3,12 @@
 //! Owns: the time limit of a call, its repetition, and counting. Does not own: what becomes of a request. Invariant:
 //! every call ends, within twice its time limit; a store that hangs costs that time of a few requests, not of each.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqs_virtual_queues::Counter;
-use sqs_virtual_queues::sqs::{Moment, Sqs};
+use sqs_virtual_queues::sqs::{Moment, Sqs, UserCode};
+use sqs_virtual_queues::{Counter, Counters};
 
 use super::{Begun, Completed, Fingerprint, Holder, ReplyKey, ReplyStore};
 use crate::Reply;
@@ -19,10 +17,19 @@ use crate::reply_error::BoxError;
 /// A reply store, with what is needed to ask it safely.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreCalls {
-    store: Arc<dyn ReplyStore>,
+    store: UserStore,
     sqs: Sqs,
     timeout: Duration,
     silence: Arc<Mutex<Silence>>,
+}
+
+/// A store of the user, whose code may panic, also when it is dropped. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct UserStore {
+    /// Empty only in its drop.
+    store: Option<Arc<dyn ReplyStore>>,
+    code: UserCode,
+    counters: Counters,
 }
 
 /// Whether the store answers. Clones share it.
@@ -44,8 +51,54 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct StoreFailed;
 
+impl UserStore {
+    pub(crate) fn new<S: ReplyStore>(store: S, counters: &Counters) -> Self {
+        Self {
+            store: Some(Arc::new(store)),
+            // What a panic says may quote a reply.
+            code: UserCode::of::<S>("the reply store").confidential(),
+            counters: counters.clone(),
+        }
+    }
+
+    /// Makes a call. A panic of its first line is caught as well.
+    async fn call<'a, T>(
+        &'a self,
+        call: impl FnOnce(&'a dyn ReplyStore) -> BoxFuture<'a, Result<T, BoxError>> + Send,
+    ) -> Result<T, BoxError> {
+        let Some(store) = self.store.as_deref() else {
+            return Err(PANICKED.into());
+        };
+        let Ok(call) = self.code.call(&self.counters, || call(store)) else {
+            return Err(PANICKED.into());
+        };
+        let ended = self.code.run_boxed(&self.counters, call).await;
+        ended.unwrap_or_else(|_| Err(PANICKED.into()))
+    }
+
+    /// What an error of the store says, with its causes.
+    fn text(&self, error: BoxError) -> String {
+        let text = self.code.call(&self.counters, || {
+            let first: &(dyn std::error::Error + 'static) = &*error;
+            let all = std::iter::successors(Some(first), |error| error.source());
+            let texts: Vec<_> = all.map(ToString::to_string).collect();
+            drop(error);
+            texts.join(": ")
+        });
+        text.unwrap_or_else(|_| PANICKED.to_owned())
+    }
+}
+
+impl Drop for UserStore {
+    fn drop(&mut self) {
+        self.code.drop(&self.counters, self.store.take());
+    }
+}
+
+const PANICKED: &str = "it panicked";
+
 impl StoreCalls {
-    pub(crate) fn new(store: Arc<dyn ReplyStore>, sqs: Sqs, timeout: Duration) -> Self {
+    pub(crate) fn new(store: UserStore, sqs: Sqs, timeout: Duration) -> Self {
         Self {
             store,
             sqs,
@@ -80,7 +133,7 @@ impl StoreCalls {
             fingerprint,
             holder,
         } = place;
-        let call = || self.store.begin(key, *fingerprint, *holder, lease);
+        let call = |store: &'a dyn ReplyStore| store.begin(key, *fingerprint, *holder, lease);
         self.twice("begin", call).await
     }
 
@@ -95,15 +148,13 @@ impl StoreCalls {
             fingerprint,
             holder,
         } = place;
-        let call = || {
-            let store = &self.store;
-            store.complete(key, *fingerprint, *holder, reply, age)
-        };
+        let call =
+            |store: &'a dyn ReplyStore| store.complete(key, *fingerprint, *holder, reply, age);
         self.twice("complete", call).await
     }
 
     pub(crate) async fn abandon<'a>(&'a self, place: &'a Place) -> Result<(), StoreFailed> {
-        let call = || self.store.abandon(&place.key, place.holder);
+        let call = |store: &'a dyn ReplyStore| store.abandon(&place.key, place.holder);
         self.twice("abandon", call).await
     }
 
@@ -111,30 +162,23 @@ impl StoreCalls {
     async fn twice<'a, T>(
         &'a self,
         what: &'static str,
-        call: impl Fn() -> BoxFuture<'a, Result<T, BoxError>> + Send + Sync,
+        call: impl Fn(&'a dyn ReplyStore) -> BoxFuture<'a, Result<T, BoxError>> + Send + Sync,
     ) -> Result<T, StoreFailed> {
         for _ in 0..2 {
             let until = self.sqs.clock().now() + self.timeout;
-            // The call begins inside of the future, so that a panic of its first line is caught as well.
-            let once = AssertUnwindSafe(async { call().await }).catch_unwind();
+            let once = self.store.call(&call);
             let ended = self.sqs.clock().timeout_at(until, once).await;
             self.silence().until = ended
                 .is_err()
                 .then(|| self.sqs.clock().now() + self.timeout);
-            let error: BoxError = match ended {
-                Ok(Ok(Ok(answer))) => return Ok(answer),
-                Ok(Ok(Err(error))) => error,
-                Ok(Err(_)) => {
-                    self.sqs.counters().count(Counter::Panics);
-                    // What it said may quote the reply; the panic hook has printed it.
-                    "it panicked".into()
-                }
+            match ended {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => self.failed(what, &self.store.text(error)),
                 Err(elapsed) => {
-                    self.failed(what, &elapsed);
+                    self.failed(what, &elapsed.to_string());
                     return Err(StoreFailed);
                 }
-            };
-            self.failed(what, &*error);
+            }
         }
         Err(StoreFailed)
     }
@@ -144,7 +188,7 @@ impl StoreCalls {
     }
 
     /// Counts, and logs the 1st, 2nd, 4th, 8th, .. failure.
-    fn failed(&self, what: &'static str, error: &(dyn std::error::Error + 'static)) {
+    fn failed(&self, what: &'static str, error: &str) {
         let counters = self.sqs.counters();
         counters.count(Counter::ReplyStoreFailed);
         let failures = counters.of(Counter::ReplyStoreFailed);

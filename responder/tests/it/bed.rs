@@ -298,7 +298,7 @@ impl Running {
 
 /// Which calls fail, and how; shared with the seam.
 #[derive(Clone, Default)]
-pub(crate) struct Faults(Arc<Mutex<Option<Decide>>>);
+pub(crate) struct Faults(Arc<Mutex<Option<Decide>>>, Arc<Mutex<Option<Action>>>);
 
 type Decide = Box<dyn FnMut(Action) -> Option<Failure> + Send>;
 
@@ -308,6 +308,8 @@ pub(crate) enum Failure {
     Code(&'static str, u16),
     /// No answer ever.
     Hang,
+    /// The client panics.
+    Panic,
     /// A receive whose messages have other bodies than SQS sent.
     Damage,
 }
@@ -324,8 +326,18 @@ impl Faults {
         self.set(move |called| (called == action).then_some(failure));
     }
 
+    /// SQS does what it is asked, also by calls that are out, and its answers do not arrive.
+    pub(crate) fn hold(&self, action: Action) {
+        *self.1.lock().unwrap() = Some(action);
+    }
+
+    fn holds(&self, action: Action) -> bool {
+        *self.1.lock().unwrap() == Some(action)
+    }
+
     pub(crate) fn clear(&self) {
         *self.0.lock().unwrap() = None;
+        *self.1.lock().unwrap() = None;
     }
 
     fn next(&self, action: Action) -> Option<Failure> {
@@ -354,7 +366,16 @@ macro_rules! faulty {
         impl SqsApi for Faulty {
             $(fn $method(&self, input: $input) -> Call<$output, $error> {
                 match self.faults.next(Action::$action) {
-                    None => self.inner.$method(input),
+                    None => {
+                        let (call, faults) = (self.inner.$method(input), self.faults.clone());
+                        Box::pin(async move {
+                            let answer = call.await;
+                            if faults.holds(Action::$action) {
+                                std::future::pending::<()>().await;
+                            }
+                            answer
+                        })
+                    }
                     Some(Failure::Damage) => {
                         let call = self.inner.$method(input);
                         Box::pin(async move {
@@ -365,6 +386,7 @@ macro_rules! faulty {
                             answer
                         })
                     }
+                    Some(Failure::Panic) => panic!("a bug in an interceptor"),
                     Some(Failure::Hang) => Box::pin(std::future::pending()),
                     Some(Failure::Code(code, status)) => {
                         let error = $error::generic(ErrorMetadata::builder().code(code).build());

@@ -8,6 +8,7 @@ use sqs_responder::{
     Json, MessageId, Reply, ReplyError, Request, RequestId, State, TraceContext,
 };
 use sqs_rpc_protocol::{TraceContext as Trace, names};
+use sqs_virtual_queues::sqs::Sqs;
 
 use crate::bed::{Ask, Bed, Running, deadline, sleep, temporary_name};
 
@@ -337,26 +338,106 @@ async fn a_requester_that_still_waits_is_told_expired() {
     assert!(running.stop().await.is_clean());
 }
 
+/// A bed's SQS with a hook around tasks that drops the task that is polled when `armed` is set. Nothing but the user's code, and
+/// so a job, sets it.
+fn throwing_away(bed: &Bed, armed: &std::sync::Arc<std::sync::atomic::AtomicBool>) -> Sqs {
+    use futures::FutureExt;
+
+    let armed = std::sync::Arc::clone(armed);
+    Sqs::builder(sqs_virtual_queues::sqs::ClientApi::new(&bed.client))
+        .clock(bed.sqs.clock().clone())
+        .on_spawn(move |mut task| {
+            let armed = std::sync::Arc::clone(&armed);
+            std::future::poll_fn(move |cx| {
+                let polled = task.poll_unpin(cx);
+                let throws = armed.swap(false, std::sync::atomic::Ordering::Relaxed);
+                if throws {
+                    std::task::Poll::Ready(())
+                } else {
+                    polled
+                }
+            })
+            .boxed()
+        })
+        .build()
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_job_lost_in_a_panic_frees_its_slot() {
+async fn the_message_of_a_lost_job_is_given_back_at_once() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    let bed = Bed::start().await;
+    let armed = Arc::new(AtomicBool::new(false));
+    let sqs = throwing_away(&bed, &armed);
+    let responder = sqs_responder::Responder::builder(sqs)
+        .concurrency(1)
+        .build()
+        .unwrap();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let running = Running::start(responder.serve(&bed.requests, {
+        let (armed, calls) = (Arc::clone(&armed), Arc::clone(&calls));
+        move |Body(body): Body| {
+            let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
+            armed.store(first, Ordering::Relaxed);
+            async move {
+                if first {
+                    std::future::pending::<()>().await;
+                }
+                body
+            }
+        }
+    }));
+    bed.send(&bed.ask("x")).await;
+    let begun = bed.now();
+    assert_eq!(bed.reply().await.unwrap().body(), "x");
+    let took = bed.now().since(begun);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
+    bed.until_deleted().await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_whose_task_is_lost_has_failed_and_polling_goes_on() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let bed = Bed::start().await;
+    // The first task is a poll.
+    let armed = Arc::new(AtomicBool::new(true));
+    let sqs = throwing_away(&bed, &armed);
+    let responder = sqs_responder::Responder::builder(sqs.clone())
+        .build()
+        .unwrap();
+    let running = Running::start(responder.serve(&bed.requests, async |Body(body): Body| body));
+    sleep(1).await;
+    bed.send(&bed.ask("x")).await;
+    assert_eq!(bed.reply().await.unwrap().body(), "x");
+    assert!(!armed.load(Ordering::Relaxed));
+    assert_eq!(sqs.counters().snapshot().polls_failed, 1);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_hook_after_a_job_frees_its_slot() {
     use futures::FutureExt;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     let bed = Bed::start().await;
     let armed = std::sync::Arc::new(AtomicBool::new(false));
     let hook = std::sync::Arc::clone(&armed);
-    let sqs =
-        sqs_virtual_queues::sqs::Sqs::builder(sqs_virtual_queues::sqs::ClientApi::new(&bed.client))
-            .on_spawn(move |task| {
-                let hook = std::sync::Arc::clone(&hook);
-                async move {
-                    task.await;
-                    // Set by the handler: the task that panics is the one that ran it.
-                    assert!(!hook.swap(false, Ordering::Relaxed), "the hook panics");
-                }
-                .boxed()
-            })
-            .build();
+    let sqs = Sqs::builder(sqs_virtual_queues::sqs::ClientApi::new(&bed.client))
+        .on_spawn(move |task| {
+            let hook = std::sync::Arc::clone(&hook);
+            async move {
+                task.await;
+                // Set by the handler: the task that panics is the one that ran it.
+                assert!(!hook.swap(false, Ordering::Relaxed), "the hook panics");
+            }
+            .boxed()
+        })
+        .build();
     let responder = sqs_responder::Responder::builder(sqs.clone())
         .concurrency(1)
         .build()

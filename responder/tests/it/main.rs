@@ -8,6 +8,7 @@ mod faults;
 mod fifo;
 mod handlers;
 mod outage;
+mod panics;
 mod refused;
 mod reply_by_hand;
 mod secrets;

@@ -58,6 +58,104 @@ async fn a_reply_queue_that_does_not_come_is_given_up_and_the_request_deleted() 
     assert_eq!(bed.stats().handled, 1);
 }
 
+/// A return address at a host that does not exist, as a dead requester leaves it.
+fn dead(bed: &Bed, number: u128) -> Ask {
+    let host = bed.replies.replace(&temporary_name(0), &temporary_name(9));
+    bed.ask_with("dead", number, |header| {
+        header.deadline = deadline(Duration::from_secs(120));
+    })
+    .attribute(
+        names::RESPONSE_QUEUE_URL,
+        &format!("{host}#0000000000001234-{number:032x}"),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_of_a_dead_requester_do_not_delay_others() {
+    const DEAD: u64 = 1_000;
+    let bed = Bed::start().await;
+    for number in 0..DEAD {
+        bed.send(&dead(&bed, u128::from(number) + 10)).await;
+    }
+    bed.send(&bed.ask("alive")).await;
+    let begun = bed.now();
+    let responder = bed.builder().concurrency(4).build().unwrap();
+    let running = Running::start(responder.serve(&bed.requests, echo));
+    assert_eq!(bed.reply().await.unwrap().body(), "alive");
+    let took = bed.now().since(begun);
+    assert!(took < Duration::from_millis(100), "{took:?}");
+    bed.until("the others are given up", |stats| {
+        stats.replies_unsendable == DEAD
+    })
+    .await;
+    let took = bed.now().since(begun);
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    bed.until_deleted().await;
+    // From now on each costs one attempt, and no time.
+    let calls = bed.stats().calls.of(Action::SendMessageBatch);
+    assert!(calls < 2 * DEAD / 10 + 20, "{calls}");
+    for number in 0..10 {
+        bed.send(&dead(&bed, number + 5_000)).await;
+        sleep(1).await;
+    }
+    let more = bed.stats().calls.of(Action::SendMessageBatch) - calls;
+    assert_eq!((more, bed.stats().replies_unsendable), (10, DEAD + 10));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_was_missing_is_found_when_it_is_made() {
+    let bed = Bed::start().await;
+    let running = Running::start(bed.responder().serve(&bed.requests, echo));
+    bed.send(&dead(&bed, 1)).await;
+    bed.until("it is given up", |stats| stats.replies_unsendable == 1)
+        .await;
+    let host = bed.local.create_queue(&temporary_name(9)).await.unwrap();
+    bed.send(&dead(&bed, 2)).await;
+    bed.until("it is answered", |stats| stats.replies_sent == 1)
+        .await;
+    // And is waited for when it is gone once more.
+    bed.local
+        .client()
+        .delete_queue()
+        .queue_url(&host)
+        .send()
+        .await
+        .unwrap();
+    bed.send(&dead(&bed, 3)).await;
+    sleep(1).await;
+    assert_eq!(bed.stats().replies_unsendable, 1);
+    sleep(2).await;
+    assert_eq!(bed.stats().replies_unsendable, 2);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_that_wait_for_their_host_leave_the_slots_to_others() {
+    let bed = Bed::start().await;
+    bed.faults.of(Action::SendMessageBatch, THROTTLED);
+    let responder = bed.builder().concurrency(2).build().unwrap();
+    let running = Running::start(responder.serve(&bed.requests, echo));
+    for number in 0..20 {
+        let ask = |header: &mut sqs_rpc_protocol::RequestHeader| {
+            header.deadline = deadline(Duration::from_secs(60));
+        };
+        // Each comes twice: the second waits for the first one's reply.
+        for _ in 0..2 {
+            bed.send(&bed.ask_with("x", number, ask)).await;
+        }
+    }
+    bed.send(&Ask::one_way("x")).await;
+    bed.until("all are handled", |stats| stats.handled == 21)
+        .await;
+    assert_eq!(bed.stats().replies_sent, 0);
+    bed.faults.clear();
+    bed.until("all are answered", |stats| stats.replies_sent == 20)
+        .await;
+    bed.until_deleted().await;
+    running.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn duplicates_share_the_attempts_to_send_their_reply() {
     let bed = Bed::start().await;

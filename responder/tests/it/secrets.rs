@@ -32,6 +32,18 @@ impl Visit for Fields<'_> {
 }
 
 impl Everything {
+    /// Hears what this thread says, until the guard is dropped.
+    fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
+        // Other tests hear nothing. What they say first would be thought to interest nobody, here as well, if there was not
+        // always somebody who is interested. Only the first to set it succeeds.
+        drop(tracing::subscriber::set_global_default(
+            tracing_subscriber::registry(),
+        ));
+        let everything = Self::default();
+        let subscriber = tracing_subscriber::registry().with(everything.clone());
+        (everything, tracing::subscriber::set_default(subscriber))
+    }
+
     fn keep(&self, metadata: &tracing::Metadata<'_>, record: impl FnOnce(&mut Fields<'_>)) {
         if metadata.target().starts_with("sqs_") {
             let mut line = format!("{} {}", metadata.level(), metadata.name());
@@ -79,9 +91,7 @@ async fn handle(Body(body): Body) -> Result<Reply, ReplyError> {
 
 #[tokio::test(start_paused = true)]
 async fn no_line_shows_what_is_said() {
-    let everything = Everything::default();
-    let subscriber = tracing_subscriber::registry().with(everything.clone());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (everything, _guard) = Everything::listen();
 
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, handle));
@@ -140,7 +150,7 @@ async fn no_line_shows_what_is_said() {
     };
     for text in [
         "handle request",
-        "the handler panicked",
+        "code of the user panicked what=\"the handler\"",
         "a request cannot be decoded",
         "a reply was not sent",
     ] {
@@ -150,9 +160,7 @@ async fn no_line_shows_what_is_said() {
 
 #[tokio::test(start_paused = true)]
 async fn the_span_of_a_request_has_its_ids_and_its_trace() {
-    let everything = Everything::default();
-    let subscriber = tracing_subscriber::registry().with(everything.clone());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (everything, _guard) = Everything::listen();
 
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, handle));

@@ -89,7 +89,8 @@ async fn it_ends_as_soon_as_all_is_finished() {
 #[tokio::test(start_paused = true)]
 async fn what_the_last_poll_brings_is_handled() {
     let bed = Bed::start().await;
-    let running = Running::start(bed.responder().serve(&bed.requests, slow));
+    let responder = bed.builder().end_idle_polls(false).build().unwrap();
+    let running = Running::start(responder.serve(&bed.requests, slow));
     sleep(1).await;
     let stopped = tokio::spawn(running.stop());
     sleep(5).await;
@@ -107,8 +108,9 @@ async fn what_the_last_poll_brings_is_handled() {
 #[tokio::test(start_paused = true)]
 async fn a_poll_that_outlasts_the_drain_time_gives_back_what_it_brings() {
     let bed = Bed::start().await;
+    let responder = bed.builder().end_idle_polls(false).build().unwrap();
     let running = Running::start(
-        bed.responder()
+        responder
             .serve(&bed.requests, slow)
             .drain(Duration::from_secs(5)),
     );
@@ -122,6 +124,58 @@ async fn a_poll_that_outlasts_the_drain_time_gives_back_what_it_brings() {
         bed.stats().calls.of(Action::ChangeMessageVisibilityBatch),
         1
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_responder_stops_within_two_seconds() {
+    for idle in [0, 1, 13] {
+        let bed = Bed::start().await;
+        let running = Running::start(bed.responder().serve(&bed.requests, slow));
+        bed.send(&bed.ask("0")).await;
+        assert_eq!(bed.reply().await.unwrap().body(), "0");
+        sleep(idle).await;
+        let begun = bed.now();
+        assert_eq!(report(running.stop().await), [0, 0, 0, 0, 0]);
+        let took = bed.now().since(begun);
+        assert!(took <= Duration::from_millis(1_100), "{idle}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_end_when_all_is_finished_and_nothing_has_come_for_a_second() {
+    let bed = Bed::start().await;
+    let running = Running::start(bed.responder().serve(&bed.requests, slow));
+    bed.send(&bed.ask("5")).await;
+    bed.until("it is handled", |stats| stats.handled == 1).await;
+    let begun = bed.now();
+    let stopped = tokio::spawn(running.stop());
+    sleep(4).await;
+    // While a handler runs, the poll is not ended, and brings this.
+    bed.send(&bed.ask("2")).await;
+    assert_eq!(report(stopped.await.unwrap()), [2, 0, 0, 0, 0]);
+    let took = bed.now().since(begun).as_secs();
+    assert_eq!(took, 6, "as long as the handlers");
+    assert_eq!(bed.left().await, (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_in_the_instant_of_the_end_stays_hidden_for_its_visibility_timeout() {
+    let bed = Bed::start().await;
+    let running = Running::start(bed.responder().serve(&bed.requests, slow));
+    sleep(5).await;
+    // SQS's answer is under way when the poll is ended.
+    bed.faults.hold(Action::ReceiveMessage);
+    bed.send(&bed.ask("0")).await;
+    sleep(1).await;
+    assert_eq!(report(running.stop().await), [0, 0, 0, 0, 0]);
+    assert_eq!(bed.left().await, (0, 1), "the price");
+    bed.faults.clear();
+    let next = Running::start(bed.responder().serve(&bed.requests, slow));
+    let begun = bed.now();
+    bed.until("it is handled", |stats| stats.handled == 1).await;
+    let took = bed.now().since(begun).as_secs();
+    assert!((27..=30).contains(&took), "{took}");
+    next.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use futures::future::{Either, select};
 use sqs_requester::Requester;
 use sqs_responder::{ErrorCode, Reply, ReplyError, Request};
 use sqs_virtual_queues::sqs::{Moment, TimeSource};
-use sqs_virtual_queues::{OutgoingMessage, VirtualQueue};
+use sqs_virtual_queues::{OutgoingMessage, QueueError, VirtualQueue};
 
 use crate::coverage::Fault;
 use crate::dice::Dice;
@@ -233,6 +233,11 @@ pub(crate) async fn read(
             Some(Ok(messages)) => messages,
             Some(Err(error)) => {
                 oracle.note(format_args!("{} cannot read {name}: {error:?}", link.life));
+                // The queue is still there, and the next poll may be served.
+                if matches!(error, QueueError::Call(_)) {
+                    sleep(&link, dice.millis(200, 2_000)).await;
+                    continue;
+                }
                 return;
             }
             None => {

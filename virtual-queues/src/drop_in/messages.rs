@@ -51,9 +51,10 @@ impl Service {
             Some(wait) => receive.wait(Duration::from_secs(wait)),
             None => receive.wait_as_host(),
         };
-        if let Some(visibility) = visibility {
-            receive = receive.visibility(Duration::from_secs(visibility));
-        }
+        receive = match visibility {
+            Some(visibility) => receive.visibility(Duration::from_secs(visibility)),
+            None => receive.visibility_as_host(),
+        };
         Ok(receive.send().await?)
     }
 

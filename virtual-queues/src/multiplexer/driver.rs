@@ -11,6 +11,8 @@ use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use super::error::PendingError;
+use super::extensions::Extensions;
+use super::health::Verdict;
 use super::host::{ReplySink, Shared};
 use super::routing::{Arrival, Due, Routed};
 use crate::mutant;
@@ -21,34 +23,51 @@ use crate::stats::Counter;
 /// How long the answer of a poll may have been on its way.
 const GRACE: Duration = Duration::from_secs(5);
 /// SQS may not know a new queue for its first second, and its parts learn of it at different times.
-const SETTLING: Duration = Duration::from_secs(5);
+pub(super) const SETTLING: Duration = Duration::from_secs(5);
 /// So many things that are due are done in one go; then others have their turn, polls that have ended first.
 const BURST: usize = 100;
-/// When polls have been denied by policy for so long, pending requests are told instead of left to their deadlines. A policy
-/// that was just changed takes about so long to be in force everywhere.
-const DENIED: Duration = Duration::from_secs(60);
 /// The longest pause after a poll that brought only messages that were put back, within a fifth: one full buffer never slows
 /// its host to less than a poll a second.
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
+/// A host that nothing has used for so long is forgotten.
+const FORGET_AFTER: Duration = Duration::from_secs(60);
+/// When everything stops and no message has come for so long, polls that are out are ended, too.
+const QUIET: Duration = Duration::from_secs(1);
 
-/// Runs a host until it is stopped or gone.
-pub(super) async fn drive(shared: Arc<Shared>, stop: CancellationToken) {
-    // If the runtime ends, this task is dropped, and everybody who waits must hear of it.
-    let _closed = CloseOnDrop(&shared);
-    Driver {
-        shared: &shared,
-        crowded: Backoff::new(Duration::from_millis(100), LONGEST_PAUSE),
-        denied: None,
+/// Runs a host until it is stopped, gone, or used by nobody.
+pub(super) fn drive(shared: Arc<Shared>, stop: CancellationToken) -> impl Future<Output = ()> {
+    // If the runtime ends, or has ended already, this future is dropped, and everybody who waits must hear of it.
+    let shared = CloseOnDrop(shared);
+    async move {
+        Driver {
+            shared: &shared.0,
+            crowded: Backoff::new(Duration::from_millis(100), LONGEST_PAUSE),
+            phase: Phase::Running,
+            extensions: Extensions::new(&shared.0),
+        }
+        .run(&stop)
+        .await;
+        // Whoever comes later begins with a new one: this may be there again by then.
+        shared.0.hosts.forget(&shared.0);
     }
-    .run(&stop)
-    .await;
 }
 
 struct Driver<'a> {
     shared: &'a Shared,
     crowded: Backoff,
-    /// Since when polls are denied by policy, with none that worked, and the last denial.
-    denied: Option<(Moment, Fault)>,
+    phase: Phase,
+    extensions: Extensions<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    Running,
+    /// Nothing has used the host since then.
+    Unused(Moment),
+    /// The host has ended. Polls that are out end by themselves.
+    Ended,
+    /// So has everything: the polls are ended once no message has come for a while since then.
+    Stopping(Moment),
 }
 
 /// A poll that has ended.
@@ -70,30 +89,33 @@ impl Driver<'_> {
         let mut alarm = Alarm::new(clock.clone());
         let mut polls = FuturesUnordered::new();
         let mut contact = self.shared.sqs.contact();
-        let mut stopping = false;
         loop {
             let now = clock.now();
             if self.do_what_is_due(now) {
                 tokio::task::yield_now().await;
             }
-            if !stopping {
+            self.extensions.start();
+            if matches!(self.phase, Phase::Running | Phase::Unused(_)) {
                 for kind in self.polls_to_start(now) {
                     polls.push(poll(self.shared, kind));
                 }
-            } else if polls.is_empty() {
+            }
+            if self.is_over(polls.is_empty(), now) {
                 return;
             }
             let alarm_at = self.next_alarm();
             if mutant!("poll-aborted") && self.shared.lock().router.demand() == 0 {
                 polls.clear();
             }
+            let stopping = matches!(self.phase, Phase::Stopping(_));
             tokio::select! {
                 biased;
                 () = stop.cancelled(), if !stopping => {
-                    stopping = true;
                     self.shared.end(PendingError::Closed);
+                    self.phase = Phase::Stopping(clock.now());
                 }
                 Some(polled) = polls.next(), if !polls.is_empty() => self.polled(polled),
+                () = self.extensions.next() => {}
                 () = self.shared.changed.notified() => {}
                 sign = contact.next() => {
                     let polls = &mut self.shared.lock().polls;
@@ -104,13 +126,36 @@ impl Driver<'_> {
                 }
                 () = alarm.until(alarm_at) => {}
             }
-            // A host that is gone needs no poll more; those that are out end by themselves.
-            stopping |= self.shared.lock().ended.is_some();
+            let running = matches!(self.phase, Phase::Running | Phase::Unused(_));
+            if running && self.shared.lock().ended.is_some() {
+                self.phase = Phase::Ended;
+            }
         }
     }
 
+    /// Whether the driver may return. Forgets the host if nothing has used it for long.
+    fn is_over(&mut self, no_poll_is_out: bool, now: Moment) -> bool {
+        let unused = no_poll_is_out && self.shared.lock().router.is_empty();
+        match self.phase {
+            Phase::Ended => return no_poll_is_out,
+            Phase::Stopping(since) => {
+                let quiet = self.shared.options.end_idle_polls && now.since(since) >= QUIET;
+                return no_poll_is_out || quiet;
+            }
+            Phase::Running if unused => self.phase = Phase::Unused(now),
+            Phase::Unused(since) if unused && now.since(since) >= FORGET_AFTER => {
+                // Whoever still has a handle may come back; it is looked at again later.
+                self.phase = Phase::Unused(now);
+                return self.shared.forget_unused();
+            }
+            Phase::Unused(_) if !unused => self.phase = Phase::Running,
+            _ => {}
+        }
+        false
+    }
+
     /// Says whether there is more.
-    fn do_what_is_due(&self, now: Moment) -> bool {
+    fn do_what_is_due(&mut self, now: Moment) -> bool {
         let counters = self.shared.sqs.counters();
         for _ in 0..BURST {
             let due = {
@@ -124,15 +169,14 @@ impl Driver<'_> {
             match due {
                 Some(Due::TimedOut(sink)) => {
                     // Whoever waited is told what is missing.
-                    let denial = self.denied.as_ref();
-                    let why = denial.map_or(PendingError::TimedOut, |(_, fault)| {
-                        PendingError::Failed(fault.clone())
-                    });
+                    let denial = self.shared.lock().health.denial().cloned();
+                    let why = denial.map_or(PendingError::TimedOut, PendingError::Failed);
                     drop(sink.send(Err(why)));
                 }
                 Some(Due::Visible(messages)) => {
                     counters.add(Counter::BufferExpired, messages as u64)
                 }
+                Some(Due::Extend(messages)) => self.extensions.add(messages),
                 Some(Due::Expired(_)) => counters.count(Counter::QueuesExpired),
                 None => return false,
             }
@@ -155,7 +199,16 @@ impl Driver<'_> {
 
     fn next_alarm(&self) -> Option<Moment> {
         let state = self.shared.lock();
-        let alarms = [state.router.next_alarm(), state.polls.next_start()];
+        let own = match self.phase {
+            Phase::Running => None,
+            Phase::Unused(since) => Some(since + FORGET_AFTER),
+            // No poll is started any more, whatever is due.
+            Phase::Ended => return None,
+            Phase::Stopping(since) => {
+                return self.shared.options.end_idle_polls.then(|| since + QUIET);
+            }
+        };
+        let alarms = [own, state.router.next_alarm(), state.polls.next_start()];
         alarms.into_iter().flatten().min()
     }
 
@@ -178,14 +231,20 @@ impl Driver<'_> {
         let visibility = self.shared.options.visibility;
         // The answer was on its way for a while. A message that is dropped from its buffer too early only comes again.
         let visible_until = now + visibility - (visibility / 4).min(GRACE);
-        self.denied = None;
-        if let Kind::Long(size) = kind {
-            self.shared
-                .lock()
-                .polls
-                .returned(size, got, now, now + visibility);
+        {
+            let mut state = self.shared.lock();
+            state.health.worked(now);
+            if let Kind::Long(size) = kind {
+                state.polls.returned(size, got, now, now + visibility);
+            }
+        }
+        if let Phase::Stopping(since) = &mut self.phase
+            && got > 0
+        {
+            *since = now;
         }
         let arrival = Arrival {
+            received: now,
             visible_until,
             server_now: self.shared.sqs.earliest_server_time(),
         };
@@ -280,50 +339,50 @@ impl Driver<'_> {
         }
     }
 
-    fn failed(&mut self, kind: Kind, fault: &Fault, started: Moment, now: Moment) {
-        // Whoever ended the host may have deleted it, too: its polls end as they must.
-        if self.shared.lock().ended.is_some() {
-            return;
-        }
-        self.shared.sqs.counters().count(Counter::PollsFailed);
-        let settling = self
-            .shared
-            .made_at
-            .is_some_and(|made| now.since(made) < SETTLING);
-        if fault.kind() == FaultKind::QueueNotFound && !settling {
-            self.shared.sqs.counters().count(Counter::HostsLost);
-            tracing::warn!(host = %self.shared.url, "the host queue is gone");
-            self.shared.end(PendingError::HostLost);
-            return;
-        }
-        // A short poll's receivers get nothing, as from a short poll that found nothing.
-        let Kind::Long(size) = kind else { return };
-        let denied = fault.kind() == FaultKind::AccessDenied;
-        let hopeless = denied && {
-            let since = self.denied.as_ref().map_or(now, |(since, _)| *since);
-            self.denied = Some((since, fault.clone()));
-            now.since(since) >= DENIED
-        };
-        let told = {
+    fn failed(&self, kind: Kind, fault: &Fault, started: Moment, now: Moment) {
+        let (verdict, pending, receivers) = {
             let mut state = self.shared.lock();
-            let random = self.shared.sqs.random();
-            state.polls.failed(size, started, now, random);
-            if fault.kind() == FaultKind::Credentials {
-                state.polls.retry_credentials(now);
+            // Whoever ended the host may have deleted it, too: its polls end as they must.
+            if state.ended.is_some() {
+                return;
             }
-            if hopeless {
-                state.router.take_pending()
-            } else {
-                Vec::new()
+            let verdict = state.health.failed(fault, now);
+            if let Kind::Long(size) = kind {
+                let random = self.shared.sqs.random();
+                state.polls.failed(size, started, now, random);
             }
+            match verdict {
+                Verdict::Missing(at) => state.polls.retry_at(at),
+                _ if fault.kind() == FaultKind::Credentials => state.polls.retry_credentials(now),
+                _ => {}
+            }
+            let pending = match verdict {
+                Verdict::Denied => state.router.take_pending(),
+                _ => Vec::new(),
+            };
+            let receivers = match verdict {
+                Verdict::Refused | Verdict::Denied => state.router.receivers(),
+                _ => Vec::new(),
+            };
+            (verdict, pending, receivers)
         };
-        if denied {
-            tracing::warn!(host = %self.shared.url, code = fault.code(), "ReceiveMessage was denied");
+        self.shared.sqs.counters().count(Counter::PollsFailed);
+        match verdict {
+            Verdict::Refused | Verdict::Denied => {
+                tracing::warn!(host = %self.shared.url, code = fault.code(), error = %fault, "the host cannot be received from");
+            }
+            Verdict::Gone => {
+                self.shared.sqs.counters().count(Counter::HostsLost);
+                tracing::warn!(host = %self.shared.url, "the host queue is gone");
+                self.shared.end(PendingError::HostLost);
+            }
+            Verdict::Passing | Verdict::Missing(_) => {}
         }
-        for sink in told {
+        for sink in pending {
             // A request that was dropped meanwhile needs no answer.
             let _ = sink.send(Err(PendingError::Failed(fault.clone())));
         }
+        receivers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -368,9 +427,9 @@ fn spread(after: Duration, random: &Random) -> Duration {
     after.saturating_sub(Duration::from_secs(random.bits64() % (most + 1)))
 }
 
-struct CloseOnDrop<'a>(&'a Shared);
+struct CloseOnDrop(Arc<Shared>);
 
-impl Drop for CloseOnDrop<'_> {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         self.0.end(PendingError::Closed);
     }

@@ -42,7 +42,7 @@ pub enum QueueError {
     /// Another handler takes the messages of all virtual queues.
     #[error("a handler of all virtual queues runs already")]
     Handled,
-    /// The call to SQS failed.
+    /// The call to SQS failed: the one that was made for this operation, or the last poll of the host.
     #[error("the call to SQS failed")]
     Call(#[source] Fault),
     /// [`VirtualQueues`](super::VirtualQueues) was shut down, or its Tokio runtime has ended.

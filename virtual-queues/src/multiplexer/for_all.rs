@@ -1,15 +1,16 @@
 //! One handler for all virtual queues.
 
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use sqs_rpc_protocol::{VirtualQueueName, VirtualQueueUrl};
+use sqs_rpc_protocol::{HostKey, VirtualQueueName, VirtualQueueUrl};
 
 use super::error::QueueError;
 use super::handling::handle;
@@ -93,7 +94,8 @@ impl VirtualQueues {
             return QueueError::Handled;
         }
         let _handled = Handled(self);
-        let mut in_use: Vec<Arc<Shared>> = Vec::new();
+        // Not held by this, so that a host that nothing uses can be forgotten.
+        let mut known: HashMap<HostKey, Weak<Shared>> = HashMap::new();
         let mut hosts = FuturesUnordered::new();
         loop {
             // Listens before it looks, so that no host is missed in between.
@@ -103,33 +105,36 @@ impl VirtualQueues {
                 while hosts.next().await.is_some() {}
                 return ended;
             }
-            let now_in_use = self.hosts_in_order();
-            in_use.retain(|known| now_in_use.iter().any(|host| Arc::ptr_eq(known, host)));
-            for shared in now_in_use {
-                if !in_use.iter().any(|known| Arc::ptr_eq(known, &shared)) {
-                    in_use.push(Arc::clone(&shared));
+            known.retain(|_, host| host.strong_count() > 0);
+            for shared in self.0.hosts.in_order() {
+                let this = Arc::downgrade(&shared);
+                let before = known.insert(shared.key.clone(), Weak::clone(&this));
+                if !before.is_some_and(|before| before.ptr_eq(&this)) {
                     hosts.push(self.handle_host(shared, &limits, &handler));
                 }
             }
-            tokio::select! {
-                biased;
-                // It stays known: it is gone, until its URL is used again for another.
-                Some(()) = hosts.next(), if !hosts.is_empty() => {}
-                () = opened => {}
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(ended) = hosts.next(), if !hosts.is_empty() => {
+                        // Another host may have its place by now.
+                        if known.get(&ended).is_some_and(|host| host.strong_count() == 0) {
+                            known.remove(&ended);
+                        }
+                    }
+                    () = &mut opened => break,
+                }
             }
         }
     }
 
-    /// In the order of their keys, not of the hash map.
-    pub(super) fn hosts_in_order(&self) -> Vec<Arc<Shared>> {
-        let hosts = self.0.hosts.iter();
-        let mut hosts: Vec<_> = hosts.map(|host| Arc::clone(host.value())).collect();
-        hosts.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        hosts
-    }
-
-    /// Ends when the host is closed.
-    async fn handle_host<H, F, E>(&self, shared: Arc<Shared>, limits: &HandlerLimits, handler: &H)
+    /// Ends when the host is closed. It holds the host once, which [`Shared::is_unused`] knows.
+    async fn handle_host<H, F, E>(
+        &self,
+        shared: Arc<Shared>,
+        limits: &HandlerLimits,
+        handler: &H,
+    ) -> HostKey
     where
         H: Fn(VirtualQueue, Message) -> F,
         F: Future<Output = Result<(), E>>,
@@ -157,6 +162,7 @@ impl VirtualQueues {
         }
         // Those that run are let finish: their messages were taken.
         while running.next().await.is_some() {}
+        shared.key.clone()
     }
 
     async fn handle_one<H, F, E>(

@@ -10,7 +10,8 @@ use super::queue::VirtualQueue;
 use crate::sqs::{RECEIVE_MAX, UserCode};
 
 impl VirtualQueue {
-    /// Gives every message to `handler`, up to `limit` at a time, until the queue is gone; returns why it is.
+    /// Gives every message to `handler`, up to `limit` at a time, until the queue is gone; returns why it is. While the host
+    /// cannot be received from, it waits.
     ///
     /// A message is deleted when its handler returns `Ok`. While the handler runs, its visibility time-out is extended, in
     /// batches; after `Err` or a panic it comes again when that ends. A panic, in a destructor of the handler's future too, is
@@ -77,6 +78,8 @@ impl VirtualQueue {
                             running.push(handle(&self.shared, code, receipt_handle, work));
                         }
                     }
+                    // The next receive waits for the next poll, and polls that fail come ever more slowly.
+                    Err(QueueError::Call(_)) => {}
                     Err(gone) => {
                         // Those that run are let finish: their messages were taken.
                         while let Some(()) = running.next().await {}

@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use aws_sdk_sqs::operation::get_queue_attributes::builders::GetQueueAttributesInputBuilder;
-use aws_sdk_sqs::types::{Message, QueueAttributeName};
+use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{CorrelationId, HostKey, HostQueueUrl, ProcessPrefix, VirtualQueueUrl};
-use tokio::sync::{Notify, OnceCell, oneshot};
+use tokio::sync::{Notify, oneshot};
 
+use super::defaults::HostDefaults;
 use super::driver;
 use super::error::{PendingError, QueueError};
+use super::health::Health;
+use super::hosts::Hosts;
 use super::options::Options;
 use super::pending::{Outcome, PendingReply};
 #[cfg(feature = "temporary")]
@@ -19,7 +21,6 @@ use super::queue::VirtualQueue;
 #[cfg(feature = "temporary")]
 use super::queues::CreateQueue;
 use super::queues::VirtualQueues;
-use super::receive::LONGEST_WAIT;
 use super::routing::{Refused, Router, RouterOptions, Taken};
 use crate::sqs::{Moment, Outbox, PollController, Sqs, Tasks};
 
@@ -45,41 +46,28 @@ pub(super) struct Shared {
     pub(super) sqs: Sqs,
     pub(super) outbox: Outbox,
     pub(super) options: Options,
-    /// When this process made the queue: SQS may not know it for its first second.
-    pub(super) made_at: Option<Moment>,
+    pub(super) hosts: Hosts,
     state: Mutex<State>,
     /// Wakes the driver: somebody waits, or something is due earlier than the driver knows.
     pub(super) changed: Notify,
-    /// How long a receive waits that does not say: asked of the host once, by the first that needs it.
-    default_wait: OnceCell<Duration>,
+    /// What a receive gets that does not say: asked of the host once, by the first that needs it.
+    pub(super) defaults: HostDefaults,
 }
 
 pub(super) struct State {
     pub(super) router: Router<ReplySink>,
     pub(super) polls: PollController,
+    pub(super) health: Health,
     /// Why the host is of no use any more; later callers get the same answer.
     pub(super) ended: Option<PendingError>,
 }
 
+const SECOND: Duration = Duration::from_secs(1);
+
 pub(super) type ReplySink = oneshot::Sender<Outcome>;
 
 impl Shared {
-    /// Begins to use a host: starts its driver, which makes no call until somebody waits.
-    pub(super) fn open(
-        url: HostQueueUrl,
-        process: ProcessPrefix,
-        made_at: Option<Moment>,
-        sqs: &Sqs,
-        outbox: &Outbox,
-        options: &Options,
-        tasks: &Tasks,
-    ) -> Arc<Self> {
-        let shared = Self::new(url, process, made_at, sqs, outbox, options);
-        tasks.spawn(driver::drive(Arc::clone(&shared), tasks.stopping().clone()));
-        shared
-    }
-
-    /// A host without its driver.
+    /// A host without its driver. `made_at`: when this process made the queue, if it did.
     pub(super) fn new(
         url: HostQueueUrl,
         process: ProcessPrefix,
@@ -87,10 +75,13 @@ impl Shared {
         sqs: &Sqs,
         outbox: &Outbox,
         options: &Options,
+        hosts: &Hosts,
     ) -> Arc<Self> {
         let router = Router::new(RouterOptions {
             process,
             limits: options.limits.clone(),
+            visibility: options.visibility,
+            in_order: url.is_fifo(),
         });
         let polls = PollController::new(options.polls.clone());
         Arc::new(Self {
@@ -99,15 +90,22 @@ impl Shared {
             sqs: sqs.clone(),
             outbox: outbox.clone(),
             options: options.clone(),
-            made_at,
+            hosts: hosts.clone(),
             state: Mutex::new(State {
                 router,
                 polls,
+                health: Health::new(made_at),
                 ended: None,
             }),
             changed: Notify::new(),
-            default_wait: OnceCell::new(),
+            defaults: HostDefaults::default(),
         })
+    }
+
+    /// Starts the driver, which makes no call until somebody waits.
+    pub(super) fn driven(self: Arc<Self>, tasks: &Tasks) -> Arc<Self> {
+        tasks.spawn(driver::drive(Arc::clone(&self), tasks.stopping().clone()));
+        self
     }
 }
 
@@ -187,7 +185,7 @@ impl Host {
     #[cfg(feature = "temporary")]
     pub(crate) fn retire(&self, why: PendingError) {
         self.shared.end(why);
-        self.owner.forget(&self.shared);
+        self.owner.0.hosts.forget(&self.shared);
     }
 
     /// Stops using the host: whatever waits on it ends with `why`, and so does whatever comes later.
@@ -223,18 +221,37 @@ impl Shared {
         matches!(state.ended, Some(PendingError::HostLost))
     }
 
+    /// Whether nobody but the table, the driver and the handler of all virtual queues has the host, and it carries nothing.
+    /// Its caller holds the entry in the table of hosts, so nobody gets it meanwhile.
+    pub(super) fn is_unused(this: &Arc<Self>) -> bool {
+        let state = this.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let holders = 2 + usize::from(state.router.is_handled());
+        state.router.is_empty() && Arc::strong_count(this) == holders
+    }
+
+    /// Ends the host and says so if nothing uses it.
+    pub(super) fn forget_unused(&self) -> bool {
+        let forgotten = self.hosts.forget_unused(self);
+        if forgotten {
+            self.end(PendingError::Closed);
+        }
+        forgotten
+    }
+
     /// Changes the state, and wakes the driver if that gave it something to do.
     pub(super) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let before = (state.router.demand() > 0, state.router.next_alarm());
-        let full = state.polls.is_full();
+        let (full, empty) = (state.polls.is_full(), state.router.is_empty());
         let result = change(&mut state);
         let after = (state.router.demand() > 0, state.router.next_alarm());
         let earlier = after
             .1
             .is_some_and(|at| before.1.is_none_or(|known| at < known));
         let room = full && !state.polls.is_full() && after.0;
-        let wake = (after.0 && !before.0) || earlier || room || state.router.wants_short_poll();
+        let emptied = !empty && state.router.is_empty();
+        let wake =
+            (after.0 && !before.0) || earlier || room || emptied || state.router.wants_short_poll();
         drop(state);
         if wake {
             self.changed.notify_one();
@@ -242,38 +259,28 @@ impl Shared {
         result
     }
 
-    /// Sees to it that whoever takes a message has time for it: as much as he asks for, or at least half of what a poll
-    /// gives. Off his path; if it fails, he has what is left.
-    pub(super) fn give_time(&self, taken: &Taken, wanted: Option<Duration>, now: Moment) {
+    /// Gives the receiver of a message the visibility timeout that it wants. Without one it gets at least half of what a poll
+    /// gives. The call is off the receiver's path. If it fails, the message stays hidden for what is left.
+    ///
+    /// Returns until when the message is hidden.
+    pub(super) fn give_time(&self, taken: &Taken, wanted: Option<Duration>, now: Moment) -> Moment {
         let usual = self.options.visibility;
-        let scarce = taken.visible_until.since(now) < usual / 2;
-        let change = wanted.or_else(|| scarce.then_some(usual));
-        if let (Some(change), Some(handle)) = (change, taken.message.receipt_handle()) {
-            self.outbox
-                .change_visibility_later(&self.url, handle.to_owned(), change);
-        }
-    }
-
-    /// The host's `ReceiveMessageWaitTimeSeconds`. If it cannot be read, SQS's own default, 0: for this time only, or for
-    /// good if the right to read it is missing.
-    pub(super) async fn default_wait(&self) -> Duration {
-        let read = || async {
-            let name = QueueAttributeName::ReceiveMessageWaitTimeSeconds;
-            let input = GetQueueAttributesInputBuilder::default()
-                .queue_url(self.url.as_str())
-                .attribute_names(name.clone());
-            match self.sqs.get_queue_attributes(input).await {
-                Ok(output) => {
-                    let seconds = output.attributes.as_ref().and_then(|all| all.get(&name));
-                    let seconds = seconds.and_then(|seconds| seconds.parse().ok());
-                    Ok(Duration::from_secs(seconds.unwrap_or(0)).min(LONGEST_WAIT))
-                }
-                Err(fault) if fault.is_temporary() => Err(fault),
-                Err(_) => Ok(Duration::ZERO),
+        let change = match wanted {
+            // SQS counts in whole seconds. A poll that gave the same needs no call.
+            Some(wanted) => {
+                let (wanted_until, until) = (now + wanted, taken.hidden_until);
+                let apart = wanted_until.since(until).max(until.since(wanted_until));
+                taken.extending || apart > SECOND
             }
+            None => taken.visible_until.since(now) < usual / 2,
         };
-        let wait = self.default_wait.get_or_try_init(read).await;
-        wait.copied().unwrap_or_default()
+        let Some(handle) = taken.message.receipt_handle().filter(|_| change) else {
+            return taken.hidden_until;
+        };
+        let visibility = wanted.unwrap_or(usual);
+        self.outbox
+            .change_visibility_later(&self.url, handle.to_owned(), visibility);
+        now + visibility
     }
 
     /// Ends the host for everybody. The first reason stays.

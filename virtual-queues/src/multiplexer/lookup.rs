@@ -18,12 +18,7 @@ impl VirtualQueues {
     /// The virtual queue with this URL, however its host is spelled, if it exists in this process.
     #[must_use]
     pub fn find(&self, url: &VirtualQueueUrl) -> Option<VirtualQueue> {
-        let shared = self
-            .0
-            .hosts
-            .get(&self.0.sqs.host_key(url.host()))?
-            .value()
-            .clone();
+        let shared = self.0.hosts.get(&self.0.sqs.host_key(url.host()))?;
         shared.lock().router.buffered_in(url.name())?;
         Some(VirtualQueue::new(shared, url.clone(), self.clone()))
     }
@@ -44,7 +39,7 @@ impl VirtualQueues {
     /// host that sorts first by account, name and region. It looks at every host.
     #[must_use]
     pub fn find_by_name(&self, name: &VirtualQueueName) -> Option<VirtualQueue> {
-        let hosts = self.hosts_in_order();
+        let hosts = self.0.hosts.in_order();
         let has = |host: &&Arc<Shared>| host.lock().router.buffered_in(name).is_some();
         let host = hosts.iter().find(has)?;
         self.find(&VirtualQueueUrl::new(&host.url, name))

@@ -34,6 +34,8 @@ pub(super) struct Options {
     pub(super) polls: PollOptions,
     /// Whole seconds.
     pub(super) poll_wait: Duration,
+    /// Whether polls that are out are ended when their host is.
+    pub(super) end_idle_polls: bool,
     /// Whole seconds: SQS has no other unit.
     pub(super) visibility: Duration,
     pub(super) limits: Limits,
@@ -54,6 +56,7 @@ impl VirtualQueuesBuilder {
         let options = Options {
             polls: PollOptions::default(),
             poll_wait: *POLL_WAIT.end(),
+            end_idle_polls: true,
             visibility: Duration::from_secs(30),
             limits,
             fair_queues: false,
@@ -91,6 +94,17 @@ impl VirtualQueuesBuilder {
     /// their [`visibility`](Self::visibility) ends, and are late by that.
     pub fn poll_wait(mut self, wait: Duration) -> Self {
         self.options.poll_wait = wait;
+        self
+    }
+
+    /// Whether a shutdown ends polls that are out, once no message has come for a second. Default: yes, so that the shutdown of a
+    /// process without traffic takes a second and not the rest of a poll's [wait](Self::poll_wait).
+    ///
+    /// The price: SQS may have put messages into the answer in that instant. They are not lost, but stay hidden until
+    /// their [`visibility`](Self::visibility) ends. Where that is too long for those who take over the host's messages, set it to
+    /// `false`: then a shutdown waits for every poll.
+    pub fn end_idle_polls(mut self, end: bool) -> Self {
+        self.options.end_idle_polls = end;
         self
     }
 

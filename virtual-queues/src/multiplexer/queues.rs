@@ -5,25 +5,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use dashmap::DashMap;
-use sqs_rpc_protocol::{HostKey, HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl};
+use sqs_rpc_protocol::{HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl};
 use tokio::sync::Notify;
 
 use super::error::{PendingError, QueueError};
 use super::host::{Host, Shared};
+use super::hosts::Hosts;
 use super::options::{Options, VirtualQueuesBuilder};
 use super::queue::VirtualQueue;
 use super::routing::Refused;
 use super::tags::{self, Tags};
-use crate::hashing::{Keyed, keyed};
-use crate::mutant;
 use crate::sqs::{BatchOptions, Moment, Outbox, Sqs, Tasks};
 use crate::stats::Stats;
 
 /// The multiplexer: many virtual queues on few hosts. Cheap to clone; clones share everything.
 ///
 /// It makes no call until something is sent or awaited, and none while nobody waits. Its tasks, one a host in use
-/// and one a call, run on the Tokio runtime of its first use.
+/// and one a call, run on the Tokio runtime of its first use. A host is in use while it has a virtual queue, a request that waits, or
+/// a handle ([`Host`], [`VirtualQueue`]); after a minute without, it is forgotten, and its task ends.
 ///
 /// Dropping the last clone, and the last handle made by it, stops the drivers; [`shutdown`](Self::shutdown) is the orderly way.
 ///
@@ -54,7 +53,7 @@ pub(super) struct Inner {
     pub(super) options: Options,
     batches: BatchOptions,
     process: ProcessPrefix,
-    pub(super) hosts: DashMap<HostKey, Arc<Shared>, Keyed>,
+    pub(super) hosts: Hosts,
     /// Made on first use, on the runtime of that moment.
     running: OnceLock<Running>,
     pub(super) closed: AtomicBool,
@@ -109,7 +108,7 @@ impl VirtualQueues {
             options,
             batches,
             process,
-            hosts: DashMap::with_hasher(keyed()),
+            hosts: Hosts::new(),
             running: OnceLock::new(),
             closed: AtomicBool::new(false),
             handled: AtomicBool::new(false),
@@ -143,14 +142,6 @@ impl VirtualQueues {
     ) -> Result<VirtualQueue, QueueError> {
         let name = self.checked_name(&queue)?;
         self.add(shared, &shared.url, &name, queue)
-    }
-
-    /// Forgets a host that has ended, unless it is in use again.
-    #[cfg(feature = "temporary")]
-    pub(super) fn forget(&self, shared: &Arc<Shared>) {
-        self.0
-            .hosts
-            .remove_if(&shared.key, |_, known| Arc::ptr_eq(known, shared));
     }
 
     fn checked_name(&self, queue: &CreateQueue) -> Result<VirtualQueueName, QueueError> {
@@ -242,7 +233,7 @@ impl VirtualQueues {
         self.0.closed.store(true, Ordering::Release);
         self.0.opened.notify_waiters();
         let mut report = ShutdownReport::default();
-        for host in self.hosts_in_order() {
+        for host in self.0.hosts.in_order() {
             report.pending += host.lock().router.pending();
             host.end(PendingError::Closed);
         }
@@ -269,42 +260,21 @@ impl VirtualQueues {
 
     fn open(&self, url: &HostQueueUrl, made_at: Option<Moment>) -> Result<Arc<Shared>, QueueError> {
         let running = self.running()?;
-        let key = self.0.sqs.host_key(url);
-        if let Some(host) = self.0.hosts.get(&key)
-            && !host.is_lost()
-        {
-            return Ok(Arc::clone(&host));
-        }
-        let mut made = false;
-        let mut open = || {
-            made = true;
-            let inner = &self.0;
-            let Running {
-                drivers, outbox, ..
-            } = running;
-            Shared::open(
+        let inner = &self.0;
+        let (host, opened) = inner.hosts.get_or_open(inner.sqs.host_key(url), || {
+            let shared = Shared::new(
                 url.clone(),
                 inner.process,
                 made_at,
                 &inner.sqs,
-                outbox,
+                &running.outbox,
                 &inner.options,
-                drivers,
-            )
-        };
-        if mutant!("lookup-by-name")
-            && let Some(any) = self.0.hosts.iter().next()
-        {
-            return Ok(Arc::clone(&any));
-        }
-        let mut host = self.0.hosts.entry(key).or_insert_with(&mut open);
-        // A host that vanished may have been made again by its owner, or this is the first look at a wrong URL.
-        if host.is_lost() {
-            *host = open();
-        }
-        let host = Arc::clone(&host);
-        if made {
-            self.0.opened.notify_waiters();
+                &inner.hosts,
+            );
+            shared.driven(&running.drivers)
+        });
+        if opened {
+            inner.opened.notify_waiters();
         }
         Ok(host)
     }

@@ -8,6 +8,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures::future::BoxFuture;
 use sqs_rpc_protocol::VirtualQueueUrl;
 
+use super::defaults::ReceiveDefaults;
 use super::error::QueueError;
 use super::host::Shared;
 use super::queue::VirtualQueue;
@@ -25,9 +26,18 @@ pub struct Receive {
     max: usize,
     /// `None`: as the host says.
     wait: Option<Duration>,
-    visibility: Option<Duration>,
+    visibility: Visibility,
     attributes: Selection,
     system_attributes: SystemSelection,
+}
+
+/// How long messages stay invisible.
+#[derive(Debug, Clone, Copy)]
+enum Visibility {
+    /// What is left of the poll's.
+    Left,
+    AsHost,
+    For(Duration),
 }
 
 /// SQS's longest wait.
@@ -39,7 +49,7 @@ impl Receive {
             queue,
             max: 1,
             wait: Some(LONGEST_WAIT),
-            visibility: None,
+            visibility: Visibility::Left,
             attributes: Selection::of(["All"]),
             system_attributes: SystemSelection::of([MessageSystemAttributeName::All]),
         }
@@ -58,8 +68,11 @@ impl Receive {
         self
     }
 
-    /// Waits as long as the host's own `ReceiveMessageWaitTimeSeconds` says, as a receive from SQS without a wait does. The
-    /// first such receive of a host costs a call; where that is denied, the wait is 0.
+    /// Waits as long as the host's own `ReceiveMessageWaitTimeSeconds` says, as a receive from SQS without a wait does.
+    ///
+    /// The host is asked in one call, together with what [`visibility_as_host`](Self::visibility_as_host) needs, by the first
+    /// receive that needs either. The call has 5 s. If it fails, this receive waits for 0 s, SQS's own default, and a later one
+    /// asks again: the next one after the first failure, then one every 5 s.
     pub const fn wait_as_host(mut self) -> Self {
         self.wait = None;
         self
@@ -83,9 +96,17 @@ impl Receive {
 
     /// How long the messages stay invisible from now on: 0 to 12 h, in whole seconds. Default: what is left of
     /// [`VirtualQueuesBuilder::visibility`](super::VirtualQueuesBuilder::visibility); a message that was buffered for so long
-    /// that less than half is left gets all of it anew. Setting it costs a call, off the caller's path.
+    /// that less than half is left gets all of it anew. Setting it costs a call, off the caller's path, unless the time is within
+    /// a second of what the poll gave.
     pub const fn visibility(mut self, visibility: Duration) -> Self {
-        self.visibility = Some(visibility);
+        self.visibility = Visibility::For(visibility);
+        self
+    }
+
+    /// Hides the messages for as long as the host's own `VisibilityTimeout` says, as a receive from SQS without a visibility
+    /// timeout does. The host is asked as for [`wait_as_host`](Self::wait_as_host). If that fails, it is 30 s, SQS's own default.
+    pub const fn visibility_as_host(mut self) -> Self {
+        self.visibility = Visibility::AsHost;
         self
     }
 
@@ -93,16 +114,25 @@ impl Receive {
     ///
     /// # Errors
     /// [`QueueError::DoesNotExist`] if the queue is not there, or is deleted meanwhile; [`QueueError::OutOfRange`];
-    /// [`QueueError::Closed`].
+    /// [`QueueError::Closed`]. [`QueueError::Call`] if the host cannot be received from, as with a real queue: at once if the
+    /// call is refused or denied; for what passes by itself, such as throttling, when the wait is over and the last poll has failed.
     pub async fn send(self) -> Result<Vec<Message>, QueueError> {
         self.check()?;
         let VirtualQueue { shared, url, .. } = &self.queue;
         let clock = shared.sqs.clock();
         // A queue that is not there needs no call to find out how long to wait for it.
         self.queue.touch()?;
-        let wait = match self.wait {
-            Some(wait) => wait,
-            None => shared.default_wait().await,
+        let asks = self.wait.is_none() || matches!(self.visibility, Visibility::AsHost);
+        let of_host = if asks {
+            shared.defaults.get(&shared.sqs, &shared.url).await
+        } else {
+            ReceiveDefaults::default()
+        };
+        let wait = self.wait.unwrap_or(of_host.wait);
+        let visibility = match self.visibility {
+            Visibility::Left => None,
+            Visibility::AsHost => Some(of_host.visibility),
+            Visibility::For(visibility) => Some(visibility),
         };
         let end = clock.now() + wait;
         let short = wait.is_zero();
@@ -110,20 +140,18 @@ impl Receive {
             shared,
             url,
             ticket: None,
+            failures: shared.lock().health.failures(),
         };
         let taken = poll_fn(|cx| turn.look(self.max, short, cx));
         let taken = if short {
             taken.await?
         } else {
-            // No message within the wait is an empty result, as with SQS.
-            clock
-                .timeout_at(end, taken)
-                .await
-                .unwrap_or_else(|_| Ok(Vec::new()))?
+            let taken = clock.timeout_at(end, taken).await;
+            taken.unwrap_or_else(|_| shared.nothing_came())?
         };
         let now = clock.now();
         let shown = taken.into_iter().map(|taken| {
-            shared.give_time(&taken, self.visibility, now);
+            shared.give_time(&taken, visibility, now);
             present(
                 taken.message,
                 url,
@@ -149,11 +177,13 @@ impl Receive {
             return out_of_range("wait", format!("{} s", wait.as_secs_f64()), "0 to 20 s");
         }
         match self.visibility {
-            Some(visibility) if visibility > Duration::from_secs(43_200) => out_of_range(
-                "visibility",
-                format!("{} s", visibility.as_secs_f64()),
-                "0 to 12 h",
-            ),
+            Visibility::For(visibility) if visibility > Duration::from_secs(43_200) => {
+                out_of_range(
+                    "visibility",
+                    format!("{} s", visibility.as_secs_f64()),
+                    "0 to 12 h",
+                )
+            }
             _ => Ok(()),
         }
     }
@@ -173,6 +203,8 @@ struct Turn<'a> {
     shared: &'a Shared,
     url: &'a VirtualQueueUrl,
     ticket: Option<Ticket>,
+    /// Polls of the host that had failed when it began.
+    failures: u64,
 }
 
 impl Turn<'_> {
@@ -184,19 +216,36 @@ impl Turn<'_> {
     ) -> Poll<Result<Vec<Taken>, QueueError>> {
         let now = self.shared.sqs.clock().now();
         let ticket = self.ticket;
-        let received = self.shared.update(|state| {
-            state
+        let (received, refusal) = self.shared.update(|state| {
+            let name = self.url.name();
+            let received = state
                 .router
-                .receive(self.url.name(), ticket, max, short, now, cx.waker())
+                .receive(name, ticket, max, short, now, cx.waker());
+            (received, state.health.refusal_after(self.failures).cloned())
         });
         match received {
             Received::Messages(messages) => Poll::Ready(Ok(messages)),
-            Received::Nothing => Poll::Ready(Ok(Vec::new())),
+            Received::Nothing => Poll::Ready(self.shared.nothing_came()),
             Received::Gone => Poll::Ready(Err(self.shared.not_there(self.url))),
             Received::Wait(ticket) => {
                 self.ticket = Some(ticket);
-                Poll::Pending
+                match refusal {
+                    Some(fault) => Poll::Ready(Err(QueueError::Call(fault))),
+                    None => Poll::Pending,
+                }
             }
+        }
+    }
+}
+
+impl Shared {
+    /// The result of a receive whose wait is over: none, as from SQS, or why there can be none.
+    fn nothing_came(&self) -> Result<Vec<Taken>, QueueError> {
+        let state = self.lock();
+        match state.health.fault() {
+            // A poll that is out is what the receive waited for, and SQS has nothing yet.
+            Some(fault) if state.polls.out() == 0 => Err(QueueError::Call(fault.clone())),
+            _ => Ok(Vec::new()),
         }
     }
 }

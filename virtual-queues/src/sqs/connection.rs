@@ -1,17 +1,22 @@
 //! [`Sqs`]: what every part of the framework calls SQS with.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_sqs::error::ProvideErrorMetadata;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqs_rpc_protocol::{HostKey, HostQueueUrl, SqsTime};
 
-use super::api::{Call, SqsApi, for_each_operation, import_operations};
+#[cfg(feature = "temporary")]
+use super::api::Call;
+use super::api::{Answer, SqsApi, for_each_operation, import_operations};
 use super::client_api::ClientApi;
 use super::clock::{Clock, Moment};
 use super::contact::{Contact, ContactFound};
 use super::fault::{Delivery, Fault, FaultKind};
+use super::guard::{Panicked, UserCode};
 use super::random::Random;
 #[cfg(feature = "temporary")]
 use super::server_clock;
@@ -177,24 +182,33 @@ impl Sqs {
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let (date, result) = self.observe(action, limit, call(&*self.api)).await;
+        let (date, result) = self
+            .observe(action, limit, async { call(&*self.api).await })
+            .await;
         (date.and_then(server_clock::sqs_time), result)
     }
 
-    /// The one place where a call is bounded in time.
+    /// The one place where a call is bounded in time, and where a panic of the user's code in it ends: the SDK runs
+    /// interceptors, credential providers and connectors of the user.
     async fn observe<T, E>(
         &self,
         action: Action,
         limit: Duration,
-        call: Call<T, E>,
+        call: impl Future<Output = Answer<T, E>>,
     ) -> (Option<SystemTime>, Result<T, Fault>)
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
         self.counters.call(action);
         let sent = self.clock.now();
+        let call = AssertUnwindSafe(call).catch_unwind();
         let (date, result) = match self.clock.timeout_at(sent + limit, call).await {
-            Ok(answer) => {
+            Ok(Err(panic)) => {
+                UserCode::of::<dyn SqsApi>("the client of SQS").report(&self.counters, panic);
+                let (kind, delivery) = (FaultKind::Unreadable, Delivery::Unknown);
+                (None, Err(Fault::local(action, kind, delivery, Panicked)))
+            }
+            Ok(Ok(answer)) => {
                 let result = answer.result;
                 (
                     answer.date,
@@ -279,7 +293,9 @@ macro_rules! call {
                 /// Dropping the future abandons the call: nobody knows then whether it had its effect.
                 pub async fn $method(&self, input: $input) -> Result<$output, Fault> {
                     let limit = limit!(self input $method);
-                    self.observe(Action::$action, limit, self.api.$method(input)).await.1
+                    // The call is made inside of the future, where its panics are caught.
+                    let call = async { self.api.$method(input).await };
+                    self.observe(Action::$action, limit, call).await.1
                 }
             )*
         }

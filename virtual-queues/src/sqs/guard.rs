@@ -21,6 +21,7 @@ use crate::stats::{Counter, Counters};
 pub struct UserCode {
     what: &'static str,
     function: &'static str,
+    is_confidential: bool,
 }
 
 /// The user's code panicked. The panic is logged and counted already.
@@ -33,7 +34,7 @@ pub struct Panicked;
 /// After a panic it is not polled again. It is dropped under guard, whether it has ended or not.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is polled"]
-pub struct Guarded<F: Future> {
+pub struct Guarded<F: Future + ?Sized> {
     code: UserCode,
     counters: Counters,
     /// Empty once it has ended. On the heap, since a destructor can only be guarded where the value can be moved.
@@ -50,6 +51,16 @@ impl UserCode {
         Self {
             what,
             function: type_name::<F>(),
+            is_confidential: false,
+        }
+    }
+
+    /// The text of its panics is not logged, because it may quote a message. The process's own panic hook prints it.
+    #[must_use]
+    pub const fn confidential(self) -> Self {
+        Self {
+            is_confidential: true,
+            ..self
         }
     }
 
@@ -82,10 +93,22 @@ impl UserCode {
     /// # Cancel safety
     /// Dropping the result drops the user's future, under guard.
     pub fn run<F: Future>(self, counters: &Counters, future: F) -> Guarded<F> {
+        self.run_boxed(counters, Box::pin(future))
+    }
+
+    /// As [`run`](Self::run), of a future that is on the heap already.
+    ///
+    /// # Cancel safety
+    /// As [`run`](Self::run).
+    pub fn run_boxed<F: Future + ?Sized>(
+        self,
+        counters: &Counters,
+        future: Pin<Box<F>>,
+    ) -> Guarded<F> {
         Guarded {
             code: self,
             counters: counters.clone(),
-            future: Some(Box::pin(future)),
+            future: Some(future),
         }
     }
 
@@ -103,6 +126,7 @@ impl UserCode {
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let text = text.unwrap_or("(the panic carries no text)");
         let text = &text[..text.floor_char_boundary(LONGEST_TEXT)];
+        let text = (!self.is_confidential).then_some(text);
         tracing::error!(
             what = self.what,
             function = self.function,
@@ -116,7 +140,7 @@ impl UserCode {
     }
 }
 
-impl<F: Future> Future for Guarded<F> {
+impl<F: Future + ?Sized> Future for Guarded<F> {
     type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -143,7 +167,7 @@ impl<F: Future> Future for Guarded<F> {
     }
 }
 
-impl<F: Future> Drop for Guarded<F> {
+impl<F: Future + ?Sized> Drop for Guarded<F> {
     fn drop(&mut self) {
         if let Some(future) = self.future.take() {
             self.code.drop(&self.counters, future);

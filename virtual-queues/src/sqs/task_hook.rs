@@ -54,7 +54,7 @@ impl TaskHook {
         Self { counters, ..self }
     }
 
-    /// The task as it is to be spawned. Its output passes the hook by.
+    /// The task as it is to be spawned. Its output passes the hook by. If the hook throws the task away, the result does not end.
     ///
     /// # Cancel safety
     /// Dropping the result drops the wrapped task.
@@ -62,8 +62,25 @@ impl TaskHook {
         &self,
         task: impl Future<Output = T> + Send + 'static,
     ) -> impl Future<Output = T> + Send + 'static {
+        let wrapped = self.wrap_or_lose(task);
+        async move {
+            match wrapped.await {
+                Some(output) => output,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// As [`wrap`](Self::wrap); `None` if the hook has thrown the task away, that is, has ended before it.
+    ///
+    /// # Cancel safety
+    /// Dropping the result drops the wrapped task.
+    pub fn wrap_or_lose<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = Option<T>> + Send + 'static {
         let Some(hook) = self.hook.clone() else {
-            return Either::Left(task);
+            return Either::Left(task.map(Some));
         };
         let counters = self.counters.clone();
         Either::Right(async move {
@@ -71,11 +88,7 @@ impl TaskHook {
             // Nobody is there to take it only if this future was dropped, and the task with it.
             hook.run(&counters, task.map(|output| drop(put.send(output))).boxed())
                 .await;
-            match output.await {
-                Ok(output) => output,
-                // A hook that ends before its task has thrown the task away: so does this.
-                Err(_) => std::future::pending().await,
-            }
+            output.await.ok()
         })
     }
 }
@@ -201,6 +214,17 @@ mod tests {
         };
         assert_eq!(later.wrap(task).await, 8);
         assert_eq!(counters.of(crate::stats::Counter::Panics), 2);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_the_hook_throws_away_is_lost() {
+        let hook = TaskHook::new(|task| {
+            drop(task);
+            std::future::ready(()).boxed()
+        });
+        assert_eq!(hook.wrap_or_lose(async { 7 }).await, None);
+        assert_eq!(hook.wrap(async { 7 }).now_or_never(), None);
+        assert_eq!(TaskHook::default().wrap_or_lose(async { 8 }).await, Some(8));
     }
 
     #[tokio::test]

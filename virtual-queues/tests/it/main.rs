@@ -6,11 +6,14 @@
     reason = "tests look at the clock that they pause, and fail where they cannot go on"
 )]
 
+mod buffers;
 mod contact;
 mod contract;
+mod defaults;
 mod drop_in;
 mod faults;
 mod handlers;
+mod hosts;
 mod pending;
 mod polling;
 mod queues;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqs_virtual_queues::{CreateQueue, OutgoingMessage, QueueError};
 
-use crate::support::{TestResult, World, pass, until};
+use crate::support::{NoChanges, TestResult, World, pass, until};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_is_received_and_deleted() -> TestResult {
@@ -46,7 +46,7 @@ async fn a_buffered_message_whose_visibility_ends_is_delivered_once_and_can_be_d
 -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
-    let queues = world.queues();
+    let queues = world.builder_over(NoChanges::new(&world.client)).build()?;
     let (idle, busy) = (
         queues.create(&host, CreateQueue::named("idle"))?,
         queues.create(&host, CreateQueue::named("busy"))?,

@@ -1,9 +1,11 @@
 //! What the tests share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
+use aws_sdk_sqs::config::http::HttpResponse;
+use aws_sdk_sqs::error::{ErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::change_message_visibility_batch::builders::ChangeMessageVisibilityBatchInputBuilder;
 use aws_sdk_sqs::operation::change_message_visibility_batch::{
     ChangeMessageVisibilityBatchError, ChangeMessageVisibilityBatchOutput,
@@ -20,7 +22,7 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use futures::FutureExt;
 use local_sqs::LocalSqs;
 use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueUrl, names};
-use sqs_virtual_queues::sqs::{Call, ClientApi, Clock, Sqs, SqsApi};
+use sqs_virtual_queues::sqs::{Answer, Call, ClientApi, Clock, Sqs, SqsApi};
 use sqs_virtual_queues::{VirtualQueues, VirtualQueuesBuilder};
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -277,5 +279,95 @@ impl Meddle for Panics {
         } else {
             call
         }
+    }
+}
+
+/// The answer of every receive takes so long.
+#[derive(Debug)]
+pub(crate) struct Late(pub(crate) Duration);
+
+impl Meddle for Late {
+    fn receive(
+        &self,
+        _: usize,
+        call: Call<ReceiveMessageOutput, ReceiveMessageError>,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError> {
+        let late = self.0;
+        async move {
+            let answer = call.await;
+            pass(late).await;
+            answer
+        }
+        .boxed()
+    }
+}
+
+/// Receives are answered with this code and status while the switch is on.
+#[derive(Debug)]
+pub(crate) struct Refusing {
+    pub(crate) code: &'static str,
+    pub(crate) status: u16,
+    pub(crate) on: Arc<AtomicBool>,
+}
+
+impl Meddle for Refusing {
+    fn receive(
+        &self,
+        _: usize,
+        call: Call<ReceiveMessageOutput, ReceiveMessageError>,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError> {
+        if !self.on.load(Ordering::Relaxed) {
+            return call;
+        }
+        let meta = ErrorMetadata::builder().code(self.code).build();
+        let error = ReceiveMessageError::generic(meta);
+        let response = HttpResponse::new(self.status.try_into().unwrap(), "".into());
+        async move {
+            Answer {
+                date: None,
+                result: Err(SdkError::service_error(error, response)),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// Changes of visibility are never answered.
+#[derive(Debug)]
+pub(crate) struct NoChanges(ClientApi);
+
+impl NoChanges {
+    pub(crate) fn new(client: &aws_sdk_sqs::Client) -> Self {
+        Self(ClientApi::new(client))
+    }
+}
+
+impl SqsApi for NoChanges {
+    fn receive_message(
+        &self,
+        input: ReceiveMessageInputBuilder,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError> {
+        self.0.receive_message(input)
+    }
+
+    fn send_message_batch(
+        &self,
+        input: SendMessageBatchInputBuilder,
+    ) -> Call<SendMessageBatchOutput, SendMessageBatchError> {
+        self.0.send_message_batch(input)
+    }
+
+    fn delete_message_batch(
+        &self,
+        input: DeleteMessageBatchInputBuilder,
+    ) -> Call<DeleteMessageBatchOutput, DeleteMessageBatchError> {
+        self.0.delete_message_batch(input)
+    }
+
+    fn change_message_visibility_batch(
+        &self,
+        _: ChangeMessageVisibilityBatchInputBuilder,
+    ) -> Call<ChangeMessageVisibilityBatchOutput, ChangeMessageVisibilityBatchError> {
+        futures::future::pending().boxed()
     }
 }

@@ -48,17 +48,6 @@ pub(super) enum Name {
     BareSdk,
 }
 
-impl Name {
-    /// For pictures.
-    pub(super) const fn colour(self) -> &'static str {
-        match self {
-            Self::SqsRpc => "#2b6cb0",
-            Self::Unbatched => "#90b4d8",
-            Self::BareSdk => "#a0a0a0",
-        }
-    }
-}
-
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

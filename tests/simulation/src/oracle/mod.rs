@@ -59,6 +59,8 @@ struct State {
     accepted: HashMap<String, Accepted>,
     /// Lives whose tasks have ended, and when.
     tasks_ended: BTreeMap<crate::process::LifeId, Duration>,
+    /// Lives that were asked to shut down, or were dropped.
+    ending: HashSet<crate::process::LifeId>,
     /// By receipt handle: what the user said last of the message.
     words: HashMap<String, Option<Duration>>,
     /// By receipt handle: the message id.

@@ -8,8 +8,7 @@ use std::time::Duration;
 use sqs_rpc_protocol::CorrelationId;
 
 use super::explorer::{Run, explore};
-use super::world::World;
-use crate::sqs::Moment;
+use super::world::{START, World};
 use crate::{
     CreateQueue, ExpectError, HandlerLimits, Host, PendingError, QueueError, VirtualQueue,
 };
@@ -227,7 +226,7 @@ fn expiry_against_send() {
                 _ => {
                     assert_eq!(taken, 1, "it was accepted");
                     *accepted.borrow_mut() += 1;
-                    let used = Moment::default() + retention;
+                    let used = START + retention;
                     // A send at the very end counts as a use, if it was accepted.
                     let alarm = world.shared.lock().router.next_alarm();
                     assert!(!exists || alarm > Some(used), "{alarm:?}");
@@ -330,7 +329,7 @@ fn await_reply(run: &Run, world: &Rc<World>, log: &Log) -> usize {
     let (world, log) = (Rc::clone(world), log.clone());
     run.actor("reply", async move {
         let host = Host::new(Arc::clone(&world.shared), world.queues.clone());
-        let deadline = Moment::default() + Duration::from_secs(5);
+        let deadline = START + Duration::from_secs(5);
         let outcome = match host.expect_reply(reply_id(&world), deadline) {
             Ok(pending) => pending.await,
             Err(ExpectError::Ended(why)) => Err(why),

@@ -34,6 +34,9 @@ thread_local! {
     static IDLE: Runtime = Builder::new_current_thread().build().unwrap();
 }
 
+/// When every scenario begins. The host is old enough by then to be gone at the first answer that says so.
+pub(super) const START: Moment = Moment::from_start(Duration::from_secs(60));
+
 /// Virtual queues on one host.
 pub(super) struct World {
     pub(super) queues: VirtualQueues,
@@ -49,6 +52,7 @@ impl World {
         set: impl FnOnce(VirtualQueuesBuilder) -> VirtualQueuesBuilder,
     ) -> Rc<Self> {
         let (time, api) = (Time::default(), Scripted::default());
+        time.advance(START.since(Moment::default()));
         let sqs = Sqs::builder(api.clone())
             .clock(Clock::from_source(time.clone()))
             .random(Random::seeded(1))
@@ -64,12 +68,15 @@ impl World {
         let shared = Shared::new(
             host,
             queues.process(),
-            None,
+            Some(Moment::default()),
             &inner.sqs,
             &outbox,
             &inner.options,
+            &inner.hosts,
         );
-        inner.hosts.insert(shared.key.clone(), Arc::clone(&shared));
+        inner
+            .hosts
+            .get_or_open(shared.key.clone(), || Arc::clone(&shared));
         let stop = CancellationToken::new();
         run.actor("driver", driver::drive(Arc::clone(&shared), stop));
         Rc::new(Self {

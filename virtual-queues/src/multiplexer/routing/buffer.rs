@@ -6,8 +6,10 @@ use std::task::Waker;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
+use sqs_rpc_protocol::VirtualQueueName;
 
 use super::deadlines::Key;
+use super::extend::Extension;
 use crate::sqs::Moment;
 
 /// A virtual queue's messages and its receivers, each in order of arrival.
@@ -29,8 +31,9 @@ pub(super) struct QueueSlot {
     pub(super) in_hand: usize,
     /// The queue's turn with the handler of all queues, while it has something for it.
     pub(super) turn: Option<NonZeroU64>,
-    /// The entry of the end of the front message's visibility, while there is a message.
-    pub(super) visibility_key: Option<Key>,
+    /// The entry of what is to be done first about a message: extended, or dropped because it is visible. There is one while
+    /// there is a message. It may be due too early, when that message was taken: it is put right then.
+    pub(super) attention_key: Option<Key>,
     /// The entry of the idle expiry, while there is a retention.
     pub(super) idle_key: Option<Key>,
 }
@@ -49,7 +52,18 @@ pub(super) struct Load {
 pub(super) struct Buffered {
     pub(super) message: Message,
     pub(super) bytes: usize,
+    /// Given once in a host's life, in the order of arrival.
+    pub(super) number: u64,
+    /// When the poll brought it.
+    pub(super) received: Moment,
+    /// When SQS shows it to others again, at the earliest.
     pub(super) visible_until: Moment,
+    /// When SQS shows it to others again, if the call that hid it took no time.
+    pub(super) hidden_until: Moment,
+    /// When it is extended next. `None` while an extension is under way, after one that failed, and 12 h after the receive.
+    pub(super) extend_at: Option<Moment>,
+    /// Whether an extension is under way.
+    pub(super) extending: bool,
 }
 
 /// A message that has left its buffer.
@@ -58,6 +72,10 @@ pub(crate) struct Taken {
     pub(crate) message: Message,
     /// When SQS shows it to others again, at the earliest.
     pub(crate) visible_until: Moment,
+    /// When SQS shows it to others again, if the call that hid it took no time.
+    pub(crate) hidden_until: Moment,
+    /// An extension of it is under way, so it may be hidden for longer.
+    pub(crate) extending: bool,
 }
 
 /// A receiver's place in the line. Its number is given once in a host's life.
@@ -86,7 +104,7 @@ impl QueueSlot {
             tags: BTreeMap::new(),
             in_hand: 0,
             turn: None,
-            visibility_key: None,
+            attention_key: None,
             idle_key: None,
         }
     }
@@ -175,12 +193,17 @@ impl QueueSlot {
         }
     }
 
-    /// Whoever gave up with short poll `done`, to be woken.
-    pub(super) fn waited_for_short_poll(&self, done: u64) -> impl Iterator<Item = (Ticket, Waker)> {
+    /// Everybody in the line.
+    pub(super) fn receivers(&self) -> impl Iterator<Item = (Ticket, Waker)> {
         self.receivers
             .iter()
-            .filter(move |receiver| receiver.ticket.gives_up_at(done))
             .map(|receiver| (receiver.ticket, receiver.waker.clone()))
+    }
+
+    /// Whoever gave up with short poll `done`, to be woken.
+    pub(super) fn waited_for_short_poll(&self, done: u64) -> impl Iterator<Item = (Ticket, Waker)> {
+        self.receivers()
+            .filter(move |(ticket, _)| ticket.gives_up_at(done))
     }
 
     /// Whether somebody in the line waits for a short poll after `done`.
@@ -195,11 +218,44 @@ impl QueueSlot {
     }
 
     /// Drops the messages whose visibility has ended at `now`: SQS delivers them again. Returns how many.
-    pub(super) fn drop_visible(&mut self, now: Moment) -> usize {
-        let ended = self
+    ///
+    /// `in_order`: drops those behind them, too, because SQS may deliver an earlier message of their group again.
+    pub(super) fn drop_visible(&mut self, now: Moment, in_order: bool) -> usize {
+        if self.attention_key.is_some_and(|key| now < key.at()) {
+            return 0;
+        }
+        let (before, mut bytes, mut dropping) = (self.messages.len(), self.bytes, false);
+        self.messages.retain(|buffered| {
+            let ended = buffered.visible_until <= now;
+            dropping |= ended && in_order;
+            if ended || dropping {
+                bytes -= buffered.bytes;
+            }
+            !(ended || dropping)
+        });
+        self.bytes = bytes;
+        before - self.messages.len()
+    }
+
+    /// The extensions that are due at `now`.
+    pub(super) fn extensions(
+        &mut self,
+        queue: &VirtualQueueName,
+        visibility: Duration,
+        now: Moment,
+    ) -> Vec<Extension> {
+        let messages = self.messages.iter_mut();
+        messages
+            .filter_map(|buffered| buffered.extension(queue, visibility, now))
+            .collect()
+    }
+
+    /// The buffered message with this number.
+    pub(super) fn numbered(&mut self, number: u64) -> Option<&mut Buffered> {
+        let found = self
             .messages
-            .partition_point(|buffered| buffered.visible_until <= now);
-        self.remove_front(ended).len()
+            .binary_search_by_key(&number, |buffered| buffered.number);
+        self.messages.get_mut(found.ok()?)
     }
 
     /// Takes all messages, for a purge.
@@ -215,9 +271,18 @@ impl QueueSlot {
         Some(taken)
     }
 
-    /// When the visibility of the first message ends.
-    pub(super) fn next_visible(&self) -> Option<Moment> {
-        self.messages.front().map(|buffered| buffered.visible_until)
+    /// When there is something to do about a message.
+    pub(super) fn next_attention(&self) -> Option<Moment> {
+        self.messages.iter().map(Buffered::attention).min()
+    }
+
+    /// When there is something to do about the message that came last.
+    pub(super) fn attention_of_last(&self) -> Option<Moment> {
+        self.messages.back().map(Buffered::attention)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
     }
 
     fn remove_front(&mut self, max: usize) -> Vec<Taken> {
@@ -227,6 +292,8 @@ impl QueueSlot {
             Taken {
                 message: buffered.message,
                 visible_until: buffered.visible_until,
+                hidden_until: buffered.hidden_until,
+                extending: buffered.extending,
             }
         });
         removed.collect()
@@ -236,6 +303,13 @@ impl QueueSlot {
         self.receivers
             .front()
             .map(|receiver| receiver.waker.clone())
+    }
+}
+
+impl Buffered {
+    fn attention(&self) -> Moment {
+        let extend_at = self.extend_at.unwrap_or(self.visible_until);
+        extend_at.min(self.visible_until)
     }
 }
 

@@ -8,6 +8,7 @@
 mod answered;
 mod buffer;
 mod deadlines;
+mod extend;
 mod facts;
 mod names;
 mod outcome;
@@ -18,5 +19,6 @@ mod take_all;
 pub(crate) use buffer::{Taken, Ticket};
 #[cfg(feature = "hot-paths")]
 pub(crate) use deadlines::Deadlines;
+pub(crate) use extend::Extension;
 pub(crate) use outcome::{Arrival, Due, Received, Refused, Routed, TakenAny};
 pub(crate) use router::{Limits, Router, RouterOptions};

@@ -7,11 +7,14 @@ use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{SqsTime, VirtualQueueName};
 
 use super::buffer::{Taken, Ticket};
+use super::extend::Extension;
 use crate::sqs::Moment;
 
 /// Circumstances of a message that came out of a poll.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
+    /// When the poll returned.
+    pub(crate) received: Moment,
     /// When SQS shows it to others again, at the earliest.
     pub(crate) visible_until: Moment,
     /// SQS's time at the earliest, if known.
@@ -48,6 +51,8 @@ pub(crate) enum Due<S> {
     TimedOut(S),
     /// So many messages were taken out of a buffer, because SQS shows them to others again.
     Visible(usize),
+    /// These messages are in a buffer, and their visibility ends soon: extend it.
+    Extend(Vec<Extension>),
     /// A virtual queue was deleted because nobody used it; so many messages were in it.
     Expired(usize),
 }

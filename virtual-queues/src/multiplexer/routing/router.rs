@@ -11,6 +11,7 @@ use sqs_rpc_protocol::{CorrelationId, ProcessPrefix, VirtualQueueName};
 use super::answered::Answered;
 use super::buffer::{Buffered, Load, QueueSlot, Ticket};
 use super::deadlines::{Deadlines, Key};
+use super::extend::extend_at;
 use super::facts::{is_older_than, name_of, put_back_for, receive_count, size_of};
 use super::names::{ByName, by_name};
 use super::outcome::{Arrival, Due, Leftovers, Received, Refused, Routed};
@@ -23,7 +24,7 @@ use crate::sqs::{Moment, RECEIVE_MAX};
 /// `S` is where a reply goes: the driver's one-shot sender, or a number in a test.
 #[derive(Debug)]
 pub(crate) struct Router<S> {
-    options: RouterOptions,
+    pub(super) options: RouterOptions,
     pub(super) slots: ByName<Slot<S>>,
     pub(super) due: Deadlines<Alarm>,
     answered: Answered,
@@ -36,6 +37,8 @@ pub(crate) struct Router<S> {
     short_polls: ShortPolls,
     /// Tickets given to receivers so far.
     tickets: u64,
+    /// Messages put into a buffer so far.
+    arrivals: u64,
     pub(super) take_all: TakeAll,
     pub(super) closed: bool,
 }
@@ -45,6 +48,10 @@ pub(crate) struct RouterOptions {
     /// This process: replies to others are foreign.
     pub(crate) process: ProcessPrefix,
     pub(crate) limits: Limits,
+    /// For how long a poll hides messages.
+    pub(crate) visibility: Duration,
+    /// Whether messages have an order: on a FIFO host.
+    pub(crate) in_order: bool,
 }
 
 /// Caps of what is kept in memory.
@@ -72,7 +79,7 @@ pub(super) enum Slot<S> {
 #[derive(Debug, Clone)]
 pub(super) enum Alarm {
     Deadline(VirtualQueueName),
-    Visibility(VirtualQueueName),
+    Attention(VirtualQueueName),
     Idle(VirtualQueueName),
 }
 
@@ -98,6 +105,7 @@ impl<S> Router<S> {
             noticed: 0,
             short_polls: ShortPolls::default(),
             tickets: 0,
+            arrivals: 0,
             take_all: TakeAll::default(),
             closed: false,
         }
@@ -194,7 +202,7 @@ impl<S> Router<S> {
         };
         let load = slot.load();
         self.load.replace(load, Load::default());
-        for key in [slot.visibility_key, slot.idle_key].into_iter().flatten() {
+        for key in [slot.attention_key, slot.idle_key].into_iter().flatten() {
             self.due.remove(key);
         }
         self.take_all.remove(slot.turn);
@@ -239,12 +247,13 @@ impl<S> Router<S> {
     ) -> Received {
         let done = self.short_polls.done;
         let newcomer = Ticket::new(self.tickets, short.then_some(self.short_polls.started + 1));
+        let in_order = self.options.in_order;
         let looked = self.change(name, |slot| {
             if ticket.is_some_and(|ticket| !slot.holds(ticket)) {
                 return (Received::Gone, 0, false);
             }
             slot.last_used = now;
-            let visible = slot.drop_visible(now);
+            let visible = slot.drop_visible(now, in_order);
             let taken = slot.take(ticket, max);
             if !taken.is_empty() {
                 return (Received::Messages(taken), visible, false);
@@ -365,7 +374,7 @@ impl<S> Router<S> {
         while let Some(alarm) = self.due.pop(now) {
             let due = match alarm {
                 Alarm::Deadline(name) => self.time_out(&name),
-                Alarm::Visibility(name) => self.end_visibility(&name, now),
+                Alarm::Attention(name) => self.attend(&name, now),
                 Alarm::Idle(name) => self.expire(&name, now),
             };
             if due.is_some() {
@@ -415,8 +424,23 @@ impl<S> Router<S> {
         self.pending
     }
 
+    /// Everybody who waits for a message of a virtual queue, in the order in which they came.
+    pub(crate) fn receivers(&self) -> Vec<Waker> {
+        let queues = self.slots.values().filter_map(|slot| match slot {
+            Slot::Queue(slot) => Some(slot),
+            Slot::OneShot { .. } => None,
+        });
+        let mut receivers: Vec<_> = queues.flat_map(|slot| slot.receivers()).collect();
+        receivers.sort_unstable_by_key(|(ticket, _)| *ticket);
+        receivers.into_iter().map(|(_, waker)| waker).collect()
+    }
+
+    /// Whether the handler of all virtual queues takes messages from here.
+    pub(crate) const fn is_handled(&self) -> bool {
+        self.take_all.is_on()
+    }
+
     /// Whether there is neither a virtual queue nor a request that waits.
-    #[cfg(feature = "temporary")]
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
@@ -459,11 +483,20 @@ impl<S> Router<S> {
     fn buffer(&mut self, name: &VirtualQueueName, message: Message, arrival: Arrival) -> Routed<S> {
         let (capacity, crowded) = (self.options.limits.queue_messages, self.is_crowded());
         let wanted_by_all = self.take_all.is_hungry();
+        let extend_at = (!mutant!("stale-in-buffer"))
+            .then(|| extend_at(arrival.visible_until, self.options.visibility));
+        let hidden_until = arrival.received + self.options.visibility;
+        self.arrivals += 1;
+        let number = self.arrivals;
         let routed = self.change_with(name, message, |slot, message| {
             if receive_count(&message) > 1
                 && let Some(known) = message.message_id().and_then(|id| slot.again(id))
             {
                 known.message = message;
+                // Its visibility is that of its newest receipt handle.
+                known.received = arrival.received;
+                (known.visible_until, known.hidden_until) = (arrival.visible_until, hidden_until);
+                (known.extend_at, known.extending) = (extend_at, false);
                 return Routed::Again;
             }
             // Whoever waits takes it at once, so it does not count against a full host.
@@ -475,6 +508,11 @@ impl<S> Router<S> {
             Routed::Buffered(slot.push(Buffered {
                 message,
                 bytes,
+                number,
+                received: arrival.received,
+                hidden_until,
+                extend_at,
+                extending: false,
                 visible_until: if mutant!("stale-in-buffer") {
                     Moment::from_start(Duration::MAX)
                 } else {
@@ -520,12 +558,19 @@ impl<S> Router<S> {
         Some(Due::TimedOut(sink))
     }
 
-    fn end_visibility(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Due<S>> {
-        let dropped = self.change(name, |slot| {
-            slot.visibility_key = None;
-            slot.drop_visible(now)
+    /// Drops what is visible, and extends what would be soon.
+    fn attend(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Due<S>> {
+        let (in_order, visibility) = (self.options.in_order, self.options.visibility);
+        let (dropped, extensions) = self.change(name, |slot| {
+            slot.attention_key = None;
+            let dropped = slot.drop_visible(now, in_order);
+            (dropped, slot.extensions(name, visibility, now))
         })?;
-        (dropped > 0).then_some(Due::Visible(dropped))
+        if extensions.is_empty() {
+            return (dropped > 0).then_some(Due::Visible(dropped));
+        }
+        self.noticed += dropped;
+        Some(Due::Extend(extensions))
     }
 
     fn expire(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Due<S>> {
@@ -549,8 +594,7 @@ impl<S> Router<S> {
         Some(Due::Expired(messages))
     }
 
-    /// Changes a virtual queue, and with it the sums over all and the alarm at the end of the first message's
-    /// visibility. `None` if it does not exist.
+    /// Changes a virtual queue, and with it the sums over all and the alarm for its messages. `None` if it does not exist.
     pub(super) fn change<T>(
         &mut self,
         name: &VirtualQueueName,
@@ -572,12 +616,17 @@ impl<S> Router<S> {
         let before = slot.load();
         let result = change(slot, given);
         self.load.replace(before, slot.load());
-        let (at, key) = (slot.next_visible(), slot.visibility_key);
-        if at != key.map(Key::at) {
-            if let Some(key) = key {
+        let at = match slot.attention_key {
+            // Only what came last can need attention earlier. An alarm that is too early costs less than to look through the
+            // buffer at each change.
+            Some(key) => slot.attention_of_last().map(|at| at.min(key.at())),
+            None => slot.next_attention(),
+        };
+        if at != slot.attention_key.map(Key::at) {
+            if let Some(key) = slot.attention_key {
                 self.due.remove(key);
             }
-            slot.visibility_key = at.map(|at| self.due.add(at, Alarm::Visibility(name.clone())));
+            slot.attention_key = at.map(|at| self.due.add(at, Alarm::Attention(name.clone())));
         }
         self.take_all.note(name, slot);
         Ok(result)

@@ -6,11 +6,15 @@ use std::task::Wake;
 use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName};
 use sqs_rpc_protocol::{SqsTime, names};
 
+use super::super::extend::Extension;
 use super::super::outcome::TakenAny;
 use super::*;
 
 const PROCESS: ProcessPrefix = ProcessPrefix::from_bits(7);
 const OTHER: ProcessPrefix = ProcessPrefix::from_bits(8);
+
+/// For how long a poll hides messages.
+const VISIBILITY: Duration = Duration::from_secs(60);
 
 fn at(secs: u64) -> Moment {
     Moment::from_start(Duration::from_secs(secs))
@@ -26,6 +30,8 @@ fn router() -> Router<u32> {
     Router::new(RouterOptions {
         process: PROCESS,
         limits,
+        visibility: VISIBILITY,
+        in_order: false,
     })
 }
 
@@ -60,10 +66,47 @@ fn arrives(router: &mut Router<u32>, to: &VirtualQueueName, id: &str) -> Routed<
     router.route(
         message(to, id, 1),
         Arrival {
+            received: at(0),
             visible_until: at(100),
             server_now: None,
         },
     )
+}
+
+fn arrival_until(visible: u64) -> Arrival {
+    Arrival {
+        received: at(0),
+        visible_until: at(visible),
+        server_now: None,
+    }
+}
+
+/// A message arrives that SQS hides until then.
+fn arrives_until(router: &mut Router<u32>, to: &VirtualQueueName, id: &str, visible: u64) {
+    let routed = router.route(message(to, id, 1), arrival_until(visible));
+    assert!(matches!(routed, Routed::Buffered(_)));
+}
+
+/// The extensions that are due then, in one go.
+fn due_extensions(router: &mut Router<u32>, now: u64) -> Vec<Extension> {
+    match router.next_due(at(now)) {
+        Some(Due::Extend(due)) => due,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn handles(extensions: &[Extension]) -> Vec<&str> {
+    let handles = extensions.iter().map(|it| it.receipt_handle.as_str());
+    handles.collect()
+}
+
+/// The ids of the messages whose extension is due then.
+fn extensions(router: &mut Router<u32>, now: u64) -> Vec<String> {
+    let due = due_extensions(router, now);
+    let ids = handles(&due)
+        .into_iter()
+        .map(|handle| handle.split('#').next().unwrap().to_owned());
+    ids.collect()
 }
 
 /// Counts how often it was woken.
@@ -212,11 +255,11 @@ fn a_dropped_request_leaves_nothing_behind() {
 #[test]
 fn the_table_gives_memory_back_after_a_burst() {
     let mut router = Router::<u32>::new(RouterOptions {
-        process: PROCESS,
         limits: Limits {
             names: 1_000_000,
             ..router().options.limits
         },
+        ..router().options
     });
     let names: Vec<_> = (0..100_000).map(|n| reply_name(PROCESS, n)).collect();
     names
@@ -232,6 +275,7 @@ fn a_reply_to_another_process_is_put_back_and_ever_longer() {
     let foreign = reply_name(OTHER, 1);
     let mut put_back = |receives, server_now| {
         let arrival = Arrival {
+            received: at(0),
             visible_until: at(100),
             server_now,
         };
@@ -263,6 +307,7 @@ fn a_message_for_nobody_is_an_orphan() {
     ));
     let nameless = Message::builder().message_id("m").body("b").build();
     let arrival = Arrival {
+        received: at(0),
         visible_until: at(100),
         server_now: None,
     };
@@ -372,22 +417,103 @@ fn a_message_is_dropped_from_its_buffer_when_sqs_shows_it_to_others() {
     let mut router = router();
     let queue = name("q");
     router.create(queue.clone(), None, at(0)).unwrap();
-    for (id, visible) in [("a", 20), ("b", 25)] {
-        router.route(
-            message(&queue, id, 1),
-            Arrival {
-                visible_until: at(visible),
-                server_now: None,
-            },
-        );
+    for (id, visible) in [("a", 60), ("b", 65)] {
+        arrives_until(&mut router, &queue, id, visible);
     }
-    assert_eq!(router.next_alarm(), Some(at(20)));
-    assert!(matches!(router.next_due(at(20)), Some(Due::Visible(1))));
+    // Nobody makes the extensions that are due.
+    assert_eq!(extensions(&mut router, 45), ["a", "b"]);
+    assert_eq!(router.next_alarm(), Some(at(60)));
+    assert!(matches!(router.next_due(at(60)), Some(Due::Visible(1))));
     assert_eq!(
         (router.buffered_in(&queue), router.next_alarm()),
-        (Some(1), Some(at(25)))
+        (Some(1), Some(at(65)))
     );
     assert_eq!(Hand::new(&queue).gets(&mut router, 10), ["b"]);
+    assert_eq!((router.load, router.next_alarm()), (Load::default(), None));
+}
+
+#[test]
+fn a_buffered_message_is_extended_a_third_before_it_is_visible() {
+    let mut router = router();
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    arrives_until(&mut router, &queue, "a", 60);
+    // A step of 5 s earlier, to share calls.
+    arrives_until(&mut router, &queue, "b", 64);
+    assert_eq!(router.next_alarm(), Some(at(40)));
+    assert!(router.next_due(at(39)).is_none());
+    let due = due_extensions(&mut router, 40);
+    assert_eq!(handles(&due), ["a#1", "b#1"]);
+    assert!(due.iter().all(|it| it.visibility == VISIBILITY));
+    assert!(router.next_due(at(40)).is_none(), "they are under way");
+    // Only what worked moves the end.
+    router.extended(&due[0], Some(at(100)));
+    router.extended(&due[1], None);
+    assert!(matches!(router.next_due(at(64)), Some(Due::Visible(1))));
+    assert_eq!(router.next_alarm(), Some(at(80)));
+    assert_eq!(extensions(&mut router, 80), ["a"]);
+}
+
+#[test]
+fn a_message_that_was_handed_out_is_not_extended() {
+    let mut router = router();
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    for id in ["a", "b"] {
+        arrives_until(&mut router, &queue, id, 60);
+    }
+    let due = due_extensions(&mut router, 40);
+    assert!(due.iter().all(|it| router.is_to_be_extended(it)));
+    assert_eq!(Hand::new(&queue).gets(&mut router, 1), ["a"]);
+    // The other one has come again, and has another receipt handle.
+    router.route(message(&queue, "b", 2), arrival_until(100));
+    assert!(!due.iter().any(|it| router.is_to_be_extended(it)));
+    router.extended(&due[1], Some(at(500)));
+    assert!(router.next_due(at(79)).is_none());
+    assert_eq!(extensions(&mut router, 80), ["b"]);
+    let taken = |router: &mut Router<u32>| match Hand::new(&queue).look(router, 1) {
+        Received::Messages(mut taken) => taken.pop().unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert!(taken(&mut router).extending);
+}
+
+#[test]
+fn extensions_end_twelve_hours_after_the_receive() {
+    let mut router = router();
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    arrives_until(&mut router, &queue, "a", 60);
+    let (mut now, mut hidden_until) = (0, 0);
+    while router.buffered_in(&queue) == Some(1) {
+        now = router.next_alarm().unwrap().since_start().as_secs();
+        if let Some(Due::Extend(due)) = router.next_due(at(now)) {
+            hidden_until = now + due[0].visibility.as_secs();
+            router.extended(&due[0], Some(at(hidden_until)));
+        }
+    }
+    assert_eq!((now, hidden_until), (12 * 3_600 - 60, 12 * 3_600 - 60));
+    assert_eq!(router.next_alarm(), None);
+}
+
+#[test]
+fn on_a_fifo_host_what_is_behind_a_visible_message_is_dropped_too() {
+    let options = RouterOptions {
+        in_order: true,
+        ..router().options
+    };
+    let mut router = Router::<u32>::new(options);
+    let queue = name("q");
+    router.create(queue.clone(), None, at(0)).unwrap();
+    for id in ["a", "b", "c"] {
+        arrives_until(&mut router, &queue, id, 60);
+    }
+    let due = due_extensions(&mut router, 40);
+    for (extension, until) in due.iter().zip([Some(at(100)), None, Some(at(100))]) {
+        router.extended(extension, until);
+    }
+    assert!(matches!(router.next_due(at(60)), Some(Due::Visible(2))));
+    assert_eq!(Hand::new(&queue).gets(&mut router, 10), ["a"]);
     assert_eq!((router.load, router.next_alarm()), (Load::default(), None));
 }
 
@@ -398,6 +524,7 @@ fn a_buffered_message_that_comes_again_is_kept_once_with_its_newest_handle() {
     router.create(queue.clone(), None, at(0)).unwrap();
     arrives(&mut router, &queue, "a");
     let arrival = Arrival {
+        received: at(0),
         visible_until: at(200),
         server_now: None,
     };
@@ -615,6 +742,7 @@ fn the_counts_are_those_of_the_tables() {
                 drop(router.route(
                     message(&to, &step.to_string(), 1),
                     Arrival {
+                        received: at(0),
                         visible_until,
                         server_now: None,
                     },

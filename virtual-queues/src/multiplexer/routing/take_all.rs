@@ -28,6 +28,11 @@ pub(super) struct TakeAll {
 }
 
 impl TakeAll {
+    /// There is a handler.
+    pub(super) const fn is_on(&self) -> bool {
+        self.per_queue > 0
+    }
+
     /// The handler waits and there is nothing for it.
     pub(super) fn is_hungry(&self) -> bool {
         self.waker.is_some() && self.turns.is_empty()
@@ -35,8 +40,7 @@ impl TakeAll {
 
     /// Notes what a change of a queue means for the handler.
     pub(super) fn note(&mut self, name: &VirtualQueueName, slot: &mut QueueSlot) {
-        let ready =
-            slot.in_hand < self.per_queue && !slot.is_waited_for() && slot.next_visible().is_some();
+        let ready = slot.in_hand < self.per_queue && !slot.is_waited_for() && !slot.is_empty();
         match slot.turn {
             None if ready => {
                 self.given += 1;
@@ -96,11 +100,12 @@ impl<S> Router<S> {
         if self.closed {
             return TakenAny::Closed;
         }
+        let in_order = self.options.in_order;
         while let Some((_, name)) = self.take_all.turns.first_key_value() {
             let name = name.clone();
             let taken = self.change(&name, |slot| {
                 slot.last_used = now;
-                let visible = slot.drop_visible(now);
+                let visible = slot.drop_visible(now, in_order);
                 let taken = slot.take_in_hand();
                 // If it has more, it gets a new turn, after the others.
                 let turn = slot.turn.take();

@@ -236,6 +236,11 @@ impl PollController {
         self.not_before = self.not_before.map(|until| until.min(latest));
     }
 
+    /// The last poll failed in a way that the one after `at` will explain: it goes then, not earlier and not later.
+    pub fn retry_at(&mut self, at: Moment) {
+        self.not_before = Some(at);
+    }
+
     /// Starts no poll before `at`: for an owner that had to put back what the last one brought.
     pub fn pause(&mut self, at: Moment) {
         self.not_before = self.not_before.max(Some(at));

@@ -202,6 +202,7 @@ pub(crate) fn text(value: &str) -> MessageAttributeValue {
     value.data_type("String").build().unwrap()
 }
 
+/// Lets time pass: paused Tokio time on local-sqs, the wall clock on a server of others, whose clock nobody can move.
 pub(crate) async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }

@@ -145,10 +145,17 @@ impl Oracle {
 
     /// It shuts down, or is dropped: it answers for no host any more.
     pub(crate) fn disowns(&self, life: LifeId) {
-        if let Some(owner) = self.lock().leases.owners.get_mut(&life) {
+        let mut state = self.lock();
+        state.ending.insert(life);
+        if let Some(owner) = state.leases.owners.get_mut(&life) {
             owner.ended = true;
             owner.holds = Box::new(Vec::new);
         }
+    }
+
+    /// Whether it was asked to shut down, or was dropped.
+    pub(crate) fn is_ending(&self, life: LifeId) -> bool {
+        self.lock().ending.contains(&life)
     }
 
     /// Lets go of all handles, which are part of a circle.

@@ -1,0 +1,13 @@
+//! A table in Markdown, which a terminal shows well enough, too.
+
+/// A line for the head, and a line for each row.
+#[must_use]
+pub fn table<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let line = |cells: [String; N]| format!("| {} |\n", cells.join(" | "));
+    let mut text = line(head.map(str::to_owned)) + "|" + &"---|".repeat(N) + "\n";
+    text.extend(rows.into_iter().map(line));
+    text
+}

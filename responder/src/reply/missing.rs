@@ -1,0 +1,97 @@
+//! The hosts that do not exist, as far as replies have shown it.
+//!
+//! Owns: which hosts, since when, and when that is forgotten. Does not own: how long a host must be missing until that is
+//! known (`outages.rs`). Pure. Invariant: at most [`MOST`] hosts are kept, none of them longer than [`AGE`].
+//!
+//! A reply to such a host is still tried once, so a host that is made later under the name gets its replies. The age only
+//! bounds for how long those replies have no second attempt, which a new queue may need in its first second.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use sqs_rpc_protocol::HostKey;
+use sqs_virtual_queues::sqs::Moment;
+
+/// A requester that dies leaves one host behind. Beyond this the oldest one is forgotten.
+const MOST: usize = 1_000;
+
+/// Counted from when it was known, not from the last reply: a host is looked for again, however many replies come.
+const AGE: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Default)]
+pub(super) struct Missing(HashMap<HostKey, Moment>);
+
+impl Missing {
+    /// A host is known to be missing.
+    pub(super) fn learn(&mut self, host: &HostKey, now: Moment) {
+        if self.0.len() >= MOST && !self.0.contains_key(host) {
+            self.0.retain(|_, since| is_alive(*since, now));
+            let oldest = self.0.iter().min_by_key(|(_, since)| **since);
+            if let Some(oldest) = oldest.map(|(host, _)| host.clone())
+                && self.0.len() >= MOST
+            {
+                self.0.remove(&oldest);
+            }
+        }
+        self.0.insert(host.clone(), now);
+    }
+
+    /// Since when it has been known that a host is missing.
+    pub(super) fn since(&self, host: &HostKey, now: Moment) -> Option<Moment> {
+        self.0
+            .get(host)
+            .copied()
+            .filter(|since| is_alive(*since, now))
+    }
+
+    /// A host has answered.
+    pub(super) fn exists(&mut self, host: &HostKey) {
+        self.0.remove(host);
+    }
+}
+
+fn is_alive(since: Moment, now: Moment) -> bool {
+    now < since + AGE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqs_rpc_protocol::HostQueueUrl;
+
+    fn key(number: usize) -> HostKey {
+        let url = format!("https://sqs.eu-west-1.amazonaws.com/123456789012/q-{number}");
+        HostKey::new(&HostQueueUrl::parse(&url).unwrap(), None)
+    }
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_start(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn a_host_is_forgotten_after_its_age_and_when_it_answers() {
+        let mut missing = Missing::default();
+        missing.learn(&key(1), at(5));
+        assert_eq!(missing.since(&key(1), at(20_004)), Some(at(5)));
+        assert_eq!(missing.since(&key(1), at(20_005)), None);
+        assert_eq!(missing.since(&key(2), at(6)), None);
+        missing.exists(&key(1));
+        assert_eq!(missing.since(&key(1), at(6)), None);
+    }
+
+    #[test]
+    fn at_the_bound_the_oldest_is_forgotten() {
+        let mut missing = Missing::default();
+        for number in 0..=MOST {
+            missing.learn(&key(number), at(number as u64));
+        }
+        let now = at(MOST as u64);
+        assert_eq!(missing.0.len(), MOST);
+        assert_eq!(missing.since(&key(0), now), None);
+        assert_eq!(missing.since(&key(1), now), Some(at(1)));
+        assert_eq!(missing.since(&key(MOST), now), Some(now));
+        // Those that are too old go together.
+        missing.learn(&key(MOST + 1), at(20_500));
+        assert_eq!(missing.0.len(), MOST - 500 + 1);
+    }
+}

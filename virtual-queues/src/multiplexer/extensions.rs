@@ -1,0 +1,79 @@
+//! The calls that keep buffered messages hidden.
+//!
+//! Owns: extensions that wait and those that are under way. Does not own: which message is extended when.
+//!
+//! **Invariant:** no call is begun for a message that has left its buffer.
+
+use std::collections::VecDeque;
+
+use futures::future::{self, BoxFuture};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+
+use super::host::Shared;
+use super::routing::Extension;
+use crate::sqs::Moment;
+
+/// The maximum number of messages of one host whose extension is under way: ten batches. The others wait here and not in the
+/// outbox, so that the changes of users do not wait behind them.
+const MOST_OUT: usize = 100;
+
+/// The extensions of one host.
+pub(super) struct Extensions<'a> {
+    shared: &'a Shared,
+    /// At most as many as the buffers of the host may have messages.
+    waiting: VecDeque<Extension>,
+    out: FuturesUnordered<BoxFuture<'a, (Extension, Option<Moment>)>>,
+}
+
+impl<'a> Extensions<'a> {
+    pub(super) fn new(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            waiting: VecDeque::new(),
+            out: FuturesUnordered::new(),
+        }
+    }
+
+    /// Adds what is due. Beyond the bound, a message leaves its buffer when its visibility ends.
+    pub(super) fn add(&mut self, due: Vec<Extension>) {
+        let room = self.shared.options.limits.host_messages;
+        let room = room.saturating_sub(self.waiting.len());
+        self.waiting.extend(due.into_iter().take(room));
+    }
+
+    /// Begins the calls for which there is room.
+    pub(super) fn start(&mut self) {
+        while self.out.len() < MOST_OUT
+            && let Some(extension) = self.waiting.pop_front()
+        {
+            // SQS counts from when it takes the call, which is later.
+            let until = self.shared.sqs.clock().now() + extension.visibility;
+            {
+                let mut state = self.shared.lock();
+                if !state.router.is_to_be_extended(&extension) {
+                    continue;
+                }
+                // Before the call, so that the count is not too low.
+                state.polls.extended(&extension.receipt_handle, until);
+            }
+            let shared = self.shared;
+            let call = async move {
+                let handle = extension.receipt_handle.clone();
+                let outbox = &shared.outbox;
+                let changed = outbox.change_visibility(&shared.url, handle, extension.visibility);
+                let until = changed.await.is_ok().then_some(until);
+                (extension, until)
+            };
+            self.out.push(call.boxed());
+        }
+    }
+
+    /// Completes when a call has ended, which is noted; never, if none is under way.
+    pub(super) async fn next(&mut self) {
+        match self.out.next().await {
+            Some((extension, until)) => self.shared.lock().router.extended(&extension, until),
+            None => future::pending().await,
+        }
+    }
+}

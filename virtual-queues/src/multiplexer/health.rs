@@ -1,0 +1,270 @@
+//! What the polls of a host say about the host, as a pure state machine.
+//!
+//! Owns: since when polls fail, and what that means. Does not own: the polls, and who is told.
+//!
+//! **Invariant:** one poll that works ends everything that is remembered of those that failed.
+
+use std::time::Duration;
+
+use super::driver::SETTLING;
+use crate::sqs::{Fault, FaultKind, Moment};
+
+/// When polls have been denied by policy for so long, pending requests are told instead of left to their deadlines. A policy
+/// that was just changed takes about so long to be in force everywhere.
+const DENIED: Duration = Duration::from_secs(60);
+
+/// How long after the first answer that a host does not exist it is asked again, before [`SETTLING`] is over.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// What is known of a host from its polls.
+#[derive(Debug)]
+pub(super) struct Health {
+    /// Since when the host exists, as far as is known: it was made, or a poll worked.
+    exists_since: Option<Moment>,
+    /// Polls that have failed in all.
+    failures: u64,
+    /// Since the last poll that worked.
+    trouble: Option<Trouble>,
+}
+
+/// Polls fail, and none has worked since.
+#[derive(Debug)]
+struct Trouble {
+    /// Of the last poll.
+    fault: Fault,
+    /// The number of the last failure that was a refusal.
+    refused: Option<u64>,
+    denied_since: Option<Moment>,
+    missing_since: Option<Moment>,
+}
+
+/// What a failed poll means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It may pass by itself: those who wait go on waiting.
+    Passing,
+    /// The host does not exist, or is so new that not all of SQS knows it. A poll at this moment tells more.
+    Missing(Moment),
+    /// The call is refused. Receives end with the fault.
+    Refused,
+    /// The call has been denied for so long that pending requests end with the fault, too.
+    Denied,
+    /// The host does not exist.
+    Gone,
+}
+
+impl Health {
+    /// `made_at`: when this process made the host, if it did.
+    pub(super) const fn new(made_at: Option<Moment>) -> Self {
+        Self {
+            exists_since: made_at,
+            failures: 0,
+            trouble: None,
+        }
+    }
+
+    /// A poll was answered with messages, or with none.
+    pub(super) fn worked(&mut self, now: Moment) {
+        self.exists_since.get_or_insert(now);
+        self.trouble = None;
+    }
+
+    /// A poll failed. Says what follows.
+    pub(super) fn failed(&mut self, fault: &Fault, now: Moment) -> Verdict {
+        self.failures += 1;
+        let mut trouble = self.trouble.take().unwrap_or_else(|| Trouble::new(fault));
+        trouble.fault = fault.clone();
+        let verdict = match fault.kind() {
+            FaultKind::QueueNotFound => {
+                let since = *trouble.missing_since.get_or_insert(now);
+                self.missing(since, now)
+            }
+            FaultKind::AccessDenied => {
+                let since = *trouble.denied_since.get_or_insert(now);
+                if now.since(since) < DENIED {
+                    Verdict::Refused
+                } else {
+                    Verdict::Denied
+                }
+            }
+            // The user's own code panicked inside of this one call.
+            FaultKind::NotMade => Verdict::Passing,
+            _ if fault.is_temporary() => Verdict::Passing,
+            _ => Verdict::Refused,
+        };
+        if matches!(verdict, Verdict::Refused | Verdict::Denied) {
+            trouble.refused = Some(self.failures);
+        }
+        self.trouble = Some(trouble);
+        verdict
+    }
+
+    /// Polls that have failed in all: what a receiver remembers when it begins.
+    pub(super) const fn failures(&self) -> u64 {
+        self.failures
+    }
+
+    /// Why the last poll failed, if it did.
+    pub(super) fn fault(&self) -> Option<&Fault> {
+        self.trouble.as_ref().map(|trouble| &trouble.fault)
+    }
+
+    /// The refusal of a poll that ended after `failures` had failed.
+    pub(super) fn refusal_after(&self, failures: u64) -> Option<&Fault> {
+        let trouble = self.trouble.as_ref()?;
+        (trouble.refused? > failures).then_some(&trouble.fault)
+    }
+
+    /// The last poll's fault, if polls are denied by policy.
+    pub(super) fn denial(&self) -> Option<&Fault> {
+        self.fault()
+            .filter(|fault| fault.kind() == FaultKind::AccessDenied)
+    }
+
+    fn missing(&self, since: Moment, now: Moment) -> Verdict {
+        let old = |exists: Moment| now.since(exists) >= SETTLING;
+        if self.exists_since.is_some_and(old) || now.since(since) >= SETTLING {
+            return Verdict::Gone;
+        }
+        let second = since + SECOND_LOOK;
+        Verdict::Missing(if now < second {
+            second
+        } else {
+            since + SETTLING
+        })
+    }
+}
+
+impl Trouble {
+    fn new(fault: &Fault) -> Self {
+        Self {
+            fault: fault.clone(),
+            refused: None,
+            denied_since: None,
+            missing_since: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqs::Delivery;
+    use crate::stats::Action;
+
+    fn fault(kind: FaultKind) -> Fault {
+        let nothing = std::io::Error::other("made up");
+        Fault::local(Action::ReceiveMessage, kind, Delivery::NotSent, nothing)
+    }
+
+    fn at(seconds: f64) -> Moment {
+        Moment::from_start(Duration::from_secs_f64(seconds))
+    }
+
+    #[test]
+    fn a_host_that_nobody_knows_is_asked_three_times_in_five_seconds() {
+        let mut health = Health::new(None);
+        let missing = fault(FaultKind::QueueNotFound);
+        assert_eq!(health.failed(&missing, at(9.0)), Verdict::Missing(at(10.0)));
+        assert_eq!(
+            health.failed(&missing, at(9.5)),
+            Verdict::Missing(at(10.0)),
+            "another poll that was out"
+        );
+        assert_eq!(
+            health.failed(&missing, at(10.0)),
+            Verdict::Missing(at(14.0))
+        );
+        assert_eq!(health.failed(&missing, at(14.0)), Verdict::Gone);
+    }
+
+    #[test]
+    fn a_host_that_appears_meanwhile_was_new() {
+        let mut health = Health::new(None);
+        let missing = fault(FaultKind::QueueNotFound);
+        health.failed(&missing, at(0.0));
+        health.worked(at(1.0));
+        assert!(health.fault().is_none());
+        assert_eq!(
+            health.failed(&missing, at(4.0)),
+            Verdict::Missing(at(5.0)),
+            "SQS is not of one mind yet"
+        );
+    }
+
+    #[test]
+    fn a_host_that_worked_for_five_seconds_is_gone_at_once() {
+        let mut health = Health::new(None);
+        health.worked(at(1.0));
+        health.worked(at(6.0));
+        assert_eq!(
+            health.failed(&fault(FaultKind::QueueNotFound), at(6.0)),
+            Verdict::Gone
+        );
+        let mut made = Health::new(Some(at(1.0)));
+        assert_eq!(
+            made.failed(&fault(FaultKind::QueueNotFound), at(5.0)),
+            Verdict::Missing(at(6.0))
+        );
+        assert_eq!(
+            made.failed(&fault(FaultKind::QueueNotFound), at(6.0)),
+            Verdict::Gone
+        );
+    }
+
+    #[test]
+    fn a_denial_is_hopeless_after_a_minute_unless_a_poll_worked() {
+        let mut health = Health::new(None);
+        let denied = fault(FaultKind::AccessDenied);
+        assert_eq!(health.failed(&denied, at(0.0)), Verdict::Refused);
+        assert_eq!(
+            health.failed(&fault(FaultKind::Throttled), at(30.0)),
+            Verdict::Passing
+        );
+        assert_eq!(health.failed(&denied, at(60.0)), Verdict::Denied);
+        health.worked(at(61.0));
+        assert_eq!(health.failed(&denied, at(62.0)), Verdict::Refused);
+    }
+
+    #[test]
+    fn a_refusal_is_told_once_to_those_who_were_there() {
+        let mut health = Health::new(None);
+        let before = health.failures();
+        health.failed(&fault(FaultKind::Refused), at(0.0));
+        assert!(health.refusal_after(before).is_some());
+        let after = health.failures();
+        assert!(health.refusal_after(after).is_none());
+        health.failed(&fault(FaultKind::Throttled), at(1.0));
+        assert!(
+            health.refusal_after(after).is_none(),
+            "what passes by itself is no refusal"
+        );
+        health.failed(&fault(FaultKind::AccessDenied), at(2.0));
+        assert!(health.refusal_after(after).is_some());
+    }
+
+    #[test]
+    fn what_passes_by_itself_ends_nothing() {
+        use FaultKind::{
+            Credentials, NotMade, OverLimit, TimedOut, Unavailable, Unreachable, Unreadable,
+        };
+        let mut health = Health::new(None);
+        for kind in [
+            Credentials,
+            NotMade,
+            OverLimit,
+            TimedOut,
+            Unavailable,
+            Unreachable,
+            Unreadable,
+        ] {
+            for second in [0, 100_000] {
+                assert_eq!(
+                    health.failed(&fault(kind), at(f64::from(second))),
+                    Verdict::Passing
+                );
+            }
+        }
+        assert_eq!(health.fault().map(Fault::kind), Some(Unreadable));
+    }
+}

@@ -1,0 +1,63 @@
+//! What must hold for all files of the workspace and no compiler sees.
+
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// All files below a folder with this ending, but for what cargo builds.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            found.extend(files(&path, ending));
+        } else if name.ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// A page must not promise a check that is not run.
+#[test]
+fn pages_name_commands_that_there_are() {
+    let records = root().join("docs/adr");
+    for page in files(root(), ".md") {
+        // Records and the changelog speak of their own time.
+        if page.starts_with(&records) || page.ends_with("CHANGELOG.md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&page).unwrap();
+        for rest in text.split("cargo xtask ").skip(1) {
+            let end = rest.find(|it: char| !it.is_ascii_lowercase() && it != '-');
+            let name = &rest[..end.unwrap_or(rest.len())];
+            let line = format!("\n  {name} ");
+            assert!(crate::USAGE.contains(&line), "{}: {name:?}", page.display());
+        }
+    }
+}
+
+/// Under a paused clock a sleep costs nothing. On the wall clock it costs its length, and hopes instead of waiting.
+#[test]
+fn no_test_sleeps_on_the_wall_clock_without_a_reason() {
+    for file in files(root(), ".rs") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for (at, _) in text.match_indices("#[tokio::test") {
+            let indent = at - text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+            let (attribute, rest) = text[at..].split_once(']').unwrap();
+            // To the end of the function: the first brace that is indented as the attribute is.
+            let end = format!("\n{}}}\n", " ".repeat(indent));
+            let body = rest.split(&end).next().unwrap_or_default();
+            assert!(
+                attribute.contains("start_paused")
+                    || body.matches("sleep(").count() <= body.matches("// Wall clock").count(),
+                "{}: {}",
+                file.display(),
+                body.trim().lines().next().unwrap_or_default()
+            );
+        }
+    }
+}
