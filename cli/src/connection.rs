@@ -12,7 +12,7 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Connection {
     /// Where SQS is, if not at Amazon's own address
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_SQS")]
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_SQS", value_parser = endpoint_url)]
     endpoint_url: Option<String>,
 }
 
@@ -41,5 +41,46 @@ impl Connection {
             return Err(Failure::usage(hint));
         }
         Ok(Client::new(&config))
+    }
+}
+
+/// The address of a server. Empty is none, as a variable of the environment often is.
+pub(crate) fn endpoint_url(text: &str) -> Result<String, String> {
+    let is_endpoint = |uri: http::Uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none()
+    };
+    if text.is_empty() || text.parse().is_ok_and(is_endpoint) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "expected the URL of a server, such as http://127.0.0.1:9324, found {text:?}"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_the_url_of_a_server() {
+        for text in [
+            "",
+            "http://127.0.0.1:9324",
+            "https://sqs.eu-west-1.amazonaws.com/",
+            "http://[::1]:1",
+        ] {
+            assert_eq!(endpoint_url(text).as_deref(), Ok(text));
+        }
+        for text in [
+            "localhost",
+            "localhost:9324",
+            "ftp://host",
+            "http://",
+            "http://a b",
+            "http://a?b",
+        ] {
+            assert!(endpoint_url(text).is_err(), "{text}");
+        }
     }
 }

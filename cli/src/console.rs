@@ -14,7 +14,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
-        .map_err(Failure::output)
+        .map_err(|error| Failure::output(&error))
 }
 
 /// Writes a line to stderr. A terminal that is gone is no reason to stop.

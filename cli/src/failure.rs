@@ -53,12 +53,12 @@ impl Failure {
     }
 
     /// The output could not be written.
-    pub(crate) fn output(error: io::Error) -> Self {
+    pub(crate) fn output(error: &io::Error) -> Self {
         let exit = match error.kind() {
             io::ErrorKind::BrokenPipe => Exit::ReaderGone,
             _ => Exit::Other,
         };
-        Self::new(exit, error)
+        Self::new(exit, format!("cannot write to stdout: {error}"))
     }
 
     pub(crate) fn report(&self) -> ExitCode {

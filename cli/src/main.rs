@@ -7,7 +7,7 @@
 //! | [`connection`] | how is SQS reached? |
 //! | [`failure`] | how does it say that it failed, and with which exit code? |
 //! | [`console`] | how does it write to stdout and stderr? |
-//! | [`signals`], [`logging`], [`clock`] | what they have in common |
+//! | [`signals`], [`logging`], [`time`], [`clock`] | what they have in common |
 //!
 //! **Invariant:** results go to stdout, everything else to stderr, so that a command can stand in a pipe.
 
@@ -24,6 +24,7 @@ mod request;
 mod serve;
 mod signals;
 mod sweep;
+mod time;
 
 use std::process::ExitCode;
 
@@ -56,8 +57,11 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    logging::start(arguments.verbose);
-    match run(arguments.command).await {
+    let outcome = match logging::start(arguments.verbose) {
+        Ok(()) => run(arguments.command).await,
+        Err(failure) => Err(failure),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -13,6 +13,7 @@ use crate::connection::Connection;
 use crate::console;
 use crate::failure::{Exit, Failure};
 use crate::signals::Signals;
+use crate::time;
 
 /// How long the reply queue's deletion may take. It is made for this one request.
 const CLEAN_UP: Duration = Duration::from_secs(5);
@@ -26,7 +27,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "URL")]
     queue_url: String,
     /// How long this may take in all; a second of it is for the new queue that the reply comes to
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time::parse)]
     timeout: Duration,
     /// Message attribute for the responder; up to 7 may be given
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attribute)]

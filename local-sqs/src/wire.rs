@@ -91,8 +91,11 @@ pub(crate) struct Outgoing {
     pub(crate) body: Vec<u8>,
 }
 
+/// The last second that a date of HTTP can name: that of the year 9999.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 fn date(at: Timestamp) -> String {
-    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(at.as_millis()))
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(at.as_secs().min(LAST_SECOND)))
 }
 
 #[cfg(test)]
@@ -104,6 +107,10 @@ mod tests {
         assert_eq!(
             date(Timestamp::from_millis(784_111_777_999)),
             "Sun, 06 Nov 1994 08:49:37 GMT"
+        );
+        assert_eq!(
+            date(Timestamp::from_millis(u64::MAX)),
+            "Fri, 31 Dec 9999 23:59:59 GMT"
         );
     }
 }

@@ -26,6 +26,7 @@ use self::outcome::Outcome;
 use self::progress::Progress;
 use self::runs::Bench;
 use self::server::{Place, Server};
+use crate::connection::endpoint_url;
 use crate::failure::Failure;
 
 /// Measure what requests cost
@@ -47,7 +48,7 @@ pub(crate) struct Arguments {
     #[arg(long, group = "place")]
     on_aws: bool,
     /// Measure on the SQS at this address
-    #[arg(long, value_name = "URL", group = "place")]
+    #[arg(long, value_name = "URL", group = "place", value_parser = endpoint_url)]
     endpoint_url: Option<String>,
     /// Callers at a time; several with commas
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 32, 256],

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use humantime::parse_duration;
 use local_sqs::engine::Action;
 use local_sqs::{Behaviour, Date, Latency};
+
+use crate::time;
 
 /// Options that make the server behave badly. Without them nothing goes wrong.
 #[derive(Debug, Clone, clap::Args)]
@@ -20,13 +21,13 @@ pub(super) struct Faults {
     #[arg(long, value_name = "TIME", value_parser = latency)]
     delivery: Option<Latency>,
     /// A new queue does not exist yet for so long
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     settling: Option<Duration>,
     /// Sends to a deleted queue are accepted and vanish for so long, 60s at most
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     deletion: Option<Duration>,
     /// Tags are read up to so long after they were replaced
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     stale_tags: Option<Duration>,
     /// What the Date header says: exact, absent, ahead:TIME, behind:TIME or wavering:TIME
     #[arg(long, value_name = "DATE", value_parser = date)]
@@ -91,11 +92,10 @@ impl Faults {
 }
 
 fn latency(text: &str) -> Result<Latency, String> {
-    let time = |text: &str| parse_duration(text).map_err(|error| error.to_string());
     let Some((median, p99)) = text.split_once("..") else {
-        return Ok(Latency::Fixed(time(text)?));
+        return Ok(Latency::Fixed(time::parse(text)?));
     };
-    let (median, p99) = (time(median)?, time(p99)?);
+    let (median, p99) = (time::parse(median)?, time::parse(p99)?);
     if median.is_zero() || p99 < median {
         return Err(format!(
             "expected MEDIAN..P99, a time above zero and one that is not shorter, such as 6ms..30ms, found {text:?}"
@@ -105,13 +105,12 @@ fn latency(text: &str) -> Result<Latency, String> {
 }
 
 fn date(text: &str) -> Result<Date, String> {
-    let time = |text: &str| parse_duration(text).map_err(|error| error.to_string());
     Ok(match text.split_once(':') {
         None if text == "exact" => Date::Exact,
         None if text == "absent" => Date::Absent,
-        Some(("ahead", by)) => Date::Ahead(time(by)?),
-        Some(("behind", by)) => Date::Behind(time(by)?),
-        Some(("wavering", by)) => Date::Wavering(time(by)?),
+        Some(("ahead", by)) => Date::Ahead(time::parse(by)?),
+        Some(("behind", by)) => Date::Behind(time::parse(by)?),
+        Some(("wavering", by)) => Date::Wavering(time::parse(by)?),
         _ => {
             return Err(format!(
                 "expected exact, absent, ahead:TIME, behind:TIME or wavering:TIME, found {text:?}"

@@ -34,7 +34,7 @@ pub(super) fn parse(text: &str) -> Result<QueueSpec, String> {
         name: name.to_owned(),
         attributes: BTreeMap::new(),
         tags: BTreeMap::new(),
-        origin: format!("--queue {name}"),
+        origin: format!("--queue {text}"),
     };
     for part in parts {
         let Some((attribute, value)) = part.split_once('=') else {
@@ -69,6 +69,9 @@ pub(super) fn check_attribute(name: &str) -> Result<(), String> {
 pub(super) fn check(queues: &[QueueSpec]) -> Result<(), String> {
     let mut seen: BTreeMap<&str, &QueueSpec> = BTreeMap::new();
     for queue in queues {
+        if queue.name.is_empty() {
+            return Err(format!("{}: expected a name, found none", queue.origin));
+        }
         if let Some(before) = seen.insert(&queue.name, queue) {
             return Err(format!(
                 "queue {:?} is given twice: {} and {}",
@@ -192,7 +195,8 @@ mod tests {
         let dead = "jobs,DeadLetterQueue=dead,MaxReceiveCount=3";
         assert!(all(&[dead, "dead"]).is_ok());
         for (texts, part) in [
-            (&["a", "a"][..], "queue \"a\" is given twice"),
+            (&[""][..], "expected a name"),
+            (&["a", "a"], "queue \"a\" is given twice"),
             (&[dead, "other"], "(jobs, other)"),
             (&["a,DeadLetterQueue=b", "b"], "expected MaxReceiveCount"),
             (&["a,MaxReceiveCount=3"], "expected DeadLetterQueue"),

@@ -30,6 +30,7 @@ use crate::connection::Connection;
 use crate::console;
 use crate::failure::Failure;
 use crate::signals::Signals;
+use crate::time;
 
 /// How long a poll waits for requests. Shorter than SQS's 20 s, since a poll is never cut off, and whoever presses Ctrl-C
 /// waits for it.
@@ -49,10 +50,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     concurrency: Option<usize>,
     /// How long SQS hides a request from others; extended while its command runs
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time::parse)]
     visibility: Duration,
     /// How long the commands that run may take after Ctrl-C or SIGTERM
-    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = time::parse)]
     drain: Duration,
     /// Tell callers the last line that a failed command wrote to stderr; without this, its exit code only
     #[arg(long)]

@@ -11,6 +11,7 @@
 mod bench;
 mod hosts;
 mod local;
+mod misuse;
 mod request;
 mod serve;
 mod support;

@@ -123,7 +123,7 @@ impl Local {
     }
 
     /// The command, with the environment that `local` printed.
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = sqs_rpc(arguments);
         command
             .env("AWS_ENDPOINT_URL_SQS", &self.endpoint)

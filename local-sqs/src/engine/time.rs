@@ -37,16 +37,38 @@ impl Timestamp {
 
     /// This instant and `duration` more; saturates at the end of time.
     pub const fn plus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(duration.as_millis() as u64))
+        Self(self.0.saturating_add(millis(duration)))
     }
 
     /// This instant less `duration`; not before the epoch.
     pub const fn minus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(duration.as_millis() as u64))
+        Self(self.0.saturating_sub(millis(duration)))
     }
 
     /// How long after `earlier` this is; zero if it is before it.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Whole milliseconds; saturates, as the longest [`Duration`] has more of them.
+const fn millis(duration: Duration) -> u64 {
+    let millis = duration.as_millis();
+    if millis > u64::MAX as u128 {
+        u64::MAX
+    } else {
+        millis as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_duration_leads_to_an_end_of_time() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        assert_eq!(now.plus(Duration::MAX).as_millis(), u64::MAX);
+        assert_eq!(now.minus(Duration::MAX).as_millis(), 0);
     }
 }
