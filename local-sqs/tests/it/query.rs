@@ -60,7 +60,7 @@ async fn a_message_comes_as_it_was_sent() {
         .and_then(|it| element(it, "Message"))
         .expect("a message");
     assert_eq!(element(result, "MessageId"), Some(id.as_str()));
-    assert_eq!(element(result, "Body"), Some("a&lt;b&gt;&#xD;\n"));
+    assert_eq!(element(result, "Body"), Some("a&lt;b&gt;&#13;\n"));
     let attribute = element(result, "MessageAttribute").expect("an attribute");
     assert_eq!(
         (

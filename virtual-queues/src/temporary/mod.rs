@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `lease/` | when is a lease renewed, and when is it over? (pure) |
 //! | `ring/` | who looks after whose hosts, and which are dead? (pure) |
-//! | `model/` | do both hold together? (tests: thousands of processes in virtual time) |
+//! | `model/` | what do thousands of owners cost? (tests in virtual time) |
 //! | `machine` | which host is used? (pure) |
 //! | `pool`, `held`, `watcher` | the tasks: one makes a host, one keeps each, one walks the ring |
 //! | `process`, `calls` | what they share, and what they call |

@@ -1,6 +1,7 @@
 //! Answers of the Query protocol as XML.
 
 use crate::engine::{Action, Error, ErrorKind, Output};
+use quick_xml::escape::escape;
 use serde_json::{Map, Value};
 
 const NAMESPACE: &str = "http://queue.amazonaws.com/doc/2012-11-05/";
@@ -103,25 +104,14 @@ impl Xml {
     }
 
     fn leaf(&mut self, name: &str, text: &str) {
-        self.within(name, |xml| text.chars().for_each(|c| xml.escaped(c)));
+        // `\r` included: a reader would turn it into a line feed, and the digest would be wrong.
+        self.within(name, |xml| xml.text.push_str(&escape(text)));
     }
 
     fn within(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
         self.text.push_str(&format!("<{name}>"));
         content(self);
         self.text.push_str(&format!("</{name}>"));
-    }
-
-    fn escaped(&mut self, c: char) {
-        match c {
-            '<' => self.text.push_str("&lt;"),
-            '>' => self.text.push_str("&gt;"),
-            '&' => self.text.push_str("&amp;"),
-            '"' => self.text.push_str("&quot;"),
-            // A reader would turn it into a line feed, and the digest would be wrong.
-            '\r' => self.text.push_str("&#xD;"),
-            c => self.text.push(c),
-        }
     }
 }
 
@@ -160,7 +150,7 @@ mod tests {
             success(Some(Action::ReceiveMessage), &output, "r"),
             "<?xml version=\"1.0\"?><ReceiveMessageResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\">\
              <ReceiveMessageResult><Message><Attribute><Name>SentTimestamp</Name><Value>1</Value></Attribute>\
-             <Body>a&lt;b&gt;&amp;&quot;&#xD;\n</Body><MD5OfBody>m</MD5OfBody><MessageId>id</MessageId>\
+             <Body>a&lt;b&gt;&amp;&quot;&#13;\n</Body><MD5OfBody>m</MD5OfBody><MessageId>id</MessageId>\
              <ReceiptHandle>h</ReceiptHandle></Message></ReceiveMessageResult>\
              <ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></ReceiveMessageResponse>"
         );
