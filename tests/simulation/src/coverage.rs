@@ -249,7 +249,7 @@ names! {
 pub const NEVER: [Fault; 1] = [Fault::WrongCounts];
 
 /// Faults of scenarios that are run by name only, because they still find something: see `scenarios::BY_NAME`.
-pub const BY_NAME: [Fault; 2] = [Fault::DateReplaced, Fault::DeadRequest];
+pub const BY_NAME: [Fault; 1] = [Fault::DateReplaced];
 
 /// Counts of faults and checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
