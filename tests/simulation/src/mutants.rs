@@ -49,6 +49,10 @@ pub const ALL: &[(&str, &str)] = &[
         "a message stays in its buffer when its visibility has ended",
     ),
     (
+        "buffer-not-extended",
+        "a message without a reader becomes visible again and again",
+    ),
+    (
         "half-open-for-ever",
         "a poll with no answer is waited for for ever",
     ),
@@ -163,6 +167,7 @@ pub fn scenario_of(name: &str) -> Option<&'static str> {
         "one-page" | "walk-in-a-burst" => "f10",
         "any-prefix" => "s8",
         "each-reply-by-itself" => "f14",
+        "buffer-not-extended" => "f54",
         _ => return None,
     })
 }
