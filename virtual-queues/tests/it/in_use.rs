@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use aws_sdk_sqs::types::QueueAttributeName;
+use local_sqs::{Behaviour, Latency};
 use sqs_virtual_queues::{CreateQueue, HandlerLimits, VirtualQueue, VirtualQueues};
 
-use crate::support::{Meddled, Slow, TestResult, World, pass};
+use crate::support::{TestResult, World, pass};
 
 const RETENTION: Duration = Duration::from_secs(5);
 /// Longer than the retention, shorter than the visibility timeout.
@@ -112,18 +114,15 @@ async fn a_message_that_is_not_deleted_finds_its_queue_when_it_comes_again() -> 
 
 #[tokio::test(start_paused = true)]
 async fn a_call_under_way_is_a_use() -> TestResult {
-    // A short receive that takes longer than the retention.
     let world = World::new();
-    let host = world.host("host").await;
-    let queues = world
-        .builder_over(Meddled::new(&world.client, Slow))
-        .build()?;
-    let plan = CreateQueue::named("q").idle_retention(Duration::from_secs(1));
-    let queue = queues.create(&host, plan)?;
-    for _ in 0..10 {
-        assert!(queue.receive().wait(Duration::ZERO).await?.is_empty());
-    }
-    assert!(queue.send("x").await.is_ok());
+    let (queues, queue, _) = queues(&world).await;
+    // Each call takes longer than the retention.
+    let slow = Behaviour::default().latency(Latency::Fixed(3 * RETENTION));
+    world.local.set_behaviour(slow);
+    queue.send("x").await?;
+    queues.send(queue.url(), "y").await?;
+    queue.attributes([QueueAttributeName::All]).await?;
+    assert!(queue.buffered().is_some());
     Ok(())
 }
 
