@@ -3,39 +3,36 @@
 use std::fmt;
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+
 use crate::install::Piece;
 
-pub(crate) const USAGE: &str = "\
-usage: cargo xtask interop [PART ...] [OPTION ...]
-
-  contract          the contract suite of local-sqs against servers written by others
-  virtual-queues    the contract suite of virtual queues, by all its faces, on the same servers
-  aws-cli           the AWS CLI, in both protocols, and boto3 against local-sqs
-  java              the AWS SDK for Java and the Java Temporary Queue Client against local-sqs, and with this project
-  (none)            all of them
-
-  --longest SECONDS   leave out checks that wait for longer; default 65, 310 leaves out none
-  --write-docs        write the table of disagreements to docs/interop.md, and run nothing
-  --help";
-
 /// A part of the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Part {
+    /// The contract suite of local-sqs against servers written by others
     Contract,
+    /// The contract suite of virtual queues, by all its faces, on the same servers
     VirtualQueues,
+    /// The AWS CLI, in both protocols, and boto3 against local-sqs
     AwsCli,
+    /// The AWS SDK for Java and the Java Temporary Queue Client against local-sqs, and with this project
     Java,
 }
 
-/// What the command was given.
-#[derive(Debug, PartialEq, Eq)]
+/// Run this project with software of others, which is installed first
+#[derive(Debug, PartialEq, Eq, clap::Parser)]
+#[command(name = "cargo xtask interop")]
 pub(crate) struct Arguments {
-    /// None: all.
+    /// Parts to run [default: all]
+    #[arg(value_enum, value_name = "PART")]
     parts: Vec<Part>,
-    /// Checks that wait for longer are left out.
+    /// Leave out checks that wait for longer than this; 310s leaves out none
+    #[arg(long, value_name = "TIME", default_value = "65s", value_parser = humantime::parse_duration)]
     pub(crate) longest: Duration,
+    /// Write the table of disagreements to docs/interop.md, and run nothing
+    #[arg(long)]
     pub(crate) write_docs: bool,
-    pub(crate) help: bool,
 }
 
 impl Part {
@@ -47,47 +44,15 @@ impl Part {
     ];
 }
 
+/// As it is written on the command line.
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Contract => "contract",
-            Self::VirtualQueues => "virtual-queues",
-            Self::AwsCli => "aws-cli",
-            Self::Java => "java",
-        })
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
     }
 }
 
 impl Arguments {
-    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut parsed = Self {
-            parts: Vec::new(),
-            longest: Duration::from_secs(65),
-            write_docs: false,
-            help: false,
-        };
-        while let Some(argument) = arguments.next() {
-            match argument.as_str() {
-                "--longest" => {
-                    let seconds = arguments.next().ok_or("--longest needs seconds")?;
-                    let seconds = seconds
-                        .parse()
-                        .map_err(|_| format!("{seconds:?} are no seconds"))?;
-                    parsed.longest = Duration::from_secs(seconds);
-                }
-                "--write-docs" => parsed.write_docs = true,
-                "--help" | "-h" => parsed.help = true,
-                name => {
-                    let part = Part::ALL.into_iter().find(|part| part.to_string() == name);
-                    parsed
-                        .parts
-                        .push(part.ok_or_else(|| format!("there is no part {name:?}"))?);
-                }
-            }
-        }
-        Ok(parsed)
-    }
-
     /// What must be installed.
     pub(crate) fn pieces(&self) -> Vec<Piece> {
         let (contract, cli) = (self.wants(Part::Contract), self.wants(Part::AwsCli));
@@ -111,23 +76,33 @@ impl Arguments {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser as _;
 
-    fn parse(line: &str) -> Result<Arguments, String> {
-        Arguments::parse(line.split_whitespace().map(str::to_owned))
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(["interop"].into_iter().chain(line.split_whitespace()))
     }
 
     #[test]
     fn without_a_part_all_are_wanted() {
-        let all = parse("--longest 310").unwrap();
+        let all = parse("--longest 310s").unwrap();
         assert!(Part::ALL.into_iter().all(|part| all.wants(part)));
         assert_eq!(all.longest, Duration::from_secs(310));
         let one = parse("java").unwrap();
         assert!(one.wants(Part::Java) && !one.wants(Part::Contract));
+        for part in Part::ALL {
+            assert!(parse(&part.to_string()).unwrap().wants(part));
+        }
     }
 
     #[test]
     fn what_is_not_known_is_refused() {
-        for line in ["jaav", "--longest", "--longest soon", "--shortest 3"] {
+        for line in [
+            "jaav",
+            "--longest",
+            "--longest soon",
+            "--longest 310",
+            "--shortest 3",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -34,6 +34,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use arguments::{Arguments, Part};
+use clap::Parser as _;
 
 /// What went wrong, for a person to read.
 pub type Failure = String;
@@ -49,19 +50,9 @@ pub struct Folders {
     installed: PathBuf,
 }
 
-/// Runs the command; its arguments are those after `cargo xtask interop`.
-pub async fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
-    let arguments = match Arguments::parse(arguments) {
-        Ok(arguments) => arguments,
-        Err(problem) => {
-            eprintln!("interop: {problem}\n\n{}", arguments::USAGE);
-            return ExitCode::from(2);
-        }
-    };
-    if arguments.help {
-        println!("{}", arguments::USAGE);
-        return ExitCode::SUCCESS;
-    }
+/// Runs the command; what it shall do stands in this process's own arguments.
+pub async fn run() -> ExitCode {
+    let arguments = Arguments::parse();
     let watch = Instant::now();
     match carry_out(&arguments, &Folders::new()).await {
         Ok(()) => {

@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    sqs_rpc_interop::run(std::env::args().skip(1)).await
+    sqs_rpc_interop::run().await
 }
