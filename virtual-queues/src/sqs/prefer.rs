@@ -23,7 +23,7 @@ use super::{BatchOptions, PollOptions};
 /// | p99 at half load, of that without batches (P4) | 1.01 | 0.98 | 1.09 |
 ///
 /// Measured in the model of Amazon's latencies: `sqs-rpc bench rpc --prefer cost --concurrency 1,32,256 --payload 1024` and
-/// `sqs-rpc bench half-load --prefer cost`.
+/// `sqs-rpc bench rpc --rate 1000 --prefer cost`.
 ///
 /// # Examples
 /// ```
