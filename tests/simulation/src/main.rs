@@ -308,7 +308,7 @@ fn caught(arguments: &Arguments) -> bool {
     let outcome = campaign.run(|_, _| true);
     match outcome.failed.first_key_value() {
         Some((seed, failure)) => {
-            println!("seed {seed}: {}", failure.text);
+            println!("seed {seed}, {}: {}", failure.check, failure.text);
             true
         }
         None => {

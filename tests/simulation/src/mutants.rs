@@ -144,7 +144,7 @@ pub const ALL: &[Mutant] = &[
         scenario: "f31",
         seed: 1,
         check: "I7-no-hot-loop",
-        only: true,
+        only: false,
     },
     Mutant {
         name: "late-reply-left",

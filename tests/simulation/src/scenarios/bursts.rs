@@ -93,7 +93,8 @@ fn jump(mix: &mut Mix) {
     mix.ask(requester, 1, 60, 28, &[Kind::Echo, Kind::Sleep(1_000)])
         .succeeds();
     let at = mix.dice.between(5, 20);
-    let actions = [Action::DeleteMessageBatch];
+    // With a request in it, which is judged by what is known then.
+    let actions = [Action::ReceiveMessage];
     mix.fault_at_most(Fault::DateReplaced, at, at + 10, &actions, 1.0, 1);
     // An owner of hosts would give them up for a doubt.
     if let Some(Item::Window(window)) = mix.plan.items.last_mut() {

@@ -6,7 +6,7 @@ use local_sqs::engine::{Action, Request};
 use sqs_rpc_protocol::TemporaryQueueName;
 use sqs_virtual_queues::{Lease, Stamp, Tag};
 
-use super::{Host, IDLE_SLACK, LeaseCall, Tags, goes_by, of_life};
+use super::{Host, IDLE_SLACK, LeaseCall, Tags, goes_by, of_life, read};
 use crate::coverage::Check;
 use crate::network::{Exchange, Link};
 use crate::oracle::{Oracle, State};
@@ -136,7 +136,7 @@ impl Oracle {
                     let written = tags.iter();
                     host.tags
                         .extend(written.map(|(key, value)| (key.clone(), value.clone())));
-                    host.tag = Tag::read(&host.tags);
+                    host.tag = read(&host.tags);
                     host.written = now;
                 }
             }
@@ -146,7 +146,7 @@ impl Oracle {
     }
 
     fn host_made(&self, link: &Link, name: &str, tags: &Tags) {
-        let tag = Tag::read(tags);
+        let tag = read(tags);
         let now = self.0.time.now();
         let mut state = self.lock();
         let state = &mut *state;

@@ -181,6 +181,7 @@ impl LeaseFacts {
             return Vec::new();
         };
         let pacing = PACE_EACH * u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+        let slowest = self.bound(self.rough, false).unwrap_or_default() + GOES_ON;
         let mut due = Vec::new();
         let (mut turn, mut over) = (Duration::ZERO, well);
         for host in hosts[first..].iter().chain(&hosts[..first]) {
@@ -209,10 +210,9 @@ impl LeaseFacts {
                     Duration::ZERO
                 };
                 let since = over.max(ends).max(host.made);
-                due.push((
-                    name.clone(),
-                    since + VERDICT + turn + GOES_ON + waits + pacing,
-                ));
+                let own = since + VERDICT + turn + GOES_ON + waits + pacing;
+                // Which watcher comes next is not followed closely enough to demand less than of the slowest.
+                due.push((name.clone(), own.max(host.made.max(well) + slowest)));
             }
         }
         due

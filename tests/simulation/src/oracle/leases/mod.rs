@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use local_sqs::engine::{Action, Request};
+use sqs_rpc_protocol::names::LEASE_TAG;
 use sqs_rpc_protocol::{HostQueueUrl, TemporaryQueueName};
 use sqs_virtual_queues::{Lease, Stamp, Tag};
 
@@ -318,6 +319,28 @@ impl OwnerPlan {
 fn of_life<'a>(state: &'a State, begins: &'a str) -> impl Iterator<Item = &'a String> {
     let from = state.pending.range(begins.to_owned()..);
     from.take_while(move |body| body.starts_with(begins))
+}
+
+/// What tags say. Each key is read by itself: that a reader looks at all of them is what the oracle is to find out.
+fn read(tags: &Tags) -> Tag {
+    let end = |tag: &Tag| match tag {
+        Tag::Ours(Lease {
+            stamp: Stamp::Sqs(stamp),
+            retention,
+            ..
+        }) => Some(*stamp + *retention),
+        _ => None,
+    };
+    let whole = Tag::read(tags);
+    if end(&whole).is_none() {
+        return whole;
+    }
+    let leases = tags.iter().filter(|(key, _)| key.starts_with(LEASE_TAG));
+    let each = leases.map(|(_, value)| {
+        let alone = Tags::from([(LEASE_TAG.to_owned(), value.clone())]);
+        Tag::read(&alone)
+    });
+    each.max_by_key(end).unwrap_or(whole)
 }
 
 /// The check that a host with this tag is gone in time.
