@@ -69,13 +69,15 @@ fn an_endpoint_that_is_no_url_is_code_2() {
         &["sweep"],
         &["request", "--queue-url", queue_url, "hello"],
         &["serve", "--queue-url", queue_url, "--", "cat"],
-        &["bench", "rpc"],
     ] {
         let (before, after) = arguments.split_at(1);
         let all = [before, &["--endpoint-url", "localhost:9324"], after].concat();
         let (_, stderr) = assert_code(&local.run(&all), 2);
         assert!(stderr.contains("found \"localhost:9324\""), "{stderr}");
     }
+    let bench = local.run(&["bench", "rpc", "--endpoint-url", "localhost:9324"]);
+    let (_, stderr) = assert_code(&bench, 2);
+    assert!(stderr.contains("found \"localhost:9324\""), "{stderr}");
     let mut command = local.command(&["queues"]);
     let output = command.env("AWS_ENDPOINT_URL_SQS", "localhost").output();
     let (_, stderr) = assert_code(&output.unwrap(), 2);

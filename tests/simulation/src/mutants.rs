@@ -131,6 +131,14 @@ pub const ALL: &[Mutant] = &[
         only: true,
     },
     Mutant {
+        name: "buffer-not-extended",
+        wrong: "a message without a reader becomes visible again and again",
+        scenario: "f54",
+        seed: 1,
+        check: "f54 expects",
+        only: false,
+    },
+    Mutant {
         name: "half-open-for-ever",
         wrong: "a poll with no answer is waited for for ever",
         scenario: "f33",

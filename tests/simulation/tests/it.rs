@@ -46,7 +46,7 @@ fn rows(heading: &str) -> Vec<&'static str> {
     let (_, section) = DOCUMENT
         .split_once(&format!("## {heading}\n"))
         .expect("the heading is there");
-    let section = section.split("\n## ").next().expect("it has a body");
+    let section = section.split("\n##").next().expect("it has a body");
     let rows = section.lines().filter_map(|line| line.strip_prefix("| "));
     let cells = rows.map(|row| row.split('|').next().unwrap_or_default().trim());
     cells.skip(1).map(|cell| cell.trim_matches('`')).collect()

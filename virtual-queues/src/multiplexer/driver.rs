@@ -17,9 +17,7 @@ use super::host::{ReplySink, Shared};
 use super::routing::{Arrival, Due, Routed};
 use crate::mutant;
 use crate::sqs::digest::is_intact;
-use crate::sqs::{
-    Alarm, Backoff, Fault, FaultKind, Moment, RECEIVE_MAX, Random, Sign, SqsApi, UserCode,
-};
+use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, RECEIVE_MAX, Random, Sign};
 use crate::stats::Counter;
 
 /// How long the answer of a poll may have been on its way.
@@ -418,19 +416,8 @@ async fn poll(shared: &Shared, kind: Kind) -> Polled {
         .message_attribute_names("All")
         .message_system_attribute_names(MessageSystemAttributeName::All);
     let started = shared.sqs.clock().now();
-    // Interceptors, credentials and connections of the user run inside of the call.
-    let called = UserCode::of::<dyn SqsApi>("ReceiveMessage")
-        .run(shared.sqs.counters(), shared.sqs.receive_message(input))
-        .await;
-    let result = match called {
-        Ok(result) => result.map(|output| output.messages.unwrap_or_default()),
-        Err(panicked) => Err(Fault::local(
-            crate::Action::ReceiveMessage,
-            FaultKind::NotMade,
-            crate::sqs::Delivery::Unknown,
-            panicked,
-        )),
-    };
+    let received = shared.sqs.receive_message(input).await;
+    let result = received.map(|output| output.messages.unwrap_or_default());
     Polled {
         kind,
         started,

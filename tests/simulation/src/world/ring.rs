@@ -135,7 +135,7 @@ impl World<'_> {
     }
 
     /// Whether faults can have made watchers wait.
-    pub(super) fn is_rough(&self) -> bool {
+    fn is_rough(&self) -> bool {
         let hinders = |item: &Item| match item {
             Item::Window(_) => true,
             Item::Step(step) => matches!(

@@ -186,7 +186,6 @@ impl Oracle {
         let state = &mut *state;
         let by = link.life;
         let prefix = state.leases.owners.get(&by).map(|owner| owner.plan.prefix);
-        self.is_gone_in_time(state, name);
         let Some(host) = state.leases.hosts.remove(name) else {
             let foreign = name.starts_with(RING);
             self.checked(state, Check::OwnPrefix, !foreign, || {

@@ -5,15 +5,13 @@ use std::time::Duration;
 use sqs_rpc_protocol::{SqsTime, TemporaryQueueName};
 use sqs_virtual_queues::{Lease, Stamp, Tag};
 
-use super::{Host, LeaseFacts, Owner};
+use super::{Host, LeaseFacts, Owner, goes_by};
 use crate::coverage::Check;
-use crate::oracle::{Oracle, State};
+use crate::oracle::Oracle;
 use crate::owners::RING;
 
 /// From the end of a lease to the verdict, and then some for what a walk takes.
 const VERDICT: Duration = Duration::from_secs(180);
-/// After a call that failed a walk goes on so much later.
-const GOES_ON: Duration = Duration::from_secs(30);
 /// A walk comes once in the period, with its jitter.
 const TURN: f64 = 1.2;
 /// A stamp may be ahead of SQS's time by so much.
@@ -26,6 +24,9 @@ const PACE_EACH: Duration = Duration::from_millis(700);
 pub(crate) struct InTime {
     /// All of them.
     pub(crate) until: Duration,
+    well: Duration,
+    /// What a stamp tells of, so long after its death.
+    stamped: Duration,
     /// From then on nothing hides a host that must be watched without a break.
     seen_from: Duration,
     /// Such a host, so long after.
@@ -40,12 +41,10 @@ struct Mask {
 }
 
 impl Oracle {
-    /// All is well from now on. `rough`: there were faults, and watchers wait after them.
-    pub(crate) fn is_well(&self, rough: bool) {
+    /// All is well from now on.
+    pub(crate) fn is_well(&self) {
         let now = self.0.time.now();
-        let leases = &mut self.lock().leases;
-        leases.well_since = Some(now);
-        leases.rough = rough;
+        self.lock().leases.well_since = Some(now);
     }
 
     /// When all hosts must be gone that are dead now. `None`: there is no ring. `rough`: there were faults, and watchers
@@ -66,14 +65,17 @@ impl Oracle {
         };
         Some(InTime {
             until,
+            well,
+            stamped,
             seen_from,
             silent,
         })
     }
 
-    /// I6: no dead host is left of those that can only be watched in silence.
+    /// I6: no dead host is left of those that should be gone; none is gone of those that nobody may delete.
     pub(crate) fn ring_is_clean(&self, in_time: &InTime) {
         let now = self.0.time.now();
+        let sqs = self.0.time.sqs().as_millis();
         let mut state = self.lock();
         let state = &mut *state;
         let leases = &state.leases;
@@ -82,49 +84,32 @@ impl Oracle {
             if !leases.is_dead(name, host) {
                 continue;
             }
-            let since = match host.tag {
+            let (since, most) = match host.tag {
                 Tag::Ours(Lease {
-                    stamp: Stamp::Sqs(_),
+                    stamp: Stamp::Sqs(stamp),
                     ..
-                }) => continue,
-                Tag::Ours(_) => host.made.max(in_time.seen_from),
-                Tag::Java(_) => host.written.max(in_time.seen_from),
+                }) => {
+                    let since = host.made.max(in_time.well);
+                    let dead = now.saturating_sub(since).as_millis() as u64;
+                    // A stamp in the future: it died then.
+                    let ahead = stamp.as_millis().saturating_sub(sqs.saturating_sub(dead));
+                    (since, in_time.stamped + Duration::from_millis(ahead))
+                }
+                Tag::Ours(_) => (host.made.max(in_time.seen_from), in_time.silent),
+                Tag::Java(_) => (host.written.max(in_time.seen_from), in_time.silent),
                 _ => continue,
             };
-            found.push((name.clone(), now.saturating_sub(since), in_time.silent));
+            let dead = now.saturating_sub(since);
+            found.push((goes_by(&host.tag), name.clone(), dead, most));
         }
-        for (name, dead, most) in found {
-            self.checked(state, Check::SilentIsGone, dead <= most, || {
+        let gone: Vec<_> = leases.taken.values().copied().collect();
+        for (check, name, dead, most) in found {
+            self.checked(state, check, dead <= most, || {
                 format!("{name} is there {dead:?} after its death; {most:?} are allowed")
             });
         }
-        let taken = leases_taken(&state.leases, Check::SilentIsGone);
-        for _ in 0..taken {
-            self.checked(state, Check::SilentIsGone, true, String::new);
-        }
-    }
-
-    /// I6: no dead host is there whose time is over. Each second, once all is well.
-    pub(in crate::oracle) fn looks_for_overdue(&self, state: &mut State, now: Duration) {
-        let sqs = SqsTime::from_millis(self.0.time.sqs().as_millis());
-        let due = state.leases.due(now, sqs);
-        let late: Vec<_> = due.into_iter().filter(|(_, due)| now > *due).collect();
-        for (name, due) in late {
-            self.checked(state, Check::DeadIsGone, false, || {
-                format!("{name} is there {:?} after it should be gone", now - due)
-            });
-        }
-    }
-
-    /// A dead host is about to be deleted.
-    pub(in crate::oracle) fn is_gone_in_time(&self, state: &mut State, name: &str) {
-        let now = self.0.time.now();
-        let sqs = SqsTime::from_millis(self.0.time.sqs().as_millis());
-        let due = state.leases.due(now, sqs);
-        if let Some((_, due)) = due.into_iter().find(|(other, _)| other == name) {
-            self.checked(state, Check::DeadIsGone, now <= due, || {
-                format!("{name} is deleted {:?} after it should be gone", now - due)
-            });
+        for check in gone {
+            self.checked(state, check, true, String::new);
         }
     }
 
@@ -154,68 +139,10 @@ impl Oracle {
 impl LeaseFacts {
     /// Whether it is one of the ring's, and nobody lives who holds it.
     fn is_dead(&self, name: &str, host: &Host) -> bool {
-        is_of_ring(name)
+        TemporaryQueueName::parse(name).is_some_and(|parsed| parsed.prefix == RING)
             && !host
                 .owner
                 .is_some_and(|life| self.holds_or_sleeps(life, name))
-    }
-
-    /// When each dead host must be gone that has a stamp. Its watcher is the nearest one before it that lives; whatever lies
-    /// between them and looks alive ends the walk of that watcher.
-    fn due(&self, now: Duration, sqs: SqsTime) -> Vec<(String, Duration)> {
-        let Some(well) = self.well_since else {
-            return Vec::new();
-        };
-        let hosts: Vec<_> = self
-            .hosts
-            .iter()
-            .filter(|(name, _)| is_of_ring(name))
-            .collect();
-        let period = |(name, host): &(&String, &Host)| {
-            let life = host.owner?;
-            let owner = self.owners.get(&life)?;
-            let watches = owner.plan.watches && !owner.plan.face_is_borrower();
-            (watches && self.holds_or_sleeps(life, name)).then_some(owner.plan.period)
-        };
-        let Some(first) = hosts.iter().position(|host| period(host).is_some()) else {
-            return Vec::new();
-        };
-        let pacing = PACE_EACH * u32::try_from(hosts.len()).unwrap_or(u32::MAX);
-        let slowest = self.bound(self.rough, false).unwrap_or_default() + GOES_ON;
-        let mut due = Vec::new();
-        let (mut turn, mut over) = (Duration::ZERO, well);
-        for host in hosts[first..].iter().chain(&hosts[..first]) {
-            if let Some(period) = period(host) {
-                (turn, over) = (period.mul_f64(TURN), well);
-                continue;
-            }
-            let (name, host) = *host;
-            let Tag::Ours(lease) = host.tag else {
-                continue;
-            };
-            let ends = match lease.stamp {
-                Stamp::Sqs(stamp) => {
-                    (now + stamp.since(sqs)).saturating_sub(sqs.since(stamp)) + lease.retention
-                }
-                _ => continue,
-            };
-            if lease.watches {
-                over = over.max(ends);
-            }
-            if self.is_dead(name, host) {
-                // After a failure a watcher waits, too: at the longest for a period, where a right was missing.
-                let waits = if self.rough {
-                    turn + turn / 2
-                } else {
-                    Duration::ZERO
-                };
-                let since = over.max(ends).max(host.made);
-                let own = since + VERDICT + turn + GOES_ON + waits + pacing;
-                // Which watcher comes next is not followed closely enough to demand less than of the slowest.
-                due.push((name.clone(), own.max(host.made.max(well) + slowest)));
-            }
-        }
-        due
     }
 
     /// When dead hosts look as if their owners lived and watched.
@@ -287,16 +214,6 @@ impl LeaseFacts {
         let again = if silent { turn * 2 } else { Duration::ZERO };
         Some(retention + VERDICT + turn + waits + pacing + again)
     }
-}
-
-/// Whether it is called as a host of the ring is.
-fn is_of_ring(name: &str) -> bool {
-    TemporaryQueueName::parse(name).is_some_and(|parsed| parsed.prefix == RING)
-}
-
-/// How many hosts were deleted that this check is about.
-fn leases_taken(leases: &LeaseFacts, check: Check) -> usize {
-    leases.taken.values().filter(|of| **of == check).count()
 }
 
 /// From when on nothing is hidden for as long as it must be watched.

@@ -49,8 +49,6 @@ pub(super) struct LeaseFacts {
     taken: BTreeMap<String, Check>,
     /// Since when all is well.
     well_since: Option<Duration>,
-    /// There were faults, and watchers wait after them.
-    rough: bool,
     /// Requests that were pending when their host was deleted by hand, and when that was.
     lost: BTreeMap<String, Duration>,
     calls: ActionTable,

@@ -35,7 +35,6 @@ impl Oracle {
         for life in lives {
             self.looks_at_owner(&mut state, life, now);
         }
-        self.looks_for_overdue(&mut state, now);
         let overdue: Vec<_> = state
             .leases
             .lost

@@ -134,7 +134,9 @@ async fn an_entry_of_a_refused_batch_that_is_given_up_was_not_sent() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_panics_fails_its_callers_and_no_others() {
     let rig = Rig::new(replies([Reply::Panic]));
-    assert_closed(rig.send("a").await, Delivery::Unknown);
+    let fault = rig.send("a").await.unwrap_err();
+    let told = (fault.kind(), fault.delivery());
+    assert_eq!(told, (FaultKind::Unreadable, Delivery::Unknown));
     assert!(rig.send("b").await.is_ok());
 }
 
