@@ -450,7 +450,9 @@ impl Oracle {
         let (times, first) = (strange.times, *strange.first.get_or_insert(now));
         // Where SQS takes no change of its visibility, it comes when that ends.
         let trouble = state.conditions.trouble_since(process, first, now);
-        let most = most_deliveries(now - first) + (trouble.as_secs() / SHORTEST_VISIBILITY) as u32;
+        let most = most_deliveries(now - first)
+            + KILLED_WITH_IT
+            + (trouble.as_secs() / SHORTEST_VISIBILITY) as u32;
         self.asked(state, Check::NoSpinning, twice, times <= most, || {
             format!(
                 "{} was delivered {times} times in {:?}",
@@ -525,6 +527,9 @@ fn name_in(request: &Request) -> &str {
     let name = request.queue_url().and_then(|url| url.rsplit('/').next());
     name.unwrap_or_default()
 }
+
+/// So often a responder dies, or loses an answer, with such a message in its hands: it comes again before its time.
+const KILLED_WITH_IT: u32 = 10;
 
 /// How often a message that nobody can decode may come in this time after its first delivery: five times soon, for a
 /// dead-letter queue, then after waits that double from 10 s on. Two more for an answer that was lost, and for a message

@@ -18,6 +18,8 @@ const RENEWED: f64 = 0.3;
 const RENEWAL: Duration = Duration::from_secs(5);
 /// Pending requests hear of a lost host by the poll that is out.
 const AT_ONCE: Duration = Duration::from_secs(12);
+/// After a pause of its machine an owner learns within so long what time it is.
+const DAZED: Duration = Duration::from_secs(10);
 /// What a `Date` may be wrong by.
 const DATES_OFF: Duration = Duration::from_secs(6);
 /// A new host is tagged in time by an owner that knows SQS's time: 30 s, and what a `Date` may be wrong by.
@@ -123,7 +125,9 @@ impl Oracle {
                 let sqs = SqsTime::from_millis(self.0.time.sqs().as_millis());
                 let age = sqs.since(stamp);
                 let right = age <= lease.retention + DATES_OFF;
-                self.checked(state, Check::WithinLease, right, || {
+                // A machine that stood still with all its clocks learns the time from an answer, and believes the second one.
+                let dazed = awake.is_none_or(|since| !since.is_zero() && now < since + DAZED);
+                self.asked(state, Check::WithinLease, dazed, right, || {
                     format!(
                         "{life} uses {name}, whose lease of {:?} is {age:?} old",
                         lease.retention
