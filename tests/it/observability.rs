@@ -18,6 +18,11 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Keeps all that our crates say, at the finest level, until the guard is dropped.
     fn keep(&self) -> tracing::subscriber::DefaultGuard {
+        // Other tests hear nothing. What they say first would be thought to interest nobody, here as well, if there was not
+        // always somebody who is interested. Only the first to set it succeeds.
+        drop(tracing::subscriber::set_global_default(
+            tracing_subscriber::registry(),
+        ));
         let ours = [
             "sqs_rpc",
             "sqs_requester",

@@ -25,6 +25,9 @@ struct Records {
 
 impl Recorder {
     pub(crate) fn start(&self) -> DefaultGuard {
+        // Other tests hear nothing. What they say first would be thought to interest nobody, here as well, if there was not
+        // always somebody who is interested. Only the first to set it succeeds.
+        drop(tracing::subscriber::set_global_default(Self::default()));
         tracing::subscriber::set_default(self.clone())
     }
 
