@@ -39,8 +39,9 @@ pub trait FromRequest<S>: Sized {
     ///
     /// # Errors
     ///
-    /// What the requester is told instead of a result. With [`ReplyError::undecodable`] the request also stays for
-    /// the dead-letter queue; with any other error it is deleted, as after a handler's error.
+    /// What the requester is told instead of a result. The request is deleted then, as after a handler's error. After
+    /// [`ReplyError::undecodable`] it stays for the dead-letter queue if the requester cannot be told, or with
+    /// [`keep_undecodable`](crate::ResponderBuilder::keep_undecodable).
     fn from_request(request: &Request, state: &S) -> Result<Self, ReplyError>;
 }
 

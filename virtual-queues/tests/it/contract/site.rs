@@ -113,7 +113,13 @@ impl Site {
         attributes: &[(QueueAttributeName, &str)],
     ) -> HostQueueUrl {
         let name = format!("{}{name}", self.prefix);
-        let mut create = self.client.create_queue().queue_name(name);
+        // What a receive by the drop-in that does not say has from its host.
+        let visibility = self.visibility().as_secs().to_string();
+        let mut create = self
+            .client
+            .create_queue()
+            .queue_name(name)
+            .attributes(QueueAttributeName::VisibilityTimeout, visibility);
         for (name, value) in attributes {
             create = create.attributes(name.clone(), *value);
         }
