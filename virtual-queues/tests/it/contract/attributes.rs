@@ -32,7 +32,8 @@ async fn attributes_are_the_hosts_and_the_queues_own(subject: &Subject) -> Check
     assert_eq!(all["IdleQueueRetentionPeriodSeconds"], "60");
     assert_eq!(all["ApproximateNumberOfMessages"], "2");
     assert!(all["QueueArn"].ends_with(subject.host.queue_name()));
-    assert_eq!(all["VisibilityTimeout"], "30");
+    let visibility = subject.site.visibility().as_secs().to_string();
+    assert_eq!(all["VisibilityTimeout"], visibility);
 
     let some = [Name::VisibilityTimeout, Name::ApproximateNumberOfMessages];
     let some = subject.attributes(&other, &some).await?;
