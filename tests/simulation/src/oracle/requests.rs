@@ -8,13 +8,14 @@ use std::time::Duration;
 use local_sqs::engine::Action;
 use sqs_requester::{Reply, RequestError, RequestErrorKind};
 
-use super::conditions::RECOVERY;
 use super::servers::{ACTIONS, Servers};
 use super::{Oracle, State};
 use crate::coverage::Check;
 use crate::network::Link;
 use crate::process::LifeId;
 
+/// A fault may cost a request so long afterwards: a call that hung ends, and the lease that it should have renewed.
+const FORGOTTEN: Duration = Duration::from_secs(360);
 /// Timers are of whole milliseconds, and drift rounds once more.
 const TICK: Duration = Duration::from_millis(5);
 /// What a request may take besides its handler if nothing hinders it.
@@ -298,10 +299,10 @@ impl Oracle {
     /// Whether anything hindered a request that ends now: a fault, a pause or a clock, on either side.
     fn is_hindered(&self, state: &State, life: LifeId, asked: &Asked, begun: Duration) -> bool {
         let now = self.0.time.now();
-        let earlier = begun.saturating_sub(RECOVERY);
+        let earlier = begun.saturating_sub(FORGOTTEN);
         let conditions = &state.conditions;
         let clear = conditions.clear_since(life.process, &ALL_ACTIONS, now);
-        let well = clear.is_some_and(|clear| clear.is_zero() || clear + RECOVERY <= begun)
+        let well = clear.is_some_and(|clear| clear.is_zero() || clear + FORGOTTEN <= begun)
             && !conditions.disturbed_since(life.process, earlier)
             // No host is made without knowing the time.
             && !conditions.undated_since(life.process, earlier, now)
