@@ -16,7 +16,7 @@ use tracing::Instrument;
 
 use super::driver::{Driver, Payload, Work};
 use super::expired::{Judged, JudgedBy};
-use super::in_hand::{Admission, Arrival, Out, Ticket};
+use super::in_hand::{Admission, Arrival, MessageKey, Out, Ticket};
 use super::jobs::{Context, Done};
 use super::patience::{hidden_after, hidden_for_dead_letters, hidden_when_lost};
 use super::verdict::{Then, is_first};
@@ -50,7 +50,10 @@ impl Driver {
 
     fn received_one(&mut self, message: Message, group: Option<String>) -> Stays {
         let receipt = message.receipt_handle().unwrap_or_default().to_owned();
-        let message_id = message.message_id().unwrap_or_default().to_owned();
+        let key = MessageKey {
+            id: message.message_id().unwrap_or_default().to_owned(),
+            sent: request::sent(&message),
+        };
         let count = request::receive_count(&message);
         let context = Arc::clone(&self.context);
         let queue = &context.queue;
@@ -61,7 +64,7 @@ impl Driver {
                 if request.deadline().is_past() && !mutant!("expired-is-handled") {
                     self.expired(receipt, request.message_id(), judged);
                 } else {
-                    self.admit(request, receipt, group);
+                    self.admit(request, key, receipt, group);
                 }
             }
             Received::Corrupted => {
@@ -79,7 +82,7 @@ impl Driver {
                 let keep = context.options.keep_undecodable;
                 match address.filter(|_| !keep || is_first(count)) {
                     address if queue.is_fifo() => {
-                        self.put_aside(message_id, receipt, group, count, address);
+                        self.put_aside(key, receipt, group, count, address);
                     }
                     Some(address) => self.complain(address, receipt, count),
                     None => self.put_back(receipt, hidden_for_dead_letters(count)),
@@ -90,7 +93,7 @@ impl Driver {
                     tracing::warn!(%queue, %refusal, "a request stays on its queue");
                 }
                 if queue.is_fifo() {
-                    self.put_aside(message_id, receipt, group, count, None);
+                    self.put_aside(key, receipt, group, count, None);
                 } else {
                     self.put_back(receipt, hidden_for_dead_letters(count));
                 }
@@ -102,7 +105,7 @@ impl Driver {
     /// Takes in a message that will never be handled. What is behind it in its group waits in hand for what becomes of it.
     fn put_aside(
         &mut self,
-        message_id: String,
+        key: MessageKey,
         receipt: String,
         group: Option<String>,
         receive_count: Option<u32>,
@@ -115,7 +118,7 @@ impl Driver {
             span: tracing::Span::none(),
         };
         self.take_in(Arrival {
-            message_id,
+            key,
             receipt,
             group,
             payload,
@@ -182,9 +185,15 @@ impl Driver {
         (received, judged.into_inner())
     }
 
-    fn admit(&mut self, request: Box<Request>, receipt: String, group: Option<String>) {
+    fn admit(
+        &mut self,
+        request: Box<Request>,
+        key: MessageKey,
+        receipt: String,
+        group: Option<String>,
+    ) {
         let arrival = Arrival {
-            message_id: request.message_id().to_owned(),
+            key,
             receipt,
             group,
             payload: Payload {

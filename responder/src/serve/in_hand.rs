@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
+use sqs_rpc_protocol::SqsTime;
 use sqs_virtual_queues::sqs::Moment;
 
 /// The longest that SQS hides a message after one receive, however often that is extended. It counts from the receive that gave
@@ -25,10 +26,19 @@ const LONGEST_HIDDEN_MARGIN: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Ticket(u64);
 
+/// Which message it is, however often it is received. A server that starts again may give an id once more, so the id alone
+/// would take another message for this one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct MessageKey {
+    pub(crate) id: String,
+    /// Its `SentTimestamp`, if SQS told it.
+    pub(crate) sent: Option<SqsTime>,
+}
+
 /// A message that has just been received.
 #[derive(Debug)]
 pub(crate) struct Arrival<P> {
-    pub(crate) message_id: String,
+    pub(crate) key: MessageKey,
     pub(crate) receipt: String,
     /// The group whose order counts: `None` on a standard queue.
     pub(crate) group: Option<String>,
@@ -84,7 +94,7 @@ pub(crate) struct InHand<P> {
     visibility: Duration,
     next: u64,
     held: BTreeMap<Ticket, Held<P>>,
-    by_message: HashMap<String, Ticket>,
+    by_message: HashMap<MessageKey, Ticket>,
     /// FIFO only: messages of a group in order of arrival. The first is past the queue.
     groups: HashMap<String, VecDeque<Ticket>>,
     /// When to extend whose timeout. A message is absent while its extension is out, and once it cannot be extended.
@@ -93,7 +103,7 @@ pub(crate) struct InHand<P> {
 
 #[derive(Debug)]
 struct Held<P> {
-    message_id: String,
+    key: MessageKey,
     receipt: String,
     group: Option<String>,
     payload: P,
@@ -144,26 +154,26 @@ impl<P> InHand<P> {
 
     /// Takes in a message.
     pub(crate) fn admit(&mut self, arrival: Arrival<P>, now: Moment) -> Admission {
-        if let Some(&ticket) = self.by_message.get(&arrival.message_id) {
+        if let Some(&ticket) = self.by_message.get(&arrival.key) {
             self.received_again(ticket, arrival.receipt, now);
             return Admission::Again;
         }
         let ticket = Ticket(self.next);
         self.next += 1;
         let Arrival {
-            message_id,
+            key,
             receipt,
             group,
             payload,
         } = arrival;
-        self.by_message.insert(message_id.clone(), ticket);
+        self.by_message.insert(key.clone(), ticket);
         let first_of_group = group.as_ref().is_none_or(|group| {
             let tickets = self.groups.entry(group.clone()).or_default();
             tickets.push_back(ticket);
             tickets.len() == 1
         });
         let held = Held {
-            message_id,
+            key,
             receipt,
             group,
             payload,
@@ -306,7 +316,7 @@ impl<P> InHand<P> {
     /// Takes a message out of everything but its group.
     fn remove(&mut self, ticket: Ticket) -> Option<(Out<P>, Option<String>)> {
         let mut held = self.held.remove(&ticket)?;
-        self.by_message.remove(&held.message_id);
+        self.by_message.remove(&held.key);
         if let Some(at) = held.extend_at {
             self.due.remove(&(at, ticket));
         }

@@ -10,7 +10,10 @@ fn at(secs: u64) -> Moment {
 
 fn arrival(id: &str, receipt: &str) -> Arrival<&'static str> {
     Arrival {
-        message_id: id.into(),
+        key: MessageKey {
+            id: id.into(),
+            sent: Some(SqsTime::from_millis(1_000)),
+        },
         receipt: receipt.into(),
         group: None,
         payload: "payload",
@@ -45,6 +48,17 @@ fn due(table: &mut Table, now: Moment) -> Vec<(String, u64)> {
         .into_iter()
         .map(|extension| (extension.receipt, extension.timeout.as_secs()))
         .collect()
+}
+
+#[test]
+fn another_message_with_an_id_that_was_given_before_is_handled() {
+    let mut table = table();
+    let old = handle(&mut table, arrival("m", "old"));
+    let mut later = arrival("m", "new");
+    later.key.sent = Some(SqsTime::from_millis(2_000));
+    let new = handle(&mut table, later);
+    assert_eq!(table.receipt(old).as_deref(), Some("old"));
+    assert_eq!(table.receipt(new).as_deref(), Some("new"));
 }
 
 #[test]
