@@ -3,75 +3,67 @@
 use std::error::Error;
 
 use aws_config::BehaviorVersion;
-use lexopt::prelude::*;
+use clap::{Parser, ValueEnum};
 
-const HELP: &str = "\
-cargo run --example login -- --role ROLE --queue-url URL [--endpoint-url URL] [--user NAME] [--password TEXT]
-
-  --role frontend|backend   which half to run; without any argument both run on a local SQS
-  --queue-url URL           the request queue
-  --endpoint-url URL        another SQS than Amazon's, as `sqs-rpc local` prints it
-  --user NAME               frontend: who logs in
-  --password TEXT           frontend: without it, it is asked for
-
-Region and credentials come from the usual AWS environment.";
-
+/// A login over queues. Without an argument both halves run in one process, on a local SQS.
+///
+/// Region and credentials come from the usual AWS environment.
+#[derive(Debug, Parser)]
+#[command(name = "cargo run --example login --")]
 pub(crate) struct Arguments {
-    pub(crate) role: Role,
-    pub(crate) queue_url: String,
+    /// Which half to run
+    #[arg(long, requires = "queue_url")]
+    role: Option<Half>,
+    /// The request queue
+    #[arg(long, value_name = "URL", requires = "role")]
+    queue_url: Option<String>,
+    /// Another SQS than Amazon's, as `sqs-rpc local` prints it
+    #[arg(long, value_name = "URL", requires = "role")]
     endpoint_url: Option<String>,
+    /// Frontend: who logs in
+    #[arg(long, value_name = "NAME", required_if_eq("role", "frontend"))]
+    user: Option<String>,
+    /// Frontend: without it, it is asked for
+    #[arg(long, value_name = "TEXT", requires = "user")]
+    password: Option<String>,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Half {
+    Frontend,
+    Backend,
+}
+
+/// What is to be run.
 pub(crate) enum Role {
     Both,
-    Backend,
-    Frontend { user: String, password: String },
+    Backend {
+        queue_url: String,
+    },
+    Frontend {
+        queue_url: String,
+        user: String,
+        password: String,
+    },
 }
 
 impl Arguments {
-    /// `None` if it was asked for help, which is printed.
-    pub(crate) fn from_command_line() -> Result<Option<Self>, Box<dyn Error + Send + Sync>> {
-        let (mut role, mut queue_url, mut endpoint_url, mut user, mut password) =
-            (None, None, None, None, None);
-        let mut parser = lexopt::Parser::from_env();
-        while let Some(argument) = parser.next()? {
-            let slot = match argument {
-                Long("help") | Short('h') => {
-                    println!("{HELP}");
-                    return Ok(None);
-                }
-                Long("role") => &mut role,
-                Long("queue-url") => &mut queue_url,
-                Long("endpoint-url") => &mut endpoint_url,
-                Long("user") => &mut user,
-                Long("password") => &mut password,
-                _ => return Err(argument.unexpected().into()),
-            };
-            *slot = Some(parser.value()?.string()?);
-        }
-        let role = match role.as_deref() {
-            None => Role::Both,
-            Some("backend") => Role::Backend,
-            Some("frontend") => {
-                let user = user.ok_or("the frontend needs --user")?;
-                let password =
-                    password.map_or_else(|| rpassword::prompt_password("password: "), Ok)?;
-                Role::Frontend { user, password }
-            }
-            Some(other) => {
-                return Err(format!("--role is {other}; allowed are frontend and backend").into());
-            }
+    pub(crate) fn role(&self) -> Result<Role, Box<dyn Error + Send + Sync>> {
+        let (Some(half), Some(queue_url)) = (self.role, self.queue_url.clone()) else {
+            return Ok(Role::Both);
         };
-        let queue_url = match (&role, queue_url) {
-            (Role::Both, _) => String::new(),
-            (_, Some(url)) => url,
-            (_, None) => return Err("--queue-url is missing".into()),
+        let Half::Frontend = half else {
+            return Ok(Role::Backend { queue_url });
         };
-        Ok(Some(Self {
-            role,
+        let password = match &self.password {
+            Some(password) => password.clone(),
+            None => rpassword::prompt_password("password: ")?,
+        };
+        Ok(Role::Frontend {
             queue_url,
-            endpoint_url,
-        }))
+            user: self.user.clone().unwrap_or_default(),
+            password,
+        })
     }
 
     /// A plain SDK client, as any program has one.

@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use arguments::{Arguments, Role};
+use clap::Parser;
 use sqs_rpc::{Requester, Responder};
 use users::Users;
 
@@ -31,15 +32,17 @@ const USERS: &str = include_str!("users.txt");
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
-    let Some(arguments) = Arguments::from_command_line()? else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    match &arguments.role {
+    let arguments = Arguments::parse();
+    match arguments.role()? {
         Role::Both => demo::run().await?,
-        Role::Backend => serve(&arguments).await?,
-        Role::Frontend { user, password } => {
+        Role::Backend { queue_url } => serve(arguments.client().await, &queue_url).await?,
+        Role::Frontend {
+            queue_url,
+            user,
+            password,
+        } => {
             let client = arguments.client().await;
-            if !log_in(client, &arguments.queue_url, user, password).await? {
+            if !log_in(client, &queue_url, &user, &password).await? {
                 return Ok(ExitCode::FAILURE);
             }
         }
@@ -48,14 +51,17 @@ async fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
 }
 
 /// Serves the queue until Ctrl-C.
-async fn serve(arguments: &Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let responder = Responder::builder(arguments.client().await)
+async fn serve(
+    client: aws_sdk_sqs::Client,
+    queue_url: &str,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let responder = Responder::builder(client)
         .state(Users::parse(USERS)?)
         .build()?;
-    println!("serving {}, Ctrl-C ends it", arguments.queue_url);
+    println!("serving {queue_url}, Ctrl-C ends it");
     let interrupted = async { drop(tokio::signal::ctrl_c().await) };
     let drained = responder
-        .serve(&arguments.queue_url, backend::login)
+        .serve(queue_url, backend::login)
         .with_graceful_shutdown(interrupted)
         .await?;
     println!("{drained:?}");
