@@ -228,7 +228,8 @@ pub(crate) async fn read(
     };
     loop {
         let patience = Patience::draw(&mut dice, gives_up, Duration::from_secs(3));
-        let short = dice.happens(0.05);
+        // Who waits with all patience makes no short polls either, after which a message waits for him.
+        let short = dice.happens(0.05) && gives_up > 0.0;
         let wait = if short { 0 } else { dice.between(1, 20) };
         let receive = queue
             .receive()

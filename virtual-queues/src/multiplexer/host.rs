@@ -280,9 +280,12 @@ impl Shared {
             return taken.hidden_until;
         };
         let visibility = wanted.unwrap_or(usual);
+        let until = now + visibility;
+        // Before the call, so that the count of messages in flight is not too low.
+        self.lock().polls.extended(handle, until);
         self.outbox
             .change_visibility_later(&self.url, handle.to_owned(), visibility);
-        now + visibility
+        until
     }
 
     /// Notes until when a message that was received from a virtual queue is hidden; `None`: it is deleted, or visible again.
