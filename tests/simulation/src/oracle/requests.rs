@@ -29,13 +29,15 @@ const LATE: Duration = Duration::from_secs(5);
 const ANSWERED: Duration = Duration::from_secs(30);
 
 /// What a request needs of its requester.
-const ALL_ACTIONS: [Action; 6] = [
+const ALL_ACTIONS: [Action; 7] = [
     ACTIONS[0],
     ACTIONS[1],
     ACTIONS[2],
     ACTIONS[3],
     Action::CreateQueue,
     Action::GetQueueAttributes,
+    // Renewals that fail for as long as a lease cost the host.
+    Action::TagQueue,
 ];
 
 /// The code of the error that says so.
