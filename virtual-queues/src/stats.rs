@@ -127,6 +127,8 @@ counters! {
     DuplicateReplies duplicate_replies,
     /// Replies to requests of another process, on a host that both were given: put back.
     ForeignReplies foreign_replies,
+    /// Messages put back because their virtual queue does not exist in this process, and may exist in another one.
+    Unclaimed unclaimed,
     /// Messages put back because their virtual queue's buffer was full.
     PutBack put_back,
     /// Buffered messages dropped because their visibility timeout was about to end: SQS delivers them again.

@@ -8,13 +8,14 @@ use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageInputBuilde
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use sqs_rpc_protocol::VirtualQueueName;
 use tokio_util::sync::CancellationToken;
 
 use super::error::PendingError;
 use super::extensions::Extensions;
 use super::health::Verdict;
 use super::host::{ReplySink, Shared};
-use super::routing::{Arrival, Due, Routed};
+use super::routing::{Arrival, Due, Routed, name_of};
 use crate::mutant;
 use crate::sqs::digest::is_intact;
 use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, RECEIVE_MAX, Random, Sign};
@@ -261,8 +262,9 @@ impl Driver<'_> {
                 self.delete(handle);
             }
             let routed = self.shared.lock().router.route(message, arrival);
-            foreign += usize::from(matches!(routed, Routed::Foreign(..)));
-            put_back += usize::from(matches!(routed, Routed::Full(..) | Routed::Foreign(..)));
+            let of_others = matches!(routed, Routed::Foreign(..) | Routed::Unclaimed(..));
+            foreign += usize::from(of_others);
+            put_back += usize::from(of_others || matches!(routed, Routed::Full(..)));
             self.carry_out(routed);
         }
         let size = match kind {
@@ -270,8 +272,8 @@ impl Driver<'_> {
             Kind::Short => RECEIVE_MAX,
         };
         // A full poll may have left messages of other queues behind, which must not wait. It is no hot loop, because what is
-        // put back stays away for longer each time. Replies to another process do so for that process's sake: its polls and
-        // ours must not take turns.
+        // put back stays away for longer each time. What may be another process's does so for that process's sake: its polls
+        // and ours must not take turns.
         let behind = got >= size && foreign == 0;
         // If all that came had to be put back, the next poll would bring more of it: slower, then.
         if got > 0 && put_back == got && behind {
@@ -311,6 +313,16 @@ impl Driver<'_> {
                 counters.count(Counter::ForeignReplies);
                 // Two processes were given one host by mistake. Once a message, not once a look: it doubles its wait.
                 tracing::warn!(host = %self.shared.url, "a reply to another process's request was put back");
+                self.put_back(&message, spread(after, self.shared.sqs.random()));
+            }
+            Routed::Unclaimed(after, message) => {
+                counters.count(Counter::Unclaimed);
+                // The 1st, 2nd, 4th, 8th, ..: there may be many.
+                if counters.of(Counter::Unclaimed).is_power_of_two() {
+                    let name = name_of(&message);
+                    let name = name.as_ref().map(VirtualQueueName::as_str);
+                    tracing::warn!(host = %self.shared.url, name, "a message for a virtual queue that does not exist here was put back");
+                }
                 self.put_back(&message, spread(after, self.shared.sqs.random()));
             }
             Routed::Duplicate(message) => {

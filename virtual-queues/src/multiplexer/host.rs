@@ -84,6 +84,11 @@ impl Shared {
             limits: options.limits.clone(),
             visibility: options.visibility,
             in_order: url.is_fifo(),
+            // Nobody else has virtual queues on a host that this process made for itself.
+            orphan_age: match made_at {
+                Some(_) => Duration::ZERO,
+                None => options.orphan_age,
+            },
         });
         let polls = PollController::new(options.polls.clone());
         Arc::new(Self {

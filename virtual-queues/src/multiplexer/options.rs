@@ -18,6 +18,9 @@ const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::f
 /// What SQS takes.
 const VISIBILITY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(43_200);
 
+/// The default of [`VirtualQueuesBuilder::orphan_age`]: as long as a deployment takes in which one process replaces another.
+const ORPHAN_AGE: Duration = Duration::from_secs(15 * 60);
+
 /// Is called with every orphan before it is deleted: the name that it was sent to, if it names one, and the message.
 pub type OrphanHook = dyn Fn(Option<&VirtualQueueName>, &Message) + Send + Sync;
 
@@ -41,6 +44,8 @@ pub(super) struct Options {
     pub(super) limits: Limits,
     /// Whether sends to a standard host carry the virtual queue's name as their group.
     pub(super) fair_queues: bool,
+    /// A message for a virtual queue that does not exist here is an orphan when it is older.
+    pub(super) orphan_age: Duration,
     /// With what the log calls it.
     pub(super) orphan_hook: Option<(UserCode, Arc<OrphanHook>)>,
 }
@@ -60,6 +65,7 @@ impl VirtualQueuesBuilder {
             visibility: Duration::from_secs(30),
             limits,
             fair_queues: false,
+            orphan_age: ORPHAN_AGE,
             orphan_hook: None,
         };
         Self {
@@ -145,6 +151,21 @@ impl VirtualQueuesBuilder {
         self
     }
 
+    /// How old a message is, by SQS's time since it was sent, when it becomes an orphan because its virtual queue does not exist in
+    /// this process. Default 15 minutes. An orphan is deleted.
+    ///
+    /// A younger one may belong to another process that uses the same host, or to a virtual queue that this process has not made
+    /// yet. It is put back: hidden for 2 s, 4 s, 8 s and so on up to 5 minutes, each time shortened by up to a half by chance, and
+    /// counted as [`Stats::unclaimed`](crate::Stats::unclaimed). While SQS's time is not known, every message is young.
+    ///
+    /// At once, whatever its age, a message is an orphan if it names no virtual queue, if its virtual queue was deleted or has
+    /// expired in this process (the last 4,096 of a host are remembered), or if the process made the host for itself, as a
+    /// requester does. With 0, all are, as in the Java client.
+    pub fn orphan_age(mut self, age: Duration) -> Self {
+        self.options.orphan_age = age;
+        self
+    }
+
     /// Is called with every orphan before it is deleted. Default: none. It runs within the driver: it must be quick.
     ///
     /// If it panics, the panic is logged with the name of the hook and counted as [`Stats::panics`](crate::Stats::panics).
@@ -205,6 +226,7 @@ impl fmt::Debug for Options {
             .field("visibility", &self.visibility)
             .field("limits", &self.limits)
             .field("fair_queues", &self.fair_queues)
+            .field("orphan_age", &self.orphan_age)
             .field("orphan_hook", &self.orphan_hook.is_some())
             .finish()
     }

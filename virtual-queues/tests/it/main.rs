@@ -22,3 +22,4 @@ mod races;
 mod shutdown;
 mod support;
 mod temporary;
+mod unclaimed;

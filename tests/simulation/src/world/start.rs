@@ -146,7 +146,7 @@ impl World<'_> {
         let mut builder = VirtualQueues::builder(sqs);
         if plan.hook_panics {
             let oracle = self.oracle.clone();
-            builder = builder.on_orphan(move |_, _| {
+            builder = builder.orphan_age(Duration::ZERO).on_orphan(move |_, _| {
                 oracle.fault(Fault::HookPanicked);
                 resume_unwind(Box::new("in the hook"));
             });

@@ -12,7 +12,7 @@ use crate::sqs::message_size;
 const LONGEST_PUT_BACK: Duration = Duration::from_secs(300);
 
 /// The virtual queue that a message is for. A name that is none is nobody's.
-pub(super) fn name_of(message: &Message) -> Option<VirtualQueueName> {
+pub(crate) fn name_of(message: &Message) -> Option<VirtualQueueName> {
     let value = message
         .message_attributes()?
         .get(names::VIRTUAL_QUEUE_NAME)?

@@ -5,7 +5,6 @@
 //!
 //! **Invariant:** a message is in exactly one place: with SQS, in one buffer, or with one caller.
 
-mod answered;
 mod buffer;
 mod deadlines;
 mod extend;
@@ -13,6 +12,7 @@ mod facts;
 mod in_use;
 mod names;
 mod outcome;
+mod recent;
 mod router;
 mod settings;
 mod take_all;
@@ -21,6 +21,7 @@ pub(crate) use buffer::{Taken, Ticket};
 #[cfg(feature = "hot-paths")]
 pub(crate) use deadlines::Deadlines;
 pub(crate) use extend::Extension;
+pub(crate) use facts::name_of;
 pub(crate) use in_use::Made;
 pub(crate) use outcome::{Arrival, Due, Received, Refused, Routed, TakenAny};
 pub(crate) use router::{Limits, Router, RouterOptions};

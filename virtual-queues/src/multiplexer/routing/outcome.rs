@@ -38,6 +38,8 @@ pub(crate) enum Routed<S> {
     Duplicate(Box<Message>),
     /// A reply that nobody waits for any more: delete it.
     Late(Box<Message>),
+    /// Its virtual queue does not exist here, and may exist in another process: make it visible again after this time.
+    Unclaimed(Duration, Box<Message>),
     /// Its virtual queue does not exist.
     Orphan(Option<VirtualQueueName>, Box<Message>),
     /// The host is shut down here: give it back at once.

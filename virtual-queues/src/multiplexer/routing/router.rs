@@ -8,13 +8,13 @@ use aws_sdk_sqs::types::Message;
 use indexmap::map::Entry;
 use sqs_rpc_protocol::{CorrelationId, ProcessPrefix, VirtualQueueName};
 
-use super::answered::Answered;
 use super::buffer::{Buffered, Load, QueueSlot, Ticket};
 use super::deadlines::{Deadlines, Key};
 use super::extend::extend_at;
 use super::facts::{is_older_than, name_of, put_back_for, receive_count, size_of};
 use super::names::{ByName, by_name};
 use super::outcome::{Arrival, Due, Leftovers, Received, Refused, Routed};
+use super::recent::RecentNames;
 use super::take_all::TakeAll;
 use crate::mutant;
 use crate::sqs::{Moment, RECEIVE_MAX};
@@ -27,7 +27,10 @@ pub(crate) struct Router<S> {
     pub(super) options: RouterOptions,
     pub(super) slots: ByName<Slot<S>>,
     pub(super) due: Deadlines<Alarm>,
-    answered: Answered,
+    /// Tells a second reply from a late one.
+    answered: RecentNames,
+    /// Virtual queues that were deleted here: what comes for them is nobody else's.
+    deleted: RecentNames,
     /// Requests that wait for their reply.
     pending: usize,
     /// The sum over all virtual queues.
@@ -54,6 +57,9 @@ pub(crate) struct RouterOptions {
     pub(crate) visibility: Duration,
     /// Whether messages have an order: on a FIFO host.
     pub(crate) in_order: bool,
+    /// A message for a virtual queue that does not exist here is an orphan when it is older. Until then it may be another
+    /// process's.
+    pub(crate) orphan_age: Duration,
 }
 
 /// Caps of what is kept in memory.
@@ -101,7 +107,8 @@ impl<S> Router<S> {
             options,
             slots: by_name(),
             due: Deadlines::new(),
-            answered: Answered::default(),
+            answered: RecentNames::default(),
+            deleted: RecentNames::default(),
             pending: 0,
             load: Load::default(),
             noticed: 0,
@@ -184,6 +191,7 @@ impl<S> Router<S> {
             },
             Entry::Vacant(entry) => {
                 admitted?;
+                self.deleted.forget(entry.key());
                 self.made += 1;
                 let mut slot = QueueSlot::new(self.made, retention, now);
                 slot.idle_key = retention.map(|retention| {
@@ -210,6 +218,7 @@ impl<S> Router<S> {
             self.due.remove(key);
         }
         self.take_all.remove(slot.turn);
+        self.deleted.remember(name);
         self.release_memory();
         Some((slot.into_wakers().collect(), load.messages))
     }
@@ -548,7 +557,17 @@ impl<S> Router<S> {
             }
             Some(_) => Routed::Foreign(put_back_for(&message), message),
             None if self.closed => Routed::GiveBack(message),
-            None => Routed::Orphan(Some(name), message),
+            None => {
+                let age = self.options.orphan_age;
+                let orphan = age.is_zero()
+                    || self.deleted.contains(&name)
+                    || is_older_than(&message, age, arrival.server_now);
+                if orphan || mutant!("unclaimed-is-deleted") {
+                    Routed::Orphan(Some(name), message)
+                } else {
+                    Routed::Unclaimed(put_back_for(&message), message)
+                }
+            }
         }
     }
 
@@ -647,3 +666,7 @@ impl<S> Router<S> {
 #[cfg(test)]
 #[path = "router_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "orphan_tests.rs"]
+mod orphan_tests;

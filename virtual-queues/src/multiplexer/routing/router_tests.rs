@@ -13,6 +13,8 @@ use super::*;
 const PROCESS: ProcessPrefix = ProcessPrefix::from_bits(7);
 const OTHER: ProcessPrefix = ProcessPrefix::from_bits(8);
 
+const ORPHAN_AGE: Duration = Duration::from_secs(300);
+
 /// For how long a poll hides messages.
 const VISIBILITY: Duration = Duration::from_secs(60);
 
@@ -32,6 +34,7 @@ fn router() -> Router<u32> {
         limits,
         visibility: VISIBILITY,
         in_order: false,
+        orphan_age: ORPHAN_AGE,
     })
 }
 
@@ -296,32 +299,6 @@ fn a_reply_to_another_process_is_put_back_and_ever_longer() {
         None,
         "a quarter of an hour old"
     );
-}
-
-#[test]
-fn a_message_for_nobody_is_an_orphan() {
-    let mut router = router();
-    assert!(matches!(
-        arrives(&mut router, &name("nobody"), "m"),
-        Routed::Orphan(Some(_), _)
-    ));
-    let nameless = Message::builder().message_id("m").body("b").build();
-    let arrival = Arrival {
-        received: at(0),
-        visible_until: at(100),
-        server_now: None,
-    };
-    assert!(matches!(
-        router.route(nameless, arrival),
-        Routed::Orphan(None, _)
-    ));
-    // The same name on another host is another queue.
-    let mut other = Router::<u32>::new(router.options.clone());
-    other.create(name("here"), None, at(0)).unwrap();
-    assert!(matches!(
-        arrives(&mut router, &name("here"), "m"),
-        Routed::Orphan(..)
-    ));
 }
 
 #[test]
