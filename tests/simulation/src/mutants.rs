@@ -395,6 +395,14 @@ pub const ALL: &[Mutant] = &[
         only: true,
     },
     Mutant {
+        name: "unclaimed-is-deleted",
+        wrong: "a message for a virtual queue of another process is deleted",
+        scenario: "shared-host",
+        seed: 1,
+        check: "I3-all-received",
+        only: false,
+    },
+    Mutant {
         name: "handed-out-twice",
         wrong: "a message stays in its buffer when it is handed out",
         scenario: "f26",

@@ -155,8 +155,8 @@ impl VirtualQueuesBuilder {
     /// this process. Default 15 minutes. An orphan is deleted.
     ///
     /// A younger one may belong to another process that uses the same host, or to a virtual queue that this process has not made
-    /// yet. It is put back: hidden for 2 s, 4 s, 8 s and so on up to 5 minutes, each time shortened by up to a half by chance, and
-    /// counted as [`Stats::unclaimed`](crate::Stats::unclaimed). While SQS's time is not known, every message is young.
+    /// yet. It is put back: hidden for 2 s, 4 s, 8 s, 16 s and then 30 s, each time shortened by up to a half by chance, and counted
+    /// as [`Stats::unclaimed`](crate::Stats::unclaimed). While SQS's time is not known, every message is young.
     ///
     /// At once, whatever its age, a message is an orphan if it names no virtual queue, if its virtual queue was deleted or has
     /// expired in this process (the last 4,096 of a host are remembered), or if the process made the host for itself, as a

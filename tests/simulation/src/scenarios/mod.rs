@@ -71,6 +71,7 @@ pub const ALL: &[Scenario] = &[
     delivery::F38,
     delivery::F39,
     queues::F40,
+    queues::SHARED_HOST,
     requests::F41,
     requests::F42,
     batches::F43,

@@ -128,6 +128,23 @@ fn f37(mix: &mut Mix) {
     mix.plan.promises.prompt = Some(SECOND);
 }
 
+pub(super) const SHARED_HOST: Scenario = Scenario {
+    name: "shared-host",
+    about: "two processes have virtual queues on one host: each gets its own messages, all of them",
+    fill: shared_host,
+    expect: nothing_else,
+};
+
+fn shared_host(mix: &mut Mix) {
+    // A message that the other process finds again and again stays away for half a minute each time.
+    mix.lasts(300);
+    let host = mix.host();
+    for name in ["here", "there"] {
+        let process = mix.process(Role::Queues(queues(vec![host], vec![(name, PROMPT)])));
+        mix.send(process, 1, messages(host, name, 20, 20));
+    }
+}
+
 pub(super) const F40: Scenario = Scenario {
     name: "f40",
     about: "equal bodies to two virtual queues on a FIFO host: all arrive",

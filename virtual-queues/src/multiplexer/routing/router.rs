@@ -78,6 +78,10 @@ pub(crate) struct Limits {
 /// A foreign reply older than this is deleted: whoever waited for it does not any more.
 const FOREIGN_LIFE: Duration = Duration::from_secs(15 * 60);
 
+/// The longest time for which a message is put back whose virtual queue may be another process's: that one finds it every other time
+/// at best.
+const LONGEST_UNCLAIMED: Duration = Duration::from_secs(30);
+
 #[derive(Debug)]
 pub(super) enum Slot<S> {
     OneShot { sink: S, key: Key },
@@ -565,7 +569,8 @@ impl<S> Router<S> {
                 if orphan || mutant!("unclaimed-is-deleted") {
                     Routed::Orphan(Some(name), message)
                 } else {
-                    Routed::Unclaimed(put_back_for(&message), message)
+                    let after = put_back_for(&message).min(LONGEST_UNCLAIMED);
+                    Routed::Unclaimed(after, message)
                 }
             }
         }
