@@ -22,11 +22,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Sends numbers from 1 on, all of one group.
 async fn send_numbers(queue: &VirtualQueue, count: usize) -> TestResult {
-    for first in (1..=count).step_by(10) {
-        let numbers = first..=count.min(first + 9);
-        for sent in queue.send_all(numbers.map(|n| n.to_string())).await {
-            sent?;
-        }
+    for sent in queue.send_all((1..=count).map(|n| n.to_string())).await {
+        sent?;
     }
     Ok(())
 }
@@ -97,6 +94,22 @@ async fn four_receivers_get_a_long_group_in_order() -> TestResult {
     assert_eq!(seen.into_inner()?, all);
     assert_eq!(queues.stats().messages_received, 1_000, "once each");
     assert_eq!(world.messages_on(&host).await, 0);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_messages_sent_at_once_keep_their_order() -> TestResult {
+    let world = World::new();
+    let host = world.host("h.fifo").await;
+    let queue = world.queues().create(&host, CreateQueue::named("q"))?;
+    send_numbers(&queue, 2_000).await?;
+    let mut seen = Vec::new();
+    while seen.len() < 2_000 {
+        let received = queue.receive().max(10).await?;
+        seen.extend(received.iter().map(number));
+        queue.delete_all(received.iter().map(handle)).await;
+    }
+    assert!(seen.is_sorted(), "{seen:?}");
     Ok(())
 }
 
