@@ -131,7 +131,8 @@ counters! {
     Unclaimed unclaimed,
     /// Messages put back because their virtual queue's buffer was full.
     PutBack put_back,
-    /// Buffered messages dropped because their visibility timeout was about to end: SQS delivers them again.
+    /// Buffered messages dropped because their visibility timeout was about to end, or, on a FIFO host, made visible because an
+    /// earlier message of their group did not come again: SQS delivers them again.
     BufferExpired buffer_expired,
     /// Virtual queues deleted because nothing used them for their retention.
     QueuesExpired queues_expired,

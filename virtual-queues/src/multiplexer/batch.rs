@@ -12,7 +12,7 @@ use super::queue::VirtualQueue;
 /// Any number of messages goes in; they are put together with whatever else goes to the host. Results come in the
 /// order of the messages, each with its own.
 impl VirtualQueue {
-    /// Sends messages, as [`send`](Self::send) does.
+    /// Sends messages, as [`send`](Self::send) does. To a FIFO host they go in their order.
     ///
     /// # Errors
     /// Each message has its own: one that is refused holds up no other.
@@ -23,7 +23,9 @@ impl VirtualQueue {
         &self,
         messages: impl IntoIterator<Item = impl Into<OutgoingMessage>>,
     ) -> Vec<Result<SendMessageBatchResultEntry, QueueError>> {
-        future::join_all(messages.into_iter().map(|message| self.send(message))).await
+        let sends = messages.into_iter().map(|message| self.send(message));
+        // Sends leave in the order in which they are polled first. Tokio would stop after 128 and go on elsewhere.
+        tokio::task::unconstrained(future::join_all(sends)).await
     }
 
     /// Deletes received messages, as [`delete`](Self::delete) does.

@@ -1,5 +1,6 @@
 //! The task of a host: polls while somebody waits, hands out what comes, wakes at what is due.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::error::PendingError;
 use super::extensions::Extensions;
 use super::health::Verdict;
 use super::host::{ReplySink, Shared};
-use super::routing::{Arrival, Due, Routed, name_of};
+use super::routing::{Arrival, Due, Routed, group_of, name_of, put_back_for};
 use crate::mutant;
 use crate::sqs::digest::is_intact;
 use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, RECEIVE_MAX, Random, Sign};
@@ -178,6 +179,11 @@ impl Driver<'_> {
                 Some(Due::Visible(messages)) => {
                     counters.add(Counter::BufferExpired, messages as u64)
                 }
+                Some(Due::GiveBack(messages)) => {
+                    counters.add(Counter::BufferExpired, messages.len() as u64);
+                    let messages = messages.iter();
+                    messages.for_each(|message| self.put_back(message, Duration::ZERO));
+                }
                 Some(Due::Extend(messages)) => self.extensions.add(messages),
                 Some(Due::Expired(_)) => counters.count(Counter::QueuesExpired),
                 None => return false,
@@ -251,10 +257,18 @@ impl Driver<'_> {
             server_now: self.shared.sqs.earliest_server_time(),
         };
         let (mut put_back, mut foreign) = (0, 0);
+        let mut held_up = HeldUp::new(self.shared.url.is_fifo());
         for message in messages {
             if !is_intact(&message) {
                 // It stays with SQS and comes again, whole or broken.
                 counters.count(Counter::Corrupted);
+                held_up.behind(&message);
+                continue;
+            }
+            if held_up.is_among(&message) {
+                put_back += 1;
+                let after = put_back_for(&message);
+                self.carry_out(Routed::Full(after, Box::new(message)));
                 continue;
             }
             if mutant!("deleted-when-received") {
@@ -265,6 +279,9 @@ impl Driver<'_> {
             let of_others = matches!(routed, Routed::Foreign(..) | Routed::Unclaimed(..));
             foreign += usize::from(of_others);
             put_back += usize::from(of_others || matches!(routed, Routed::Full(..)));
+            if let Routed::Full(_, message) | Routed::Unclaimed(_, message) = &routed {
+                held_up.behind(message);
+            }
             self.carry_out(routed);
         }
         let size = match kind {
@@ -408,6 +425,27 @@ impl Driver<'_> {
             let _ = sink.send(Err(PendingError::Failed(fault.clone())));
         }
         receivers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// The groups of a FIFO host of which one poll has brought a message that is received again: what comes behind it must be received
+/// again, too, or it could be handed out first.
+struct HeldUp(Option<HashSet<String>>);
+
+impl HeldUp {
+    fn new(in_order: bool) -> Self {
+        Self(in_order.then(HashSet::new))
+    }
+
+    fn behind(&mut self, message: &Message) {
+        if let Some(groups) = &mut self.0 {
+            groups.insert(group_of(message).to_owned());
+        }
+    }
+
+    fn is_among(&self, message: &Message) -> bool {
+        let groups = self.0.as_ref();
+        groups.is_some_and(|groups| groups.contains(group_of(message)))
     }
 }
 

@@ -17,7 +17,7 @@ use super::handling::handle;
 use super::host::Shared;
 use super::queue::VirtualQueue;
 use super::queues::VirtualQueues;
-use super::routing::{Taken, TakenAny};
+use super::routing::{Fate, Taken, TakenAny};
 use super::selection::{Selection, SystemSelection, present};
 use crate::sqs::UserCode;
 
@@ -185,7 +185,7 @@ impl VirtualQueues {
         let receipt_handle = message.receipt_handle().map(str::to_owned);
         let queue = VirtualQueue::new(Arc::clone(shared), url, self.clone());
         if let Some(handle) = &receipt_handle {
-            shared.note_in_hand(&name, handle, Some(until));
+            shared.note_in_hand(&name, handle, Fate::HiddenUntil(until));
         }
         let in_hand = InHand { shared, name };
         let code = UserCode::of::<H>("the handler of all virtual queues");

@@ -16,7 +16,8 @@ impl VirtualQueue {
     /// A message is deleted when its handler returns `Ok`. While the handler runs, its visibility time-out is extended, in
     /// batches; after `Err` or a panic it comes again when that ends. A panic, in a destructor of the handler's future too, is
     /// logged with the name of the handler and counted; other messages and queues go on. With a `limit` of 0 it takes 1; on a FIFO host it
-    /// always takes 1, to keep the order; there a message that failed comes again after those received with it.
+    /// always takes 1, to keep the order: the next message of a group is handled when SQS has confirmed the delete of the one before, and a
+    /// message that failed is handled again before the later ones of its group.
     ///
     /// [`VirtualQueues::for_each`](super::VirtualQueues::for_each) handles all queues with one function.
     ///

@@ -5,6 +5,7 @@ use std::pin::pin;
 use sqs_rpc_protocol::VirtualQueueName;
 
 use super::host::Shared;
+use super::routing::Fate;
 use crate::sqs::{Panicked, UserCode};
 use crate::stats::Counter;
 
@@ -34,7 +35,7 @@ pub(super) async fn handle<E>(
                 if let Some(handle) = receipt_handle.clone() {
                     let until = clock.now() + visibility;
                     shared.lock().polls.extended(&handle, until);
-                    shared.note_in_hand(queue, &handle, Some(until));
+                    shared.note_in_hand(queue, &handle, Fate::HiddenUntil(until));
                     shared.outbox.change_visibility_later(&shared.url, handle, visibility);
                 }
             }
@@ -42,10 +43,14 @@ pub(super) async fn handle<E>(
     };
     match outcome {
         Ok(Ok(())) => {
-            if let Some(handle) = receipt_handle {
-                let now = clock.now();
-                shared.update(|state| state.polls.settled_by_handle(&handle, now));
-                shared.note_in_hand(queue, &handle, None);
+            let Some(handle) = receipt_handle else { return };
+            if shared.url.is_fifo() && !delete_first(shared, &handle).await {
+                return;
+            }
+            let now = clock.now();
+            shared.update(|state| state.polls.settled_by_handle(&handle, now));
+            shared.note_in_hand(queue, &handle, Fate::Deleted);
+            if !shared.url.is_fifo() {
                 shared.outbox.delete_later(&shared.url, handle);
             }
         }
@@ -55,5 +60,35 @@ pub(super) async fn handle<E>(
         }
         // It is logged and counted already.
         Err(Panicked) => {}
+    }
+}
+
+/// Deletes a message before the next one of its group is handed out: if the delete fails, the message is received again, and would come
+/// after the next one. Says whether it is deleted.
+async fn delete_first(shared: &Shared, receipt_handle: &str) -> bool {
+    let mut deleting = Deleting {
+        shared,
+        receipt_handle: Some(receipt_handle),
+    };
+    let deleted = shared
+        .outbox
+        .delete(&shared.url, receipt_handle.to_owned())
+        .await;
+    deleting.receipt_handle = None;
+    deleted.is_ok()
+}
+
+/// A message whose handler succeeded. It is deleted although nobody waits for that any more.
+struct Deleting<'a> {
+    shared: &'a Shared,
+    receipt_handle: Option<&'a str>,
+}
+
+impl Drop for Deleting<'_> {
+    fn drop(&mut self) {
+        if let Some(handle) = self.receipt_handle {
+            let Self { shared, .. } = self;
+            shared.outbox.delete_later(&shared.url, handle.to_owned());
+        }
     }
 }

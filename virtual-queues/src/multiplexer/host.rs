@@ -23,7 +23,7 @@ use super::queue::VirtualQueue;
 #[cfg(feature = "temporary")]
 use super::queues::CreateQueue;
 use super::queues::VirtualQueues;
-use super::routing::{Refused, Router, RouterOptions, Taken};
+use super::routing::{Fate, Refused, Router, RouterOptions, Taken};
 use crate::sqs::{Moment, Outbox, PollController, Sqs, Tasks};
 
 /// A host queue that this process uses. Made by [`VirtualQueues::host`]; cheap to clone. It keeps the multiplexer
@@ -293,16 +293,19 @@ impl Shared {
         until
     }
 
-    /// Notes until when a message that was received from a virtual queue is hidden; `None`: it is deleted, or visible again.
-    pub(super) fn note_in_hand(
-        &self,
-        queue: &VirtualQueueName,
-        receipt_handle: &str,
-        until: Option<Moment>,
-    ) {
+    /// Notes what has become of a message that was received from a virtual queue.
+    pub(super) fn note_in_hand(&self, queue: &VirtualQueueName, receipt_handle: &str, fate: Fate) {
         let now = self.sqs.clock().now();
-        let router = &mut self.lock().router;
-        router.note_in_hand(queue, receipt_handle, until, now);
+        let note = |state: &mut State| state.router.note_in_hand(queue, receipt_handle, fate, now);
+        // On a FIFO host the next message of its group may become free, or is due when it is visible.
+        let next = if self.url.is_fifo() {
+            self.update(note)
+        } else {
+            note(&mut self.lock())
+        };
+        if let Some(next) = next {
+            next.wake();
+        }
     }
 
     /// Ends the host for everybody. The first reason stays.

@@ -13,7 +13,7 @@ use super::host::{Shared, State};
 use super::message::OutgoingMessage;
 use super::queues::VirtualQueues;
 use super::receive::Receive;
-use super::routing::Made;
+use super::routing::{Fate, Made};
 use crate::sqs::Fault;
 
 /// A virtual queue of this process. Made by [`VirtualQueues::create`](super::VirtualQueues::create); cheap to clone.
@@ -86,7 +86,7 @@ impl VirtualQueue {
         let _in_use = self.enter()?;
         let handle = receipt_handle.into();
         let deleted = self.shared.outbox.delete(&self.shared.url, handle.clone());
-        self.settle(&handle, deleted.await)
+        self.settle(&handle, Fate::Deleted, deleted.await)
     }
 
     /// Sets how long a received message stays invisible from now on: 0 (visible at once) to 12 h, in whole seconds.
@@ -117,14 +117,14 @@ impl VirtualQueue {
             .change_visibility(&self.shared.url, handle.clone(), visibility)
             .await;
         if visibility.is_zero() {
-            return self.settle(&handle, changed);
+            return self.settle(&handle, Fate::GivenBack, changed);
         }
         changed.map_err(QueueError::Call)?;
         let until = self.shared.sqs.clock().now() + visibility;
         self.shared
             .update(|state| state.polls.extended(&handle, until));
         self.shared
-            .note_in_hand(self.url.name(), &handle, Some(until));
+            .note_in_hand(self.url.name(), &handle, Fate::HiddenUntil(until));
         Ok(())
     }
 
@@ -189,13 +189,18 @@ impl VirtualQueue {
         }
     }
 
-    fn settle(&self, receipt_handle: &str, result: Result<(), Fault>) -> Result<(), QueueError> {
+    fn settle(
+        &self,
+        receipt_handle: &str,
+        fate: Fate,
+        result: Result<(), Fault>,
+    ) -> Result<(), QueueError> {
         result.map_err(QueueError::Call)?;
         let now = self.shared.sqs.clock().now();
         let polls = |state: &mut State| state.polls.settled_by_handle(receipt_handle, now);
         self.shared.update(polls);
         self.shared
-            .note_in_hand(self.url.name(), receipt_handle, None);
+            .note_in_hand(self.url.name(), receipt_handle, fate);
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use super::defaults::ReceiveDefaults;
 use super::error::QueueError;
 use super::host::Shared;
 use super::queue::VirtualQueue;
-use super::routing::{Received, Taken, Ticket};
+use super::routing::{Fate, Received, Taken, Ticket};
 use super::selection::{Selection, SystemSelection, present};
 
 /// A receive to be awaited. Made by [`VirtualQueue::receive`](super::VirtualQueue::receive).
@@ -153,7 +153,7 @@ impl Receive {
         let shown = taken.into_iter().map(|taken| {
             let until = shared.give_time(&taken, visibility, now);
             if let Some(handle) = taken.message.receipt_handle() {
-                shared.note_in_hand(url.name(), handle, Some(until));
+                shared.note_in_hand(url.name(), handle, Fate::HiddenUntil(until));
             }
             present(
                 taken.message,

@@ -12,6 +12,7 @@ mod contract;
 mod defaults;
 mod drop_in;
 mod faults;
+mod fifo;
 mod handlers;
 mod hosts;
 mod in_use;

@@ -5,10 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use sqs_rpc_protocol::CorrelationId;
 
 use super::explorer::{Run, explore};
 use super::world::{START, World};
+use crate::multiplexer::routing::Fate;
 use crate::{
     CreateQueue, ExpectError, HandlerLimits, Host, PendingError, QueueError, VirtualQueue,
 };
@@ -101,6 +103,66 @@ fn delete_of_a_queue_while_receives_wait() {
         }
     });
     assert!(orders > 100, "{orders}");
+}
+
+#[test]
+fn two_receives_of_one_group_and_a_delete() {
+    let orders = explore(DEVIATIONS, |run| {
+        let world = World::on(run, "h.fifo", |it| it);
+        let log = Log::default();
+        let queue = world.queue("q");
+        receive(run, &log, "a", &queue, LONG);
+        receive(run, &log, "b", &queue, LONG);
+        world.brings(run, "m and n come", &[("q", "m"), ("q", "n")]);
+        let (had, shared) = (log.clone(), Arc::clone(&world.shared));
+        let (before, name) = (log.clone(), queue.url().name().clone());
+        run.event(
+            "m is deleted",
+            move || had.count("m") == 1,
+            move || {
+                assert_eq!(before.count("n"), 0, "m is in flight");
+                shared.note_in_hand(&name, "m", Fate::Deleted);
+            },
+        );
+        move || {
+            world.check_polls();
+            assert_eq!((log.count("m"), log.count("n")), (1, 1));
+        }
+    });
+    assert!(orders > 100, "{orders}");
+}
+
+#[test]
+fn a_message_of_a_group_is_taken_while_its_poll_is_handed_out_to_a_full_buffer() {
+    let orders = explore(DEVIATIONS, |run| {
+        let world = World::on(run, "h.fifo", |it| it.queue_capacity(1));
+        let log = Log::default();
+        let (queue, other) = (world.queue("q"), world.queue("other"));
+        receive(run, &log, "other", &other, LONG);
+        let answer = &[("q", "m"), ("q", "n"), ("q", "o")];
+        world.brings(run, "m, n and o come", answer);
+        let take = |queue: &VirtualQueue| {
+            let taken = queue.receive().wait(Duration::ZERO).send();
+            let taken = taken.now_or_never().and_then(Result::ok)?;
+            taken.first()?.message_id().map(str::to_owned)
+        };
+        let (came, name) = (world.queues.clone(), queue.url().name().clone());
+        let (taken, shared) = (queue.clone(), Arc::clone(&world.shared));
+        run.event(
+            "m is received and deleted",
+            move || came.stats().messages_received > 0,
+            move || {
+                if take(&taken).as_deref() == Some("m") {
+                    shared.note_in_hand(&name, "m", Fate::Deleted);
+                }
+            },
+        );
+        move || {
+            // It was put back, or there is room for it when `m` is gone. `o` must not be there without it.
+            assert_ne!(take(&queue).as_deref(), Some("o"));
+        }
+    });
+    assert!(orders > 10, "{orders}");
 }
 
 #[test]

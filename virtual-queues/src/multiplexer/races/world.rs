@@ -51,6 +51,15 @@ impl World {
         run: &Run,
         set: impl FnOnce(VirtualQueuesBuilder) -> VirtualQueuesBuilder,
     ) -> Rc<Self> {
+        Self::on(run, "h", set)
+    }
+
+    /// As [`new`](Self::new), on a host of this name.
+    pub(super) fn on(
+        run: &Run,
+        host: &str,
+        set: impl FnOnce(VirtualQueuesBuilder) -> VirtualQueuesBuilder,
+    ) -> Rc<Self> {
         let (time, api) = (Time::default(), Scripted::default());
         time.advance(START.since(Moment::default()));
         let sqs = Sqs::builder(api.clone())
@@ -63,7 +72,8 @@ impl World {
             let _within = runtime.enter();
             queues.outbox().unwrap()
         });
-        let host: HostQueueUrl = "http://localhost/000000000000/h".parse().unwrap();
+        let host = format!("http://localhost/000000000000/{host}");
+        let host: HostQueueUrl = host.parse().unwrap();
         let inner = &queues.0;
         let shared = Shared::new(
             host,

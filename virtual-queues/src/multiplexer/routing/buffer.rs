@@ -11,6 +11,7 @@ use sqs_rpc_protocol::VirtualQueueName;
 use super::deadlines::Key;
 use super::extend::Extension;
 use super::in_use::InHand;
+use super::order::{GroupKey, Order};
 use crate::mutant;
 use crate::sqs::Moment;
 
@@ -20,8 +21,11 @@ use crate::sqs::Moment;
 /// them, so a receiver that is dropped, even after it was woken, has taken nothing.
 #[derive(Debug)]
 pub(super) struct QueueSlot {
-    messages: VecDeque<Buffered>,
-    bytes: usize,
+    /// In order of their numbers.
+    pub(super) messages: VecDeque<Buffered>,
+    pub(super) bytes: usize,
+    /// What may be taken, on a FIFO host; on others it is everything.
+    pub(super) order: Option<Box<Order>>,
     receivers: VecDeque<Receiver>,
     /// Those of the receivers that wait with a long poll.
     long_receivers: usize,
@@ -51,7 +55,7 @@ pub(super) struct QueueSlot {
 pub(super) struct Load {
     pub(super) messages: usize,
     pub(super) bytes: usize,
-    /// Receivers for whom a long poll is needed: those who find something in the buffer need none.
+    /// Receivers for whom a long poll is needed: those who find something in the buffer that they may take need none.
     pub(super) hungry: usize,
 }
 
@@ -60,8 +64,10 @@ pub(super) struct Load {
 pub(super) struct Buffered {
     pub(super) message: Message,
     pub(super) bytes: usize,
-    /// Given once in a host's life, in the order of arrival.
+    /// Given once in a host's life, in the order of arrival. A message of a FIFO host that comes again may have the number that it had.
     pub(super) number: u64,
+    /// Its message group, on a FIFO host.
+    pub(super) group: GroupKey,
     /// When the poll brought it.
     pub(super) received: Moment,
     /// When SQS shows it to others again, at the earliest.
@@ -86,6 +92,17 @@ pub(crate) struct Taken {
     pub(crate) extending: bool,
 }
 
+impl From<Buffered> for Taken {
+    fn from(buffered: Buffered) -> Self {
+        Self {
+            message: buffered.message,
+            visible_until: buffered.visible_until,
+            hidden_until: buffered.hidden_until,
+            extending: buffered.extending,
+        }
+    }
+}
+
 /// A receiver's place in the line. Its number is given once in a host's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket {
@@ -101,10 +118,11 @@ struct Receiver {
 }
 
 impl QueueSlot {
-    pub(super) const fn new(made: u64, retention: Option<Duration>, now: Moment) -> Self {
+    pub(super) fn new(made: u64, retention: Option<Duration>, in_order: bool, now: Moment) -> Self {
         Self {
             messages: VecDeque::new(),
             bytes: 0,
+            order: in_order.then(|| Box::new(Order::new())),
             receivers: VecDeque::new(),
             long_receivers: 0,
             retention,
@@ -130,7 +148,7 @@ impl QueueSlot {
     }
 
     pub(super) fn load(&self) -> Load {
-        let hungry = if self.messages.is_empty() {
+        let hungry = if self.free() == 0 {
             self.long_receivers
         } else {
             0
@@ -145,7 +163,11 @@ impl QueueSlot {
     /// Adds a message; returns whom to wake.
     pub(super) fn push(&mut self, message: Buffered) -> Option<Waker> {
         self.bytes += message.bytes;
-        self.messages.push_back(message);
+        if self.order.is_some() {
+            self.insert_in_order(message);
+        } else {
+            self.messages.push_back(message);
+        }
         self.wake_front()
     }
 
@@ -157,11 +179,11 @@ impl QueueSlot {
     }
 
     /// Takes up to `max` messages if there are any and it is the turn of `ticket` (or of a newcomer without one).
-    pub(super) fn take(&mut self, ticket: Option<Ticket>, max: usize) -> Vec<Taken> {
+    pub(super) fn take(&mut self, ticket: Option<Ticket>, max: usize, now: Moment) -> Vec<Taken> {
         if self.receivers.front().map(|first| first.ticket) != ticket {
             return Vec::new();
         }
-        self.remove_front(max)
+        self.remove_free(max, now)
     }
 
     /// Whether the ticket holds a place. One of a queue that was deleted and made again under its name does not.
@@ -197,11 +219,7 @@ impl QueueSlot {
             .position(|receiver| receiver.ticket == ticket)?;
         self.receivers.remove(at);
         self.long_receivers -= usize::from(!ticket.is_short());
-        if self.messages.is_empty() {
-            None
-        } else {
-            self.wake_front()
-        }
+        self.wake_front()
     }
 
     /// Everybody in the line.
@@ -229,23 +247,25 @@ impl QueueSlot {
     }
 
     /// Drops the messages whose visibility has ended at `now`: SQS delivers them again. Returns how many.
-    ///
-    /// `in_order`: drops those behind them, too, because SQS may deliver an earlier message of their group again.
-    pub(super) fn drop_visible(&mut self, now: Moment, in_order: bool) -> usize {
+    pub(super) fn drop_visible(&mut self, now: Moment) -> usize {
         if self.attention_key.is_some_and(|key| now < key.at()) {
             return 0;
         }
-        let (before, mut bytes, mut dropping) = (self.messages.len(), self.bytes, false);
+        let (before, mut bytes) = (self.messages.len(), self.bytes);
         self.messages.retain(|buffered| {
             let ended = buffered.visible_until <= now;
-            dropping |= ended && in_order;
-            if ended || dropping {
+            if ended {
                 bytes -= buffered.bytes;
+                if let Some(order) = &mut self.order {
+                    order.expired(buffered, now);
+                }
             }
-            !(ended || dropping)
+            !ended
         });
         self.bytes = bytes;
-        before - self.messages.len()
+        let dropped = before - self.messages.len();
+        self.give_back_what_waits_in_vain(now);
+        dropped
     }
 
     /// The extensions that are due at `now`.
@@ -271,13 +291,17 @@ impl QueueSlot {
 
     /// Takes all messages, for a purge.
     pub(super) fn drain(&mut self) -> Vec<Message> {
+        if let Some(order) = &mut self.order {
+            let messages = self.messages.iter();
+            messages.for_each(|buffered| order.left(buffered.group, buffered.number));
+        }
         let all = self.remove_front(usize::MAX).into_iter();
         all.map(|taken| taken.message).collect()
     }
 
     /// Takes the first message for the handler of all queues.
-    pub(super) fn take_in_hand(&mut self) -> Option<Taken> {
-        let taken = self.remove_front(1).pop()?;
+    pub(super) fn take_in_hand(&mut self, now: Moment) -> Option<Taken> {
+        let taken = self.remove_free(1, now).pop()?;
         self.in_hand += 1;
         Some(taken)
     }
@@ -292,8 +316,19 @@ impl QueueSlot {
         self.messages.back().map(Buffered::attention)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+    /// Messages in the buffer that may be taken now.
+    pub(super) fn free(&self) -> usize {
+        self.order
+            .as_ref()
+            .map_or(self.messages.len(), |order| order.free())
+    }
+
+    fn remove_free(&mut self, max: usize, now: Moment) -> Vec<Taken> {
+        if self.order.is_some() {
+            self.remove_in_order(max, now)
+        } else {
+            self.remove_front(max)
+        }
     }
 
     fn remove_front(&mut self, max: usize) -> Vec<Taken> {
@@ -309,12 +344,7 @@ impl QueueSlot {
                 });
             }
             self.bytes -= buffered.bytes;
-            Taken {
-                message: buffered.message,
-                visible_until: buffered.visible_until,
-                hidden_until: buffered.hidden_until,
-                extending: buffered.extending,
-            }
+            Taken::from(buffered)
         });
         let removed = removed.collect();
         again.into_iter().for_each(|buffered| {
@@ -324,15 +354,15 @@ impl QueueSlot {
         removed
     }
 
-    fn wake_front(&self) -> Option<Waker> {
-        self.receivers
-            .front()
-            .map(|receiver| receiver.waker.clone())
+    /// Whom to wake: the receiver whose turn it is, if there is something for it.
+    pub(super) fn wake_front(&self) -> Option<Waker> {
+        let first = self.receivers.front().filter(|_| self.free() > 0);
+        first.map(|receiver| receiver.waker.clone())
     }
 }
 
 impl Buffered {
-    fn attention(&self) -> Moment {
+    pub(super) fn attention(&self) -> Moment {
         let extend_at = self.extend_at.unwrap_or(self.visible_until);
         extend_at.min(self.visible_until)
     }

@@ -36,8 +36,13 @@ pub(super) fn receive_count(message: &Message) -> u32 {
     .unwrap_or(1)
 }
 
+/// The message group, on a FIFO host.
+pub(crate) fn group_of(message: &Message) -> &str {
+    system_attribute(message, &MessageSystemAttributeName::MessageGroupId).unwrap_or_default()
+}
+
 /// 2 s after the first receive, doubled with each further one: never 0, or the same ten messages would come again.
-pub(super) fn put_back_for(message: &Message) -> Duration {
+pub(crate) fn put_back_for(message: &Message) -> Duration {
     let doublings = receive_count(message).clamp(1, 16);
     Duration::from_secs(1 << doublings).min(LONGEST_PUT_BACK)
 }

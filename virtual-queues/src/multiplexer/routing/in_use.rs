@@ -6,10 +6,12 @@
 //! **Invariant:** an operation that ends changes only the queue on which it began, not a later one of the same name.
 
 use std::collections::HashMap;
+use std::task::Waker;
 
 use sqs_rpc_protocol::VirtualQueueName;
 
 use super::buffer::QueueSlot;
+use super::order::Fate;
 use super::router::Router;
 use crate::hashing::{Keyed, keyed};
 use crate::sqs::Moment;
@@ -45,10 +47,9 @@ impl InHand {
         self.hidden_until.len()
     }
 
-    /// A message is hidden until then; `None`: it is deleted, or visible again.
-    fn note(&mut self, receipt_handle: &str, until: Option<Moment>, now: Moment) {
+    fn note(&mut self, receipt_handle: &str, fate: Fate, now: Moment) {
         let digest = self.hidden_until.hasher().hash_one(receipt_handle);
-        let Some(until) = until else {
+        let Fate::HiddenUntil(until) = fate else {
             self.hidden_until.remove(&digest);
             return;
         };
@@ -78,6 +79,19 @@ impl QueueSlot {
     }
 }
 
+impl QueueSlot {
+    fn note_use(&mut self, receipt_handle: &str, fate: Fate, now: Moment) {
+        let received = match fate {
+            Fate::HiddenUntil(_) => self.received.get_or_insert_with(|| Box::new(InHand::new())),
+            Fate::Deleted | Fate::GivenBack => match &mut self.received {
+                Some(received) => received,
+                None => return,
+            },
+        };
+        received.note(receipt_handle, fate, now);
+    }
+}
+
 impl<S> Router<S> {
     /// An operation on a virtual queue begins; `None` if the queue does not exist.
     pub(crate) fn enter(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Made> {
@@ -95,26 +109,23 @@ impl<S> Router<S> {
         }
     }
 
-    /// A message that was received from a virtual queue is hidden until then; `None`: it is deleted, or visible again.
+    /// Notes what has become of a message that was received from a virtual queue. Returns whom to wake: on a FIFO host it may take
+    /// the next one.
     pub(crate) fn note_in_hand(
         &mut self,
         name: &VirtualQueueName,
         receipt_handle: &str,
-        until: Option<Moment>,
+        fate: Fate,
         now: Moment,
-    ) {
-        let slot = self.queue_mut(name);
+    ) -> Option<Waker> {
+        let slot = self.queue_mut(name)?;
         // A queue that never expires need not know.
-        let Some(slot) = slot.filter(|slot| slot.retention.is_some()) else {
-            return;
-        };
-        let received = match until {
-            Some(_) => slot.received.get_or_insert_with(|| Box::new(InHand::new())),
-            None => match &mut slot.received {
-                Some(received) => received,
-                None => return,
-            },
-        };
-        received.note(receipt_handle, until, now);
+        if slot.retention.is_some() {
+            slot.note_use(receipt_handle, fate, now);
+        }
+        if !self.options.in_order {
+            return None;
+        }
+        self.note_in_order(name, receipt_handle, fate, now)
     }
 }

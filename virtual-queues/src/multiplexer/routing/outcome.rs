@@ -53,6 +53,8 @@ pub(crate) enum Due<S> {
     TimedOut(S),
     /// So many messages were taken out of a buffer, because SQS shows them to others again.
     Visible(usize),
+    /// These messages were taken out of a buffer, because an earlier one of their group has not come again: make them visible.
+    GiveBack(Vec<Message>),
     /// These messages are in a buffer, and their visibility ends soon: extend it.
     Extend(Vec<Extension>),
     /// A virtual queue was deleted because nobody used it; so many messages were in it.

@@ -37,6 +37,8 @@ pub(crate) struct Router<S> {
     load: Load,
     /// Messages dropped from a buffer by a receiver that looked before the alarm; reported by `next_due`.
     pub(super) noticed: usize,
+    /// Messages taken out of a buffer to be made visible; reported by `next_due`.
+    given_back: Vec<Message>,
     short_polls: ShortPolls,
     /// Tickets given to receivers so far.
     tickets: u64,
@@ -116,6 +118,7 @@ impl<S> Router<S> {
             pending: 0,
             load: Load::default(),
             noticed: 0,
+            given_back: Vec::new(),
             short_polls: ShortPolls::default(),
             tickets: 0,
             made: 0,
@@ -184,7 +187,7 @@ impl<S> Router<S> {
         retention: Option<Duration>,
         now: Moment,
     ) -> Result<bool, Refused> {
-        let admitted = self.admit();
+        let (admitted, in_order) = (self.admit(), self.options.in_order);
         match self.slots.entry(name) {
             Entry::Occupied(entry) => match entry.into_mut() {
                 Slot::OneShot { .. } => Err(Refused::Taken),
@@ -197,7 +200,7 @@ impl<S> Router<S> {
                 admitted?;
                 self.deleted.forget(entry.key());
                 self.made += 1;
-                let mut slot = QueueSlot::new(self.made, retention, now);
+                let mut slot = QueueSlot::new(self.made, retention, in_order, now);
                 slot.idle_key = retention.map(|retention| {
                     let alarm = Alarm::Idle(entry.key().clone());
                     self.due.add(now + retention, alarm)
@@ -264,14 +267,13 @@ impl<S> Router<S> {
     ) -> Received {
         let done = self.short_polls.done;
         let newcomer = Ticket::new(self.tickets, short.then_some(self.short_polls.started + 1));
-        let in_order = self.options.in_order;
         let looked = self.change(name, |slot| {
             if ticket.is_some_and(|ticket| !slot.holds(ticket)) {
                 return (Received::Gone, 0, false);
             }
             slot.last_used = now;
-            let visible = slot.drop_visible(now, in_order);
-            let taken = slot.take(ticket, max);
+            let visible = slot.drop_visible(now);
+            let taken = slot.take(ticket, max, now);
             if !taken.is_empty() {
                 return (Received::Messages(taken), visible, false);
             }
@@ -325,7 +327,7 @@ impl<S> Router<S> {
         {
             return 0;
         }
-        // Whoever waits has an empty buffer, so there is room for what he waits for even if others' are full.
+        // Whoever waits has nothing in his buffer that he may take, so there is room for what he waits for even if it is full.
         self.options
             .limits
             .host_messages
@@ -389,7 +391,9 @@ impl<S> Router<S> {
         if self.noticed > 0 {
             return Some(Due::Visible(std::mem::take(&mut self.noticed)));
         }
-        while let Some(alarm) = self.due.pop(now) {
+        while self.given_back.is_empty()
+            && let Some(alarm) = self.due.pop(now)
+        {
             let due = match alarm {
                 Alarm::Deadline(name) => self.time_out(&name),
                 Alarm::Attention(name) => self.attend(&name, now),
@@ -399,12 +403,18 @@ impl<S> Router<S> {
                 return due;
             }
         }
-        None
+        let given_back = std::mem::take(&mut self.given_back);
+        (!given_back.is_empty()).then_some(Due::GiveBack(given_back))
     }
 
     /// When something is due next.
     pub(crate) fn next_alarm(&self) -> Option<Moment> {
-        self.due.next()
+        if self.given_back.is_empty() {
+            self.due.next()
+        } else {
+            // At once.
+            Some(Moment::default())
+        }
     }
 
     // --- the end
@@ -427,7 +437,7 @@ impl<S> Router<S> {
         let mut left = Leftovers {
             pending,
             wakers: Vec::new(),
-            messages: Vec::new(),
+            messages: std::mem::take(&mut self.given_back),
         };
         left.wakers.extend(self.take_all.close());
         for (_, mut slot) in busy {
@@ -515,19 +525,27 @@ impl<S> Router<S> {
                 known.received = arrival.received;
                 (known.visible_until, known.hidden_until) = (arrival.visible_until, hidden_until);
                 (known.extend_at, known.extending) = (extend_at, false);
+                let (group, number) = (known.group, known.number);
+                if let Some(order) = &mut slot.order {
+                    order.arrived(group, number, arrival.received);
+                }
                 return Routed::Again;
             }
+            let place = slot.place_of(&message, number, arrival.received);
             // Whoever waits takes it at once, so it does not count against a full host.
-            let waited_for = slot.is_waited_for() || wanted_by_all;
-            let full = slot.load().messages >= capacity || (crowded && !waited_for);
-            if full && !mutant!("buffers-without-cap") {
+            let waited_for = (slot.is_waited_for() || wanted_by_all) && place.is_free;
+            // On a FIFO host the buffer may be full of messages that nobody may take.
+            let next = waited_for && slot.free() < RECEIVE_MAX && slot.order.is_some();
+            let full = slot.load().messages >= capacity && !next;
+            if (full || (crowded && !waited_for)) && !mutant!("buffers-without-cap") {
                 return Routed::Full(put_back_for(&message), Box::new(message));
             }
             let bytes = size_of(&message);
             Routed::Buffered(slot.push(Buffered {
                 message,
                 bytes,
-                number,
+                number: place.number,
+                group: place.group,
                 received: arrival.received,
                 hidden_until,
                 extend_at,
@@ -590,10 +608,10 @@ impl<S> Router<S> {
 
     /// Drops what is visible, and extends what would be soon.
     fn attend(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Due<S>> {
-        let (in_order, visibility) = (self.options.in_order, self.options.visibility);
+        let visibility = self.options.visibility;
         let (dropped, extensions) = self.change(name, |slot| {
             slot.attention_key = None;
-            let dropped = slot.drop_visible(now, in_order);
+            let dropped = slot.drop_visible(now);
             (dropped, slot.extensions(name, visibility, now))
         })?;
         if extensions.is_empty() {
@@ -649,6 +667,11 @@ impl<S> Router<S> {
             Some(key) => slot.attention_of_last().map(|at| at.min(key.at())),
             None => slot.next_attention(),
         };
+        let news = slot.order.as_mut().and_then(|order| {
+            self.given_back.append(&mut order.given_back);
+            order.take_news()
+        });
+        let at = at.map(|at| news.map_or(at, |news| at.min(news)));
         if at != slot.attention_key.map(Key::at) {
             if let Some(key) = slot.attention_key {
                 self.due.remove(key);

@@ -7,8 +7,12 @@ use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName};
 use sqs_rpc_protocol::{SqsTime, names};
 
 use super::super::extend::Extension;
+use super::super::order::Fate;
 use super::super::outcome::TakenAny;
 use super::*;
+
+#[path = "order_tests.rs"]
+mod order;
 
 const PROCESS: ProcessPrefix = ProcessPrefix::from_bits(7);
 const OTHER: ProcessPrefix = ProcessPrefix::from_bits(8);
@@ -474,27 +478,6 @@ fn extensions_end_twelve_hours_after_the_receive() {
 }
 
 #[test]
-fn on_a_fifo_host_what_is_behind_a_visible_message_is_dropped_too() {
-    let options = RouterOptions {
-        in_order: true,
-        ..router().options
-    };
-    let mut router = Router::<u32>::new(options);
-    let queue = name("q");
-    router.create(queue.clone(), None, at(0)).unwrap();
-    for id in ["a", "b", "c"] {
-        arrives_until(&mut router, &queue, id, 60);
-    }
-    let due = due_extensions(&mut router, 40);
-    for (extension, until) in due.iter().zip([Some(at(100)), None, Some(at(100))]) {
-        router.extended(extension, until);
-    }
-    assert!(matches!(router.next_due(at(60)), Some(Due::Visible(2))));
-    assert_eq!(Hand::new(&queue).gets(&mut router, 10), ["a"]);
-    assert_eq!((router.load, router.next_alarm()), (Load::default(), None));
-}
-
-#[test]
 fn a_buffered_message_that_comes_again_is_kept_once_with_its_newest_handle() {
     let mut router = router();
     let queue = name("q");
@@ -621,11 +604,11 @@ fn a_message_in_hand_is_a_use_until_it_is_deleted_or_visible() {
     let (queue, retention) = (name("q"), Some(Duration::from_secs(10)));
     for until_deleted in [true, false] {
         router.create(queue.clone(), retention, at(0)).unwrap();
-        router.note_in_hand(&queue, "a", Some(at(60)), at(0));
-        router.note_in_hand(&queue, "b", Some(at(30)), at(0));
+        router.note_in_hand(&queue, "a", Fate::HiddenUntil(at(60)), at(0));
+        router.note_in_hand(&queue, "b", Fate::HiddenUntil(at(30)), at(0));
         assert!(is_there(&mut router, &queue, 59));
         if until_deleted {
-            router.note_in_hand(&queue, "a", None, at(59));
+            router.note_in_hand(&queue, "a", Fate::Deleted, at(59));
             router.touch(&queue, at(59));
             assert!(is_there(&mut router, &queue, 68));
             assert!(!is_there(&mut router, &queue, 69));
@@ -643,7 +626,7 @@ fn messages_in_hand_that_are_visible_again_are_forgotten() {
     router.create(queue.clone(), retention, at(0)).unwrap();
     for n in 0..10_000 {
         let handle = n.to_string();
-        router.note_in_hand(&queue, &handle, Some(at(n + 30)), at(n));
+        router.note_in_hand(&queue, &handle, Fate::HiddenUntil(at(n + 30)), at(n));
     }
     let in_hand = |router: &Router<u32>| {
         router
@@ -655,7 +638,7 @@ fn messages_in_hand_that_are_visible_again_are_forgotten() {
     };
     assert!(in_hand(&router).unwrap() <= 64);
     router.set_retention(&queue, None, at(10_000));
-    router.note_in_hand(&queue, "a", Some(at(10_030)), at(10_000));
+    router.note_in_hand(&queue, "a", Fate::HiddenUntil(at(10_030)), at(10_000));
     assert_eq!(in_hand(&router), None);
 }
 

@@ -13,7 +13,7 @@ use crate::sqs::Moment;
 
 /// The queues that have something for the handler, in order of their turns.
 ///
-/// A queue has a turn while there is something in its buffer, nobody receives from it, and the handler has fewer of its
+/// A queue has a turn while there is something in its buffer that may be taken, nobody receives from it, and the handler has fewer of its
 /// messages than it may have. After each message it goes to the end of the line, so that none holds up the others.
 #[derive(Debug, Default)]
 pub(super) struct TakeAll {
@@ -40,7 +40,7 @@ impl TakeAll {
 
     /// Notes what a change of a queue means for the handler.
     pub(super) fn note(&mut self, name: &VirtualQueueName, slot: &mut QueueSlot) {
-        let ready = slot.in_hand < self.per_queue && !slot.is_waited_for() && !slot.is_empty();
+        let ready = slot.in_hand < self.per_queue && !slot.is_waited_for() && slot.free() > 0;
         match slot.turn {
             None if ready => {
                 self.given += 1;
@@ -101,13 +101,12 @@ impl<S> Router<S> {
         if self.closed {
             return TakenAny::Closed;
         }
-        let in_order = self.options.in_order;
         while let Some((_, name)) = self.take_all.turns.first_key_value() {
             let name = name.clone();
             let taken = self.change(&name, |slot| {
                 slot.last_used = now;
-                let visible = slot.drop_visible(now, in_order);
-                let taken = slot.take_in_hand();
+                let visible = slot.drop_visible(now);
+                let taken = slot.take_in_hand(now);
                 // If it has more, it gets a new turn, after the others.
                 let turn = slot.turn.take();
                 (taken, visible, turn)
