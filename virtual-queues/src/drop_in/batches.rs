@@ -21,7 +21,12 @@ impl Service {
         request: Batch<Sent>,
     ) -> Result<Answer<SentAnswer>, Failure> {
         let url = virtual_url(request.queue_url.as_deref())?;
-        let entries = checked(request.entries)?;
+        let entries = checked(request.entries, "SendMessageBatchRequestEntry")?;
+        let is_empty =
+            |(_, sent): &(_, Sent)| sent.message_body.as_deref().is_none_or(str::is_empty);
+        if entries.iter().any(is_empty) {
+            return Err(Refusal::missing("MessageBody").into());
+        }
         let bytes: usize = entries.iter().map(|(_, sent)| size_of(sent)).sum();
         if bytes > MAX_MESSAGE_BYTES {
             let text = format!(
@@ -37,10 +42,8 @@ impl Service {
         request: Batch<Received>,
     ) -> Result<Answer<Empty>, Failure> {
         let queue = self.queue(request.queue_url.as_deref())?;
-        answer(checked(request.entries)?, |received| {
-            delete_one(&queue, received)
-        })
-        .await
+        let entries = checked(request.entries, "DeleteMessageBatchRequestEntry")?;
+        answer(entries, |received| delete_one(&queue, received)).await
     }
 
     pub(super) async fn change_batch(
@@ -48,18 +51,20 @@ impl Service {
         request: Batch<Change>,
     ) -> Result<Answer<Empty>, Failure> {
         let queue = self.queue(request.queue_url.as_deref())?;
-        answer(checked(request.entries)?, |change| {
-            change_one(&queue, change)
-        })
-        .await
+        let parameter = "ChangeMessageVisibilityBatchRequestEntry";
+        let entries = checked(request.entries, parameter)?;
+        answer(entries, |change| change_one(&queue, change)).await
     }
 }
 
-/// Checks the batch as a whole; returns the entries with their ids.
-fn checked<T>(entries: Option<Vec<Entry<T>>>) -> Result<Vec<(String, T)>, Refusal> {
+/// Checks the batch as a whole, whose entries SQS calls `parameter`; returns the entries with their ids.
+fn checked<T>(
+    entries: Option<Vec<Entry<T>>>,
+    parameter: &str,
+) -> Result<Vec<(String, T)>, Refusal> {
     let entries = entries.unwrap_or_default();
     if entries.is_empty() {
-        let text = "There should be at least one entry in the request.";
+        let text = format!("There should be at least one {parameter} in the request.");
         return Err(Refusal::new(Kind::EmptyBatchRequest, text));
     }
     if entries.len() > MOST_ENTRIES {
@@ -72,7 +77,8 @@ fn checked<T>(entries: Option<Vec<Entry<T>>>) -> Result<Vec<(String, T)>, Refusa
     let mut seen = HashSet::new();
     let mut checked = Vec::with_capacity(entries.len());
     for entry in entries {
-        let id = entry.id.ok_or(Refusal::missing("Id"))?;
+        let id = entry.id;
+        let id = id.ok_or_else(|| Refusal::missing(&format!("{parameter}.Id")))?;
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if !(1..=LONGEST_ID).contains(&id.len()) || !id.bytes().all(allowed) {
             let text = "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can \

@@ -89,10 +89,11 @@ pub(super) async fn delete_one(queue: &VirtualQueue, received: Received) -> Resu
 }
 
 pub(super) async fn change_one(queue: &VirtualQueue, change: Change) -> Result<Empty, Failure> {
+    let timeout = change.visibility_timeout;
+    let timeout = timeout.ok_or_else(|| Refusal::missing("VisibilityTimeout"))?;
     let handle = change.receipt_handle;
-    let handle = handle.ok_or(Refusal::missing("ReceiptHandle"))?;
-    let timeout = within(change.visibility_timeout, "VisibilityTimeout", VISIBILITY)?;
-    let timeout = timeout.ok_or(Refusal::missing("VisibilityTimeout"))?;
+    let handle = handle.ok_or_else(|| Refusal::missing("ReceiptHandle"))?;
+    let timeout = within(Some(timeout), "VisibilityTimeout", VISIBILITY)?.unwrap_or_default();
     queue
         .change_visibility(handle, Duration::from_secs(timeout))
         .await?;

@@ -1,6 +1,6 @@
 //! The task of a host: polls while somebody waits, hands out what comes, wakes at what is due.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -262,15 +262,17 @@ impl Driver<'_> {
             if !is_intact(&message) {
                 // It stays with SQS and comes again, whole or broken.
                 counters.count(Counter::Corrupted);
-                held_up.behind(&message);
+                held_up.behind(&message, Routed::Full, put_back_for(&message));
                 continue;
             }
-            if held_up.is_among(&message) {
-                put_back += 1;
-                let after = put_back_for(&message);
-                self.carry_out(Routed::Full(after, Box::new(message)));
-                continue;
-            }
+            let message = match held_up.put_back(message) {
+                Ok(routed) => {
+                    put_back += 1;
+                    self.carry_out(routed);
+                    continue;
+                }
+                Err(message) => message,
+            };
             if mutant!("deleted-when-received") {
                 let handle = message.receipt_handle().map(str::to_owned);
                 self.delete(handle);
@@ -279,8 +281,12 @@ impl Driver<'_> {
             let of_others = matches!(routed, Routed::Foreign(..) | Routed::Unclaimed(..));
             foreign += usize::from(of_others);
             put_back += usize::from(of_others || matches!(routed, Routed::Full(..)));
-            if let Routed::Full(_, message) | Routed::Unclaimed(_, message) = &routed {
-                held_up.behind(message);
+            match &routed {
+                Routed::Full(after, message) => held_up.behind(message, Routed::Full, *after),
+                Routed::Unclaimed(after, message) => {
+                    held_up.behind(message, Routed::Unclaimed, *after);
+                }
+                _ => {}
             }
             self.carry_out(routed);
         }
@@ -296,7 +302,10 @@ impl Driver<'_> {
         if got > 0 && put_back == got && behind {
             self.crowded.succeeded();
         } else if got > 0 && put_back == got {
-            let wait = self.crowded.failed(self.shared.sqs.random());
+            let mut wait = self.crowded.failed(self.shared.sqs.random());
+            if mutant!("full-buffer-slows-host") {
+                wait *= 40;
+            }
             self.shared.lock().polls.pause(now + wait);
         } else if got > 0 {
             self.crowded.succeeded();
@@ -429,23 +438,29 @@ impl Driver<'_> {
 }
 
 /// The groups of a FIFO host of which one poll has brought a message that is received again: what comes behind it must be received
-/// again, too, or it could be handed out first.
-struct HeldUp(Option<HashSet<String>>);
+/// again, too, or it could be handed out first. It is put back for the same reason and time.
+struct HeldUp(Option<HashMap<String, (PutBack, Duration)>>);
+
+type PutBack = fn(Duration, Box<Message>) -> Routed<ReplySink>;
 
 impl HeldUp {
     fn new(in_order: bool) -> Self {
-        Self(in_order.then(HashSet::new))
+        Self(in_order.then(HashMap::new))
     }
 
-    fn behind(&mut self, message: &Message) {
+    fn behind(&mut self, message: &Message, why: PutBack, after: Duration) {
         if let Some(groups) = &mut self.0 {
-            groups.insert(group_of(message).to_owned());
+            groups.insert(group_of(message).to_owned(), (why, after));
         }
     }
 
-    fn is_among(&self, message: &Message) -> bool {
+    /// Puts a message back, or returns it if nothing holds it up.
+    fn put_back(&self, message: Message) -> Result<Routed<ReplySink>, Message> {
         let groups = self.0.as_ref();
-        groups.is_some_and(|groups| groups.contains(group_of(message)))
+        match groups.and_then(|groups| groups.get(group_of(&message))) {
+            Some((why, after)) => Ok(why(*after, Box::new(message))),
+            None => Err(message),
+        }
     }
 }
 

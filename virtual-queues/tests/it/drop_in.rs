@@ -454,7 +454,7 @@ async fn what_a_virtual_queue_cannot_do_is_said(install: Install) -> TestResult 
 
 async fn a_batch_that_is_wrong_as_a_whole_is_refused_as_a_whole(install: Install) -> TestResult {
     let world = World::new();
-    let (client, queue, _) = dropped_in(&world, install, world.local.sdk_config()).await;
+    let (client, queue, real) = dropped_in(&world, install, world.local.sdk_config()).await;
     let entries = |ids: &[&str]| {
         let entry = |id: &&str| {
             DeleteMessageBatchRequestEntry::builder()
@@ -465,14 +465,19 @@ async fn a_batch_that_is_wrong_as_a_whole_is_refused_as_a_whole(install: Install
         };
         ids.iter().map(entry).collect::<Vec<_>>()
     };
-    let delete = async |ids: &[&str]| {
-        let delete = client.delete_message_batch().queue_url(&queue);
+    let delete_on = async |url: &str, ids: &[&str]| {
+        let delete = client.delete_message_batch().queue_url(url);
         let error = delete
             .set_entries(Some(entries(ids)))
             .send()
             .await
             .unwrap_err();
         error.into_service_error()
+    };
+    let delete = async |ids: &[&str]| {
+        let (here, there) = (delete_on(&queue, ids).await, delete_on(&real, ids).await);
+        assert_eq!(here.meta().message(), there.meta().message());
+        here
     };
     assert!(delete(&[]).await.is_empty_batch_request());
     assert!(delete(&["1", "1"]).await.is_batch_entry_ids_not_distinct());
@@ -487,14 +492,25 @@ async fn a_batch_that_is_wrong_as_a_whole_is_refused_as_a_whole(install: Install
         let entry = aws_sdk_sqs::types::SendMessageBatchRequestEntry::builder().id(id);
         entry.message_body(&half).build().unwrap()
     };
-    let send = client.send_message_batch().queue_url(&queue);
-    let error = send
-        .entries(entry("1"))
-        .entries(entry("2"))
-        .send()
-        .await
-        .unwrap_err();
-    assert!(error.into_service_error().is_batch_request_too_long());
+    let entry_without_body =
+        aws_sdk_sqs::types::SendMessageBatchRequestEntry::builder().id("without");
+    let entry_without_body = entry_without_body.message_body("").build()?;
+    let send = async |entries: Vec<_>| {
+        let mut errors = Vec::new();
+        for url in [&queue, &real] {
+            let send = client.send_message_batch().queue_url(url);
+            let error = send.set_entries(Some(entries.clone())).send().await;
+            errors.push(error.unwrap_err().into_service_error());
+        }
+        let [here, there] = errors.try_into().unwrap();
+        assert_eq!(here.meta().code(), there.meta().code());
+        assert_eq!(here.meta().message(), there.meta().message());
+        here
+    };
+    let too_long = send(vec![entry("1"), entry("2")]).await;
+    assert!(too_long.is_batch_request_too_long());
+    let without = send(vec![entry("1"), entry_without_body]).await;
+    assert_eq!(without.meta().code(), Some("MissingParameter"));
     Ok(())
 }
 

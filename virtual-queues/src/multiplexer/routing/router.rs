@@ -322,11 +322,6 @@ impl<S> Router<S> {
         if self.closed || !(wanted || takes_all) {
             return 0;
         }
-        if mutant!("full-buffer-starves-host")
-            && self.load.messages >= self.options.limits.queue_messages
-        {
-            return 0;
-        }
         // Whoever waits has nothing in his buffer that he may take, so there is room for what he waits for even if it is full.
         self.options
             .limits
