@@ -265,14 +265,11 @@ impl Driver<'_> {
                 held_up.behind(&message, Routed::Full, put_back_for(&message));
                 continue;
             }
-            let message = match held_up.put_back(message) {
-                Ok(routed) => {
-                    put_back += 1;
-                    self.carry_out(routed);
-                    continue;
-                }
-                Err(message) => message,
-            };
+            if let Some((put_it_back, after)) = held_up.why(&message) {
+                put_back += 1;
+                self.carry_out(put_it_back(after, Box::new(message)));
+                continue;
+            }
             if mutant!("deleted-when-received") {
                 let handle = message.receipt_handle().map(str::to_owned);
                 self.delete(handle);
@@ -454,13 +451,9 @@ impl HeldUp {
         }
     }
 
-    /// Puts a message back, or returns it if nothing holds it up.
-    fn put_back(&self, message: Message) -> Result<Routed<ReplySink>, Message> {
-        let groups = self.0.as_ref();
-        match groups.and_then(|groups| groups.get(group_of(&message))) {
-            Some((why, after)) => Ok(why(*after, Box::new(message))),
-            None => Err(message),
-        }
+    /// Why a message is put back, and for how long; `None`: nothing holds it up.
+    fn why(&self, message: &Message) -> Option<(PutBack, Duration)> {
+        self.0.as_ref()?.get(group_of(message)).copied()
     }
 }
 
