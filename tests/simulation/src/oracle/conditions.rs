@@ -86,6 +86,13 @@ impl Conditions {
         }
     }
 
+    /// Whether a process may get a wrong time of SQS from good answers.
+    pub(super) fn is_told_wrong_dates(&self, process: usize, now: Duration) -> bool {
+        self.of(process).any(|window| {
+            window.fault == Fault::DateReplaced && (window.from..window.until).contains(&now)
+        })
+    }
+
     /// Whether a process may not have known SQS's time at some moment since then.
     pub(super) fn undated_since(&self, process: usize, since: Duration, now: Duration) -> bool {
         let undated = |window: &Window| {

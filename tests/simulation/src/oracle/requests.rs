@@ -292,9 +292,19 @@ impl Oracle {
             _ => None,
         };
         if let Some(check) = check {
-            self.checked(&mut state, check, result.is_ok(), || {
-                format!("{body} of {life} ended with {text}")
-            });
+            // An owner gives its host up if SQS's time seems to be past the end of its lease: the careful side.
+            let lost =
+                matches!(&**result, Err(error) if error.kind() == RequestErrorKind::HostLost);
+            let told_wrongly = state
+                .conditions
+                .is_told_wrong_dates(life.process, self.0.time.now());
+            self.asked(
+                &mut state,
+                check,
+                lost && told_wrongly,
+                result.is_ok(),
+                || format!("{body} of {life} ended with {text}"),
+            );
         }
     }
 
