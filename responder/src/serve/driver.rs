@@ -296,7 +296,10 @@ impl Driver {
                         .sqs
                         .compare_server_time(received, polled.started);
                 }
-                self.received(messages);
+                let got = messages.len();
+                if self.received(messages) == got {
+                    self.polls.brought_nothing(polled.started);
+                }
             }
             Err(fault) => {
                 let now = self.context.sqs.clock().now();

@@ -25,8 +25,9 @@ use crate::request::{self, Received};
 use crate::{Deadline, Request};
 
 impl Driver {
-    /// A poll brought messages.
-    pub(super) fn received(&mut self, messages: Vec<Message>) {
+    /// A poll brought messages. Returns how many of them stay in SQS, because they are damaged.
+    pub(super) fn received(&mut self, messages: Vec<Message>) -> usize {
+        let mut stay = 0;
         // FIFO: groups of which a message stays in SQS. What came behind it must not overtake it.
         let mut blocked = HashSet::new();
         for message in messages {
@@ -43,9 +44,11 @@ impl Driver {
                 continue;
             }
             if let Stays::Yes = self.received_one(message, group.clone()) {
+                stay += 1;
                 blocked.extend(group);
             }
         }
+        stay
     }
 
     fn received_one(&mut self, message: Message, group: Option<String>) -> Stays {

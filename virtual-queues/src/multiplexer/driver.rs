@@ -223,7 +223,7 @@ impl Driver<'_> {
     fn polled(&mut self, polled: Polled) {
         let now = self.shared.sqs.clock().now();
         match polled.result {
-            Ok(messages) => self.received(polled.kind, messages, now),
+            Ok(messages) => self.received(polled.kind, messages, polled.started, now),
             Err(fault) => self.failed(polled.kind, &fault, polled.started, now),
         }
         if matches!(polled.kind, Kind::Short) {
@@ -232,7 +232,7 @@ impl Driver<'_> {
         }
     }
 
-    fn received(&mut self, kind: Kind, messages: Vec<Message>, now: Moment) {
+    fn received(&mut self, kind: Kind, messages: Vec<Message>, started: Moment, now: Moment) {
         let counters = self.shared.sqs.counters();
         let got = messages.len();
         counters.add(Counter::MessagesReceived, got as u64);
@@ -256,12 +256,13 @@ impl Driver<'_> {
             visible_until,
             server_now: self.shared.sqs.earliest_server_time(),
         };
-        let (mut put_back, mut foreign) = (0, 0);
+        let (mut put_back, mut foreign, mut damaged) = (0, 0, 0);
         let mut held_up = HeldUp::new(self.shared.url.is_fifo());
         for message in messages {
             if !is_intact(&message) {
                 // It stays with SQS and comes again, whole or broken.
                 counters.count(Counter::Corrupted);
+                damaged += 1;
                 held_up.behind(&message, Routed::Full, put_back_for(&message));
                 continue;
             }
@@ -288,7 +289,12 @@ impl Driver<'_> {
             self.carry_out(routed);
         }
         let size = match kind {
-            Kind::Long(size) => size,
+            Kind::Long(size) => {
+                if damaged == got {
+                    self.shared.lock().polls.brought_nothing(started);
+                }
+                size
+            }
             Kind::Short => RECEIVE_MAX,
         };
         // A full poll may have left messages of other queues behind, which must not wait. It is no hot loop, because what is

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sqs_virtual_queues::CreateQueue;
+use sqs_virtual_queues::{Action, CreateQueue};
 
-use crate::support::{Meddled, RoundTrip, Slow, TestResult, World, pass, until};
+use crate::support::{AnswersAtOnce, Meddled, RoundTrip, Slow, TestResult, World, pass, until};
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_called_while_nobody_waits() -> TestResult {
@@ -148,6 +148,21 @@ async fn a_full_buffer_does_not_make_its_host_poll_without_a_pause() -> TestResu
         (100..1_200).contains(&polls),
         "20 s of waiting cost {polls} polls"
     );
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_hold_polls_is_polled_twice_a_second() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world
+        .builder_over(Meddled::new(&world.client, AnswersAtOnce))
+        .build()?;
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    let wait = Duration::from_secs(10);
+    assert!(queue.receive().wait(wait).await?.is_empty());
+    let polls = queues.stats().calls.of(Action::ReceiveMessage);
+    assert!((19..=21).contains(&polls), "{polls} polls in 10 s");
     Ok(())
 }
 

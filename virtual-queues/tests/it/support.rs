@@ -282,6 +282,27 @@ impl Meddle for RoundTrip {
     }
 }
 
+/// A server that does not hold polls: each is answered at once, with nothing.
+#[derive(Debug)]
+pub(crate) struct AnswersAtOnce;
+
+impl Meddle for AnswersAtOnce {
+    fn receive(
+        &self,
+        _: usize,
+        _: Call<ReceiveMessageOutput, ReceiveMessageError>,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError> {
+        async {
+            pass(Duration::from_millis(2)).await;
+            Answer {
+                date: None,
+                result: Ok(ReceiveMessageOutput::builder().build()),
+            }
+        }
+        .boxed()
+    }
+}
+
 /// The first receive panics inside of the call.
 #[derive(Debug)]
 pub(crate) struct Panics;

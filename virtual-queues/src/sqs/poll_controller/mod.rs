@@ -89,6 +89,9 @@ const ROUNDS: usize = 3;
 /// round trip. The price is one or two polls a second where only receives fail for long.
 const LONGEST_IF_ANSWERED: Duration = Duration::from_millis(800);
 
+/// From the start of a poll that brings nothing to that of the next.
+const SHORTEST_EMPTY: Duration = Duration::from_millis(500);
+
 /// The longest wait between polls that fail for want of credentials.
 const LONGEST_IF_CREDENTIALS: Duration = Duration::from_secs(5);
 
@@ -197,6 +200,13 @@ impl PollController {
                 self.set_target((self.target + 1).min(self.options.max_polls.max(1)));
             }
         }
+    }
+
+    /// The poll that has just [returned](Self::returned) began at `started` and brought nothing of use. SQS holds a long poll until its wait of
+    /// at least a second is over. A server that answers at once would be polled without end, so the next poll begins half a
+    /// second after this one at the earliest.
+    pub fn brought_nothing(&mut self, started: Moment) {
+        self.pause(started + SHORTEST_EMPTY);
     }
 
     /// A poll of `size` that began at `started` failed, or had no answer in time. It is not one failure more if it began
@@ -328,6 +338,33 @@ mod tests {
         polls.set_demand(0);
         polls.returned(10, 10, NOW, LATER);
         assert_eq!(polls.start(NOW), None);
+    }
+
+    #[test]
+    fn a_server_that_does_not_hold_polls_is_polled_twice_a_second() {
+        let mut polls = controller(8);
+        polls.set_demand(1000);
+        let (mut now, mut started) = (NOW, Vec::new());
+        while started.len() < 5 {
+            if polls.start(now).is_some() {
+                started.push(now);
+                polls.returned(10, 0, now, LATER);
+                polls.brought_nothing(now);
+            }
+            now = polls.next_start().unwrap();
+        }
+        let apart = started.windows(2).map(|pair| pair[1].since(pair[0]));
+        assert!(
+            apart
+                .into_iter()
+                .all(|apart| apart == Duration::from_millis(500))
+        );
+        // One that was held delays nothing.
+        assert_eq!(polls.start(now), Some(10));
+        let end = now + Duration::from_secs(20);
+        polls.returned(10, 0, end, LATER);
+        polls.brought_nothing(now);
+        assert_eq!(polls.start(end), Some(10));
     }
 
     #[test]
