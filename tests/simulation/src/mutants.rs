@@ -510,7 +510,7 @@ pub const ALL: &[Mutant] = &[
         name: "hot-loop-under-load",
         wrong: "a host on which several requests wait is polled without a wait",
         scenario: "f15",
-        seed: 4,
+        seed: 8,
         check: "I7-no-hot-loop",
         only: true,
     },

@@ -15,7 +15,7 @@ use crate::process::LifeId;
 
 /// So many calls of one action may fail, or bring nothing, in a second, whatever the load: attempts wait for each other,
 /// and go in batches.
-const FRUITLESS: usize = 40;
+const FRUITLESS: usize = 60;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// In seconds, the shortest that a responder has here.

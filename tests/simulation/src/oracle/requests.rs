@@ -344,7 +344,9 @@ impl Oracle {
         self.handler_begins(&mut state, link);
         let here = link.life.process;
         if body.starts_with("old") {
-            let undated = state.conditions.undated_since(here, Duration::ZERO, now);
+            // After a pause the first answer is a jump, which is doubted until the next one agrees.
+            let awoke = state.conditions.slept_since(here, now.saturating_sub(LATE));
+            let undated = awoke || state.conditions.undated_since(here, Duration::ZERO, now);
             self.asked(&mut state, Check::NotHandledLate, undated, false, || {
                 format!("{} handles {body}", link.life)
             });

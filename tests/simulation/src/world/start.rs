@@ -143,7 +143,8 @@ impl World<'_> {
     }
 
     fn queues(&self, link: &Link, sqs: Sqs, plan: &QueuesPlan) -> Parts {
-        let mut builder = VirtualQueues::builder(sqs);
+        // What is left by a process that died is not deleted by another one while the oracle looks.
+        let mut builder = VirtualQueues::builder(sqs).orphan_age(Duration::from_secs(86_400));
         if plan.hook_panics {
             let oracle = self.oracle.clone();
             builder = builder.orphan_age(Duration::ZERO).on_orphan(move |_, _| {
