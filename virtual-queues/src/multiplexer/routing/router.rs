@@ -113,8 +113,8 @@ impl<S> Router<S> {
             options,
             slots: by_name(),
             due: Deadlines::new(),
-            answered: RecentNames::default(),
-            deleted: RecentNames::default(),
+            answered: RecentNames::new(),
+            deleted: RecentNames::new(),
             pending: 0,
             load: Load::default(),
             noticed: 0,
@@ -225,7 +225,7 @@ impl<S> Router<S> {
             self.due.remove(key);
         }
         self.take_all.remove(slot.turn);
-        self.deleted.remember(name);
+        self.deleted.remember(&name);
         self.release_memory();
         Some((slot.into_wakers().collect(), load.messages))
     }
@@ -375,7 +375,7 @@ impl<S> Router<S> {
             return Routed::Orphan(None, Box::new(message));
         };
         match self.slots.get_mut(&name) {
-            Some(Slot::OneShot { .. }) => self.complete(name, message),
+            Some(Slot::OneShot { .. }) => self.complete(&name, message),
             Some(Slot::Queue(_)) => self.buffer(&name, message, arrival),
             None => self.unexpected(name, message, arrival),
         }
@@ -492,8 +492,8 @@ impl<S> Router<S> {
         }
     }
 
-    fn complete(&mut self, name: VirtualQueueName, message: Message) -> Routed<S> {
-        let Some(Slot::OneShot { sink, key }) = self.slots.swap_remove(&name) else {
+    fn complete(&mut self, name: &VirtualQueueName, message: Message) -> Routed<S> {
+        let Some(Slot::OneShot { sink, key }) = self.slots.swap_remove(name) else {
             return Routed::Late(Box::new(message));
         };
         self.due.remove(key);
