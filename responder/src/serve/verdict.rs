@@ -67,6 +67,10 @@ impl Ended {
                 Self::Broke,
                 Reply::error(ErrorCode::EXPIRED, "the handler's time was over"),
             ),
+            Outcome::Panicked if mutant!("panic-told-as-expired") => (
+                Self::Broke,
+                Reply::error(ErrorCode::EXPIRED, "the handler's time was over"),
+            ),
             Outcome::Panicked => (Self::Broke, crate::ReplyError::internal("panicked").into()),
         }
     }

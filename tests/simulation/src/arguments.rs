@@ -1,133 +1,111 @@
 //! What the command line says.
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use lexopt::prelude::*;
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+use clap::builder::TypedValueParser as _;
 use sqs_rpc_simulation::coverage::Check;
 use sqs_rpc_simulation::plan::read_numbers;
 use sqs_rpc_simulation::scenarios::{self, Scenario};
 
 use crate::commit;
 
-pub(crate) const USAGE: &str = "\
-usage: cargo xtask sim [OPTIONS]
-
-  --seeds N         run so many seeds (1,000)
-  --seconds N       run fresh seeds for so long instead
-  --first SEED      begin with this one (1; with --seconds: one that follows from the time);
-                    `commit`: one that follows from the commit that is checked out
-  --scenario NAME   this scenario alone, as f17; else every other seed is a mix
-  --threads N       (as many as there are cores)
-  --most-cpu MS     fails if a seed costs more on average, in milliseconds of user CPU (Linux)
-  --keep-going      list all seeds that fail, not the first
-  --regressions FILE   run the seeds in this file before
-  --seed SEED       run this one
-    --without A,B..C   without these items of its plan
-    --trace            show the plan and all that happens
-  --leave-out CHECK without this check
-  --mutant NAME     with a fault in the code; succeeds if a seed finds it. Needs a build with mutants
-  --all-mutants     each mutant in turn, at the seed that is known to find it
-    --whole            in the first seeds of its scenario instead
-  --list            list the scenarios";
-
-#[derive(Debug)]
+/// Runs whole requesters, responders and virtual queues in virtual time; a seed decides everything.
+///
+/// See `docs/simulation.md`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask sim")]
 pub(crate) struct Arguments {
-    pub(crate) mode: Mode,
+    /// Run this number of seeds.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub(crate) seeds: u64,
+    /// Run fresh seeds for this time instead.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "seeds")]
     pub(crate) seconds: Option<u64>,
+    /// The first seed: a number, or `commit` for one that follows from the commit that is checked out.
+    /// Without it: 1, and with --seconds one that follows from the time.
+    #[arg(long, value_name = "SEED", value_parser = first)]
     pub(crate) first: Option<u64>,
+    /// Run this scenario alone; without it, every other seed is a mix.
+    #[arg(long, value_name = "NAME", value_parser = scenario)]
     pub(crate) scenario: Option<&'static Scenario>,
+    /// The number of threads.
+    #[arg(long, value_name = "N", default_value_t = std::thread::available_parallelism().map_or(1, Into::into))]
     pub(crate) threads: usize,
-    pub(crate) keep_going: bool,
-    /// In milliseconds a seed.
+    /// Fail if a seed costs more than this on average, in milliseconds of user CPU (Linux only).
+    #[arg(long, value_name = "MILLISECONDS")]
     pub(crate) most_cpu: Option<u64>,
+    /// Run on after a failure, and list all seeds that fail.
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    /// First run the plans in this directory, each a file.
+    #[arg(long, value_name = "DIRECTORY")]
     pub(crate) regressions: Option<PathBuf>,
+    /// Run this seed only.
+    #[arg(long, conflicts_with_all = ["seeds", "seconds", "first"])]
+    pub(crate) seed: Option<u64>,
+    /// Run the plan in this file only.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "seconds", "first", "scenario"])]
+    pub(crate) plan: Option<PathBuf>,
+    /// Leave these items of the plan out, as `1,4..7`. With --seed or --plan.
+    #[arg(long, value_name = "ITEMS", value_parser = numbers)]
+    pub(crate) without: Option<Numbers>,
+    /// Show the plan and everything that happens. With --seed or --plan.
+    #[arg(long)]
     pub(crate) trace: bool,
-    pub(crate) mutant: Option<String>,
+    /// Write the plan as text, to be kept in `tests/simulation/regressions/`, and run nothing. With --seed or --plan.
+    #[arg(long)]
+    pub(crate) text: bool,
+    /// Leave this check out.
+    #[arg(long, value_name = "CHECK", value_parser = check(), hide_possible_values = true)]
     pub(crate) leave_out: Option<Check>,
-    /// Mutants are searched, and not only looked for where they are known to be.
+    /// Put this fault into the code, and succeed if a seed finds it. Needs a build with mutants.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) mutant: Option<String>,
+    /// Run each mutant at the seed that is known to find it. Needs a build with mutants.
+    #[arg(long, conflicts_with = "mutant")]
+    pub(crate) all_mutants: bool,
+    /// Search each mutant in the first seeds of its scenario instead. With --all-mutants.
+    #[arg(long, requires = "all_mutants")]
     pub(crate) whole: bool,
+    /// List the scenarios.
+    #[arg(long)]
+    pub(crate) list: bool,
 }
 
-#[derive(Debug)]
-pub(crate) enum Mode {
-    Seeds,
-    One { seed: u64, without: Vec<usize> },
-    AllMutants,
-    List,
-    Help,
+/// Numbers of items.
+#[derive(Debug, Clone)]
+pub(crate) struct Numbers(pub(crate) Vec<usize>);
+
+fn numbers(text: &str) -> Result<Numbers, String> {
+    let read = read_numbers(text).map(Numbers);
+    read.map_err(|part| format!("expected numbers and ranges as `1,4..7`, found `{part}`"))
+}
+
+fn scenario(name: &str) -> Result<&'static Scenario, String> {
+    Scenario::find(name).ok_or_else(|| "there is no such scenario; --list lists them".to_owned())
+}
+
+fn check() -> impl clap::builder::TypedValueParser<Value = Check> {
+    let names = Check::ALL.iter().map(|check| check.name());
+    PossibleValuesParser::new(names).try_map(|name| {
+        let found = Check::ALL.iter().find(|check| check.name() == name);
+        found.copied().ok_or("there is no such check")
+    })
+}
+
+fn first(text: &str) -> Result<u64, String> {
+    match text {
+        "commit" => Ok(commit::first_seed()),
+        number => number
+            .parse()
+            .map_err(|_| "expected a number, or `commit`".to_owned()),
+    }
 }
 
 impl Arguments {
     pub(crate) fn scenario_of(&self, seed: u64) -> Option<&'static Scenario> {
         self.scenario.or_else(|| scenarios::of_seed(seed))
-    }
-}
-
-pub(crate) fn read() -> Result<Arguments, String> {
-    parse(lexopt::Parser::from_env()).map_err(|error| error.to_string())
-}
-
-fn parse(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
-    let mut read = Arguments {
-        mode: Mode::Seeds,
-        seeds: 1_000,
-        seconds: None,
-        first: None,
-        scenario: None,
-        threads: std::thread::available_parallelism().map_or(1, Into::into),
-        keep_going: false,
-        most_cpu: None,
-        regressions: None,
-        trace: false,
-        mutant: None,
-        leave_out: None,
-        whole: false,
-    };
-    let (mut one, mut without) = (None, Vec::new());
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Long("seeds") => read.seeds = parser.value()?.parse()?,
-            Long("seconds") => read.seconds = Some(parser.value()?.parse()?),
-            Long("first") => read.first = Some(first(&parser.value()?)?),
-            Long("scenario") => {
-                let name = parser.value()?.string()?;
-                let found = Scenario::find(&name);
-                let none = || format!("there is no scenario {name}; --list lists them");
-                read.scenario = Some(found.ok_or_else(none)?);
-            }
-            Long("threads") => read.threads = parser.value()?.parse()?,
-            Long("most-cpu") => read.most_cpu = Some(parser.value()?.parse()?),
-            Long("keep-going") => read.keep_going = true,
-            Long("regressions") => read.regressions = Some(parser.value()?.into()),
-            Long("seed") => one = Some(parser.value()?.parse()?),
-            Long("without") => without = read_numbers(&parser.value()?.string()?)?,
-            Long("trace") => read.trace = true,
-            Long("mutant") => read.mutant = Some(parser.value()?.string()?),
-            Long("leave-out") => {
-                let name = parser.value()?.string()?;
-                let found = Check::ALL.iter().find(|check| check.name() == name);
-                let none = || format!("there is no check {name}");
-                read.leave_out = Some(*found.ok_or_else(none)?);
-            }
-            Long("whole") => read.whole = true,
-            Long("all-mutants") => read.mode = Mode::AllMutants,
-            Long("list") => read.mode = Mode::List,
-            Long("help") | Short('h') => read.mode = Mode::Help,
-            other => return Err(other.unexpected()),
-        }
-    }
-    if let Some(seed) = one {
-        read.mode = Mode::One { seed, without };
-    }
-    Ok(read)
-}
-
-fn first(value: &OsStr) -> Result<u64, lexopt::Error> {
-    if value == "commit" {
-        Ok(commit::first_seed())
-    } else {
-        value.to_owned().parse()
     }
 }

@@ -15,16 +15,16 @@ use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use clap::Parser;
 use sqs_rpc_simulation::campaign::{Campaign, Outcome};
 use sqs_rpc_simulation::coverage::{self, Check, Coverage, Fault};
-use sqs_rpc_simulation::judge::{Failure, judge, plan, shrink};
-use sqs_rpc_simulation::mutants::Mutant;
-use sqs_rpc_simulation::plan::spell_numbers;
+use sqs_rpc_simulation::judge::{Failure, plan, shrink};
+use sqs_rpc_simulation::mutants::{self, Mutant};
+use sqs_rpc_simulation::regressions::{self, Regression};
 use sqs_rpc_simulation::scenarios::{self, Scenario};
 use sqs_rpc_simulation::trace::Keep;
-use sqs_rpc_simulation::{mutants, regressions};
 
-use arguments::{Arguments, Mode};
+use arguments::{Arguments, Numbers};
 use stopwatch::Stopwatch;
 
 /// A run of so many seeds must have met every fault this often.
@@ -36,65 +36,78 @@ const OFTEN_ASKED: u64 = 1_000;
 const LAST_LINES: usize = 80;
 
 fn main() -> ExitCode {
-    let arguments = match arguments::read() {
-        Ok(arguments) => arguments,
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(text) => {
-            eprintln!("{text}\n\n{}", arguments::USAGE);
-            return ExitCode::from(2);
+            eprintln!("{text}");
+            ExitCode::from(2)
         }
-    };
-    if let Some(mutant) = &arguments.mutant
-        && let Err(text) = mutants::activate(mutant)
-    {
-        eprintln!("{text}");
-        return ExitCode::from(2);
+    }
+}
+
+/// Does what is asked for, and says whether all was as it should be.
+fn run(arguments: &Arguments) -> Result<bool, String> {
+    if let Some(mutant) = &arguments.mutant {
+        mutants::activate(mutant)?;
     }
     if let Some(check) = arguments.leave_out {
         mutants::leave_out(check);
     }
-    let passed = match &arguments.mode {
-        Mode::Help => {
-            println!("{}", arguments::USAGE);
-            true
+    if arguments.list {
+        for scenario in scenarios::ALL {
+            println!("{:5} {}", scenario.name, scenario.about);
         }
-        Mode::List => {
-            for scenario in scenarios::ALL {
-                println!("{:5} {}", scenario.name, scenario.about);
-            }
-            true
-        }
-        Mode::One { seed, without } => one(&arguments, *seed, without),
-        Mode::Seeds if arguments.mutant.is_some() => caught(&arguments),
-        Mode::Seeds => seeds(&arguments),
-        Mode::AllMutants => all_mutants(&arguments),
-    };
-    if passed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+        return Ok(true);
     }
+    if let Some(file) = &arguments.plan {
+        return Ok(one(
+            arguments,
+            &file.display().to_string(),
+            Regression::read(file)?,
+        ));
+    }
+    if let Some(seed) = arguments.seed {
+        let regression = of_seed(seed, arguments.scenario_of(seed));
+        return Ok(one(arguments, &format!("seed {seed}"), regression));
+    }
+    if arguments.all_mutants {
+        return Ok(all_mutants(arguments));
+    }
+    if arguments.mutant.is_some() {
+        return Ok(caught(arguments));
+    }
+    seeds(arguments)
 }
 
-/// One seed, with its trace if that is asked for.
-fn one(arguments: &Arguments, seed: u64, without: &[usize]) -> bool {
-    let scenario = arguments.scenario_of(seed);
-    let plan = plan(seed, scenario).without(without);
+fn of_seed(seed: u64, scenario: Option<&Scenario>) -> Regression {
+    Regression::new(scenario, plan(seed, scenario))
+}
+
+/// One plan, with its trace if that is asked for.
+fn one(arguments: &Arguments, name: &str, regression: Regression) -> bool {
+    let regression = match &arguments.without {
+        Some(Numbers(items)) => regression.without(items),
+        None => regression,
+    };
+    if arguments.text {
+        print!("{regression}");
+        return true;
+    }
     let keep = if arguments.trace {
         Keep::Lines
     } else {
         Keep::Hash
     };
-    let verdict = judge(&plan, scenario, keep);
+    let verdict = regression.judge(keep);
     if arguments.trace {
-        print!("{plan}");
-        verdict
-            .report
-            .lines
-            .iter()
-            .for_each(|line| println!("{line}"));
+        print!("{}", regression.plan());
+        let lines = &verdict.report.lines;
+        lines.iter().for_each(|line| println!("{line}"));
     }
     let (hash, events) = verdict.report.trace;
-    println!("seed {seed}: {events} events, hash {hash:016x}");
+    println!("{name}: {events} events, hash {hash:016x}");
     if let Some(row) = scenarios::counted(&verdict.report) {
         println!("{row}");
     }
@@ -105,11 +118,11 @@ fn one(arguments: &Arguments, seed: u64, without: &[usize]) -> bool {
 }
 
 /// The regressions, then many seeds.
-fn seeds(arguments: &Arguments) -> bool {
-    if let Some(file) = &arguments.regressions
-        && !run_regressions(file)
+fn seeds(arguments: &Arguments) -> Result<bool, String> {
+    if let Some(directory) = &arguments.regressions
+        && !run_regressions(directory)?
     {
-        return false;
+        return Ok(false);
     }
     let watch = Stopwatch::start();
     let first = arguments.first.unwrap_or_else(|| {
@@ -155,16 +168,12 @@ fn seeds(arguments: &Arguments) -> bool {
         println!("{} seeds failed", outcome.failed.len());
     }
     if let Some((seed, failure)) = outcome.failed.first_key_value() {
-        explain(
-            *seed,
-            campaign.scenario_of(*seed),
-            arguments.scenario.is_some(),
-            failure,
-        );
-        return false;
+        let regression = of_seed(*seed, campaign.scenario_of(*seed));
+        explain(&format!("seed {seed}"), &regression, failure);
+        return Ok(false);
     }
     if !is_cheap(outcome.ran, arguments.most_cpu) {
-        return false;
+        return Ok(false);
     }
     let rare = rare(&outcome);
     rare.iter().for_each(|line| println!("{line}"));
@@ -178,7 +187,7 @@ fn seeds(arguments: &Arguments) -> bool {
             fault.name()
         );
     }
-    rare.is_empty() && never.is_empty()
+    Ok(rare.is_empty() && never.is_empty())
 }
 
 fn progress(outcome: &Outcome, elapsed: Duration) -> String {
@@ -231,20 +240,12 @@ fn rare(outcome: &Outcome) -> Vec<String> {
     faults.chain(checks).collect()
 }
 
-/// Prints a failure: the seed, the shortest plan that still fails, the end of its trace, and how to see it again.
-fn explain(seed: u64, scenario: Option<&Scenario>, named: bool, failure: &Failure) {
-    println!("\nseed {seed} fails: {}", failure.text);
-    println!("making it small ..");
-    let whole = plan(seed, scenario);
-    let left_out = shrink(&whole, scenario, failure);
-    let small = whole.without(&left_out);
-    let verdict = judge(&small, scenario, Keep::Lines);
-    println!(
-        "{} of {} items are needed:",
-        small.items.len(),
-        whole.items.len()
-    );
-    print!("{small}");
+/// Prints a failure: the end of the trace of the shortest plan that still fails, and that plan as text.
+fn explain(name: &str, whole: &Regression, failure: &Failure) {
+    println!("\n{name} fails: {}\nmaking it small ..", failure.text);
+    let left_out = shrink(whole.plan(), whole.scenario(), failure);
+    let small = whole.clone().without(&left_out);
+    let verdict = small.judge(Keep::Lines);
     let lines = &verdict.report.lines;
     let from = lines.len().saturating_sub(LAST_LINES);
     println!(
@@ -256,44 +257,26 @@ fn explain(seed: u64, scenario: Option<&Scenario>, named: bool, failure: &Failur
     let text = verdict
         .failure
         .map_or_else(String::new, |failure| failure.text);
-    println!("{text}\nto see it again:");
-    let name = match scenario {
-        Some(scenario) if named => format!(" --scenario {}", scenario.name),
-        _ => String::new(),
-    };
-    let without = spell_numbers(&left_out);
-    println!("  cargo xtask sim --seed {seed}{name} --without {without} --trace");
+    println!(
+        "{text}\n\n{} of {} items are needed. To see it again, write this to a file of `tests/simulation/regressions/`; \
+         then `cargo xtask sim --plan FILE --trace`:\n\n// {text}\n{small}",
+        small.plan().items.len(),
+        whole.plan().items.len()
+    );
 }
 
-fn run_regressions(file: &Path) -> bool {
-    let listed = match std::fs::read_to_string(file).map_err(|error| error.to_string()) {
-        Ok(text) => regressions::read(&text),
-        Err(error) => Err(error),
-    };
-    let listed = match listed {
-        Ok(listed) => listed,
-        Err(error) => {
-            eprintln!("{}: {error}", file.display());
-            return false;
-        }
-    };
-    println!("{} regressions", listed.len());
-    for regression in listed {
-        let scenario = regression
-            .scenario
-            .or_else(|| scenarios::of_seed(regression.seed));
-        let verdict = judge(&plan(regression.seed, scenario), scenario, Keep::Nothing);
-        if let Some(failure) = verdict.failure {
-            explain(
-                regression.seed,
-                scenario,
-                regression.scenario.is_some(),
-                &failure,
-            );
-            return false;
+/// Runs all plans in a directory, in the order of their names.
+fn run_regressions(directory: &Path) -> Result<bool, String> {
+    let files = regressions::files(directory)?;
+    println!("{} regressions", files.len());
+    for file in files {
+        let regression = Regression::read(&file)?;
+        if let Some(failure) = regression.judge(Keep::Nothing).failure {
+            explain(&file.display().to_string(), &regression, &failure);
+            return Ok(false);
         }
     }
-    true
+    Ok(true)
 }
 
 /// Whether one of the seeds finds the active mutant.

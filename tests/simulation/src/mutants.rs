@@ -53,10 +53,10 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "deleted-when-received",
         wrong: "a message is deleted when it is buffered, not when its user deletes it",
-        scenario: "f21",
-        seed: 1,
+        scenario: "f25",
+        seed: 2,
         check: "I3-not-deleted-unasked",
-        only: false,
+        only: true,
     },
     Mutant {
         name: "slot-leaks-on-cancel",
@@ -118,9 +118,9 @@ pub const ALL: &[Mutant] = &[
         name: "digest-not-checked",
         wrong: "a body that was changed on the way is delivered",
         scenario: "f36",
-        seed: 1,
-        check: "I2-own-reply",
-        only: false,
+        seed: 2,
+        check: "not-corrupted",
+        only: true,
     },
     Mutant {
         name: "stale-in-buffer",
@@ -272,7 +272,7 @@ pub const ALL: &[Mutant] = &[
         scenario: "idle",
         seed: 1,
         check: "idle-host-goes",
-        only: false,
+        only: true,
     },
     Mutant {
         name: "tags-after-creation",
@@ -333,10 +333,10 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "any-prefix",
         wrong: "hosts of a longer prefix are taken for those of one's own",
-        scenario: "s8",
+        scenario: "f10",
         seed: 1,
         check: "I5-own-prefix",
-        only: false,
+        only: true,
     },
     Mutant {
         name: "walk-in-a-burst",
@@ -373,10 +373,10 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "timeout-never",
         wrong: "a request with no reply never ends",
-        scenario: "f35",
-        seed: 2,
+        scenario: "f29",
+        seed: 1,
         check: "I1-not-overdue",
-        only: false,
+        only: true,
     },
     Mutant {
         name: "slow-reply-dropped",
@@ -405,10 +405,10 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "handed-out-twice",
         wrong: "a message stays in its buffer when it is handed out",
-        scenario: "f26",
+        scenario: "f21",
         seed: 1,
-        check: "users-last-word",
-        only: false,
+        check: "not-after-delete",
+        only: true,
     },
     Mutant {
         name: "shutdown-late",
@@ -445,10 +445,10 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "name-reused",
         wrong: "a process makes each host under the same name",
-        scenario: "idle",
-        seed: 1,
+        scenario: "f2",
+        seed: 3,
         check: "name-is-new",
-        only: false,
+        only: true,
     },
     Mutant {
         name: "renewal-late",
@@ -536,6 +536,30 @@ pub const ALL: &[Mutant] = &[
         scenario: "f56",
         seed: 1,
         check: "handled-once",
+        only: true,
+    },
+    Mutant {
+        name: "panic-told-as-expired",
+        wrong: "whoever asked for what panicked is told that the handler's time was over",
+        scenario: "f24",
+        seed: 1,
+        check: "right-error",
+        only: true,
+    },
+    Mutant {
+        name: "poll-given-up-early",
+        wrong: "a poll without an answer is given up before its grace is over",
+        scenario: "f33",
+        seed: 1,
+        check: "poll-not-aborted",
+        only: true,
+    },
+    Mutant {
+        name: "creation-not-repeated",
+        wrong: "a creation of a host that fails is not tried again, and nobody makes another",
+        scenario: "f14",
+        seed: 1,
+        check: "I8-works-again",
         only: true,
     },
 ];

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sqs_requester::Requester;
 use sqs_rpc_protocol::HostQueueUrl;
 use sqs_virtual_queues::sqs::Sqs;
@@ -20,17 +21,20 @@ pub const RING: &str = "ring-";
 pub const LONGER: &str = "ring-x-";
 
 /// How a process owns temporary hosts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OwnerPlan {
     /// What its hosts' names begin with.
     pub prefix: &'static str,
     /// R.
+    #[serde(with = "humantime_serde")]
     pub retention: Duration,
     /// P.
+    #[serde(with = "humantime_serde")]
     pub period: Duration,
     /// Whether it looks after others' hosts.
     pub watches: bool,
     /// For how long it keeps a host that nothing uses.
+    #[serde(with = "humantime_serde")]
     pub idle_time: Duration,
     /// What it is for its user.
     pub face: Face,
@@ -39,7 +43,7 @@ pub struct OwnerPlan {
 }
 
 /// What an owner is for its user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Face {
     /// A requester, whose replies come to its temporary host.
     Requester,
@@ -51,7 +55,7 @@ pub enum Face {
 }
 
 /// Queues that some other program has under a prefix.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Foreign {
     /// What their names begin with.
     pub prefix: &'static str,
@@ -64,17 +68,18 @@ pub struct Foreign {
 }
 
 /// What a queue of some other program looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ForeignKind {
     /// A host whose owner died long ago.
     Dead,
     /// A host whose stamp is so much in the future. Its owner is dead.
-    Future(Duration),
+    Future(#[serde(with = "humantime_serde")] Duration),
     /// A host whose lease has a count and not a time. Its owner is dead.
     Beat,
     /// A host of Java's, renewed by its own process until a true time, with a clock that is wrong by so many seconds.
     Java {
         /// When its process is killed.
+        #[serde(with = "humantime_serde")]
         until: Duration,
         /// How wrong its clock is.
         wrong: i64,

@@ -4,8 +4,9 @@
 //! a plan: so a failure is made small.
 
 use std::fmt;
-use std::ops::Range;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::coverage::Check;
 use crate::network::Window;
@@ -34,11 +35,13 @@ pub const HOSTS: [&str; 8] = [
 pub const FIFO_HOSTS: [&str; 4] = ["host-0.fifo", "host-1.fifo", "host-2.fifo", "host-3.fifo"];
 
 /// Everything that happens in a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"), deny_unknown_fields)]
 pub struct Plan {
     /// Decides what the items leave open.
     pub seed: u64,
     /// Until when there is load, and faults may take place. After that all is well, and things must work again.
+    #[serde(with = "humantime_serde")]
     pub length: Duration,
     /// In any order.
     pub items: Vec<Item>,
@@ -54,7 +57,8 @@ pub struct Plan {
 }
 
 /// One thing that can be taken out of a plan.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub enum Item {
     /// A process.
     Process(ProcessPlan),
@@ -65,7 +69,8 @@ pub enum Item {
 }
 
 /// A process.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct ProcessPlan {
     /// Names it; steps refer to it.
     pub index: usize,
@@ -80,11 +85,12 @@ pub struct ProcessPlan {
 }
 
 /// What a process does.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Role {
     /// Sends requests.
     Requester {
         /// The host it is given; `None`: it makes one.
+        #[serde(borrow)]
         host: Option<&'static str>,
         /// The most requests at a time.
         max_pending: usize,
@@ -96,6 +102,7 @@ pub enum Role {
         /// The most requests at a time.
         concurrency: usize,
         /// For how long messages are hidden.
+        #[serde(with = "humantime_serde")]
         visibility: Duration,
     },
     /// Has virtual queues.
@@ -105,7 +112,8 @@ pub enum Role {
 }
 
 /// Virtual queues of one process.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct QueuesPlan {
     /// Each has queues of all the names.
     pub hosts: Vec<&'static str>,
@@ -116,6 +124,7 @@ pub struct QueuesPlan {
     /// Messages in all buffers of a host.
     pub host_capacity: usize,
     /// For how long messages are hidden.
+    #[serde(with = "humantime_serde")]
     pub visibility: Duration,
     /// How the URL of their host is written: each queue has another one, in turn. Empty: as SQS writes it.
     pub spellings: Vec<Spelling>,
@@ -124,7 +133,7 @@ pub struct QueuesPlan {
 }
 
 /// How the URL of a queue is written: all name the same queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Spelling {
     /// `sqs.us-east-1.amazonaws.com`.
     Usual,
@@ -139,27 +148,30 @@ pub enum Spelling {
 }
 
 /// How a virtual queue is read.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Reading {
     /// Not at all.
     Never,
     /// Always, with this pause after each message, and this probability that a receive is given up halfway.
     Always {
         /// After each message.
+        #[serde(with = "humantime_serde")]
         pause: Duration,
         /// For each receive.
         gives_up: f64,
     },
     /// From a true time on.
-    From(Duration),
+    From(#[serde(with = "humantime_serde")] Duration),
     /// Always; the visibility of each message is changed before it is deleted, or given back.
     Undecided,
 }
 
 /// Something that happens at a time.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct Step {
     /// In true time.
+    #[serde(with = "humantime_serde")]
     pub at: Duration,
     /// To whom.
     pub process: usize,
@@ -168,18 +180,18 @@ pub struct Step {
 }
 
 /// What happens.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum What {
     /// The user asks.
     Ask(Ask),
     /// The user sends to a virtual queue.
     Send(Send),
     /// The process is stopped; its clocks go on.
-    Stop(Duration),
+    Stop(#[serde(with = "humantime_serde")] Duration),
     /// The machine is suspended: the monotonic clock stands still, the wall clock goes on.
-    Suspend(Duration),
+    Suspend(#[serde(with = "humantime_serde")] Duration),
     /// The virtual machine is paused: both clocks stand still.
-    PauseMachine(Duration),
+    PauseMachine(#[serde(with = "humantime_serde")] Duration),
     /// The wall clock jumps by so many milliseconds.
     StepClock(i64),
     /// The process is killed.
@@ -191,7 +203,7 @@ pub enum What {
     /// It starts again, if it does not run.
     Restart,
     /// It shuts down within a time.
-    ShutDown(Duration),
+    ShutDown(#[serde(with = "humantime_serde")] Duration),
     /// Its handle is dropped.
     Drop,
     /// All its tasks end, as with the runtime; its handles are used on.
@@ -209,23 +221,26 @@ pub enum What {
     /// Some other program puts queues there.
     Foreign(Foreign),
     /// By now every host that was dead so long ago is gone.
-    CleanSince(Duration),
+    CleanSince(#[serde(with = "humantime_serde")] Duration),
     /// Calls of owners are counted from now on, or not any more.
     Count(bool),
 }
 
 /// Requests of one user.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ask {
     /// To which queue.
     pub queue: &'static str,
     /// How many.
     pub count: u32,
     /// In which time they begin.
+    #[serde(with = "humantime_serde")]
     pub over: Duration,
     /// What they ask for, in turn.
     pub kinds: Vec<Kind>,
     /// How long the user waits.
+    #[serde(with = "humantime_serde")]
     pub timeout: Duration,
     /// How many of them are dropped before they end, from 0 to 1.
     pub cancelled: f64,
@@ -234,7 +249,7 @@ pub struct Ask {
 }
 
 /// Messages of one user.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Send {
     /// The host.
     pub host: &'static str,
@@ -243,6 +258,7 @@ pub struct Send {
     /// How many.
     pub count: u32,
     /// In which time.
+    #[serde(with = "humantime_serde")]
     pub over: Duration,
     /// All have the same body.
     pub equal: bool,
@@ -307,24 +323,7 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Numbers as `1,3..5`, so that a long list stays short.
-#[must_use]
-pub fn spell_numbers(numbers: &[usize]) -> String {
-    let mut ranges: Vec<Range<usize>> = Vec::new();
-    for number in numbers {
-        match ranges.last_mut() {
-            Some(last) if last.end == *number => last.end += 1,
-            _ => ranges.push(*number..*number + 1),
-        }
-    }
-    let spelt = ranges.iter().map(|range| match range.len() {
-        1 => range.start.to_string(),
-        _ => format!("{}..{}", range.start, range.end - 1),
-    });
-    spelt.collect::<Vec<_>>().join(",")
-}
-
-/// Reads what [`spell_numbers`] writes.
+/// Reads numbers and ranges: `1,3..5`.
 ///
 /// # Errors
 /// The part that is no number and no range.
@@ -343,10 +342,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_as_they_are_spelt() {
-        let numbers = [0, 2, 3, 4, 9, 11, 12];
-        assert_eq!(spell_numbers(&numbers), "0,2..4,9,11..12");
-        assert_eq!(read_numbers("0,2..4,9,11..12"), Ok(numbers.to_vec()));
+    fn numbers_and_ranges_are_read() {
+        assert_eq!(read_numbers("0,2..4,9"), Ok(vec![0, 2, 3, 4, 9]));
         assert_eq!(read_numbers("1,x"), Err("x".to_owned()));
         assert_eq!(read_numbers(""), Ok(Vec::new()));
     }

@@ -1,57 +1,170 @@
-//! Seeds that failed once: `SEED [SCENARIO]  # what was wrong`, one a line.
+//! Plans that failed once, as text: one a file, in `tests/simulation/regressions/`.
+//!
+//! A seed would not do: it stands for another plan as soon as its scenario changes.
+//!
+//! The text is [RON](https://docs.rs/ron), which is written as Rust's own structs and enums are. Comments say what was
+//! wrong.
 
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+use ron::extensions::Extensions;
+use ron::ser::PrettyConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::judge::{Verdict, judge};
+use crate::plan::Plan;
 use crate::scenarios::Scenario;
+use crate::trace::Keep;
 
-/// A seed that failed once.
-#[derive(Debug, Clone, Copy)]
+/// From this depth on a value is on one line: each item of a plan has its own.
+const LINES: usize = 3;
+
+/// A plan, and the scenario that was run alone, which has an expectation of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Regression {
-    /// The seed.
-    pub seed: u64,
-    /// The scenario that was run alone; `None`: the one that the seed says.
-    pub scenario: Option<&'static Scenario>,
+    /// The scenario's name; `None`: a mix.
+    #[serde(borrow)]
+    scenario: Option<&'static str>,
+    plan: Plan,
 }
 
-/// Reads the list.
+impl Regression {
+    /// This plan, of this scenario.
+    #[must_use]
+    pub fn new(scenario: Option<&Scenario>, plan: Plan) -> Self {
+        let scenario = scenario.map(|scenario| scenario.name);
+        Self { scenario, plan }
+    }
+
+    /// Reads what `Display` writes. The text stays in memory: names in a plan are parts of it.
+    ///
+    /// # Errors
+    /// What was expected, where, and what was found; a scenario that there is not.
+    pub fn parse(text: String) -> Result<Self, String> {
+        let read: Self = format()
+            .from_str(text.leak())
+            .map_err(|error| error.to_string())?;
+        match read.scenario {
+            Some(name) if Scenario::find(name).is_none() => {
+                Err(format!("there is no scenario {name}"))
+            }
+            _ => Ok(read),
+        }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The file's name, and what was wrong.
+    pub fn read(file: &Path) -> Result<Self, String> {
+        std::fs::read_to_string(file)
+            .map_err(|error| error.to_string())
+            .and_then(Self::parse)
+            .map_err(|error| format!("{}: {error}", file.display()))
+    }
+
+    /// The scenario that was run alone.
+    #[must_use]
+    pub fn scenario(&self) -> Option<&'static Scenario> {
+        self.scenario.and_then(Scenario::find)
+    }
+
+    /// The plan.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The same without the items of these numbers.
+    #[must_use]
+    pub fn without(mut self, items: &[usize]) -> Self {
+        self.plan = self.plan.without(items);
+        self
+    }
+
+    /// Runs it.
+    #[must_use]
+    pub fn judge(&self, keep: Keep) -> Verdict {
+        judge(&self.plan, self.scenario(), keep)
+    }
+}
+
+/// The files in a directory, in the order of their names.
 ///
 /// # Errors
-/// The first line that is not understood.
-pub fn read(text: &str) -> Result<Vec<Regression>, String> {
-    let lines = text.lines().filter_map(|line| {
-        let line = line.split('#').next().unwrap_or_default().trim();
-        (!line.is_empty()).then_some(line)
-    });
-    lines
-        .map(|line| {
-            let (seed, name) = line
-                .split_once(' ')
-                .map_or((line, None), |(seed, name)| (seed, Some(name.trim())));
-            let scenario = match name {
-                None => None,
-                Some(name) => Some(Scenario::find(name).ok_or_else(|| line.to_owned())?),
-            };
-            let seed = seed.parse().map_err(|_| line.to_owned())?;
-            Ok(Regression { seed, scenario })
-        })
-        .collect()
+/// The directory's name, and why it cannot be read; that there is no file.
+pub fn files(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let read = || -> io::Result<Vec<PathBuf>> {
+        let entries = std::fs::read_dir(directory)?;
+        entries.map(|entry| Ok(entry?.path())).collect()
+    };
+    let mut files = read().map_err(|error| format!("{}: {error}", directory.display()))?;
+    if files.is_empty() {
+        return Err(format!(
+            "{}: expected plans, found no file",
+            directory.display()
+        ));
+    }
+    files.sort();
+    Ok(files)
+}
+
+impl fmt::Display for Regression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pretty = PrettyConfig::new().depth_limit(LINES);
+        let text = format()
+            .to_string_pretty(self, pretty)
+            .map_err(|_| fmt::Error)?;
+        writeln!(f, "{text}")
+    }
+}
+
+fn format() -> ron::Options {
+    ron::Options::default()
+        .with_default_extension(Extensions::UNWRAP_VARIANT_NEWTYPES | Extensions::IMPLICIT_SOME)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenarios;
 
     #[test]
-    fn a_line_is_a_seed_and_perhaps_a_scenario() {
-        let read = read("# comment\n\n7  # odd\n8 f17 # other\n").expect("they are well formed");
-        let seeds: Vec<_> = read
-            .iter()
-            .map(|it| (it.seed, it.scenario.map(|scenario| scenario.name)))
-            .collect();
-        assert_eq!(seeds, [(7, None), (8, Some("f17"))]);
+    fn plans_are_read_as_they_are_written() {
+        for seed in 0..8 {
+            for scenario in scenarios::ALL {
+                let written = Regression::new(Some(scenario), scenario.plan(seed));
+                let text = written.to_string();
+                let read = Regression::parse(text.clone());
+                assert_eq!(read.as_ref(), Ok(&written), "{text}");
+            }
+            let mix = Regression::new(None, scenarios::mixed(seed));
+            assert_eq!(Regression::parse(mix.to_string()), Ok(mix));
+        }
     }
 
     #[test]
-    fn what_is_not_understood_is_told() {
-        assert_eq!(read("7 f99").expect_err("no such scenario"), "7 f99");
-        assert!(read("x").is_err());
+    fn an_item_is_a_line() {
+        let regression = Regression::new(None, scenarios::mixed(7));
+        let (text, items) = (regression.to_string(), regression.plan.items.len());
+        assert!(text.lines().count() < items + 20, "{text}");
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told_with_its_place() {
+        let text = Regression::new(None, scenarios::mixed(7)).to_string();
+        let odd = text.replacen("length", "lenght", 1);
+        let error = Regression::parse(odd).expect_err("no plan has that");
+        assert!(
+            error.contains("lenght") && error.contains("length"),
+            "{error}"
+        );
+        let unknown = text.replacen("scenario: None", "scenario: f99", 1);
+        assert!(Regression::parse(unknown).is_err());
+        let unknown = text.replacen("scenario: None", "scenario: \"f99\"", 1);
+        let error = Regression::parse(unknown).expect_err("there is no such scenario");
+        assert_eq!(error, "there is no scenario f99");
     }
 }

@@ -17,7 +17,7 @@ use sqs_virtual_queues::{OutgoingMessage, QueueError, VirtualQueue};
 use crate::coverage::Fault;
 use crate::dice::Dice;
 use crate::network::Link;
-use crate::oracle::{Asked, EQUAL, Kind, Oracle, Outcome, equal_name, reply_to};
+use crate::oracle::{AS_ASKED, Asked, EQUAL, Kind, Oracle, Outcome, equal_name, reply_to};
 use crate::plan::Reading;
 
 /// When a user loses patience.
@@ -157,7 +157,7 @@ pub(crate) async fn handle(
     match reply_to(body, kind) {
         Some(reply) => Ok(Reply::new(reply)),
         None => Err(ReplyError::new(
-            ErrorCode::from_static("as_asked"),
+            ErrorCode::from_static(AS_ASKED),
             "as asked",
         )),
     }

@@ -1,9 +1,12 @@
 //! The program as a person runs it, and its documentation.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
+use sqs_rpc_simulation::coverage::Check;
 use sqs_rpc_simulation::judge::{judge, plan};
+use sqs_rpc_simulation::regressions::{self, Regression};
 use sqs_rpc_simulation::trace::Keep;
 use sqs_rpc_simulation::{mutants, scenarios};
 
@@ -64,4 +67,24 @@ fn the_document_lists_all_mutants_and_no_others() {
     let listed: BTreeSet<_> = rows("Mutants").into_iter().collect();
     let known: BTreeSet<_> = mutants::ALL.iter().map(|it| it.name).collect();
     assert_eq!(listed, known);
+}
+
+#[test]
+fn each_check_has_a_mutant_that_only_it_finds() {
+    let alone = mutants::ALL.iter().filter(|mutant| mutant.only);
+    let found: BTreeSet<_> = alone.map(|mutant| mutant.check).collect();
+    let checks: BTreeSet<_> = Check::ALL.iter().map(|check| check.name()).collect();
+    assert_eq!(found, checks);
+}
+
+#[test]
+fn regressions_are_written_as_they_are_printed() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions");
+    for file in regressions::files(&directory).expect("there are some") {
+        let text = std::fs::read_to_string(&file).expect("it can be read");
+        let (why, plan) = text.split_once('\n').expect("it has lines");
+        assert!(why.starts_with("// "), "{}: {why}", file.display());
+        let read = Regression::read(&file).expect("it is a plan");
+        assert_eq!(read.to_string(), plan, "{}", file.display());
+    }
 }

@@ -265,8 +265,12 @@ fn poll_limit(wait_seconds: Option<i32>) -> Duration {
     if mutant!("half-open-for-ever") {
         return Duration::MAX;
     }
-    let wait = wait_seconds.unwrap_or(LONGEST_POLL_WAIT);
-    Duration::from_secs(u64::try_from(wait).unwrap_or(0)) + POLL_GRACE
+    let wait =
+        Duration::from_secs(u64::try_from(wait_seconds.unwrap_or(LONGEST_POLL_WAIT)).unwrap_or(0));
+    if mutant!("poll-given-up-early") {
+        return wait + POLL_GRACE / 2;
+    }
+    wait + POLL_GRACE
 }
 
 macro_rules! limit {

@@ -178,6 +178,9 @@ impl Maker {
                 }
                 Err(fault) => fault,
             };
+            if crate::mutant!("creation-not-repeated") {
+                return;
+            }
             let answers = !sqs.is_contact_lost();
             let now = sqs.clock().now();
             let retry = self

@@ -24,6 +24,8 @@ const PAGES: [u16; 4] = [403, 407, 502, 504];
 const PROXY_OFF: Duration = Duration::from_secs(3_600);
 /// How long a call hangs before its connection breaks.
 const HANG: Duration = Duration::from_secs(90);
+/// What is appended to a body that is changed on the way.
+pub(crate) const CHANGED: &str = " (changed)";
 /// A poll without an answer so long after its wait may be given up.
 const GRACE: Duration = Duration::from_secs(5);
 /// Timers are of whole milliseconds, and drift rounds once more.
@@ -312,7 +314,7 @@ impl Network {
             Output::Messages(received) => {
                 for message in &mut received.messages {
                     if befalls(Fault::Corrupted) {
-                        message.body = format!("{} (changed)", message.body).into();
+                        message.body = format!("{}{CHANGED}", message.body).into();
                     }
                 }
             }

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 pub use api::ProcessApi;
-pub(crate) use carry::GUILTY;
+pub(crate) use carry::{CHANGED, GUILTY};
 pub use weather::{Window, covers};
 
 use crate::dice::Dice;

@@ -7,20 +7,25 @@ use std::time::Duration;
 
 use local_sqs::engine::Action;
 use local_sqs::{Behaviour, Latency};
+use serde::{Deserialize, Serialize};
 
 use crate::coverage::Fault;
 use crate::dice::Dice;
 
 /// A time in which something goes wrong.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Window {
     /// What.
     pub fault: Fault,
     /// From this true time on.
+    #[serde(with = "humantime_serde")]
     pub from: Duration,
     /// Until this true time.
+    #[serde(with = "humantime_serde")]
     pub until: Duration,
     /// The actions that it befalls; of none: all.
+    #[serde(with = "names")]
     pub actions: Vec<Action>,
     /// The process that it befalls; `None`: all.
     pub process: Option<usize>,
@@ -28,6 +33,27 @@ pub struct Window {
     pub probability: f64,
     /// How many times at the most.
     pub most: u32,
+}
+
+/// Actions as text: their names.
+mod names {
+    use local_sqs::engine::Action;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(actions: &[Action], to: S) -> Result<S::Ok, S::Error> {
+        let names: Vec<_> = actions.iter().map(|action| action.name()).collect();
+        names.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Action>, D::Error> {
+        let names = Vec::<String>::deserialize(from)?;
+        let action = |name: &String| {
+            Action::from_name(name)
+                .ok_or_else(|| D::Error::custom(format!("{name} is no action of SQS")))
+        };
+        names.iter().map(action).collect()
+    }
 }
 
 /// Whether the network knows how to do this; other faults are steps of the plan.

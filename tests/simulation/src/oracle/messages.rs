@@ -55,6 +55,7 @@ impl Oracle {
             !requests::is_changed(body),
             || format!("{queue} received {body}"),
         );
+        let body = requests::unchanged(body);
         let own = body
             .get(1..)
             .and_then(|rest| rest.rsplit_once('-'))
@@ -121,6 +122,7 @@ impl Oracle {
     pub fn asks_to_delete(&self, queue: &str, message: &Message) {
         let named = (message.body() == Some(EQUAL)).then(|| equal_name(queue));
         let body = named.as_deref().or(message.body()).unwrap_or_default();
+        let body = requests::unchanged(body);
         if let Some(facts) = self.lock().messages.get_mut(body) {
             facts.asked_delete = true;
         }

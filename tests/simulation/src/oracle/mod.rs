@@ -30,7 +30,10 @@ pub use calls::{BUCKET, CallTable, Counts};
 pub use leases::ActionTable;
 pub(crate) use leases::LeaseCall;
 pub use messages::{EQUAL, equal_name};
+pub(crate) use requests::AS_ASKED;
 pub use requests::{Asked, Kind, Outcome, reply_to};
+
+use serde::{Deserialize, Serialize};
 
 use crate::coverage::{Check, Coverage, Fault};
 use crate::network::Window;
@@ -118,9 +121,11 @@ struct Receipt {
 }
 
 /// What a plan promises besides.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Promises {
     /// Messages of virtual queues are received so soon after SQS accepted them.
+    #[serde(with = "humantime_serde")]
     pub prompt: Option<Duration>,
     /// Messages that were received so often are in the dead-letter queue.
     pub most_receives: u32,

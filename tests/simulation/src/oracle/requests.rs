@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use local_sqs::engine::Action;
+use serde::{Deserialize, Serialize};
 use sqs_requester::{Reply, RequestError, RequestErrorKind};
 
 use super::servers::{ACTIONS, Servers};
 use super::{Oracle, State};
 use crate::coverage::Check;
-use crate::network::Link;
+use crate::network::{CHANGED, Link};
 use crate::process::LifeId;
 
 /// A fault may cost a request so long afterwards: a call that hung ends, and the lease that it should have renewed.
@@ -40,11 +41,13 @@ const ALL_ACTIONS: [Action; 7] = [
     Action::TagQueue,
 ];
 
+/// The code of a handler that fails as asked.
+pub(crate) const AS_ASKED: &str = "as_asked";
 /// The code of the error that says so.
 const REUSED: &str = "idempotency_key_reused";
 
 /// What a request asks for; the last part of its body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// A reply at once.
     Echo,
@@ -447,20 +450,28 @@ pub fn reply_to(body: &str, kind: Kind) -> Option<String> {
 
 /// Whether the network has changed a body.
 pub(super) fn is_changed(body: &str) -> bool {
-    body.ends_with("(changed)")
+    body.ends_with(CHANGED)
+}
+
+/// The body before the network changed it.
+pub(super) fn unchanged(body: &str) -> &str {
+    body.strip_suffix(CHANGED).unwrap_or(body)
 }
 
 /// Whether a request of this kind may end with this error: an answer of its handler must be the one that it gives.
 fn is_right(kind: Kind, error: &RequestError) -> bool {
     match error.kind() {
         RequestErrorKind::ReplyTooLarge => kind == Kind::Huge,
-        RequestErrorKind::Remote => match kind {
-            Kind::Panic | Kind::Fail | Kind::Hang | Kind::HangAndPanic => true,
-            Kind::SameKey => error
-                .remote()
-                .is_some_and(|remote| remote.code.as_str() == REUSED),
-            _ => false,
-        },
+        RequestErrorKind::Remote => error.remote().is_some_and(|remote| {
+            let expected: &[&str] = match kind {
+                Kind::Fail => &[AS_ASKED],
+                Kind::Panic => &["internal"],
+                Kind::Hang | Kind::HangAndPanic => &["expired"],
+                Kind::SameKey => &[REUSED],
+                _ => &[],
+            };
+            expected.contains(&remote.code.as_str())
+        }),
         RequestErrorKind::AccessDenied => error.action().is_some(),
         RequestErrorKind::InvalidRequest | RequestErrorKind::Codec => kind == Kind::Guilty,
         _ => true,

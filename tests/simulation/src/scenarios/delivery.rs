@@ -9,6 +9,7 @@ use crate::owners::Face;
 use crate::plan::{REQUESTS, Role, What};
 
 use super::SECOND;
+use super::queues::{PROMPT, messages, queues};
 
 pub(super) const F18: Scenario = Scenario {
     name: "f18",
@@ -114,6 +115,9 @@ fn f36(mix: &mut Mix) {
     mix.ask(requester, 1, 40, 15, &[Kind::Echo])
         .timeout(200)
         .succeeds();
+    let host = mix.host();
+    let reader = mix.process(Role::Queues(queues(vec![host], vec![("a", PROMPT)])));
+    mix.send(reader, 1, messages(host, "a", 20, 15));
     mix.fault_at_most(Fault::Corrupted, 0, 20, &[], 0.3, 30);
 }
 

@@ -55,7 +55,7 @@ fn f9(mix: &mut Mix) {
     let ahead = SECOND * mix.dice.between(130, 900) as u32;
     foreign(mix, RING, ForeignKind::Future(ahead), 2);
     if mix.dice.happens(0.5) {
-        foreign(mix, RING, ForeignKind::Beat, 6);
+        foreign(mix, RING, ForeignKind::Beat, 12);
     }
     if mix.dice.happens(0.5) {
         let until = SECOND * mix.dice.between(100, 600) as u32;

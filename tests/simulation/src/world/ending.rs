@@ -144,14 +144,14 @@ impl World<'_> {
             let asks_late = self.oracle.has_stood_still(&process.link)
                 && matches!(process.plan.role, Role::Owner(_))
                 && left > 0;
-            let free = if asks_late {
-                pending == left
-            } else {
-                pending == 0 && left == 0
-            };
-            self.oracle.check(Check::SlotsFree, free, || {
+            self.oracle.check(Check::SlotsFree, pending == left, || {
                 format!("{life} has {pending} slots taken, and {left} requests have not ended")
             });
+            if !asks_late {
+                self.oracle.check(Check::NotOverdue, left == 0, || {
+                    format!("{left} requests of {life} have not ended")
+                });
+            }
             let given = asks_late || process.plan.role.works_again().is_none();
             if !given && requester.reply_host().is_some() {
                 let left = self.left_on_host_of(*index);

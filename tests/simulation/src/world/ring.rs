@@ -164,7 +164,7 @@ impl World<'_> {
         if !self.look_until(until + PATIENCE).await {
             return;
         }
-        self.oracle.ring_is_clean(&in_time);
+        self.oracle.ring_is_clean(in_time);
         self.look_for_kept();
     }
 
@@ -197,7 +197,7 @@ impl World<'_> {
                 let mut get = requests::GetQueueUrl::default();
                 get.queue_name = Some(name.clone());
                 let exists = self.network.ask(EngineRequest::GetQueueUrl(get)).is_ok();
-                self.oracle.is_kept(&name, exists);
+                self.oracle.is_kept(&name, foreign.prefix == RING, exists);
             }
         }
     }

@@ -24,12 +24,20 @@ const PACE_EACH: Duration = Duration::from_millis(700);
 pub(crate) struct InTime {
     /// All of them.
     pub(crate) until: Duration,
+    /// From then on nothing hinders a watcher.
     well: Duration,
-    /// What a stamp tells of, so long after its death.
-    stamped: Duration,
-    /// From then on nothing hides a host that must be watched without a break.
-    seen_from: Duration,
-    /// Such a host, so long after.
+    limits: Limits,
+    /// Those of the hosts that were dead then.
+    masks: Vec<Mask>,
+}
+
+/// How long a dead host may stay from when nothing hides it any more.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// After the end of its lease.
+    expired: Duration,
+    /// What must be watched in silence is seen once, and again when it was silent for its whole retention: so much longer
+    /// than that.
     silent: Duration,
 }
 
@@ -55,57 +63,46 @@ impl Oracle {
         let state = self.lock();
         let leases = &state.leases;
         let well = leases.well_since?;
-        let stamped = leases.bound(rough, false)?;
-        let silent = leases.bound(rough, true)?;
-        let seen_from = unmasked(well, silent, leases.masks(now, sqs));
-        let until = if leases.any_silent() {
-            seen_from + silent
-        } else {
-            well + stamped
-        };
-        Some(InTime {
-            until,
+        let mut in_time = InTime {
+            until: well,
             well,
-            stamped,
-            seen_from,
-            silent,
-        })
+            limits: leases.limits(rough)?,
+            masks: leases.masks(now, sqs),
+        };
+        let dead = leases
+            .hosts
+            .iter()
+            .filter(|(name, host)| leases.is_dead(name, host));
+        // Those whose stamps are in the future would take weeks.
+        let expires = dead.filter(|(_, host)| !host.is_ahead_of(sqs));
+        let due = expires.filter_map(|(_, host)| in_time.due(host, now, sqs));
+        in_time.until = due.fold(well + in_time.limits.expired, Duration::max);
+        Some(in_time)
     }
 
     /// I6: no dead host is left of those that should be gone; none is gone of those that nobody may delete.
-    pub(crate) fn ring_is_clean(&self, in_time: &InTime) {
+    pub(crate) fn ring_is_clean(&self, mut in_time: InTime) {
         let now = self.0.time.now();
-        let sqs = self.0.time.sqs().as_millis();
+        let sqs = SqsTime::from_millis(self.0.time.sqs().as_millis());
         let mut state = self.lock();
         let state = &mut *state;
         let leases = &state.leases;
-        let mut found = Vec::new();
-        for (name, host) in &leases.hosts {
-            if !leases.is_dead(name, host) {
-                continue;
-            }
-            let (since, most) = match host.tag {
-                Tag::Ours(Lease {
-                    stamp: Stamp::Sqs(stamp),
-                    ..
-                }) => {
-                    let since = host.made.max(in_time.well);
-                    let dead = now.saturating_sub(since).as_millis() as u64;
-                    // A stamp in the future: it died then.
-                    let ahead = stamp.as_millis().saturating_sub(sqs.saturating_sub(dead));
-                    (since, in_time.stamped + Duration::from_millis(ahead))
-                }
-                Tag::Ours(_) => (host.made.max(in_time.seen_from), in_time.silent),
-                Tag::Java(_) => (host.written.max(in_time.seen_from), in_time.silent),
-                _ => continue,
-            };
-            let dead = now.saturating_sub(since);
-            found.push((goes_by(&host.tag), name.clone(), dead, most));
-        }
+        // Some owner may have given up a host since.
+        in_time.masks.extend(leases.masks(now, sqs));
+        let dead = leases
+            .hosts
+            .iter()
+            .filter(|(name, host)| leases.is_dead(name, host));
+        let found: Vec<_> = dead
+            .filter_map(|(name, host)| {
+                let due = in_time.due(host, now, sqs)?;
+                Some((goes_by(&host.tag), name.clone(), due))
+            })
+            .collect();
         let gone: Vec<_> = leases.taken.values().copied().collect();
-        for (check, name, dead, most) in found {
-            self.checked(state, check, dead <= most, || {
-                format!("{name} is there {dead:?} after its death; {most:?} are allowed")
+        for (check, name, due) in found {
+            self.checked(state, check, now <= due, || {
+                format!("{name} is there, and should be gone since {due:?}")
             });
         }
         for check in gone {
@@ -136,6 +133,43 @@ impl Oracle {
     }
 }
 
+impl InTime {
+    /// When a dead host must be gone; `None`: nobody may delete it.
+    fn due(&self, host: &Host, now: Duration, sqs: SqsTime) -> Option<Duration> {
+        let (dead, limit) = match host.tag {
+            Tag::Ours(Lease {
+                stamp: Stamp::Sqs(stamp),
+                retention,
+                ..
+            }) => {
+                let expired = true_time(stamp, now, sqs) + retention;
+                (host.made.max(expired), self.limits.expired)
+            }
+            Tag::Ours(lease) => (host.made, lease.retention + self.limits.silent),
+            Tag::Java(lease) => (host.written, lease.retention + self.limits.silent),
+            _ => return None,
+        };
+        Some(unmasked(dead.max(self.well), limit, self.masks.clone()) + limit)
+    }
+}
+
+impl Host {
+    const fn is_ahead_of(&self, sqs: SqsTime) -> bool {
+        match self.tag {
+            Tag::Ours(Lease {
+                stamp: Stamp::Sqs(stamp),
+                ..
+            }) => stamp.as_millis() > sqs.as_millis(),
+            _ => false,
+        }
+    }
+}
+
+/// When SQS's clock shows this time.
+fn true_time(stamp: SqsTime, now: Duration, sqs: SqsTime) -> Duration {
+    (now + stamp.since(sqs)).saturating_sub(sqs.since(stamp))
+}
+
 impl LeaseFacts {
     /// Whether it is one of the ring's, and nobody lives who holds it.
     fn is_dead(&self, name: &str, host: &Host) -> bool {
@@ -154,7 +188,7 @@ impl LeaseFacts {
         let mask = |(_, host): (&String, &Host)| match host.tag {
             Tag::Ours(lease) if lease.watches => Some(match lease.stamp {
                 Stamp::Sqs(stamp) => {
-                    let stamped = (now + stamp.since(sqs)).saturating_sub(sqs.since(stamp));
+                    let stamped = true_time(stamp, now, sqs);
                     Mask {
                         from: stamped.saturating_sub(AHEAD),
                         until: stamped + lease.retention,
@@ -170,22 +204,8 @@ impl LeaseFacts {
         dead.filter_map(mask).collect()
     }
 
-    fn any_silent(&self) -> bool {
-        let silent = |host: &Host| {
-            matches!(
-                host.tag,
-                Tag::Java(_)
-                    | Tag::Ours(Lease {
-                        stamp: Stamp::Beat(_),
-                        ..
-                    })
-            )
-        };
-        self.hosts.values().any(silent)
-    }
-
-    /// How long a dead host may stay. `None`: nobody watches.
-    fn bound(&self, rough: bool, silent: bool) -> Option<Duration> {
+    /// `None`: nobody watches.
+    fn limits(&self, rough: bool) -> Option<Limits> {
         let watches = |owner: &&Owner| {
             !owner.ended
                 && !owner.link.gate.is_killed()
@@ -193,15 +213,9 @@ impl LeaseFacts {
                 && owner.plan.watches
                 && !owner.plan.face_is_borrower()
         };
+        // Which of them comes by a host changes with every host that is made.
         let periods = self.owners.values().filter(watches);
         let period = periods.map(|owner| owner.plan.period).max()?;
-        let retentions = self.hosts.values().filter_map(|host| match host.tag {
-            Tag::Ours(lease) => Some(lease.retention),
-            Tag::Java(lease) if silent => Some(lease.retention),
-            _ => None,
-        });
-        let configured = self.owners.values().map(|owner| owner.plan.retention);
-        let retention = retentions.chain(configured).max()?;
         let turn = period.mul_f64(TURN);
         // After a failure a watcher waits, too: at the longest for a period, where a right was missing.
         let waits = if rough {
@@ -210,9 +224,11 @@ impl LeaseFacts {
             Duration::ZERO
         };
         let pacing = PACE_EACH * u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
-        // What is watched in silence is seen once, and again when it was silent for long enough.
-        let again = if silent { turn * 2 } else { Duration::ZERO };
-        Some(retention + VERDICT + turn + waits + pacing + again)
+        let expired = VERDICT + turn + waits + pacing;
+        Some(Limits {
+            expired,
+            silent: expired + turn * 2,
+        })
     }
 }
 

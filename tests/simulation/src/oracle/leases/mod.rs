@@ -257,9 +257,14 @@ impl Oracle {
         }
     }
 
-    /// A queue of some other program that nobody may delete.
-    pub(crate) fn is_kept(&self, name: &str, exists: bool) {
-        self.check(Check::NotLive, exists, || format!("{name} is gone"));
+    /// A queue of some other program that nobody may delete. `in_ring`: it is under the owners' own prefix.
+    pub(crate) fn is_kept(&self, name: &str, in_ring: bool, exists: bool) {
+        let check = if in_ring {
+            Check::NotLive
+        } else {
+            Check::OwnPrefix
+        };
+        self.check(check, exists, || format!("{name} is gone"));
     }
 
     /// Calls of owners.
