@@ -29,6 +29,10 @@ use crate::{
 /// End it with [`shutdown`](Self::shutdown), which deletes the reply host. If the process is killed, another one with the
 /// same prefix deletes it, some minutes later.
 ///
+/// Its tasks run on the Tokio runtime of its first use. That runtime needs a timer (`enable_all`) and has to go on: a
+/// current-thread runtime runs only while something is in its `block_on`. While it stands still, no reply comes, and a request
+/// ends half a second after its deadline.
+///
 /// It is a [`tower_service::Service`] of [`Request`], too, always ready until its shutdown; one request too many is refused by
 /// its own future.
 ///

@@ -1,5 +1,6 @@
 //! AWS's own error documents come out as the right kinds.
 
+use std::error::Error;
 use std::time::Duration;
 
 use aws_sdk_sqs::config::retry::RetryConfig;
@@ -62,6 +63,22 @@ fn requester(server: &MockServer) -> Requester {
 
 fn queue_url(server: &MockServer) -> String {
     format!("{}/{ACCOUNT}/requests", server.uri())
+}
+
+#[tokio::test]
+async fn an_answer_that_is_longer_than_any_of_sqs_is_not_read_to_its_end() -> TestResult {
+    let endless = ResponseTemplate::new(200).set_body_raw(vec![b' '; 65 << 20], "application/json");
+    let server = sqs_that_answers([("SendMessageBatch", endless)]).await;
+    let error = requester(&server)
+        .request(queue_url(&server), "hello")
+        .await
+        .unwrap_err();
+    assert_eq!(error.delivery(), Delivery::Unknown);
+    let causes = std::iter::successors(error.source(), |error| (*error).source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    let last = causes.last().map(String::as_str);
+    assert_eq!(last, Some("length limit exceeded"), "{causes:?}");
+    Ok(())
 }
 
 #[tokio::test]

@@ -158,11 +158,11 @@ counters! {
     DeletesFailed deletes_failed,
     /// Batch entries that SQS's answer named neither as successful nor as failed.
     EntriesUnanswered entries_unanswered,
-    /// Requests that were sent.
+    /// Requests of which SQS has said that it has them, or that were answered, while their caller waited.
     RequestsSent requests_sent,
     /// Replies that reached the request they answer.
     RepliesReceived replies_received,
-    /// Requests that ended at their deadline.
+    /// Requests that ended at their deadline with no reply and no other error.
     TimedOut timed_out,
     /// Requests whose future was dropped before it ended.
     Cancelled cancelled,

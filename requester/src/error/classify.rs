@@ -58,6 +58,12 @@ impl RequestError {
         Self::new(Kind::Codec, Delivery::Sent, cause)
     }
 
+    /// The reply is to some other request.
+    pub(crate) fn reply_to_other(why: impl Error + Send + Sync + 'static) -> Self {
+        let cause = Cause::Failed("the reply cannot be used", Arc::new(why));
+        Self::new(Kind::Codec, Delivery::Sent, cause)
+    }
+
     pub(crate) fn remote_error(code: ErrorCode, message: String, retryable: bool) -> Self {
         let kind = if code == ErrorCode::REPLY_TOO_LARGE {
             Kind::ReplyTooLarge
@@ -305,7 +311,7 @@ mod tests {
         let unreachable = RequestError::send(fault(FaultKind::Unreachable, Delivery::Unknown));
         assert_eq!(
             unreachable.to_string(),
-            "SendMessageBatch did not reach SQS"
+            "SendMessageBatch lost its connection before an answer"
         );
         assert_eq!(unreachable.source().unwrap().to_string(), "the cause");
     }

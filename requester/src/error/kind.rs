@@ -15,7 +15,7 @@
 /// | [`QueueNotFound`](Self::QueueNotFound) | there is no such request queue | check URL, account and region |
 /// | [`TooLarge`](Self::TooLarge) | the request exceeds the limit of SQS | send less, or a reference to it |
 /// | [`ReplyTooLarge`](Self::ReplyTooLarge) | the request was handled, its reply exceeds the limit | ask for less; do not repeat it |
-/// | [`InvalidRequest`](Self::InvalidRequest) | the URL, body, an attribute or an option is not allowed | the text says what is |
+/// | [`InvalidRequest`](Self::InvalidRequest) | the URL, body, an attribute or an option is not allowed | the text says what is; where SQS refused it, SQS's code |
 /// | [`Overloaded`](Self::Overloaded) | too many requests are pending here | send fewer at a time, or raise [`max_pending`](crate::RequesterBuilder::max_pending) |
 /// | [`Codec`](Self::Codec) | a body could not be written or read, or the reply's header not | the two sides disagree about types or versions |
 /// | [`Send`](Self::Send) | a call of SQS failed otherwise: no connection, an answer of 500, ... | try again if [retryable](super::RequestError::is_retryable) |

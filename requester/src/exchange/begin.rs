@@ -2,10 +2,12 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, SendMessageBatchRequestEntry};
-use sqs_rpc_protocol::{CorrelationId, QueueUrl};
+use futures::future::BoxFuture;
+use sqs_rpc_protocol::{CorrelationId, QueueUrl, RequestId};
 use sqs_virtual_queues::sqs::{Delivery, Moment};
 use sqs_virtual_queues::{Counter, ExpectError, PendingError, PendingReply, mutant};
 
@@ -15,15 +17,21 @@ use crate::shared::Shared;
 use crate::slots::{Refused, Slot};
 use crate::{Request, RequestError};
 
+/// The host's task ends a request at its deadline. If that task does not run (its runtime is there, and nobody drives it),
+/// the request ends by itself so long after.
+const OVERDUE: Duration = Duration::from_millis(500);
+
 /// A request that was sent.
 pub(super) struct Begun {
     pub(super) slot: Slot,
     queue: QueueUrl,
-    id: CorrelationId,
+    ids: Ids,
     timeout: Duration,
     /// When it began: no reply to it was sent before.
     pub(super) started: Moment,
     progress: Progress,
+    /// Ends when it is overdue.
+    overdue: BoxFuture<'static, ()>,
 }
 
 /// How far it is.
@@ -38,7 +46,11 @@ impl Begun {
     /// Waits for the reply. To be awaited once.
     pub(super) async fn received(&mut self) -> Result<Message, RequestError> {
         let ended = match &mut self.progress {
-            Progress::Sent(pending) => pending.await,
+            Progress::Sent(pending) => tokio::select! {
+                biased;
+                ended = pending => ended,
+                () = &mut self.overdue => Err(PendingError::TimedOut),
+            },
             Progress::Answered(message) => message.take().ok_or(PendingError::Closed),
         };
         ended.map_err(|why| RequestError::pending(why, Delivery::Sent, self.timeout))
@@ -46,7 +58,12 @@ impl Begun {
 
     /// The error, of this request.
     pub(super) fn blame(&self, error: RequestError) -> RequestError {
-        error.of(&self.queue, self.id)
+        error.of(&self.queue, self.ids.correlation)
+    }
+
+    /// What the request is called in its header.
+    pub(super) const fn request_id(&self) -> RequestId {
+        self.ids.request
     }
 }
 
@@ -63,19 +80,23 @@ pub(super) async fn begin(
         outgoing.timeout(),
         ids.correlation,
     );
+    if shared.reply_host.is_given_as(&queue) {
+        return Err(RequestError::invalid(ToReplyHost).of(&queue, id));
+    }
     let slot = match shared.slots.take() {
         Ok(slot) => slot,
         Err(Refused::Full(max)) => return Err(RequestError::overloaded(max).of(&queue, id)),
         Err(Refused::Closed) => return Err(RequestError::closed(Delivery::NotSent).of(&queue, id)),
     };
     match open_and_send(&shared, outgoing, id, started).await {
-        Ok(progress) => Ok(Box::new(Begun {
+        Ok((progress, overdue)) => Ok(Box::new(Begun {
             slot,
             queue,
-            id,
+            ids,
             timeout,
             started,
             progress,
+            overdue,
         })),
         Err(error) => {
             slot.ended();
@@ -84,12 +105,17 @@ pub(super) async fn begin(
     }
 }
 
+/// A request that is sent there is a message for no virtual queue, which nobody answers.
+#[derive(Debug, thiserror::Error)]
+#[error("expected a queue that a responder serves, found the requester's own `reply_host`")]
+struct ToReplyHost;
+
 async fn open_and_send(
     shared: &Shared,
     outgoing: Outgoing,
     id: CorrelationId,
     started: Moment,
-) -> Result<Progress, RequestError> {
+) -> Result<(Progress, BoxFuture<'static, ()>), RequestError> {
     let timeout = outgoing.timeout();
     let mut deadline = started + timeout;
     if mutant!("timeout-late") {
@@ -102,7 +128,9 @@ async fn open_and_send(
         deadline += Duration::from_secs(3_600);
     }
     let pending = open(shared, id, deadline, timeout).await?;
-    send(shared, outgoing, pending, started).await
+    let mut overdue = shared.queues.sqs().clock().sleep_until(deadline + OVERDUE);
+    let progress = send(shared, outgoing, pending, started, &mut overdue).await?;
+    Ok((progress, overdue))
 }
 
 /// Opens the return address.
@@ -130,6 +158,7 @@ async fn send(
     outgoing: Outgoing,
     mut pending: PendingReply,
     started: Moment,
+    overdue: &mut BoxFuture<'static, ()>,
 ) -> Result<Progress, RequestError> {
     let sqs = shared.queues.sqs();
     let timeout = outgoing.timeout();
@@ -139,8 +168,12 @@ async fn send(
     let queue = outgoing.queue().host().clone();
     let (entry, header) = outgoing.into_entry(pending.url(), expiry);
     let (clock, deadline) = (sqs.clock().clone(), started + timeout);
+    // Goes with the entry, and is gone with it.
+    let was_out = Arc::new(AtomicBool::new(false));
+    let goes_out = Arc::clone(&was_out);
     // Each attempt says what remains then: a batch may wait for its turn, and an entry may be tried again.
     let stamp = move |message: &mut SendMessageBatchRequestEntry| {
+        goes_out.store(true, Ordering::Relaxed);
         header.write(message, deadline.since(clock.now()));
     };
 
@@ -154,13 +187,24 @@ async fn send(
                 sent.map_err(RequestError::send)?;
                 None
             }
+            () = overdue => Some(Err(PendingError::TimedOut)),
+
         }
     };
     let progress = match early {
         None => Progress::Sent(pending),
         // Who answers has got it.
         Some(Ok(message)) => Progress::Answered(Some(message)),
-        Some(Err(why)) => return Err(RequestError::pending(why, Delivery::Unknown, timeout)),
+        Some(Err(why)) => {
+            // An entry that was in no call was taken back when its send was dropped.
+            let in_no_call = Arc::into_inner(was_out).is_some_and(|was_out| !was_out.into_inner());
+            let delivery = if in_no_call {
+                Delivery::NotSent
+            } else {
+                Delivery::Unknown
+            };
+            return Err(RequestError::pending(why, delivery, timeout));
+        }
     };
     shared.count(Counter::RequestsSent);
     tracing::debug!("the request is sent");

@@ -1,14 +1,14 @@
 //! Reading a reply.
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use sqs_rpc_protocol::{Attribute, ReplyEnvelope, ReplyStatus, SqsTime};
+use sqs_rpc_protocol::{Attribute, ReplyEnvelope, ReplyStatus, RequestId, SqsTime};
 
 use crate::{Reply, RequestError};
 
 /// What the message says: the reply, or what went wrong at the responder.
 ///
-/// One that is not understood is an error, never a success.
-pub(super) fn decode(message: Message) -> Result<Reply, RequestError> {
+/// One that is not understood is an error, never a success; and so is one that answers another request than `own`.
+pub(super) fn decode(message: Message, own: RequestId) -> Result<Reply, RequestError> {
     let lookup = |name: &str| {
         let value = message.message_attributes()?.get(name)?;
         Some(Attribute {
@@ -19,6 +19,9 @@ pub(super) fn decode(message: Message) -> Result<Reply, RequestError> {
     let header = ReplyEnvelope::decode(lookup)
         .map_err(RequestError::unreadable_header)?
         .header;
+    if let Some(other) = header.request_id.filter(|id| *id != own) {
+        return Err(RequestError::reply_to_other(OtherRequest { own, other }));
+    }
     let retryable = header.is_retryable();
     match header.status {
         ReplyStatus::Ok => Ok(Reply::new(message, header.content_type)),
@@ -27,6 +30,14 @@ pub(super) fn decode(message: Message) -> Result<Reply, RequestError> {
             Err(RequestError::remote_error(code, text, retryable))
         }
     }
+}
+
+/// A responder, or somebody between, has sent a reply to the wrong return address.
+#[derive(Debug, thiserror::Error)]
+#[error("expected a reply to request {own}, found one to request {other}")]
+struct OtherRequest {
+    own: RequestId,
+    other: RequestId,
 }
 
 /// SQS's stamp: when the responder sent it.
@@ -43,6 +54,8 @@ mod tests {
     use crate::RequestErrorKind;
     use aws_sdk_sqs::types::MessageAttributeValue;
     use sqs_rpc_protocol::{ContentType, names};
+
+    const OWN: RequestId = RequestId::from_bits(7);
 
     fn message(header: Option<&str>) -> Message {
         let attribute = header.map(|header| {
@@ -65,16 +78,16 @@ mod tests {
             None,
             Some("1;req;id=00000000000000000000000000000007;ttl=1000"),
         ] {
-            let reply = decode(message(header)).unwrap();
+            let reply = decode(message(header), OWN).unwrap();
             assert_eq!((reply.body(), reply.content_type()), ("text", None));
         }
-        let reply = decode(message(Some("1;rep;ct=application/json"))).unwrap();
+        let reply = decode(message(Some("1;rep;ct=application/json")), OWN).unwrap();
         assert_eq!(reply.content_type(), Some(&ContentType::json()));
     }
 
     #[test]
     fn an_error_code_is_an_error() {
-        let error = decode(message(Some("1;rep;code=login.unknown_user"))).unwrap_err();
+        let error = decode(message(Some("1;rep;code=login.unknown_user")), OWN).unwrap_err();
         let remote = error.remote().unwrap();
         assert_eq!(
             (remote.code.as_str(), remote.message.as_str()),
@@ -82,16 +95,35 @@ mod tests {
         );
         assert_eq!(error.kind(), RequestErrorKind::Remote);
         assert!(!error.is_retryable());
-        let busy = decode(message(Some("1;rep;code=db.busy;retry=1"))).unwrap_err();
+        let busy = decode(message(Some("1;rep;code=db.busy;retry=1")), OWN).unwrap_err();
         assert!(busy.is_retryable());
-        let error = decode(message(Some("1;rep;code=reply_too_large"))).unwrap_err();
+        let error = decode(message(Some("1;rep;code=reply_too_large")), OWN).unwrap_err();
         assert_eq!(error.kind(), RequestErrorKind::ReplyTooLarge);
+    }
+
+    #[test]
+    fn a_reply_to_another_request_is_no_success() {
+        let own = format!("1;rep;id={OWN}");
+        assert_eq!(decode(message(Some(&own)), OWN).unwrap().body(), "text");
+        let other = RequestId::from_bits(8);
+        for header in [
+            format!("1;rep;id={other}"),
+            format!("1;rep;id={other};code=busy;retry=1"),
+        ] {
+            let error = decode(message(Some(&header)), OWN).unwrap_err();
+            assert_eq!(error.kind(), RequestErrorKind::Codec, "{header}");
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(
+                source,
+                format!("expected a reply to request {OWN}, found one to request {other}")
+            );
+        }
     }
 
     #[test]
     fn what_is_not_understood_is_no_success() {
         for header in ["2;rep", "1;rep;code=NOT A CODE", "nonsense", ""] {
-            let error = decode(message(Some(header))).unwrap_err();
+            let error = decode(message(Some(header)), OWN).unwrap_err();
             assert_eq!(error.kind(), RequestErrorKind::Codec, "{header}");
         }
     }

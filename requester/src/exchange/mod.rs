@@ -95,7 +95,7 @@ fn finish(
         shared.queues.sqs().compare_server_time(sent, begun.started);
     }
     let result = received
-        .and_then(incoming::decode)
+        .and_then(|message| incoming::decode(message, begun.request_id()))
         .map_err(|error| begun.blame(error));
     if matches!(&result, Err(error) if error.kind() == RequestErrorKind::Codec) {
         shared.count(Counter::RepliesUnreadable);

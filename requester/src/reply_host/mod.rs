@@ -10,7 +10,7 @@ use std::fmt;
 
 use aws_sdk_sqs::operation::list_queue_tags::builders::ListQueueTagsInputBuilder;
 use futures::FutureExt;
-use sqs_rpc_protocol::HostQueueUrl;
+use sqs_rpc_protocol::{HostQueueUrl, QueueUrl};
 use sqs_virtual_queues::sqs::{Delivery, Moment};
 use sqs_virtual_queues::{
     Host, TemporaryError, TemporaryQueues, TemporaryReport, VirtualQueues, mutant,
@@ -114,6 +114,17 @@ impl ReplyHost {
         match &self.source {
             Source::Given(_) => None,
             Source::Own(hosts) => hosts.undeleted().into_iter().next(),
+        }
+    }
+
+    /// Whether this is the host that the user has given.
+    pub(crate) fn is_given_as(&self, queue: &QueueUrl) -> bool {
+        let sqs = self.queues.sqs();
+        match &self.source {
+            Source::Given(url) => {
+                queue.as_virtual().is_none() && sqs.host_key(queue.host()) == sqs.host_key(url)
+            }
+            Source::Own(_) => false,
         }
     }
 

@@ -15,6 +15,22 @@ impl IntoBody for Unwritable {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_to_the_requesters_own_reply_host_is_refused() {
+    let bed = Bed::new().await;
+    let requester = bed.builder().reply_host(&bed.queue).build().unwrap();
+    let error = requester.request(&bed.queue, "hello").await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (RequestErrorKind::InvalidRequest, Delivery::NotSent)
+    );
+    assert_eq!((requester.pending(), bed.depth(&bed.queue).await), (0, 0));
+    // A virtual queue of the same host is another queue.
+    let request = requester.request(format!("{}#other", bed.queue), "hello");
+    let error = request.timeout(SECOND).await.unwrap_err();
+    assert_eq!(error.kind(), RequestErrorKind::Timeout);
+}
+
+#[tokio::test(start_paused = true)]
 async fn bad_input_makes_no_call_and_says_what_is_allowed() {
     let bed = Bed::new().await;
     let requester = bed.requester();

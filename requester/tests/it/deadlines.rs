@@ -76,6 +76,32 @@ async fn a_request_that_waited_to_be_sent_says_what_remains_then() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_waited_for_its_turn_until_its_deadline_was_not_sent() {
+    // Sends to a FIFO queue go one call at a time.
+    let bed = Bed::with_queue("requests.fifo").await;
+    let double = Double::new(&bed.sqs);
+    double.fate(Action::SendMessageBatch, [Fate::Late(8 * SECOND)]);
+    let requester = Requester::new(on_tokio_time(double));
+    requester.ready().await.unwrap();
+    let ask = |body| {
+        let request = requester.request(&bed.queue, body).timeout(4 * SECOND);
+        tokio::spawn(request.send())
+    };
+    // This one is in the call whose answer is late.
+    let first = ask("first");
+    tokio::time::sleep(SECOND).await;
+    let second = ask("second");
+    for (request, delivery) in [(first, Delivery::Unknown), (second, Delivery::NotSent)] {
+        let error = request.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), RequestErrorKind::Timeout);
+        assert_eq!(error.delivery(), delivery);
+    }
+    assert_eq!(bed.next_request().await.body(), "first");
+    tokio::time::sleep(20 * SECOND).await;
+    assert_eq!(bed.depth(&bed.queue).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deadline_within_the_hosts_first_second_is_kept_and_nothing_is_sent() {
     let bed = Bed::new().await;
     let requester = bed.requester();

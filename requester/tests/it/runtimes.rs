@@ -2,7 +2,7 @@
 
 use crate::double::{Double, Fate};
 use crate::secrets::Recorder;
-use crate::support::{Bed, SECOND, on_tokio_time};
+use crate::support::{Bed, SECOND, Stopwatch, on_tokio_time};
 use futures::executor::block_on;
 use sqs_requester::{Action, RequestErrorKind, Requester};
 use std::error::Error as _;
@@ -81,6 +81,26 @@ fn a_pending_request_that_outlives_the_runtime_ends_closed() {
         block_on(pending).unwrap_err().kind(),
         RequestErrorKind::Closed
     );
+}
+
+#[test]
+fn a_request_ends_at_its_deadline_although_nobody_drives_the_first_runtime() {
+    let first = runtime();
+    let (bed, requester) = first.block_on(async {
+        let bed = Bed::new().await;
+        let requester = bed.requester();
+        requester.ready().await.unwrap();
+        (bed, requester)
+    });
+    // The first runtime is there, and none of its tasks runs.
+    runtime().block_on(async {
+        let started = Stopwatch::start();
+        let request = requester.request(&bed.queue, "hello").timeout(3 * SECOND);
+        let error = request.await.unwrap_err();
+        assert_eq!(error.kind(), RequestErrorKind::Timeout);
+        assert!(started.elapsed() < 4 * SECOND, "{:?}", started.elapsed());
+        assert_eq!(requester.pending(), 0);
+    });
 }
 
 #[test]

@@ -35,6 +35,21 @@ async fn pending_requests_get_their_time_and_new_ones_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_host_that_cannot_be_deleted_at_first_is_tried_again_while_there_is_time() {
+    let bed = Bed::new().await;
+    let double = Double::new(&bed.sqs);
+    let requester = Requester::new(on_tokio_time(double.clone()));
+    requester.ready().await.unwrap();
+    double.fate(
+        Action::DeleteQueue,
+        [Fate::Refused("ThrottlingException"); 4],
+    );
+    let report = requester.shutdown(10 * SECOND).await;
+    assert_eq!(report.left_behind, None);
+    assert_eq!(bed.hosts().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_pending_when_the_time_is_up_ends_closed_and_the_host_is_deleted() {
     let bed = Bed::new().await;
     let double = Double::new(&bed.sqs);

@@ -4,11 +4,15 @@ use std::cell::Cell;
 use std::time::SystemTime;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_sqs::config::interceptors::{
+    BeforeDeserializationInterceptorContextMut, BeforeDeserializationInterceptorContextRef,
+};
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
 use aws_sdk_sqs::error::{BoxError, ProvideErrorMetadata, SdkError};
+use aws_smithy_types::body::SdkBody;
+use http_body_util::Limited;
 
 use super::api::{Answer, Call, SqsApi, for_each_operation, import_errors, import_operations};
 use super::contact::Contact;
@@ -37,11 +41,16 @@ impl ClientApi {
     #[must_use]
     pub fn new(client: &Client) -> Self {
         let config = client.config();
-        let calls = config.to_builder().interceptor(ReadDate).build();
+        let calls = config
+            .to_builder()
+            .interceptor(ReadDate)
+            .interceptor(LimitLength)
+            .build();
 
         let single = config
             .to_builder()
             .interceptor(ReadDate)
+            .interceptor(LimitLength)
             .retry_config(RetryConfig::disabled())
             .build();
 
@@ -57,6 +66,7 @@ impl ClientApi {
         let polls = config
             .to_builder()
             .interceptor(ReadDate)
+            .interceptor(LimitLength)
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.build())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -148,6 +158,36 @@ tokio::task_local! {
     /// Written by [`ReadDate`] while the SDK's future is polled, read when it has ended. An input builder cannot be
     /// sent with an interceptor of its own, so the way from the header to the caller leads past the SDK.
     static DATE: Cell<Option<SystemTime>>;
+}
+
+/// The longest answer that is read, in bytes. SQS's own are shorter: ten messages of 1 MiB, in which JSON writes a byte as six
+/// at the most.
+const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
+
+/// Gives an answer up that does not end: it would fill the memory until the call's time is over.
+#[derive(Debug)]
+struct LimitLength;
+
+#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
+impl Intercept for LimitLength {
+    fn name(&self) -> &'static str {
+        "LimitLength"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response_mut().body_mut();
+        let known = body.content_length();
+        if known.is_none_or(|length| length > LONGEST_ANSWER as u64) {
+            let whole = std::mem::replace(body, SdkBody::taken());
+            *body = SdkBody::from_body_1_x(Limited::new(whole, LONGEST_ANSWER));
+        }
+        Ok(())
+    }
 }
 
 /// Keeps the `Date` of the last answer of a call.

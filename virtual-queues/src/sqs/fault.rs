@@ -304,10 +304,16 @@ impl fmt::Display for Fault {
                 }
             }
             FaultKind::QueueNotFound => write!(f, "{action} found no such queue"),
+            FaultKind::Refused if self.is_too_large() => {
+                write!(f, "{action} was refused: longer than its queue allows")
+            }
             FaultKind::Refused => write!(f, "{action} was refused"),
             FaultKind::OverLimit => write!(f, "{action} found too many messages in flight"),
             FaultKind::Unavailable => write!(f, "{action} failed within SQS"),
-            FaultKind::Unreachable => write!(f, "{action} did not reach SQS"),
+            FaultKind::Unreachable if self.delivery == Delivery::NotSent => {
+                write!(f, "{action} did not reach SQS")
+            }
+            FaultKind::Unreachable => write!(f, "{action} lost its connection before an answer"),
             FaultKind::TimedOut => write!(f, "{action} had no answer in time"),
             FaultKind::Credentials => write!(f, "{action}: {}", credentials(self.code())),
             FaultKind::NotSqs => match self.status {

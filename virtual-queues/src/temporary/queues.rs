@@ -17,12 +17,15 @@ use super::lease::Standing;
 use super::options::{Options, TemporaryQueuesBuilder};
 use super::pool::Pool;
 use super::process::Process;
-use crate::sqs::{Delivery, Fault, FaultKind, Moment};
+use crate::sqs::{Backoff, Delivery, Fault, FaultKind, Moment, Sqs};
 use crate::stats::Action;
 use crate::{CreateQueue, Host, PendingError, QueueError, VirtualQueue, VirtualQueues};
 
 /// The maximum number of hosts that a shutdown deletes at a time.
 const DELETIONS: usize = 16;
+/// Between two attempts of a shutdown to delete the same host.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A host that is not used any more could not be deleted before the end.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +35,21 @@ struct NotDeleted;
 fn not_deleted() -> Fault {
     let (kind, delivery) = (FaultKind::TimedOut, Delivery::Unknown);
     Fault::local(Action::DeleteQueue, kind, delivery, NotDeleted)
+}
+
+/// Deletes a host, and tries again until `end` after a failure that may pass.
+async fn delete_by(sqs: &Sqs, url: &str, end: Moment) -> Result<(), Fault> {
+    let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+    loop {
+        let Err(fault) = calls::delete(sqs, url, end).await else {
+            return Ok(());
+        };
+        let next = sqs.clock().now() + pauses.failed(sqs.random());
+        if !fault.is_temporary() || next >= end {
+            return Err(fault);
+        }
+        sqs.clock().sleep_until(next).await;
+    }
 }
 
 /// Virtual queues on hosts that are made when they are needed and deleted when they are not. Cheap to clone; clones share
@@ -241,7 +259,7 @@ impl TemporaryQueues {
             .undeleted()
             .into_iter()
             .map(|(name, url)| async move {
-                let deleted = calls::delete(process.sqs(), url.as_str(), end).await;
+                let deleted = delete_by(process.sqs(), url.as_str(), end).await;
                 (name, deleted)
             });
         let mut deletions = stream::iter(deletions).buffer_unordered(DELETIONS);

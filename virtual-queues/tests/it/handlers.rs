@@ -346,9 +346,12 @@ impl Drop for Bomb {
 async fn a_panicking_orphan_hook_stops_nothing() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
-    let builder = world.builder().on_orphan(|_, message| {
-        let _number: u32 = message.body().unwrap().parse().unwrap();
-    });
+    let builder = world
+        .builder()
+        .orphan_age(Duration::ZERO)
+        .on_orphan(|_, message| {
+            let _number: u32 = message.body().unwrap().parse().unwrap();
+        });
     let queues = builder.build()?;
     let queue = queues.create(&host, CreateQueue::named("q"))?;
     let send = world.client.send_message().queue_url(host.as_str());

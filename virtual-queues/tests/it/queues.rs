@@ -89,6 +89,7 @@ async fn an_orphan_is_shown_to_the_hook_and_deleted() -> TestResult {
     let hook = Arc::clone(&seen);
     let queues = world
         .builder()
+        .orphan_age(Duration::ZERO)
         .on_orphan(move |name, message| {
             hook.lock().unwrap().push((
                 name.map(ToString::to_string),

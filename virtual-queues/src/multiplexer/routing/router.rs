@@ -372,7 +372,7 @@ impl<S> Router<S> {
     /// Decides what becomes of a message.
     pub(crate) fn route(&mut self, message: Message, arrival: Arrival) -> Routed<S> {
         let Some(name) = name_of(&message) else {
-            return Routed::Orphan(None, Box::new(message));
+            return self.unclaimed(None, Box::new(message), arrival);
         };
         match self.slots.get_mut(&name) {
             Some(Slot::OneShot { .. }) => self.complete(&name, message),
@@ -573,20 +573,31 @@ impl<S> Router<S> {
                 Routed::Late(message)
             }
             Some(_) => Routed::Foreign(put_back_for(&message), message),
-            None if self.closed => Routed::GiveBack(message),
-            None => {
-                let age = self.options.orphan_age;
-                let orphan = age.is_zero()
-                    || self.deleted.contains(&name)
-                    || is_older_than(&message, age, arrival.server_now);
-                if orphan || mutant!("unclaimed-is-deleted") {
-                    Routed::Orphan(Some(name), message)
-                } else {
-                    let after = put_back_for(&message).min(LONGEST_UNCLAIMED);
-                    Routed::Unclaimed(after, message)
-                }
-            }
+            None => self.unclaimed(Some(name), message, arrival),
         }
+    }
+
+    /// For a virtual queue that is not here, or for none: another program may read this host, too.
+    fn unclaimed(
+        &self,
+        name: Option<VirtualQueueName>,
+        message: Box<Message>,
+        arrival: Arrival,
+    ) -> Routed<S> {
+        if self.closed {
+            return Routed::GiveBack(message);
+        }
+        let age = self.options.orphan_age;
+        let orphan = age.is_zero()
+            || name
+                .as_ref()
+                .is_some_and(|name| self.deleted.contains(name))
+            || is_older_than(&message, age, arrival.server_now);
+        if orphan || mutant!("unclaimed-is-deleted") {
+            return Routed::Orphan(name, message);
+        }
+        let after = put_back_for(&message).min(LONGEST_UNCLAIMED);
+        Routed::Unclaimed(after, message)
     }
 
     fn time_out(&mut self, name: &VirtualQueueName) -> Option<Due<S>> {
