@@ -1,10 +1,9 @@
 //! How an error reads: lower case, no full stop, nothing that its source says as well, no queue's URL.
 
-use std::error::Error;
 use std::fmt;
 
 use sqs_rpc_protocol::QueueUrlError;
-use sqs_virtual_queues::sqs::Delivery;
+use sqs_virtual_queues::sqs::{Delivery, WithCauses};
 
 use super::{Cause, Inner, RequestErrorKind};
 
@@ -30,7 +29,7 @@ pub(super) fn write(error: &Inner, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         (Cause::Full(max), _) => write!(f, "{max} requests are pending, the most that are allowed"),
         (Cause::Given(why), RequestErrorKind::TooLarge) => {
-            write!(f, "request too large: {}", Chain(&**why))
+            write!(f, "request too large: {}", WithCauses(&**why))
         }
         (Cause::Given(why), _) if let Some(why) = why.downcast_ref::<QueueUrlError>() => {
             write!(
@@ -39,27 +38,12 @@ pub(super) fn write(error: &Inner, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 why.kind()
             )
         }
-        (Cause::Given(why), _) => write!(f, "invalid request: {}", Chain(&**why)),
+        (Cause::Given(why), _) => write!(f, "invalid request: {}", WithCauses(&**why)),
         (Cause::Failed(what, _), _) => f.write_str(what),
         (Cause::Plain, RequestErrorKind::HostLost) => f.write_str("the reply host queue is gone"),
         (Cause::Plain, RequestErrorKind::Closed) => {
             f.write_str("the requester is shut down, or its runtime has ended")
         }
         (Cause::Plain, kind) => write!(f, "{kind:?}"),
-    }
-}
-
-/// An error and all its sources.
-struct Chain<'a>(&'a dyn Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut error = self.0;
-        while let Some(source) = error.source() {
-            write!(f, ": {source}")?;
-            error = source;
-        }
-        Ok(())
     }
 }

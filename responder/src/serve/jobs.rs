@@ -12,7 +12,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 use sqs_rpc_protocol::{ErrorCode, HostKey, HostQueueUrl, RequestId, VirtualQueueName};
 use sqs_virtual_queues::Counter;
-use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, Sqs};
+use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, Sqs, WithCauses};
 
 use super::claims::Claims;
 use super::in_hand::{Extended, Extension, Ticket};
@@ -205,7 +205,10 @@ impl Context {
                 self.count(Counter::HandlerErrors);
                 let code = error.code();
                 match error.source() {
-                    Some(source) => tracing::warn!(%code, error = source, "the handler failed"),
+                    Some(source) => {
+                        // As a text: whoever follows the causes of an error that is its own cause does not end.
+                        tracing::warn!(%code, error = %WithCauses(source), "the handler failed");
+                    }
                     None => tracing::debug!(%code, "the handler returned an error"),
                 }
             }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sqs_virtual_queues::sqs::{Moment, Sqs, UserCode};
+use sqs_virtual_queues::sqs::{Moment, Sqs, UserCode, WithCauses};
 use sqs_virtual_queues::{Counter, Counters};
 
 use super::{Begun, Completed, Fingerprint, Holder, ReplyKey, ReplyStore};
@@ -79,11 +79,9 @@ impl UserStore {
     /// What an error of the store says, with its causes.
     fn text(&self, error: BoxError) -> String {
         let text = self.code.call(&self.counters, || {
-            let first: &(dyn std::error::Error + 'static) = &*error;
-            let all = std::iter::successors(Some(first), |error| error.source());
-            let texts: Vec<_> = all.map(ToString::to_string).collect();
+            let text = WithCauses(&*error).to_string();
             drop(error);
-            texts.join(": ")
+            text
         });
         text.unwrap_or_else(|_| PANICKED.to_owned())
     }

@@ -1,12 +1,10 @@
 //! Which error of SQS stands for what went wrong here.
 
-use std::error::Error;
-
 use aws_sdk_sqs::error::ConnectorError;
 use serde_json::json;
 
 use super::answers::Body;
-use crate::sqs::{Fault, FaultKind};
+use crate::sqs::{Fault, FaultKind, WithCauses};
 use crate::{InvalidMessage, QueueError};
 
 /// An error as SQS would answer it.
@@ -155,7 +153,7 @@ impl Failure {
             Self::Lost(error) => Refusal {
                 code: "ServiceUnavailable".to_owned(),
                 status: 503,
-                text: with_causes(&error),
+                text: WithCauses(&error).to_string(),
             },
         }
     }
@@ -185,7 +183,7 @@ impl From<QueueError> for Failure {
             | QueueError::InvalidTag(_)
             | QueueError::OutOfRange { .. } => Kind::InvalidParameterValue,
         };
-        Refusal::new(kind, with_causes(&error)).into()
+        Refusal::new(kind, WithCauses(&error).to_string()).into()
     }
 }
 
@@ -199,14 +197,4 @@ fn of_call(fault: &Fault) -> Failure {
         FaultKind::Unreachable => ConnectorError::io(source),
         _ => ConnectorError::other(source, None),
     })
-}
-
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

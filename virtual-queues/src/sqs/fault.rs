@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
+use super::causes::causes;
 use crate::stats::Action;
 
 /// A failed call, sorted by what to do about it. Cheap to clone: one failed batch reaches up to ten callers.
@@ -535,14 +536,9 @@ fn kind_of_code(code: Option<&str>, status: u16) -> FaultKind {
 
 /// The SDK reports missing credentials as a failed dispatch or construction; only the cause tells them apart.
 pub(super) fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.is::<CredentialsError>() {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+    std::iter::once(error)
+        .chain(causes(error))
+        .any(<dyn Error>::is::<CredentialsError>)
 }
 
 #[cfg(test)]

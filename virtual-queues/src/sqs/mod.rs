@@ -9,6 +9,7 @@
 mod alarm;
 mod api;
 mod backoff;
+mod causes;
 mod client_api;
 mod clock;
 mod connection;
@@ -28,6 +29,8 @@ mod tasks;
 pub use alarm::Alarm;
 pub use api::{Answer, Call, SqsApi, Unsupported};
 pub use backoff::Backoff;
+#[doc(hidden)]
+pub use causes::{WithCauses, causes};
 pub use client_api::ClientApi;
 pub use clock::{Clock, Elapsed, Moment, TimeSource};
 pub use connection::{Sqs, SqsBuilder};
