@@ -190,7 +190,7 @@ counters! {
     HandlerErrors handler_errors,
     /// Replies that were sent.
     RepliesSent replies_sent,
-    /// Replies that could not be sent.
+    /// Replies that could not be sent, or are none that SQS takes: the requester was told `internal` instead.
     RepliesUnsendable replies_unsendable,
     /// Replies over the size limit: the requester was told so instead.
     RepliesTooLarge replies_too_large,

@@ -13,7 +13,7 @@ use sqs_virtual_queues::sqs::{BatchOptions, Fault, NoRuntime, Outbox, Sqs};
 
 use super::Reply;
 use super::attempts::Unsent;
-use super::encode::{EncodeError, encode};
+use super::encode::{EncodeError, check};
 use super::sender::{Addressee, NotSent, Sender, Sent};
 use crate::options::Options;
 use crate::request;
@@ -126,7 +126,7 @@ impl DirectReplies {
         reply: &Reply,
     ) -> Result<(), SendReplyError> {
         let to = addressee(sqs, options, message)?;
-        if let Err(error) = encode(&to.address, to.request_id, reply, sqs.random())
+        if let Err(error) = check(&to.address, to.request_id, reply)
             && !matches!(error, EncodeError::TooLarge { .. })
         {
             return Err(SendReplyError::because(

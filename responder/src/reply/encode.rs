@@ -7,6 +7,7 @@ use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use sqs_rpc_protocol::limits::{self, AttributeNameError, BodyError};
 use sqs_rpc_protocol::{ErrorCode, HostQueueUrl, QueueUrl, ReplyEnvelope, ReplyHeader, RequestId};
+use sqs_virtual_queues::Counter;
 use sqs_virtual_queues::sqs::Random;
 
 use super::Reply;
@@ -43,6 +44,14 @@ pub(crate) enum EncodeError {
 }
 
 impl EncodeError {
+    /// How it is counted.
+    pub(crate) const fn counter(&self) -> Counter {
+        match self {
+            Self::TooLarge { .. } => Counter::RepliesTooLarge,
+            _ => Counter::RepliesUnsendable,
+        }
+    }
+
     /// What the requester is told instead of `reply`. The code of an error reply stays.
     pub(crate) fn instead_of(&self, reply: &Reply) -> Reply {
         if let Some(error) = reply.bare_error() {
@@ -55,13 +64,24 @@ impl EncodeError {
     }
 }
 
-/// Makes the message that carries `reply` to `address`.
-pub(crate) fn encode(
+/// Whether SQS takes `reply` at `address`.
+pub(crate) fn check(
     address: &QueueUrl,
     request_id: Option<RequestId>,
     reply: &Reply,
-    random: &Random,
-) -> Result<Outgoing, EncodeError> {
+) -> Result<(), EncodeError> {
+    envelope_and_size(address, request_id, reply).map(drop)
+}
+
+/// The protocol's attributes.
+type Envelope = Vec<(&'static str, String)>;
+
+/// The protocol's attributes, and the size of the message. Fails if SQS does not take it.
+fn envelope_and_size(
+    address: &QueueUrl,
+    request_id: Option<RequestId>,
+    reply: &Reply,
+) -> Result<(Envelope, usize), EncodeError> {
     limits::check_body(reply.body()).map_err(EncodeError::Body)?;
     let found = reply.attributes().count();
     if found > limits::MAX_USER_ATTRIBUTES {
@@ -80,19 +100,33 @@ pub(crate) fn encode(
     header.retryable = (reply.is_retryable() && !header.is_retryable()).then_some(true);
     header.content_type = reply.content_type().cloned();
     let envelope = ReplyEnvelope::to(address, header).encode();
-    let ours = envelope.iter().map(|(name, value)| (*name, value.as_str()));
-    let attributes: Vec<(&str, &str)> = ours.chain(reply.attributes()).collect();
-
-    let counted = attributes
-        .iter()
-        .map(|(name, value)| (*name, "String", value.len()));
+    let counted = attributes(&envelope, reply).map(|(name, value)| (name, "String", value.len()));
     let bytes = limits::message_size(reply.body(), counted);
     if bytes > limits::MAX_MESSAGE_BYTES {
         return Err(EncodeError::TooLarge { bytes });
     }
+    Ok((envelope, bytes))
+}
 
+/// All attributes of the message.
+fn attributes<'a>(
+    envelope: &'a [(&'static str, String)],
+    reply: &'a Reply,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let ours = envelope.iter().map(|(name, value)| (*name, value.as_str()));
+    ours.chain(reply.attributes())
+}
+
+/// Makes the message that carries `reply` to `address`.
+pub(crate) fn encode(
+    address: &QueueUrl,
+    request_id: Option<RequestId>,
+    reply: &Reply,
+    random: &Random,
+) -> Result<Outgoing, EncodeError> {
+    let (envelope, bytes) = envelope_and_size(address, request_id, reply)?;
     let mut entry = SendMessageBatchRequestEntry::builder().message_body(reply.body());
-    for (name, value) in attributes {
+    for (name, value) in attributes(&envelope, reply) {
         entry = entry.message_attributes(name, string(value));
     }
     let queue = address.host().clone();

@@ -200,7 +200,7 @@ impl Sender {
         match sent {
             Sent::Reply => {}
             Sent::TooLarge => counters.count(Counter::RepliesTooLarge),
-            Sent::Invalid => counters.count(Counter::HandlerErrors),
+            Sent::Invalid => counters.count(Counter::RepliesUnsendable),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::task::Poll;
 
 use futures::FutureExt;
 use futures::future::join_all;
-use sqs_rpc_protocol::{ErrorCode, HostKey, HostQueueUrl, RequestId, VirtualQueueName};
+use sqs_rpc_protocol::{ErrorCode, HostKey, HostQueueUrl, QueueUrl, RequestId, VirtualQueueName};
 use sqs_virtual_queues::Counter;
 use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, Sqs, WithCauses};
 
@@ -23,6 +23,7 @@ use super::verdict::{Ended, Then};
 use crate::handler::{BoxedHandler, Outcome};
 use crate::options::Options;
 use crate::reply::attempts::Unsent;
+use crate::reply::encode;
 use crate::reply::sender::{Addressee, NotSent, Sender, Sent};
 use crate::store::calls::StoreCalls;
 use crate::{Reply, Request};
@@ -181,9 +182,35 @@ impl Context {
             .options
             .handler_timeout
             .until(now, request.deadline().moment());
+        let to = request.return_address().cloned();
+        let id = request.request_id();
         let outcome = self.handler.handle(request, self.sqs.clock(), until).await;
         self.note(&outcome);
-        Ended::of(outcome)
+        let (ended, reply) = Ended::of(outcome);
+        match to {
+            Some(to) => self.sendable(&to, id, ended, reply),
+            None => (ended, reply),
+        }
+    }
+
+    /// Before others get the reply, or it is kept for them: a reply that SQS does not take is replaced by what the requester is told.
+    fn sendable(
+        &self,
+        to: &QueueUrl,
+        id: Option<RequestId>,
+        ended: Ended,
+        reply: Reply,
+    ) -> (Ended, Reply) {
+        match encode::check(to, id, &reply) {
+            Ok(()) => (ended, reply),
+            Err(error) => {
+                if self.count_and_tell(error.counter()) {
+                    let error = WithCauses(&error);
+                    tracing::warn!(%error, "the handler's reply is none that SQS takes");
+                }
+                (ended.with_unsendable(&reply), error.instead_of(&reply))
+            }
+        }
     }
 
     fn note(&self, outcome: &Outcome) {

@@ -73,6 +73,7 @@ use crate::options::Options;
 /// | the job that handles it is lost, also to a panic outside of the handler | | given back at once; from the sixth delivery on hidden for a time that grows |
 /// | its return address does not exist, 2 s after it was handled, or at once if that is known | | deleted |
 /// | its reply is too large | gets `reply_too_large` | deleted |
+/// | its reply is empty, or SQS does not take its characters or attributes | gets `internal`, or the code of an error reply without the rest | deleted |
 /// | SQS is throttled or down when the reply is sent | gets it, before its deadline | deleted |
 /// | the reply may not be sent (AccessDenied) | | stays, hidden for a time that grows |
 ///

@@ -14,8 +14,8 @@ use crate::{Reply, ReplyKey};
 pub(crate) enum Ended {
     /// With a result, or with an error that was made for the requester.
     Done,
-    /// With an error that was not, or that may not come again (retryable, or cut off at its time limit), with a panic, or not
-    /// within its time.
+    /// With an error that was not, or that may not come again (retryable, or cut off at its time limit), with a panic, not
+    /// within its time, or with a result that SQS does not take.
     Broke,
     /// It was not called: its arguments could not be made from the request.
     Undecodable,
@@ -72,6 +72,14 @@ impl Ended {
                 Reply::error(ErrorCode::EXPIRED, "the handler's time was over"),
             ),
             Outcome::Panicked => (Self::Broke, crate::ReplyError::internal("panicked").into()),
+        }
+    }
+
+    /// What it is if `reply` is none that SQS takes, and the requester is told so in its place. An error keeps its code, and so its end.
+    pub(super) fn with_unsendable(self, reply: &Reply) -> Self {
+        match reply.error_code() {
+            Some(_) => self,
+            None => Self::Broke,
         }
     }
 
@@ -179,6 +187,15 @@ mod tests {
             ended(Outcome::Failed(ReplyError::undecodable("x"))),
             Ended::Undecodable
         );
+    }
+
+    #[test]
+    fn a_result_that_sqs_does_not_take_is_as_good_as_none() {
+        let error = Reply::error(ErrorCode::from_static("login.locked"), "x");
+        assert_eq!(Ended::Done.with_unsendable(&Reply::new("")), Ended::Broke);
+        for ended in [Ended::Done, Ended::Broke, Ended::Undecodable] {
+            assert_eq!(ended.with_unsendable(&error), ended);
+        }
     }
 
     #[test]

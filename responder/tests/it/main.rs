@@ -15,4 +15,5 @@ mod reply_by_hand;
 mod secrets;
 mod shutdown;
 mod store;
+mod unsendable;
 mod visibility;
