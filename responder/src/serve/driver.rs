@@ -4,7 +4,9 @@
 //! (`shutdown.rs`). Invariant: the only tasks that outlive it are polls, which end by themselves.
 
 use std::collections::HashMap;
+use std::future::{self, poll_fn};
 use std::sync::Arc;
+use std::task::Poll as TaskPoll;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -12,8 +14,9 @@ use futures::future::BoxFuture;
 use sqs_rpc_protocol::{HostQueueUrl, QueueUrl};
 use sqs_virtual_queues::Counter;
 use sqs_virtual_queues::sqs::{
-    Alarm, FaultKind, Moment, Outbox, PollController, PollOptions, Sign, Sqs, Tasks,
+    Alarm, FaultKind, Moment, NoRuntime, Outbox, PollController, PollOptions, Sign, Sqs, Tasks,
 };
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -60,6 +63,8 @@ pub(super) struct Driver {
     /// When a poll last began, or brought requests.
     pub(super) quiet_since: Moment,
     tasks: Tasks,
+    /// The one in which it began, where polls run.
+    runtime: Handle,
     to_driver: mpsc::Sender<Polled>,
     health: Health,
     pub(super) expired_lines: Lines,
@@ -102,6 +107,7 @@ impl Driver {
         handling: Handling,
     ) -> Result<Self, ServeError> {
         let tasks = sqs.tasks()?;
+        let runtime = Handle::try_current().map_err(|_| NoRuntime)?;
         let outbox = Outbox::new(sqs.clone(), tasks.clone(), options.batches.clone());
         let mut poll_options = PollOptions::preferring(options.prefer);
         poll_options.max_polls = options.max_polls;
@@ -125,6 +131,7 @@ impl Driver {
             poll: Arc::new(poll),
             quiet_since: sqs.clock().now(),
             tasks,
+            runtime,
             to_driver,
             health: Health::default(),
             expired_lines: Lines::default(),
@@ -170,6 +177,10 @@ impl Driver {
             let alarm_at = self.next_alarm();
             tokio::select! {
                 biased;
+                // First: the alarm of a runtime that has ended panics.
+                () = has_ended(&self.runtime) => {
+                    return Err(ServeError::runtime_ended(self.context.queue.clone()));
+                }
                 () = &mut signal, if self.drain.is_none() => self.start_drain(drain),
                 Some(ended) = self.jobs.join_next_with_id() => {
                     self.job_ended(ended);
@@ -330,4 +341,25 @@ impl Driver {
         }
         Ok(())
     }
+}
+
+/// Completes if it is polled elsewhere after a runtime has ended. All polls and calls of the driver have ended then, and it would wait
+/// for ever.
+async fn has_ended(runtime: &Handle) {
+    poll_fn(|_| {
+        let here = Handle::try_current();
+        if here.is_ok_and(|here| here.id() == runtime.id()) {
+            return TaskPoll::Pending;
+        }
+        // A runtime that has ended drops a task at once.
+        let task = runtime.spawn(future::pending::<()>());
+        let has_ended = task.is_finished();
+        task.abort();
+        if has_ended {
+            TaskPoll::Ready(())
+        } else {
+            TaskPoll::Pending
+        }
+    })
+    .await;
 }

@@ -7,7 +7,7 @@ use sqs_rpc_protocol::{HostQueueUrl, QueueUrlError};
 use sqs_virtual_queues::Action;
 use sqs_virtual_queues::sqs::{Fault, NoRuntime};
 
-/// Why a queue is not served. Only what shows at the start is an error; later faults are waited out.
+/// Why a queue is not served. Only what shows at the start is an error, and the end of the runtime; later faults are waited out.
 ///
 /// # Examples
 ///
@@ -44,6 +44,8 @@ pub enum ServeErrorKind {
     AccessDenied(Action),
     /// There is no Tokio runtime here.
     NoRuntime,
+    /// The Tokio runtime in which serving began has ended, and with it its polls and calls. Serve anew in the other one.
+    RuntimeEnded,
 }
 
 impl ServeError {
@@ -68,7 +70,20 @@ impl ServeError {
             source: fault.into(),
         }
     }
+
+    pub(super) fn runtime_ended(queue: HostQueueUrl) -> Self {
+        Self {
+            kind: ServeErrorKind::RuntimeEnded,
+            queue: Some(queue),
+            source: CutOff.into(),
+        }
+    }
 }
+
+/// What the end of a runtime does.
+#[derive(Debug, thiserror::Error)]
+#[error("its polls and calls have ended with it")]
+struct CutOff;
 
 impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,6 +94,9 @@ impl fmt::Display for ServeError {
                 write!(f, "sqs:{action} on the request queue is denied")
             }
             ServeErrorKind::NoRuntime => f.write_str("the queue cannot be served"),
+            ServeErrorKind::RuntimeEnded => {
+                f.write_str("the Tokio runtime in which serving began has ended")
+            }
         }?;
         match &self.queue {
             Some(queue) => write!(f, ": {queue}"),

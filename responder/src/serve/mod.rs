@@ -51,7 +51,8 @@ use crate::options::Options;
 /// A queue about to be served: await it. Made by [`Responder::serve`](crate::Responder::serve).
 ///
 /// It ends when the signal of [`with_graceful_shutdown`](Self::with_graceful_shutdown) completes, or with an error if
-/// the queue cannot be served from the start. Whatever goes wrong later is waited out.
+/// the queue cannot be served from the start, or if the runtime in which it was polled first has ended. Whatever else goes wrong
+/// later is waited out.
 ///
 /// # What becomes of a request
 ///

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sqs_responder::{Body, Drained};
+use sqs_responder::{Body, Drained, ServeErrorKind};
 use sqs_virtual_queues::Action;
 
-use crate::bed::{Bed, Failure, Running, sleep};
+use crate::bed::{Bed, Failure, Running, THROTTLED, sleep};
 
 async fn slow(Body(secs): Body) -> String {
     sleep(secs.parse().unwrap()).await;
@@ -245,4 +245,46 @@ async fn dropped_it_cuts_off_handlers_and_its_poll_gives_back_what_it_brings() {
     sleep(40).await;
     assert_eq!(bed.left().await, (2, 0));
     assert_eq!(bed.stats().replies_sent, 0);
+}
+
+#[test]
+fn in_another_runtime_it_ends_with_the_one_in_which_it_began() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap()
+    };
+    enum During {
+        Poll,
+        Handler,
+        BackOff,
+    }
+    for during in [During::Poll, During::Handler, During::BackOff] {
+        let first = runtime();
+        let (bed, serving) = first.block_on(async {
+            let bed = Bed::start().await;
+            match during {
+                During::Poll => {}
+                During::Handler => bed.send(&bed.ask("100")).await,
+                During::BackOff => bed.faults.of(Action::ReceiveMessage, THROTTLED),
+            }
+            let responder = bed.builder().concurrency(1).build().unwrap();
+            let mut serving = Box::pin(responder.serve(&bed.requests, slow).into_future());
+            tokio::select! {
+                _ = &mut serving => panic!("it serves"),
+                () = sleep(30) => {}
+            }
+            (bed, serving)
+        });
+        let stats = bed.stats();
+        match during {
+            During::Poll => assert_eq!((stats.handled, stats.polls_failed), (0, 0)),
+            During::Handler => assert_eq!(stats.handled, 1),
+            During::BackOff => assert!(stats.polls_failed > 3),
+        }
+        drop(first);
+        let ended = runtime()
+            .block_on(async { tokio::time::timeout(Duration::from_secs(60), serving).await });
+        let error = ended.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ServeErrorKind::RuntimeEnded, "{error}");
+    }
 }
