@@ -95,7 +95,9 @@ use crate::options::Options;
 /// # Cancel safety
 ///
 /// Dropping it cuts off the handlers that run and the replies that are being sent; those requests are delivered again
-/// when their visibility timeout ends, and their keys in a [reply store](crate::ReplyStore) are held until the leases end. A poll that is out runs to its end and gives back what it brings.
+/// when their visibility timeout ends. Their keys are free then in a store that can [do that at
+/// once](crate::ReplyStore::abandon_now), as the default one can, and are held until the leases end in others. What a handler has
+/// spawned by itself is not cut off. A poll that is out runs to its end and gives back what it brings.
 #[must_use = "nothing is served until this is awaited"]
 pub struct Serve {
     sqs: Sqs,

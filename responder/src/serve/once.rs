@@ -21,7 +21,7 @@ use super::claims::Claims;
 use super::jobs::Context;
 use super::outside::Outside;
 use super::verdict::Ended;
-use crate::store::calls::{Place, StoreFailed};
+use crate::store::calls::{Place, StoreCalls, StoreFailed};
 use crate::store::{Begun, Completed, Fingerprint, Holder, ReplyKey};
 use crate::{Deadline, Reply, Request};
 
@@ -52,6 +52,7 @@ struct Places {
 #[derive(Debug)]
 struct Holding<'a> {
     held: &'a Held,
+    store: &'a StoreCalls,
     place: &'a Place,
     /// Whether the store has been told what became of it.
     is_told: bool,
@@ -134,7 +135,7 @@ impl Context {
         if !is_held {
             return self.handle_in_slot(request).await;
         }
-        let mut holding = self.held.hold(&place);
+        let mut holding = self.held.hold(&self.store, &place);
         let one_way = request.return_address().is_none();
         let (ended, reply) = self.handle_renewing(&place, request).await;
         if ended.is_lasting(&place.key, one_way) {
@@ -272,10 +273,11 @@ impl Context {
 }
 
 impl Held {
-    fn hold<'a>(&'a self, place: &'a Place) -> Holding<'a> {
+    fn hold<'a>(&'a self, store: &'a StoreCalls, place: &'a Place) -> Holding<'a> {
         self.with(|places| places.held.insert(place.holder, place.clone()));
         Holding {
             held: self,
+            store,
             place,
             is_told: false,
         }
@@ -298,6 +300,10 @@ impl Held {
 
 impl Drop for Holding<'_> {
     fn drop(&mut self) {
+        // The handler's future is dropped by now. Maybe nobody is left who could tell the store otherwise.
+        if !self.is_told {
+            self.store.abandon_now(self.place);
+        }
         self.held.with(|places| {
             // Unless a shutdown has taken it, which tells the store itself.
             if let Some(place) = places.held.remove(&self.place.holder)

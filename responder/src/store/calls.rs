@@ -76,6 +76,15 @@ impl UserStore {
         ended.unwrap_or_else(|_| Err(PANICKED.into()))
     }
 
+    /// Frees a key from a destructor.
+    fn abandon_now(&self, place: &Place) {
+        if let Some(store) = self.store.as_deref() {
+            let free = || store.abandon_now(&place.key, place.holder);
+            // A panic is counted and logged; the lease ends.
+            let _ = self.code.call(&self.counters, free);
+        }
+    }
+
     /// What an error of the store says, with its causes.
     fn text(&self, error: BoxError) -> String {
         let text = self.code.call(&self.counters, || {
@@ -154,6 +163,11 @@ impl StoreCalls {
     pub(crate) async fn abandon<'a>(&'a self, place: &'a Place) -> Result<(), StoreFailed> {
         let call = |store: &'a dyn ReplyStore| store.abandon(&place.key, place.holder);
         self.twice("abandon", call).await
+    }
+
+    /// Abandons a place whose handler was cut off, if the store does that without waiting.
+    pub(crate) fn abandon_now(&self, place: &Place) {
+        self.store.abandon_now(place);
     }
 
     /// Makes a call, and once more if it failed. Not if it had no answer: its caller has waited long enough.

@@ -52,6 +52,7 @@ pub async fn all(store: &dyn ReplyStore, wait: Wait<'_>, run: u128) {
     another_fingerprint_is_a_mismatch(store, run).await;
     an_abandoned_key_is_free(store, run).await;
     only_its_holder_abandons_a_key(store, run).await;
+    a_key_freed_without_waiting_was_its_holders(store, run).await;
     a_lease_ends(store, wait, run).await;
     a_late_completer_does_not_overwrite(store, wait, run).await;
     a_late_reply_is_kept_if_nobody_took_over(store, wait, run).await;
@@ -111,6 +112,10 @@ impl<'a> Bench<'a> {
             .abandon(&self.key, Holder::from_bits(holder))
             .await;
         abandoned.unwrap_or_else(|error| panic!("abandon failed: {error}"));
+    }
+
+    fn abandon_now(&self, holder: u128) {
+        self.store.abandon_now(&self.key, Holder::from_bits(holder));
     }
 
     async fn is_in_progress_for(&self, holder: u128) {
@@ -227,6 +232,29 @@ pub async fn only_its_holder_abandons_a_key(store: &dyn ReplyStore, run: u128) {
         bench.abandon(holder).await;
     }
     bench.is_done_with("reply").await;
+}
+
+/// [`ReplyStore::abandon_now`] touches neither what somebody else holds nor what is done. Of what its holder has it may do nothing.
+pub async fn a_key_freed_without_waiting_was_its_holders(store: &dyn ReplyStore, run: u128) {
+    let bench = Bench::new(store, run, "not-freed");
+    bench.abandon_now(1);
+    assert_eq!(bench.begin(1).await, Begun::Mine);
+    bench.abandon_now(2);
+    bench.is_in_progress_for(2).await;
+    assert_eq!(bench.complete(1, "reply").await, Completed::Kept);
+    for holder in [1, 2] {
+        bench.abandon_now(holder);
+    }
+    bench.is_done_with("reply").await;
+
+    let bench = Bench::new(store, run, "freed");
+    assert_eq!(bench.begin(1).await, Begun::Mine);
+    bench.abandon_now(1);
+    let begun = bench.begin(2).await;
+    assert!(
+        matches!(begun, Begun::Mine | Begun::InProgress { .. }),
+        "expected a key that is free, or held still, found {begun:?}"
+    );
 }
 
 /// The key of a holder that died is free when its lease has ended, and not before.

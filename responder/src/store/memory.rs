@@ -167,6 +167,12 @@ impl ReplyStore for InMemoryReplyStore {
             Ok(())
         }))
     }
+
+    fn abandon_now(&self, key: &ReplyKey, holder: Holder) {
+        // Asks no clock: without a runtime, Tokio's tells another time.
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.free(key, holder);
+    }
 }
 
 impl Kept {
@@ -231,6 +237,10 @@ impl Kept {
 
     fn abandon(&mut self, key: &ReplyKey, holder: Holder, now: Moment) {
         self.end(now);
+        self.free(key, holder);
+    }
+
+    fn free(&mut self, key: &ReplyKey, holder: Holder) {
         if self
             .entries
             .get(key)
@@ -449,6 +459,19 @@ mod tests {
             assert!(matches!(begin(&mut kept, n, 2), Begun::InProgress { .. }));
         }
         assert_eq!(begin(&mut kept, 3, 2), Begun::Mine, "there was no room");
+    }
+
+    #[test]
+    fn a_key_can_be_freed_without_waiting() {
+        let store = InMemoryReplyStore::default();
+        let key = plain(1);
+        let begin = |holder| store.with(|kept, now| kept.begin(&key, print(), holder, HOUR, now));
+        let other = Holder::from_bits(2);
+        assert_eq!(begin(HOLDER), Begun::Mine);
+        store.abandon_now(&key, other);
+        assert!(matches!(begin(other), Begun::InProgress { .. }));
+        store.abandon_now(&key, HOLDER);
+        assert_eq!(begin(other), Begun::Mine);
     }
 
     #[test]

@@ -54,7 +54,7 @@ use crate::reply_error::BoxError;
 ///
 /// It asks [`begin`](Self::begin) before the handler runs, again with the same [`Holder`] after half of each lease while
 /// the handler runs, and [`complete`](Self::complete) or [`abandon`](Self::abandon) when the handler has ended, before
-/// the reply is sent. A lease is the responder's visibility timeout, but 20 s at the least and 5 minutes at the most.
+/// the reply is sent. If the handler is cut off by a drop, it calls [`abandon_now`](Self::abandon_now). A lease is the responder's visibility timeout, but 20 s at the least and 5 minutes at the most.
 /// Duplicates that reach one responder at a time ask once.
 ///
 /// A reply is abandoned and not kept if its request is to be handled again: if it could not be decoded; and for a panic,
@@ -159,6 +159,15 @@ pub trait ReplyStore: fmt::Debug + Send + Sync + 'static {
         key: &'a ReplyKey,
         holder: Holder,
     ) -> BoxFuture<'a, Result<(), BoxError>>;
+
+    /// As [`abandon`](Self::abandon), for a store that can do it without waiting. Default: does nothing.
+    ///
+    /// It is called when a handler is cut off and nobody is left who could await [`abandon`](Self::abandon), because
+    /// [`Serve`](crate::Serve) was dropped. The handler's future is gone then. The call is made in a destructor, maybe on a thread
+    /// without a runtime: it must not block, and so is nothing for a store in a network. There the lease ends the key.
+    fn abandon_now(&self, key: &ReplyKey, holder: Holder) {
+        let _ = (key, holder);
+    }
 }
 
 /// The answer of [`ReplyStore::begin`].
@@ -214,5 +223,9 @@ impl<T: ReplyStore + ?Sized> ReplyStore for Arc<T> {
         holder: Holder,
     ) -> BoxFuture<'a, Result<(), BoxError>> {
         (**self).abandon(key, holder)
+    }
+
+    fn abandon_now(&self, key: &ReplyKey, holder: Holder) {
+        (**self).abandon_now(key, holder);
     }
 }

@@ -210,7 +210,8 @@ async fn two_processes_with_one_store_handle_a_key_once() {
 #[tokio::test(start_paused = true)]
 async fn when_one_of_them_dies_the_other_handles_the_key() {
     let bed = Bed::start().await;
-    let (store, calls) = (InMemoryReplyStore::default(), Calls::default());
+    // As a database, it does not notice that a process has died.
+    let (store, calls) = (Flaky::new(Mode::Works, Mode::Works), Calls::default());
     let dies =
         Running::start(sharing(&bed, &store, 1).serve(&bed.requests, calls.handler(1_000_000)));
     bed.send(&keyed(&bed, 1, "k", "charge")).await;
@@ -230,6 +231,87 @@ async fn when_one_of_them_dies_the_other_handles_the_key() {
     bed.until_deleted().await;
     lives.stop().await;
     assert_eq!(calls.count(), 2);
+}
+
+/// Writes down when it is told to free a key without waiting.
+#[derive(Debug, Clone)]
+struct Watched {
+    inner: InMemoryReplyStore,
+    log: Arc<Mutex<Vec<&'static str>>>,
+}
+
+impl ReplyStore for Watched {
+    fn begin<'a>(
+        &'a self,
+        key: &'a ReplyKey,
+        fingerprint: Fingerprint,
+        holder: Holder,
+        lease: Duration,
+    ) -> BoxFuture<'a, Result<Begun, BoxError>> {
+        self.inner.begin(key, fingerprint, holder, lease)
+    }
+
+    fn complete<'a>(
+        &'a self,
+        key: &'a ReplyKey,
+        fingerprint: Fingerprint,
+        holder: Holder,
+        reply: &'a Reply,
+        age: Duration,
+    ) -> BoxFuture<'a, Result<Completed, BoxError>> {
+        self.inner.complete(key, fingerprint, holder, reply, age)
+    }
+
+    fn abandon<'a>(
+        &'a self,
+        key: &'a ReplyKey,
+        holder: Holder,
+    ) -> BoxFuture<'a, Result<(), BoxError>> {
+        self.inner.abandon(key, holder)
+    }
+
+    fn abandon_now(&self, key: &ReplyKey, holder: Holder) {
+        self.log.lock().unwrap().push("key freed");
+        self.inner.abandon_now(key, holder);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drop_frees_the_keys_of_the_handlers_that_it_cuts_off() {
+    struct Cut(Arc<Mutex<Vec<&'static str>>>);
+    impl Drop for Cut {
+        fn drop(&mut self) {
+            self.0.lock().unwrap().push("handler dropped");
+        }
+    }
+
+    let bed = Bed::start().await;
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let store = Watched {
+        inner: InMemoryReplyStore::default(),
+        log: Arc::clone(&log),
+    };
+    let builder = bed.builder().visibility_timeout(Duration::from_secs(1));
+    let responder = builder.reply_store(store).build().unwrap();
+    let cut = Arc::clone(&log);
+    let never = move || {
+        let cut = Cut(Arc::clone(&cut));
+        async move {
+            std::future::pending::<()>().await;
+            drop(cut);
+        }
+    };
+    let dropped = Running::start(responder.serve(&bed.requests, never));
+    bed.send(&keyed(&bed, 1, "k", "charge")).await;
+    bed.until("it is handled", |stats| stats.handled == 1).await;
+    dropped.drop_it().await;
+    let at = bed.now();
+    let again = Running::start(responder.serve(&bed.requests, async || "again"));
+    assert_eq!(bed.reply().await.unwrap().body(), "again");
+    let took = bed.now().since(at);
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(*log.lock().unwrap(), ["handler dropped", "key freed"]);
+    again.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
