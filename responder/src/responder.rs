@@ -244,7 +244,8 @@ impl<S> ResponderBuilder<S> {
     ///
     /// Requests that wait for the outcome of another's handler, because they have its idempotency key or are copies of its
     /// request, do not count. As many of them as this wait in hand; further ones are given back to SQS, hidden for a time
-    /// that grows with each delivery (10 s, 20 s, up to 15 minutes).
+    /// that doubles with each delivery (1 s, 2 s, 4 s, up to 15 minutes). If many requests with one key come at a time, and its
+    /// handler takes long, leave them enough deliveries before the dead-letter queue: 5 are 31 s.
     ///
     /// Requests whose replies wait, because their host does not exist or does not take them, do not count either, as long as they
     /// are at most 2,000 (or as many as this, if that is more) and 64 MiB. Further ones wait in their slots.

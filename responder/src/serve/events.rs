@@ -18,7 +18,9 @@ use super::driver::{Driver, Payload, Work};
 use super::expired::{Judged, JudgedBy};
 use super::in_hand::{Admission, Arrival, MessageKey, Out, Ticket};
 use super::jobs::{Context, Done};
-use super::patience::{hidden_after, hidden_for_dead_letters, hidden_when_lost};
+use super::patience::{
+    hidden_after, hidden_for_dead_letters, hidden_when_lost, hidden_without_room,
+};
 use super::verdict::{Then, is_first};
 use crate::reply::sender::Addressee;
 use crate::request::{self, Received};
@@ -304,13 +306,14 @@ impl Driver {
                 self.put_back_out(out, hidden);
                 self.start_next(next);
             }
-            Then::Leave | Then::LeaveForDeadLetters | Then::GiveBack => {
+            Then::Leave | Then::LeaveSoon | Then::LeaveForDeadLetters | Then::GiveBack => {
                 let Some((out, behind)) = self.hand.leave(ticket) else {
                     return;
                 };
                 let count = out.payload.receive_count;
                 let hidden = match then {
                     Then::GiveBack => hidden_when_lost(count),
+                    Then::LeaveSoon => hidden_without_room(count),
                     Then::LeaveForDeadLetters => hidden_for_dead_letters(count),
                     Then::Leave | Then::Delete | Then::DeadLetter => hidden_after(count),
                 };

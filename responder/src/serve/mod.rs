@@ -66,6 +66,7 @@ use crate::options::Options;
 /// | delivered again while it is handled, or after | gets the one reply | deleted |
 /// | its idempotency key was used for another request | gets `idempotency_key_reused` | deleted; one-way: stays |
 /// | it has an idempotency key, and the reply store fails | | stays, hidden for a time that grows |
+/// | it is handled elsewhere, and [too many](crate::ResponderBuilder::concurrency) wait for the reply | | given back, hidden for 1 s after the first delivery, for longer then |
 /// | its handler takes [too long](crate::HandlerTimeout) | gets `expired`, if it still waits | deleted |
 /// | one-way, its handler takes too long | | stays, hidden for a time that grows |
 /// | cannot be decoded | gets `bad_request` | deleted, or [kept](crate::ResponderBuilder::keep_undecodable) for dead letters |

@@ -98,7 +98,7 @@ impl Context {
                 Ok(claim) => (claim, outside),
                 Err(outcome) => {
                     self.count(match outcome.0 {
-                        Ended::PutBack => Counter::DuplicatesPutBack,
+                        Ended::PutBack | Ended::NoRoom => Counter::DuplicatesPutBack,
                         Ended::Reused => Counter::KeysReused,
                         _ => Counter::DuplicateRequests,
                     });
@@ -263,7 +263,7 @@ impl Context {
     /// Too many wait already: SQS keeps it.
     fn no_room(&self) -> (Ended, Reply) {
         self.count(Counter::DuplicatesPutBack);
-        (Ended::PutBack, nothing())
+        (Ended::NoRoom, nothing())
     }
 
     fn expired_outside(&self) -> (Ended, Reply) {

@@ -15,10 +15,23 @@ pub(super) fn hidden_after(receive_count: Option<u32>) -> Duration {
     if mutant!("undecodable-spins") {
         return Duration::ZERO;
     }
+    doubled(FIRST, receive_count)
+}
+
+/// This long after the first delivery, and twice as long after each further one.
+fn doubled(first: Duration, receive_count: Option<u32>) -> Duration {
     let doublings = receive_count.unwrap_or(1).saturating_sub(1);
-    FIRST
+    first
         .saturating_mul(2u32.saturating_pow(doublings))
         .min(LONGEST)
+}
+
+/// Most handlers are done by then. SQS knows whole seconds only.
+const FIRST_WITHOUT_ROOM: Duration = Duration::from_secs(1);
+
+/// How long to hide a message whose request is being handled elsewhere, if there is no room in which to wait for the reply.
+pub(super) fn hidden_without_room(receive_count: Option<u32>) -> Duration {
+    doubled(FIRST_WITHOUT_ROOM, receive_count)
 }
 
 /// Redrive policies mostly move a message after so many deliveries or fewer.
@@ -54,6 +67,14 @@ mod tests {
         assert_eq!(seconds, [10, 20, 40, 640, 900, 900, 900]);
         assert_eq!(hidden_after(Some(0)), FIRST);
         assert_eq!(hidden_after(None), FIRST);
+    }
+
+    #[test]
+    fn a_duplicate_without_room_waits_a_second_at_first() {
+        let counts = [0, 1, 2, 3, 4, 5, 10, 11, u32::MAX];
+        let seconds = counts.map(|n| hidden_without_room(Some(n)).as_secs());
+        assert_eq!(seconds, [1, 1, 2, 4, 8, 16, 512, 900, 900]);
+        assert_eq!(hidden_without_room(None), FIRST_WITHOUT_ROOM);
     }
 
     #[test]

@@ -21,8 +21,10 @@ pub(crate) enum Ended {
     Undecodable,
     /// It was not called: the idempotency key belongs to another request.
     Reused,
-    /// It was not called: nobody knows whether the request was handled, or there was no room to wait for its reply.
+    /// It was not called: nobody knows whether the request was handled.
     PutBack,
+    /// It was not called: the request is being handled elsewhere, and too many wait for its reply already.
+    NoRoom,
     /// It was not called: the request was being handled elsewhere, and nobody waits for its reply any more.
     Unwanted,
 }
@@ -34,6 +36,8 @@ pub(super) enum Then {
     Delete,
     /// It stays in SQS, hidden for a time that grows.
     Leave,
+    /// It stays in SQS, hidden for a time that is short at first: what it waits for may be there soon.
+    LeaveSoon,
     /// It stays in SQS for the dead-letter queue, since it will never be handled.
     LeaveForDeadLetters,
     /// It stays in SQS after its last delivery: the next thing that happens to it is its move to the dead-letter queue.
@@ -90,7 +94,9 @@ impl Ended {
             // The requester was told and decides: under one idempotency key it tries again what failed, and wants another
             // outcome, not the same. Of a one-way request nobody was told: it gets another chance.
             Self::Broke => !one_way && !key.is_idempotency_key(),
-            Self::Undecodable | Self::Reused | Self::PutBack | Self::Unwanted => false,
+            Self::Undecodable | Self::Reused | Self::PutBack | Self::NoRoom | Self::Unwanted => {
+                false
+            }
         }
     }
 
@@ -118,6 +124,10 @@ impl Ended {
             Self::PutBack => Verdict {
                 answer: false,
                 then: Then::Leave,
+            },
+            Self::NoRoom => Verdict {
+                answer: false,
+                then: Then::LeaveSoon,
             },
             Self::Unwanted => Verdict {
                 answer: false,
@@ -148,7 +158,10 @@ pub(super) fn is_first(receive_count: Option<u32>) -> bool {
 impl Then {
     /// Whether the message stays in SQS for another delivery.
     pub(super) const fn stays(self) -> bool {
-        matches!(self, Self::Leave | Self::LeaveForDeadLetters)
+        matches!(
+            self,
+            Self::Leave | Self::LeaveSoon | Self::LeaveForDeadLetters
+        )
     }
 
     /// After a reply could not be sent to a request that ended so.
@@ -230,6 +243,8 @@ mod tests {
             for one_way in [false, true] {
                 let put_back = verdict(Ended::PutBack, one_way, count);
                 assert_eq!(put_back, (false, Then::Leave));
+                let no_room = verdict(Ended::NoRoom, one_way, count);
+                assert_eq!(no_room, (false, Then::LeaveSoon));
                 let unwanted = verdict(Ended::Unwanted, one_way, count);
                 assert_eq!(unwanted, (false, Then::Delete));
             }
@@ -255,6 +270,7 @@ mod tests {
                     Ended::Undecodable,
                     Ended::Reused,
                     Ended::PutBack,
+                    Ended::NoRoom,
                     Ended::Unwanted,
                 ] {
                     assert!(!never.is_lasting(key, one_way), "{never:?}");

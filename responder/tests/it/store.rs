@@ -435,6 +435,30 @@ async fn duplicates_that_wait_for_a_key_occupy_no_slot() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_crowd_with_one_key_is_answered_soon_after_its_handler() {
+    let bed = Bed::start().await;
+    let store = InMemoryReplyStore::default();
+    for id in 0..50 {
+        bed.send(&keyed(&bed, id, "k", "slow")).await;
+    }
+    let sent = bed.now();
+    let handler = async || {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        "done"
+    };
+    let running =
+        [(); 2].map(|()| Running::start(sharing(&bed, &store, 8).serve(&bed.requests, handler)));
+    bed.until("all are answered", |stats| stats.replies_sent == 50)
+        .await;
+    let took = bed.now().since(sent);
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(bed.stats().handled, 1);
+    for running in running {
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn duplicates_beyond_the_bound_are_given_back_and_answered_later() {
     let bed = Bed::start().await;
     let calls = Calls::default();
@@ -444,9 +468,9 @@ async fn duplicates_beyond_the_bound_are_given_back_and_answered_later() {
         bed.send(&keyed(&bed, id, "k", "slow")).await;
     }
     sleep(5).await;
-    // One is handled, two wait, and the rest was given back.
+    // One is handled, two wait, and the rest was given back: three times.
     let stats = bed.stats();
-    assert_eq!((stats.duplicates_put_back, calls.count()), (17, 1));
+    assert_eq!((stats.duplicates_put_back, calls.count()), (3 * 17, 1));
     sleep(60).await;
     assert_eq!(replies(&bed).await.len(), 20);
     bed.until_deleted().await;
