@@ -196,7 +196,7 @@ counters! {
     RepliesTooLarge replies_too_large,
     /// Extensions of the visibility timeout of messages that were still being handled.
     VisibilityExtended visibility_extended,
-    /// Messages given back to SQS unhandled at shutdown.
+    /// Messages that SQS was asked to show again at shutdown, because they were not finished.
     Released released,
     /// Replies that were not sent, because their deadline had passed when the handler ended.
     RepliesTooLate replies_too_late,

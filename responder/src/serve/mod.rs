@@ -136,7 +136,7 @@ impl Serve {
     /// [idle polls are ended](crate::ResponderBuilder::end_idle_polls).
     ///
     /// If polls are still out at the end, what they bring is given back if the runtime still runs, and is hidden for the visibility
-    /// timeout otherwise. Zero cuts off everything at once, and gives nothing back.
+    /// timeout otherwise. Zero cuts off everything at once, and gives nothing back ([`Drained::left`]).
     pub const fn drain(mut self, within: Duration) -> Self {
         self.drain = within;
         self

@@ -100,25 +100,29 @@ impl Driver {
         let context = &self.context;
         let (calls_unanswered, ()) =
             tokio::join!(context.outbox.shutdown(end), context.abandon(&held, end));
-        let released = drained.released;
         let drained = Drained {
             abandoned,
             polls_abandoned,
             calls_unanswered,
-            released,
             ..drained
         };
         tracing::info!(queue = %self.context.queue, ?drained, "shut down");
         drained
     }
 
+    /// Asks SQS to show a message again, if there is time for a call.
     fn give_back(&mut self, receipt: String) {
+        let Some(drain) = &mut self.drain else {
+            return;
+        };
+        if self.context.sqs.clock().now() >= drain.end {
+            drain.drained.left += 1;
+            return;
+        }
+        drain.drained.released += 1;
         self.context.count(Counter::Released);
         self.context
             .outbox
             .change_visibility_later(&self.context.queue, receipt, Duration::ZERO);
-        if let Some(drain) = &mut self.drain {
-            drain.drained.released += 1;
-        }
     }
 }

@@ -190,8 +190,17 @@ async fn with_no_drain_time_it_ends_at_once() {
     bed.until("it is handled", |stats| stats.handled == 1).await;
     let begun = bed.now();
     let drained = running.stop().await;
-    assert_eq!((drained.abandoned, drained.released), (1, 1));
+    assert_eq!(
+        (drained.abandoned, drained.released, drained.left),
+        (1, 0, 1)
+    );
+    assert!(!drained.is_clean());
     assert_eq!(bed.now().since(begun), Duration::ZERO);
+    sleep(1).await;
+    assert_eq!(bed.left().await, (0, 1), "nobody gave it back");
+    assert_eq!(bed.stats().released, 0);
+    sleep(31).await;
+    assert_eq!(bed.left().await, (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
