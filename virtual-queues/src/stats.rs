@@ -69,6 +69,9 @@ impl fmt::Display for Action {
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $variant:ident $field:ident),* $(,)?) => {
         /// An event that is counted.
+        ///
+        /// What concerns messages is counted for each delivery: a request that nobody can read, and that SQS delivers three
+        /// times before it moves it to the dead-letter queue, counts three times.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Counter {
@@ -178,7 +181,7 @@ counters! {
     DuplicateRequests duplicate_requests,
     /// Requests without a return address, handled and not answered.
     OneWay one_way,
-    /// Requests that cannot be understood: left for the dead-letter queue.
+    /// Requests that cannot be understood: deleted if their requester was told so, and otherwise left for the dead-letter queue.
     Undecodable undecodable,
     /// Requests whose return address is refused: left for the dead-letter queue.
     AddressesRefused addresses_refused,

@@ -82,7 +82,7 @@ use crate::options::Options;
 /// "Stays" means: for the queue's dead-letter queue, or a later delivery. The time is 10 s after the first delivery and
 /// doubles with each further one, up to 15 minutes. "For dead letters": it is 1 s after each of the first five deliveries,
 /// so that a dead-letter queue gets it soon, and grows like that from the sixth. All of these are
-/// counted in [`Stats`](crate::Stats).
+/// counted in [`Stats`](crate::Stats), once for each delivery: a request that comes three times counts three times.
 ///
 /// # FIFO queues
 ///
