@@ -90,6 +90,8 @@ macro_rules! counters {
         }
 
         /// All counters at one moment. Made by [`Counters::snapshot`].
+        ///
+        /// What concerns messages is counted for each delivery, see [`Counter`].
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Stats {

@@ -60,7 +60,8 @@ use crate::reply_error::BoxError;
 /// A reply is abandoned and not kept if its request is to be handled again: if it could not be decoded; and for a panic,
 /// `internal`, `expired` and replies that are [retryable](Reply::is_retryable), if it is one-way or has an idempotency key: a
 /// requester that tries again is served again. So is a result that SQS does not take (an empty one, say, or one that is too large):
-/// it is never kept, but what the requester is told in its place.
+/// it is never kept, but what the requester is told in its place. Only that the reply queue takes less than SQS's 1 MiB
+/// (`MaximumMessageSize`) shows when the reply was kept and is sent.
 ///
 /// # Errors
 ///
