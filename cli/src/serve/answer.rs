@@ -2,6 +2,7 @@
 
 use std::process::ExitStatus;
 
+use sqs_rpc::protocol::limits::{BodyError, check_body};
 use sqs_rpc::responder::Reply;
 use sqs_rpc::{ErrorCode, ReplyError};
 
@@ -11,6 +12,8 @@ use super::process::Finished;
 const FAILED: ErrorCode = ErrorCode::from_static("command.failed");
 /// The command printed something that a message cannot carry.
 const NOT_TEXT: ErrorCode = ErrorCode::from_static("command.not_utf8");
+/// The command printed a character that a message cannot carry, such as that of a colour.
+const BAD_CHARACTER: ErrorCode = ErrorCode::from_static("command.bad_character");
 /// The command printed nothing, and SQS takes no empty message.
 const NO_OUTPUT: ErrorCode = ErrorCode::from_static("command.no_output");
 
@@ -26,11 +29,17 @@ pub(crate) fn to(finished: &Finished, one_way: bool) -> Result<Reply, ReplyError
     }
     match std::str::from_utf8(&finished.stdout) {
         _ if one_way => Ok(Reply::new("handled")),
-        Ok("") => Err(ReplyError::new(
-            NO_OUTPUT,
-            "the command succeeded and printed nothing",
-        )),
-        Ok(text) => Ok(Reply::new(text)),
+        Ok(text) => match check_body(text) {
+            Ok(()) => Ok(Reply::new(text)),
+            Err(BodyError::Empty) => Err(ReplyError::new(
+                NO_OUTPUT,
+                "the command succeeded and printed nothing",
+            )),
+            Err(error) => Err(ReplyError::new(
+                BAD_CHARACTER,
+                format!("the command printed something that SQS does not take: {error}"),
+            )),
+        },
         Err(_) => Err(ReplyError::new(
             NOT_TEXT,
             "the command printed something that is not UTF-8",
@@ -87,6 +96,10 @@ mod tests {
         );
         assert_eq!(told(&finished(0, b"")).0, "command.no_output");
         assert_eq!(told(&finished(0, b"\xff")).0, "command.not_utf8");
+        let (code, message) = told(&finished(0, b"a\x1b[31m"));
+        assert_eq!(code, "command.bad_character");
+        assert!(message.contains("U+001B at byte 1"), "{message}");
+        assert!(to(&finished(0, b"\x1b"), true).is_ok());
     }
 
     #[test]

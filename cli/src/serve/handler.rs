@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** at the deadline the command is dead, and its place is free for another request.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use sqs_rpc::responder::{Reply, Request};
 use sqs_rpc::{ErrorCode, ReplyError};
@@ -29,8 +30,13 @@ impl CommandHandler {
             .next()
             .filter(|it| !it.is_empty())
             .ok_or("no command is given")?;
-        let found = which::which(&program)
-            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+        let found = which::which(&program).map_err(|error| {
+            format!(
+                "cannot start {}: {}",
+                program.display(),
+                why(&program, error)
+            )
+        })?;
         Ok(Self {
             program: found.into_os_string(),
             arguments: words.collect(),
@@ -90,5 +96,17 @@ impl CommandHandler {
             variables,
             self.expose_stderr,
         )
+    }
+}
+
+/// Why a program is none.
+fn why(program: &OsStr, error: which::Error) -> String {
+    let path = Path::new(program);
+    match path.metadata() {
+        // A name without a path is looked for in other folders.
+        _ if path.components().count() < 2 => error.to_string(),
+        Ok(found) if found.is_dir() => "it is a folder".to_owned(),
+        Ok(_) => "it is not executable".to_owned(),
+        Err(error) => error.to_string(),
     }
 }

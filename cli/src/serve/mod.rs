@@ -39,7 +39,7 @@ const POLL_WAIT: Duration = Duration::from_secs(5);
 /// Serve a queue: run a command for each request
 ///
 /// The command gets the body on stdin, and what it prints is the reply, as it is. If it exits with another code than 0,
-/// prints nothing or something that is not UTF-8, the caller gets an error. Its stderr is ours.
+/// prints nothing or something that a message cannot carry, the caller gets an error. Its stderr is ours.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = ENVIRONMENT)]
 pub(crate) struct Arguments {
@@ -71,6 +71,13 @@ The command's environment is ours, and:
   SQS_RPC_REQUEST_ID   the request's id, if its sender gave it one (Java's do not)
   SQS_RPC_DEADLINE_MS  milliseconds that are left when the command starts; after that it is killed, together with the
                        processes that it started. Not set if the sender gave no time.
+
+What the caller gets instead of a reply, as the code of its error:
+  command.failed         the command exited with another code than 0, or a signal ended it
+  command.no_output      it printed nothing
+  command.not_utf8       it printed something that is not UTF-8
+  command.bad_character  it printed a character that SQS does not take: control characters, as those of colours, but for
+                         tabs and ends of lines; U+FFFE and U+FFFF
 
 Ctrl-C or SIGTERM (Ctrl-Break on Windows) stops receiving and waits for what runs; a second one ends at once.";
 

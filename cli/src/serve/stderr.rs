@@ -12,7 +12,8 @@ const KEPT: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Tail(Vec<u8>);
 
-/// Passes everything on to our own stderr until it ends, and keeps its end in `tail`.
+/// Passes everything on to our own stderr until it ends, and keeps its end in `tail`. If nobody reads ours any more, the
+/// command is not to notice.
 pub(crate) async fn follow(stderr: Option<ChildStderr>, tail: &mut Tail) -> io::Result<()> {
     let Some(mut from) = stderr else {
         return Ok(());
@@ -24,7 +25,7 @@ pub(crate) async fn follow(stderr: Option<ChildStderr>, tail: &mut Tail) -> io::
             0 => return Ok(()),
             read => {
                 tail.push(&buffer[..read]);
-                to.write_all(&buffer[..read]).await?;
+                drop(to.write_all(&buffer[..read]).await);
             }
         }
     }

@@ -94,6 +94,7 @@ fn output_that_a_message_cannot_carry_is_an_error_reply() {
     let script = r#"read what; case "$what" in
         nothing) ;;
         bytes) printf '\377' ;;
+        color) printf '\033[31mred' ;;
         much) exec head -c 1048577 /dev/zero ;;
         endless) exec yes ;;
     esac"#;
@@ -101,6 +102,10 @@ fn output_that_a_message_cannot_carry_is_an_error_reply() {
     for (body, said) in [
         ("nothing", "error code command.no_output: "),
         ("bytes", "error code command.not_utf8: "),
+        (
+            "color",
+            "error code command.bad_character: the command printed something that SQS does not take: character U+001B at byte 0",
+        ),
         ("much", "the reply is too large for SQS"),
         ("endless", "the reply is too large for SQS"),
     ] {
@@ -200,8 +205,10 @@ fn a_second_ctrl_c_ends_at_once_and_kills_what_runs() {
 fn a_program_that_cannot_be_started_is_refused_at_once() {
     let local = Local::start();
     for (program, reason) in [
-        ("/no/such/program", "cannot find"),
-        ("/dev/null", "cannot find"),
+        ("/no/such/program", "No such file"),
+        ("no-such-program", "cannot find"),
+        ("/etc/passwd", "it is not executable"),
+        ("/etc", "it is a folder"),
     ] {
         let url = local.queue_url.clone();
         let (_, stderr) = assert_code(
@@ -256,4 +263,14 @@ fn what_cannot_be_served_is_said() {
         &run(&["serve", "--queue-url", "http://127.0.0.1:1/0/jobs"]),
         2,
     );
+}
+
+#[test]
+fn a_command_does_not_notice_that_nobody_reads_our_stderr() {
+    let local = Local::start();
+    let script = "yes | head -n 50000 >&2; echo done";
+    let serving = local.serve(&["--expose-stderr"], script);
+    let _serving = serving.unread();
+    let (stdout, _) = assert_code(&local.request(&["hello"]), 0);
+    assert_eq!(stdout, "done\n");
 }

@@ -234,6 +234,12 @@ impl Running {
         signal(&self.child.id().to_string(), "TERM");
     }
 
+    /// From now on nobody reads its stderr: the pipe breaks at the next line.
+    pub(crate) fn unread(mut self) -> Self {
+        self.stderr = Lines(mpsc::channel().1);
+        self
+    }
+
     /// As Ctrl-C does it: the terminal tells the whole process group.
     pub(crate) fn interrupt(&self) {
         signal(&format!("-{}", self.child.id()), "INT");
