@@ -27,16 +27,17 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Vec<QueueSpec>, String> {
     let mut found = Vec::new();
     for (key, value) in root.get_ref() {
         let DeValue::Table(tables) = value.get_ref() else {
-            return Err(refuse(key.span(), not_queues(key.get_ref())));
+            return Err(refuse(key.span(), not_queues(key.get_ref(), value)));
         };
         if key.get_ref() != "queues" {
-            return Err(refuse(key.span(), not_queues(key.get_ref())));
+            return Err(refuse(key.span(), not_queues(key.get_ref(), value)));
         }
         for (name, value) in tables {
             let DeValue::Table(table) = value.get_ref() else {
                 let text = format!(
-                    "expected a table [queues.{0}], found {0} = ...",
-                    name.get_ref()
+                    "expected a table [queues.{0}], found {1} {0}",
+                    name.get_ref(),
+                    kind(value)
                 );
                 return Err(refuse(name.span(), text));
             };
@@ -55,8 +56,21 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Vec<QueueSpec>, String> {
     Ok(found.into_iter().map(|(_, queue)| queue).collect())
 }
 
-fn not_queues(name: &str) -> String {
-    format!("expected a table for each queue, such as [queues.jobs], found {name:?}")
+fn not_queues(name: &str, value: &Spanned<DeValue<'_>>) -> String {
+    let kind = kind(value);
+    format!("expected a table for each queue, such as [queues.jobs], found {kind} {name}")
+}
+
+/// What a value is, for errors.
+fn kind(value: &Spanned<DeValue<'_>>) -> &'static str {
+    match value.get_ref() {
+        DeValue::Table(_) => "the table",
+        DeValue::Array(_) => "the array (as [[...]] makes one)",
+        DeValue::String(_) => "the string",
+        DeValue::Integer(_) | DeValue::Float(_) => "the number",
+        DeValue::Boolean(_) => "the boolean",
+        DeValue::Datetime(_) => "the date",
+    }
 }
 
 /// What is wrong, and where.
@@ -66,7 +80,7 @@ fn fill(queue: &mut QueueSpec, table: &DeTable<'_>) -> Result<(), Wrong> {
     for (key, value) in table {
         let name = key.get_ref().clone().into_owned();
         match value.get_ref() {
-            DeValue::Table(tags) if name == "Tags" => {
+            DeValue::Table(tags) if name == queues::TAGS => {
                 for (key, value) in tags {
                     let value = scalar(key.get_ref(), value)?;
                     queue.tags.insert(key.get_ref().clone().into_owned(), value);
@@ -79,8 +93,21 @@ fn fill(queue: &mut QueueSpec, table: &DeTable<'_>) -> Result<(), Wrong> {
                 );
                 return Err((key.span(), text));
             }
+            _ if name == queues::TAGS => {
+                let found = kind(value);
+                let text = format!(
+                    "expected a table of tags, such as Tags = {{ team = \"billing\" }}, found {found} Tags"
+                );
+                return Err((key.span(), text));
+            }
+            _ if !queues::is_attribute(&name) => {
+                let names = queues::attribute_names();
+                let text = format!(
+                    "expected one of the attributes {names}, or a table Tags, found {name:?}"
+                );
+                return Err((key.span(), text));
+            }
             _ => {
-                queues::check_attribute(&name).map_err(|error| (key.span(), error))?;
                 queue.attributes.insert(name.clone(), scalar(&name, value)?);
             }
         }
@@ -136,13 +163,29 @@ ContentBasedDeduplication = true
     fn an_error_says_the_line_and_what_was_expected() {
         for (text, expected) in [
             ("[queues.a]\nx = = 1", "f, line 2: "),
+            (
+                "queues = 1",
+                "f, line 1: expected a table for each queue, such as [queues.jobs], found the number queues",
+            ),
+            (
+                "[[queues]]\nname = \"a\"",
+                "f, line 1: expected a table for each queue, such as [queues.jobs], found the array (as [[...]] makes one) queues",
+            ),
+            (
+                "[[queues.a]]",
+                "f, line 1: expected a table [queues.a], found the array (as [[...]] makes one) a",
+            ),
+            (
+                "[queues.a]\nTags = \"x\"",
+                "f, line 2: expected a table of tags, such as Tags = { team = \"billing\" }, found the string Tags",
+            ),
             ("[queues.a]\n\n[queues.a]", "f, line 3: "),
             ("\nport = 1", "f, line 2: expected a table for each queue"),
             ("[queue.a]", "f, line 1: expected a table for each queue"),
             ("[queues]\na = 1", "f, line 2: expected a table [queues.a]"),
             (
                 "[queues.a]\nVisibility = 1",
-                "f, line 2: expected one of the attributes",
+                "f, line 2: expected one of the attributes ContentBasedDeduplication, ",
             ),
             (
                 "[queues.a]\nVisibilityTimeout = 1.5",
@@ -159,5 +202,8 @@ ContentBasedDeduplication = true
             assert!(error.starts_with(expected), "{text}: {error}");
             assert_eq!(error.lines().count(), 1, "{error}");
         }
+        let error = parse("[queues.a]\nVisibility = 1", "f").unwrap_err();
+        let end = "MaxReceiveCount, or a table Tags, found \"Visibility\"";
+        assert!(error.ends_with(end), "{error}");
     }
 }

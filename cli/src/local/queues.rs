@@ -14,6 +14,8 @@ pub(super) const DEAD_LETTER_QUEUE: &str = "DeadLetterQueue";
 /// How often a message is received before it goes to the dead-letter queue.
 pub(super) const MAX_RECEIVE_COUNT: &str = "MaxReceiveCount";
 const REDRIVE_POLICY: &str = "RedrivePolicy";
+/// The tags of a queue, in a file.
+pub(super) const TAGS: &str = "Tags";
 
 /// A queue to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,14 +56,28 @@ pub(super) fn parse(text: &str) -> Result<QueueSpec, String> {
 }
 
 /// Whether a queue can have an attribute of this name.
-pub(super) fn check_attribute(name: &str) -> Result<(), String> {
-    if [DEAD_LETTER_QUEUE, MAX_RECEIVE_COUNT].contains(&name) || SETTABLE_ATTRIBUTES.contains(&name)
-    {
+pub(super) fn is_attribute(name: &str) -> bool {
+    [DEAD_LETTER_QUEUE, MAX_RECEIVE_COUNT].contains(&name) || SETTABLE_ATTRIBUTES.contains(&name)
+}
+
+/// The names of all attributes that a queue can have, for errors.
+pub(super) fn attribute_names() -> String {
+    let names = SETTABLE_ATTRIBUTES.join(", ");
+    format!("{names}, {DEAD_LETTER_QUEUE} and {MAX_RECEIVE_COUNT}")
+}
+
+fn check_attribute(name: &str) -> Result<(), String> {
+    if is_attribute(name) {
         return Ok(());
     }
+    let names = attribute_names();
+    let hint = if name == TAGS {
+        " (tags have to stand in a file for --config)"
+    } else {
+        ""
+    };
     Err(format!(
-        "expected one of the attributes {}, {DEAD_LETTER_QUEUE} and {MAX_RECEIVE_COUNT}, found {name:?}",
-        SETTABLE_ATTRIBUTES.join(", ")
+        "expected one of the attributes {names}, found {name:?}{hint}"
     ))
 }
 
@@ -181,6 +197,10 @@ mod tests {
         assert_eq!(queue.attributes["Policy"], "a=b");
         for (text, part) in [
             ("jobs,Delay=1", "found \"Delay\""),
+            (
+                "jobs,Tags=a",
+                "found \"Tags\" (tags have to stand in a file",
+            ),
             ("jobs,DelaySeconds", "found \"DelaySeconds\""),
             ("jobs,DelaySeconds=1,DelaySeconds=2", "twice"),
             ("jobs,", "found \"\""),
