@@ -4,17 +4,22 @@
 
 use std::io;
 
-/// Ctrl-C, and SIGTERM on Unix, Ctrl-Break on Windows.
+/// Ctrl-C; SIGTERM and SIGHUP on Unix; Ctrl-Break and the closing of the console on Windows.
 #[derive(Debug)]
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    /// `None` where whoever started this wants it to be ignored, as `nohup` does.
+    #[cfg(unix)]
+    hang_up: Option<tokio::signal::unix::Signal>,
     #[cfg(windows)]
     interrupt: tokio::signal::windows::CtrlC,
     #[cfg(windows)]
     terminate: tokio::signal::windows::CtrlBreak,
+    #[cfg(windows)]
+    hang_up: Option<tokio::signal::windows::CtrlClose>,
 }
 
 impl Signals {
@@ -25,15 +30,21 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: if hang_up_is_ignored() {
+                None
+            } else {
+                Some(signal(SignalKind::hangup())?)
+            },
         })
     }
 
     #[cfg(windows)]
     pub(crate) fn listen() -> io::Result<Self> {
-        use tokio::signal::windows::{ctrl_break, ctrl_c};
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
         Ok(Self {
             interrupt: ctrl_c()?,
             terminate: ctrl_break()?,
+            hang_up: Some(ctrl_close()?),
         })
     }
 
@@ -43,6 +54,44 @@ impl Signals {
             biased;
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            Some(_) = hung_up(&mut self.hang_up) => {}
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn hung_up(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
+    signal.as_mut()?.recv().await
+}
+
+#[cfg(windows)]
+async fn hung_up(signal: &mut Option<tokio::signal::windows::CtrlClose>) -> Option<()> {
+    signal.as_mut()?.recv().await
+}
+
+/// Whether this was started with SIGHUP ignored. Only Linux says so without unsafe code.
+#[cfg(unix)]
+fn hang_up_is_ignored() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hang_up(&status))
+}
+
+/// Reads `SigIgn` of proc_pid_status(5): a bit for each signal, and SIGHUP is the first.
+#[cfg(unix)]
+fn ignores_hang_up(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 != 0)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bit_of_the_mask_is_the_hang_up() {
+        assert!(ignores_hang_up("Name:\tx\nSigIgn:\t0000000000001001\n"));
+        for other in ["SigIgn:\t0000000000001000\nSigBlk:\t1", "SigIgn:\tx", ""] {
+            assert!(!ignores_hang_up(other), "{other}");
         }
     }
 }

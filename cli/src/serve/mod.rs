@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
     /// How long SQS hides a request from others; extended while its command runs
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time::parse)]
     visibility: Duration,
-    /// How long the commands that run may take after Ctrl-C or SIGTERM
+    /// How long the commands that run may take after Ctrl-C, SIGTERM or SIGHUP
     #[arg(long, value_name = "TIME", default_value = "25s", value_parser = time::parse)]
     drain: Duration,
     /// Tell callers the last line that a failed command wrote to stderr; without this, its exit code only
@@ -79,7 +79,7 @@ What the caller gets instead of a reply, as the code of its error:
   command.bad_character  it printed a character that SQS does not take: control characters, as those of colours, but for
                          tabs and ends of lines; U+FFFE and U+FFFF
 
-Ctrl-C or SIGTERM (Ctrl-Break on Windows) stops receiving and waits for what runs; a second one ends at once.";
+Ctrl-C, SIGTERM or SIGHUP (Ctrl-Break on Windows) stops receiving and waits for what runs; a second one ends at once.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let queue = HostQueueUrl::parse(&arguments.queue_url).map_err(Failure::usage)?;

@@ -5,7 +5,9 @@ use std::net::TcpStream;
 
 use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 
-use crate::support::{Local, assert_code, run, start};
+#[cfg(target_os = "linux")]
+use crate::support::start_without_hang_up;
+use crate::support::{Local, Running, assert_code, run, start};
 
 /// Sends an HTTP request without a body, and returns the whole answer.
 fn http(local: &Local, head: &str) -> String {
@@ -54,6 +56,28 @@ fn it_says_on_stderr_where_it_is_and_ends_cleanly_when_told() {
     let (status, stdout, stderr) = process.wait_for_all();
     assert!(status.success(), "{status}: {stderr:?}");
     assert_eq!((stdout, stderr), (vec![], vec![]));
+}
+
+#[test]
+fn each_wish_that_it_ends_is_heard() {
+    for end in [
+        Running::terminate as fn(&Running),
+        Running::interrupt,
+        Running::hang_up,
+    ] {
+        let local = Local::start();
+        end(&local.process);
+        let (status, stderr) = local.process.wait();
+        assert!(status.success(), "{status}: {stderr:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_ignores_the_terminal_from_the_start_outlives_it() {
+    let process = start_without_hang_up(&["local", "--port", "0"]);
+    process.stderr.until(|line| line == "ready");
+    assert!(process.ignores_hang_up());
 }
 
 #[test]

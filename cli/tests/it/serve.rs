@@ -266,6 +266,24 @@ fn what_cannot_be_served_is_said() {
 }
 
 #[test]
+fn when_the_terminal_is_closed_no_command_is_left() {
+    let local = Local::start();
+    let serving = local.serve(&["--drain", "1ms"], "echo started >&2; sleep 1000; true");
+    let _request = local.start_request(&["hello"]);
+    serving.stderr.until(|line| line == "started");
+    serving.hang_up();
+    // Ends only when the sleeping process has, too: it holds the same stderr.
+    let (status, stderr) = serving.wait();
+    assert!(status.success(), "{status}: {stderr:?}");
+    assert!(
+        stderr
+            .iter()
+            .any(|line| line.contains("1 commands were cut off")),
+        "{stderr:?}"
+    );
+}
+
+#[test]
 fn a_command_does_not_notice_that_nobody_reads_our_stderr() {
     let local = Local::start();
     let script = "yes | head -n 50000 >&2; echo done";

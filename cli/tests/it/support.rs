@@ -205,6 +205,15 @@ pub(crate) fn start(arguments: &[&str]) -> Running {
     Running::start(sqs_rpc(arguments))
 }
 
+/// The same, with SIGHUP ignored from the start, as `nohup` does it.
+#[cfg(target_os = "linux")]
+pub(crate) fn start_without_hang_up(arguments: &[&str]) -> Running {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
+    command.arg(env!("CARGO_BIN_EXE_sqs-rpc")).args(arguments);
+    Running::start(command)
+}
+
 /// A process that runs until it is told to stop.
 pub(crate) struct Running {
     child: Child,
@@ -232,6 +241,22 @@ impl Running {
     /// As a supervisor does it.
     pub(crate) fn terminate(&self) {
         signal(&self.child.id().to_string(), "TERM");
+    }
+
+    /// As a terminal that is closed does it; as a supervisor where these tests themselves run under `nohup`.
+    pub(crate) fn hang_up(&self) {
+        let name = if ignores_hang_up("self") {
+            "TERM"
+        } else {
+            "HUP"
+        };
+        signal(&self.child.id().to_string(), name);
+    }
+
+    /// Whether the closing of its terminal is nothing to it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn ignores_hang_up(&self) -> bool {
+        ignores_hang_up(&self.child.id().to_string())
     }
 
     /// From now on nobody reads its stderr: the pipe breaks at the next line.
@@ -306,6 +331,13 @@ impl Lines {
             }
         }
     }
+}
+
+/// As Linux says it: the last bit of the ignored signals.
+fn ignores_hang_up(process: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.is_some_and(|mask| mask.ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']))
 }
 
 fn signal(id: &str, name: &str) {
