@@ -1,7 +1,7 @@
 //! How SQS is reached: the usual AWS environment, and the region of the queue.
 
-use aws_config::BehaviorVersion;
 use aws_config::meta::region::RegionProviderChain;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Region;
 use sqs_rpc::HostQueueUrl;
@@ -37,19 +37,50 @@ impl Connection {
             loader = loader.endpoint_url(url);
         }
         let config = loader.load().await;
-        if config.region().is_none() {
-            return Err(Failure::usage(hint));
-        }
+        check_region(&config, hint)?;
         Ok(Client::new(&config))
     }
 }
 
-/// The address of a server. Empty is none, as a variable of the environment often is.
-pub(crate) fn endpoint_url(text: &str) -> Result<String, String> {
+/// Checks the region before the first call: without a good one calls fail without a reason that helps.
+pub(crate) fn check_region(config: &SdkConfig, hint: &str) -> Result<(), Failure> {
+    match config.region() {
+        None => Err(Failure::usage(hint)),
+        Some(found) => match region(found.as_ref()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::usage(format!(
+                "{error} as the region of AWS_REGION or the AWS configuration"
+            ))),
+        },
+    }
+}
+
+/// The name of a region, of Amazon's or of one's own.
+pub(crate) fn region(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let ends = |text: &str| text.starts_with('-') || text.ends_with('-');
+    if text.is_empty() || text.len() > 63 || ends(text) || !text.bytes().all(allowed) {
+        return Err(format!(
+            "expected up to 63 lower-case letters, digits and hyphens, such as us-east-1, found {text:?}"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// The address of a server, or empty for none, as a variable of the environment often is.
+fn endpoint_url(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    server_url(text)
+}
+
+/// The address of a server.
+pub(crate) fn server_url(text: &str) -> Result<String, String> {
     let is_endpoint = |uri: http::Uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none()
     };
-    if text.is_empty() || text.parse().is_ok_and(is_endpoint) {
+    if text.parse().is_ok_and(is_endpoint) {
         Ok(text.to_owned())
     } else {
         Err(format!(
@@ -81,6 +112,16 @@ mod tests {
             "http://a?b",
         ] {
             assert!(endpoint_url(text).is_err(), "{text}");
+        }
+        assert!(server_url("").unwrap_err().contains("found \"\""));
+    }
+
+    #[test]
+    fn a_region_is_a_part_of_a_host_name() {
+        assert!(region("eu-central-1").is_ok() && region("elasticmq").is_ok());
+        let long = "a".repeat(64);
+        for text in ["", "US-EAST-1", "us east", "-a", "a-", "a/b", &long] {
+            assert!(region(text).is_err(), "{text}");
         }
     }
 }

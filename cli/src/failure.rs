@@ -1,4 +1,4 @@
-//! How a command says that it failed: one line on stderr, and an exit code.
+//! How a command says that it failed: one line on stderr, an exit code, and with `--json` an object on stdout.
 //!
 //! **Invariant:** what comes from elsewhere cannot write more than that line, nor steer the terminal.
 
@@ -7,12 +7,16 @@ use std::fmt::{self, Write as _};
 use std::io;
 use std::process::ExitCode;
 
-use crate::console::say;
+use serde_json::{Value, json};
+
+use crate::console::{print, say};
 
 /// The exit codes, for the help.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 the responder answered with an error, 2 wrong usage or an invalid request, 3 no reply in time, \
-4 anything else";
+4 anything else, such as an interrupt
+
+With --json a failure is also printed to stdout, as a JSON object: error.kind is one word, error.message is the line on stderr";
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -20,7 +24,11 @@ type BoxError = Box<dyn Error + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
+    /// One word, if the exit code does not say enough.
+    kind: Option<&'static str>,
     error: BoxError,
+    /// The result on stdout says it already.
+    in_result: bool,
 }
 
 /// The exit codes. They are documented: scripts rest on them.
@@ -40,8 +48,12 @@ pub(crate) enum Exit {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, error: impl Into<BoxError>) -> Self {
-        let error = error.into();
-        Self { exit, error }
+        Self {
+            exit,
+            kind: None,
+            error: error.into(),
+            in_result: false,
+        }
     }
 
     pub(crate) fn usage(error: impl Into<BoxError>) -> Self {
@@ -50,6 +62,22 @@ impl Failure {
 
     pub(crate) fn other(error: impl Into<BoxError>) -> Self {
         Self::new(Exit::Other, error)
+    }
+
+    /// A signal came before the end.
+    pub(crate) fn interrupted(text: &'static str) -> Self {
+        Self {
+            kind: Some("interrupted"),
+            ..Self::other(text)
+        }
+    }
+
+    /// The same failure, of which the result on stdout tells programs already.
+    pub(crate) fn in_result(self) -> Self {
+        Self {
+            in_result: true,
+            ..self
+        }
     }
 
     /// The output could not be written.
@@ -61,20 +89,46 @@ impl Failure {
         Self::new(exit, format!("cannot write to stdout: {error}"))
     }
 
-    pub(crate) fn report(&self) -> ExitCode {
+    /// What programs are told of it.
+    pub(crate) fn to_json(&self) -> Value {
+        let kind = self.kind.unwrap_or(match self.exit {
+            Exit::Remote => "remote",
+            Exit::Usage => "usage",
+            Exit::Timeout => "timeout",
+            Exit::Other | Exit::ReaderGone => "other",
+        });
+        json!({ "kind": kind, "message": self.to_string() })
+    }
+
+    /// Says it, to programs on stdout, too, if `json` is wanted.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
         if self.exit != Exit::ReaderGone {
+            if json && !self.in_result {
+                // If that fails, too, there is stderr.
+                let _ = print(&format!("{}\n", json!({ "error": self.to_json() })));
+            }
             say(format_args!("sqs-rpc: {self}"));
         }
         ExitCode::from(self.exit as u8)
     }
 }
 
-/// The error and its causes in one line. A cause whose text is in that of the error above it is left out.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut above = self.error.to_string();
+        let error: &(dyn Error + 'static) = &*self.error;
+        write!(f, "{}", Chain(error))
+    }
+}
+
+/// An error and its causes in one line. A cause whose text is in that of the error above it is left out.
+#[derive(Debug)]
+pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut above = self.0.to_string();
         write!(f, "{}", OneLine(&above))?;
-        let mut cause = self.error.source();
+        let mut cause = self.0.source();
         while let Some(error) = cause {
             let text = error.to_string();
             if !above.contains(&text) {

@@ -1,11 +1,14 @@
 //! What `queues` and `sweep` have in common: how a host is shown.
 
 use std::io::{self, IsTerminal as _};
+use std::pin::pin;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use sqs_rpc::virtual_queues::{Doubt, Examined, Tag, Verdict};
+
+use crate::console::say;
 
 /// How many hosts were looked at, for a person at the terminal. It is drawn from the start, before any call is answered.
 pub(crate) fn progress() -> ProgressBar {
@@ -18,6 +21,22 @@ pub(crate) fn progress() -> ProgressBar {
     bar.set_message("listing queues");
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
+}
+
+/// A call that takes longer is said to do so: a call that fails is repeated, which can take half a minute.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Waits for SQS, and says so if that takes long.
+pub(crate) async fn answer<T>(call: impl Future<Output = T>, bar: &ProgressBar) -> T {
+    let mut call = pin!(call);
+    tokio::select! {
+        biased;
+        answer = &mut call => return answer,
+        () = tokio::time::sleep(PATIENCE) => {}
+    }
+    let line = "sqs-rpc: no answer from SQS for 5s; it is still being tried";
+    bar.suspend(|| say(line));
+    call.await
 }
 
 /// The retention of a host's lease.

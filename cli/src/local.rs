@@ -28,8 +28,10 @@ use self::faults::Faults;
 use self::introduction::Introduction;
 use self::queues::QueueSpec;
 use crate::clock;
+use crate::connection::region;
 use crate::console::{print, say};
 use crate::failure::Failure;
+use crate::number;
 use crate::signals::Signals;
 
 /// Run an SQS in memory on this machine, until Ctrl-C; nothing is kept
@@ -64,7 +66,7 @@ pub(crate) struct Arguments {
     #[arg(long = "access-key", value_name = "ID:SECRET", value_parser = access_key)]
     access_keys: Vec<AccessKey>,
     /// Decides about ids, receipt handles and faults, so that a run can be repeated [default: ids that no other run has]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number::seed)]
     seed: Option<u64>,
     /// Origin whose pages may use this from a browser, such as http://localhost:3000, or *; may be given more than once
     #[arg(long, value_name = "ORIGIN")]
@@ -74,7 +76,7 @@ pub(crate) struct Arguments {
     log: bool,
     /// Print one line of JSON to stdout when it is ready, instead of the introduction on stderr
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     #[command(flatten)]
     faults: Faults,
 }
@@ -205,17 +207,6 @@ fn host(text: &str) -> Result<IpAddr, String> {
     })
 }
 
-fn region(text: &str) -> Result<String, String> {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let ends = |text: &str| text.starts_with('-') || text.ends_with('-');
-    if text.is_empty() || text.len() > 63 || ends(text) || !text.bytes().all(allowed) {
-        return Err(format!(
-            "expected lower-case letters, digits and hyphens, such as us-east-1, found {text:?}"
-        ));
-    }
-    Ok(text.to_owned())
-}
-
 fn account(text: &str) -> Result<String, String> {
     if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("expected 12 digits, found {text:?}"));
@@ -261,11 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_regions_accounts_and_keys_are_refused() {
-        assert!(region("eu-central-1").is_ok() && region("elasticmq").is_ok());
-        for text in ["", "US-EAST-1", "us east", "-a", "a-", "a/b"] {
-            assert!(region(text).is_err(), "{text}");
-        }
+    fn bad_accounts_and_keys_are_refused() {
         assert!(account("123456789012").is_ok());
         for text in ["", "1", "1234567890123", "12345678901x", "١٢٣٤٥٦"] {
             assert!(account(text).is_err(), "{text}");

@@ -5,9 +5,11 @@
 //! | [`local`], [`request`], [`serve`], [`queues`], [`sweep`] | one command each: its options, and what it does |
 //! | [`hosts`] | how is a temporary host shown? |
 //! | [`connection`] | how is SQS reached? |
+//! | [`usage`] | how does it say that its arguments are none? |
+//! | [`number`], [`time`] | which numbers and times does an option take? |
 //! | [`failure`] | how does it say that it failed, and with which exit code? |
 //! | [`console`] | how does it write to stdout and stderr? |
-//! | [`signals`], [`logging`], [`time`], [`clock`] | what they have in common |
+//! | [`signals`], [`logging`], [`clock`] | what they have in common |
 //!
 //! **Invariant:** results go to stdout, everything else to stderr, so that a command can stand in a pipe.
 
@@ -19,12 +21,14 @@ mod failure;
 mod hosts;
 mod local;
 mod logging;
+mod number;
 mod queues;
 mod request;
 mod serve;
 mod signals;
 mod sweep;
 mod time;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -34,7 +38,7 @@ use crate::failure::Failure;
 
 /// Request-reply RPC over Amazon SQS
 #[derive(Debug, Parser)]
-#[command(version, after_help = failure::EXIT_CODES)]
+#[command(name = "sqs-rpc", version, after_help = failure::EXIT_CODES)]
 struct Arguments {
     /// Say on stderr what is going on; RUST_LOG, if set, says more precisely what to log
     #[arg(long, short, global = true)]
@@ -56,14 +60,32 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::report(&error),
+    };
+    let json = arguments.command.json();
     let outcome = match logging::start(arguments.verbose) {
         Ok(()) => run(arguments.command).await,
         Err(failure) => Err(failure),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(json),
+    }
+}
+
+impl Command {
+    /// Whether programs read the output.
+    const fn json(&self) -> bool {
+        match self {
+            Self::Local(arguments) => arguments.json,
+            Self::Request(arguments) => arguments.json,
+            Self::Serve(_) => false,
+            Self::Queues(arguments) => arguments.json,
+            Self::Sweep(arguments) => arguments.json,
+            Self::Bench(bench::Command::Rpc(arguments)) => arguments.json,
+        }
     }
 }
 

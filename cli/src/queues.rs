@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::console::print;
 use crate::failure::Failure;
 use crate::hosts::{self, seconds};
+use crate::signals::Signals;
 
 /// Queues whose messages are counted at a time. SQS states no limit for GetQueueAttributes; this many calls are few beside
 /// those of the queues' owners.
@@ -23,30 +24,42 @@ const AT_A_TIME: usize = 8;
 /// messages.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What the names of the hosts begin with
+    /// What stands before the UUID in the names of the hosts, all of it
     #[arg(long, default_value = sqs_rpc::protocol::names::DEFAULT_HOST_PREFIX)]
     prefix: String,
     /// Print a JSON array instead of a table
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     #[command(flatten)]
     connection: Connection,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let mut signals = Signals::listen().map_err(Failure::other)?;
+    tokio::select! {
+        biased;
+        () = signals.next() => Err(Failure::interrupted("interrupted before every host was known")),
+        result = list(arguments) => result,
+    }
+}
+
+async fn list(arguments: Arguments) -> Result<(), Failure> {
     let client = arguments.connection.any_client().await?;
     let mut sweep = Sweep::new(&client, &arguments.prefix)
         .map_err(Failure::usage)?
         .dry_run();
     let bar = hosts::progress();
-    let mut hosts = Vec::new();
-    while let Some(host) = sweep.next().await.map_err(Failure::other)? {
+    let mut found = Vec::new();
+    while let Some(host) = hosts::answer(sweep.next(), &bar)
+        .await
+        .map_err(Failure::other)?
+    {
         bar.inc(1);
         bar.set_message(host.name.to_string());
-        hosts.push(host);
+        found.push(host);
     }
     bar.set_message("counting messages");
-    let counted = hosts.into_iter().map(|host| async {
+    let counted = found.into_iter().map(|host| async {
         let messages = messages(&client, &host).await;
         (host, messages)
     });

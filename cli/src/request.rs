@@ -35,9 +35,9 @@ pub(crate) struct Arguments {
     /// Message group: an order on a FIFO queue, a tenant on another
     #[arg(long)]
     group: Option<String>,
-    /// Print a JSON object instead: body, attributes and elapsed_ms, or error and elapsed_ms
+    /// Print a JSON object instead: body, attributes and elapsed_ms, or error
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     #[command(flatten)]
     connection: Connection,
     /// Body of the request; - or nothing reads it from stdin
@@ -76,8 +76,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
     match outcome {
         Some(Ok(_)) => printed,
+        Some(Err(error)) if arguments.json => Err(failure(error).in_result()),
         Some(Err(error)) => Err(failure(error)),
-        None => Err(Failure::other("interrupted before the reply came")),
+        None => Err(Failure::interrupted("interrupted before the reply came")),
     }
 }
 

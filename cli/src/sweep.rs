@@ -20,10 +20,10 @@ const BETWEEN: Duration = Duration::from_secs(60);
 ///
 /// It judges as the processes themselves do: a host is dead if its lease is over by two minutes in SQS's own time. What is
 /// only in doubt, or can only be watched in silence, is waited for and looked at again, until every host is known; --once
-/// ends after the first look. Needs the rights sqs:ListQueues, sqs:ListQueueTags and, without --dry-run, sqs:DeleteQueue.
+/// ends after the first look, and Ctrl-C at once, with exit code 4. Needs the rights sqs:ListQueues, sqs:ListQueueTags and, without --dry-run, sqs:DeleteQueue.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What the names of the hosts begin with
+    /// What stands before the UUID in the names of the hosts, all of it
     #[arg(long, default_value = sqs_rpc::protocol::names::DEFAULT_HOST_PREFIX)]
     prefix: String,
     /// Only say which hosts are dead
@@ -32,9 +32,9 @@ pub(crate) struct Arguments {
     /// Look once, and wait for nothing
     #[arg(long)]
     once: bool,
-    /// Print a JSON object at the end instead of lines
+    /// Print a JSON object at the end instead of lines; it has an error if hosts are missing in it
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     #[command(flatten)]
     connection: Connection,
 }
@@ -59,17 +59,20 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut seen = Seen::default();
     let result = tokio::select! {
         biased;
-        () = signals.next() => Ok(()),
+        () = signals.next() => Err(Failure::interrupted("interrupted before every host was known")),
         result = walk(&mut sweep, &arguments, &bar, &mut seen) => result,
     };
     bar.finish_and_clear();
-    let summary = if arguments.json {
-        format!("{}\n", seen.to_json(arguments.dry_run))
-    } else {
-        seen.summary(arguments.dry_run)
-    };
-    print(&summary)?;
-    result
+    if !arguments.json {
+        print(&seen.summary(arguments.dry_run, result.is_ok()))?;
+        return result;
+    }
+    let mut object = seen.to_json(arguments.dry_run);
+    if let Err(failure) = &result {
+        object["error"] = failure.to_json();
+    }
+    print(&format!("{object}\n"))?;
+    result.map_err(Failure::in_result)
 }
 
 async fn walk(
@@ -81,7 +84,10 @@ async fn walk(
     let mut announced = HashSet::new();
     loop {
         (seen.examined, seen.waiting) = (0, Vec::new());
-        while let Some(host) = sweep.next().await.map_err(Failure::other)? {
+        while let Some(host) = hosts::answer(sweep.next(), bar)
+            .await
+            .map_err(Failure::other)?
+        {
             seen.examined += 1;
             bar.inc(1);
             bar.set_message(host.name.to_string());
@@ -127,9 +133,11 @@ fn why(host: &Examined) -> String {
 }
 
 impl Seen {
-    fn summary(&self, dry_run: bool) -> String {
+    fn summary(&self, dry_run: bool, complete: bool) -> String {
         let done = if dry_run { "dead" } else { "deleted" };
-        let mut text = format!("{} hosts, {} {done}\n", self.examined, self.dead.len());
+        let so_far = if complete { "" } else { "not complete: " };
+        let (examined, dead) = (self.examined, self.dead.len());
+        let mut text = format!("{so_far}{examined} hosts, {dead} {done}\n");
         for host in &self.waiting {
             text.push_str(&format!("{}: {}\n", host.name, hosts::verdict(host)));
         }

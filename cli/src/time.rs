@@ -9,9 +9,30 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     })
 }
 
+/// The same, with a bound.
+pub(crate) fn up_to(text: &str, most: Duration) -> Result<Duration, String> {
+    let time = parse(text)?;
+    if time > most {
+        let most = humantime::format_duration(most);
+        return Err(format!("expected a time of {most} at most, found {text:?}"));
+    }
+    Ok(time)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_may_have_a_bound() {
+        let most = Duration::from_secs(60);
+        assert_eq!(up_to("1m", most), Ok(most));
+        assert_eq!(
+            up_to("1h", most),
+            Err("expected a time of 1m at most, found \"1h\"".to_owned())
+        );
+        assert!(up_to("60", most).is_err());
+    }
 
     #[test]
     fn a_time_needs_a_unit() {

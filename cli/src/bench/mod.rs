@@ -26,7 +26,7 @@ use self::outcome::Outcome;
 use self::progress::Progress;
 use self::runs::Bench;
 use self::server::{Place, Server};
-use crate::connection::endpoint_url;
+use crate::connection::server_url;
 use crate::failure::Failure;
 
 /// Measure what requests cost
@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
     #[arg(long, group = "place")]
     on_aws: bool,
     /// Measure on the SQS at this address
-    #[arg(long, value_name = "URL", group = "place", value_parser = endpoint_url)]
+    #[arg(long, value_name = "URL", group = "place", value_parser = server_url)]
     endpoint_url: Option<String>,
     /// Callers at a time; several with commas
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 32, 256],
@@ -72,7 +72,7 @@ pub(crate) struct Arguments {
     prefer: Preference,
     /// Print JSON, a line a run, instead of a table
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     /// What chance decides in the model, it decides by this
     #[arg(long, default_value_t = 1)]
     seed: u64,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use local_sqs::engine::Action;
 use local_sqs::{Behaviour, Date, Latency};
 
-use crate::time;
+use crate::{number, time};
 
 /// Options that make the server behave badly. Without them nothing goes wrong.
 #[derive(Debug, Clone, clap::Args)]
@@ -24,7 +24,7 @@ pub(super) struct Faults {
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     settling: Option<Duration>,
     /// Sends to a deleted queue are accepted and vanish for so long, 60s at most
-    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    #[arg(long, value_name = "TIME", value_parser = deletion)]
     deletion: Option<Duration>,
     /// Tags are read up to so long after they were replaced
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
@@ -57,7 +57,7 @@ pub(super) struct Faults {
     #[arg(long, value_name = "P", value_parser = probability)]
     failed_entries: Option<f64>,
     /// So many messages of a queue are in flight at most [default: 120000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = most_in_flight)]
     most_in_flight: Option<usize>,
     /// Actions that --throttled, --unavailable and --lost-answers are about, with commas between them [default: all]
     #[arg(long, value_name = "ACTION", value_delimiter = ',', value_parser = action)]
@@ -120,10 +120,17 @@ fn date(text: &str) -> Result<Date, String> {
 }
 
 fn probability(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|number| (0.0..=1.0).contains(number))
-        .ok_or_else(|| format!("expected a number from 0 to 1, found {text:?}"))
+    number::within(text, 0.0..=1.0)
+}
+
+/// SQS states this bound, and the engine keeps it.
+fn deletion(text: &str) -> Result<Duration, String> {
+    time::up_to(text, Duration::from_secs(60))
+}
+
+/// SQS's own quota is the most.
+fn most_in_flight(text: &str) -> Result<usize, String> {
+    number::within(text, 0..=120_000)
 }
 
 fn action(text: &str) -> Result<Action, String> {
@@ -192,6 +199,9 @@ mod tests {
             ("--latency 30ms..6ms", "found \"30ms..6ms\""),
             ("--latency 0s..6ms", "found \"0s..6ms\""),
             ("--latency 5", "unit"),
+            ("--deletion 1h", "1m at most, found \"1h\""),
+            ("--most-in-flight 120001", "from 0 to 120000, found"),
+            ("--most-in-flight x", "from 0 to 120000, found \"x\""),
             ("--date soon", "found \"soon\""),
             ("--throttled 1 --only Send", "SendMessageBatch"),
             ("--only SendMessage", "--throttled"),

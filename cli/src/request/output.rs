@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 use sqs_rpc::requester::{Delivery, Reply};
 use sqs_rpc::{RequestError, RequestErrorKind};
 
+use crate::failure::Chain;
+
 /// The body, with a newline at its end.
 pub(crate) fn plain(body: &str) -> String {
     let end = if body.ends_with('\n') { "" } else { "\n" };
@@ -33,7 +35,7 @@ fn attributes(reply: &Reply) -> Map<String, Value> {
 fn error_object(error: &RequestError) -> Value {
     let mut object = json!({
         "kind": kind(error.kind()),
-        "message": error.to_string(),
+        "message": Chain(error).to_string(),
         "delivery": delivery(error.delivery()),
         "retryable": error.is_retryable(),
     });

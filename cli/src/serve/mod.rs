@@ -30,7 +30,7 @@ use crate::connection::Connection;
 use crate::console;
 use crate::failure::Failure;
 use crate::signals::Signals;
-use crate::time;
+use crate::{number, time};
 
 /// How long a poll waits for requests. Shorter than SQS's 20 s, since a poll is never cut off, and whoever presses Ctrl-C
 /// waits for it.
@@ -47,13 +47,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "URL")]
     queue_url: String,
     /// Most commands that run at a time [default: one for each CPU]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = concurrency)]
     concurrency: Option<usize>,
     /// How long SQS hides a request from others; extended while its command runs
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time::parse)]
     visibility: Duration,
     /// How long the commands that run may take after Ctrl-C, SIGTERM or SIGHUP
-    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = time::parse)]
+    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = drain)]
     drain: Duration,
     /// Tell callers the last line that a failed command wrote to stderr; without this, its exit code only
     #[arg(long)]
@@ -142,6 +142,15 @@ fn finish(outcome: Result<Drained, sqs_rpc::responder::ServeError>) -> Result<()
         Err(error) if error.kind() == ServeErrorKind::InvalidQueueUrl => Err(Failure::usage(error)),
         Err(error) => Err(Failure::other(error)),
     }
+}
+
+fn concurrency(text: &str) -> Result<usize, String> {
+    number::within(text, 1..=100_000)
+}
+
+/// No longer than a request can be kept from others.
+fn drain(text: &str) -> Result<Duration, String> {
+    time::up_to(text, Duration::from_secs(12 * 3_600))
 }
 
 fn cpus() -> usize {

@@ -306,7 +306,12 @@ fn bad_input_is_code_2_before_the_port_is_bound() {
             "given twice",
         ),
         (&["--cors", "localhost"], "found \"localhost\""),
-        (&["--seed", "x"], "invalid digit"),
+        (&["--seed", "x"], "to 18446744073709551615, found \"x\""),
+        (
+            &["--most-in-flight", "9999999"],
+            "from 0 to 120000, found \"9999999\"",
+        ),
+        (&["--deletion", "1h"], "1m at most, found \"1h\""),
         (&["--throttled", "2"], "from 0 to 1, found \"2\""),
         (&["--only", "SendMessage"], "--throttled"),
         (&["--queue", "a b"], "--queue a b: "),
@@ -344,4 +349,6 @@ fn bad_input_is_code_2_before_the_port_is_bound() {
             "{arguments:?}: {stderr}"
         );
     }
+    let (_, stderr) = assert_code(&run(&["local", "--port", "70000"]), 2);
+    assert!(stderr.contains("70000 is not in 0..=65535"), "{stderr}");
 }

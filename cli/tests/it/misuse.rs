@@ -1,8 +1,9 @@
 //! Arguments, environments and pipes that are not as they should be.
 
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
-use crate::support::{Local, assert_code, seen};
+use crate::support::{Local, assert_code, run, seen};
+use serde_json::Value;
 
 #[test]
 fn a_reader_that_has_gone_ends_a_command_without_a_word() {
@@ -99,7 +100,7 @@ fn a_filter_for_logs_that_is_none_is_code_2() {
 #[test]
 fn the_longest_times_make_no_server_fail() {
     let forever = "500000000000y";
-    for option in ["--settling", "--delivery", "--stale-tags", "--deletion"] {
+    for option in ["--settling", "--delivery", "--stale-tags"] {
         let local = Local::start_with(&[option, forever]);
         assert_eq!(local.queue_names(), ["jobs"], "{option}");
     }
@@ -108,4 +109,143 @@ fn the_longest_times_make_no_server_fail() {
         assert_eq!(local.queue_names(), ["jobs"], "{date}");
         assert_eq!(local.queue_names(), ["jobs"], "{date}");
     }
+}
+
+#[test]
+fn the_version_is_that_of_the_command() {
+    let (stdout, _) = assert_code(&run(&["--version"]), 0);
+    assert_eq!(stdout, format!("sqs-rpc {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_region_that_is_none_is_code_2_before_the_first_call() {
+    let local = Local::start_with(&["--log"]);
+    local
+        .process
+        .stderr
+        .until(|line| line.contains("CreateQueue jobs"));
+    // The host names no region, so that of the environment counts.
+    let queue_url = local.queue_url.as_str();
+    for region in ["", "bad region", "-x"] {
+        for arguments in [
+            &["queues"][..],
+            &["sweep"],
+            &["request", "--queue-url", queue_url, "hello"],
+            &["serve", "--queue-url", queue_url, "--", "cat"],
+        ] {
+            let mut command = local.command(arguments);
+            let output = command.env("AWS_REGION", region).output().unwrap();
+            let (_, stderr) = assert_code(&output, 2);
+            let found = format!("such as us-east-1, found {region:?}");
+            assert!(stderr.contains(&found), "{arguments:?}: {stderr}");
+        }
+    }
+    local.process.terminate();
+    let (_, log) = local.process.wait();
+    assert!(log.is_empty(), "{log:?}");
+}
+
+/// The error on stdout, which is the line on stderr.
+#[track_caller]
+fn json_error(output: &Output, code: i32) -> Value {
+    let (stdout, stderr) = assert_code(output, code);
+    assert_eq!(stdout.lines().count(), 1, "{stdout}");
+    let object: Value = serde_json::from_str(&stdout).unwrap();
+    let error = object["error"].clone();
+    let message = error["message"].as_str().unwrap();
+    assert!(!message.is_empty(), "{error}");
+    if stderr.starts_with("sqs-rpc: ") {
+        assert_eq!(stderr, format!("sqs-rpc: {message}\n"));
+    } else {
+        assert!(stderr.starts_with("error: "), "{stderr}");
+        let first = message.split(": ").next().unwrap();
+        assert!(stderr.contains(first), "{stderr} {message}");
+    }
+    error
+}
+
+#[test]
+fn in_json_wrong_usage_is_an_object_too() {
+    let local = Local::start();
+    let queue_url = local.queue_url.as_str();
+    for arguments in [
+        &["request", "--json", "--queue-url", "jobs", "hello"][..],
+        &["request", "--json", "hello"],
+        &[
+            "request",
+            "--json",
+            "--queue-url",
+            queue_url,
+            "--timeout",
+            "1",
+            "hello",
+        ],
+        &["request", "--json", "--queue-url", queue_url, "a\u{1}b"],
+        &["queues", "--json", "--prefix", "a.b"],
+        &["queues", "--json", "--nonsense"],
+        &["sweep", "--json", "--prefix", "a.b"],
+        &["bench", "rpc", "--json", "--rate", "0"],
+        &["local", "--json", "--queue", "a b"],
+        &["local", "--json", "--port", "70000"],
+    ] {
+        let error = json_error(&local.run(arguments), 2);
+        let kind = error["kind"].as_str().unwrap();
+        assert!(["usage", "invalid_request"].contains(&kind), "{error}");
+    }
+    // Help is no failure, and another command's --json is not ours.
+    assert_code(&run(&["request", "--json", "--help"]), 0);
+    let (stdout, _) = assert_code(&run(&["serve", "--", "jq", "--json"]), 2);
+    assert_eq!(stdout, "");
+}
+
+#[test]
+fn in_json_an_error_has_its_whole_cause() {
+    let local = Local::start();
+    // Nobody listens there.
+    let nowhere = ["--endpoint-url", "http://127.0.0.1:1"];
+    let queue_url = local.queue_url.as_str();
+    let request = [
+        "request",
+        "--json",
+        "--timeout",
+        "60s",
+        "--queue-url",
+        queue_url,
+    ];
+    let error = json_error(
+        &local.run(&[&request[..], &nowhere, &["hello"]].concat()),
+        4,
+    );
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("refused"), "{message}");
+    assert_eq!(error["delivery"], "not_sent");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_said_soon_and_an_interrupt_is_no_success() {
+    let local = Local::start_with(&["--latency", "1h"]);
+    for (arguments, examined) in [
+        (&["queues", "--json"][..], Value::Null),
+        (&["sweep", "--json"], 0.into()),
+    ] {
+        let waiting = local.start_command(arguments);
+        waiting
+            .stderr
+            .until(|line| line.contains("no answer from SQS for 5s"));
+        waiting.terminate();
+        let (status, stdout, stderr) = waiting.wait_for_all();
+        assert_eq!(status.code(), Some(4), "{stderr:?}");
+        let said = ["sqs-rpc: interrupted before every host was known"];
+        assert_eq!(stderr, said);
+        assert_eq!(stdout.len(), 1, "{stdout:?}");
+        let object: Value = serde_json::from_str(&stdout[0]).unwrap();
+        assert_eq!(object["error"]["kind"], "interrupted");
+        assert_eq!(object["examined"], examined);
+    }
+    let waiting = local.start_command(&["sweep"]);
+    waiting.stderr.until(|line| line.contains("no answer"));
+    waiting.hang_up();
+    let (status, stdout, _) = waiting.wait_for_all();
+    assert_eq!(status.code(), Some(4));
+    assert_eq!(stdout, ["not complete: 0 hosts, 0 deleted"]);
 }

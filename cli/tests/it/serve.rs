@@ -263,6 +263,22 @@ fn what_cannot_be_served_is_said() {
         &run(&["serve", "--queue-url", "http://127.0.0.1:1/0/jobs"]),
         2,
     );
+    let local = Local::start();
+    for (option, value, said) in [
+        (
+            "--concurrency",
+            "100001",
+            "from 1 to 100000, found \"100001\"",
+        ),
+        ("--concurrency", "0", "from 1 to 100000, found \"0\""),
+        ("--visibility", "13h", "46800s: 1s to 43200s is allowed"),
+        ("--drain", "1y", "12h at most, found \"1y\""),
+    ] {
+        let url = local.queue_url.as_str();
+        let arguments = ["serve", "--queue-url", url, option, value, "--", "cat"];
+        let (_, stderr) = assert_code(&local.run(&arguments), 2);
+        assert!(stderr.contains(said), "{option} {value}: {stderr}");
+    }
 }
 
 #[test]

@@ -152,6 +152,11 @@ impl Local {
         serving
     }
 
+    /// Starts the command with the environment that `local` printed.
+    pub(crate) fn start_command(&self, arguments: &[&str]) -> Running {
+        Running::start(self.command(arguments))
+    }
+
     /// Sends a request to the queue and runs until it has ended.
     pub(crate) fn request(&self, arguments: &[&str]) -> Output {
         output(self.request_command(arguments))
