@@ -21,8 +21,10 @@ use std::error::Error;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::thread;
 
 use local_sqs::{AccessKey, AllowedOrigin, LocalSqs, Server, Trace};
+use tokio::sync::oneshot;
 
 use self::faults::Faults;
 use self::introduction::Introduction;
@@ -77,6 +79,9 @@ pub(crate) struct Arguments {
     /// Print one line of JSON to stdout when it is ready, instead of the introduction on stderr
     #[arg(long)]
     pub(crate) json: bool,
+    /// End when stdin ends, too: a program that starts this and keeps a pipe to it leaves nothing behind, however it ends
+    #[arg(long)]
+    until_stdin_ends: bool,
     #[command(flatten)]
     faults: Faults,
 }
@@ -133,7 +138,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         say(introduction.text());
     }
 
-    signals.next().await;
+    let parent = until_stdin_ends(arguments.until_stdin_ends);
+    tokio::select! {
+        biased;
+        () = signals.next() => {}
+        () = parent => {}
+    }
     tokio::select! {
         biased;
         // In a hurry.
@@ -141,6 +151,21 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         () = server.shutdown() => {}
     }
     Ok(())
+}
+
+/// Waits for the end of stdin, or for ever if that is not wanted.
+async fn until_stdin_ends(wanted: bool) {
+    if !wanted {
+        return std::future::pending().await;
+    }
+    let (ended, end) = oneshot::channel();
+    // A thread of its own, which the end of this process ends: tokio's would have to be waited for.
+    thread::spawn(move || {
+        // An error is an end, too.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = ended.send(());
+    });
+    let _ = end.await;
 }
 
 /// The queues of the file and of the command line.

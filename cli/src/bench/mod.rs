@@ -18,8 +18,6 @@ mod report;
 mod runs;
 mod server;
 
-use std::ops::RangeInclusive;
-
 use sqs_rpc::virtual_queues::sqs::Prefer;
 
 use self::outcome::Outcome;
@@ -28,6 +26,8 @@ use self::runs::Bench;
 use self::server::{Place, Server};
 use crate::connection::server_url;
 use crate::failure::Failure;
+use crate::number;
+use crate::signals::Signals;
 
 /// Measure what requests cost
 #[derive(Debug, clap::Subcommand)]
@@ -38,7 +38,8 @@ pub(crate) enum Command {
 /// Measure requests: how many a second, how long, how many calls of SQS, at what price
 ///
 /// By default on an SQS in this process that is as slow as Amazon's, in virtual time: its counts hardly depend on the
-/// machine. Real times come with --on-local, --endpoint-url or --on-aws.
+/// machine. Real times come with --on-local, --endpoint-url or --on-aws. The queues that it makes, sqs-rpc-bench-... and
+/// one for replies, it deletes in the end, after Ctrl-C or SIGTERM, too; if it is killed, the former are yours to delete.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Measure on `sqs-rpc local`, started as a process of its own, over HTTP
@@ -62,7 +63,7 @@ pub(crate) struct Arguments {
           value_parser = bytes)]
     payload: Vec<usize>,
     /// Requests in each run
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = requests)]
     requests: u64,
     /// Put the same load on another contestant, too
     #[arg(long, value_name = "NAME")]
@@ -74,7 +75,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) json: bool,
     /// What chance decides in the model, it decides by this
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = number::seed)]
     seed: u64,
 }
 
@@ -168,33 +169,42 @@ fn in_virtual_time(arguments: Arguments) -> Result<Vec<Outcome>, Failure> {
 }
 
 async fn measure(arguments: Arguments) -> Result<Vec<Outcome>, Failure> {
-    let bench = Bench {
-        server: Server::start(&arguments.place(), arguments.seed).await?,
-        arguments,
-        progress: Progress::start()?,
+    let mut signals = Signals::listen().map_err(Failure::other)?;
+    let interrupted = || Failure::interrupted("interrupted before the end of the last run");
+    let place = arguments.place();
+    let server = tokio::select! {
+        biased;
+        () = signals.next() => return Err(interrupted()),
+        server = Server::start(&place, arguments.seed) => server?,
     };
-    let outcomes = bench.run().await;
+    let bench = Bench::new(server, arguments, Progress::start()?);
+    let outcomes = tokio::select! {
+        biased;
+        () = signals.next() => Err(interrupted()),
+        outcomes = bench.run() => outcomes,
+    };
     bench.progress.end();
-    bench.server.delete_queues().await;
+    tokio::select! {
+        biased;
+        () = bench.clean_up() => {}
+        () = signals.next() => tracing::warn!("queues of the bench may have been left behind"),
+    }
     outcomes
 }
 
 fn callers(given: &str) -> Result<usize, String> {
-    within(given, 1..=100_000)
+    number::within(given, 1..=100_000)
 }
 
 fn bytes(given: &str) -> Result<usize, String> {
-    within(given, 1..=1_000_000)
+    number::within(given, 1..=1_000_000)
 }
 
-fn within(given: &str, allowed: RangeInclusive<usize>) -> Result<usize, String> {
-    let number = given.parse().ok().filter(|number| allowed.contains(number));
-    let (least, most) = (allowed.start(), allowed.end());
-    number.ok_or_else(|| format!("expected a number from {least} to {most}"))
+fn requests(given: &str) -> Result<u64, String> {
+    number::within(given, 1..=1_000_000_000)
 }
 
+/// Requests a second.
 fn rate(given: &str) -> Result<f64, String> {
-    let rate = given.parse().ok();
-    rate.filter(|rate: &f64| rate.is_finite() && *rate >= 0.01)
-        .ok_or_else(|| "expected requests a second, 0.01 at least".to_owned())
+    number::within(given, 0.01..=1_000_000.0)
 }

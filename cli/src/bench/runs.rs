@@ -1,9 +1,9 @@
 //! Who is put under which load, in which order.
 //!
 //! Does not own: load, server, contestants. Invariant: contestants that are compared run one after the other on the same
-//! server, each on queues of its own.
+//! server, each on queues of its own; one that was started is stopped, however its run ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::contestant::{Bare, Contestant, Framework, Name};
 use super::load::Load;
@@ -22,9 +22,20 @@ pub(super) struct Bench {
     pub(super) server: Server,
     pub(super) arguments: Arguments,
     pub(super) progress: Progress,
+    /// The contestant of the run. Set before it starts, and empty once it was stopped.
+    running: Mutex<Option<Arc<dyn Contestant>>>,
 }
 
 impl Bench {
+    pub(super) fn new(server: Server, arguments: Arguments, progress: Progress) -> Self {
+        Self {
+            server,
+            arguments,
+            progress,
+            running: Mutex::default(),
+        }
+    }
+
     /// Every load on every contestant.
     pub(super) async fn run(&self) -> Result<Vec<Outcome>, Failure> {
         let mut outcomes = Vec::new();
@@ -67,14 +78,14 @@ impl Bench {
             rpc: rpc.clone(),
         };
         let ends = self.server.ends().await?;
-        let ours = Framework::start(&ends, sqs, callers, prefer).await?;
+        let ours = Framework::new(&ends, sqs, callers, prefer)?;
         let rpc = self.measure(ours, Name::SqsRpc, &load, payload).await?;
         outcomes.push(outcome(Name::SqsRpc, None, &rpc));
         match self.arguments.compare {
             None => {}
             Some(Compare::Unbatched) => {
                 let ends = self.server.ends().await?;
-                let ours = Framework::unbatched(&ends, sqs, callers).await?;
+                let ours = Framework::unbatched(&ends, sqs, callers)?;
                 let rpc = self.measure(ours, Name::Unbatched, &load, payload).await?;
                 outcomes.push(outcome(Name::Unbatched, None, &rpc));
             }
@@ -96,7 +107,21 @@ impl Bench {
         Ok(())
     }
 
-    /// Puts a load on a contestant that is warm, and stops it.
+    /// Deletes every queue that there is still, after an interrupt or a failure, too.
+    pub(super) async fn clean_up(&self) {
+        let running = self.set_running(None);
+        if let Some(contestant) = running {
+            contestant.end().await;
+        }
+        self.server.delete_queues().await;
+    }
+
+    fn set_running(&self, contestant: Option<Arc<dyn Contestant>>) -> Option<Arc<dyn Contestant>> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *running, contestant)
+    }
+
+    /// Starts a contestant, puts a load on it when it is warm, and stops it.
     async fn measure(
         &self,
         contestant: impl Contestant + 'static,
@@ -105,8 +130,11 @@ impl Bench {
         payload: usize,
     ) -> Result<Rpc, Failure> {
         let contestant: Arc<dyn Contestant> = Arc::new(contestant);
+        self.set_running(Some(Arc::clone(&contestant)));
+        contestant.start().await?;
         self.progress
             .begin(&format!("{load}, {payload} B, {name}"), load.requests());
+        tracing::debug!(%load, payload, %name, "a run begins");
         let body = "x".repeat(payload);
         load.warm_up().put_on(&contestant, &body, || ()).await?;
 
@@ -118,6 +146,7 @@ impl Bench {
         // In the model SQS computes in this very process.
         let cpu = cpu_since(cpu).filter(|_| !self.server.is_model());
         contestant.stop().await;
+        self.set_running(None);
         Ok(Rpc::new(&timing, &calls, cpu))
     }
 }

@@ -18,7 +18,8 @@ use tokio::process::{Child, Command};
 
 use super::calls::CallCounter;
 use super::contestant::Ends;
-use crate::failure::Failure;
+use crate::connection::check_region;
+use crate::failure::{Chain, Failure};
 
 /// SQS's documentation asks to wait for a second before a new queue is used.
 const NEW_QUEUE: Duration = Duration::from_millis(1_100);
@@ -36,15 +37,22 @@ pub(super) enum Place {
     Aws,
 }
 
+/// A queue of a run.
+struct Made {
+    name: String,
+    /// `None` as long as its creation was not answered, which it never is if the run is interrupted meanwhile.
+    url: Option<String>,
+}
+
 /// An SQS to measure on.
 pub(super) struct Server {
     pub(super) calls: CallCounter,
     config: Builder,
     /// The time of the model.
     model: Option<Clock>,
-    /// URLs of the queues made so far.
-    queues: Mutex<Vec<String>>,
-    /// Ends with this.
+    /// The queues made so far.
+    queues: Mutex<Vec<Made>>,
+    /// Ends with this, and with this process, however that ends.
     _process: Option<Child>,
 }
 
@@ -65,9 +73,7 @@ impl Server {
                 let region = RegionProviderChain::default_provider();
                 let loader = aws_config::defaults(BehaviorVersion::latest()).region(region);
                 let config = loader.load().await;
-                if config.region().is_none() {
-                    return Err(Failure::usage("no region is set: set AWS_REGION"));
-                }
+                check_region(&config, "no region is set: set AWS_REGION")?;
                 Ok(Self::new(Builder::from(&config), None))
             }
         }
@@ -138,10 +144,16 @@ impl Server {
         let n = self.queues().len();
         // Another run's may be there still.
         let name = format!("sqs-rpc-bench-{}-{kind}-{n}", std::process::id());
+        self.queues().push(Made {
+            name: name.clone(),
+            url: None,
+        });
         let made = client.create_queue().queue_name(name).send().await;
         let url = made.map_err(Failure::other)?.queue_url;
         let url = url.ok_or_else(|| Failure::other("CreateQueue answered no URL"))?;
-        self.queues().push(url.clone());
+        if let Some(made) = self.queues().get_mut(n) {
+            made.url = Some(url.clone());
+        }
         tokio::time::sleep(NEW_QUEUE).await;
         Ok(url)
     }
@@ -150,17 +162,31 @@ impl Server {
     pub(super) async fn delete_queues(&self) {
         let client = self.client();
         let queues = std::mem::take(&mut *self.queues());
-        for url in queues {
+        for Made { name, url } in queues {
+            let url = match url {
+                Some(url) => Some(url),
+                // It may be there all the same.
+                None => {
+                    let found = client.get_queue_url().queue_name(&name).send().await;
+                    found.ok().and_then(|found| found.queue_url)
+                }
+            };
+            let Some(url) = url else { continue };
             if let Err(error) = client.delete_queue().queue_url(&url).send().await {
-                tracing::warn!(%url, %error, "a queue of the bench was left behind");
+                let error = Chain(&error).to_string();
+                tracing::warn!(%url, error, "a queue of the bench was left behind");
             }
         }
     }
 
-    fn queues(&self) -> MutexGuard<'_, Vec<String>> {
+    fn queues(&self) -> MutexGuard<'_, Vec<Made>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// As the flag is named in the Windows API, "Process Creation Flags".
+#[cfg(windows)]
+const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
 
 /// The latencies of the real SQS, without its misfortunes.
 fn like_aws() -> Behaviour {
@@ -173,13 +199,19 @@ fn like_aws() -> Behaviour {
 /// Starts this very program as a server, and reads its address from what it says.
 async fn start_local() -> Result<(Child, String), Failure> {
     let program = std::env::current_exe().map_err(Failure::other)?;
-    let mut process = Command::new(program)
-        .args(["local", "--port", "0", "--json"])
-        .stdin(Stdio::null())
+    let mut command = Command::new(program);
+    command
+        .args(["local", "--port", "0", "--json", "--until-stdin-ends"])
+        // Never written to: it ends when this process ends, also if that is killed.
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(Failure::other)?;
+        .kill_on_drop(true);
+    // The terminal's Ctrl-C is for this process, which has queues to delete on that server.
+    #[cfg(unix)]
+    command.process_group(0);
+    #[cfg(windows)]
+    command.creation_flags(CREATE_NEW_PROCESS_GROUP);
+    let mut process = command.spawn().map_err(Failure::other)?;
     let stdout = process
         .stdout
         .take()
@@ -193,5 +225,6 @@ async fn start_local() -> Result<(Child, String), Failure> {
         serde_json::from_str(&line.unwrap_or_default()).unwrap_or_default();
     let url = said["endpoint_url"].as_str().map(str::to_owned);
     let url = url.ok_or_else(|| Failure::other("the server did not say where it is"))?;
+    tracing::debug!(url, "the server listens");
     Ok((process, url))
 }

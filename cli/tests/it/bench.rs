@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Local, assert_code, run};
+use crate::support::{Local, Running, assert_code, run, start_logging};
 
 /// What it prints as JSON, a value a line.
 fn outcomes(arguments: &[&str]) -> Vec<Value> {
@@ -125,14 +125,111 @@ fn a_table_says_what_was_run() {
     }
 }
 
+/// A bench that would run for a long time, at the start of its first run.
+fn endless(place: &[&str]) -> Running {
+    let load = [
+        "--concurrency",
+        "2",
+        "--payload",
+        "64",
+        "--requests",
+        "1000000000",
+    ];
+    let arguments = [&["bench", "rpc", "--json"], place, &load].concat();
+    let running = start_logging(&arguments, "warn,sqs_rpc=debug");
+    running.stderr.until(|line| line.contains("a run begins"));
+    running
+}
+
+#[test]
+fn an_interrupt_ends_the_bench_and_deletes_its_queues() {
+    let local = Local::start();
+    for (name, end) in [
+        ("TERM", Running::terminate as fn(&Running)),
+        ("INT", Running::interrupt),
+        ("HUP", Running::hang_up),
+    ] {
+        let bench = endless(&["--endpoint-url", &local.endpoint]);
+        assert_eq!(local.queue_names().len(), 3, "jobs, requests and replies");
+        end(&bench);
+        let (status, stdout, stderr) = bench.wait_for_all();
+        assert_eq!(status.code(), Some(4), "{name}: {stderr:?}");
+        let object: Value = serde_json::from_str(&stdout[0]).unwrap();
+        assert_eq!(object["error"]["kind"], "interrupted", "{name}");
+        assert_eq!(local.queue_names(), ["jobs"], "{name}");
+    }
+}
+
+#[test]
+fn in_the_model_an_interrupt_ends_the_bench_too() {
+    let bench = endless(&[]);
+    bench.terminate();
+    let (status, stdout, _) = bench.wait_for_all();
+    assert_eq!(status.code(), Some(4));
+    assert!(stdout[0].contains("interrupted"), "{stdout:?}");
+}
+
+#[test]
+fn the_server_of_a_bench_ends_with_it_however_it_ends() {
+    for (code, end) in [
+        (None, Running::kill as fn(&Running)),
+        (Some(4), Running::terminate),
+        (Some(4), Running::interrupt),
+    ] {
+        let bench = endless(&["--on-local"]);
+        end(&bench);
+        // The server shares its stderr: that ends when both have.
+        let (status, _, stderr) = bench.wait_for_all();
+        assert_eq!(status.code(), code);
+        let left_behind = |line: &String| line.contains("left behind");
+        assert!(!stderr.iter().any(left_behind), "{stderr:?}");
+    }
+}
+
+#[test]
+fn a_bench_that_fails_deletes_its_queues() {
+    // The queue is made, but the bench never learns its URL.
+    let local = Local::start_with(&["--lost-answers", "1", "--only", "CreateQueue"]);
+    let arguments = ["bench", "rpc", "--endpoint-url", &local.endpoint];
+    assert_code(&run(&arguments), 4);
+    assert_eq!(local.queue_names(), ["jobs"]);
+}
+
 #[test]
 fn loads_that_cannot_be_are_refused() {
-    for (option, value) in [
-        ("--concurrency", "0"),
-        ("--payload", "2000000"),
-        ("--rate", "0"),
+    for (option, value, expected) in [
+        ("--concurrency", "0", "from 1 to 100000, found \"0\""),
+        ("--concurrency", "100001", "from 1 to 100000, found"),
+        (
+            "--payload",
+            "2000000",
+            "from 1 to 1000000, found \"2000000\"",
+        ),
+        ("--requests", "1000000001", "from 1 to 1000000000, found"),
+        ("--rate", "0", "from 0.01 to 1000000, found \"0\""),
+        ("--rate", "1e10", "from 0.01 to 1000000, found \"1e10\""),
+        ("--rate", "NaN", "found \"NaN\""),
+        ("--seed", "-1", "found"),
+        (
+            "--seed",
+            "18446744073709551616",
+            "from 0 to 18446744073709551615, found",
+        ),
+        (
+            "--endpoint-url",
+            "",
+            "such as http://127.0.0.1:9324, found \"\"",
+        ),
     ] {
-        let (_, stderr) = assert_code(&run(&["bench", "rpc", option, value]), 2);
-        assert!(stderr.contains("expected"), "{stderr}");
+        let argument = format!("{option}={value}");
+        let (_, stderr) = assert_code(&run(&["bench", "rpc", &argument]), 2);
+        assert!(stderr.contains(expected), "{argument}: {stderr}");
     }
+}
+
+#[test]
+fn a_rate_below_one_is_not_shown_as_none() {
+    let load = ["--rate", "0.01", "--payload", "64", "--requests", "2"];
+    let (stdout, _) = assert_code(&run(&[&["bench", "rpc"], &load[..]].concat()), 0);
+    assert!(stdout.contains("0.01 a second"), "{stdout}");
 }

@@ -81,6 +81,15 @@ fn who_ignores_the_terminal_from_the_start_outlives_it() {
 }
 
 #[test]
+fn on_demand_it_ends_when_stdin_ends() {
+    // Nothing is on it from the start.
+    let process = start(&["local", "--port", "0", "--json", "--until-stdin-ends"]);
+    let (status, stdout, stderr) = process.wait_for_all();
+    assert!(status.success(), "{status}: {stderr:?}");
+    assert_eq!(stdout.len(), 1, "{stdout:?}");
+}
+
+#[test]
 fn for_programs_it_is_one_line_of_json() {
     let local = Local::start_with(&["--region", "eu-west-1", "--account", "111122223333"]);
     let url = format!("{}/111122223333/jobs", local.endpoint);

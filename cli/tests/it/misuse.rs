@@ -132,6 +132,7 @@ fn a_region_that_is_none_is_code_2_before_the_first_call() {
             &["sweep"],
             &["request", "--queue-url", queue_url, "hello"],
             &["serve", "--queue-url", queue_url, "--", "cat"],
+            &["bench", "rpc", "--on-aws"],
         ] {
             let mut command = local.command(arguments);
             let output = command.env("AWS_REGION", region).output().unwrap();

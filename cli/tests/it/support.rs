@@ -210,6 +210,13 @@ pub(crate) fn start(arguments: &[&str]) -> Running {
     Running::start(sqs_rpc(arguments))
 }
 
+/// The same, and it logs.
+pub(crate) fn start_logging(arguments: &[&str], filter: &str) -> Running {
+    let mut command = sqs_rpc(arguments);
+    command.env("RUST_LOG", filter);
+    Running::start(command)
+}
+
 /// The same, with SIGHUP ignored from the start, as `nohup` does it.
 #[cfg(target_os = "linux")]
 pub(crate) fn start_without_hang_up(arguments: &[&str]) -> Running {
@@ -268,6 +275,11 @@ impl Running {
     pub(crate) fn unread(mut self) -> Self {
         self.stderr = Lines(mpsc::channel().1);
         self
+    }
+
+    /// Without a chance to do anything more.
+    pub(crate) fn kill(&self) {
+        signal(&self.child.id().to_string(), "KILL");
     }
 
     /// As Ctrl-C does it: the terminal tells the whole process group.

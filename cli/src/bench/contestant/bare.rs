@@ -120,10 +120,19 @@ impl Contestant for Bare {
         .boxed()
     }
 
-    fn stop(&self) -> BoxFuture<'static, ()> {
+    /// It was made started.
+    fn start(&self) -> BoxFuture<'_, Result<(), Failure>> {
+        futures::future::ready(Ok(())).boxed()
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tasks = std::mem::take(&mut *tasks);
         async move { tasks.shutdown().await }.boxed()
+    }
+
+    fn end(&self) -> BoxFuture<'_, ()> {
+        self.stop()
     }
 }
 

@@ -1,7 +1,7 @@
 //! This framework, with its default options but for the bounds that the load needs.
 
 use std::future::IntoFuture as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -18,13 +18,16 @@ use crate::failure::Failure;
 /// Longer than any load keeps a request waiting.
 const TIMEOUT: Duration = Duration::from_secs(120);
 const DRAIN: Duration = Duration::from_secs(25);
+/// How long the deletion of the queue for replies may take when somebody waits for the end.
+const CLEAN_UP: Duration = Duration::from_secs(5);
 
 /// A requester and a responder.
 pub(in crate::bench) struct Framework {
     requester: Requester,
     request_queue: String,
-    /// Empty once it is stopped.
-    responder: Mutex<Option<Serving>>,
+    responder: Responder,
+    /// Empty until it is started and once it is stopped.
+    serving: Mutex<Option<Serving>>,
 }
 
 struct Serving {
@@ -33,19 +36,19 @@ struct Serving {
 }
 
 impl Framework {
-    /// Starts both; the requester's host exists and can be used when this returns.
-    pub(in crate::bench) async fn start(
+    /// Both, which have made nothing yet.
+    pub(in crate::bench) fn new(
         ends: &Ends,
         sqs: impl Fn(&aws_sdk_sqs::Client) -> Sqs,
         concurrency: usize,
         prefer: Prefer,
     ) -> Result<Self, Failure> {
         let batches = BatchOptions::preferring(prefer);
-        Self::with(ends, sqs, concurrency, prefer, batches).await
+        Self::with(ends, sqs, concurrency, prefer, batches)
     }
 
     /// The same with nobody waiting for company.
-    pub(in crate::bench) async fn unbatched(
+    pub(in crate::bench) fn unbatched(
         ends: &Ends,
         sqs: impl Fn(&aws_sdk_sqs::Client) -> Sqs,
         concurrency: usize,
@@ -55,10 +58,10 @@ impl Framework {
         batches.linger = Duration::ZERO;
         batches.delete_linger = Duration::ZERO;
         batches.max_calls_out = concurrency;
-        Self::with(ends, sqs, concurrency, prefer, batches).await
+        Self::with(ends, sqs, concurrency, prefer, batches)
     }
 
-    async fn with(
+    fn with(
         ends: &Ends,
         sqs: impl Fn(&aws_sdk_sqs::Client) -> Sqs,
         concurrency: usize,
@@ -71,30 +74,43 @@ impl Framework {
             .batches(batches.clone())
             .build()
             .map_err(Failure::usage)?;
-        requester.ready().await.map_err(Failure::other)?;
         let responder = Responder::builder(sqs(&ends.answering))
             .concurrency(concurrency.max(64))
             .prefer(prefer)
             .batches(batches)
             .build()
             .map_err(Failure::usage)?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serve = responder
-            .serve(&ends.request_queue, async |Body(body): Body| body)
-            .drain(DRAIN)
-            .with_graceful_shutdown(stopped.map(|_| ()));
         Ok(Self {
             requester,
             request_queue: ends.request_queue.clone(),
-            responder: Mutex::new(Some(Serving {
-                stop,
-                task: tokio::spawn(serve.into_future()),
-            })),
+            responder,
+            serving: Mutex::default(),
         })
+    }
+
+    fn serving(&self) -> MutexGuard<'_, Option<Serving>> {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Contestant for Framework {
+    /// The requester's host can be used when this returns.
+    fn start(&self) -> BoxFuture<'_, Result<(), Failure>> {
+        async move {
+            self.requester.ready().await.map_err(Failure::other)?;
+            let (stop, stopped) = oneshot::channel::<()>();
+            let serve = self
+                .responder
+                .serve(&self.request_queue, async |Body(body): Body| body)
+                .drain(DRAIN)
+                .with_graceful_shutdown(stopped.map(|_| ()));
+            let task = tokio::spawn(serve.into_future());
+            *self.serving() = Some(Serving { stop, task });
+            Ok(())
+        }
+        .boxed()
+    }
+
     fn call(&self, body: String) -> BoxFuture<'static, Result<(), Failure>> {
         let request = self.requester.request(&self.request_queue, body);
         request
@@ -103,19 +119,28 @@ impl Contestant for Framework {
             .boxed()
     }
 
-    fn stop(&self) -> BoxFuture<'static, ()> {
-        let requester = self.requester.clone();
-        let mut responder = self
-            .responder
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let responder = responder.take();
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        let serving = self.serving().take();
         async move {
-            requester.shutdown(DRAIN).await;
-            if let Some(Serving { stop, task }) = responder {
+            self.requester.shutdown(DRAIN).await;
+            if let Some(Serving { stop, task }) = serving {
                 drop(stop);
                 // What was measured is measured; how the end went changes nothing.
                 drop(task.await);
+            }
+        }
+        .boxed()
+    }
+
+    fn end(&self) -> BoxFuture<'_, ()> {
+        // Its polls would have to be waited for, and its queue is deleted with what is in it.
+        if let Some(serving) = self.serving().take() {
+            serving.task.abort();
+        }
+        async move {
+            let report = self.requester.shutdown(CLEAN_UP).await;
+            if let Some(queue) = report.left_behind {
+                tracing::warn!(%queue, "the queue for the replies could not be deleted; it is yours to delete");
             }
         }
         .boxed()

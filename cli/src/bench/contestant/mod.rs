@@ -17,13 +17,19 @@ use crate::failure::Failure;
 pub(super) use bare::Bare;
 pub(super) use framework::Framework;
 
-/// Both ends, started.
+/// Both ends.
 pub(super) trait Contestant: Send + Sync {
+    /// Starts both; what they need exists and can be used then.
+    fn start(&self) -> BoxFuture<'_, Result<(), Failure>>;
+
     /// Sends one request and waits for its reply.
     fn call(&self, body: String) -> BoxFuture<'static, Result<(), Failure>>;
 
     /// Stops both ends, once. What is still pending may fail.
-    fn stop(&self) -> BoxFuture<'static, ()>;
+    fn stop(&self) -> BoxFuture<'_, ()>;
+
+    /// Ends both at once, also if they were not quite started, and deletes the queues that they made themselves.
+    fn end(&self) -> BoxFuture<'_, ()>;
 }
 
 /// What each contestant is made from.
