@@ -32,7 +32,7 @@
 //! # }
 //! ```
 //!
-//! On Amazon SQS only the client changes: `aws_sdk_sqs::Client::new(&aws_config::load_from_env().await)`.
+//! On Amazon SQS the client is `aws_sdk_sqs::Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await)`.
 //!
 //! # Where to look
 //!

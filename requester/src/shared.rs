@@ -122,7 +122,10 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some(url) = self.reply_host.undeleted() {
+        // A shutdown has said why it left a host behind.
+        if !self.slots.is_closed()
+            && let Some(url) = self.reply_host.undeleted()
+        {
             tracing::warn!(host = %url, "a requester was dropped without a shutdown, and its queue for replies left to others");
         }
     }

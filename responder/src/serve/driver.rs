@@ -327,6 +327,9 @@ impl Driver {
                         FaultKind::AccessDenied => {
                             return Err(ServeError::access_denied(queue.clone(), fault));
                         }
+                        FaultKind::NotMade => {
+                            return Err(ServeError::cannot_call(queue.clone(), fault));
+                        }
                         FaultKind::QueueNotFound if now.since(since) >= NEW_QUEUE => {
                             return Err(ServeError::queue_not_found(queue.clone(), fault));
                         }

@@ -42,6 +42,8 @@ pub enum ServeErrorKind {
     /// A policy denies this action. Credentials that cannot be loaded or are refused are no such error: they may be there a
     /// moment later, and serving goes on then.
     AccessDenied(Action),
+    /// No call can be made: the client has no region or no credentials provider, for instance. The source says what.
+    CannotCall,
     /// There is no Tokio runtime here.
     NoRuntime,
     /// The Tokio runtime in which serving began has ended, and with it its polls and calls. Serve anew in the other one.
@@ -71,6 +73,14 @@ impl ServeError {
         }
     }
 
+    pub(super) fn cannot_call(queue: HostQueueUrl, fault: Fault) -> Self {
+        Self {
+            kind: ServeErrorKind::CannotCall,
+            queue: Some(queue),
+            source: fault.into(),
+        }
+    }
+
     pub(super) fn runtime_ended(queue: HostQueueUrl) -> Self {
         Self {
             kind: ServeErrorKind::RuntimeEnded,
@@ -93,6 +103,7 @@ impl fmt::Display for ServeError {
             ServeErrorKind::AccessDenied(action) => {
                 write!(f, "sqs:{action} on the request queue is denied")
             }
+            ServeErrorKind::CannotCall => f.write_str("the client can make no call"),
             ServeErrorKind::NoRuntime => f.write_str("the queue cannot be served"),
             ServeErrorKind::RuntimeEnded => {
                 f.write_str("the Tokio runtime in which serving began has ended")

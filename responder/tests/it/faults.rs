@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqs_responder::{Body, ServeErrorKind};
+use sqs_responder::{Body, Responder, ServeErrorKind};
 use sqs_virtual_queues::Action;
 
 use crate::bed::{Bed, DENIED, Failure, Running, THROTTLED, sleep};
@@ -118,6 +118,24 @@ async fn credentials_that_come_late_do_not_end_serving() {
     sleep(6).await;
     assert_eq!(bed.stats().replies_sent, 1, "within 5 s and a round trip");
     assert!(running.stop().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_can_make_no_call_is_an_error_that_says_what_it_lacks() {
+    let bed = Bed::start().await;
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+        .region(aws_sdk_sqs::config::Region::new("us-east-1"))
+        .build();
+    let responder = Responder::builder(aws_sdk_sqs::Client::from_conf(config));
+    let serve = responder.build().unwrap().serve(&bed.requests, echo);
+    let error = serve.await.unwrap_err();
+    assert_eq!(error.kind(), ServeErrorKind::CannotCall);
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(
+        source,
+        "ReceiveMessage could not be made: the client has no credentials provider"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,6 +24,15 @@ impl Service {
 
     pub(super) async fn receive(&self, request: ReceiveMessage) -> Result<Vec<Message>, Failure> {
         let queue = self.queue(request.queue_url.as_deref())?;
+        if let Some(id) = &request.receive_request_attempt_id
+            && !queue.url().host().is_fifo()
+        {
+            let text = format!(
+                "Value {id} for parameter ReceiveRequestAttemptId is invalid. Reason: The request include parameter that is \
+                 not valid for this queue type."
+            );
+            return Err(Refusal::new(Kind::InvalidParameterValue, text).into());
+        }
         let max = within(
             request.max_number_of_messages,
             "MaxNumberOfMessages",

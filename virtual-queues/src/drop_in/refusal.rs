@@ -140,7 +140,9 @@ impl Refusal {
         Self {
             code: code.to_owned(),
             status,
-            text: fault.to_string(),
+            text: fault
+                .said()
+                .map_or_else(|| fault.to_string(), str::to_owned),
         }
     }
 }

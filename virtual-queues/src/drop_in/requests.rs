@@ -50,6 +50,7 @@ requests! {
         // The older name of the next.
         attribute_names: Vec<String>,
         message_system_attribute_names: Vec<String>,
+        receive_request_attempt_id: String,
     }
     Received { receipt_handle: String, }
     Change { receipt_handle: String, visibility_timeout: i64, }

@@ -25,7 +25,18 @@ pub struct Fault {
     too_large: bool,
     /// The right that SQS's answer says is missing, if it is not the action's own.
     right: Option<Arc<str>>,
+    said: Option<Said>,
     source: Arc<dyn Error + Send + Sync>,
+}
+
+/// SQS's own words. They may quote the input, so they are for the caller alone and stand in no text and no log.
+#[derive(Clone)]
+struct Said(Arc<str>);
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
 }
 
 /// What went wrong.
@@ -86,6 +97,9 @@ impl Fault {
         let (kind, delivery) = match &error {
             _ if lacks_credentials(&error) => (FaultKind::Credentials, Delivery::NotSent),
             SdkError::ConstructionFailure(_) => (FaultKind::NotMade, Delivery::NotSent),
+            SdkError::DispatchFailure(_) if what_is_missing(&error).is_some() => {
+                (FaultKind::NotMade, Delivery::NotSent)
+            }
             SdkError::TimeoutError(_) => (FaultKind::TimedOut, Delivery::Unknown),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 (FaultKind::TimedOut, Delivery::Unknown)
@@ -124,6 +138,7 @@ impl Fault {
             .flatten();
         let says_so = says_too_large(error.code(), error.message());
         let too_large = status == Some(413) || kind == FaultKind::Refused && says_so;
+        let said = error.message().map(|text| Said(text.into()));
         Self {
             action,
             kind,
@@ -132,6 +147,7 @@ impl Fault {
             status,
             too_large,
             right,
+            said,
             source: Arc::new(error),
         }
     }
@@ -154,16 +170,23 @@ impl Fault {
             status: None,
             too_large: says_too_large(Some(code), None),
             right: None,
+            said: None,
             source: Arc::new(source),
         }
     }
 
-    /// The same entry, with the text of its failure, of which only this is looked at: whether it says that the entry is too
-    /// large.
+    /// The same entry, with the text of its failure.
     #[must_use]
     pub(super) fn saying(mut self, text: Option<&str>) -> Self {
         self.too_large |= says_too_large(self.code(), text);
+        self.said = text.map(|text| Said(text.into()));
         self
+    }
+
+    /// What SQS said in its own words, which may quote the input.
+    #[cfg(feature = "drop-in")]
+    pub(crate) fn said(&self) -> Option<&str> {
+        Some(&self.said.as_ref()?.0)
     }
 
     /// A message that is not sent because it has more bytes than allowed.
@@ -189,6 +212,7 @@ impl Fault {
             status: None,
             too_large: false,
             right: None,
+            said: None,
             source: Arc::new(source),
         }
     }
@@ -322,7 +346,16 @@ impl fmt::Display for Fault {
                 None => write!(f, "{action}: not an answer of SQS"),
             },
             FaultKind::Unreadable => write!(f, "{action} had an answer that cannot be read"),
-            FaultKind::NotMade => write!(f, "{action} could not be made"),
+            FaultKind::NotMade => match what_is_missing(&*self.source) {
+                Some(missing) => {
+                    write!(f, "{action} could not be made: the client has no {missing}")
+                }
+                None => {
+                    let why = causes(&*self.source).last();
+                    let why = why.map_or_else(|| self.source.to_string(), ToString::to_string);
+                    write!(f, "{action} could not be made: {why}")
+                }
+            },
             FaultKind::Closed => write!(f, "{action} came after the shutdown"),
         }?;
         match (&self.code, self.status) {
@@ -534,6 +567,17 @@ fn kind_of_code(code: Option<&str>, status: u16) -> FaultKind {
     }
 }
 
+/// What a client lacks that can make no call at all. The SDK reports it as a failed dispatch, in errors that have no public type:
+/// only their texts tell (aws-smithy-runtime 1.16).
+fn what_is_missing(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let last = causes(error).last()?.to_string();
+    match last.as_str() {
+        text if text.starts_with("failed to select an auth scheme") => Some("credentials provider"),
+        text if text.ends_with("Missing Region") => Some("region"),
+        _ => None,
+    }
+}
+
 /// The SDK reports missing credentials as a failed dispatch or construction; only the cause tells them apart.
 pub(super) fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     std::iter::once(error)
@@ -544,6 +588,48 @@ pub(super) fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_can_make_no_call_says_what_it_lacks() {
+        use aws_sdk_sqs::config::{BehaviorVersion, Config, Credentials, Region};
+        let base = || {
+            Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .endpoint_url("http://127.0.0.1:1")
+        };
+        let credentials = Credentials::new("AKID", "secret", None, None, "test");
+        let region = || Region::new("us-east-1");
+        for (config, why) in [
+            (
+                base().region(region()),
+                "the client has no credentials provider",
+            ),
+            (
+                Config::builder()
+                    .behavior_version(BehaviorVersion::latest())
+                    .credentials_provider(credentials.clone()),
+                "the client has no region",
+            ),
+            (
+                base()
+                    .region(Region::new("bad region"))
+                    .credentials_provider(credentials),
+                "invalid value for field: `region` - must be a valid host label",
+            ),
+        ] {
+            let client = aws_sdk_sqs::Client::from_conf(config.build());
+            let error = client.list_queues().send().await.unwrap_err();
+            let fault = Fault::from_sdk(Action::ListQueues, error);
+            assert_eq!(
+                (fault.kind(), fault.delivery()),
+                (FaultKind::NotMade, Delivery::NotSent)
+            );
+            assert_eq!(
+                fault.to_string(),
+                format!("ListQueues could not be made: {why}")
+            );
+        }
+    }
 
     #[test]
     fn old_and_new_names_mean_the_same() {

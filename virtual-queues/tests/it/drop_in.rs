@@ -17,7 +17,9 @@ use aws_sdk_sqs::config::{
 use aws_sdk_sqs::error::{BoxError, ProvideErrorMetadata as _};
 use aws_sdk_sqs::operation::RequestId as _;
 use aws_sdk_sqs::operation::send_message::SendMessageInput;
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    DeleteMessageBatchRequestEntry, MessageAttributeValue, QueueAttributeName,
+};
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::auth::AuthSchemeOptionsFuture;
 use aws_smithy_runtime_api::client::http::{
@@ -66,6 +68,7 @@ by_both!(
     real_queues_are_served_by_sqs_alone,
     errors_are_modelled_and_have_request_ids,
     what_a_virtual_queue_cannot_do_is_said,
+    what_sqs_refuses_is_refused_in_its_words,
     a_batch_that_is_wrong_as_a_whole_is_refused_as_a_whole,
     a_host_that_cannot_be_reached_looks_like_one_to_the_caller,
     all_kinds_of_values_pass_and_the_digests_are_those_of_sqs,
@@ -355,6 +358,59 @@ async fn errors_are_modelled_and_have_request_ids(install: Install) -> TestResul
     let error = error.into_service_error();
     assert!(error.is_invalid_address());
     assert!(error.message().unwrap().contains("no such name"));
+    Ok(())
+}
+
+async fn what_sqs_refuses_is_refused_in_its_words(install: Install) -> TestResult {
+    let world = World::new();
+    let (client, queue, real) = dropped_in(&world, install, world.local.sdk_config()).await;
+    let mut said = Vec::new();
+    for url in [real, queue] {
+        let no_number = MessageAttributeValue::builder()
+            .data_type("Number")
+            .string_value("x")
+            .build()?;
+        let sent = client
+            .send_message()
+            .queue_url(&url)
+            .message_body("b")
+            .message_attributes("a", no_number)
+            .send()
+            .await;
+        let sent = sent.unwrap_err().into_service_error();
+        let deleted = client
+            .delete_message()
+            .queue_url(&url)
+            .receipt_handle("nonsense")
+            .send()
+            .await;
+        let deleted = deleted.unwrap_err().into_service_error();
+        let changed = client
+            .change_message_visibility()
+            .queue_url(&url)
+            .receipt_handle("nonsense")
+            .visibility_timeout(1)
+            .send()
+            .await;
+        let changed = changed.unwrap_err().into_service_error();
+        let received = client
+            .receive_message()
+            .queue_url(&url)
+            .receive_request_attempt_id("attempt")
+            .send()
+            .await;
+        let received = received.unwrap_err().into_service_error();
+        let of = |code: Option<&str>, text: Option<&str>| {
+            (code.map(str::to_owned), text.map(str::to_owned))
+        };
+        said.push([
+            of(sent.code(), sent.message()),
+            of(deleted.code(), deleted.message()),
+            of(changed.code(), changed.message()),
+            of(received.code(), received.message()),
+        ]);
+    }
+    assert_eq!(said[0], said[1]);
     Ok(())
 }
 

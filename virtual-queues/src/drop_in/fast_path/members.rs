@@ -80,6 +80,7 @@ impl From<ReceiveMessageInput> for ReceiveMessage {
             message_system_attribute_names: input
                 .message_system_attribute_names
                 .map(|names| names.iter().map(|it| it.as_str().to_owned()).collect()),
+            receive_request_attempt_id: input.receive_request_attempt_id,
         }
     }
 }
