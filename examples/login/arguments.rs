@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// Frontend: who logs in
     #[arg(long, value_name = "NAME", required_if_eq("role", "frontend"))]
     user: Option<String>,
-    /// Frontend: without it, it is asked for
+    /// Frontend: without it, it is asked for; alice has "correct horse battery staple", bob "hunter2"
     #[arg(long, value_name = "TEXT", requires = "user")]
     password: Option<String>,
 }
@@ -57,7 +57,9 @@ impl Arguments {
         };
         let password = match &self.password {
             Some(password) => password.clone(),
-            None => rpassword::prompt_password("password: ")?,
+            None => rpassword::prompt_password("password: ").map_err(|error| {
+                format!("cannot ask for the password, so give it with --password: {error}")
+            })?,
         };
         Ok(Role::Frontend {
             queue_url,

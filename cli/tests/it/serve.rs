@@ -36,7 +36,7 @@ fn the_queue_for_the_reply_is_deleted_in_the_end() {
     let local = Local::start();
     let serving = local.serve(
         &[],
-        "echo started >&2; read what; test $what = slow && exec sleep 1000; echo done",
+        "echo started >&2; read what; test $what = slow && exec sleep 60; echo done",
     );
     assert_code(&local.request(&["fast\n"]), 0);
     assert_eq!(local.queue_names(), ["jobs"]);
