@@ -54,6 +54,11 @@ impl Load {
         }
     }
 
+    /// Whether replies come seconds apart even if all is well.
+    pub(super) const fn is_slow(&self) -> bool {
+        matches!(*self, Self::Open { rate, .. } if rate < 1.0)
+    }
+
     /// A short load of the same kind, to get connections, polls and rates going.
     pub(super) fn warm_up(&self) -> Self {
         match *self {

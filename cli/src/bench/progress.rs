@@ -1,36 +1,78 @@
-//! The progress bar on stderr; nothing where stderr is no terminal.
+//! The progress bar on stderr, nothing where stderr is no terminal; and a line if there is none any more.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::console::say;
 use crate::failure::Failure;
+
+/// Without a reply for so long, a person is told.
+const SILENCE: Duration = Duration::from_secs(10);
 
 const TEMPLATE: &str = "{msg:40} {wide_bar} {pos}/{len} {eta}";
 
 /// Shows how far the run is.
 #[derive(Debug, Clone)]
-pub(super) struct Progress(ProgressBar);
+pub(super) struct Progress {
+    bar: ProgressBar,
+    /// So far, those of warm-ups included.
+    replies: Arc<AtomicU64>,
+}
 
 impl Progress {
     pub(super) fn start() -> Result<Self, Failure> {
         let style = ProgressStyle::with_template(TEMPLATE).map_err(Failure::other)?;
         // It draws nothing where stderr is no terminal.
-        Ok(Self(ProgressBar::new(0).with_style(style)))
+        Ok(Self {
+            bar: ProgressBar::new(0).with_style(style),
+            replies: Arc::default(),
+        })
     }
 
     /// A run with so many steps.
     pub(super) fn begin(&self, label: &str, steps: u64) {
-        self.0.reset();
-        self.0.set_length(steps);
-        self.0.set_message(label.to_owned());
+        self.bar.reset();
+        self.bar.set_length(steps);
+        self.bar.set_message(label.to_owned());
+    }
+
+    /// To be called after each reply of a warm-up.
+    pub(super) fn warm_up(&self) -> impl Fn() + Clone + Send + 'static {
+        let replies = Arc::clone(&self.replies);
+        move || {
+            replies.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// To be called after each step.
     pub(super) fn tick(&self) -> impl Fn() + Clone + Send + 'static {
-        let bar = self.0.clone();
-        move || bar.inc(1)
+        let (bar, reply) = (self.bar.clone(), self.warm_up());
+        move || {
+            bar.inc(1);
+            reply();
+        }
+    }
+
+    /// Says, once a silence, that no reply comes. It never ends.
+    pub(super) async fn watch(&self) -> Infallible {
+        let replies = || self.replies.load(Ordering::Relaxed);
+        let (mut seen, mut said) = (replies(), false);
+        loop {
+            tokio::time::sleep(SILENCE).await;
+            let now = replies();
+            if now == seen && !said {
+                let line = "sqs-rpc: no reply for 10s; the bench fails when a request has waited for 2m, Ctrl-C ends it now";
+                self.bar.suspend(|| say(line));
+            }
+            (seen, said) = (now, now == seen);
+        }
     }
 
     pub(super) fn end(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }

@@ -121,6 +121,18 @@ impl Bench {
         std::mem::replace(&mut *running, contestant)
     }
 
+    /// Says so if no reply comes, where replies should come every second or so.
+    async fn watched<T>(&self, load: &Load, run: impl Future<Output = T>) -> T {
+        if self.server.is_model() || load.is_slow() {
+            return run.await;
+        }
+        tokio::select! {
+            biased;
+            result = run => result,
+            never = self.progress.watch() => match never {},
+        }
+    }
+
     /// Starts a contestant, puts a load on it when it is warm, and stops it.
     async fn measure(
         &self,
@@ -136,12 +148,16 @@ impl Bench {
             .begin(&format!("{load}, {payload} B, {name}"), load.requests());
         tracing::debug!(%load, payload, %name, "a run begins");
         let body = "x".repeat(payload);
-        load.warm_up().put_on(&contestant, &body, || ()).await?;
+        let warm_up = load.warm_up();
+        self.watched(
+            load,
+            warm_up.put_on(&contestant, &body, self.progress.warm_up()),
+        )
+        .await?;
 
         let (calls, cpu) = (self.server.calls.snapshot(), cpu_time());
-        let timing = load
-            .put_on(&contestant, &body, self.progress.tick())
-            .await?;
+        let timing = load.put_on(&contestant, &body, self.progress.tick());
+        let timing = self.watched(load, timing).await?;
         let calls = self.server.calls.snapshot().since(&calls);
         // In the model SQS computes in this very process.
         let cpu = cpu_since(cpu).filter(|_| !self.server.is_model());

@@ -24,6 +24,9 @@ use crate::failure::{Chain, Failure};
 /// SQS's documentation asks to wait for a second before a new queue is used.
 const NEW_QUEUE: Duration = Duration::from_millis(1_100);
 
+/// A server that has gone would let the end wait without end.
+const CLEAN_UP: Duration = Duration::from_secs(10);
+
 /// What a person may choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
@@ -158,8 +161,15 @@ impl Server {
         Ok(url)
     }
 
-    /// Deletes what [`queue`](Self::queue) made, as far as that is possible.
+    /// Deletes what [`queue`](Self::queue) made, as far as that is possible in a short time.
     pub(super) async fn delete_queues(&self) {
+        let delete = self.delete_each_queue();
+        if tokio::time::timeout(CLEAN_UP, delete).await.is_err() {
+            tracing::warn!("no answer from SQS: queues of the bench were left behind");
+        }
+    }
+
+    async fn delete_each_queue(&self) {
         let client = self.client();
         let queues = std::mem::take(&mut *self.queues());
         for Made { name, url } in queues {

@@ -10,6 +10,7 @@ use sqs_rpc::{ErrorCode, ReplyError};
 
 use super::answer;
 use super::process::{Process, RunError};
+use crate::clock::Stopwatch;
 
 /// Handles requests with a command.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ impl CommandHandler {
 
         let deadline = request.deadline().clone();
         let message_id = request.message_id().to_owned();
+        let watch = Stopwatch::start();
+        tracing::debug!(message_id, "a request came, and its command runs");
         let finished = tokio::select! {
             biased;
             finished = process.run(request.into_body()) => finished,
@@ -64,6 +67,8 @@ impl CommandHandler {
         };
         match finished {
             Ok(finished) => {
+                let (status, printed) = (finished.status, finished.stdout.len());
+                tracing::debug!(message_id, %status, printed, elapsed = ?watch.elapsed(), "the command has ended");
                 if !finished.status.success() {
                     tracing::warn!(message_id, status = %finished.status, "the command failed");
                 }

@@ -187,6 +187,20 @@ fn the_server_of_a_bench_ends_with_it_however_it_ends() {
 }
 
 #[test]
+fn a_bench_whose_server_hangs_says_so_and_can_be_ended() {
+    let local = Local::start();
+    let bench = endless(&["--endpoint-url", &local.endpoint]);
+    local.process.stop();
+    let line = "no reply for 10s";
+    bench.stderr.until(|said| said.contains(line));
+    bench.terminate();
+    let (status, stderr) = bench.wait();
+    assert_eq!(status.code(), Some(4));
+    let said = |text: &str| stderr.iter().any(|line| line.contains(text));
+    assert!(said("left behind") && said("interrupted"), "{stderr:?}");
+}
+
+#[test]
 fn a_bench_that_fails_deletes_its_queues() {
     // The queue is made, but the bench never learns its URL.
     let local = Local::start_with(&["--lost-answers", "1", "--only", "CreateQueue"]);

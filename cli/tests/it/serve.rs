@@ -300,6 +300,28 @@ fn when_the_terminal_is_closed_no_command_is_left() {
 }
 
 #[test]
+fn on_demand_each_request_is_logged_without_its_body() {
+    let local = Local::start();
+    let serving = local.serve(&["-v"], "cat");
+    assert_code(&local.request(&["canary"]), 0);
+    let began = serving
+        .stderr
+        .until(|line| line.contains("a request came, and its command runs"));
+    let ended = serving
+        .stderr
+        .until(|line| line.contains("the command has ended"));
+    assert!(
+        ended.iter().any(|line| line.contains("printed=6")),
+        "{ended:?}"
+    );
+    let lines = [began, ended].concat();
+    assert!(
+        lines.iter().all(|line| !line.contains("canary")),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn a_command_does_not_notice_that_nobody_reads_our_stderr() {
     let local = Local::start();
     let script = "yes | head -n 50000 >&2; echo done";

@@ -277,6 +277,11 @@ impl Running {
         self
     }
 
+    /// It hangs from now on.
+    pub(crate) fn stop(&self) {
+        signal(&self.child.id().to_string(), "STOP");
+    }
+
     /// Without a chance to do anything more.
     pub(crate) fn kill(&self) {
         signal(&self.child.id().to_string(), "KILL");
