@@ -120,6 +120,9 @@ impl fmt::Display for Failure {
     }
 }
 
+/// So many causes are said: an error may be its own cause.
+const CAUSES: usize = 16;
+
 /// An error and its causes in one line. A cause whose text is in that of the error above it is left out.
 #[derive(Debug)]
 pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
@@ -129,7 +132,8 @@ impl fmt::Display for Chain<'_> {
         let mut above = self.0.to_string();
         write!(f, "{}", OneLine(&above))?;
         let mut cause = self.0.source();
-        while let Some(error) = cause {
+        for _ in 0..CAUSES {
+            let Some(error) = cause else { break };
             let text = error.to_string();
             if !above.contains(&text) {
                 write!(f, ": {}", OneLine(&text))?;
@@ -196,6 +200,23 @@ mod tests {
             chain(&["cannot send: refused", "refused", "by the peer"]),
             "cannot send: refused: by the peer"
         );
+    }
+
+    #[test]
+    fn an_error_that_is_its_own_cause_has_an_end() {
+        #[derive(Debug)]
+        struct Snake;
+        impl fmt::Display for Snake {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bites")
+            }
+        }
+        impl Error for Snake {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(self)
+            }
+        }
+        assert_eq!(Failure::other(Snake).to_string(), "bites");
     }
 
     #[test]
