@@ -183,9 +183,10 @@ impl Fault {
         self
     }
 
-    /// What SQS said in its own words, which may quote the input.
-    #[cfg(feature = "drop-in")]
-    pub(crate) fn said(&self) -> Option<&str> {
+    /// What SQS said in its own words, if it said anything. They may quote the message and name accounts, so they stand in no
+    /// text and no log of this crate.
+    #[must_use]
+    pub fn said(&self) -> Option<&str> {
         Some(&self.said.as_ref()?.0)
     }
 

@@ -127,12 +127,14 @@ pub(super) const F58: Scenario = Scenario {
 
 fn f58(mix: &mut Mix) {
     mix.responder(REQUESTS);
-    let requester = mix.requester();
-    mix.ask(requester, 0, 60, 15, &[Kind::Echo, Kind::Sleep(2_000)]);
-    // Some end before the driver has run for the first time.
-    let latest = *mix.dice.pick(&[50, 12_000]);
-    let at = mix.dice.millis(0, latest);
-    mix.ask(requester, 0, 20, 0, &[Kind::Echo]);
-    mix.step(at, requester, What::EndTasks);
-    mix.ask(requester, 14, 5, 1, &[Kind::Echo]);
+    for _ in 0..2 {
+        let requester = mix.requester();
+        mix.ask(requester, 0, 60, 15, &[Kind::Echo, Kind::Sleep(2_000)]);
+        // Some end before the driver has run for the first time.
+        let latest = *mix.dice.pick(&[50, 12_000]);
+        let at = mix.dice.millis(0, latest);
+        mix.ask(requester, 0, 20, 0, &[Kind::Echo]);
+        mix.step(at, requester, What::EndTasks);
+        mix.ask(requester, 14, 5, 1, &[Kind::Echo]);
+    }
 }
