@@ -31,7 +31,7 @@ use crate::{
 ///
 /// Its tasks run on the Tokio runtime of its first use. That runtime needs a timer (`enable_all`) and has to go on: a
 /// current-thread runtime runs only while something is in its `block_on`. While it stands still, no reply comes, and a request
-/// ends half a second after its deadline.
+/// that is made on another one ends half a second after its deadline.
 ///
 /// It is a [`tower_service::Service`] of [`Request`], too, always ready until its shutdown; one request too many is refused by
 /// its own future.

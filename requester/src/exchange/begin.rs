@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, SendMessageBatchRequestEntry};
-use futures::future::BoxFuture;
+use futures::FutureExt;
+use futures::future::{self, BoxFuture};
 use sqs_rpc_protocol::{CorrelationId, QueueUrl, RequestId};
 use sqs_virtual_queues::sqs::{Delivery, Moment};
 use sqs_virtual_queues::{Counter, ExpectError, PendingError, PendingReply, mutant};
@@ -17,7 +18,7 @@ use crate::shared::Shared;
 use crate::slots::{Refused, Slot};
 use crate::{Request, RequestError};
 
-/// The host's task ends a request at its deadline. If that task does not run (its runtime is there, and nobody drives it),
+/// The host's task ends a request at its deadline. If that task is another runtime's, which may be there and not be driven,
 /// the request ends by itself so long after.
 const OVERDUE: Duration = Duration::from_millis(500);
 
@@ -30,7 +31,7 @@ pub(super) struct Begun {
     /// When it began: no reply to it was sent before.
     pub(super) started: Moment,
     progress: Progress,
-    /// Ends when it is overdue.
+    /// Ends when it is overdue; never on the runtime that drives its host.
     overdue: BoxFuture<'static, ()>,
 }
 
@@ -128,7 +129,11 @@ async fn open_and_send(
         deadline += Duration::from_secs(3_600);
     }
     let pending = open(shared, id, deadline, timeout).await?;
-    let mut overdue = shared.queues.sqs().clock().sleep_until(deadline + OVERDUE);
+    let mut overdue = if shared.queues.are_driven_here() {
+        future::pending().boxed()
+    } else {
+        shared.queues.sqs().clock().sleep_until(deadline + OVERDUE)
+    };
     let progress = send(shared, outgoing, pending, started, &mut overdue).await?;
     Ok((progress, overdue))
 }

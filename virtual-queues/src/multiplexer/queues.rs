@@ -250,6 +250,14 @@ impl VirtualQueues {
         report
     }
 
+    /// Whether the drivers of hosts run on the current runtime. On another one, nobody may drive them.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn are_driven_here(&self) -> bool {
+        let running = self.0.running.get();
+        running.is_none_or(|running| running.drivers.run_here())
+    }
+
     fn random_name(&self) -> Result<VirtualQueueName, QueueError> {
         let uuid = self.0.sqs.random().uuid();
         let mut text = uuid::Uuid::encode_buffer();

@@ -56,6 +56,12 @@ impl Tasks {
         drop(self.tracker.spawn_on(self.hook.wrap(task), &self.handle));
     }
 
+    /// Whether their runtime is the current one: then they run whenever whoever asks does.
+    #[must_use]
+    pub fn run_here(&self) -> bool {
+        Handle::try_current().is_ok_and(|here| here.id() == self.handle.id())
+    }
+
     /// The token that is cancelled when the tasks shall end.
     #[must_use]
     pub const fn stopping(&self) -> &CancellationToken {
