@@ -89,7 +89,7 @@ impl Failure {
         Self::new(exit, format!("cannot write to stdout: {error}"))
     }
 
-    /// What programs are told of it.
+    /// The failure as JSON, for programs.
     pub(crate) fn to_json(&self) -> Value {
         let kind = self.kind.unwrap_or(match self.exit {
             Exit::Remote => "remote",
@@ -120,7 +120,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// So many causes are said: an error may be its own cause.
+/// The maximum number of causes in a text: an error may be its own cause.
 const CAUSES: usize = 16;
 
 /// An error and its causes in one line. A cause whose text is in that of the error above it is left out.

@@ -11,7 +11,7 @@ pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
-    /// `None` where whoever started this wants it to be ignored, as `nohup` does.
+    /// `None` if the process was started with SIGHUP ignored, as `nohup` does.
     #[cfg(unix)]
     hang_up: Option<tokio::signal::unix::Signal>,
     #[cfg(windows)]

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::console::say;
 use crate::failure::Failure;
 
-/// Without a reply for so long, a person is told.
+/// After this time without a reply, the command says so on stderr.
 const SILENCE: Duration = Duration::from_secs(10);
 
 const TEMPLATE: &str = "{msg:40} {wide_bar} {pos}/{len} {eta}";

@@ -193,7 +193,7 @@ impl Context {
         }
     }
 
-    /// Before others get the reply, or it is kept for them: a reply that SQS does not take is replaced by what the requester is told.
+    /// Checks a handler's reply before it is kept or sent: one that SQS does not take is replaced by an error reply.
     fn sendable(
         &self,
         to: &QueueUrl,
@@ -233,7 +233,7 @@ impl Context {
                 let code = error.code();
                 match error.source() {
                     Some(source) => {
-                        // As a text: whoever follows the causes of an error that is its own cause does not end.
+                        // As a text: a subscriber that follows the causes of an error that is its own cause would never end.
                         tracing::warn!(%code, error = %WithCauses(source), "the handler failed");
                     }
                     None => tracing::debug!(%code, "the handler returned an error"),

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fmt;
 use std::iter;
 
-/// So many causes are looked at. Real errors have fewer than ten.
+/// The maximum number of causes that are followed. Real errors have fewer than ten.
 const DEEPEST: usize = 16;
 
 /// What is below an error, from its `source` on: 16 at the most, since an error may be its own cause.
