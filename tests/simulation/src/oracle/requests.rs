@@ -464,7 +464,8 @@ fn is_right(kind: Kind, error: &RequestError) -> bool {
         RequestErrorKind::ReplyTooLarge => kind == Kind::Huge,
         RequestErrorKind::Remote => error.remote().is_some_and(|remote| {
             let expected: &[&str] = match kind {
-                Kind::Fail => &[AS_ASKED],
+                // A guilty one whose refusal was lost on its way may have been accepted, and be handled.
+                Kind::Fail | Kind::Guilty => &[AS_ASKED],
                 Kind::Panic => &["internal"],
                 Kind::Hang | Kind::HangAndPanic => &["expired"],
                 Kind::SameKey => &[REUSED],
