@@ -58,13 +58,17 @@ impl Deadline {
         expiry: None,
     };
 
-    /// A deadline this long after the message is sent. Cut to whole milliseconds, and to
-    /// [`MAX_REMAINING`].
+    /// A deadline this long after the message is sent: at most [`MAX_REMAINING`], and rounded up to whole milliseconds, because
+    /// zero would say that nobody waits any more.
     pub fn after(remaining: Duration) -> Self {
-        let whole = Duration::from_secs(remaining.as_secs())
-            + Duration::from_millis(remaining.subsec_millis().into());
+        let whole = Duration::from_millis(remaining.as_millis().try_into().unwrap_or(u64::MAX));
+        let rounded = if whole < remaining {
+            whole.saturating_add(Duration::from_millis(1))
+        } else {
+            whole
+        };
         Self {
-            remaining: Some(whole.min(MAX_REMAINING)),
+            remaining: Some(rounded.min(MAX_REMAINING)),
             expiry: None,
         }
     }
@@ -222,15 +226,15 @@ mod tests {
     }
 
     #[test]
-    fn cut_to_milliseconds_and_to_the_longest() {
-        assert_eq!(
-            Deadline::after(Duration::from_micros(1_999)).at_send(),
-            Some(MS)
-        );
-        assert_eq!(
-            Deadline::after(Duration::MAX).at_send(),
-            Some(MAX_REMAINING)
-        );
+    fn rounded_up_to_milliseconds_and_cut_to_the_longest() {
+        let at_send = |remaining| Deadline::after(remaining).at_send();
+        for (micros, millis) in [(0, 0), (1, 1), (999, 1), (1_000, 1), (1_001, 2)] {
+            let expected = Some(Duration::from_millis(millis));
+            assert_eq!(at_send(Duration::from_micros(micros)), expected, "{micros}");
+        }
+        for long in [Duration::MAX, MAX_REMAINING - Duration::from_nanos(1)] {
+            assert_eq!(at_send(long), Some(MAX_REMAINING));
+        }
     }
 
     #[test]

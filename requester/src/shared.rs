@@ -93,7 +93,7 @@ impl Shared {
         let mut left = self.reply_host.delete(end).await;
         let left_behind = left.left_behind.pop();
         report.unconfirmed = left.unconfirmed;
-        // Once the host is deleted, what its last poll brings is of no use to anybody.
+        // Requests have ended, and no poll of a deleted host is in flight: only their last calls are.
         let worth_waiting = self.reply_host.is_given() || left_behind.is_some();
         let rest = end.since(clock.now());
         let queues = self
@@ -105,9 +105,7 @@ impl Shared {
             })
             .await;
         report.abandoned_calls = queues.abandoned_calls;
-        if worth_waiting {
-            report.abandoned_polls = queues.abandoned_polls;
-        }
+        report.abandoned_polls = queues.abandoned_polls;
         if let Some((url, fault)) = left_behind {
             tracing::warn!(host = %url, error = %fault, "the queue for replies could not be deleted");
             report.left_behind = Some(url);

@@ -47,6 +47,8 @@ pub(crate) enum Fate {
     AnswerLost,
     /// It takes place, and its answer comes late.
     Late(Duration),
+    /// It reaches SQS late.
+    Slow(Duration),
 }
 
 /// Those that are still to come, by action.
@@ -101,6 +103,9 @@ impl Double {
         }
         let call = call(&self.real);
         Box::pin(async move {
+            if let Some(Fate::Slow(by)) = fate {
+                tokio::time::sleep(by).await;
+            }
             let answer = call.await;
             match fate {
                 Some(Fate::AnswerLost) => Answer {

@@ -209,6 +209,28 @@ async fn it_does_not_wait_for_a_poll_of_a_host_that_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clean_shutdown_counts_no_failed_call() {
+    let bed = Bed::new().await;
+    bed.echo();
+    let double = Double::new(&bed.sqs);
+    let requester = Requester::new(on_tokio_time(double.clone()));
+    // Another request keeps a poll in flight until the shutdown ends it.
+    let unserved = bed.sqs.create_queue().queue_name("unserved").send();
+    let unserved = unserved.await.unwrap().queue_url.unwrap();
+    let waits = tokio::spawn(requester.request(&unserved, "hello").send());
+    tokio::time::sleep(SECOND).await;
+    double.fate(Action::DeleteMessageBatch, [Fate::Slow(36 * SECOND / 10)]);
+    requester.request(&bed.queue, "hello").await.unwrap();
+    let report = requester.shutdown(4 * SECOND).await;
+    assert_eq!((report.pending, report.is_clean()), (1, false));
+    waits.await.unwrap().unwrap_err();
+    let stats = requester.stats();
+    assert_eq!((stats.failed_calls, stats.polls_failed), (0, 0), "{stats:?}");
+    assert_eq!(stats.deletes_failed, 0, "{stats:?}");
+    assert_eq!(report.left_behind, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_creation_that_is_to_be_tried_again_is_not_after_the_shutdown() {
     let bed = Bed::new().await;
     let double = Double::new(&bed.sqs);

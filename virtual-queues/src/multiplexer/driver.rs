@@ -113,6 +113,7 @@ impl Driver<'_> {
             let stopping = matches!(self.phase, Phase::Stopping(_));
             tokio::select! {
                 biased;
+                () = self.shared.retired.cancelled() => return,
                 () = stop.cancelled(), if !stopping => {
                     self.shared.end(PendingError::Closed);
                     self.phase = Phase::Stopping(clock.now());

@@ -10,6 +10,7 @@ use sqs_rpc_protocol::{
     CorrelationId, HostKey, HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl,
 };
 use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::defaults::HostDefaults;
 use super::driver;
@@ -52,6 +53,9 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Wakes the driver: somebody waits, or something is due earlier than the driver knows.
     pub(super) changed: Notify,
+    /// Cancelled when the queue is deleted, or will be now. Then a message that a poll still brings is of no use, and the driver
+    /// ends with its polls.
+    pub(super) retired: CancellationToken,
     /// What a receive gets that does not say: asked of the host once, by the first that needs it.
     pub(super) defaults: HostDefaults,
 }
@@ -105,6 +109,7 @@ impl Shared {
                 ended: None,
             }),
             changed: Notify::new(),
+            retired: CancellationToken::new(),
             defaults: HostDefaults::default(),
         })
     }
@@ -188,10 +193,12 @@ impl Host {
         self.owner.create_on(&self.shared, queue)
     }
 
-    /// Stops using a host that is gone, or about to be, and forgets it.
+    /// Stops using a host whose queue is deleted, or will be now, and forgets the host. Polls in flight are dropped.
     #[cfg(feature = "temporary")]
     pub(crate) fn retire(&self, why: PendingError) {
-        self.shared.end(why);
+        // The reason first: the driver's own end gives another one.
+        drop(self.shared.close(why));
+        self.shared.retired.cancel();
         self.owner.0.hosts.forget(&self.shared);
     }
 
@@ -308,8 +315,20 @@ impl Shared {
         }
     }
 
-    /// Ends the host for everybody. The first reason stays.
+    /// Ends the host for everybody. The first reason stays. Messages in its buffers go back to SQS.
     pub(super) fn end(&self, why: PendingError) {
+        let (why, messages) = self.close(why);
+        // On a host that is gone there is nobody to give them back to.
+        if !matches!(why, PendingError::HostLost) {
+            for handle in messages.iter().filter_map(Message::receipt_handle) {
+                self.outbox
+                    .change_visibility_later(&self.url, handle.to_owned(), Duration::ZERO);
+            }
+        }
+    }
+
+    /// Ends the host for everybody. The first reason stays. Returns the reason, and the messages in the buffers.
+    fn close(&self, why: PendingError) -> (PendingError, Vec<Message>) {
         let (left, why) = {
             let mut state = self.lock();
             let why = state.ended.get_or_insert(why).clone();
@@ -321,13 +340,7 @@ impl Shared {
             let _ = sink.send(Err(why.clone()));
         }
         left.wakers.into_iter().for_each(Waker::wake);
-        // On a host that is gone there is nobody to give them back to.
-        if !matches!(why, PendingError::HostLost) {
-            for handle in left.messages.iter().filter_map(Message::receipt_handle) {
-                self.outbox
-                    .change_visibility_later(&self.url, handle.to_owned(), Duration::ZERO);
-            }
-        }
+        (why, left.messages)
     }
 
     /// The error of an operation on a virtual queue that is not in the table.

@@ -22,6 +22,9 @@ use crate::stats::{Counter, Counters};
 /// that was given up first is forgotten for a further one; the ring deletes it.
 const MOST_FORSAKEN: usize = 1_000;
 
+/// The longest wait for the last calls about messages of a host, before the host is deleted. SQS answers within 100 ms as a rule.
+const LAST_CALLS: Duration = Duration::from_millis(500);
+
 /// One process's hosts: its UUID, the hosts that it holds, and what leases are written with.
 ///
 /// **Invariant:** a host is among the held ones as long as this process may use it, and never again after. From then on
@@ -289,11 +292,23 @@ impl Process {
         // Before the call: this task may be dropped meanwhile.
         self.forsake(Arc::clone(&name), url.clone());
         let end = self.sqs().clock().now() + within;
+        self.settled(&url, end).await;
         match calls::delete(self.sqs(), url.as_str(), end).await {
             Ok(()) => self.deleted(&name),
             Err(fault) => {
                 tracing::warn!(host = %url, error = %fault, "a host that is not used any more is left to the ring");
             }
+        }
+    }
+
+    /// Waits for the calls about messages of a host that will be deleted: after the deletion they would fail.
+    pub(super) async fn settled(&self, url: &HostQueueUrl, end: Moment) {
+        // After the shutdown of the multiplexer there are none.
+        if let Ok(outbox) = self.queues.outbox() {
+            let now = self.sqs().clock().now();
+            outbox
+                .settled(url, now + LAST_CALLS.min(end.since(now) / 2))
+                .await;
         }
     }
 

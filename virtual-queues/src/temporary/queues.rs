@@ -259,6 +259,7 @@ impl TemporaryQueues {
             .undeleted()
             .into_iter()
             .map(|(name, url)| async move {
+                process.settled(&url, end).await;
                 let deleted = delete_by(process.sqs(), url.as_str(), end).await;
                 (name, deleted)
             });

@@ -161,6 +161,16 @@ impl<K: Kind> Lanes<K> {
             .sum()
     }
 
+    /// Waits until all entries of a queue's lane are answered: until all of its room is free.
+    pub(super) async fn settled(&self, queue: &HostQueueUrl) {
+        let lane = self.lanes.get(&self.key(queue));
+        let Some(room) = lane.map(|lane| Arc::clone(&lane.room)) else {
+            return;
+        };
+        let all = u32::try_from(self.context.options.room()).unwrap_or(u32::MAX);
+        drop(room.acquire_many(all).await);
+    }
+
     /// Forgets a lane if it has nothing to do, and says so. Nobody can have got hold of it in between: lanes are
     /// handed out under the lock that `remove_if` takes.
     pub(super) fn forget_idle(&self, queue: &HostQueueUrl, lane: &Arc<Lane<K>>) -> bool {

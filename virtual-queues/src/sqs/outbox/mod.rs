@@ -215,6 +215,20 @@ impl Outbox {
         );
     }
 
+    /// Completes when SQS has answered every delete and visibility change for this queue that was accepted before, or at
+    /// `at`. An owner that is about to delete the queue waits for this, because calls that come after the deletion fail.
+    /// Later entries wait until it is over.
+    ///
+    /// # Cancel safety
+    /// Dropping it changes nothing.
+    pub async fn settled(&self, queue: &HostQueueUrl, at: Moment) {
+        let deletes = self.0.deletes.settled(queue);
+        let changes = self.0.changes.settled(queue);
+        let both = futures::future::join(deletes, changes);
+        // At the end of its time there is nothing else to do.
+        let _ = self.0.context.sqs.clock().timeout_at(at, both).await;
+    }
+
     /// Refuses new entries with [`Closed`](super::FaultKind::Closed), sends out everything that waits, and returns
     /// when all is answered, or at `at`. Returns how many entries were given up: their callers get `Closed`, and
     /// [`Fault::delivery`] says which of them were out.
