@@ -6,21 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, SendMessageBatchRequestEntry};
-use futures::FutureExt;
-use futures::future::{self, BoxFuture};
 use sqs_rpc_protocol::{CorrelationId, QueueUrl, RequestId};
 use sqs_virtual_queues::sqs::{Delivery, Moment};
 use sqs_virtual_queues::{Counter, ExpectError, PendingError, PendingReply, mutant};
 
 use super::Ids;
 use super::outgoing::Outgoing;
+use super::overdue::Overdue;
 use crate::shared::Shared;
 use crate::slots::{Refused, Slot};
 use crate::{Request, RequestError};
-
-/// The host's task ends a request at its deadline. If that task is another runtime's, which may be there and not be driven,
-/// the request ends by itself so long after.
-const OVERDUE: Duration = Duration::from_millis(500);
 
 /// A request that was sent.
 pub(super) struct Begun {
@@ -31,8 +26,7 @@ pub(super) struct Begun {
     /// When it began: no reply to it was sent before.
     pub(super) started: Moment,
     progress: Progress,
-    /// Ends when it is overdue; never on the runtime that drives its host.
-    overdue: BoxFuture<'static, ()>,
+    overdue: Overdue,
 }
 
 /// How far it is.
@@ -116,7 +110,7 @@ async fn open_and_send(
     outgoing: Outgoing,
     id: CorrelationId,
     started: Moment,
-) -> Result<(Progress, BoxFuture<'static, ()>), RequestError> {
+) -> Result<(Progress, Overdue), RequestError> {
     let timeout = outgoing.timeout();
     let mut deadline = started + timeout;
     if mutant!("timeout-late") {
@@ -128,11 +122,11 @@ async fn open_and_send(
     if mutant!("timeout-never") {
         deadline += Duration::from_secs(3_600);
     }
-    let pending = open(shared, id, deadline, timeout).await?;
-    let mut overdue = if shared.queues.are_driven_here() {
-        future::pending().boxed()
-    } else {
-        shared.queues.sqs().clock().sleep_until(deadline + OVERDUE)
+    let mut overdue = Overdue::new(&shared.queues, deadline);
+    let pending = tokio::select! {
+        biased;
+        opened = open(shared, id, deadline, timeout) => opened?,
+        () = &mut overdue => return Err(RequestError::timeout(timeout, Delivery::NotSent)),
     };
     let progress = send(shared, outgoing, pending, started, &mut overdue).await?;
     Ok((progress, overdue))
@@ -163,7 +157,7 @@ async fn send(
     outgoing: Outgoing,
     mut pending: PendingReply,
     started: Moment,
-    overdue: &mut BoxFuture<'static, ()>,
+    overdue: &mut Overdue,
 ) -> Result<Progress, RequestError> {
     let sqs = shared.queues.sqs();
     let timeout = outgoing.timeout();
@@ -193,7 +187,6 @@ async fn send(
                 None
             }
             () = overdue => Some(Err(PendingError::TimedOut)),
-
         }
     };
     let progress = match early {

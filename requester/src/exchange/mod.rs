@@ -1,13 +1,14 @@
 //! How a request runs: check, host, slot for the reply, send, wait, read.
 //!
 //! Owns: the order of these steps. Does not own: the first half, up to the answered send ([`begin`]), what is sent
-//! ([`outgoing`]) and how a reply is read ([`incoming`]).
+//! ([`outgoing`]), how a reply is read ([`incoming`]), and requests on a foreign runtime ([`overdue`]).
 //! Invariants: nothing is called before everything is checked; the reply is expected before the request is sent; whatever
 //! way a request ends, its slots are free.
 
 mod begin;
 mod incoming;
 mod outgoing;
+mod overdue;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use crate::double::{Double, Fate};
 use crate::secrets::Recorder;
 use crate::support::{Bed, SECOND, Stopwatch, on_tokio_time};
 use futures::executor::block_on;
-use sqs_requester::{Action, RequestErrorKind, Requester};
+use sqs_requester::{Action, Delivery, RequestErrorKind, Requester};
 use std::error::Error as _;
 use tokio::runtime::{Builder, Runtime};
 
@@ -101,6 +101,39 @@ fn a_request_ends_at_its_deadline_although_nobody_drives_the_first_runtime() {
         assert!(started.elapsed() < 4 * SECOND, "{:?}", started.elapsed());
         assert_eq!(requester.pending(), 0);
     });
+}
+
+#[test]
+fn a_request_moved_off_a_runtime_that_stands_still_ends_at_its_deadline() {
+    for created_late in [false, true] {
+        let first = runtime();
+        let (requester, mut request) = first.block_on(async {
+            let bed = Bed::new().await;
+            let double = Double::new(&bed.sqs);
+            if created_late {
+                double.fate(Action::CreateQueue, [Fate::Late(3_600 * SECOND)]);
+            }
+            let requester = Requester::new(on_tokio_time(double));
+            let request = requester.request(&bed.queue, "hello").timeout(3 * SECOND);
+            (requester, Box::pin(request.send()))
+        });
+        let began = first.block_on(async {
+            let early = tokio::time::timeout(2 * SECOND, &mut request).await;
+            assert!(early.is_err());
+            Stopwatch::start()
+        });
+        // From now on the first runtime stands still.
+        let error = runtime().block_on(request).unwrap_err();
+        let delivery = if created_late {
+            Delivery::NotSent
+        } else {
+            Delivery::Sent
+        };
+        let ended = (error.kind(), error.delivery());
+        assert_eq!(ended, (RequestErrorKind::Timeout, delivery));
+        assert!(began.elapsed() < 3 * SECOND, "{:?}", began.elapsed());
+        assert_eq!(requester.pending(), 0);
+    }
 }
 
 #[test]

@@ -225,7 +225,11 @@ async fn a_clean_shutdown_counts_no_failed_call() {
     assert_eq!((report.pending, report.is_clean()), (1, false));
     waits.await.unwrap().unwrap_err();
     let stats = requester.stats();
-    assert_eq!((stats.failed_calls, stats.polls_failed), (0, 0), "{stats:?}");
+    assert_eq!(
+        (stats.failed_calls, stats.polls_failed),
+        (0, 0),
+        "{stats:?}"
+    );
     assert_eq!(stats.deletes_failed, 0, "{stats:?}");
     assert_eq!(report.left_behind, None);
 }

@@ -246,13 +246,15 @@ mod tests {
     #[test]
     fn what_passes_by_itself_ends_nothing() {
         use FaultKind::{
-            Credentials, NotMade, OverLimit, TimedOut, Unavailable, Unreachable, Unreadable,
+            Credentials, NotMade, OverLimit, Panicked, TimedOut, Unavailable, Unreachable,
+            Unreadable,
         };
         let mut health = Health::new(None);
         for kind in [
             Credentials,
             NotMade,
             OverLimit,
+            Panicked,
             TimedOut,
             Unavailable,
             Unreachable,

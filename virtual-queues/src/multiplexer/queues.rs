@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqs_rpc_protocol::{HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl};
+use tokio::runtime;
 use tokio::sync::Notify;
 
 use super::error::{PendingError, QueueError};
@@ -250,12 +251,12 @@ impl VirtualQueues {
         report
     }
 
-    /// Whether the drivers of hosts run on the current runtime. On another one, nobody may drive them.
+    /// The runtime that the drivers of hosts run on; `None` before the first use.
     #[doc(hidden)]
     #[must_use]
-    pub fn are_driven_here(&self) -> bool {
-        let running = self.0.running.get();
-        running.is_none_or(|running| running.drivers.run_here())
+    pub fn runtime(&self) -> Option<runtime::Id> {
+        let running = self.0.running.get()?;
+        Some(running.drivers.runtime())
     }
 
     fn random_name(&self) -> Result<VirtualQueueName, QueueError> {

@@ -205,7 +205,7 @@ impl Sqs {
         let (date, result) = match self.clock.timeout_at(sent + limit, call).await {
             Ok(Err(panic)) => {
                 UserCode::of::<dyn SqsApi>("the client of SQS").report(&self.counters, panic);
-                let (kind, delivery) = (FaultKind::Unreadable, Delivery::Unknown);
+                let (kind, delivery) = (FaultKind::Panicked, Delivery::Unknown);
                 (None, Err(Fault::local(action, kind, delivery, Panicked)))
             }
             Ok(Ok(answer)) => {

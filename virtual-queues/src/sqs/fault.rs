@@ -68,6 +68,9 @@ pub enum FaultKind {
     NotSqs,
     /// An answer of SQS that cannot be read, or does not say what was asked.
     Unreadable,
+    /// The SDK client panicked, or code of the user in it: a credentials provider, an interceptor, a connector. The panic is logged
+    /// and counted in [`Stats::panics`](crate::Stats::panics).
+    Panicked,
     /// The call could not be made: the input is incomplete, or the implementation of the seam does not have it.
     NotMade,
     /// The driver that makes the calls has shut down.
@@ -283,6 +286,7 @@ impl Fault {
             FaultKind::AccessDenied
             | FaultKind::Credentials
             | FaultKind::Unreadable
+            | FaultKind::Panicked
             | FaultKind::NotMade
             | FaultKind::Closed => None,
         }
@@ -311,6 +315,7 @@ impl Fault {
                 | FaultKind::Unreachable
                 | FaultKind::TimedOut
                 | FaultKind::Unreadable
+                | FaultKind::Panicked
                 | FaultKind::OverLimit
         )
     }
@@ -347,6 +352,10 @@ impl fmt::Display for Fault {
                 None => write!(f, "{action}: not an answer of SQS"),
             },
             FaultKind::Unreadable => write!(f, "{action} had an answer that cannot be read"),
+            FaultKind::Panicked => write!(
+                f,
+                "{action} ended in a panic of the SDK client, or of a credentials provider, interceptor or connector in it"
+            ),
             FaultKind::NotMade => match what_is_missing(&*self.source) {
                 Some(missing) => {
                     write!(f, "{action} could not be made: the client has no {missing}")

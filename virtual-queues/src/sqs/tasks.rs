@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -56,10 +56,10 @@ impl Tasks {
         drop(self.tracker.spawn_on(self.hook.wrap(task), &self.handle));
     }
 
-    /// Whether their runtime is the current one: then they run whenever whoever asks does.
+    /// The runtime that they run on.
     #[must_use]
-    pub fn run_here(&self) -> bool {
-        Handle::try_current().is_ok_and(|here| here.id() == self.handle.id())
+    pub fn runtime(&self) -> Id {
+        self.handle.id()
     }
 
     /// The token that is cancelled when the tasks shall end.

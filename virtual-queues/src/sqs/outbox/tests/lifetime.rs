@@ -136,7 +136,12 @@ async fn a_call_that_panics_fails_its_callers_and_no_others() {
     let rig = Rig::new(replies([Reply::Panic]));
     let fault = rig.send("a").await.unwrap_err();
     let told = (fault.kind(), fault.delivery());
-    assert_eq!(told, (FaultKind::Unreadable, Delivery::Unknown));
+    assert_eq!(told, (FaultKind::Panicked, Delivery::Unknown));
+    let text = fault.to_string();
+    assert!(
+        text.contains("panic") && text.contains("credentials provider"),
+        "{text}"
+    );
     assert!(rig.send("b").await.is_ok());
 }
 
