@@ -1,8 +1,8 @@
-//! The login example on a real AWS account, and whether everything is deleted afterwards.
+//! Runs the login example on a real AWS account, and checks that everything is deleted afterwards.
 //!
 //! ```text
-//! cargo xtask aws-check              says what it would do
-//! cargo xtask aws-check -- --yes     does it
+//! cargo xtask aws-check              prints what it would create
+//! cargo xtask aws-check -- --yes     creates the queues, runs the check, deletes the queues
 //! ```
 
 #![allow(clippy::print_stdout, reason = "an example talks to its terminal")]
@@ -33,25 +33,25 @@ use users::Users;
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const USERS: &str = include_str!("login/users.txt");
-/// What all queues of a check begin with.
+/// The names of all queues of a check begin with this.
 const PREFIX: &str = "sqs-rpc-check-";
-/// Amazon: a new queue is to be used one second after its creation.
+/// Amazon: a new queue can be used one second after its creation.
 const NEW_QUEUE: Duration = Duration::from_secs(1);
-/// Amazon: the deletion of a queue takes up to 60 seconds. The rest is margin for lists that lag.
+/// Amazon: the deletion of a queue takes up to 60 seconds. The rest is margin, because lists may be stale.
 const DELETION: Duration = Duration::from_secs(120);
 
 const HELP: &str = "\
 cargo xtask aws-check -- [--yes]
 
-Runs a login, a time-out and a clean-up on Amazon SQS, with the credentials and the region of the usual AWS environment.
-Without --yes it says what it would create, and creates nothing. AWS_ENDPOINT_URL_SQS names another SQS.
+Runs a login, a timeout and a clean-up on Amazon SQS, with the credentials and the region of the usual AWS environment.
+Without --yes it prints what it would create, and creates nothing. AWS_ENDPOINT_URL_SQS names another SQS.
 
-It needs the rights to sqs:CreateQueue, TagQueue, DeleteQueue, ListQueues, GetQueueAttributes, SendMessage, ReceiveMessage,
+It needs the permissions sqs:CreateQueue, TagQueue, DeleteQueue, ListQueues, GetQueueAttributes, SendMessage, ReceiveMessage,
 DeleteMessage and ChangeMessageVisibility on queues whose names begin with sqs-rpc-check-.";
 
 /// The queues of one check.
 struct Queues {
-    /// Begins the names of all that are created, those of the requester too.
+    /// The names of all queues begin with this, also the name of the reply queue.
     prefix: String,
     login: String,
     unserved: String,
@@ -76,21 +76,21 @@ async fn run() -> Outcome {
             println!("{HELP}");
             return Ok(());
         }
-        other => return Err(format!("{} is not understood; see --help", other.join(" ")).into()),
+        other => return Err(format!("expected --yes or --help, found {}", other.join(" ")).into()),
     };
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let region = config.region().ok_or("no region is set: set AWS_REGION")?;
     let queues = Queues::new();
     println!(
-        "In the account of your AWS credentials, in {region}, this check creates and then deletes:"
+        "In the account of your AWS credentials, in {region}, this check creates and then deletes these queues:"
     );
     println!("  {}", queues.login);
     println!("  {}", queues.unserved);
-    println!("  {}reply-..., one queue for replies", queues.prefix);
-    println!("It makes some 50 API calls and takes up to three minutes.");
+    println!("  {}reply-..., the reply queue", queues.prefix);
+    println!("It makes about 50 API calls and takes up to three minutes.");
     if !yes {
-        return Err("nothing was created: say --yes to go on".into());
+        return Err("nothing was created: run it with --yes".into());
     }
 
     let client = Client::new(&config);
@@ -99,20 +99,20 @@ async fn run() -> Outcome {
         checked = check(&client, &queues) => checked,
         _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
     };
-    // Whatever went wrong, nothing is to be left behind.
+    // Also after an error, no queue may be left behind.
     let cleaned = clean_up(&client, &queues.prefix).await;
     if let Err(error) = &cleaned {
-        println!("delete what is left of {}* by hand: {error}", queues.prefix);
+        println!("delete the queues {}* by hand: {error}", queues.prefix);
     }
     checked?;
     cleaned?;
-    println!("all is well, and nothing is left behind");
+    println!("the check passed, and no queue is left behind");
     Ok(())
 }
 
 impl Queues {
     fn new() -> Self {
-        // Two checks within the same millisecond would be in each other's way.
+        // Two checks that start in the same millisecond would use the same names.
         let since_1970 = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
         let prefix = format!("{PREFIX}{:x}-", since_1970.as_millis());
         Self {
@@ -151,11 +151,11 @@ async fn check(client: &Client, queues: &Queues) -> Outcome {
             if report.is_clean() {
                 Ok(())
             } else {
-                Err("the requester left something behind".into())
+                Err("the shutdown of the requester was not clean".into())
             }
         })
     };
-    // Side by side in this task: whatever ends the check ends both.
+    // Both run in this task, so whatever ends the check ends both.
     let (asked, served) = tokio::join!(asking, serving);
     println!("responder stopped: {:?}", served?);
     asked
@@ -178,7 +178,7 @@ async fn ask(requester: &Requester, login_url: &str, unserved_url: &str) -> Outc
     }
     match unserved {
         Err(error) if error.kind() == RequestErrorKind::Timeout => Ok(()),
-        _ => Err("a queue that nobody serves did not time out".into()),
+        _ => Err("the request to a queue that nobody serves did not time out".into()),
     }
 }
 
@@ -199,7 +199,7 @@ async fn log_in(
     outcome
 }
 
-/// How many of five answers had the header that SQS's time is learnt from.
+/// The number of answers, out of five, with the header from which SQS's time is learned.
 async fn dates(client: &Client, prefix: &str) -> Outcome<usize> {
     let api = ClientApi::new(client);
     let mut dates = 0;
@@ -223,10 +223,10 @@ async fn create(client: &Client, name: &str) -> Outcome<String> {
     println!("created {name}");
     created
         .queue_url
-        .ok_or_else(|| "CreateQueue answered no URL".into())
+        .ok_or_else(|| "the answer of CreateQueue has no URL".into())
 }
 
-/// Deletes every queue with this check's prefix, until none is listed.
+/// Deletes all queues with this check's prefix, until no such queue is listed.
 async fn clean_up(client: &Client, prefix: &str) -> Outcome {
     timeout(DELETION, async {
         loop {
@@ -244,7 +244,7 @@ async fn clean_up(client: &Client, prefix: &str) -> Outcome {
                 println!("deleting {url}");
                 let deleted = client.delete_queue().queue_url(url).send().await;
                 if let Err(error) = deleted.map_err(aws_sdk_sqs::Error::from) {
-                    // It may be listed for a while although it has gone.
+                    // A deleted queue may be listed for a while.
                     match error {
                         aws_sdk_sqs::Error::QueueDoesNotExist(_) => {}
                         other => return Err(other.into()),

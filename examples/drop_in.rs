@@ -1,4 +1,4 @@
-//! Code written for the SDK's own client, before and after: on real queues, and on virtual ones. Two lines differ.
+//! Code for the SDK's own client, before and after the change to virtual queues. Two lines differ.
 //!
 //! `cargo run --example drop_in`
 
@@ -24,11 +24,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let on_virtual_queues = local.calls().since(&start);
 
     println!(
-        "{} calls with a real queue for each",
+        "{} calls with a real queue for each customer",
         on_real_queues.total()
     );
-    println!("{} calls with a virtual one", on_virtual_queues.total());
-    // The host is made and deleted; the customers' queues are not.
+    println!(
+        "{} calls with a virtual queue for each customer",
+        on_virtual_queues.total()
+    );
+    // Only the host is created and deleted with calls; the customers' queues need none.
     assert_eq!(on_real_queues.of("CreateQueue"), 5);
     assert_eq!(on_virtual_queues.of("CreateQueue"), 1);
     assert_eq!(on_virtual_queues.of("DeleteQueue"), 1);
@@ -52,11 +55,11 @@ async fn after(local: &LocalSqs) -> Result<(), Box<dyn Error>> {
     let host = client.create_queue().queue_name("customers").send().await?;
     let host = host.queue_url.unwrap_or_default();
 
-    // The first line: this client takes the URLs of virtual queues, too.
+    // The first line that differs: this client also accepts the URLs of virtual queues.
     let client = VirtualQueues::builder(&client).build()?.client(&client);
     for customer in CUSTOMERS {
         let create = client.create_queue().queue_name(customer);
-        // The second: this queue is one of many on a host.
+        // The second line that differs: this queue is a virtual queue on the host.
         let create = create.attributes("HostQueueUrl".into(), &host);
         let queue = create.send().await?.queue_url.unwrap_or_default();
         assert_eq!(queue, format!("{host}#{customer}"));
@@ -68,7 +71,7 @@ async fn after(local: &LocalSqs) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Code that was there before and knows nothing of virtual queues.
+/// Existing code, which does not know about virtual queues.
 async fn notify(client: &Client, queue: &str, customer: &str) -> Result<(), Box<dyn Error>> {
     let body = format!("hello, {customer}");
     let send = client.send_message().queue_url(queue).message_body(&body);
@@ -77,7 +80,7 @@ async fn notify(client: &Client, queue: &str, customer: &str) -> Result<(), Box<
     let receive = client.receive_message().queue_url(queue);
     let received = receive.wait_time_seconds(20).send().await?;
     let [message] = received.messages() else {
-        return Err("one message was expected".into());
+        return Err("expected one message".into());
     };
     assert_eq!(message.body(), Some(body.as_str()));
 

@@ -1,4 +1,4 @@
-//! A remote function as a `tower::Service`: whatever tower has can be put around it.
+//! A remote function as a `tower::Service`, with a layer of tower around it.
 //!
 //! `cargo run --example typed_service`
 
@@ -20,7 +20,7 @@ struct Quote {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Price {
     cents: u64,
-    /// How much time the requester still gave.
+    /// How long the requester still waited when the request was handled.
     within: Option<Duration>,
 }
 
@@ -35,7 +35,7 @@ async fn quote(
     Json(quote): Json<Quote>,
 ) -> Result<Json<Price>, ReplyError> {
     let price = prices.0.iter().find(|(symbol, _)| *symbol == quote.symbol);
-    let (_, cents) = price.ok_or_else(|| ReplyError::new(UNKNOWN, "there is no such symbol"))?;
+    let (_, cents) = price.ok_or_else(|| ReplyError::new(UNKNOWN, "unknown symbol"))?;
     Ok(Json(Price {
         cents: *cents,
         within: deadline.remaining(),
@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let requester = Requester::builder(local.client()).build()?;
     let remote = requester.typed::<Quote, Price>(&queue_url);
-    // At most eight at a time, whoever asks.
+    // At most eight requests at a time, from all callers together.
     let mut service = ServiceBuilder::new().concurrency_limit(8).service(remote);
 
     let price = service
@@ -79,7 +79,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             symbol: "GOPHER".into(),
         })
         .await
-        .expect_err("an error reply");
+        .expect_err("the symbol is unknown");
     println!("{error}");
     assert_eq!(error.remote().map(|remote| &remote.code), Some(&UNKNOWN));
 

@@ -1,4 +1,4 @@
-//! A virtual queue by itself: many queues, one SQS queue behind them.
+//! Virtual queues without requests and replies: two queues on one SQS queue.
 //!
 //! `cargo run --example virtual_queue`
 
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let host: HostQueueUrl = local.create_queue("host").await?.parse()?;
     let before = local.calls();
 
-    // Creating a queue costs no call. This one goes by itself when nobody has used it for a minute.
+    // Creating a virtual queue makes no API call. `orders` is deleted when nothing has used it for a minute.
     let queues = VirtualQueues::builder(local.client()).build()?;
     let orders = queues.create(
         &host,
@@ -31,11 +31,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
     invoices.send("please pay").await?;
 
-    // Each gets its own, whoever asks first.
+    // Each queue gets its own messages, whichever is received from first.
     for (queue, expected) in [(&invoices, "please pay"), (&orders, "two of them")] {
         let received = queue.receive().max(10).wait(Duration::from_secs(5)).await?;
         let [message] = received.as_slice() else {
-            return Err("one message was expected".into());
+            return Err("expected one message".into());
         };
         println!(
             "{}: {}",
@@ -43,13 +43,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
             message.body().unwrap_or_default()
         );
         assert_eq!(message.body(), Some(expected));
-        // Received is not deleted: without this it comes again.
+        // Without this delete the message would be redelivered.
         queue
             .delete(message.receipt_handle().ok_or("no receipt handle")?)
             .await?;
     }
 
-    // Nobody waits, so nobody polls, and the shutdown has only to end the poll that is out.
+    // Nothing waits for messages any more, so the shutdown only ends the last poll.
     let report = queues.shutdown(Duration::from_secs(1)).await;
     println!("{report:?}\ncalls: {}", local.calls().since(&before));
     Ok(())

@@ -5,25 +5,25 @@ use std::error::Error;
 use aws_config::BehaviorVersion;
 use clap::{Parser, ValueEnum};
 
-/// A login over queues. Without an argument both halves run in one process, on a local SQS.
+/// A login over queues. Without arguments both halves run in one process, on a local SQS
 ///
 /// Region and credentials come from the usual AWS environment.
 #[derive(Debug, Parser)]
 #[command(name = "cargo run --example login --")]
 pub(crate) struct Arguments {
-    /// Which half to run
+    /// The half to run
     #[arg(long, requires = "queue_url")]
     role: Option<Half>,
-    /// The request queue
+    /// The URL of the request queue
     #[arg(long, value_name = "URL", requires = "role")]
     queue_url: Option<String>,
     /// Another SQS than Amazon's, as `sqs-rpc local` prints it
     #[arg(long, value_name = "URL", requires = "role")]
     endpoint_url: Option<String>,
-    /// Frontend: who logs in
+    /// Frontend: the user who logs in
     #[arg(long, value_name = "NAME", required_if_eq("role", "frontend"))]
     user: Option<String>,
-    /// Frontend: without it, it is asked for; alice has "correct horse battery staple", bob "hunter2"
+    /// Frontend: the user's password; asked for if it is not given. alice has "correct horse battery staple", bob "hunter2"
     #[arg(long, value_name = "TEXT", requires = "user")]
     password: Option<String>,
 }
@@ -34,7 +34,7 @@ enum Half {
     Backend,
 }
 
-/// What is to be run.
+/// The part to run.
 pub(crate) enum Role {
     Both,
     Backend {
@@ -58,7 +58,9 @@ impl Arguments {
         let password = match &self.password {
             Some(password) => password.clone(),
             None => rpassword::prompt_password("password: ").map_err(|error| {
-                format!("cannot ask for the password, so give it with --password: {error}")
+                format!(
+                    "cannot read the password from the terminal, give it with --password: {error}"
+                )
             })?,
         };
         Ok(Role::Frontend {
@@ -68,7 +70,7 @@ impl Arguments {
         })
     }
 
-    /// A plain SDK client, as any program has one.
+    /// A plain SDK client.
     pub(crate) async fn client(&self) -> aws_sdk_sqs::Client {
         let mut config = aws_config::defaults(BehaviorVersion::latest());
         if let Some(url) = &self.endpoint_url {

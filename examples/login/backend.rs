@@ -5,7 +5,7 @@ use sqs_rpc::{Json, ReplyError, State};
 use crate::messages::{LoginReply, LoginRequest, REFUSED};
 use crate::users::Users;
 
-/// Answers one request. An error of its own reaches the frontend as `internal`, without its text.
+/// Answers a request. If the check itself fails, the frontend gets the code `internal`, without the text of the error.
 pub(crate) async fn login(
     State(users): State<Users>,
     Json(request): Json<LoginRequest>,

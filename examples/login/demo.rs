@@ -1,4 +1,4 @@
-//! Both halves in one process, on a local SQS: the four outcomes, and what each costs.
+//! Both halves in one process, on a local SQS: four logins with four outcomes, and the API calls of each.
 
 use std::error::Error;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
         .drain(Duration::from_secs(1));
     let backend = tokio::spawn(serve.into_future());
 
-    // The frontend. It makes its reply queue before the first request, so that this one does not pay for it.
+    // The frontend. It creates its reply queue now, so that the first request does not wait for it.
     let requester = Requester::builder(local.client()).build()?;
     requester.ready().await?;
 
@@ -62,24 +62,24 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     }
 
     requester.shutdown(Duration::from_secs(5)).await;
-    // The backend may have ended with an error, which is told below.
+    // The send fails if the backend has ended with an error, which the next line returns.
     let _ = stop.send(());
     backend.await??;
 
     let [right, wrong, unknown, unserved] =
-        <[_; 4]>::try_from(outcomes).map_err(|_| "four outcomes")?;
+        <[_; 4]>::try_from(outcomes).map_err(|_| "expected four outcomes")?;
     assert_eq!(right?.greeting, "welcome, alice");
     for refused in [wrong, unknown] {
         assert_eq!(
             refused
-                .expect_err("a refusal")
+                .expect_err("the login is refused")
                 .remote()
                 .map(|remote| &remote.code),
             Some(&REFUSED)
         );
     }
     assert_eq!(
-        unserved.expect_err("a time-out").kind(),
+        unserved.expect_err("nobody serves the queue").kind(),
         RequestErrorKind::Timeout
     );
     Ok(())

@@ -1,4 +1,4 @@
-//! The half that knows nobody.
+//! The half that does not know the users.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use sqs_rpc::{Json, RequestError, Requester};
 
 use crate::messages::{LoginReply, LoginRequest};
 
-/// Logs in with what it is given.
+/// Sends a login request and returns its reply.
 pub(crate) async fn log_in(
     requester: &Requester,
     queue_url: &str,
@@ -24,7 +24,7 @@ pub(crate) async fn log_in(
         .await
 }
 
-/// An outcome in a line.
+/// The outcome as one line of text.
 pub(crate) fn show(outcome: &Result<LoginReply, RequestError>) -> String {
     match outcome {
         Ok(reply) => reply.greeting.clone(),

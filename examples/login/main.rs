@@ -1,7 +1,7 @@
 //! A login over queues: a frontend and a backend that know only the URL of a request queue.
 //!
 //! ```text
-//! cargo run --example login                    both halves, on a local SQS within the process
+//! cargo run --example login                    both halves, on a local SQS in this process
 //! cargo run --example login -- --help          one half, on `sqs-rpc local` or on AWS
 //! ```
 
@@ -50,7 +50,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves the queue until Ctrl-C.
+/// Serves the queue until Ctrl-C is pressed.
 async fn serve(
     client: aws_sdk_sqs::Client,
     queue_url: &str,
@@ -68,7 +68,7 @@ async fn serve(
     Ok(())
 }
 
-/// Logs in once; says whether that worked.
+/// Logs in once. Returns whether the login succeeded.
 async fn log_in(
     client: aws_sdk_sqs::Client,
     queue_url: &str,

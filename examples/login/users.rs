@@ -1,4 +1,4 @@
-//! Who may log in.
+//! The users who may log in.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use argon2::{Argon2, PasswordVerifier};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Users and the hashes of their passwords, as a file has them.
+/// The users, and the hashes of their passwords.
 #[derive(Clone)]
 pub(crate) struct Users(Arc<HashMap<String, String>>);
 
 impl Users {
-    /// Reads lines of `user hash`; empty ones and those that begin with `#` are skipped.
+    /// Parses lines of the form `user hash`. Skips empty lines and lines that begin with `#`.
     pub(crate) fn parse(file: &str) -> Result<Self, Error> {
         let mut users = HashMap::new();
         for (number, line) in (1..).zip(file.lines().map(str::trim)) {
@@ -22,20 +22,20 @@ impl Users {
             }
             let (user, hash) = line
                 .split_once(' ')
-                .ok_or_else(|| format!("line {number}: no hash"))?;
+                .ok_or_else(|| format!("line {number}: expected a user, a space and a hash"))?;
             PasswordHash::new(hash.trim()).map_err(|error| format!("line {number}: {error}"))?;
             users.insert(user.to_owned(), hash.trim().to_owned());
         }
         if users.is_empty() {
-            return Err("there are no users".into());
+            return Err("expected at least one user, found none".into());
         }
         Ok(Self(Arc::new(users)))
     }
 
-    /// Whether this is the user's password.
+    /// Whether the user exists and has this password.
     ///
-    /// A hash takes as long for an unknown user as for a known one, so that nobody learns by the clock who exists.
-    /// It takes long on purpose, so it runs on a thread of its own.
+    /// A hash is computed for unknown users, too, so that the time of the answer does not show which users exist. Hashing is
+    /// slow on purpose, so it runs on its own thread.
     pub(crate) async fn accept(&self, user: String, password: String) -> Result<bool, Error> {
         let users = self.clone();
         tokio::task::spawn_blocking(move || {
