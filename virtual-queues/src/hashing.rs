@@ -1,12 +1,12 @@
-//! How the tables of names and of hosts hash.
+//! The hash function of the tables of names and hosts.
 
 use std::hash::BuildHasher;
 
-/// Hashes that nobody foretells who does not know the process's memory, so that whoever chooses names cannot make them
-/// collide. For short texts they cost a fraction of the standard library's.
+/// A keyed hash. A peer that chooses names cannot make them collide, because the keys are only in this process's
+/// memory. Hashing a short text costs a fraction of what the standard library's hash costs.
 pub(crate) type Keyed = ahash::RandomState;
 
-/// New keys, from the standard library's: there is no other source of chance.
+/// Random keys, taken from the standard library's `RandomState`, so that no other source of randomness is needed.
 pub(crate) fn keyed() -> Keyed {
     let standard = std::hash::RandomState::new();
     let [a, b, c, d] = [0_u8, 1, 2, 3].map(|which| standard.hash_one(which));

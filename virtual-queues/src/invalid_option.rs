@@ -1,11 +1,11 @@
-//! What a builder answers to a value that it does not take.
+//! The error of a builder that was given a value out of range.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// An option with a value that is not allowed. Nothing was made, no call either.
+/// An option with a value that is not allowed. Nothing was created and no call was made.
 ///
-/// The requester's and the responder's builders answer with it, too.
+/// The builders of the requester and the responder return this error, too.
 ///
 /// # Examples
 ///
@@ -24,7 +24,7 @@ pub struct InvalidOption {
 }
 
 impl InvalidOption {
-    /// An error that names the option, its value and what is allowed.
+    /// An error that names the option, its value and the allowed values.
     #[must_use]
     pub fn new(option: &'static str, found: impl fmt::Display, allowed: impl fmt::Display) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl InvalidOption {
     ///
     /// # Errors
     ///
-    /// An [`InvalidOption`] if it is not.
+    /// An [`InvalidOption`] if `found` is outside of `allowed`.
     pub fn unless_within<T: PartialOrd + fmt::Debug>(
         option: &'static str,
         found: &T,
@@ -47,12 +47,12 @@ impl InvalidOption {
         if allowed.contains(found) {
             return Ok(());
         }
-        // `Debug` shows a duration as it is written in code, `30s`, and a number as itself.
+        // `Debug` prints a duration as code writes it (`30s`), and a number unchanged.
         let range = format_args!("{:?} to {:?}", allowed.start(), allowed.end()).to_string();
         Err(Self::new(option, format_args!("{found:?}"), range))
     }
 
-    /// The option's name: that of the builder's method.
+    /// The option's name, which is the name of the builder's method.
     #[must_use]
     pub const fn option(&self) -> &'static str {
         self.option

@@ -5,11 +5,11 @@
 //!
 //! - [`VirtualQueues`] is where to begin: it makes [`VirtualQueue`]s and, for request-reply, waits for single
 //!   replies ([`Host::expect_reply`]).
-//! - With the feature `drop-in`, `VirtualQueues::client` is a stock SDK client that takes their URLs, too; the feature
-//!   `fast-path` makes its frequent operations cheaper.
-//! - With the feature `temporary`, `TemporaryQueues` makes hosts on demand and deletes them, also those of processes that
-//!   were killed.
-//! - [`sqs`] is the seam to Amazon SQS: what it is called with, its time, its errors.
+//! - With the feature `drop-in`, `VirtualQueues::client` is a stock SDK client that also takes virtual queue URLs.
+//!   The feature `fast-path` makes its frequent operations cheaper.
+//! - With the feature `temporary`, `TemporaryQueues` creates hosts on demand and deletes them, including the hosts of
+//!   processes that were killed.
+//! - [`sqs`] is the seam to Amazon SQS: the calls, SQS's time, and errors.
 //! - [`Stats`] has all counters.
 
 #[cfg(feature = "drop-in")]

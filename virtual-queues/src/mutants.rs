@@ -1,7 +1,7 @@
-//! Faults put into the code on purpose, to see that the simulation finds them.
+//! Deliberate faults in the code, which the simulation must find.
 //!
-//! A mutation point is `mutant!("name")`: `false`, and no code at all, unless the crates are built with
-//! `--cfg mutants`; then one of them is active at a time. `docs/simulation.md` lists them.
+//! A mutation point is `mutant!("name")`. It is `false` and compiles to nothing, unless the crates are built with
+//! `--cfg mutants`. Then at most one mutant is active at a time. `docs/simulation.md` lists the mutants.
 
 /// Whether this mutant is the active one.
 #[cfg(not(mutants))]
@@ -26,7 +26,7 @@ macro_rules! mutant {
 #[cfg(mutants)]
 static ACTIVE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
 
-/// Activates a mutant, for the life of the process; the first one stays.
+/// Activates a mutant until the process ends. Later calls have no effect.
 #[cfg(mutants)]
 pub fn activate(name: &str) {
     ACTIVE.get_or_init(|| name.to_owned());

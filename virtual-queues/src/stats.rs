@@ -1,7 +1,7 @@
-//! What is counted, in one place.
+//! All counters of the framework.
 //!
-//! Owns: the list of all counters of the framework, the requester's and the responder's included, so that one
-//! snapshot shows both sides of a request. Does not own: when something is counted.
+//! Owns: the list of all counters, including those of the requester and the responder, so that one snapshot shows
+//! both sides of a request. Does not own: when an event is counted.
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,8 +39,8 @@ actions! {
 }
 
 impl Action {
-    /// The right that an IAM policy must allow for the action, as `sqs:SendMessage`: a batch needs that of its single
-    /// form.
+    /// The permission that an IAM policy must allow for the action, such as `sqs:SendMessage`. A batch action needs
+    /// the permission of its single form.
     #[must_use]
     pub const fn permission(self) -> &'static str {
         match self {
@@ -70,8 +70,8 @@ macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $variant:ident $field:ident),* $(,)?) => {
         /// An event that is counted.
         ///
-        /// What concerns messages is counted for each delivery: a request that nobody can read, and that SQS delivers three
-        /// times before it moves it to the dead-letter queue, counts three times.
+        /// Events of messages are counted for each delivery: an unreadable request that SQS delivers three times
+        /// before it moves the request to the dead-letter queue counts three times.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Counter {
@@ -91,20 +91,21 @@ macro_rules! counters {
 
         /// All counters at one moment. Made by [`Counters::snapshot`].
         ///
-        /// What concerns messages is counted for each delivery, see [`Counter`].
+        /// Events of messages are counted for each delivery, see [`Counter`].
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Stats {
             /// Calls of the SQS API, by action.
             pub calls: Calls,
-            /// Those of the calls that were denied: an IAM policy lacks the
-            /// [right](crate::sqs::Fault::right), or the credentials are not good.
+            /// Calls that were denied, by action: an IAM policy lacks the [permission](crate::sqs::Fault::right), or
+            /// the credentials are not valid.
             pub denied: Calls,
             $($(#[doc = $doc])+ pub $field: u64,)*
         }
 
         impl Counters {
-            /// Reads all counters. Counters that change meanwhile may be a step apart.
+            /// Reads all counters. The snapshot is not atomic: counters that change during the read may differ by one
+            /// event.
             #[must_use]
             pub fn snapshot(&self) -> Stats {
                 Stats {
@@ -120,104 +121,108 @@ macro_rules! counters {
 counters! {
     /// Calls that ended with an error.
     FailedCalls failed_calls,
-    /// Messages that polls of hosts brought.
+    /// Messages that polls of hosts returned.
     MessagesReceived messages_received,
-    /// Messages whose MD5 is not that of their body: treated as not received.
+    /// Messages whose MD5 does not match their body. They are treated as not received.
     Corrupted corrupted,
-    /// Messages on a host whose virtual queue does not exist (any more), or that name none.
+    /// Messages on a host whose virtual queue does not exist (any more), or that name no virtual queue.
     Orphans orphans,
-    /// Replies to a request that nobody waits for any more: its future was dropped, or its deadline had passed.
+    /// Replies to a request that is not waiting any more: its future was dropped, or its deadline had passed.
     LateReplies late_replies,
-    /// Replies to a request that was answered before.
+    /// Replies to a request that already had a reply.
     DuplicateReplies duplicate_replies,
-    /// Replies to requests of another process, on a host that both were given: put back.
+    /// Replies to requests of another process, put back: both processes were given the same host.
     ForeignReplies foreign_replies,
-    /// Messages put back because their virtual queue does not exist in this process, and may exist in another one.
+    /// Messages put back because their virtual queue does not exist in this process, but may exist in another
+    /// process.
     Unclaimed unclaimed,
     /// Messages put back because their virtual queue's buffer was full.
     PutBack put_back,
-    /// Buffered messages dropped because their visibility timeout was about to end, or, on a FIFO host, made visible because an
-    /// earlier message of their group did not come again: SQS delivers them again.
+    /// Buffered messages dropped because their visibility timeout was about to end. On a FIFO host also messages made
+    /// visible again because an earlier message of their group was not redelivered. SQS redelivers all of them.
     BufferExpired buffer_expired,
-    /// Virtual queues deleted because nothing used them for their retention.
+    /// Virtual queues deleted because they were not used for their retention period.
     QueuesExpired queues_expired,
-    /// Hosts that vanished under their users.
+    /// Hosts that were deleted while they were in use.
     HostsLost hosts_lost,
-    /// Temporary hosts that were made.
+    /// Temporary hosts created.
     HostsMade hosts_made,
-    /// Temporary hosts that were given up because their lease could not be renewed in time.
+    /// Temporary hosts given up because their lease could not be renewed in time.
     HostsGivenUp hosts_given_up,
-    /// Temporary hosts that were deleted because nothing used them for their idle time.
+    /// Temporary hosts deleted because they were not used for their idle time.
     HostsIdle hosts_idle,
-    /// Dead hosts of other processes that were deleted.
+    /// Dead hosts of other processes that this process deleted.
     HostsSwept hosts_swept,
-    /// Renewals of leases that failed or had no answer in time.
+    /// Lease renewals that failed or had no answer in time.
     RenewalsFailed renewals_failed,
-    /// Times that the retention of leases grew because tagging was throttled.
+    /// Number of times that the retention of leases grew because tagging was throttled.
     RetentionGrown retention_grown,
     /// Polls that ended with an error or had no answer in time.
     PollsFailed polls_failed,
-    /// Changes of a visibility time-out that failed: the message keeps the one that it has.
+    /// Changes of a visibility timeout that failed: the message keeps its current timeout.
     ChangesFailed changes_failed,
-    /// Deletes that SQS refused for one message: it is delivered again.
+    /// Deletes that SQS refused for one message: the message is redelivered.
     DeletesFailed deletes_failed,
-    /// Batch entries that SQS's answer named neither as successful nor as failed.
+    /// Batch entries that SQS's answer listed neither as successful nor as failed.
     EntriesUnanswered entries_unanswered,
-    /// Requests of which SQS has said that it has them, or that were answered, while their caller waited.
+    /// Requests that SQS confirmed, or that were answered, while their caller waited.
     RequestsSent requests_sent,
-    /// Replies that reached the request they answer.
+    /// Replies that were matched with their request.
     RepliesReceived replies_received,
     /// Requests that ended at their deadline with no reply and no other error.
     TimedOut timed_out,
     /// Requests whose future was dropped before it ended.
     Cancelled cancelled,
-    /// Replies whose header cannot be read.
+    /// Replies whose header is unreadable.
     RepliesUnreadable replies_unreadable,
     /// Requests that a responder received.
     RequestsReceived requests_received,
     /// Requests given to a handler.
     Handled handled,
-    /// Requests dropped unhandled because nobody waits for their reply any more.
+    /// Requests dropped without being handled because their deadline had passed.
     Expired expired,
-    /// Requests that are still being handled, or were answered from the reply store: delivered again by SQS.
+    /// Redelivered requests that were still being handled, or were answered from the reply store.
     DuplicateRequests duplicate_requests,
     /// Requests without a return address, handled and not answered.
     OneWay one_way,
-    /// Requests that cannot be understood: deleted if their requester was told so, and otherwise left for the dead-letter queue.
+    /// Requests that cannot be decoded. They are deleted if an error reply reached their requester, and otherwise
+    /// left for the dead-letter queue.
     Undecodable undecodable,
     /// Requests whose return address is refused: left for the dead-letter queue.
     AddressesRefused addresses_refused,
     /// Panics of the user's code that were caught: handlers, hooks, and destructors of their values.
     Panics panics,
-    /// Handlers that were dropped, since their time was over.
+    /// Handlers that were dropped because their time limit had passed.
     HandlersExpired handlers_expired,
     /// Handlers that returned an error.
     HandlerErrors handler_errors,
-    /// Replies that were sent.
+    /// Replies sent.
     RepliesSent replies_sent,
-    /// Replies that could not be sent, or are none that SQS takes: the requester was told `internal` instead.
+    /// Replies that could not be sent, or that SQS does not accept: the requester received `internal` instead.
     RepliesUnsendable replies_unsendable,
-    /// Replies over the size limit: the requester was told so instead.
+    /// Replies over the size limit: the requester received an error reply instead.
     RepliesTooLarge replies_too_large,
     /// Extensions of the visibility timeout of messages that were still being handled.
     VisibilityExtended visibility_extended,
-    /// Messages that SQS was asked to show again at shutdown, because they were not finished.
+    /// Messages that SQS was asked to make visible again at shutdown, because they were not finished.
     Released released,
     /// Replies that were not sent, because their deadline had passed when the handler ended.
     RepliesTooLate replies_too_late,
-    /// Calls of the reply store that failed, panicked, had no answer in time, or were not made because the last had none.
+    /// Calls of the reply store that failed, panicked, had no answer in time, or were not made because the previous
+    /// call had no answer.
     ReplyStoreFailed reply_store_failed,
     /// Requests refused because their idempotency key was used for another request.
     KeysReused keys_reused,
-    /// Requests given back to SQS because the reply store could not be asked, or because too many waited for the outcome
-    /// of another's handler.
+    /// Requests given back to SQS because the reply store could not be asked, or because too many requests already
+    /// waited for the outcome of another handler.
     DuplicatesPutBack duplicates_put_back,
-    /// Replies that the reply store did not keep, because the request was handled elsewhere after its lease had ended.
+    /// Replies that the reply store did not keep, because the request's lease had ended and another process handled
+    /// it.
     RepliesSuperseded replies_superseded,
 }
 
 impl Stats {
-    /// What was counted after `earlier` was taken.
+    /// API calls made after `earlier` was taken, by action.
     #[must_use]
     pub fn calls_since(&self, earlier: &Self) -> Calls {
         let mut counts = self.calls.0;
@@ -342,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_snapshot_shows_what_was_counted() {
+    fn a_snapshot_shows_the_counts() {
         let counters = Counters::default();
         counters.count(Counter::Orphans);
         counters.clone().add(Counter::Orphans, 2);
@@ -410,7 +415,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_counted_is_in_the_metrics_facade_too() {
+        fn counts_also_reach_the_metrics_facade() {
             let kept = Kept::default();
             metrics::with_local_recorder(&kept, || {
                 let counters = Counters::default();

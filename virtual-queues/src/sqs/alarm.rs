@@ -1,13 +1,13 @@
-//! The timer of a loop that waits for other things, too.
+//! A timer for a loop that also waits for other events.
 //!
-//! Owns: one sleep, kept from turn to turn. Does not own: when it is to end. A loop has many turns before its alarm, and
-//! most turns move that to later: a timer made in each would be made, registered and thrown away for nothing.
+//! Owns: one sleep, kept from turn to turn. Does not own: when the alarm is due. Most turns of a loop only move the
+//! alarm to a later time, so a new timer in each turn would be registered and dropped without use.
 
 use futures::future::{self, BoxFuture};
 
 use super::{Clock, Moment};
 
-/// A timer that can be set again in each turn of a loop, at the price of a comparison.
+/// A timer that each turn of a loop can set again at the cost of one comparison.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ use super::{Clock, Moment};
 /// ```
 pub struct Alarm {
     clock: Clock,
-    /// A sleep that has not ended, and when it does.
+    /// The current sleep and the moment at which it ends.
     sleep: Option<(Moment, BoxFuture<'static, ()>)>,
 }
 
@@ -41,7 +41,7 @@ impl Alarm {
         Self { clock, sleep: None }
     }
 
-    /// Completes once the clock has reached `at`; never if that is `None`.
+    /// Completes once the clock has reached `at`. Never completes if `at` is `None`.
     ///
     /// # Cancel safety
     /// Dropping it has no effect; the sleep is kept for the next call.
@@ -51,7 +51,7 @@ impl Alarm {
         };
         loop {
             let sleep = match &mut self.sleep {
-                // One that ends before its time is no harm: the rest is slept then, if it is still wanted.
+                // A sleep that ends early does no harm: the loop then sleeps for the remaining time.
                 Some((end, sleep)) if *end <= at => sleep,
                 other => &mut other.insert((at, self.clock.sleep_until(at))).1,
             };
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_is_put_off_makes_no_other_sleep() {
+    async fn moving_an_alarm_later_makes_no_new_sleep() {
         let (mut alarm, clock, made) = alarm();
         let start = clock.now();
         for turn in 1..=1_000 {
@@ -120,12 +120,12 @@ mod tests {
         assert_eq!(made.load(Ordering::Relaxed), 1);
         let at = start + Duration::from_millis(1_000);
         alarm.until(Some(at)).await;
-        assert_eq!(clock.now(), at, "and does not ring too early");
+        assert_eq!(clock.now(), at, "rings exactly at its time");
         assert_eq!(made.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_is_brought_forward_rings_earlier() {
+    async fn moving_an_alarm_earlier_makes_it_ring_earlier() {
         let (mut alarm, clock, _) = alarm();
         let start = clock.now();
         let late = start + Duration::from_secs(9);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn none_never_rings() {
+    async fn an_alarm_without_a_time_never_rings() {
         let (mut alarm, clock, _) = alarm();
         let at = clock.now() + Duration::from_secs(1);
         assert!(alarm.until(Some(at)).now_or_never().is_none());

@@ -9,20 +9,20 @@ use futures::future::BoxFuture;
 
 use crate::stats::Action;
 
-/// The answer to one operation: the SDK's own output or error, and SQS's time if the answer told it.
+/// The answer to one operation: the SDK's own output or error, and SQS's time if the answer contained it.
 #[derive(Debug)]
 pub struct Answer<T, E> {
-    /// The `Date` header of the answer, errors included. Whole seconds, cut off: the true time was up to a second
-    /// later. `None` when there was no answer, or none with that header.
+    /// The `Date` header of the answer, also of an error. Truncated to whole seconds: the true time was up to a
+    /// second later. `None` when there was no answer, or when the answer had no such header.
     pub date: Option<SystemTime>,
     /// What the SDK returned.
     pub result: Result<T, SdkError<E>>,
 }
 
-/// An operation under way. It owns all it needs, so that it can outlive the caller.
+/// An operation in progress. It owns all its data, so that it can outlive the caller.
 pub type Call<T, E> = BoxFuture<'static, Answer<T, E>>;
 
-/// The error of an operation that an implementation of [`SqsApi`] does not have.
+/// The error of an operation that an implementation of [`SqsApi`] does not support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unsupported(pub Action);
 
@@ -38,7 +38,7 @@ impl fmt::Display for Unsupported {
 
 impl std::error::Error for Unsupported {}
 
-/// Calls `$then!` with the list of all operations: the one place to add another.
+/// Calls `$then!` with the list of all operations. A new operation is added only here.
 macro_rules! for_each_operation {
     ($then:ident) => {
         $then! {
@@ -60,7 +60,7 @@ macro_rules! for_each_operation {
             /// `SendMessageBatch`.
             send_message_batch SendMessageBatch SendMessageBatchInputBuilder SendMessageBatchOutput
                 SendMessageBatchError;
-            /// `ReceiveMessage`. `Sqs` bounds its time; an implementation neither retries it nor ends it early.
+            /// `ReceiveMessage`. `Sqs` sets its timeout. An implementation must neither retry it nor end it early.
             receive_message ReceiveMessage ReceiveMessageInputBuilder ReceiveMessageOutput ReceiveMessageError;
             /// `DeleteMessage`.
             delete_message DeleteMessage DeleteMessageInputBuilder DeleteMessageOutput DeleteMessageError;
@@ -99,18 +99,18 @@ macro_rules! define_trait {
     ($($(#[$doc:meta])* $method:ident $action:ident $input:ident $output:ident $error:ident;)*) => {
         /// The queue operations that the framework needs.
         ///
-        /// Each takes the SDK's input *builder*, because that is what a client can send (`send_with`), and answers
-        /// with the SDK's own output or error. [`ClientApi`](super::ClientApi) implements it over
-        /// [`aws_sdk_sqs::Client`]; a test or a simulation brings its own.
+        /// Each takes the SDK's input *builder*, because a client can only send a builder (`send_with`), and returns
+        /// the SDK's own output or error. [`ClientApi`](super::ClientApi) implements it over [`aws_sdk_sqs::Client`];
+        /// tests and simulations have implementations of their own.
         ///
-        /// Every method has a body that answers [`Unsupported`], so that an operation added later breaks no
-        /// implementation.
+        /// Every method has a default body that answers [`Unsupported`], so that adding an operation does not break
+        /// implementations.
         pub trait SqsApi: fmt::Debug + Send + Sync + 'static {
             /// The region of the endpoint that all calls go to, as in `eu-west-1`. Default: not known.
             ///
-            /// It tells which queue a URL means that names no region, as those of local servers and of endpoints under a
-            /// name of the user's own DNS: see [`HostKey`](sqs_rpc_protocol::HostKey). An implementation that passes
-            /// calls on passes this on, too.
+            /// The region identifies the queue of a URL that contains no region, such as the URLs of local servers
+            /// and of endpoints under the user's own DNS name: see [`HostKey`](sqs_rpc_protocol::HostKey). An
+            /// implementation that forwards calls to another implementation should forward this method, too.
             fn region(&self) -> Option<&str> {
                 None
             }

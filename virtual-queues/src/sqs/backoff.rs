@@ -1,4 +1,4 @@
-//! How long to wait after a failure.
+//! The time to wait after a failure.
 
 use std::time::Duration;
 
@@ -6,12 +6,13 @@ use crate::mutant;
 
 use super::{Moment, Random};
 
-/// Exponential back-off with jitter, as a state machine: each failure says how long to wait, a success forgets them.
+/// Exponential back-off with jitter, as a state machine: each failure returns the time to wait, and a success resets
+/// the count.
 ///
-/// For loops that never give up (polls, heartbeats). An SDK call's own retries are the SDK's.
+/// For loops that never give up (polls, heartbeats). The SDK retries single calls by itself.
 ///
-/// Calls that are in flight together and fail together are one failure, because one moment of throttling fails them all.
-/// An owner that has several calls in flight notes their failures with [`failed_call`](Self::failed_call).
+/// Calls that are in flight together and fail together count as one failure, because one moment of throttling fails
+/// all of them. An owner with several calls in flight notes their failures with [`failed_call`](Self::failed_call).
 ///
 /// # Examples
 /// ```
@@ -36,8 +37,8 @@ pub struct Backoff {
     longest: Duration,
     factor: u32,
     failures: u32,
-    /// When the last failure that counted was noted, and when the wait after it ends. Only [`failed_call`](Self::failed_call)
-    /// writes it; a success empties it.
+    /// When the last counted failure was noted, and when the wait after it ends. Written by
+    /// [`failed_call`](Self::failed_call) only; cleared by a success.
     last: Option<Step>,
 }
 
@@ -48,7 +49,7 @@ struct Step {
 }
 
 impl Backoff {
-    /// Waits `first` after one failure and doubles with each further one, up to `longest`.
+    /// Waits `first` after one failure and doubles the wait with each further failure, up to `longest`.
     #[must_use]
     pub const fn new(first: Duration, longest: Duration) -> Self {
         Self {
@@ -60,13 +61,13 @@ impl Backoff {
         }
     }
 
-    /// Multiplies each wait with `factor` instead of doubling it.
+    /// Multiplies each wait by `factor` instead of doubling it.
     #[must_use]
     pub const fn growing_by(self, factor: u32) -> Self {
         Self { factor, ..self }
     }
 
-    /// Notes a failure and returns how long to wait: within a fifth of the grown time.
+    /// Notes a failure and returns the time to wait, with a jitter of at most a fifth.
     pub fn failed(&mut self, random: &Random) -> Duration {
         let grown = self
             .first
@@ -75,11 +76,11 @@ impl Backoff {
         random.jitter(grown.min(self.longest))
     }
 
-    /// Notes the failure of a call that began at `started`, one of several that may be in flight together, and returns
-    /// when the next call may begin: within a fifth of the grown time.
+    /// Notes the failure of a call that began at `started`, while other calls may be in flight. Returns when the next
+    /// call may begin, with a jitter of at most a fifth of the wait.
     ///
-    /// A call that began before the last failure that counted does not count again, because the same moment may have
-    /// failed both. The wait that has begun stands then, even if it is over.
+    /// A call that began before the last counted failure does not count again, because both may have failed for the
+    /// same reason. The current wait then stays unchanged, even if it has already ended.
     pub fn failed_call(&mut self, started: Moment, now: Moment, random: &Random) -> Moment {
         if let Some(last) = self.last
             && started <= last.at
@@ -92,7 +93,7 @@ impl Backoff {
         until
     }
 
-    /// Notes a success: the next failure waits for the first, short time.
+    /// Notes a success: the wait after the next failure is the first, shortest wait.
     pub fn succeeded(&mut self) {
         self.failures = 0;
         self.last = None;
@@ -110,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_the_longest_and_start_over_after_a_success() {
+    fn waits_double_up_to_the_longest_and_restart_after_success() {
         let random = Random::seeded(1);
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(20));
         let waits: Vec<_> = (0..40).map(|_| backoff.failed(&random)).collect();
@@ -132,12 +133,12 @@ mod tests {
         let at = |millis| Moment::from_start(Duration::from_millis(millis));
         let first = backoff.failed_call(at(0), at(20), &random);
         assert!((at(180)..=at(260)).contains(&first), "{first:?}");
-        // The others began before the first failure, whenever they fail.
+        // The other calls began before the first failure, so they do not count, however late they fail.
         for (started, now) in [(0, 20), (10, 25), (20, 20_000)] {
             assert_eq!(backoff.failed_call(at(started), at(now), &random), first);
         }
         assert_eq!(backoff.failures(), 1);
-        // The next call is a new try.
+        // The next call is a new attempt, so its failure counts.
         let second = backoff
             .failed_call(at(300), at(320), &random)
             .since(at(320));

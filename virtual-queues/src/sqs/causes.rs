@@ -1,6 +1,7 @@
 //! The causes of an error.
 //!
-//! Owns: how far they are followed. Invariant: that ends, also for an error of the user's whose `source` is itself.
+//! Owns: the maximum number of causes that are followed. **Invariant:** following them ends, even if an error of the
+//! user is its own `source`.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +10,7 @@ use std::iter;
 /// The maximum number of causes that are followed. Real errors have fewer than ten.
 const DEEPEST: usize = 16;
 
-/// What is below an error, from its `source` on: 16 at the most, since an error may be its own cause.
+/// The causes of an error, beginning with its `source`: at most 16, because an error may be its own cause.
 #[doc(hidden)]
 pub fn causes<'a>(error: &'a dyn Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     let below = |error: &&'a (dyn Error + 'static)| {
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_is_its_own_cause_has_an_end() {
+    fn causes_end_for_an_error_that_is_its_own_cause() {
         assert_eq!(causes(&ItsOwnCause).take(1_000).count(), DEEPEST);
         assert_eq!(WithCauses(&ItsOwnCause).to_string().len(), 1 + DEEPEST * 3);
     }

@@ -1,4 +1,4 @@
-//! [`SqsApi`] over clients that are derived from the user's.
+//! [`SqsApi`] over clients that are derived from the user's client.
 
 use std::cell::Cell;
 use std::time::SystemTime;
@@ -18,16 +18,17 @@ use super::api::{Answer, Call, SqsApi, for_each_operation, import_errors, import
 use super::contact::Contact;
 use super::fault::{is_from_sqs, lacks_credentials};
 
-/// [`SqsApi`] over three clients derived from the user's own: one for polls, one that makes single attempts, one for all
-/// the rest.
+/// [`SqsApi`] over three clients that are derived from the user's client: one for polls, one that makes single
+/// attempts, and one for all other calls.
 ///
-/// All keep the user's region, endpoint, credentials, HTTP client, interceptors and retry mode. The one for polls
-/// has no SDK retry and no time-outs but the connect time-out: a retried or an abandoned poll may leave messages
-/// invisible, and whoever polls bounds its time. CreateQueue and TagQueue, which write leases, are not retried either:
-/// an attempt that was given up may still land, and whoever renews a lease has to know of each.
+/// All three keep the user's region, endpoint, credentials, HTTP client, interceptors and retry mode. The client for
+/// polls has no SDK retry and no timeouts except the connect timeout, because a retried or abandoned poll may leave
+/// messages invisible; the caller of the poll limits its time. CreateQueue and TagQueue, which write leases, are not
+/// retried either: an attempt that was given up may still take effect, and the code that renews a lease must know
+/// about each attempt.
 ///
-/// Once SQS has answered none of several calls, the others are not retried by the SDK any more, until it answers one:
-/// retries help over a moment's trouble, and only add calls to an outage.
+/// After several calls in a row without an answer, the SDK makes no retries until SQS answers a call. Retries help
+/// against short failures, but in an outage they only add load.
 #[derive(Debug, Clone)]
 pub struct ClientApi {
     calls: Client,
@@ -80,7 +81,7 @@ impl ClientApi {
         }
     }
 
-    /// The client for what may be repeated.
+    /// The client for calls that may be repeated.
     fn calls(&self) -> &Client {
         if self.contact.is_lost() {
             &self.single
@@ -136,11 +137,11 @@ macro_rules! client_for {
 
 for_each_operation!(implement);
 
-/// A call that failed although the SDK repeats it counts as so many: its own default.
+/// The number of attempts that a failed call with SDK retries counts for: the SDK's default.
 const ATTEMPTS: u32 = 3;
 
-/// Whether SQS gave an answer, other than that it cannot serve; `None` if nothing was sent. A page of a proxy is no answer
-/// of SQS.
+/// Whether SQS answered, with anything but a server error. `None` if nothing was sent. A proxy's page is not an
+/// answer of SQS.
 fn is_answer<E>(error: &SdkError<E>) -> Option<bool>
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
@@ -155,16 +156,17 @@ where
 }
 
 tokio::task_local! {
-    /// Written by [`ReadDate`] while the SDK's future is polled, read when it has ended. An input builder cannot be
-    /// sent with an interceptor of its own, so the way from the header to the caller leads past the SDK.
+    /// Written by [`ReadDate`] while the SDK's future is polled, read when the future has ended. An input builder
+    /// cannot be sent with an interceptor of its own, so the header is passed to the caller outside of the SDK.
     static DATE: Cell<Option<SystemTime>>;
 }
 
-/// The longest answer that is read, in bytes. SQS's own are shorter: ten messages of 1 MiB, in which JSON writes a byte as six
-/// at the most.
+/// The maximum size of an answer that is read, in bytes. SQS's own answers are shorter: at most ten messages of 1
+/// MiB, and JSON escapes a byte to at most six bytes.
 const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 
-/// Gives an answer up that does not end: it would fill the memory until the call's time is over.
+/// Ends an answer of unlimited length with an error. Otherwise the answer would fill the memory until the call's
+/// timeout.
 #[derive(Debug)]
 struct LimitLength;
 
@@ -190,7 +192,7 @@ impl Intercept for LimitLength {
     }
 }
 
-/// Keeps the `Date` of the last answer of a call.
+/// Keeps the `Date` of the last answer to a call.
 #[derive(Debug)]
 struct ReadDate;
 
@@ -211,7 +213,7 @@ impl Intercept for ReadDate {
             .headers()
             .get("date")
             .and_then(|text| httpdate::parse_http_date(text).ok());
-        // A stranger who cloned the client calls it outside of the scope: nobody asks then.
+        // Outside of the scope (a clone of the client that somebody else calls) there is nobody to read the date.
         let _ = DATE.try_with(|cell| cell.set(date));
         Ok(())
     }

@@ -10,7 +10,8 @@ use futures::future::{self, BoxFuture, Either};
 
 /// A point on a process's monotonic clock, as the time since that clock began.
 ///
-/// Unlike [`std::time::Instant`] it can be made from nothing, so a pure state machine is tested with plain numbers.
+/// Unlike [`std::time::Instant`] it can be created from a plain number, so a pure state machine can be tested without
+/// a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Moment(Duration);
 
@@ -27,7 +28,7 @@ impl Moment {
         self.0
     }
 
-    /// Time from `earlier` to this moment; zero if `earlier` is later.
+    /// Time from `earlier` to this moment; zero if `earlier` is the later of the two.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
@@ -37,7 +38,7 @@ impl Moment {
 impl Add<Duration> for Moment {
     type Output = Self;
 
-    /// Stops at the end of time instead of overflowing: a deadline "never" stays one.
+    /// Saturates instead of overflowing: a deadline that means "never" stays unreachable.
     fn add(self, by: Duration) -> Self {
         Self(self.0.saturating_add(by))
     }
@@ -52,15 +53,15 @@ impl AddAssign<Duration> for Moment {
 impl Sub<Duration> for Moment {
     type Output = Self;
 
-    /// Stops at the start of the clock.
+    /// Saturates at the start of the clock.
     fn sub(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(by))
     }
 }
 
-/// Where a [`Clock`] gets its time from.
+/// The time source of a [`Clock`].
 ///
-/// A simulation gives each of its processes one with an offset, a drift or a stop of its own.
+/// A simulation gives each of its processes a time source with its own offset, drift or pauses.
 pub trait TimeSource: fmt::Debug + Send + Sync + 'static {
     /// The monotonic time.
     fn now(&self) -> Moment;
@@ -72,13 +73,13 @@ pub trait TimeSource: fmt::Debug + Send + Sync + 'static {
     fn sleep_until(&self, at: Moment) -> BoxFuture<'static, ()>;
 }
 
-/// A clock: monotonic time, wall time and sleep. Cheap to clone; clones tell the same time.
+/// A clock: monotonic time, wall time and sleep. Cheap to clone; all clones show the same time.
 #[derive(Debug, Clone)]
 pub struct Clock(Arc<dyn TimeSource>);
 
 /// The error of [`Clock::timeout_at`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the time was up")]
+#[error("the timeout expired")]
 pub struct Elapsed;
 
 impl Clock {
@@ -91,9 +92,9 @@ impl Clock {
         })
     }
 
-    /// Tokio's clock for both: the wall clock starts at `wall` and moves as Tokio's does.
+    /// Tokio's clock for both times: the wall clock starts at `wall` and advances with Tokio's clock.
     ///
-    /// For tests under Tokio's paused time, where the machine's wall clock would seem to stand still.
+    /// For tests under Tokio's paused time, in which the machine's wall clock would not advance with Tokio's clock.
     #[must_use]
     pub fn tokio(wall: SystemTime) -> Self {
         Self::from_source(SystemTimeSource {
@@ -102,7 +103,7 @@ impl Clock {
         })
     }
 
-    /// A clock that tells what `source` tells.
+    /// A clock that returns the times of `source`.
     #[must_use]
     pub fn from_source(source: impl TimeSource) -> Self {
         Self(Arc::new(source))
@@ -120,7 +121,7 @@ impl Clock {
         self.0.wall()
     }
 
-    /// Sleeps until `at`; at once if that is past.
+    /// Sleeps until `at`. Completes at once if `at` is in the past.
     ///
     /// # Cancel safety
     /// Dropping it has no effect.
@@ -139,7 +140,7 @@ impl Clock {
     /// Runs `work` until it ends or `at` is reached, whichever comes first; `work` wins a tie.
     ///
     /// # Errors
-    /// [`Elapsed`] when the time was up first. `work` has been dropped then.
+    /// [`Elapsed`] when `at` was reached first. `work` has been dropped then.
     ///
     /// # Cancel safety
     /// That of `work`.
@@ -172,7 +173,7 @@ impl<T, A, B> FactorFirst<T> for Either<(T, A), ((), B)> {
 #[derive(Debug)]
 struct SystemTimeSource {
     start: tokio::time::Instant,
-    /// The wall clock at `start`; `None` for the machine's own.
+    /// The wall clock's time at `start`; `None` for the machine's own wall clock.
     wall: Option<SystemTime>,
 }
 
@@ -190,7 +191,7 @@ impl TimeSource for SystemTimeSource {
     }
 
     fn sleep_until(&self, at: Moment) -> BoxFuture<'static, ()> {
-        // A deadline beyond Tokio's timer is never reached, and adding it to an instant could overflow.
+        // A deadline beyond the range of Tokio's timer is never reached, and adding it to an instant could overflow.
         match self.start.checked_add(at.since_start()) {
             Some(at) => tokio::time::sleep_until(at).boxed(),
             None => future::pending().boxed(),

@@ -1,4 +1,4 @@
-//! [`Sqs`]: what every part of the framework calls SQS with.
+//! [`Sqs`]: the handle through which all parts of the framework call SQS.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -26,23 +26,25 @@ use super::tasks::{NoRuntime, Tasks};
 use crate::mutant;
 use crate::stats::{Action, Counter, Counters};
 
-/// For how long an answer is awaited, unless [`SqsBuilder::call_timeout`] says otherwise. SQS answers within a second as a
-/// rule, and an SDK's attempt and its two repetitions with their back-offs fit in.
+/// The default of [`SqsBuilder::call_timeout`]. SQS usually answers within a second, and an SDK's attempt, its two
+/// retries and their back-offs fit in.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// A poll without an answer so long after its wait has a broken connection.
+/// A poll has a broken connection if it has no answer this long after its wait.
 const POLL_GRACE: Duration = Duration::from_secs(5);
-/// The longest wait of a poll (SQS): what a poll that names none may take by its queue's `ReceiveMessageWaitTimeSeconds`.
+/// The longest wait of a poll (SQS): a poll without a wait of its own uses its queue's
+/// `ReceiveMessageWaitTimeSeconds`, at most this.
 const LONGEST_POLL_WAIT: i32 = 20;
 
-/// The seam together with the clock, the random source, SQS's time and the counters. Cheap to clone; clones share all.
+/// The seam together with the clock, the random source, SQS's time and the counters. Cheap to clone; clones share all
+/// state.
 ///
-/// Every call made through it is counted, teaches [`ServerClock`] by the date of its answer if that is SQS's and no page of
-/// a proxy, and fails with a [`Fault`].
+/// Every call is counted and fails with a [`Fault`]. [`ServerClock`] learns from the date of its answer, unless the
+/// answer is a proxy's page.
 ///
 /// # Time
-/// Every call has a time limit, in which the repetitions of the SDK count: 30 s, or what
-/// [`SqsBuilder::call_timeout`] says; `ReceiveMessage` its `WaitTimeSeconds` (20 s if it has none) and 5 s. A call without
-/// an answer by then is given up and fails with [`FaultKind::TimedOut`] and [`Delivery::Unknown`].
+/// Every call has a timeout, which includes the SDK's retries: 30 s, or the value of [`SqsBuilder::call_timeout`].
+/// The timeout of `ReceiveMessage` is its `WaitTimeSeconds` (20 s if it has none) plus 5 s. A call without an answer
+/// by then is given up and fails with [`FaultKind::TimedOut`] and [`Delivery::Unknown`].
 ///
 /// # Examples
 /// ```
@@ -62,7 +64,7 @@ pub struct Sqs {
     call_timeout: Duration,
 }
 
-/// Sets what an [`Sqs`] is made of. Made by [`Sqs::builder`].
+/// Builds an [`Sqs`]. Created by [`Sqs::builder`].
 #[derive(Debug)]
 pub struct SqsBuilder {
     api: Arc<dyn SqsApi>,
@@ -73,7 +75,7 @@ pub struct SqsBuilder {
 }
 
 impl Sqs {
-    /// Starts from an implementation of the seam.
+    /// Begins with an implementation of the seam.
     pub fn builder(api: impl SqsApi) -> SqsBuilder {
         SqsBuilder {
             api: Arc::new(api),
@@ -84,7 +86,7 @@ impl Sqs {
         }
     }
 
-    /// The clock that all deadlines are measured by.
+    /// The clock of all deadlines.
     #[must_use]
     pub const fn clock(&self) -> &Clock {
         &self.clock
@@ -96,19 +98,19 @@ impl Sqs {
         &self.random
     }
 
-    /// The counters that [`Stats`](crate::Stats) is read from.
+    /// The counters from which [`Stats`](crate::Stats) is read.
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// The identity of a queue: what every table of queues is keyed by, because one queue has many URLs.
+    /// The identity of a queue. Tables of queues use it as their key, because one queue has many URLs.
     #[must_use]
     pub fn host_key(&self, url: &HostQueueUrl) -> HostKey {
         HostKey::new(url, self.api.region())
     }
 
-    /// What every task that is spawned is put through.
+    /// The hook that wraps every task that is spawned.
     #[must_use]
     pub const fn task_hook(&self) -> &TaskHook {
         &self.hook
@@ -122,29 +124,29 @@ impl Sqs {
         Tasks::with_hook(self.hook.clone())
     }
 
-    /// The earliest that SQS's time can be; `None` if it is not known.
+    /// The earliest possible SQS time; `None` if it is not known.
     #[must_use]
     pub fn earliest_server_time(&self) -> Option<SqsTime> {
         self.server_clock
             .earliest(self.clock.now(), self.clock.wall())
     }
 
-    /// The latest that SQS's time can be; `None` if it is not known.
+    /// The latest possible SQS time; `None` if it is not known.
     #[must_use]
     pub fn latest_server_time(&self) -> Option<SqsTime> {
         self.server_clock
             .latest(self.clock.now(), self.clock.wall())
     }
 
-    /// What SQS's time is at least, by the answers since `since`: see [`ServerClock::proven_since`].
+    /// The least SQS time that the answers since `since` prove: see [`ServerClock::proven_since`].
     #[must_use]
     pub fn proven_since(&self, since: Moment) -> Option<SqsTime> {
         self.server_clock.proven_since(since, self.clock.now())
     }
 
-    /// Compares the `Date`s of the answers with SQS's stamp on a message that was sent after `after` and is here now, such as
-    /// a reply: see [`ServerClock::received`]. If they do not fit, a proxy has probably replaced the `Date`s; SQS's time is
-    /// unknown from then on, and a line in the log says so.
+    /// Compares the `Date`s of the answers with the `SentTimestamp` of a message, such as a reply, that was sent
+    /// after `after` and has arrived now: see [`ServerClock::received`]. If they do not match, a proxy has probably
+    /// replaced the `Date`s. SQS's time is unknown from then on, and a warning is logged.
     pub fn compare_server_time(&self, sent: SqsTime, after: Moment) {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         let dates = self.server_clock.earliest(now, wall);
@@ -158,20 +160,20 @@ impl Sqs {
         }
     }
 
-    /// Hears of it when SQS answers again after a time in which it answered none of the calls made here: whoever waits
-    /// because his own call failed may try again.
+    /// Reports when SQS answers again after a time without any answers. A caller that waits because its own call
+    /// failed may then try again.
     #[must_use]
     pub fn contact(&self) -> ContactFound {
         self.contact.found()
     }
 
-    /// Whether SQS has answered none of the last calls.
+    /// Whether SQS has answered none of the most recent calls.
     #[cfg(feature = "temporary")]
     pub(crate) fn is_contact_lost(&self) -> bool {
         self.contact.is_lost()
     }
 
-    /// Makes a call, given up after `limit`, and returns with its result the time that its own answer told.
+    /// Makes a call with the timeout `limit`. Returns its result with the time from its own answer.
     #[cfg(feature = "temporary")]
     pub(crate) async fn dated<T, E>(
         &self,
@@ -188,8 +190,8 @@ impl Sqs {
         (date.and_then(server_clock::sqs_time), result)
     }
 
-    /// The one place where a call is bounded in time, and where a panic of the user's code in it ends: the SDK runs
-    /// interceptors, credential providers and connectors of the user.
+    /// The only place where a call gets its timeout, and where a panic of the user's code in a call is caught: the
+    /// SDK runs the user's interceptors, credential providers and connectors.
     async fn observe<T, E>(
         &self,
         action: Action,
@@ -226,7 +228,7 @@ impl Sqs {
         if result.is_ok() {
             self.contact.served();
         }
-        // A proxy's page tells the proxy's time.
+        // The date of a proxy's page is the proxy's time.
         let is_from_sqs = result
             .as_ref()
             .map_or_else(Fault::is_answer_of_sqs, |_| true);
@@ -260,7 +262,7 @@ impl Sqs {
     }
 }
 
-/// How long a poll may take that waits so many seconds.
+/// The timeout of a poll with this wait.
 fn poll_limit(wait_seconds: Option<i32>) -> Duration {
     if mutant!("half-open-for-ever") {
         return Duration::MAX;
@@ -291,13 +293,13 @@ macro_rules! call {
                 $(#[$doc])*
                 ///
                 /// # Errors
-                /// The [`Fault`] that the SDK's error stands for; [`FaultKind::TimedOut`] when the time limit was over.
+                /// The [`Fault`] for the SDK's error; [`FaultKind::TimedOut`] after the timeout.
                 ///
                 /// # Cancel safety
-                /// Dropping the future abandons the call: nobody knows then whether it had its effect.
+                /// Dropping the future abandons the call: its effect is unknown then.
                 pub async fn $method(&self, input: $input) -> Result<$output, Fault> {
                     let limit = limit!(self input $method);
-                    // The call is made inside of the future, where its panics are caught.
+                    // The call is made inside of the future, because panics are caught there.
                     let call = async { self.api.$method(input).await };
                     self.observe(Action::$action, limit, call).await.1
                 }
@@ -334,9 +336,9 @@ impl SqsBuilder {
         self
     }
 
-    /// The time limit of a call other than `ReceiveMessage`, with the SDK's repetitions. Default 30 s; less than 1 ms counts
-    /// as 1 ms, `Duration::MAX` is none. Calls that keep a temporary host alive or look after it have shorter limits of their
-    /// own.
+    /// The timeout of a call other than `ReceiveMessage`, including the SDK's retries. Default 30 s; less than 1 ms
+    /// counts as 1 ms; `Duration::MAX` means no timeout. Calls that keep or watch a temporary host have shorter
+    /// timeouts of their own.
     ///
     /// # Examples
     /// ```
@@ -354,11 +356,12 @@ impl SqsBuilder {
         self
     }
 
-    /// Wraps every task that the framework spawns: drivers, calls, handlers. Default: nothing. For instrumentation (a span
-    /// around all of them, a count of polls), and for simulations that stop or kill a process.
+    /// Wraps every task that the framework spawns: drivers, calls, handlers. Default: no wrapper. For instrumentation
+    /// (a span around all tasks, a count of polls), and for simulations that pause or kill a process.
     ///
-    /// A wrapped task must run to its end, or not at all any more: a wrapper that ends early leaves waiters waiting. If the
-    /// wrapper panics, the task goes on without it; [`Stats::panics`](crate::Stats::panics) counts that.
+    /// A wrapped task must either run to its end or never run again: a wrapper that ends before its task leaves
+    /// waiters waiting forever. If the wrapper panics, the task continues without it, and
+    /// [`Stats::panics`](crate::Stats::panics) counts the panic.
     ///
     /// # Examples
     /// ```
@@ -392,7 +395,7 @@ impl SqsBuilder {
         self
     }
 
-    /// Puts it together. Makes no call.
+    /// Builds the [`Sqs`]. Makes no call.
     #[must_use]
     pub fn build(self) -> Sqs {
         let counters = Counters::default();
@@ -421,7 +424,7 @@ mod tests {
     use super::*;
     use crate::sqs::Answer;
 
-    /// Answers 502 with a `Date`, with or without a code of SQS.
+    /// Answers 502 with a `Date`, with or without an error code of SQS.
     #[derive(Debug)]
     struct Answers(Option<&'static str>);
 
@@ -456,7 +459,7 @@ mod tests {
                 })*
             }
 
-            /// Makes each call once; tells how long it took and what became of it.
+            /// Makes each call once. Returns the duration and the fault of each.
             async fn each(sqs: &Sqs) -> Vec<(Action, Duration, Fault)> {
                 let mut all = Vec::new();
                 $(
@@ -507,7 +510,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_page_of_a_proxy_tells_no_time() {
+    async fn the_date_of_a_proxy_page_is_ignored() {
         for (code, known) in [(None, false), (Some("InternalError"), true)] {
             let clock = Clock::tokio(UNIX_EPOCH);
             let sqs = Sqs::builder(Answers(code)).clock(clock).build();

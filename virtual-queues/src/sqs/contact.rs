@@ -1,9 +1,9 @@
-//! Whether SQS answers at all, as the calls of one process show it.
+//! Whether SQS answers at all, judged by the calls of this process.
 //!
-//! Owns: the number of failures in a row, and the news that SQS answers again, or serves a call after another one failed.
-//! Does not own: what to do then.
+//! Owns: the number of failures in a row, and the signals that SQS answers again, or that it serves a call after
+//! another call failed. Does not own: the reaction to the signals.
 //!
-//! **Invariant:** while some calls are answered, however many fail, contact is not lost.
+//! **Invariant:** while some calls are answered, contact is not lost, however many other calls fail.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,43 +11,44 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
-/// So many calls in a row without an answer, or with one of 500 and above, and contact is lost. One broken connection
-/// may fail one or two.
+/// Contact is lost after this number of calls in a row without an answer or with a status of 500 and above. One
+/// broken connection may fail one or two calls.
 const LOST: u32 = 3;
 
-/// Shared by whoever makes calls. Cheap to clone; clones share it.
+/// The state that all callers of SQS share. Cheap to clone; clones share the state.
 #[derive(Debug, Clone)]
 pub(crate) struct Contact(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     failures: AtomicU32,
-    /// How often contact was found again.
+    /// The number of times that contact was found again.
     times: AtomicU64,
-    /// Whether a call failed for a reason that passes by itself, since the last one that SQS served.
+    /// Whether a call failed temporarily since the last call that SQS served.
     trouble: AtomicBool,
-    /// How often a call was served after such a failure.
+    /// The number of times that a call was served after a temporary failure.
     served: AtomicU64,
-    /// Wakes in the order in which they came, so that the same inputs do the same. Tokio's `watch` wakes at random.
+    /// Wakes its waiters in the order in which they began to wait, so that equal inputs have equal effects. Tokio's
+    /// `watch` wakes in random order.
     found: Notify,
 }
 
-/// Hears when contact is found again. Made by [`Sqs::contact`](super::Sqs::contact).
+/// Reports when contact is found again. Created by [`Sqs::contact`](super::Sqs::contact).
 #[derive(Debug)]
 pub struct ContactFound {
     shared: Arc<Shared>,
-    /// The times that were told.
+    /// The value of `times` that was reported last.
     seen: u64,
     served: u64,
 }
 
-/// What [`ContactFound::next`] has heard.
+/// A signal of [`ContactFound::next`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sign {
-    /// SQS has answered a call after a time in which it answered none.
+    /// SQS has answered a call after a time without any answers.
     Found,
-    /// SQS has served a call in full, after another call failed for a reason that passes by itself, such as throttling.
+    /// SQS has served a call, after another call failed temporarily, for example because of throttling.
     Served,
 }
 
@@ -62,7 +63,7 @@ impl Contact {
         }))
     }
 
-    /// SQS answered a call, with whatever.
+    /// SQS answered a call, successfully or not.
     pub(crate) fn answered(&self) {
         // The usual case writes nothing that other threads read.
         if self.0.failures.load(Ordering::Relaxed) != 0
@@ -73,7 +74,7 @@ impl Contact {
         }
     }
 
-    /// SQS did what a call asked for.
+    /// SQS performed a call.
     pub(crate) fn served(&self) {
         self.answered();
         if self.0.trouble.load(Ordering::Relaxed) && self.0.trouble.swap(false, Ordering::Relaxed) {
@@ -82,17 +83,17 @@ impl Contact {
         }
     }
 
-    /// A call failed for a reason that passes by itself, whether SQS answered or not.
+    /// A call failed temporarily, whether SQS answered or not.
     pub(crate) fn trouble(&self) {
         if !self.0.trouble.load(Ordering::Relaxed) {
             self.0.trouble.store(true, Ordering::Relaxed);
         }
     }
 
-    /// A call had no answer, or one of 500 and above, in so many attempts.
+    /// A call had no answer, or one with a status of 500 and above, in this number of attempts.
     pub(crate) fn failed(&self, attempts: u32) {
         let add = |failures: u32| Some(failures.saturating_add(attempts));
-        // It never declines.
+        // The closure never returns `None`, so the update always happens.
         let _ = self
             .0
             .failures
@@ -114,23 +115,23 @@ impl Contact {
 }
 
 impl ContactFound {
-    /// Completes when SQS has answered a call after a time in which it answered none.
+    /// Completes when SQS has answered a call after a time without any answers.
     ///
     /// # Cancel safety
-    /// Dropping it loses nothing: what happened meanwhile is told at the next call.
+    /// Dropping the future loses nothing: the next call reports what happened meanwhile.
     pub async fn again(&mut self) {
         while self.next().await != Sign::Found {}
     }
 
-    /// Completes when SQS has answered a call after a time in which it answered none, or has served one after another
-    /// one failed.
+    /// Completes when SQS has answered a call after a time without any answers, or has served a call after another
+    /// call failed.
     ///
     /// # Cancel safety
-    /// Dropping it loses nothing: what happened meanwhile is told at the next call.
+    /// Dropping the future loses nothing: the next call reports what happened meanwhile.
     pub async fn next(&mut self) -> Sign {
         loop {
             let mut found = pin!(self.shared.found.notified());
-            // Before it looks, so that nothing is missed.
+            // Registers before the counters are read, so that no signal is missed.
             found.as_mut().enable();
             let times = self.shared.times.load(Ordering::Acquire);
             if times != self.seen {
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contact_is_lost_after_three_failures_in_a_row_and_found_with_an_answer() {
+    fn three_failures_in_a_row_lose_contact_until_an_answer() {
         let contact = Contact::new();
         let mut found = contact.found();
         for _ in 0..10 {
@@ -164,7 +165,7 @@ mod tests {
             contact.answered();
         }
         assert!(!contact.is_lost());
-        assert_eq!(found.again().now_or_never(), None, "it was never lost");
+        assert_eq!(found.again().now_or_never(), None, "contact was never lost");
         contact.failed(3);
         assert!(contact.is_lost());
         assert_eq!(found.again().now_or_never(), None);
@@ -172,11 +173,11 @@ mod tests {
         contact.answered();
         assert!(!contact.is_lost());
         assert_eq!(found.again().now_or_never(), Some(()));
-        assert_eq!(found.again().now_or_never(), None, "told once");
+        assert_eq!(found.again().now_or_never(), None, "reported once");
     }
 
     #[test]
-    fn a_call_that_is_served_after_a_failure_is_told_once() {
+    fn a_served_call_after_a_failure_is_reported_once() {
         let contact = Contact::new();
         let mut signs = contact.found();
         contact.served();
@@ -184,7 +185,11 @@ mod tests {
         contact.trouble();
         contact.trouble();
         contact.answered();
-        assert_eq!(signs.next().now_or_never(), None, "a refusal serves nobody");
+        assert_eq!(
+            signs.next().now_or_never(),
+            None,
+            "a refusal is not a served call"
+        );
         contact.served();
         contact.served();
         assert_eq!(signs.next().now_or_never(), Some(Sign::Served));
@@ -195,10 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn those_who_wait_are_woken_in_their_order() {
+    fn waiters_are_woken_in_order() {
         let contact = Contact::new();
         let told = std::sync::Mutex::new(Vec::new());
-        // Polls those of its futures that were woken, in the order in which they were.
+        // Polls the futures that were woken, in the order in which they were woken.
         let mut together: FuturesUnordered<_> = (0..20)
             .map(|number| {
                 let (mut found, told) = (contact.found(), &told);
@@ -216,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_later_does_not_hear_of_what_was_before() {
+    fn a_new_waiter_sees_no_earlier_signals() {
         let contact = Contact::new();
         contact.failed(3);
         contact.answered();

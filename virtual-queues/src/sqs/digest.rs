@@ -1,4 +1,4 @@
-//! MD5 digests as SQS computes them, so that either side can tell that nothing changed on the way.
+//! MD5 digests as SQS computes them, so that sender and receiver can detect damaged messages.
 //!
 //! The encoding of attributes is that of the SQS Developer Guide, "Calculating the MD5 message digest for message
 //! attributes".
@@ -10,8 +10,8 @@ use md5::{Digest, Md5};
 
 use crate::mutant;
 
-/// Whether the body is the one that SQS's MD5 speaks of. The SDK does not check it. A message that lacks a body or
-/// an MD5 cannot be compared and passes: it is for its reader to refuse.
+/// Whether the body matches SQS's MD5 of the message. The SDK does not check this. A message without a body or
+/// without an MD5 cannot be compared and passes; its reader has to refuse it.
 #[must_use]
 pub fn is_intact(message: &Message) -> bool {
     let (Some(body), Some(expected)) = (message.body(), message.md5_of_body()) else {
@@ -23,7 +23,7 @@ pub fn is_intact(message: &Message) -> bool {
     is_md5_of(expected, body)
 }
 
-/// Whether the text has this MD5, in hexadecimal digits of either case.
+/// Whether the text has this MD5, given as hexadecimal digits of either case.
 pub(super) fn is_md5_of(hex: &str, text: &str) -> bool {
     u128::from_str_radix(hex, 16) == Ok(u128::from_be_bytes(Md5::digest(text).into()))
 }
@@ -32,7 +32,7 @@ pub(super) fn is_md5_of(hex: &str, text: &str) -> bool {
 pub(crate) fn md5_of_attributes<'a>(
     attributes: impl IntoIterator<Item = (&'a String, &'a MessageAttributeValue)>,
 ) -> Option<String> {
-    // In order of their names, byte by byte.
+    // Sorted by name, byte by byte.
     let sorted: BTreeMap<_, _> = attributes.into_iter().collect();
     if sorted.is_empty() {
         return None;
@@ -40,7 +40,7 @@ pub(crate) fn md5_of_attributes<'a>(
     let mut digest = Md5::new();
     let mut add = |kind: Option<u8>, bytes: &[u8]| {
         digest.update(kind.as_slice());
-        // A message has 1 MiB at the most.
+        // A message has at most 1 MiB, so the length fits.
         digest.update((bytes.len() as u32).to_be_bytes());
         digest.update(bytes);
     };
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn md5_as_sqs_writes_it() {
+    fn md5_matches_the_digits_of_sqs() {
         assert!(is_md5_of(
             "f96b697d7cb7938d525a2f31aaf161d0",
             "message digest"

@@ -1,4 +1,4 @@
-//! What an error of SQS means for whoever has to go on.
+//! Classifies errors of SQS by what the caller should do.
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +10,8 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use super::causes::causes;
 use crate::stats::Action;
 
-/// A failed call, sorted by what to do about it. Cheap to clone: one failed batch reaches up to ten callers.
+/// A failed call, classified by what to do about it. Cheap to clone: one failed batch is reported to up to ten
+/// callers.
 ///
 /// [`source`](Error::source) is the SDK's own error.
 #[derive(Debug, Clone)]
@@ -21,15 +22,16 @@ pub struct Fault {
     code: Option<Arc<str>>,
     /// The HTTP status of the answer, if there was one.
     status: Option<u16>,
-    /// Whether what was sent has too many bytes.
+    /// Whether the call failed because its message or batch has too many bytes.
     too_large: bool,
-    /// The right that SQS's answer says is missing, if it is not the action's own.
+    /// The missing permission that SQS's answer names, if it is not the action's own.
     right: Option<Arc<str>>,
     said: Option<Said>,
     source: Arc<dyn Error + Send + Sync>,
 }
 
-/// SQS's own words. They may quote the input, so they are for the caller alone and stand in no text and no log.
+/// SQS's own error text. It may quote the input, so only the caller can read it: it is part of no error text and no
+/// log line.
 #[derive(Clone)]
 struct Said(Arc<str>);
 
@@ -43,54 +45,56 @@ impl fmt::Debug for Said {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// SQS or KMS asks for fewer calls. Try again later.
+    /// SQS or KMS throttles the calls. Try again later.
     Throttled,
     /// A policy denies the call. A retry does not help before the policy changes.
     AccessDenied,
-    /// No credentials could be loaded, or SQS does not take them or their signature: expired, not known (yet), rotated, or
-    /// signed by a wrong clock. It passes by itself when the provider has others. Nothing was done.
+    /// No credentials could be loaded, or SQS refuses them or their signature: expired, not known (yet), rotated, or
+    /// signed with a wrong clock. The fault ends when the provider returns valid credentials. Nothing was done.
     Credentials,
-    /// The queue does not exist (any more), or not yet: a new queue may be unknown for a second.
+    /// The queue does not exist (any more), or not yet: SQS may need a second to find a new queue.
     QueueNotFound,
     /// SQS refuses the input: too long, malformed, out of range. A retry fails again.
     Refused,
-    /// 120,000 messages are in flight. Goes away as messages are deleted.
+    /// 120,000 messages are in flight. Calls succeed again when messages are deleted.
     OverLimit,
-    /// An answer of 500 or above. Try again later.
+    /// An answer with a status of 500 or above. Try again later.
     Unavailable,
     /// No connection, or a broken one.
     Unreachable,
-    /// No answer within the time-out.
+    /// No answer within the timeout.
     TimedOut,
-    /// Something else answered instead of SQS, such as a proxy: the answer is not in SQS's format, has no error code of SQS
-    /// and no request id. [`status`](Fault::status) says with what. Temporary for a status of 200 to 299, 408, 429 and from
-    /// 500 on; any other, such as 407 or a proxy's own 403, stays until somebody changes the network.
+    /// The answer is not from SQS but, for example, from a proxy: it is not in SQS's format and has no SQS error code
+    /// and no request id. [`status`](Fault::status) has its HTTP status. Temporary for a status of 200 to 299, 408,
+    /// 429 and from 500 on. Any other status, such as 407 or a proxy's own 403, persists until the network is
+    /// changed.
     NotSqs,
-    /// An answer of SQS that cannot be read, or does not say what was asked.
+    /// An answer of SQS that cannot be read, or that lacks the requested information.
     Unreadable,
     /// The SDK client panicked, or code of the user in it: a credentials provider, an interceptor, a connector. The panic is logged
     /// and counted in [`Stats::panics`](crate::Stats::panics).
     Panicked,
-    /// The call could not be made: the input is incomplete, or the implementation of the seam does not have it.
+    /// The call could not be made: the input is incomplete, or the implementation of the seam does not support the
+    /// action.
     NotMade,
     /// The driver that makes the calls has shut down.
     Closed,
 }
 
-/// Whether SQS may have done what was asked.
+/// Whether SQS may have performed the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Delivery {
-    /// Certainly not.
+    /// SQS has certainly not performed it.
     NotSent,
-    /// Nobody knows: there was no answer, or an error that may have come after the effect.
+    /// Unknown: there was no answer, or an error that may have come after the effect.
     Unknown,
-    /// Certainly.
+    /// SQS has certainly performed it.
     Sent,
 }
 
 impl Fault {
-    /// Sorts an error of the SDK.
+    /// Classifies an error of the SDK.
     #[must_use]
     pub fn from_sdk<E>(action: Action, error: SdkError<E>) -> Self
     where
@@ -122,7 +126,7 @@ impl Fault {
             SdkError::ResponseError(_) => (FaultKind::Unreadable, Delivery::Unknown),
             SdkError::ServiceError(context) => {
                 let kind = kind_of_code(context.err().code(), context.raw().status().as_u16());
-                // After an answer of 500 or above the effect may have taken place; any other error is a refusal.
+                // After a status of 500 or above, the effect may have happened. Any other error is a refusal.
                 let refused = !matches!(kind, FaultKind::Unavailable | FaultKind::Unreadable);
                 (
                     kind,
@@ -155,7 +159,7 @@ impl Fault {
         }
     }
 
-    /// One entry of a batch that SQS answered with a failure of its own.
+    /// The fault of one batch entry that SQS reported as failed.
     #[must_use]
     pub fn of_entry(action: Action, code: &str, sender_fault: bool) -> Self {
         let status = if sender_fault { 400 } else { 500 };
@@ -178,7 +182,7 @@ impl Fault {
         }
     }
 
-    /// The same entry, with the text of its failure.
+    /// Adds SQS's text about the failed entry.
     #[must_use]
     pub(super) fn saying(mut self, text: Option<&str>) -> Self {
         self.too_large |= says_too_large(self.code(), text);
@@ -186,21 +190,21 @@ impl Fault {
         self
     }
 
-    /// What SQS said in its own words, if it said anything. They may quote the message and name accounts, so they stand in no
-    /// text and no log of this crate.
+    /// SQS's own error text, if the answer had one. The text may quote the message and name accounts, so no error
+    /// text and no log line of this crate contains it.
     #[must_use]
     pub fn said(&self) -> Option<&str> {
         Some(&self.said.as_ref()?.0)
     }
 
-    /// A message that is not sent because it has more bytes than allowed.
+    /// The fault of a message that is not sent because it has more bytes than allowed.
     pub(super) fn too_large(action: Action, source: impl Error + Send + Sync + 'static) -> Self {
         let mut fault = Self::local(action, FaultKind::Refused, Delivery::NotSent, source);
         fault.too_large = true;
         fault
     }
 
-    /// A fault that no answer of SQS stands behind.
+    /// A fault without an answer of SQS.
     #[must_use]
     pub fn local(
         action: Action,
@@ -233,45 +237,45 @@ impl Fault {
         self.kind
     }
 
-    /// Whether SQS may have done what was asked all the same.
+    /// Whether SQS may have performed the failed call.
     #[must_use]
     pub const fn delivery(&self) -> Delivery {
         self.delivery
     }
 
-    /// SQS's error code, if it answered one.
+    /// SQS's error code, if the answer had one.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// The HTTP status of the answer. `None` if there was no answer, or if an entry of a batch failed by itself.
+    /// The HTTP status of the answer. `None` if there was no answer, or if a single entry of a batch failed.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         self.status
     }
 
-    /// Whether the call failed because a message, or a batch, has too many bytes: SQS says so, or answers HTTP 413, or it
-    /// was not sent because of its size.
+    /// Whether the call failed because a message or a batch has too many bytes: SQS said so or answered HTTP 413, or
+    /// the call was not made because of the size.
     #[must_use]
     pub const fn is_too_large(&self) -> bool {
         self.too_large
     }
 
-    /// Whether the refusal of a batch may be the fault of one of its entries. Not if it speaks of the queue, its key or the
-    /// caller: then each entry would be refused the same way.
+    /// Whether one entry may have caused the refusal of its batch. Not if the refusal is about the queue, its key or
+    /// the caller: then SQS would refuse each entry in the same way.
     pub(super) fn blames_content(&self) -> bool {
         let short = short(self.code().unwrap_or_default());
         let of_all = is_of_kms(short) || of_the_queue(short).is_some();
         self.kind == FaultKind::Refused && !of_all
     }
 
-    /// Whether SQS itself answered, so that what the answer says of the time is SQS's.
+    /// Whether SQS itself answered, so that the date of the answer is SQS's.
     pub(super) const fn is_answer_of_sqs(&self) -> bool {
         !matches!(self.kind, FaultKind::NotSqs)
     }
 
-    /// Whether it shows that SQS answers; `None` if it shows nothing about that.
+    /// Whether the fault shows that SQS answers; `None` if it shows neither.
     pub(super) const fn is_of_contact(&self) -> Option<bool> {
         match self.kind {
             FaultKind::Throttled
@@ -292,16 +296,16 @@ impl Fault {
         }
     }
 
-    /// The right to allow in the IAM policy, as `sqs:TagQueue`, if the call was denied: the one that SQS's answer names,
-    /// or else that of the [`action`](Self::action). A call may need more rights than its own, such as `sqs:TagQueue` to
-    /// make a queue with tags, or `kms:GenerateDataKey`.
+    /// The permission that the IAM policy must allow, such as `sqs:TagQueue`, if the call was denied: the permission
+    /// that SQS's answer names, or else that of the [`action`](Self::action). A call may need other permissions than
+    /// its own, such as `sqs:TagQueue` to create a queue with tags, or `kms:GenerateDataKey`.
     #[must_use]
     pub fn right(&self) -> Option<&str> {
         let own = self.action.permission();
         (self.kind == FaultKind::AccessDenied).then(|| self.right.as_deref().unwrap_or(own))
     }
 
-    /// Whether the same call may succeed later with nothing changed by anybody.
+    /// Whether the same call may succeed later without any change by the caller or an administrator.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
         if matches!(self.kind, FaultKind::NotSqs) {
@@ -382,15 +386,15 @@ impl Error for Fault {
     }
 }
 
-/// The error behind a batch entry's failure. The entry's message is left out: it may quote the input.
+/// The source of a batch entry's fault. It omits the entry's message, which may quote the input.
 #[derive(Debug, thiserror::Error)]
 #[error("the entry failed with {code}")]
 struct EntryFailed {
     code: Box<str>,
 }
 
-/// The right that the text of a denial names, unless it is the action's own: `User: .. is not authorized to perform:
-/// sqs:tagqueue on resource: ..`. The rest of the text is not looked at; it names principals and resources.
+/// The permission that the text of a denial names, unless it is the action's own: `User: .. is not authorized to
+/// perform: sqs:tagqueue on resource: ..`. The rest of the text names principals and resources and is ignored.
 fn other_right(action: Action, text: &str) -> Option<Arc<str>> {
     let (_, rest) = text.split_once("not authorized to perform: ")?;
     let (service, name) = rest.split_whitespace().next()?.split_once(':')?;
@@ -406,21 +410,22 @@ fn other_right(action: Action, text: &str) -> Option<Arc<str>> {
     if is_named(action.permission()) {
         return None;
     }
-    // SQS writes the names of its actions in small letters.
+    // SQS writes the names of its actions in lower case.
     let mut rights = Action::ALL.iter().map(|action| action.permission());
     let known = rights.find(|right| is_named(right));
     Some(Arc::from(known.unwrap_or(&named)))
 }
 
-/// Whether the answer to a failed call is SQS's: it has SQS's error code or request id. `None` without an answer.
+/// Whether the answer to a failed call is from SQS: it has an SQS error code or a request id. `None` without an
+/// answer.
 pub(super) fn is_from_sqs<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<bool> {
     let raw = error.raw_response()?;
     let has_code = error.code().is_some_and(|code| !code.is_empty());
     Some(has_code || raw.headers().get("x-amzn-requestid").is_some())
 }
 
-/// Whether SQS says that a message or a batch has too many bytes. The text of `InvalidParameterValue` is recorded: `One or
-/// more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.`
+/// Whether SQS says that a message or a batch has too many bytes. The text of `InvalidParameterValue` was recorded
+/// from SQS: `One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.`
 fn says_too_large(code: Option<&str>, text: Option<&str>) -> bool {
     let short = short(code.unwrap_or_default());
     short == "BatchRequestTooLong"
@@ -428,7 +433,7 @@ fn says_too_large(code: Option<&str>, text: Option<&str>) -> bool {
             && text.is_some_and(|text| text.contains("must be shorter than"))
 }
 
-/// What is the matter with the credentials.
+/// A description of what is wrong with the credentials.
 fn credentials(code: Option<&str>) -> &'static str {
     let Some(code) = code else {
         return "no credentials could be loaded";
@@ -445,8 +450,8 @@ fn credentials(code: Option<&str>) -> &'static str {
     }
 }
 
-/// A code without its namespace: `com.amazonaws.sqs#`, `AWS.SimpleQueueService.`. That of KMS stays, since its codes mean
-/// something else without it.
+/// An error code without its namespace (`com.amazonaws.sqs#`, `AWS.SimpleQueueService.`). The namespace of KMS stays,
+/// because without it KMS's codes have another meaning.
 fn short(code: &str) -> &str {
     let name = code.rsplit('#').next().unwrap_or_default();
     if is_of_kms(name) {
@@ -455,17 +460,17 @@ fn short(code: &str) -> &str {
     name.rsplit('.').next().unwrap_or_default()
 }
 
-/// Whether a code without the namespace of the model says that KMS refuses.
+/// Whether a code, without the model's namespace, is an error of KMS.
 fn is_of_kms(name: &str) -> bool {
     name.starts_with("KMS.") || name.starts_with("Kms")
 }
 
-/// The refusals that speak of the queue, its key or the caller, whatever is in the call: the name of the shape in SQS's model,
-/// the code of the query protocol, which the SDK reports if the answer has the header `x-amzn-query-error` (as Amazon's
-/// have), and what it means.
+/// Refusals that are about the queue, its key or the caller, independent of the call's content. Each row has the name
+/// of the shape in SQS's model, the code in the query protocol, and the meaning. The SDK reports the query code if
+/// the answer has the header `x-amzn-query-error`, as Amazon's answers have.
 ///
-/// Source: the shapes of errors and their traits `awsQueryError` in SQS's Smithy model, version 2012-11-05. Those of a new
-/// model that begin with `Kms` or `KMS.` count as KMS's, too.
+/// Source: the error shapes and their traits `awsQueryError` in SQS's Smithy model, version 2012-11-05. Codes of
+/// newer models that begin with `Kms` or `KMS.` count as KMS's, too.
 const OF_THE_QUEUE: [(&str, &str, FaultKind); 13] = [
     ("InvalidAddress", "InvalidAddress", FaultKind::Refused),
     (
@@ -524,8 +529,8 @@ fn of_the_queue(short: &str) -> Option<FaultKind> {
     found.map(|(.., kind)| *kind)
 }
 
-/// Whether SQS does not take the credentials, the signature or its time. Common errors of AWS's APIs, which come from the
-/// authentication in front of SQS, with and without `Exception`.
+/// Whether SQS refuses the credentials, the signature or its time. These are common errors of AWS APIs, with and
+/// without `Exception`. They come from the authentication in front of SQS.
 fn refuses_credentials(short: &str) -> bool {
     matches!(
         short.strip_suffix("Exception").unwrap_or(short),
@@ -545,7 +550,7 @@ fn refuses_credentials(short: &str) -> bool {
     )
 }
 
-/// Old and new names of one thing; namespaces are cut off first.
+/// Handles old and new names of the same error. Namespaces are removed first.
 fn kind_of_code(code: Option<&str>, status: u16) -> FaultKind {
     let short = short(code.unwrap_or_default());
     if let Some(kind) = of_the_queue(short) {
@@ -577,8 +582,8 @@ fn kind_of_code(code: Option<&str>, status: u16) -> FaultKind {
     }
 }
 
-/// What a client lacks that can make no call at all. The SDK reports it as a failed dispatch, in errors that have no public type:
-/// only their texts tell (aws-smithy-runtime 1.16).
+/// What is missing in a client that cannot make any call. The SDK reports this as a failed dispatch, with errors that
+/// have no public type, so only their texts identify the cause (aws-smithy-runtime 1.16).
 fn what_is_missing(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let last = causes(error).last()?.to_string();
     match last.as_str() {
@@ -588,7 +593,8 @@ fn what_is_missing(error: &(dyn Error + 'static)) -> Option<&'static str> {
     }
 }
 
-/// The SDK reports missing credentials as a failed dispatch or construction; only the cause tells them apart.
+/// The SDK reports missing credentials as a failed dispatch or construction. Only the cause shows that credentials
+/// are missing.
 pub(super) fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     std::iter::once(error)
         .chain(causes(error))
@@ -600,7 +606,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_client_that_can_make_no_call_says_what_it_lacks() {
+    async fn a_client_that_cannot_call_names_the_missing_part() {
         use aws_sdk_sqs::config::{BehaviorVersion, Config, Credentials, Region};
         let base = || {
             Config::builder()
@@ -642,7 +648,7 @@ mod tests {
     }
 
     #[test]
-    fn old_and_new_names_mean_the_same() {
+    fn old_and_new_error_codes_mean_the_same() {
         for code in [
             "QueueDoesNotExist",
             "AWS.SimpleQueueService.NonExistentQueue",
@@ -743,7 +749,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_names_the_right_that_is_missing() {
+    fn a_denial_names_the_missing_permission() {
         let named = |text: &str| other_right(Action::CreateQueue, text);
         let denied = |right| {
             format!(
@@ -770,7 +776,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_code_goes_by_its_status() {
+    fn an_unknown_code_is_classified_by_its_status() {
         let kinds = [
             (429, FaultKind::Throttled),
             (403, FaultKind::AccessDenied),
@@ -811,7 +817,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_a_proxy_is_no_answer_of_sqs() {
+    fn a_proxy_page_is_not_an_answer_of_sqs() {
         for (status, temporary, delivery) in [
             (302, false, Delivery::Unknown),
             (400, false, Delivery::NotSent),
@@ -849,7 +855,7 @@ mod tests {
     }
 
     #[test]
-    fn too_large_is_what_sqs_says_or_http_413() {
+    fn too_large_is_an_sqs_text_or_http_413() {
         let invalid = "InvalidParameterValue";
         let shorter = "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.";
         for (status, code, text, too_large) in [
@@ -883,7 +889,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_are_refused_are_no_denial_by_policy() {
+    fn refused_credentials_are_not_a_policy_denial() {
         for (code, why) in [
             ("ExpiredToken", "the credentials have expired"),
             (
@@ -925,7 +931,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_cannot_be_loaded_are_said_so() {
+    fn missing_credentials_are_reported_as_such() {
         use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchError;
 
         let why = CredentialsError::provider_error("no metadata service");
@@ -942,7 +948,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_entry_is_temporary_unless_the_sender_is_to_blame() {
+    fn a_failed_entry_is_temporary_unless_the_sender_caused_it() {
         assert!(Fault::of_entry(Action::SendMessageBatch, "InternalError", false).is_temporary());
         let refused = Fault::of_entry(Action::SendMessageBatch, "InvalidMessageContents", true);
         assert_eq!(

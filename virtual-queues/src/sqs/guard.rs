@@ -1,13 +1,13 @@
-//! Code of the user: handlers, hooks, and whatever else is called that this framework did not write.
+//! Calls the user's code: handlers, hooks, and any other code that is not part of this framework.
 //!
-//! Owns: what a panic of such code does. It is caught, logged and counted, and ends nothing else: neither a driver nor
-//! another handler. Does not own: what happens to the message or request that the code was called for.
+//! Owns: the effect of a panic in such code. The panic is caught, logged and counted. It ends neither a driver nor
+//! another handler. Does not own: what happens to the message or request for which the code was called.
 //!
-//! A caught panic does not say where it happened. Only a panic hook learns its `Location`, and a panic hook is the
-//! process's, so a library must not set one. The log line names the function that panicked by its type
-//! (`my_service::main::{{closure}}`) and the text of the panic; the process's own panic hook prints file and line.
+//! A caught panic contains no location. Only a panic hook receives the `Location`, and a library must not set the
+//! panic hook, because it belongs to the process. The log line has the panicking function as a type name
+//! (`my_service::main::{{closure}}`) and the panic's text. The process's own panic hook prints file and line.
 //!
-//! **Invariant:** no panic of the user's code, or of a destructor of its values, leaves this module.
+//! **Invariant:** no panic of the user's code, or of a destructor of its values, propagates out of this module.
 
 use std::any::{Any, type_name};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 
 use crate::stats::{Counter, Counters};
 
-/// A function or future of the user, as the log names it.
+/// A function or future of the user, with its names for the log.
 #[derive(Debug, Clone, Copy)]
 pub struct UserCode {
     what: &'static str,
@@ -24,28 +24,29 @@ pub struct UserCode {
     is_confidential: bool,
 }
 
-/// The user's code panicked. The panic is logged and counted already.
+/// The user's code panicked. The panic is already logged and counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the code of the user panicked")]
 pub struct Panicked;
 
-/// A future of the user, run by [`UserCode::run`].
+/// A future of the user, created by [`UserCode::run`].
 ///
-/// After a panic it is not polled again. It is dropped under guard, whether it has ended or not.
+/// After a panic it is not polled again. Panics of its destructor are caught, whether the future has ended or not.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is polled"]
 pub struct Guarded<F: Future + ?Sized> {
     code: UserCode,
     counters: Counters,
-    /// Empty once it has ended. On the heap, since a destructor can only be guarded where the value can be moved.
+    /// `None` once the future has ended. Boxed, because a panic of a destructor can only be caught if the value can
+    /// be moved.
     future: Option<Pin<Box<F>>>,
 }
 
-/// The longest text of a panic that is logged, in bytes.
+/// The maximum number of bytes of a panic's text that is logged.
 const LONGEST_TEXT: usize = 500;
 
 impl UserCode {
-    /// Code of type `F`, which is `what` ("the orphan hook").
+    /// Code of type `F`. `what` describes it, for example "the orphan hook".
     #[must_use]
     pub fn of<F: ?Sized>(what: &'static str) -> Self {
         Self {
@@ -55,7 +56,8 @@ impl UserCode {
         }
     }
 
-    /// The text of its panics is not logged, because it may quote a message. The process's own panic hook prints it.
+    /// Keeps the text of its panics out of the log, because the text may quote a message. The process's own panic
+    /// hook still prints the text.
     #[must_use]
     pub const fn confidential(self) -> Self {
         Self {
@@ -64,9 +66,10 @@ impl UserCode {
         }
     }
 
-    /// Calls a function. What it returns is dropped under guard if it cannot be returned.
+    /// Calls a function and catches its panic.
     ///
-    /// Values that the function leaves half changed are the user's own: nothing here is shared with it.
+    /// The function's captured values may be left half changed after a panic. They belong to the user; this module
+    /// shares none of its own values with the function.
     ///
     /// # Errors
     /// [`Panicked`].
@@ -88,15 +91,15 @@ impl UserCode {
         })
     }
 
-    /// Runs a future; its output is the user's, or [`Panicked`].
+    /// Runs a future. Returns the future's output, or [`Panicked`].
     ///
     /// # Cancel safety
-    /// Dropping the result drops the user's future, under guard.
+    /// Dropping the result drops the user's future. A panic of its destructor is caught.
     pub fn run<F: Future>(self, counters: &Counters, future: F) -> Guarded<F> {
         self.run_boxed(counters, Box::pin(future))
     }
 
-    /// As [`run`](Self::run), of a future that is on the heap already.
+    /// Does the same as [`run`](Self::run) with a future that is already boxed.
     ///
     /// # Cancel safety
     /// As [`run`](Self::run).
@@ -112,9 +115,9 @@ impl UserCode {
         }
     }
 
-    /// Drops a value of the user, whose destructor may panic.
+    /// Drops a value of the user and catches a panic of its destructor.
     pub fn drop<T>(self, counters: &Counters, value: T) {
-        // It is reported already, and there is nothing else to do.
+        // A panic is already reported, and nothing else can be done.
         let _ = self.call(counters, || drop(value));
     }
 
@@ -133,7 +136,7 @@ impl UserCode {
             panic = text,
             "code of the user panicked"
         );
-        // The payload is a value of the user, too (`panic_any`).
+        // The payload is a value of the user, too (`panic_any`), so its destructor may panic.
         if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             std::mem::forget(second);
         }
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_caught_and_counted_whatever_it_carries() {
+    fn a_panic_is_caught_and_counted_for_any_payload() {
         let counters = Counters::default();
         let caught = code().call(&counters, || panic!("{} text", "a"));
         assert_eq!(caught, Err::<(), _>(Panicked));

@@ -1,8 +1,8 @@
-//! Everything between this crate and Amazon SQS.
+//! The boundary between this crate and Amazon SQS.
 //!
-//! Owns: the seam ([`SqsApi`]) and its implementation over an SDK client ([`ClientApi`]), the handle that the
-//! layers above call ([`Sqs`]), what an error means ([`Fault`]), SQS's digests, time ([`Clock`], [`ServerClock`]) and
-//! chance ([`Random`]). Does not own: queues, routing, hosts. It imports nothing of the modules above it.
+//! Owns: the seam ([`SqsApi`]) and its implementation over an SDK client ([`ClientApi`]), the handle that the layers
+//! above call ([`Sqs`]), the classification of errors ([`Fault`]), SQS's digests, time ([`Clock`], [`ServerClock`])
+//! and randomness ([`Random`]). Does not own: queues, routing, hosts. It imports nothing from the modules above it.
 //!
 //! **Invariant:** no other module of this crate reads a clock, draws a random number or calls an SDK client.
 

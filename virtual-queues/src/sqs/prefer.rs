@@ -1,29 +1,32 @@
 //! The one setting that chooses between latency and cost.
 //!
-//! Owns: what each choice means for batches and polls. Does not own: these options' own bounds, and who applies them.
+//! Owns: the batch and poll options of each choice. Does not own: the bounds of these options, and the code that
+//! applies them.
 
 use std::time::Duration;
 
 use super::{BatchOptions, PollOptions};
 
-/// What matters more where a call can be saved by waiting for company.
+/// Chooses between latency and cost, where waiting for more messages saves calls.
 ///
-/// None of it delays anything while little happens: a send with no call out, and a receive after one that brought a single
-/// message or none, go at once. Latency at one request at a time (P3) is the same for all three.
+/// No choice delays anything at low load: a send goes at once while no other send call is in flight, and so does a
+/// receive after a receive that returned at most one message. The latency of one request at a time (P3) is the same
+/// for all three choices.
 ///
 /// | | [`Latency`](Self::Latency) | [`Balance`](Self::Balance) | [`Cost`](Self::Cost) |
 /// |---|---|---|---|
-/// | a send waits for company, while calls are out | 0 | 5 ms | 25 ms |
-/// | a receive waits after one that came back part full | 0 | 5 ms | 25 ms |
-/// | a delete, which nobody waits for, waits | 50 ms | 50 ms | 250 ms |
-/// | calls a request, 256 callers (P1) | 0.675 | 0.655 | 0.651 |
-/// | calls a request, 32 callers | 1.087 | 0.929 | 0.938 |
+/// | a send waits for more messages, while calls are in flight | 0 | 5 ms | 25 ms |
+/// | a receive waits after a receive that came back partly full | 0 | 5 ms | 25 ms |
+/// | a delete, which has no waiting caller, waits | 50 ms | 50 ms | 250 ms |
+/// | calls per request, 256 callers (P1) | 0.675 | 0.655 | 0.651 |
+/// | calls per request, 32 callers | 1.087 | 0.929 | 0.938 |
 /// | p50 of one caller (P3; plain SDK calls 40 ms) | 41 ms | 41 ms | 41 ms |
-/// | calls a request, half load | 1.151 | 0.737 | 0.715 |
-/// | p99 at half load, of that without batches (P4) | 1.01 | 0.98 | 1.09 |
-///
-/// Measured in the model of Amazon's latencies: `sqs-rpc bench rpc --prefer cost --concurrency 1,32,256 --payload 1024` and
+/// | calls per request, half load | 1.151 | 0.737 | 0.715 |
+/// | p99 at half load, relative to no batching (P4) | 1.01 | 0.98 | 1.09 |
+/// Measured with the model of Amazon's latencies:
+/// `sqs-rpc bench rpc --prefer cost --concurrency 1,32,256 --payload 1024` and
 /// `sqs-rpc bench rpc --rate 1000 --prefer cost`.
+/// 1024` and `sqs-rpc bench rpc --rate 1000 --prefer cost`.
 ///
 /// # Examples
 /// ```
@@ -38,12 +41,12 @@ use super::{BatchOptions, PollOptions};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Prefer {
-    /// Nothing that somebody waits for is held back.
+    /// Never delays an operation that somebody waits for.
     Latency,
-    /// A few milliseconds, under load only, for batches that are nearly full. The default.
+    /// Delays operations by a few milliseconds, under load only, so that batches are nearly full. The default.
     #[default]
     Balance,
-    /// Some ten milliseconds under load, for the fewest calls.
+    /// Delays operations by tens of milliseconds under load, for the fewest calls.
     Cost,
 }
 
@@ -58,7 +61,7 @@ impl Prefer {
 }
 
 impl BatchOptions {
-    /// The defaults with the waits that `prefer` stands for.
+    /// The default options with the waits of `prefer`.
     #[must_use]
     pub fn preferring(prefer: Prefer) -> Self {
         let delete_linger = match prefer {
@@ -74,7 +77,7 @@ impl BatchOptions {
 }
 
 impl PollOptions {
-    /// The defaults with the wait that `prefer` stands for.
+    /// The default options with the wait of `prefer`.
     #[must_use]
     pub fn preferring(prefer: Prefer) -> Self {
         Self {
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_more_cost_matters_the_longer_are_the_waits() {
+    fn waits_grow_with_the_preference_for_cost() {
         let waits = |prefer| {
             (
                 BatchOptions::preferring(prefer).linger,

@@ -1,4 +1,4 @@
-//! The crate's only source of chance.
+//! The crate's only source of randomness.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,8 +9,8 @@ use rand::{Rng, SeedableRng};
 
 /// One seeded generator for ids and jitter. Cheap to clone; clones draw from the same sequence.
 ///
-/// Ids made from it are secrets (a guessed correlation id could be answered by a stranger), so it is a
-/// cryptographic generator, seeded by the operating system outside of tests.
+/// Ids made from it are secrets, because anybody who guesses a correlation id could answer the request. The generator
+/// is therefore cryptographic, and outside of tests the operating system seeds it.
 #[derive(Clone)]
 pub struct Random(Arc<Mutex<StdRng>>);
 
@@ -18,7 +18,7 @@ impl Random {
     /// A generator seeded by the operating system.
     ///
     /// # Panics
-    /// When the operating system has no randomness to give, as the standard library's hash maps do.
+    /// If the operating system returns no random bytes. The standard library's hash maps panic then, too.
     #[must_use]
     pub fn from_os() -> Self {
         let rng =
@@ -54,28 +54,28 @@ impl Random {
         uuid::Builder::from_random_bytes(self.bits128().to_be_bytes()).into_uuid()
     }
 
-    /// `base`, more or less by at most a fifth, evenly spread.
+    /// `base`, changed by a random amount of at most a fifth, uniformly distributed.
     #[must_use]
     pub fn jitter(&self, base: Duration) -> Duration {
         base.mul_f64(0.8 + 0.4 * self.unit())
     }
 
-    /// Anything below `longest`, evenly spread: what keeps processes that began together from going on together.
+    /// A random duration below `longest`, uniformly distributed: processes that began together do not stay in step.
     #[must_use]
     pub fn below(&self, longest: Duration) -> Duration {
         longest.mul_f64(self.unit())
     }
 
-    /// 0 to 1, without 1.
+    /// A random number from 0 to 1, without 1.
     fn unit(&self) -> f64 {
-        // 53 bits are what an f64 holds exactly.
+        // An f64 holds exactly 53 bits.
         (self.bits64() >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 
 impl fmt::Debug for Random {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The state would foretell every id.
+        // The state would reveal all future ids.
         f.debug_struct("Random").finish_non_exhaustive()
     }
 }

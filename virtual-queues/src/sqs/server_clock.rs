@@ -1,4 +1,4 @@
-//! SQS's time, learnt from its answers.
+//! SQS's time, derived from the dates of its answers.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,21 +9,22 @@ use sqs_rpc_protocol::SqsTime;
 use super::clock::Moment;
 use crate::mutant;
 
-/// How far the local monotonic clock is from SQS's, as the answers of SQS show it. Cheap to clone and shared.
+/// The difference between the local monotonic clock and SQS's clock, derived from the answers of SQS. Cheap to clone;
+/// clones share the state.
 ///
-/// An answer that carries `Date: d` and was awaited from `sent` to `received` proves that SQS's clock stood
-/// somewhere in `[d, d + 1 s)` (the header has whole seconds, cut off) at some moment between the two. So SQS's time
-/// now is at least `d + (now - received)` and less than `d + 1 s + (now - sent)`. The sample with the shortest round
-/// trip leaves the least room and is kept.
+/// An answer with `Date: d` that was awaited from `sent` to `received` proves that SQS's clock was somewhere in
+/// `[d, d + 1 s)` (the header is truncated to whole seconds) at some moment between the two. So SQS's time now is at
+/// least `d + (now - received)` and less than `d + 1 s + (now - sent)`. The sample with the shortest round trip gives
+/// the narrowest bounds, so it is kept.
 ///
-/// An answer that jumps, more than 30 s from what the kept sample allows, is believed when the next answer agrees with it.
-/// Until then the time is unknown.
+/// An answer whose date jumps (is more than 30 s outside of the bounds of the kept sample) is believed when the next
+/// answer agrees with it. Until then the time is unknown.
 ///
-/// A proxy may replace the `Date` of good answers by its own, wrong time. A message that SQS stamped shows it:
-/// [`received`](Self::received). The time is unknown from then on, for good.
+/// A proxy may replace the `Date` of successful answers with its own, wrong time. The timestamp that SQS puts on a
+/// message shows this: see [`received`](Self::received). The time then stays unknown permanently.
 ///
-/// **Invariant:** two machines' clocks are never compared; where SQS's time is unknown, the answer is `None`, and
-/// the caller takes the careful side.
+/// **Invariant:** the clocks of two machines are never compared. Where SQS's time is unknown, the result is `None`,
+/// and the caller must choose the safe side.
 #[derive(Debug, Clone, Default)]
 pub struct ServerClock(Arc<Mutex<Known>>);
 
@@ -31,56 +32,57 @@ pub struct ServerClock(Arc<Mutex<Known>>);
 struct Known {
     /// The sample with the shortest round trip.
     best: Option<Sample>,
-    /// An answer that jumped, until another one agrees with it or with the best.
+    /// An answer whose date jumped, until another answer agrees with it or with `best`.
     doubt: Option<Sample>,
-    /// Whether a message has shown that `Date` is not SQS's time. Nothing is known or learnt any more.
+    /// Whether a message has shown that `Date` is not SQS's time. Then nothing is known, and nothing more is learned.
     is_wrong: bool,
-    /// The answers that were furthest ahead, newest last, each further behind than those before it.
+    /// The answers that were furthest ahead, newest last, each less far ahead than the entries before it.
     ahead: VecDeque<Ahead>,
 }
 
-/// How far an answer was ahead of the local clock.
+/// The amount by which an answer was ahead of the local clock.
 #[derive(Debug, Clone, Copy)]
 struct Ahead {
     received: Moment,
-    /// Its date less `received`, in ms.
+    /// The answer's date minus `received`, in ms.
     by: i128,
 }
 
-/// One answer of SQS and when it was awaited.
+/// One answer of SQS and the times at which its call began and ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
     /// Just before the call.
     pub sent: Moment,
     /// Just after its answer.
     pub received: Moment,
-    /// The local wall clock at `received`: to notice that the machine slept.
+    /// The local wall clock at `received`, which detects that the machine was suspended.
     pub wall: SystemTime,
     /// The answer's `Date`.
     pub date: SystemTime,
 }
 
-/// So many answers that were ahead are kept.
+/// The maximum number of entries in [`Known::ahead`].
 const AHEAD: usize = 64;
 
-/// After this a sample is no longer believed: two crystals part by some milliseconds in that time.
+/// The age at which a sample is no longer believed. Two clocks drift apart by some milliseconds in that time.
 const LIFE: Duration = Duration::from_secs(600);
 
-/// How far answers, and stamps of messages, may be off. The leases have room for as much (`docs/leases.md`).
+/// The maximum error of answers and of timestamps of messages that is accepted. The leases allow for the same error
+/// (`docs/leases.md`).
 const OFF: Duration = Duration::from_secs(30);
 
-/// If the wall and the monotonic clock part by this much, the monotonic one stood still (a suspended machine) or
-/// somebody set the wall clock: the sample may be wrong.
+/// If the wall clock and the monotonic clock differ by this much, the monotonic clock stood still (a suspended
+/// machine) or the wall clock was set. The sample may be wrong then.
 const PARTED: Duration = Duration::from_secs(2);
 
 impl ServerClock {
-    /// A clock that knows nothing yet.
+    /// A clock without any samples.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Learns from an answer. Only answers that came from SQS itself may be given.
+    /// Learns from an answer. The answer must come from SQS itself, not from a proxy.
     pub fn learn(&self, sample: Sample) {
         let mut known = self.known();
         if known.is_wrong {
@@ -103,11 +105,12 @@ impl ServerClock {
         }
         known.note(sample);
         let better = match known.best {
-            // Only one of them can be right: a machine that was paused with both clocks shows it like this.
+            // Only one of two contradicting samples can be right. A machine that was paused with both clocks causes
+            // such a contradiction, so the new sample replaces the old sample.
             Some(old) if old.contradicts(sample) => true,
             Some(old) if old.is_alive(sample.received, sample.wall) => {
-                // An old sample loses a thousandth of its age: far more than clocks drift, and enough to prefer a
-                // fresh sample of the same quality.
+                // An old sample loses a thousandth of its age. That is far more than the drift of clocks, and enough
+                // to prefer a fresh sample of the same quality.
                 let slack = sample.received.since(old.received) / 1000;
                 sample.round_trip() <= old.round_trip() + slack
             }
@@ -118,13 +121,15 @@ impl ServerClock {
         }
     }
 
-    /// What SQS's time is at least, by the answers received since `since`, whatever the local clocks did before them;
-    /// `None` without such an answer.
+    /// The least time of SQS that the answers received since `since` prove, whatever the local clocks did before
+    /// those answers. `None` without such an answer.
     ///
-    /// Both clocks of a virtual machine may stand still while it is paused. Then [`earliest`](Self::earliest) is too early
-    /// until the old sample dies, and this is right with the first answer.
+    /// Both clocks of a virtual machine may stand still while the machine is paused. Then
+    /// [`earliest`](Self::earliest) is too early until the old sample expires, but this method is right after the
+    /// first answer.
     ///
-    /// An answer that jumped and is still doubted counts: whoever asks here stops using what may be another's by then.
+    /// A jumped answer that is still in doubt counts, too: callers of this method then stop using a queue that may
+    /// belong to another owner.
     #[must_use]
     pub fn proven_since(&self, since: Moment, now: Moment) -> Option<SqsTime> {
         let known = self.known();
@@ -138,11 +143,12 @@ impl ServerClock {
             .map(SqsTime::from_millis)
     }
 
-    /// Compares the `Date`s with SQS's own stamp on a message: `stamp` is the `SentTimestamp` of a message that was sent
-    /// after `after`, such as the reply to a request that was made then, and that is here `now`.
+    /// Compares the `Date`s with SQS's own timestamp on a message. `stamp` is the `SentTimestamp` of a message that
+    /// was sent after `after` and has arrived at `now`, such as the reply to a request that was made at `after`.
     ///
-    /// Returns whether it has just shown that `Date` is not SQS's time: by more than 30 s outside of what they allow. From
-    /// then on the time is unknown. While a jump is doubted, it shows nothing.
+    /// Returns whether this comparison has just shown that `Date` is not SQS's time: `stamp` is more than 30 s
+    /// outside of the bounds that the `Date`s allow. From then on the time is unknown. While a jumped answer is in
+    /// doubt, the comparison shows nothing.
     pub fn received(&self, stamp: SqsTime, after: Moment, now: Moment, wall: SystemTime) -> bool {
         let mut known = self.known();
         let alive = known.best.filter(|sample| sample.is_alive(now, wall));
@@ -172,14 +178,14 @@ impl ServerClock {
         self.known().is_wrong
     }
 
-    /// The earliest that SQS's time can be; `None` if it is not known.
+    /// The earliest possible SQS time; `None` if it is not known.
     #[must_use]
     pub fn earliest(&self, now: Moment, wall: SystemTime) -> Option<SqsTime> {
         let sample = self.alive(now, wall)?;
         to_sqs_time(sample.date, now.since(sample.received))
     }
 
-    /// The latest that SQS's time can be; `None` if it is not known.
+    /// The latest possible SQS time; `None` if it is not known.
     #[must_use]
     pub fn latest(&self, now: Moment, wall: SystemTime) -> Option<SqsTime> {
         let sample = self.alive(now, wall)?;
@@ -213,8 +219,9 @@ impl Known {
         }
         let full = self.ahead.len() == AHEAD;
         match self.ahead.back_mut() {
-            // Dates are cut to seconds: within one second the one further ahead stands for both. It stands, too, for
-            // what does not fit. Both make time later than it is, the careful side for who asks here.
+            // Dates are truncated to seconds, so within one second the entry that is further ahead stands for both.
+            // If the list is full, it also stands for the new answer. Both make the proven time later than the true
+            // time, which is the safe side for callers.
             Some(old) if full || old.by - new.by < 1_000 => old.received = new.received,
             _ => self.ahead.push_back(new),
         }
@@ -230,18 +237,18 @@ impl Sample {
         self.received.since(self.sent)
     }
 
-    /// How far its date is ahead of the local clock, in ms.
+    /// The amount by which the date is ahead of the local clock, in ms.
     fn ahead_by(self) -> Option<i128> {
         let date = self.date.duration_since(UNIX_EPOCH).ok()?;
         Some(millis(date) - millis(self.received.since_start()))
     }
 
-    /// Whether there is no time of SQS that both answers allow, by more than crystals part.
+    /// Whether no time of SQS satisfies both answers, even with the drift of clocks.
     fn contradicts(&self, later: Self) -> bool {
         self.apart(later) > Duration::ZERO
     }
 
-    /// By how much the times of SQS that the two answers allow are apart, beyond what crystals part.
+    /// The distance between the times of SQS that the two answers allow, beyond the drift of clocks.
     fn apart(&self, later: Self) -> Duration {
         let (Ok(old), Ok(new)) = (
             self.date.duration_since(UNIX_EPOCH),
@@ -291,7 +298,7 @@ mod tests {
         Moment::from_start(Duration::from_millis(millis))
     }
 
-    /// The local wall clock, wrong by an hour: it must not matter.
+    /// The local wall clock is wrong by an hour, which must not matter.
     fn wall(millis: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(1_700_003_600) + Duration::from_millis(millis)
     }
@@ -341,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_dies_after_ten_minutes() {
+    fn a_sample_expires_after_ten_minutes() {
         let clock = ServerClock::new();
         clock.learn(sample(0, 0, 7));
         assert!(clock.earliest(at(599_999), wall(599_999)).is_some());
@@ -349,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_or_a_set_wall_clock_kills_the_sample() {
+    fn a_suspend_or_a_set_wall_clock_expires_the_sample() {
         let clock = ServerClock::new();
         clock.learn(sample(0, 5_000, 7));
         let now = at(10_000);
@@ -376,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn two_answers_after_a_pause_of_both_clocks_prove_the_later_time() {
+    fn two_answers_after_a_pause_prove_the_later_time() {
         let clock = ServerClock::new();
         clock.learn(sample(1_000, 1_010, 5));
         clock.learn(sample(2_000, 2_050, 3_606));
@@ -389,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_contradicts_the_kept_one_replaces_it_however_slow() {
+    fn a_contradicting_answer_replaces_the_kept_sample() {
         let clock = ServerClock::new();
         clock.learn(sample(1_000, 1_010, 5));
         clock.learn(sample(2_000, 3_000, 15));
@@ -401,7 +408,7 @@ mod tests {
         assert_eq!(
             millis_of(clock.earliest(at(5_000), wall(5_000))),
             Some(9_000),
-            "it was that answer that was wrong"
+            "the second answer was wrong"
         );
     }
 
@@ -409,7 +416,8 @@ mod tests {
     fn a_jump_is_believed_when_two_answers_agree() {
         let clock = ServerClock::new();
         clock.learn(sample(1_000, 1_010, 100));
-        // One that is wrong, in either direction: unknown until the next, which agrees with the first.
+        // One wrong answer, in either direction: the time is unknown until the next answer, which agrees with the
+        // first.
         for (now, wrong) in [(2_000, 700), (3_000, 40)] {
             clock.learn(sample(now, now, wrong));
             assert_eq!(clock.earliest(at(now), wall(now)), None);
@@ -418,11 +426,11 @@ mod tests {
             assert!(millis_of(clock.earliest(at(now + 510), wall(now + 510))) > Some(100_000));
             assert!(millis_of(clock.proven_since(at(0), at(now + 510))) < Some(105_000));
         }
-        // Two that are wrong, each in its own way.
+        // Two wrong answers that disagree with each other.
         clock.learn(sample(4_000, 4_000, 700));
         clock.learn(sample(4_010, 4_010, 1_700));
         assert_eq!(clock.earliest(at(4_010), wall(4_010)), None);
-        // Two that agree.
+        // Two answers that agree.
         clock.learn(sample(5_000, 5_010, 1_700));
         assert_eq!(
             millis_of(clock.earliest(at(5_010), wall(5_010))),
@@ -436,8 +444,8 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_outside_of_what_the_dates_allow_shows_that_they_are_wrong() {
-        // Known at second 100, asked at 105, here at 120: the message was stamped between 205 and 221.
+    fn a_timestamp_outside_of_the_bounds_shows_wrong_dates() {
+        // Learned at second 100, asked at 105, arrived at 120: the message was stamped between 205 and 221.
         let learnt = || {
             let clock = ServerClock::new();
             clock.learn(sample(100_000, 100_020, 200));
@@ -458,9 +466,9 @@ mod tests {
             clock.learn(sample(121_000, 121_000, 221));
             assert_eq!(clock.proven_since(at(0), at(121_000)).is_none(), wrong);
             let again = clock.received(stamp(second), asked, now, wall(120_000));
-            assert!(!again, "said once");
+            assert!(!again, "reported once");
         }
-        // What a machine shows that slept, or that was paused with both its clocks.
+        // The same comparison on a machine that was suspended, or that was paused with both its clocks.
         let clock = learnt();
         let slept = clock.received(stamp(900), at(105_000), at(120_000), wall(820_000));
         assert!(!slept);
@@ -469,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_proves_nothing_to_who_asks_for_later_ones() {
+    fn an_answer_before_since_proves_nothing() {
         let clock = ServerClock::new();
         clock.learn(sample(1_000, 1_000, 3_600));
         clock.learn(sample(2_000, 2_000, 7));
@@ -485,9 +493,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded_and_never_too_early() {
+    fn kept_answers_are_bounded_and_never_too_early() {
         let clock = ServerClock::new();
-        // A local clock that runs ahead: each answer is further behind than the one before.
+        // The local clock runs fast: each answer is further behind than the previous answer.
         for i in 0..10_000u64 {
             clock.learn(sample(i * 3_000, i * 3_000, i));
         }

@@ -1,11 +1,11 @@
-//! How many bytes a message has.
+//! The size of a message in bytes.
 
 use aws_sdk_sqs::types::MessageAttributeValue;
 use sqs_rpc_protocol::limits;
 
-/// The bytes that a message counts for, sent or received: its body, and of each message attribute the name, the data type
-/// and the value, text or binary. Everything that bounds or counts messages by their bytes asks this. System attributes do
-/// not count (SQS).
+/// The number of bytes that SQS counts for a message, sent or received: its body, and for each message attribute the
+/// name, the data type and the value, text or binary. System attributes do not count (SQS). All limits and counts of
+/// message bytes use this function.
 ///
 /// # Examples
 /// ```
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_types_and_values_of_both_kinds_count() {
+    fn names_types_text_and_binary_values_count() {
         let value = || MessageAttributeValue::builder();
         let string = value().data_type("String").string_value("abc");
         let binary = value().data_type("Binary").binary_value(Blob::new([0; 5]));

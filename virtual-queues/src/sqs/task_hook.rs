@@ -1,4 +1,4 @@
-//! What a user may do to every future that the framework runs.
+//! Lets the user wrap every future that the framework runs.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -18,7 +18,7 @@ use crate::stats::Counters;
 #[derive(Clone, Default)]
 pub struct TaskHook {
     hook: Option<Hook>,
-    /// Where its panics are counted.
+    /// Where panics of the hook are counted.
     counters: Counters,
 }
 
@@ -31,10 +31,10 @@ struct Hook {
 type Wrap = dyn Fn(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + Sync;
 
 impl TaskHook {
-    /// A hook that puts each task through `wrap`.
+    /// A hook that wraps each task with `wrap`.
     ///
-    /// If `wrap`, or the future that it returns, panics, the task goes on without it. A panic of the task itself goes
-    /// through `wrap`'s future and ends the task.
+    /// If `wrap`, or the future that it returns, panics, the task continues without the hook. A panic of the task
+    /// itself passes through `wrap`'s future and ends the task.
     pub fn new<W>(wrap: W) -> Self
     where
         W: Fn(BoxFuture<'static, ()>) -> BoxFuture<'static, ()> + Send + Sync + 'static,
@@ -49,12 +49,13 @@ impl TaskHook {
         }
     }
 
-    /// The same hook, whose panics are counted here.
+    /// The same hook, with its panics counted in `counters`.
     pub(super) fn counting(self, counters: Counters) -> Self {
         Self { counters, ..self }
     }
 
-    /// The task as it is to be spawned. Its output passes the hook by. If the hook throws the task away, the result does not end.
+    /// The wrapped task, ready to be spawned. The hook does not see the task's output. If the hook drops the task
+    /// before its end, the result never completes.
     ///
     /// # Cancel safety
     /// Dropping the result drops the wrapped task.
@@ -71,7 +72,7 @@ impl TaskHook {
         }
     }
 
-    /// As [`wrap`](Self::wrap); `None` if the hook has thrown the task away, that is, has ended before it.
+    /// Does the same as [`wrap`](Self::wrap), but returns `None` if the hook's future has ended before the task.
     ///
     /// # Cancel safety
     /// Dropping the result drops the wrapped task.
@@ -85,7 +86,7 @@ impl TaskHook {
         let counters = self.counters.clone();
         Either::Right(async move {
             let (put, output) = oneshot::channel();
-            // Nobody is there to take it only if this future was dropped, and the task with it.
+            // The send fails only if this future, and the task with it, was dropped.
             hook.run(&counters, task.map(|output| drop(put.send(output))).boxed())
                 .await;
             output.await.ok()
@@ -94,7 +95,7 @@ impl TaskHook {
 }
 
 impl Hook {
-    /// Ends with the task, or when the hook has thrown the task away.
+    /// Ends with the task, or when the hook's future ends before the task.
     async fn run(self, counters: &Counters, task: BoxFuture<'static, ()>) {
         let task = Shared(Arc::new(Mutex::new(Progress::Running(task))));
         let given = task.clone().boxed();
@@ -124,13 +125,13 @@ impl Hook {
     }
 }
 
-/// The task, in the hands of the hook and in ours. Only one of them polls it at a time.
+/// The task, shared by the hook and the framework. Only one of them polls it at a time.
 #[derive(Clone)]
 struct Shared(Arc<Mutex<Progress>>);
 
 enum Progress {
     Running(BoxFuture<'static, ()>),
-    /// It is polled at this moment. It stays so if it panics.
+    /// The task is being polled. After a panic it stays in this state.
     Polled,
     Done,
 }
@@ -179,7 +180,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn every_task_passes_through_the_hook_and_its_output_past_it() {
+    async fn tasks_pass_through_the_hook_and_return_their_output() {
         let polls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&polls);
         let hook = TaskHook::new(move |mut task| {
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_that_the_hook_throws_away_is_lost() {
+    async fn a_task_that_the_hook_drops_is_lost() {
         let hook = TaskHook::new(|task| {
             drop(task);
             std::future::ready(()).boxed()

@@ -1,4 +1,4 @@
-//! The tasks of one driver: owned, counted, stopped in order.
+//! The tasks of one driver: owned, counted, and stopped in order.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::task_hook::TaskHook;
 /// A set of tasks with one way to stop them. Cheap to clone; clones share the set.
 ///
 /// **Invariant:** every task of the crate is in such a set. A task watches [`stopping`](Self::stopping) and ends by
-/// itself; none is aborted, because a poll that is cut off may have taken messages.
+/// itself. Tasks are not aborted, because an aborted poll may already have received messages.
 #[derive(Clone)]
 pub struct Tasks {
     tracker: TaskTracker,
@@ -35,7 +35,8 @@ impl Tasks {
         Self::with_hook(TaskHook::default())
     }
 
-    /// The same, with each task put through `hook` before it is spawned.
+    /// Does the same as [`on_current_runtime`](Self::on_current_runtime), with each task wrapped by `hook` before it
+    /// is spawned.
     ///
     /// # Errors
     /// [`NoRuntime`] outside of a Tokio runtime.
@@ -49,8 +50,7 @@ impl Tasks {
         })
     }
 
-    /// Starts a task. On a runtime that has ended, `task` is dropped at once: whoever waits for what it does must
-    /// notice by its drop.
+    /// Starts a task. On a runtime that has ended, `task` is dropped at once, so waiters must detect that drop.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         // The join handle is not needed: the tracker counts the task.
         drop(self.tracker.spawn_on(self.hook.wrap(task), &self.handle));
@@ -62,7 +62,7 @@ impl Tasks {
         self.handle.id()
     }
 
-    /// The token that is cancelled when the tasks shall end.
+    /// The token that is cancelled when the tasks must end.
     #[must_use]
     pub const fn stopping(&self) -> &CancellationToken {
         &self.stop
@@ -76,14 +76,14 @@ impl Tasks {
     /// Asks all tasks to end and waits for them until `at`.
     ///
     /// # Errors
-    /// [`Elapsed`] if some still ran at `at`. They go on to their own end.
+    /// [`Elapsed`] if some tasks were still running at `at`. They continue until they end by themselves.
     pub async fn stopped_by(&self, clock: &Clock, at: Moment) -> Result<(), Elapsed> {
         self.stop();
         self.tracker.close();
         clock.timeout_at(at, self.tracker.wait()).await
     }
 
-    /// Tasks that have not ended.
+    /// The number of tasks that have not ended.
     #[must_use]
     pub fn running(&self) -> usize {
         self.tracker.len()
