@@ -1,4 +1,4 @@
-//! One call: a batch goes out, each caller gets its own answer, and what may be tried again goes back.
+//! One batch call: sends a batch, gives each caller its own answer, and returns the entries that must be retried.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::mutant;
 use crate::sqs::{Delivery, Fault, FaultKind};
 use crate::stats::Counter;
 
-/// How often an entry that SQS answers with a temporary failure of its own is sent in all.
+/// The maximum number of attempts of an entry that SQS reports as failed temporarily.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// What is to be tried again after a call.
+/// The entries that must be retried after a call.
 pub(super) type Returned<K> = Vec<(Ticket, Entry<K>, Again)>;
 
 pub(super) struct Call<K: Kind> {
@@ -56,7 +56,7 @@ impl<K: Kind> Call<K> {
         let answer = tokio::select! {
             biased;
             answer = K::call(&self.context.sqs, &self.queue, entries) => answer,
-            // The entries answer by their drop.
+            // Each entry answers its caller in its `Drop`.
             () = self.context.given_up.cancelled() => return,
         };
         let again = match answer {
@@ -68,12 +68,13 @@ impl<K: Kind> Call<K> {
             ),
             Err(fault) => refused(self.batch, &fault),
         };
-        // If the worker is gone, the entries in here answer by their drop.
+        // If the worker is gone, the entries in `again` answer their callers in their `Drop`.
         drop(self.done.send(again));
     }
 }
 
-/// The call failed as a whole. If one entry may be to blame, each goes alone, so that only the guilty caller sees it.
+/// The call failed as a whole. If one entry may have caused the failure, each entry is sent alone, so that only that
+/// entry's caller gets the fault.
 fn refused<K: Kind>(batch: Vec<(Ticket, Entry<K>)>, fault: &Fault) -> Returned<K> {
     if batch.len() > 1 && fault.blames_content() && !mutant!("one-guilty-all-punished") {
         let alone = |(ticket, mut entry): (Ticket, Entry<K>)| {
@@ -88,7 +89,7 @@ fn refused<K: Kind>(batch: Vec<(Ticket, Entry<K>)>, fault: &Fault) -> Returned<K
     Vec::new()
 }
 
-/// Answers each entry with its own result, and returns those that are to be tried again.
+/// Answers each entry with its own result, and returns the entries that must be retried.
 fn sort<K: Kind>(
     context: &Context,
     ordered: bool,
@@ -96,7 +97,7 @@ fn sort<K: Kind>(
     answer: BatchAnswer<K::Output>,
 ) -> Returned<K> {
     let results = answer.by_entry(K::ACTION, batch.len());
-    // From the end, so that the groups of later entries that SQS took are known.
+    // In reverse order, so that the groups of later entries that SQS accepted are already known.
     let mut overtaken = HashSet::new();
     let mut again = Vec::new();
     let all_again =
@@ -141,7 +142,7 @@ fn sort<K: Kind>(
     again
 }
 
-/// SQS's answer named the entry neither as successful nor as failed.
+/// SQS's answer listed the entry neither as successful nor as failed.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer does not mention this entry")]
 struct Unanswered;

@@ -1,9 +1,11 @@
-//! When the next batch goes, and who is in it. Pure: no clock, no task, no SDK.
+//! Decides when the next batch is sent, and which entries it contains. Pure: no clock, no task, no SDK.
 //!
-//! Owns: the entries that wait, their order and the number of calls out. Does not own: the calls and their answers.
+//! Owns: the waiting entries, their order, and the number of calls in flight. Does not own: the calls and their
+//! answers.
 //!
-//! **Invariant:** entries leave in the order of their tickets, but for those that wait out a back-off or for an earlier word
-//! about their message. In an ordered queue nothing leaves before those that wait out a back-off.
+//! **Invariant:** entries are sent in the order of their tickets, except entries that wait for the end of a back-off
+//! or for an earlier operation on the same message. In an ordered queue nothing is sent before the entries that wait
+//! for a back-off.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,37 +14,38 @@ use crate::sqs::Moment;
 
 /// The waiting entries of one queue and one kind of call.
 ///
-/// With no call out an urgent entry goes at once. Otherwise a batch goes when it is full, when the last call out
-/// returns, or when one of its entries has waited for its linger time. A return with other calls still out starts
-/// nothing: it would send off a batch that is half empty. With 2,000 entries a second and calls of 6 ms at the median,
-/// the mean fill would be 5.0 instead of 8.7, and the time to an answer much the same (a simulation).
+/// With no call in flight, an urgent entry is sent at once. Otherwise a batch is sent when it is full, when the last
+/// call in flight returns, or when one of its entries has waited for its linger time. A call that returns while other
+/// calls are in flight starts nothing, because it would send a half-empty batch. With 2,000 entries a second and
+/// calls of 6 ms at the median, the mean fill would be 5.0 instead of 8.7, at much the same time to an answer
+/// (measured in a simulation).
 #[derive(Debug)]
 pub(super) struct Coalescer<E> {
     limits: Limits,
-    /// In order of arrival. An entry that comes back takes its old place, in front of all that came after it.
+    /// In order of arrival. An entry that is put back takes its old place, before all later entries.
     waiting: BTreeMap<Ticket, Waiting<E>>,
-    /// Entries that failed, by the end of their back-off; moved to `waiting` by [`release`](Self::release).
+    /// Failed entries, by the end of their back-off; moved to `waiting` by [`release`](Self::release).
     held: BTreeMap<(Moment, Ticket), Waiting<E>>,
-    /// Entries that must not go before they are unblocked.
+    /// Entries that must not be sent until [`unblock`](Self::unblock).
     blocked: BTreeMap<Ticket, Waiting<E>>,
-    /// Number of entries that ever came.
+    /// The number of entries pushed so far.
     tickets: u64,
-    /// Calls out.
+    /// The number of calls in flight.
     out: usize,
-    /// Whether nothing lingers any more.
+    /// Whether entries are sent without lingering.
     flushing: bool,
 }
 
-/// What a batch and a queue can take.
+/// The limits of a batch and of a queue.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
-    /// Entries in one batch.
+    /// The maximum number of entries in one batch.
     pub(super) entries: usize,
-    /// Bytes in one batch.
+    /// The maximum number of bytes in one batch.
     pub(super) bytes: usize,
-    /// Calls out at a time.
+    /// The maximum number of calls in flight.
     pub(super) calls_out: usize,
-    /// Whether a failed entry holds back all that came after it. Makes sense with one call out only.
+    /// Whether a failed entry holds back all later entries. Only useful with at most one call in flight.
     pub(super) ordered: bool,
 }
 
@@ -50,16 +53,16 @@ pub(super) struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket(u64);
 
-/// How long a new entry waits for company.
+/// How long a new entry waits for more entries.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Pace {
-    /// Not at all if no call is out, else for this long at most.
+    /// Not at all if no call is in flight, otherwise at most for this time.
     Urgent(Duration),
-    /// For this long at most, call out or not.
+    /// At most for this time, whether a call is in flight or not.
     Relaxed(Duration),
 }
 
-/// How an entry that was in a batch is to be tried again.
+/// How an entry that was in a batch is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Again {
     /// In a batch of its own.
@@ -71,7 +74,7 @@ pub(super) enum Again {
 /// What to do now.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next<E> {
-    /// Make a call with these entries, and ask again. The call counts as out until [`Coalescer::returned`].
+    /// Make a call with these entries, then ask again. The call counts as in flight until [`Coalescer::returned`].
     Call(Vec<(Ticket, E)>),
     /// Ask again at this moment, or after the next event.
     Wait(Option<Moment>),
@@ -82,7 +85,7 @@ struct Waiting<E> {
     entry: E,
     size: usize,
     urgent: bool,
-    /// When it has waited long enough.
+    /// When it has waited for its linger time.
     due: Moment,
     alone: bool,
 }
@@ -100,7 +103,8 @@ impl<E> Coalescer<E> {
         }
     }
 
-    /// Takes a new entry of `size` bytes. One that is too large for any batch goes alone: refuse it before.
+    /// Takes a new entry of `size` bytes. An entry that is too large for any batch would be sent alone, so the caller
+    /// must refuse it first.
     pub(super) fn push(&mut self, entry: E, size: usize, pace: Pace, now: Moment) -> Ticket {
         let ticket = Ticket(self.tickets);
         self.tickets += 1;
@@ -138,21 +142,21 @@ impl<E> Coalescer<E> {
         };
     }
 
-    /// Keeps an entry that waits from going until [`unblock`](Self::unblock).
+    /// Keeps a waiting entry from being sent until [`unblock`](Self::unblock).
     pub(super) fn block(&mut self, ticket: Ticket) {
         if let Some(waiting) = self.waiting.remove(&ticket) {
             self.blocked.insert(ticket, waiting);
         }
     }
 
-    /// Lets an entry go that was blocked.
+    /// Allows a blocked entry to be sent.
     pub(super) fn unblock(&mut self, ticket: Ticket) {
         if let Some(waiting) = self.blocked.remove(&ticket) {
             self.waiting.insert(ticket, waiting);
         }
     }
 
-    /// Removes an entry, if it waits.
+    /// Removes an entry if it is waiting.
     pub(super) fn withdraw(&mut self, ticket: Ticket) -> Option<E> {
         let found = self.waiting.remove(&ticket);
         let found = found.or_else(|| self.blocked.remove(&ticket));
@@ -163,22 +167,22 @@ impl<E> Coalescer<E> {
         found.map(|waiting| waiting.entry)
     }
 
-    /// Notes that a call is not out any more. Put back what failed first.
+    /// Notes that a call has returned. Put back its failed entries first.
     pub(super) const fn returned(&mut self) {
         self.out = self.out.saturating_sub(1);
     }
 
-    /// From now on nothing lingers. Back-offs are still waited out.
+    /// Ends lingering permanently. Back-offs continue.
     pub(super) const fn flush(&mut self) {
         self.flushing = true;
     }
 
-    /// Whether no entry waits. Some may be out.
+    /// Whether no entry is waiting. Entries may still be in flight.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.held.is_empty() && self.blocked.is_empty()
     }
 
-    /// Removes all entries that wait, in order.
+    /// Removes all waiting entries, in order.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = E> + use<E> {
         self.release(Moment::from_start(Duration::MAX));
         self.waiting.append(&mut self.blocked);
@@ -187,7 +191,7 @@ impl<E> Coalescer<E> {
             .map(|waiting| waiting.entry)
     }
 
-    /// Says what to do now. Ask until it says [`Next::Wait`].
+    /// Returns what to do now. Ask until it returns [`Next::Wait`].
     pub(super) fn next(&mut self, now: Moment) -> Next<E> {
         if self.out < self.limits.calls_out {
             self.release(now);
@@ -207,12 +211,13 @@ impl<E> Coalescer<E> {
         }
     }
 
-    /// When [`next`](Self::next) may have something to do, as things are. `None`: not before the next event.
+    /// When [`next`](Self::next) may return a call, judged by the current state. `None`: not before the next event.
     pub(super) fn next_look(&self) -> Option<Moment> {
         self.plan().look_at()
     }
 
-    /// Puts back in line what has waited out its back-off: in an ordered queue, once all have.
+    /// Moves entries whose back-off has ended to `waiting`. In an ordered queue this happens only once all back-offs
+    /// have ended.
     fn release(&mut self, now: Moment) {
         if self.limits.ordered
             && self
@@ -231,7 +236,8 @@ impl<E> Coalescer<E> {
         }
     }
 
-    /// The next batch. It looks at one batch's worth of entries only: a batch that is not full holds all there are.
+    /// Plans the next batch. It examines at most one batch of entries: a batch that is not full contains all waiting
+    /// entries.
     fn plan(&self) -> Plan {
         let mut plan = Plan {
             len: 0,
@@ -280,7 +286,7 @@ struct Plan {
     len: usize,
     /// `None` if there is nothing to send.
     goes_at: Option<Moment>,
-    /// When an entry that failed joins those that wait.
+    /// When a failed entry joins the waiting entries.
     held_until: Option<Moment>,
 }
 
@@ -349,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn with_no_call_out_an_urgent_entry_goes_at_once() {
+    fn without_a_call_in_flight_an_urgent_entry_is_sent_at_once() {
         let mut coalescer = Coalescer::new(limits());
         assert_eq!(coalescer.next(at(0)), Next::Wait(None));
         push(&mut coalescer, [1, 2], URGENT, at(0));
@@ -358,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_call_out_entries_wait_for_ten_or_for_the_linger_time() {
+    fn during_a_call_entries_wait_for_ten_or_the_linger_time() {
         let mut coalescer = Coalescer::new(limits());
         push(&mut coalescer, [0], URGENT, at(0));
         call(&mut coalescer, at(0));
@@ -368,7 +374,7 @@ mod tests {
         assert_eq!(
             called(&mut coalescer, at(6)),
             [1, 2],
-            "the first one has waited for 5 ms"
+            "the first entry has waited for 5 ms"
         );
         push(&mut coalescer, 10..19, URGENT, at(7));
         assert_eq!(coalescer.next(at(7)), Next::Wait(Some(at(12))));
@@ -377,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn the_return_of_the_last_call_out_sends_off_what_waits() {
+    fn the_return_of_the_last_call_sends_waiting_entries() {
         let mut coalescer = Coalescer::new(limits());
         push(&mut coalescer, 0..20, URGENT, at(0));
         call(&mut coalescer, at(0));
@@ -390,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_calls_are_out_than_allowed() {
+    fn calls_in_flight_are_limited() {
         let mut coalescer = Coalescer::new(limits());
         push(&mut coalescer, 0..100, URGENT, at(0));
         for _ in 0..3 {
@@ -405,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relaxed_entry_waits_even_with_no_call_out_and_joins_an_urgent_one() {
+    fn a_relaxed_entry_waits_and_joins_an_urgent_entry() {
         let mut coalescer = Coalescer::new(limits());
         push(&mut coalescer, [1], RELAXED, at(0));
         assert_eq!(coalescer.next(at(49)), Next::Wait(Some(at(50))));
@@ -426,26 +432,26 @@ mod tests {
         assert_eq!(
             called(&mut coalescer, at(0)),
             [3],
-            "full, since the next one does not fit"
+            "full, because the next entry does not fit"
         );
         assert_eq!(called(&mut coalescer, at(0)), [4]);
         (0..3).for_each(|_| coalescer.returned());
         assert_eq!(
             coalescer.next(at(0)),
             Next::Wait(Some(at(50))),
-            "5 could have company"
+            "more entries could join entry 5"
         );
     }
 
     #[test]
-    fn what_is_withdrawn_does_not_go() {
+    fn a_withdrawn_entry_is_not_sent() {
         let mut coalescer = Coalescer::new(limits());
         let first = coalescer.push(1, 1, RELAXED, at(0));
         let second = coalescer.push(2, 1, RELAXED, at(0));
         assert_eq!(coalescer.withdraw(first), Some(1));
         assert_eq!(coalescer.withdraw(first), None);
         assert_eq!(call(&mut coalescer, at(50)), [(second, 2)]);
-        assert_eq!(coalescer.withdraw(second), None, "it is out");
+        assert_eq!(coalescer.withdraw(second), None, "the entry is in flight");
         coalescer.put_back(second, 2, 1, Again::After(at(60)));
         assert_eq!(coalescer.withdraw(second), Some(2));
         assert!(coalescer.is_empty());
@@ -460,12 +466,16 @@ mod tests {
         coalescer.returned();
         assert_eq!(coalescer.next(at(10)), Next::Wait(Some(at(100))));
         push(&mut coalescer, [4], URGENT, at(10));
-        assert_eq!(called(&mut coalescer, at(10)), [4], "it holds up nobody");
+        assert_eq!(
+            called(&mut coalescer, at(10)),
+            [4],
+            "a failed entry does not hold up others"
+        );
         push(&mut coalescer, [5], URGENT, at(99));
         assert_eq!(
             called(&mut coalescer, at(100)),
             [2, 5],
-            "and does not linger"
+            "the failed entry does not linger"
         );
     }
 
@@ -487,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_of_a_refused_batch_go_alone_and_in_order() {
+    fn entries_of_a_refused_batch_are_sent_alone_and_in_order() {
         let mut coalescer = Coalescer::new(limits());
         push(&mut coalescer, 0..3, URGENT, at(0));
         for (ticket, entry) in call(&mut coalescer, at(0)) {
@@ -503,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_goes_alone_joins_nobody_who_is_older() {
+    fn an_entry_sent_alone_joins_no_older_entry() {
         let mut coalescer = Coalescer::new(limits());
         push(&mut coalescer, 0..20, URGENT, at(0));
         let (older, younger) = (call(&mut coalescer, at(0)), call(&mut coalescer, at(0)));
@@ -515,22 +525,26 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_ends_the_linger_times_but_no_back_off() {
+    fn a_flush_ends_linger_times_but_not_back_offs() {
         let mut coalescer = Coalescer::new(limits());
         push(&mut coalescer, [0, 1], RELAXED, at(0));
         coalescer.flush();
         let batch = call(&mut coalescer, at(0));
         coalescer.put_back(batch[0].0, 0, 1, Again::After(at(100)));
         push(&mut coalescer, [2], RELAXED, at(1));
-        assert_eq!(called(&mut coalescer, at(1)), [2], "although a call is out");
+        assert_eq!(
+            called(&mut coalescer, at(1)),
+            [2],
+            "although a call is in flight"
+        );
         assert_eq!(coalescer.next(at(1)), Next::Wait(Some(at(100))));
         assert!(!coalescer.is_empty());
         assert_eq!(coalescer.drain().collect::<Vec<_>>(), [0]);
         assert!(coalescer.is_empty());
     }
 
-    /// Random traffic, failures and withdrawals: nothing is lost or doubled, no bound is broken, nothing waits past its
-    /// time while a call may go, and in an ordered queue nothing is overtaken.
+    /// Random traffic, failures and withdrawals: nothing is lost or doubled, no limit is exceeded, nothing waits too
+    /// long while a call is allowed, and in an ordered queue nothing is overtaken.
     #[test]
     fn random_traffic_keeps_the_invariants() {
         for seed in 0..300 {
@@ -606,10 +620,13 @@ mod tests {
                 assert_eq!(
                     wake,
                     coalescer.next_look(),
-                    "seed {seed}: it says the same without doing anything"
+                    "seed {seed}: next_look agrees without side effects"
                 );
                 let stuck = wake.is_none() && !coalescer.is_empty() && out.len() < limits.calls_out;
-                assert!(!stuck, "seed {seed}: entries wait for nothing");
+                assert!(
+                    !stuck,
+                    "seed {seed}: entries wait without an event to wake them"
+                );
                 assert!(
                     wake.is_none_or(|wake| wake > at(now)),
                     "seed {seed}: a wake in the past would spin"

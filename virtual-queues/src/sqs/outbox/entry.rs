@@ -1,7 +1,7 @@
-//! One entry on its way, and whoever waits for its answer.
+//! One entry of a batch, and the caller that waits for its answer.
 //!
-//! **Invariant:** an entry is answered exactly once. One that is dropped unanswered (the runtime ended, the call
-//! panicked, the shutdown gave up) answers [`FaultKind::Closed`] by its drop, so no caller waits for ever.
+//! **Invariant:** an entry is answered exactly once. An entry that is dropped unanswered (the runtime ended, the call
+//! panicked, the shutdown gave up) answers [`FaultKind::Closed`] in its `Drop`, so no caller waits forever.
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -13,16 +13,16 @@ use crate::stats::Counters;
 pub(super) struct Entry<K: Kind> {
     pub(super) input: K::Input,
     pub(super) size: usize,
-    /// How often it failed in an answered batch.
+    /// Counts how often the entry failed in an answered batch.
     pub(super) backoff: Backoff,
-    /// Whether it is or was in a call that may have had its effect.
+    /// Whether the entry is or was in a call that may have had an effect.
     out: bool,
     /// `None` once answered.
     answer: Option<Answer<K>>,
     counters: Counters,
-    /// Its word about a message, which ends with it.
+    /// The entry's operation on a message, which ends when the entry is dropped.
     hold: Option<Hold>,
-    /// Its part of the room of the lane.
+    /// The entry's permit of the lane's room.
     _permit: OwnedSemaphorePermit,
 }
 
@@ -32,7 +32,7 @@ enum Answer<K: Kind> {
 }
 
 impl<K: Kind> Entry<K> {
-    /// An entry that nobody waits for.
+    /// An entry without a waiting caller.
     pub(super) const fn unattended(
         input: K::Input,
         size: usize,
@@ -52,29 +52,29 @@ impl<K: Kind> Entry<K> {
         }
     }
 
-    /// Gives the entry a caller, and returns what the caller waits on.
+    /// Gives the entry a caller, and returns the receiver on which the caller waits.
     pub(super) fn attended(mut self) -> (Self, oneshot::Receiver<Result<K::Output, Fault>>) {
         let (sender, receiver) = oneshot::channel();
         self.answer = Some(Answer::Caller(sender));
         (self, receiver)
     }
 
-    /// Whether somebody waits for it, or did.
+    /// Whether the entry has a caller, even one that has left.
     pub(super) const fn is_attended(&self) -> bool {
         matches!(self.answer, Some(Answer::Caller(_)))
     }
 
-    /// Makes it a word about its message.
+    /// Registers the entry as an operation on its message.
     pub(super) fn holds(&mut self, hold: Hold) {
         self.hold = Some(hold);
     }
 
-    /// Whether a newer word about its message makes it needless.
+    /// Whether a newer operation on its message replaces the entry.
     pub(super) fn is_overtaken(&self) -> bool {
         self.hold.as_ref().is_some_and(Hold::is_overtaken)
     }
 
-    /// Drops it because of a newer word about its message.
+    /// Drops the entry because a newer operation on its message replaces it.
     pub(super) fn give_way(self) {
         match K::given_way() {
             Some(output) => self.answer(Ok(output)),
@@ -82,17 +82,17 @@ impl<K: Kind> Entry<K> {
         }
     }
 
-    /// Notes that it is in a call.
+    /// Notes that the entry is in a call.
     pub(super) const fn goes_out(&mut self) {
         self.out = true;
     }
 
-    /// Notes that the call it was in had no effect on it.
+    /// Notes that the call had no effect for the entry.
     pub(super) const fn came_back(&mut self) {
         self.out = false;
     }
 
-    /// Whether somebody waits for it, or nobody ever did.
+    /// Whether the entry is still needed: its caller still waits, or it never had a caller.
     pub(super) fn is_wanted(&self) -> bool {
         match &self.answer {
             Some(Answer::Caller(caller)) => !caller.is_closed(),
@@ -101,12 +101,12 @@ impl<K: Kind> Entry<K> {
         }
     }
 
-    /// Answers it for good.
+    /// Gives the entry its final answer.
     pub(super) fn answer(mut self, result: Result<K::Output, Fault>) {
         self.settle(result);
     }
 
-    /// Drops it because its caller is gone.
+    /// Drops the entry because its caller has left.
     pub(super) fn forget(mut self) {
         self.answer = None;
     }
@@ -119,7 +119,7 @@ impl<K: Kind> Entry<K> {
             self.counters.count(counter);
         }
         if let Answer::Caller(caller) = answer {
-            // A caller that is gone does not want it.
+            // The send fails only if the caller has left.
             drop(caller.send(result));
         }
     }
@@ -136,12 +136,12 @@ impl<K: Kind> Drop for Entry<K> {
     }
 }
 
-/// The fault of an entry that came too late, or was given up.
+/// The fault of an entry that arrived after the shutdown, or was given up.
 pub(super) fn closed<K: Kind>(delivery: Delivery) -> Fault {
     Fault::local(K::ACTION, FaultKind::Closed, delivery, ShutDown)
 }
 
-/// The outbox has shut down, or the runtime it ran on has ended.
+/// The outbox has shut down, or its runtime has ended.
 #[derive(Debug, thiserror::Error)]
 #[error("the outbox has shut down")]
 struct ShutDown;

@@ -1,4 +1,4 @@
-//! What sends, deletes and visibility changes have in common.
+//! The interface that sends, deletes and visibility changes implement.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use crate::stats::{Action, Counter};
 
 /// A kind of batch call.
 pub(super) trait Kind: fmt::Debug + Send + Sync + 'static {
-    /// What a caller hands in. Kept until it is answered, because it may have to be sent again.
+    /// What a caller passes in. Kept until the answer, because it may have to be sent again.
     type Input: Send + Sync + 'static;
     /// The SDK's batch entry.
     type Entry: Send + 'static;
-    /// What SQS answers for one entry.
+    /// SQS's answer for one entry.
     type Output: Send + 'static;
 
     /// The batch action.
     const ACTION: Action;
-    /// Counted for each entry that failed for good.
+    /// Counted for each entry that failed permanently.
     const FAILED: Option<Counter>;
 
     /// The bytes that count against the limit of a batch.
@@ -31,23 +31,24 @@ pub(super) trait Kind: fmt::Debug + Send + Sync + 'static {
         false
     }
 
-    /// Whether an entry waits for company at all. Not if a group of a FIFO queue waits for it: SQS gives out none of its next
-    /// messages before.
+    /// Whether an entry waits for more entries. Not if a group of a FIFO queue waits for it: SQS returns no further
+    /// messages of that group before.
     fn lingers(_input: &Self::Input, _queue: &HostQueueUrl) -> bool {
         true
     }
 
-    /// The group within which the order matters, on a queue where it does.
+    /// The group within which the order matters, on an ordered queue.
     fn group(_input: &Self::Input) -> Option<&str> {
         None
     }
 
-    /// The receipt handle of the message that it is about, and what it says of it. `None` if the order does not matter.
+    /// The receipt handle of the entry's message, and the operation on the message. `None` if the order of operations
+    /// does not matter.
     fn word(_input: &Self::Input, _attended: bool) -> Option<(&str, What)> {
         None
     }
 
-    /// The answer to an entry that was dropped because of a newer word about its message.
+    /// The answer to an entry that a newer operation on its message replaced.
     fn given_way() -> Option<Self::Output> {
         None
     }
@@ -62,7 +63,7 @@ pub(super) trait Kind: fmt::Debug + Send + Sync + 'static {
         entries: Vec<Self::Entry>,
     ) -> impl Future<Output = Result<BatchAnswer<Self::Output>, Fault>> + Send;
 
-    /// Compares what SQS says it took with what was sent.
+    /// Compares what SQS says it accepted with what was sent.
     ///
     /// # Errors
     /// The fault for the caller.
@@ -79,9 +80,11 @@ pub(super) struct BatchAnswer<T> {
 }
 
 impl<T> BatchAnswer<T> {
-    /// The answer for each of `len` entries whose ids are their indices. `None`: SQS named it in neither list.
+    /// The answer for each of `len` entries whose ids are their indices. `None`: SQS listed the entry in neither
+    /// list.
     ///
-    /// An id that is not ours is ignored; of two answers for one id the first counts, and success before failure.
+    /// Unknown ids are ignored. If an id has two answers, the first answer counts, and a success counts before a
+    /// failure.
     pub(super) fn by_entry(self, action: Action, len: usize) -> Vec<Option<Result<T, Fault>>> {
         let mut answers: Vec<_> = std::iter::repeat_with(|| None).take(len).collect();
         let successful = self
@@ -111,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strange_ids_are_ignored_and_the_first_answer_counts() {
+    fn unknown_ids_are_ignored_and_the_first_answer_counts() {
         let failed = |id: &str| {
             BatchResultErrorEntry::builder()
                 .id(id)

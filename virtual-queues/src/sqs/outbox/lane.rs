@@ -1,9 +1,10 @@
-//! The lanes of one kind of call: one per queue, made by its first entry, forgotten when idle.
+//! The lanes of one kind of call: one lane per queue, created by its first entry, removed when idle.
 //!
 //! Owns: admission, room, and the lock around the [`Coalescer`]. Does not own: the calls, see
 //! [`worker`](super::worker).
 //!
-//! **Invariant:** the lock is held for bookkeeping only: no call, no await, no answer to a caller happens under it.
+//! **Invariant:** the lock is held for bookkeeping only: no call, no await and no answer to a caller happens under
+//! the lock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -22,19 +23,19 @@ use super::table::{Place, Shelf, Table};
 use super::worker::Worker;
 use crate::sqs::{Backoff, Delivery, Fault, Moment, Sqs, Tasks};
 
-/// What all lanes of an outbox share.
+/// The state that all lanes of an outbox share.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) sqs: Sqs,
     pub(super) tasks: Tasks,
     pub(super) options: BatchOptions,
-    /// Cancelled when nothing new is accepted any more: by the shutdown, by the last outbox's drop, or with the tasks.
+    /// Cancelled when new entries are refused: by the shutdown, by the drop of the last outbox, or with the tasks.
     pub(super) closing: CancellationToken,
-    /// Cancelled when the shutdown's time is up.
+    /// Cancelled at the end of the time for the shutdown.
     pub(super) given_up: CancellationToken,
     /// Counts the workers.
     pub(super) workers: TaskTracker,
-    /// What is being said about messages.
+    /// The operations on messages.
     pub(super) words: Arc<Table>,
 }
 
@@ -50,14 +51,14 @@ pub(super) struct Lane<K: Kind> {
     state: Mutex<State<K>>,
     /// Wakes the worker.
     pub(super) changed: Notify,
-    /// One permit for each entry that is not answered. Never closed: a caller that waits for room when the lane is
-    /// closed gets it as soon as those before it are answered, and is refused then.
+    /// One permit for each unanswered entry. Never closed: a caller that waits for room when the lane is closed gets
+    /// a permit as soon as the entries before it are answered, and is refused then.
     room: Arc<Semaphore>,
 }
 
 struct State<K: Kind> {
     coalescer: Coalescer<Entry<K>>,
-    /// When the worker looks by itself, as far as it was told. `None`: not before it is woken.
+    /// When the worker will look by itself, as it was told last. `None`: not before it is woken.
     looks_at: Option<Moment>,
     /// Set when the worker has ended.
     closed: bool,
@@ -99,7 +100,7 @@ impl<K: Kind> Lanes<K> {
             .unwrap_or_else(|_| Err(closed::<K>(Delivery::Unknown)))
     }
 
-    /// Queues an entry whose answer nobody waits for.
+    /// Queues an entry without waiting for its answer.
     pub(super) fn submit_later(self: &Arc<Self>, queue: &HostQueueUrl, input: K::Input) {
         if self.try_submit_later(queue, input).is_none()
             && let Some(counter) = K::FAILED
@@ -114,12 +115,12 @@ impl<K: Kind> Lanes<K> {
         let permit = Arc::clone(&lane.room).try_acquire_owned().ok()?;
         let linger = self.linger(&input, queue, self.context.options.delete_linger);
         let entry = self.entry(input, size, permit);
-        // An entry that is refused here has counted itself by its drop.
+        // An entry that is refused here has counted itself in its `Drop`.
         let _ = self.enter(queue, &lane, entry, Pace::Relaxed(linger));
         Some(())
     }
 
-    /// Puts an entry into its lane, where it waits for what was said before about its message.
+    /// Puts an entry into its lane, where it waits for earlier operations on its message.
     fn enter(
         &self,
         queue: &HostQueueUrl,
@@ -131,7 +132,7 @@ impl<K: Kind> Lanes<K> {
             return lane.push(&self.context, entry, pace, true).ok();
         };
         let message = (self.key(queue), Arc::from(handle));
-        // What is refused, or not needed any more, is dropped outside of the table's lock.
+        // An entry that is refused or not needed any more is dropped outside of the table's lock.
         let (mut waits, mut refused) = (Some(entry), None);
         let entered = self.context.words.ask(&message, what, |hold, free| {
             let mut entry = waits.take()?;
@@ -152,7 +153,7 @@ impl<K: Kind> Lanes<K> {
         entered
     }
 
-    /// Entries that are not answered yet.
+    /// The number of entries that are not answered yet.
     pub(super) fn unanswered(&self) -> usize {
         let room = self.context.options.room();
         self.lanes
@@ -171,10 +172,10 @@ impl<K: Kind> Lanes<K> {
         drop(room.acquire_many(all).await);
     }
 
-    /// Forgets a lane if it has nothing to do, and says so. Nobody can have got hold of it in between: lanes are
-    /// handed out under the lock that `remove_if` takes.
+    /// Removes a lane if it has nothing to do, and returns whether it did. No caller can obtain the lane meanwhile,
+    /// because lanes are handed out under the lock that `remove_if` takes.
     pub(super) fn forget_idle(&self, queue: &HostQueueUrl, lane: &Arc<Lane<K>>) -> bool {
-        // The map's reference and the worker's.
+        // One reference of the map and one of the worker.
         let unused = |found: &Arc<Lane<K>>| {
             Arc::ptr_eq(found, lane)
                 && Arc::strong_count(found) == 2
@@ -185,13 +186,13 @@ impl<K: Kind> Lanes<K> {
             .is_some()
     }
 
-    /// Forgets a lane whose worker has ended.
+    /// Removes a lane whose worker has ended.
     pub(super) fn forget(&self, queue: &HostQueueUrl, lane: &Arc<Lane<K>>) {
         self.lanes
             .remove_if(&self.key(queue), |_, found| Arc::ptr_eq(found, lane));
     }
 
-    /// One lane for a queue, however its URL is spelled.
+    /// The key of a queue, which is the same for all spellings of its URL.
     fn key(&self, queue: &HostQueueUrl) -> HostKey {
         self.context.sqs.host_key(queue)
     }
@@ -237,7 +238,7 @@ impl<K: Kind> Lanes<K> {
                 Arc::clone(&slot.insert(Arc::new(Lane::new(&self.context.options, queue))))
             }
         };
-        // Outside of the map's lock: on a runtime that has ended, the worker is dropped here, and forgets its lane.
+        // Outside of the map's lock: on a runtime that has ended, the worker is dropped here and removes its lane.
         let worker = Worker::new(
             queue.clone(),
             Arc::clone(&lane),
@@ -263,7 +264,7 @@ impl<K: Kind> Lane<K> {
         }
     }
 
-    /// Puts an entry in line, blocked if it is not `free` to go. Gives back one that comes too late.
+    /// Queues an entry, blocked if it is not `free` to be sent. Returns the entry if the lane is closed.
     fn push(
         &self,
         context: &Context,
@@ -288,7 +289,7 @@ impl<K: Kind> Lane<K> {
         Ok(ticket)
     }
 
-    /// What the worker has to do now, and whether anything waits.
+    /// Returns what the worker must do now, and whether no entry is waiting.
     pub(super) fn next(&self, context: &Context) -> (Next<Entry<K>>, bool) {
         let now = context.sqs.clock().now();
         let mut state = self.lock();
@@ -299,7 +300,7 @@ impl<K: Kind> Lane<K> {
         (next, state.coalescer.is_empty())
     }
 
-    /// Notes the end of a call, with those of its entries that are to be tried again.
+    /// Notes the end of a call, with the entries that must be retried.
     pub(super) fn returned(&self, again: Vec<(Ticket, Entry<K>, Again)>) {
         let (overtaken, again): (Vec<_>, Vec<_>) = again
             .into_iter()
@@ -322,12 +323,12 @@ impl<K: Kind> Lane<K> {
             .for_each(|(_, entry, _)| entry.give_way());
     }
 
-    /// Ends all lingering.
+    /// Ends lingering permanently.
     pub(super) fn flush(&self) {
         self.lock().coalescer.flush();
     }
 
-    /// Refuses entries from now on, and drops those that wait.
+    /// Refuses entries from now on, and drops the waiting entries.
     pub(super) fn close(&self) {
         let left: Vec<_> = {
             let mut state = self.lock();
@@ -341,7 +342,7 @@ impl<K: Kind> Lane<K> {
         let withdrawn = self.lock().coalescer.withdraw(ticket);
         if let Some(entry) = withdrawn {
             entry.forget();
-            // What is left may have another due time.
+            // The remaining entries may have another due time.
             self.changed.notify_one();
         }
     }
@@ -365,7 +366,7 @@ impl<K: Kind> Shelf for Lane<K> {
 }
 
 impl<K: Kind> State<K> {
-    /// Whether the worker must look earlier than it would by itself. Most entries join a batch that waits already.
+    /// Whether the worker must look earlier than planned. Most entries join a batch that is already waiting.
     fn brings_forward(&mut self) -> bool {
         let look_at = self.coalescer.next_look();
         let earlier = look_at.is_some_and(|at| self.looks_at.is_none_or(|known| at < known));
@@ -385,7 +386,7 @@ impl<K: Kind> std::fmt::Debug for Lane<K> {
     }
 }
 
-/// A caller that waits for its answer. Its drop takes the entry out of line.
+/// A caller that waits for its answer. Its drop withdraws the entry.
 struct Caller<'a, K: Kind> {
     lane: &'a Lane<K>,
     ticket: Ticket,
@@ -397,19 +398,20 @@ impl<K: Kind> Drop for Caller<'_, K> {
         if self.answer.is_terminated() {
             return;
         }
-        // First this, so that an entry that comes back from a call right now is seen to be unwanted.
+        // The receiver is closed first, so that an entry that comes back from a call right now is seen to be
+        // unwanted.
         self.answer.close();
         self.lane.withdraw(self.ticket);
     }
 }
 
-/// Waits between the attempts of an entry that SQS answered with a temporary failure of its own.
+/// The waits between the attempts of an entry that SQS reports as failed temporarily.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
-/// An entry that no batch can take.
+/// An entry that fits into no batch.
 #[derive(Debug, thiserror::Error)]
-#[error("it has {size} bytes: at most {most} fit into a batch")]
+#[error("the entry has {size} bytes, but a batch takes at most {most}")]
 struct TooLarge {
     size: usize,
     most: usize,
@@ -450,7 +452,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_worker_is_woken_by_the_entries_that_give_it_something_to_do() {
+    async fn only_entries_that_start_or_fill_a_batch_wake_the_worker() {
         let lanes = lanes();
         let lane = Lane::new(&lanes.context.options, &queue());
         let (next, _) = lane.next(&lanes.context);
@@ -468,7 +470,7 @@ mod tests {
         assert_eq!(
             woken_by,
             [(1, true), (10, true)],
-            "a batch begins, and is full"
+            "by the first entry of a batch, and by the entry that fills it"
         );
         while let (Next::Call(_), _) = lane.next(&lanes.context) {}
         lane.returned(Vec::new());
@@ -478,12 +480,12 @@ mod tests {
         lane.push(&lanes.context, entry, pace, true).ok().unwrap();
         assert!(
             lane.changed.notified().now_or_never().is_some(),
-            "another begins"
+            "by the first entry of the next batch"
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lane_is_forgotten_only_when_nobody_can_use_it_unseen() {
+    async fn a_lane_is_removed_only_when_no_caller_uses_it() {
         let (lanes, queue) = (lanes(), queue());
         let workers = Arc::new(Lane::new(&lanes.context.options, &queue));
         lanes.lanes.insert(lanes.key(&queue), Arc::clone(&workers));
@@ -520,7 +522,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_whose_worker_has_ended_is_forgotten_and_refuses() {
+    fn a_lane_whose_worker_ended_is_removed_and_refuses_entries() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();

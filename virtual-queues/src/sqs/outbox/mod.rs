@@ -1,23 +1,23 @@
-//! Batches of sends, deletes and visibility changes, made of whatever comes at the same time.
+//! Batches sends, deletes and visibility changes that are made at about the same time.
 //!
-//! Owns: which calls are made when, with which entries; each caller's own answer; the repetition of single entries.
-//! Does not own: what is sent, the repetition of whole calls (the SDK's), receives.
+//! Owns: when calls are made and with which entries; each caller's own answer; retries of single entries. Does not
+//! own: the content of the calls, retries of whole calls (the SDK makes them), receives.
 //!
-//! It is natural batching. With no call out, an entry goes at once, so an idle queue has no added latency. While one
-//! is out, others gather until ten are there, until no call is out any more, or for a few milliseconds. The more load,
-//! the fuller the batches.
+//! With no call in flight, an entry is sent at once, so an idle queue has no added latency. While a call is in
+//! flight, other entries gather until there are ten, until no call is in flight any more, or for a few milliseconds.
+//! So batches become fuller as the load grows.
 //!
-//! **Invariant:** every entry that was accepted is answered: by SQS, or with [`FaultKind::Closed`](super::FaultKind::Closed).
+//! **Invariant:** every accepted entry is answered: by SQS, or with [`FaultKind::Closed`](super::FaultKind::Closed).
 //!
 //! | file | question |
 //! |---|---|
-//! | `coalescer` | when does the next batch go, and who is in it? (pure) |
-//! | `words` | which delete or change of a message goes before which? (pure) |
-//! | `table` | how do deletes and changes hear of each other? |
-//! | `lane` | how does an entry get in, and what if there is no room? |
-//! | `worker` | who waits for what? |
+//! | `coalescer` | when is the next batch sent, and with which entries? (pure) |
+//! | `words` | which delete or change of a message is made before which? (pure) |
+//! | `table` | how do the lanes of deletes and changes share these operations? |
+//! | `lane` | how is an entry added, and what happens without room? |
+//! | `worker` | which events does the task of a lane wait for? |
 //! | `call` | what does an answer mean for each entry? |
-//! | `kind`, `send`, `delete`, `visibility` | what is in a call? |
+//! | `kind`, `send`, `delete`, `visibility` | what does a call contain? |
 
 mod call;
 mod coalescer;
@@ -57,18 +57,19 @@ pub use self::options::BatchOptions;
 /// All batched calls of one process to all its queues. Cheap to clone; clones share the batches.
 ///
 /// # Order
-/// Entries of one queue and kind leave in the order in which their futures were first polled. Several calls may be
-/// out at a time, so SQS may take them in another order. Sends to a FIFO queue go one call at a time, and no repetition
-/// puts the messages of a group out of order: if SQS takes the later one of two in the same call and fails the earlier
-/// one, the earlier one is not tried again and its caller gets the fault.
+/// Entries of one queue and kind are sent in the order in which their futures were first polled. Several calls may be
+/// in flight, so SQS may process them in another order. Sends to a FIFO queue go one call at a time, and no retry
+/// changes the order of messages within a group: if SQS accepts the later of two messages in the same call and fails
+/// the earlier message, the earlier message is not retried and its caller gets the fault.
 ///
-/// # Repetition
-/// An entry that SQS answers with a temporary failure of its own is tried again, up to three times in all, without
-/// those that succeeded. If SQS refuses a whole batch for its content, its entries are sent one by one. A call that
-/// fails otherwise fails all its entries; the SDK has repeated it before, as the client's retry config says.
+/// # Retries
+/// An entry that SQS reports as failed temporarily is retried, up to three attempts in all, without the entries that
+/// succeeded. If SQS refuses a whole batch because of its content, its entries are sent one by one. A call that fails
+/// otherwise fails all its entries. By then the SDK has already retried the call, according to the client's retry
+/// config.
 ///
 /// # Dropping
-/// When the last clone is dropped, what nobody waits for is still sent, as long as the runtime lives.
+/// When the last clone is dropped, entries without a waiting caller are still sent, as long as the runtime lives.
 #[derive(Clone)]
 pub struct Outbox(Arc<Shared>);
 
@@ -80,9 +81,10 @@ struct Shared {
 }
 
 impl Outbox {
-    /// An outbox with nothing in it. Makes no call and starts no task before the first entry.
+    /// An empty outbox. Makes no call and starts no task before the first entry.
     ///
-    /// All its tasks run in `tasks`; when those are asked to stop, it accepts nothing more and sends what it has.
+    /// All its tasks run in `tasks`. When these are asked to stop, the outbox refuses new entries and sends the
+    /// entries that it has.
     #[must_use]
     pub fn new(sqs: Sqs, tasks: Tasks, options: BatchOptions) -> Self {
         let closing = tasks.stopping().child_token();
@@ -104,20 +106,21 @@ impl Outbox {
         }))
     }
 
-    /// Sends a message, and returns what SQS answered for it. An id in `message` is replaced.
+    /// Sends a message, and returns SQS's answer for it. An id in `message` is replaced.
     ///
     /// Waits for room while [`BatchOptions::max_waiting`] sends to this queue are unanswered.
     ///
     /// # Errors
-    /// The fault of this message alone, or of the whole call. Of the outbox itself:
+    /// The fault of this message alone, or of the whole call. The outbox itself returns:
     /// - [`NotMade`](super::FaultKind::NotMade): there is no body;
     /// - [`Refused`](super::FaultKind::Refused): it has more bytes than [`BatchOptions::max_bytes`];
-    /// - [`Unreadable`](super::FaultKind::Unreadable): SQS's answer does not mention it, or took another body (by its
-    ///   MD5); it may have been sent;
+    /// - [`Unreadable`](super::FaultKind::Unreadable): SQS's answer does not mention the message, or SQS accepted
+    ///   another body (by its MD5); the message may have been sent;
     /// - [`Closed`](super::FaultKind::Closed): after the shutdown, or when the runtime has ended.
     ///
     /// # Cancel safety
-    /// A message whose future is dropped while it waits for its batch is not sent. One that is out already is.
+    /// A message whose future is dropped while it waits for its batch is not sent. A message that is already in a
+    /// call is sent.
     pub async fn send(
         &self,
         queue: &HostQueueUrl,
@@ -129,9 +132,10 @@ impl Outbox {
             .await
     }
 
-    /// As [`send`](Self::send), for a message that says when it is sent. `stamp` is called before each call that the message
-    /// is in, on a copy of the message, and writes into it what depends on that moment. It must not make the message larger,
-    /// since the size counts from the start, and must change neither the body nor the group.
+    /// Does the same as [`send`](Self::send), for a message that contains the time at which it is sent. `stamp` is
+    /// called before each call that the message is in, on a copy of the message, and writes the content that depends
+    /// on that moment. It must not make the message larger, because the size counts from the start, and it must
+    /// change neither the body nor the group.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -148,7 +152,8 @@ impl Outbox {
         self.0.sends.submit(queue, letter).await
     }
 
-    /// Deletes a message. Changes of its visibility timeout that still wait are not made; one that is out is answered first.
+    /// Deletes a message. Waiting changes of its visibility timeout are not made; the delete waits for the answer to
+    /// a change in flight.
     ///
     /// # Errors
     /// As [`send`](Self::send); counted as [`Counter::DeletesFailed`](crate::Counter::DeletesFailed), too.
@@ -159,19 +164,19 @@ impl Outbox {
         self.0.deletes.submit(queue, receipt_handle).await
     }
 
-    /// Deletes a message off the caller's path: returns at once, and lets it wait for company.
+    /// Deletes a message in the background: returns at once, and the delete waits for a batch.
     ///
-    /// A delete that fails, comes after the shutdown or finds no room is dropped and counted as
-    /// [`Counter::DeletesFailed`](crate::Counter::DeletesFailed): SQS delivers the message again.
+    /// A delete that fails, is requested after the shutdown or finds no room is dropped and counted as
+    /// [`Counter::DeletesFailed`](crate::Counter::DeletesFailed): SQS redelivers the message.
     pub fn delete_later(&self, queue: &HostQueueUrl, receipt_handle: String) {
         self.0.deletes.submit_later(queue, receipt_handle);
     }
 
-    /// Changes a message's visibility timeout, counted from when SQS takes the call. Parts of a second count as whole
-    /// ones; zero makes it visible at once.
+    /// Changes a message's visibility timeout, counted from when SQS receives the call. Fractions of a second are
+    /// rounded up; zero makes the message visible at once.
     ///
-    /// Changes of one message take effect in the order in which they were asked for, each after the answer to the one before.
-    /// A change that still waits when the message is deleted is not made; its caller gets `Ok`.
+    /// Changes of one message take effect in the order in which they were requested, each after the answer to the
+    /// previous change. A change that is still waiting when the message is deleted is not made; its caller gets `Ok`.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -196,10 +201,10 @@ impl Outbox {
             .await
     }
 
-    /// As [`change_visibility`](Self::change_visibility), off the caller's path. It never follows a newer change or a delete of
-    /// the same receipt handle: while it waits, these remove it, and after a delete that is under way it is not made. One that fails or finds no room is
-    /// dropped and counted as [`Counter::ChangesFailed`](crate::Counter::ChangesFailed): the message keeps the timeout that
-    /// it has.
+    /// Does the same as [`change_visibility`](Self::change_visibility) in the background. The change is never made
+    /// after a newer change or a delete of the same receipt handle: these remove the change while it waits, and after
+    /// a delete in progress it is not made. A change that fails or finds no room is dropped and counted as
+    /// [`Counter::ChangesFailed`](crate::Counter::ChangesFailed): the message keeps its timeout.
     pub fn change_visibility_later(
         &self,
         queue: &HostQueueUrl,
@@ -216,25 +221,25 @@ impl Outbox {
     }
 
     /// Completes when SQS has answered every delete and visibility change for this queue that was accepted before, or at
-    /// `at`. An owner that is about to delete the queue waits for this, because calls that come after the deletion fail.
-    /// Later entries wait until it is over.
+    /// `at`. An owner that will delete the queue waits for this first, because calls after the deletion fail. Later entries
+    /// wait until then.
     ///
     /// # Cancel safety
-    /// Dropping it changes nothing.
+    /// Dropping the future has no effect on the entries.
     pub async fn settled(&self, queue: &HostQueueUrl, at: Moment) {
         let deletes = self.0.deletes.settled(queue);
         let changes = self.0.changes.settled(queue);
         let both = futures::future::join(deletes, changes);
-        // At the end of its time there is nothing else to do.
+        // After the timeout there is nothing else to do.
         let _ = self.0.context.sqs.clock().timeout_at(at, both).await;
     }
 
-    /// Refuses new entries with [`Closed`](super::FaultKind::Closed), sends out everything that waits, and returns
-    /// when all is answered, or at `at`. Returns how many entries were given up: their callers get `Closed`, and
-    /// [`Fault::delivery`] says which of them were out.
+    /// Refuses new entries with [`Closed`](super::FaultKind::Closed), sends all waiting entries, and returns when all
+    /// entries are answered, or at `at`. Returns the number of entries that were given up: their callers get
+    /// `Closed`, and [`Fault::delivery`] shows whether they may have been sent.
     ///
     /// # Cancel safety
-    /// Dropping it leaves the outbox closed; what it has is still sent.
+    /// Dropping the future leaves the outbox closed; its entries are still sent.
     pub async fn shutdown(&self, at: Moment) -> usize {
         let context = &self.0.context;
         context.closing.cancel();
@@ -253,7 +258,7 @@ impl Outbox {
         unanswered
     }
 
-    /// Entries that were accepted and are not answered yet.
+    /// The number of accepted entries that are not answered yet.
     #[must_use]
     pub fn unanswered(&self) -> usize {
         self.0.sends.unanswered() + self.0.deletes.unanswered() + self.0.changes.unanswered()

@@ -1,4 +1,4 @@
-//! What a user may set about batches.
+//! The options of batches.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use sqs_rpc_protocol::limits::MAX_MESSAGE_BYTES;
 
 use super::coalescer::Limits;
 
-/// The most entries that one batch takes (SQS).
+/// The maximum number of entries in one batch (SQS).
 pub(super) const MAX_BATCH_ENTRIES: usize = 10;
 
-/// Bounds and waits of an [`Outbox`](super::Outbox). All of them count per queue and kind of call.
+/// Limits and waits of an [`Outbox`](super::Outbox). All of them apply per queue and kind of call.
 ///
 /// # Examples
 /// ```
@@ -23,23 +23,26 @@ pub(super) const MAX_BATCH_ENTRIES: usize = 10;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BatchOptions {
-    /// The most calls out at a time. Default 8. 1 (and 0, which means 1) gives the fullest batches, but one stuck call
-    /// holds up all behind it. Sends to a FIFO queue go one call at a time, whatever is set here.
+    /// The maximum number of calls in flight. Default 8. With 1 (and 0, which means 1) batches are fullest, but one
+    /// stuck call holds up all later entries. Sends to a FIFO queue always go one call at a time.
     pub max_calls_out: usize,
-    /// How long an entry waits for company while a call is out; with none out it goes at once. Default 5 ms. Zero: it
-    /// goes at once even then, and batches are filled only by what comes in the same turn of the scheduler.
+    /// How long an entry waits for more entries while a call is in flight. With no call in flight it is sent at once.
+    /// Default 5 ms. With zero every entry is sent at once, and a batch contains only entries of the same turn of the
+    /// scheduler.
     pub linger: Duration,
-    /// How long an entry that nobody waits for (`delete_later`, `change_visibility_later`) waits for company, call out
-    /// or not. Default 50 ms. Keep it well under the visibility timeout. On a FIFO queue deletes, and changes to zero, do
-    /// not wait, whatever is set here: their group would wait with them.
+    /// How long an entry without a waiting caller (`delete_later`, `change_visibility_later`) waits for more entries,
+    /// whether a call is in flight or not. Default 50 ms. Keep it well below the visibility timeout. On a FIFO queue
+    /// deletes, and changes to zero, never wait, because their group would wait with them.
     pub delete_linger: Duration,
-    /// The most entries accepted and not yet answered. Default 10,000. At the bound a caller waits for room, and an
-    /// entry that nobody waits for is dropped and counted. 0 means 1.
+    /// The maximum number of unanswered entries. Default 10,000. At this limit a caller waits for room, and an entry
+    /// without a waiting caller is dropped and counted. 0 means 1.
     pub max_waiting: usize,
-    /// The most bytes in one batch: bodies, and names, types and values of message attributes. Default, and the most,
-    /// 1 MiB; set it lower for a queue whose `MaximumMessageSize` is lower. An entry above it is refused.
+    /// The maximum number of bytes in one batch: bodies, and names, types and values of message attributes. The
+    /// default and the upper limit are 1 MiB. Set it lower for a queue with a lower `MaximumMessageSize`. A larger
+    /// entry is refused.
     pub max_bytes: usize,
-    /// After how long with nothing to do the task of a queue ends. Default 10 s. The next entry starts another.
+    /// How long the task of a queue stays without entries before it ends. Default 10 s. The next entry starts a new
+    /// task.
     pub idle: Duration,
 }
 

@@ -16,14 +16,14 @@ pub(super) struct Send;
 /// A message that waits for its call.
 pub(super) struct Letter {
     message: SendMessageBatchRequestEntry,
-    /// Writes into the message what depends on when it is sent.
+    /// Writes the content that depends on when the message is sent.
     stamp: Option<Stamp>,
 }
 
 /// See [`Outbox::send_stamped`](super::Outbox::send_stamped).
 pub(super) type Stamp = Box<dyn Fn(&mut SendMessageBatchRequestEntry) + std::marker::Send + Sync>;
 
-/// Builds the entry before it is queued, so that one without a body fails its own caller only.
+/// Builds the entry before it is queued, so that a message without a body fails its own caller only.
 pub(super) fn build(
     message: SendMessageBatchRequestEntryBuilder,
     stamp: Option<Stamp>,
@@ -91,7 +91,8 @@ impl Kind for Send {
         if told.is_empty() || is_md5_of(told, &letter.message.message_body) {
             return Ok(());
         }
-        // Something was sent, but not this message: a second copy does no harm, the lack of one may.
+        // SQS accepted something, but not this message. So the caller may send again: a duplicate does no harm, but a
+        // lost message may.
         Err(Fault::local(
             Self::ACTION,
             FaultKind::Unreadable,
@@ -101,9 +102,9 @@ impl Kind for Send {
     }
 }
 
-/// SQS took another body than the one that was sent.
+/// SQS accepted another body than the body that was sent.
 #[derive(Debug, thiserror::Error)]
-#[error("the MD5 of the body that SQS accepted is not that of the body sent")]
+#[error("the MD5 of the body that SQS accepted differs from that of the body sent")]
 struct Altered;
 
 #[cfg(test)]

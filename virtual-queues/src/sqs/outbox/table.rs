@@ -1,7 +1,7 @@
-//! The words about all messages, shared by the lanes of deletes and of changes.
+//! The operations ("words") on all messages, shared by the lanes of deletes and of changes.
 //!
-//! **Invariant:** the lock is taken before that of a lane, never under it, and no entry is dropped under it: an entry's drop
-//! ends its word.
+//! **Invariant:** the table's lock is taken before the lock of a lane, never under it, and no entry is dropped under
+//! the table's lock, because an entry's drop ends its word.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::coalescer::Ticket;
 use super::words::{Id, Message, What, Words};
 
-/// Where entries wait.
+/// A lane, in which entries wait.
 pub(super) trait Shelf: Send + Sync {
-    /// Lets an entry go.
+    /// Allows an entry to be sent.
     fn unblock(&self, ticket: Ticket);
 
-    /// Takes out an entry that waits. What is returned gives it its answer.
+    /// Removes a waiting entry. The returned function answers the entry.
     fn take(&self, ticket: Ticket) -> Option<Box<dyn FnOnce() + Send>>;
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Place {
 
 pub(super) struct Table(Mutex<Words<Place>>);
 
-/// A word that has not ended. Its drop ends it.
+/// A word that has not ended. Dropping the hold ends the word.
 pub(super) struct Hold {
     table: Arc<Table>,
     message: Message,
@@ -38,8 +38,8 @@ impl Table {
         Arc::new(Self(Mutex::new(Words::new())))
     }
 
-    /// Adds a word. `enter` puts its entry on a shelf, blocked unless it is told `true`, and may decline. `None` if it did, or
-    /// was not asked because the message is being deleted.
+    /// Adds a word. `enter` puts the word's entry on a shelf, blocked unless it is given `true`, and may decline.
+    /// Returns `None` if it declined, or was not called because the message is being deleted.
     pub(super) fn ask(
         self: &Arc<Self>,
         message: &Message,
@@ -80,7 +80,7 @@ impl Place {
 }
 
 impl Hold {
-    /// Whether a newer word makes this one needless.
+    /// Whether a newer word replaces this word.
     pub(super) fn is_overtaken(&self) -> bool {
         self.table.lock().is_overtaken(&self.message, self.id)
     }

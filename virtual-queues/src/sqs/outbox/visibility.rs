@@ -20,7 +20,8 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// Whole seconds, rounded up: zero would mean "visible now". What is too long for the field SQS refuses anyway.
+    /// Whole seconds, rounded up, because zero would mean "visible now". SQS refuses timeouts that are too long for
+    /// this field anyway.
     fn seconds(&self) -> i32 {
         let up = u64::from(self.timeout.subsec_nanos() > 0);
         i32::try_from(self.timeout.as_secs().saturating_add(up)).unwrap_or(i32::MAX)
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_of_a_second_counts_as_a_whole_one() {
+    fn fractions_of_a_second_are_rounded_up() {
         let seconds = |timeout| {
             Change {
                 receipt_handle: String::new(),

@@ -1,10 +1,10 @@
-//! Who has the last word about a message. Pure.
+//! Orders the deletes and visibility changes of one message, so that the last one wins. Pure.
 //!
-//! Owns: per receipt handle, the deletes and changes that were asked for and have not ended, in that order. Does not own:
-//! the entries, which wait in their lanes, and the calls.
+//! A *word* is a delete or a change of a message. Owns: per receipt handle, the words that were requested and have
+//! not ended, in that order. Does not own: the entries, which wait in their lanes, and the calls.
 //!
-//! **Invariant:** a change is never under way together with another word about its message, and words take effect in the
-//! order in which they were asked for. There are no more words than entries.
+//! **Invariant:** a change is never in progress together with another word about its message, and words take effect
+//! in the order in which they were requested. There are at most as many words as entries.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,24 +14,24 @@ use sqs_rpc_protocol::HostKey;
 use crate::hashing::{Keyed, keyed};
 use crate::mutant;
 
-/// A queue, and the receipt handle of a message of it.
+/// A queue and the receipt handle of one of its messages.
 pub(super) type Message = (HostKey, Arc<str>);
 
-/// What is said about a message.
+/// The kind of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     Delete,
-    /// A change that somebody waits for.
+    /// A change with a waiting caller.
     Change,
-    /// A change of the framework's own, or one that nobody waits for.
+    /// A change made by the framework itself, or without a waiting caller.
     Unattended,
 }
 
-/// Names a word.
+/// Identifies a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Id(u64);
 
-/// All words, with the place where each waits or waited.
+/// All words, with the place where each is or was waiting.
 #[derive(Debug)]
 pub(super) struct Words<P> {
     messages: HashMap<Message, Vec<Word<P>>, Keyed>,
@@ -42,22 +42,22 @@ pub(super) struct Words<P> {
 struct Word<P> {
     id: Id,
     what: What,
-    /// Whether it may go: nothing before it is in its way.
+    /// Whether the word may be sent: no earlier word blocks it.
     free: bool,
     place: P,
 }
 
-/// A word that was added.
+/// The result of adding a word.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asked<T, P> {
-    /// `None`: it comes after a delete, and is dropped.
+    /// `None`: the word was dropped, because it came after a delete or `enter` declined.
     pub(super) entered: Option<T>,
-    /// These may go now.
+    /// The places of the words that may be sent now.
     pub(super) freed: Vec<P>,
 }
 
 impl What {
-    /// Whether a word that has not gone yet is dropped for a newer one.
+    /// Whether a waiting word is dropped in favor of a newer word.
     fn gives_way_to(self, newer: Self) -> bool {
         match self {
             Self::Delete => false,
@@ -66,7 +66,7 @@ impl What {
         }
     }
 
-    /// Whether one has to end before the other goes. Two deletes do no harm to each other.
+    /// Whether one of the two must end before the other is sent. Two deletes may run at the same time.
     fn excludes(self, other: Self) -> bool {
         self != Self::Delete || other != Self::Delete
     }
@@ -80,8 +80,9 @@ impl<P: Clone> Words<P> {
         }
     }
 
-    /// Adds a word. `withdraw` takes a word out of its place if it still waits there, and says whether it did; `enter` puts
-    /// the new one into its place, from where it may go if it is told `true`. It may decline.
+    /// Adds a word. `withdraw` removes a word from its place if it is still waiting there, and returns whether it
+    /// was. `enter` puts the new word into its place, from where it may be sent at once if the flag is `true`.
+    /// `enter` may decline.
     pub(super) fn ask<T>(
         &mut self,
         message: &Message,
@@ -117,7 +118,7 @@ impl<P: Clone> Words<P> {
         Asked { entered, freed }
     }
 
-    /// Whether a newer word makes this one needless.
+    /// Whether a newer word replaces this word.
     pub(super) fn is_overtaken(&self, message: &Message, id: Id) -> bool {
         let words = self.messages.get(message).into_iter().flatten();
         let mut from = words.skip_while(|word| word.id != id);
@@ -125,7 +126,7 @@ impl<P: Clone> Words<P> {
             .is_some_and(|word| from.any(|newer| word.what.gives_way_to(newer.what)))
     }
 
-    /// Removes a word that has ended. Returns which may go now.
+    /// Removes a word that has ended. Returns the places of the words that may be sent now.
     pub(super) fn end(&mut self, message: &Message, id: Id) -> Vec<P> {
         let Some(words) = self.messages.get_mut(message) else {
             return Vec::new();
@@ -139,7 +140,7 @@ impl<P: Clone> Words<P> {
     }
 }
 
-/// Lets those go that have nothing in their way any more: the deletes at the front, or the first change.
+/// Frees the words that nothing blocks any more: the deletes at the front, or the first change.
 fn free<P: Clone>(words: &mut [Word<P>]) -> Vec<P> {
     let mut freed = Vec::new();
     for at in 0..words.len() {
@@ -165,7 +166,7 @@ mod tests {
     use super::What::{Change, Delete, Unattended};
     use super::*;
 
-    /// Words about one message, and those that still wait in their places.
+    /// The words about one message, and the numbers of those that are still waiting.
     struct Talk {
         words: Words<usize>,
         waiting: BTreeSet<usize>,
@@ -220,7 +221,7 @@ mod tests {
             self.may_go.extend(freed);
         }
 
-        /// Those that wait and may go.
+        /// The waiting words that may be sent.
         fn ready(&self) -> Vec<usize> {
             self.waiting.intersection(&self.may_go).copied().collect()
         }
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_waits_for_one_under_way() {
+    fn a_change_waits_for_a_change_in_progress() {
         let mut talk = Talk::new();
         let first = talk.say(Unattended);
         talk.goes(first);
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_word_drops_an_unattended_change_that_waits() {
+    fn a_newer_word_drops_a_waiting_unattended_change() {
         for newer in [Unattended, Change, Delete] {
             let mut talk = Talk::new();
             talk.say(Unattended);
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delete_drops_what_waits_and_follows_what_is_out() {
+    fn a_delete_drops_waiting_changes_and_follows_one_in_progress() {
         let mut talk = Talk::new();
         let out = talk.say(Change);
         talk.goes(out);
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_came_back_is_overtaken_by_a_newer_word() {
+    fn a_change_to_retry_is_overtaken_by_a_newer_word() {
         let mut talk = Talk::new();
         let first = talk.say(Unattended);
         talk.goes(first);
@@ -291,7 +292,7 @@ mod tests {
         assert!(!overtaken(&talk));
         let second = talk.say(Change);
         assert!(overtaken(&talk));
-        // It comes back to be tried again; a third word finds it waiting.
+        // The first change is put back for a retry; a third word finds it waiting.
         talk.waiting.insert(first);
         talk.say(Change);
         assert_eq!(talk.ready(), [second]);
@@ -299,7 +300,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn words_take_effect_in_order_and_leave_nothing(steps in prop::collection::vec((0..6_u8, any::<prop::sample::Index>()), 0..60)) {
+        fn words_take_effect_in_order_and_all_end(steps in prop::collection::vec((0..6_u8, any::<prop::sample::Index>()), 0..60)) {
             let mut talk = Talk::new();
             let mut kinds = Vec::new();
             let mut out: Vec<usize> = Vec::new();
@@ -329,7 +330,7 @@ mod tests {
             }
             while !(out.is_empty() && talk.waiting.is_empty()) {
                 let ready = talk.ready();
-                prop_assert!(!(ready.is_empty() && out.is_empty()), "all wait for ever");
+                prop_assert!(!(ready.is_empty() && out.is_empty()), "all words wait forever");
                 for word in ready {
                     talk.goes(word);
                     out.push(word);

@@ -1,4 +1,4 @@
-//! The task of one lane: starts calls and waits for whatever comes next.
+//! The task of one lane: starts calls and waits for the next event.
 
 use std::sync::{Arc, Weak};
 
@@ -14,15 +14,16 @@ use super::kind::Kind;
 use super::lane::{Context, Lane, Lanes};
 use crate::sqs::{Alarm, Moment};
 
-/// Each call is a task of its own, so one that hangs holds up neither the worker nor the other calls. When the worker
-/// ends, in order or because its runtime did, the lane is closed and all that waited in it is answered.
+/// Each call has its own task, so a call that hangs holds up neither the worker nor other calls. When the worker
+/// ends, in order or because its runtime ended, the lane is closed and all its waiting entries are answered.
 pub(super) struct Worker<K: Kind> {
     queue: HostQueueUrl,
     lane: Arc<Lane<K>>,
-    /// Weak: the drop of the last outbox ends the workers.
+    /// Weak, because the drop of the last outbox must end the workers.
     lanes: Weak<Lanes<K>>,
     context: Arc<Context>,
-    /// The calls that are out. One that ends without a word (it panicked, or its runtime ended) has returned, too.
+    /// The calls in flight. A call that ends without a result (it panicked, or its runtime ended) counts as returned,
+    /// too.
     out: FuturesUnordered<oneshot::Receiver<Returned<K>>>,
     _alive: TaskTrackerToken,
 }
@@ -50,7 +51,7 @@ impl<K: Kind> Worker<K> {
         let mut alarm = Alarm::new(context.sqs.clock().clone());
         let mut flushing = false;
         loop {
-            // Lets all tasks that are ready run first: what they push shares the batch.
+            // Lets all ready tasks run first: their entries share the batch.
             tokio::task::yield_now().await;
             let (wake, nothing_waits) = self.start_calls();
             let idle = nothing_waits && self.out.is_empty();
@@ -76,7 +77,7 @@ impl<K: Kind> Worker<K> {
         }
     }
 
-    /// Starts all calls that are due. Says when to look again, and whether nothing waits.
+    /// Starts all calls that are due. Returns when to look again, and whether no entry is waiting.
     fn start_calls(&self) -> (Option<Moment>, bool) {
         loop {
             match self.lane.next(&self.context) {

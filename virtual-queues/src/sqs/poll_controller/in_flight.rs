@@ -1,11 +1,11 @@
-//! How many messages are in flight: received and not yet settled.
+//! Counts the messages in flight: received and not yet settled.
 //!
-//! Owns: the count, by the ends of the visibility timeouts. Does not own: which message is which.
+//! Owns: the count, by the ends of the visibility timeouts. Does not own: the identity of the messages.
 //!
-//! **Invariant:** the count is not too low. It does not know which message was settled and takes the oldest; if a
-//! younger one was, the count stays too high until that one's timeout would have ended. Messages that users extend or settle
-//! are known by their receipt handles from then on, so that one that is extended counts for as long, and one that is settled twice
-//! counts once.
+//! **Invariant:** the count is not too low. The count does not know which message was settled and removes the oldest.
+//! If a younger message was settled, the count stays too high until the younger message's timeout would have ended.
+//! Messages that users extend or settle are known by their receipt handles from then on: an extended message counts
+//! until its new end, and a message that is settled twice counts once.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,9 +16,9 @@ use crate::sqs::Moment;
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     by_end: VecDeque<(Moment, usize)>,
-    /// Messages that are known by a digest of their receipt handle. Emptied by [`expire`](Self::expire).
+    /// Messages that are known by a digest of their receipt handle. Removed by [`expire`](Self::expire).
     known: HashMap<u64, Known>,
-    /// When each of them is forgotten.
+    /// When each known message is forgotten.
     known_until: BTreeSet<(Moment, u64)>,
     total: usize,
 }
@@ -26,14 +26,14 @@ pub(super) struct InFlight {
 #[derive(Debug, Clone, Copy)]
 struct Known {
     until: Moment,
-    /// Whether it is in the total.
+    /// Whether the message is part of the total.
     counts: bool,
 }
 
-/// The most messages that are known: beyond, one that is settled twice counts twice.
+/// The maximum number of known messages. Beyond this number, a message that is settled twice counts twice.
 const MOST_KNOWN: usize = 100_000;
 
-/// For how long a message that was settled is known.
+/// How long a settled message is known.
 const REPEATED: Duration = Duration::from_secs(60);
 
 impl InFlight {
@@ -41,14 +41,14 @@ impl InFlight {
         self.total
     }
 
-    /// `n` messages came, invisible to others until `visible_until`.
+    /// `n` messages were received. They are invisible to other receivers until `visible_until`.
     pub(super) fn received(&mut self, n: usize, visible_until: Moment) {
         if n == 0 {
             return;
         }
         self.total += n;
         match self.by_end.back_mut() {
-            // Polls may return out of order by a moment; a second more or less does not matter to a quota.
+            // Polls may return slightly out of order. One second more or less does not matter for a quota.
             Some((end, count)) if visible_until.since(*end) < Duration::from_secs(1) => *count += n,
             _ => self.by_end.push_back((visible_until, n)),
         }
@@ -69,7 +69,7 @@ impl InFlight {
         }
     }
 
-    /// A message was deleted or put back, perhaps not for the first time.
+    /// A message was deleted or put back, possibly not for the first time.
     pub(super) fn settled_by_handle(&mut self, receipt_handle: &str, now: Moment) {
         let key = key(receipt_handle);
         match self.known.get(&key) {
@@ -97,7 +97,7 @@ impl InFlight {
         self.take(n);
     }
 
-    /// Takes `n` of those that are not known, the oldest first. Returns how many there were.
+    /// Removes `n` of the messages that are not known, the oldest first. Returns how many were removed.
     fn take(&mut self, mut n: usize) -> usize {
         let wanted = n;
         while n > 0 {
@@ -115,7 +115,7 @@ impl InFlight {
         wanted - n
     }
 
-    /// Forgets those that are visible again.
+    /// Removes the messages that are visible again.
     pub(super) fn expire(&mut self, now: Moment) {
         while let Some(&(until, key)) = self.known_until.first()
             && until <= now
@@ -134,7 +134,7 @@ impl InFlight {
         }
     }
 
-    /// When the next of them are visible again.
+    /// When the next messages become visible again.
     pub(super) fn next_expiry(&self) -> Option<Moment> {
         let by_end = self.by_end.front().map(|(end, _)| *end);
         let known = self.known_until.first().map(|(until, _)| *until);
@@ -142,7 +142,7 @@ impl InFlight {
     }
 }
 
-/// A digest that is the same in every process: no decision depends on a random seed.
+/// A digest that is the same in every process, so that no decision depends on a random seed.
 fn key(receipt_handle: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     receipt_handle.hash(&mut hasher);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_settled_twice_counts_once() {
+    fn a_message_settled_twice_counts_once() {
         let mut in_flight = InFlight::default();
         in_flight.received(3, at(30));
         for _ in 0..3 {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_extended_counts_for_as_long() {
+    fn an_extended_message_counts_until_its_new_end() {
         let mut in_flight = InFlight::default();
         in_flight.received(2, at(30));
         in_flight.extended("a", at(600));
@@ -188,7 +188,7 @@ mod tests {
         in_flight.settled_by_handle("a", at(700));
         in_flight.extended("a", at(800));
         assert_eq!(in_flight.total(), 0);
-        // One that was never received here.
+        // A message that was never received here.
         in_flight.extended("b", at(900));
         assert_eq!(in_flight.total(), 0);
     }

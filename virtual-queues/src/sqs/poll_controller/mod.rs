@@ -1,9 +1,9 @@
-//! How many receives to have out, and when, as a pure state machine.
+//! Decides how many receives are in flight, and when they start. A pure state machine.
 //!
-//! Owns: when the next poll starts, how many messages it asks for, what is in flight. Does not own: the polls, and who
-//! waits for what they bring.
+//! Owns: when the next poll starts, how many messages it requests, and the count of messages in flight. Does not own:
+//! the polls, and the receivers of their messages.
 //!
-//! **Invariant:** without demand no poll starts, and none that is out is ended.
+//! **Invariant:** without demand no poll starts, and a poll in flight is never ended.
 
 mod in_flight;
 mod pace;
@@ -17,85 +17,92 @@ use super::clock::Moment;
 use super::random::Random;
 use crate::mutant;
 
-/// The most messages that one ReceiveMessage returns (SQS).
+/// The maximum number of messages that one ReceiveMessage returns (SQS).
 pub const RECEIVE_MAX: usize = 10;
 
-/// Decides how many receives a queue has out, from who waits, what came back and what failed.
+/// Decides how many receives of a queue are in flight, based on demand, results and failures.
 ///
-/// It starts with one long poll. While polls come back full it allows more, up to the limit: up to four, one more for each
-/// that is full; from there on, one more for each three rounds of full ones. One that comes back part full takes it back to
-/// one; with no demand it starts none. When what has gathered is taken, each poll that is still out brings the first few
-/// messages that come, and costs as much as a full one; so a burst should not find many of them. It never ends a poll that is out: SQS may have put
-/// messages into it, and they would stay hidden until their visibility timeout ends.
+/// The controller starts with one long poll. Each poll that comes back full adds one poll, up to four. Beyond four,
+/// three rounds of full polls add one poll, up to the limit. A poll that comes back partly full reduces the number to
+/// one. Without demand no poll starts. After a backlog is received, each poll still in flight returns the first few
+/// messages that arrive, and costs as much as a full poll, so few polls should be in flight at the end of a burst. A
+/// poll in flight is never ended, because SQS may already have put messages into it, and these would stay hidden
+/// until their visibility timeout ends.
 ///
-/// A receive returns as soon as it finds one message. So after one that came back part full the next waits, at most for
-/// [`PollOptions::pace`] and no longer than the missing messages take to come at the rate observed. After one that
-/// brought a single message or none it does not wait: where little comes, nobody is kept waiting.
+/// A receive returns as soon as it finds one message. So after a receive that came back partly full the next receive
+/// waits, at most for [`PollOptions::pace`] and at most for the time in which the missing messages arrive at the
+/// observed rate. After a receive that returned at most one message there is no wait, so that single messages are not
+/// delayed.
 ///
-/// When polls fail, it waits ever longer; see [`PollOptions::longest_backoff`]. Polls that are in flight together and fail
-/// together count as one failure. [`reopen`](Self::reopen) ends such a wait when something else shows that SQS answers
-/// again, and [`answered`](Self::answered) shortens it while other calls are answered.
+/// When polls fail, each wait is longer than the previous wait; see [`PollOptions::longest_backoff`]. Polls that are
+/// in flight together and fail together count as one failure. [`reopen`](Self::reopen) ends such a wait when another
+/// call shows that SQS answers again, and [`answered`](Self::answered) shortens the wait while other calls are
+/// answered.
 ///
-/// It counts the messages in flight itself, because SQS says nothing when a long poll meets the quota: the poll just
-/// stays empty. Below the quota it stops in time.
+/// The controller counts the messages in flight itself, because SQS does not report the quota on a long poll: the
+/// poll only stays empty. The controller pauses before the quota is reached.
 #[derive(Debug)]
 pub struct PollController {
     options: PollOptions,
-    /// How many polls may be out, as the load shows it.
+    /// The number of polls that may be in flight at the current load.
     target: usize,
-    /// Polls that have come back full since the target changed.
+    /// The number of polls that have come back full since the target changed.
     full: usize,
-    /// Sizes of the polls that are out, added up, and their number.
+    /// The sum of the sizes of the polls in flight, and their number.
     asked: usize,
     out: usize,
     in_flight: InFlight,
-    /// How many messages may be received now; written by the owner.
+    /// The number of messages that the owner can receive now; written by the owner.
     demand: usize,
     pace: Pace,
     backoff: Backoff,
-    /// The last poll that failed: when. Written by [`failed`](Self::failed); empty after one that did not.
+    /// When the last poll failed. Written by [`failed`](Self::failed); cleared by a successful poll.
     failed_at: Option<Moment>,
-    /// After a failure, a pause, or for the pace: not before.
+    /// The next poll does not start before this moment: after a failure, a pause, or for the pace.
     not_before: Option<Moment>,
-    /// Whether demand came up since the last look, after there was none.
+    /// Whether demand has returned since the last call of [`start`](Self::start), after there was none.
     woken: bool,
 }
 
-/// Bounds of a [`PollController`].
+/// Limits of a [`PollController`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PollOptions {
-    /// The most receives out at a time. Default 8; 1 means no growth.
+    /// The maximum number of receives in flight. Default 8; 1 means no growth.
     pub max_polls: usize,
-    /// The most messages in flight before polling pauses. Default 100,000: SQS's quota for a standard queue is about
-    /// 120,000. On a FIFO queue it is the same since November 2024.
+    /// The maximum number of messages in flight before polling pauses. Default 100,000: SQS's quota is about 120,000
+    /// for a standard queue and, since November 2024, for a FIFO queue, too.
     pub max_in_flight: usize,
-    /// The longest wait after a receive that came back part full. Default 5 ms; zero: none, the least latency and the
-    /// most calls. What comes meanwhile is later by so much at the most, and only where several messages come at a time.
+    /// The maximum wait after a receive that came back partly full. Default 5 ms. Zero means no wait: the lowest
+    /// latency and the most calls. Messages that arrive during the wait are delayed by at most this time, and only
+    /// where several messages arrive at a time.
     pub pace: Duration,
-    /// The first wait after a failed poll, three times as long with each further one, up to the longest. Default 200 ms.
+    /// The first wait after a failed poll. Each further wait is three times as long, up to the longest. Default
+    /// 200 ms.
     pub first_backoff: Duration,
-    /// The longest wait between failing polls, within a fifth. Default 36 s: so long it may take until somebody who only
-    /// receives notices that SQS answers again.
+    /// The maximum wait between failing polls, with a jitter of at most a fifth. Default 36 s: a process that only
+    /// receives may need this long to notice that SQS answers again.
     pub longest_backoff: Duration,
 }
 
-/// Up to so many polls, each full one allows one more. Five bring 2,500 messages a second at 20 ms a call.
+/// Up to this number of polls, each full poll allows one more. Five polls return 2,500 messages a second at 20 ms per
+/// call.
 const EAGERLY: usize = 4;
-/// From there on, so many full polls for each that is out: a burst of 200 messages is over by then.
+/// Beyond [`EAGERLY`], the number of full polls for each poll in flight before another is allowed. A burst of 200
+/// messages has ended by then.
 const ROUNDS: usize = 3;
 
-/// The longest wait between failing polls while other calls succeed, so that no second goes by without a poll: 0.8 s, and a
-/// round trip. The price is one or two polls a second where only receives fail for long.
+/// The maximum wait between failing polls while other calls succeed, so that there is a poll in each second: 0.8 s
+/// plus a round trip. The price is one or two polls a second where only receives fail for long.
 const LONGEST_IF_ANSWERED: Duration = Duration::from_millis(800);
 
-/// From the start of a poll that brings nothing to that of the next.
+/// The minimum time from the start of a poll that returns nothing to the start of the next poll.
 const SHORTEST_EMPTY: Duration = Duration::from_millis(500);
 
-/// The longest wait between polls that fail for want of credentials.
+/// The maximum wait between polls that fail because of credentials.
 const LONGEST_IF_CREDENTIALS: Duration = Duration::from_secs(5);
 
-/// Each wait between failing polls is so many times the one before.
+/// Each wait between failing polls is the previous wait times this factor.
 const BACKOFF_FACTOR: u32 = 3;
 
 impl Default for PollOptions {
@@ -111,7 +118,7 @@ impl Default for PollOptions {
 }
 
 impl PollController {
-    /// A controller with nothing out and no demand.
+    /// A controller without polls in flight and without demand.
     #[must_use]
     pub fn new(options: PollOptions) -> Self {
         let backoff =
@@ -132,18 +139,18 @@ impl PollController {
         }
     }
 
-    /// Says how many messages the owner can take now; 0 when nobody waits or there is no room.
+    /// Sets how many messages the owner can receive now: 0 when no receiver waits or there is no room.
     pub fn set_demand(&mut self, messages: usize) {
         self.woken |= self.demand == 0 && messages > 0;
         self.demand = messages;
     }
 
-    /// The size of the next poll to send now, from 1 to [`RECEIVE_MAX`], or `None`. Call it until it says `None`:
-    /// each poll that it returns counts as out from then on.
+    /// The size of the next poll to send now, from 1 to [`RECEIVE_MAX`], or `None`. Call it until it returns `None`.
+    /// Each returned poll counts as in flight from then on.
     pub fn start(&mut self, now: Moment) -> Option<usize> {
         if std::mem::take(&mut self.woken) && self.failures() > 0 {
-            // Whoever came has most likely a call of its own out, which will tell whether SQS answers. If it fails, he
-            // is gone by then, and a poll would have been one failure more.
+            // A new receiver usually has a call of its own in flight, and that call shows whether SQS answers. If
+            // that call fails, the receiver is gone by then, and a poll now would only have been one more failure.
             self.pause(now + self.options.first_backoff);
         }
         if self.out >= self.target || self.not_before.is_some_and(|at| now < at) {
@@ -168,11 +175,11 @@ impl PollController {
         Some(size)
     }
 
-    /// When to call [`start`](Self::start) again although nothing else happens: the end of a wait, or of the
-    /// visibility of messages that fill the quota.
+    /// When to call [`start`](Self::start) again without another event: at the end of a wait, or when messages that
+    /// fill the quota become visible again.
     #[must_use]
     pub fn next_start(&self) -> Option<Moment> {
-        // What is asked for already will answer; a wait that is over must not wake anybody for it.
+        // The polls in flight already cover the demand, so the end of a wait must not wake the owner.
         if self.demand <= self.asked || self.out >= self.target {
             return None;
         }
@@ -183,7 +190,7 @@ impl PollController {
         Some(self.not_before.map_or(room, |at| at.max(room)))
     }
 
-    /// A poll of `size` has brought `got` messages now, which stay invisible until `visible_until` unless they are
+    /// A poll of `size` has returned `got` messages now, which stay invisible until `visible_until` unless they are
     /// settled.
     pub fn returned(&mut self, size: usize, got: usize, now: Moment, visible_until: Moment) {
         self.ended(size);
@@ -202,17 +209,17 @@ impl PollController {
         }
     }
 
-    /// The poll that has just [returned](Self::returned) began at `started` and brought nothing of use. SQS holds a long poll until its wait of
-    /// at least a second is over. A server that answers at once would be polled without end, so the next poll begins half a
-    /// second after this one at the earliest.
+    /// The poll that has just [returned](Self::returned) began at `started` and returned nothing useful. SQS holds a
+    /// long poll until its wait of at least a second has ended. A server that answers at once would be polled in a
+    /// busy loop, so the next poll starts half a second after the start of this poll at the earliest.
     pub fn brought_nothing(&mut self, started: Moment) {
         if !mutant!("hot-loop-under-load") {
             self.pause(started + SHORTEST_EMPTY);
         }
     }
 
-    /// A poll of `size` that began at `started` failed, or had no answer in time. It is not one failure more if it began
-    /// before the last one that counted: see [`Backoff::failed_call`].
+    /// A poll of `size` that began at `started` failed, or had no answer in time. It does not count as another
+    /// failure if it began before the last counted failure: see [`Backoff::failed_call`].
     pub fn failed(&mut self, size: usize, started: Moment, now: Moment, random: &Random) {
         self.ended(size);
         self.set_target(1);
@@ -223,8 +230,8 @@ impl PollController {
         }
     }
 
-    /// Something shows that SQS answers again: a poll that waits because others failed goes now. If it fails as well, the
-    /// next waits as long as it would have.
+    /// Another call shows that SQS answers again: a poll that waits because of failures starts now. If it fails as
+    /// well, the next wait is as long as it would have been.
     pub fn reopen(&mut self) {
         if self.failures() > 0 {
             self.not_before = None;
@@ -232,28 +239,28 @@ impl PollController {
         }
     }
 
-    /// Another call of the process was served in full, while polls fail for a reason that passes by itself. The wait of the
-    /// polls ends, but not before 0.8 s after the last failure: where only receives fail, every other call that succeeds
-    /// would start a poll.
+    /// Another call of the process succeeded while polls fail temporarily. The wait of the polls ends, but not before
+    /// 0.8 s after the last failure. Otherwise, where only receives fail, every other successful call would start a
+    /// poll.
     pub fn answered(&mut self) {
         if let (Some(failed), Some(until)) = (self.failed_at, self.not_before) {
             self.not_before = Some(until.min(failed + LONGEST_IF_ANSWERED));
         }
     }
 
-    /// The last poll failed at `now` because of its credentials: the next one waits 5 s at the most. Where no credentials can
-    /// be loaded, a poll is no call; and those who wait are to be served soon after there are some.
+    /// The last poll failed at `now` because of its credentials: the next poll waits at most 5 s. Without credentials
+    /// a poll makes no call, and receivers should be served soon after credentials are available.
     pub fn retry_credentials(&mut self, now: Moment) {
         let latest = now + LONGEST_IF_CREDENTIALS;
         self.not_before = self.not_before.map(|until| until.min(latest));
     }
 
-    /// The last poll failed in a way that the one after `at` will explain: it goes then, not earlier and not later.
+    /// The last poll failed, and a poll after `at` will show the reason: the next poll starts exactly at `at`.
     pub fn retry_at(&mut self, at: Moment) {
         self.not_before = Some(at);
     }
 
-    /// Starts no poll before `at`: for an owner that had to put back what the last one brought.
+    /// Starts no poll before `at`: for an owner that had to put back the messages of the last poll.
     pub fn pause(&mut self, at: Moment) {
         self.not_before = self.not_before.max(Some(at));
     }
@@ -263,8 +270,8 @@ impl PollController {
         self.in_flight.settled(n);
     }
 
-    /// The message with this receipt handle is not in flight any more. Said of one message again within a minute, it has no
-    /// effect.
+    /// The message with this receipt handle is not in flight any more. A repeated call for the same message within a
+    /// minute has no effect.
     pub fn settled_by_handle(&mut self, receipt_handle: &str, now: Moment) {
         self.in_flight.settled_by_handle(receipt_handle, now);
     }
@@ -274,25 +281,25 @@ impl PollController {
         self.in_flight.extended(receipt_handle, until);
     }
 
-    /// Whether as many messages are in flight as may be, so that a settled one makes room for a poll.
+    /// Whether the maximum number of messages is in flight, so that a settled message makes room for a poll.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.in_flight.total() + self.asked >= self.options.max_in_flight
     }
 
-    /// Failed polls since the last one that did not fail.
+    /// The number of failed polls since the last successful poll.
     #[must_use]
     pub const fn failures(&self) -> u32 {
         self.backoff.failures()
     }
 
-    /// Polls out.
+    /// The number of polls in flight.
     #[must_use]
     pub const fn out(&self) -> usize {
         self.out
     }
 
-    /// Messages received and not yet settled.
+    /// The number of messages received and not yet settled.
     #[must_use]
     pub const fn in_flight(&self) -> usize {
         self.in_flight.total()
@@ -308,7 +315,7 @@ impl PollController {
     }
 }
 
-/// How many polls must come back full before there are more than so many.
+/// The number of polls that must come back full before the target grows beyond `target`.
 const fn full_rounds(target: usize) -> usize {
     if target < EAGERLY { 1 } else { ROUNDS * target }
 }
@@ -332,7 +339,7 @@ mod tests {
     const LATER: Moment = Moment::from_start(Duration::from_secs(31));
 
     #[test]
-    fn nothing_is_polled_while_nobody_waits() {
+    fn no_poll_starts_without_demand() {
         let mut polls = controller(8);
         assert_eq!(polls.start(NOW), None);
         polls.set_demand(1000);
@@ -361,7 +368,7 @@ mod tests {
                 .into_iter()
                 .all(|apart| apart == Duration::from_millis(500))
         );
-        // One that was held delays nothing.
+        // A poll that the server held delays nothing.
         assert_eq!(polls.start(now), Some(10));
         let end = now + Duration::from_secs(20);
         polls.returned(10, 0, end, LATER);
@@ -370,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn full_polls_add_pollers_and_a_part_full_one_takes_them_back() {
+    fn full_polls_add_polls_and_a_partly_full_poll_resets() {
         let mut polls = controller(3);
         polls.set_demand(1000);
         assert_eq!(starts(&mut polls, NOW).len(), 1);
@@ -383,12 +390,12 @@ mod tests {
         assert_eq!(
             (starts(&mut polls, NOW).len(), polls.out()),
             (0, 2),
-            "those that are out are not ended"
+            "polls in flight are not ended"
         );
     }
 
     #[test]
-    fn beyond_four_polls_three_full_ones_each_allow_one_more() {
+    fn beyond_four_polls_three_full_rounds_allow_one_more() {
         let mut polls = controller(8);
         polls.set_demand(1_000);
         starts(&mut polls, NOW);
@@ -400,7 +407,7 @@ mod tests {
         }
         let counted = [4, 5, 6].map(|polls| out.iter().position(|&out| out == polls));
         assert_eq!(counted, [2, 14, 29].map(Some), "{out:?}");
-        // One that is part full counts for all.
+        // One partly full poll resets the count of full polls.
         polls.returned(10, 9, NOW, LATER);
         for _ in 0..3 {
             polls.returned(10, 10, NOW, LATER);
@@ -411,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn polls_ask_for_no_more_than_there_is_room_for() {
+    fn polls_request_no_more_than_the_demand() {
         let mut polls = controller(8);
         polls.target = 8;
         polls.set_demand(23);
@@ -433,14 +440,14 @@ mod tests {
         assert_eq!(
             polls.next_start(),
             Some(LATER),
-            "room comes when their visibility ends"
+            "room is available when the messages become visible again"
         );
         polls.settled(1);
         assert_eq!(polls.start(NOW), Some(1));
         assert_eq!(
             polls.start(LATER),
             Some(10),
-            "the fourteen are visible again"
+            "the fourteen messages are visible again"
         );
     }
 
@@ -454,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_is_over_wakes_nobody_while_the_polls_that_are_out_suffice() {
+    fn an_ended_wait_wakes_nobody_while_polls_cover_the_demand() {
         let mut polls = controller(8);
         polls.target = 2;
         polls.set_demand(10);
@@ -466,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_that_polls_alone_fill_wakes_nobody() {
+    fn a_quota_filled_by_polls_alone_wakes_nobody() {
         let mut polls = PollController::new(PollOptions {
             max_in_flight: 10,
             ..PollOptions::default()
@@ -479,14 +486,14 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_waits_longer_each_time_and_a_success_forgets_it() {
+    fn waits_grow_with_each_failure_until_a_success() {
         let mut polls = controller(8);
         let random = Random::seeded(7);
         polls.set_demand(10);
         let mut now = NOW;
         let mut waits = Vec::new();
         for _ in 0..5 {
-            let size = polls.start(now).expect("the wait is over");
+            let size = polls.start(now).expect("the wait has ended");
             polls.failed(size, now, now, &random);
             let at = polls.next_start().unwrap();
             assert_eq!(polls.start(now), None);
@@ -523,7 +530,7 @@ mod tests {
         assert_eq!((polls.is_full(), starts(&mut polls, NOW)), (false, vec![1]));
         polls.returned(1, 0, LATER, LATER);
         polls.start(LATER);
-        assert_eq!(polls.in_flight(), 1, "the one that was extended");
+        assert_eq!(polls.in_flight(), 1, "the extended message");
     }
 
     #[test]
@@ -544,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn while_other_calls_are_served_no_second_goes_without_a_poll() {
+    fn there_is_a_poll_each_second_while_other_calls_succeed() {
         let mut polls = controller(8);
         polls.set_demand(10);
         let mut now = NOW;
@@ -568,7 +575,7 @@ mod tests {
     }
 
     #[test]
-    fn under_load_a_part_full_poll_is_followed_by_a_short_wait() {
+    fn under_load_a_short_wait_follows_a_partly_full_poll() {
         let mut polls = controller(8);
         polls.set_demand(1000);
         let mut now = NOW;
@@ -587,8 +594,7 @@ mod tests {
     }
 
     #[test]
-    fn while_polls_fail_whoever_comes_anew_makes_no_call_before_his_own_has_shown_what_is_the_matter()
-     {
+    fn while_polls_fail_a_new_receiver_waits_for_its_own_call() {
         let mut polls = controller(8);
         polls.set_demand(10);
         let waited = fail(&mut polls, NOW) + Duration::from_secs(10);
@@ -602,7 +608,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_of_life_ends_the_wait_but_one_more_failure_does_not_begin_it_anew() {
+    fn an_answer_ends_the_wait_but_keeps_the_back_off() {
         let mut polls = controller(8);
         polls.set_demand(10);
         let mut now = NOW;
@@ -615,11 +621,11 @@ mod tests {
         assert!(after >= wait.mul_f64(0.6), "{after:?} after {wait:?}");
         polls.reopen();
         polls.reopen();
-        assert_eq!(starts(&mut polls, now), [10], "one");
+        assert_eq!(starts(&mut polls, now), [10], "one poll starts");
     }
 
     #[test]
-    fn a_sign_of_life_does_not_end_a_pause() {
+    fn an_answer_does_not_end_a_pause() {
         let mut polls = controller(8);
         polls.set_demand(10);
         polls.pause(LATER);

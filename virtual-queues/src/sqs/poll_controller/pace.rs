@@ -1,28 +1,29 @@
-//! How long to wait after a receive that came back part full, so that the next one comes back full.
+//! The wait after a receive that came back partly full, so that the next receive comes back full.
 //!
-//! Owns: the observed distance between two arrivals. Does not own: when polls start.
+//! Owns: the observed time between two arrivals. Does not own: when polls start.
 //!
-//! **Invariants:** no wait is longer than the bound; where messages come one by one there is none.
+//! **Invariants:** no wait is longer than the limit; where messages arrive one by one there is no wait.
 
 use std::time::Duration;
 
 use crate::sqs::Moment;
 
-/// The distance between arrivals is measured over so long at the least: several receives, at the rates where it matters.
+/// The minimum time over which the time between arrivals is measured: several receives, at rates where the pace
+/// matters.
 const WINDOW: Duration = Duration::from_millis(20);
-/// A timer is not more precise than this, so a shorter wait is none.
+/// Timers have this precision, so shorter waits are omitted.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// Measures arrivals. A receive that finds messages returns at once, however few they are: under load each of them
-/// brings what came during the round trip before it, and costs as much as a full one.
+/// Measures arrivals. A receive that finds messages returns at once, however few they are. So under load each receive
+/// returns the messages that arrived during the previous round trip, and costs as much as a full receive.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// The longest wait; zero: none at all.
+    /// The maximum wait. Zero means no wait at all.
     longest: Duration,
-    /// Begin of the measurement that is under way, and what has come since.
+    /// The start of the current measurement, and the number of messages since.
     since: Moment,
     arrived: u32,
-    /// The mean time from one message to the next, from the last measurement.
+    /// The mean time between two messages, from the last measurement.
     spacing: Option<Duration>,
 }
 
@@ -36,7 +37,7 @@ impl Pace {
         }
     }
 
-    /// A receive of `size` has brought `got`. Returns how long to wait before the next.
+    /// A receive of `size` has returned `got` messages. Returns the wait before the next receive.
     pub(super) fn received(&mut self, got: usize, size: usize, now: Moment) -> Option<Duration> {
         self.arrived = self
             .arrived
@@ -46,7 +47,8 @@ impl Pace {
             self.spacing = Some(measured / self.arrived);
             (self.since, self.arrived) = (now, 0);
         }
-        // One alone: they come more slowly than receives go. Idle or nearly so, nobody is kept waiting.
+        // A single message means that messages arrive more slowly than receives return, so there is no wait at low
+        // load.
         if got < 2 || got >= size {
             return None;
         }
@@ -67,25 +69,25 @@ mod tests {
         Moment::from_start(Duration::from_micros(micros))
     }
 
-    /// Receives of `got` messages each `micros`; the last wait, in microseconds.
+    /// Receives of `got` messages every `micros` microseconds. Returns the last wait in microseconds.
     fn settled(pace: &mut Pace, got: usize, micros: u64) -> Option<u128> {
         let waits = (1..=100).map(|n| pace.received(got, 10, at(n * micros)));
         waits.last().flatten().map(|wait| wait.as_micros())
     }
 
     #[test]
-    fn it_waits_for_the_missing_ones_to_come() {
-        // 5 each 2 ms: one in 400 us. Five are missing.
+    fn the_wait_lets_the_missing_messages_arrive() {
+        // Five messages each 2 ms: one in 400 us. Five are missing.
         assert_eq!(settled(&mut Pace::new(LONGEST), 5, 2_000), Some(2_000));
     }
 
     #[test]
-    fn no_wait_is_longer_than_the_bound() {
+    fn no_wait_is_longer_than_the_limit() {
         assert_eq!(settled(&mut Pace::new(LONGEST), 4, 6_000), Some(5_000));
     }
 
     #[test]
-    fn nobody_waits_where_messages_come_one_by_one_or_not_within_the_bound() {
+    fn there_is_no_wait_for_single_or_slow_messages() {
         assert_eq!(settled(&mut Pace::new(LONGEST), 1, 1_000), None);
         assert_eq!(
             settled(&mut Pace::new(LONGEST), 2, 12_000),
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_receive_and_one_that_brought_nothing_are_followed_at_once() {
+    fn no_wait_follows_a_full_or_an_empty_receive() {
         let mut pace = Pace::new(LONGEST);
         settled(&mut pace, 5, 2_000);
         assert_eq!(pace.received(10, 10, at(201_000)), None);
@@ -103,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_after_a_rest_is_not_held_back_by_the_rate_of_old() {
+    fn a_burst_after_a_rest_is_not_delayed() {
         let mut pace = Pace::new(LONGEST);
         assert!(settled(&mut pace, 5, 2_000).is_some());
         assert_eq!(pace.received(3, 10, at(10_000_000)), None);
     }
 
     #[test]
-    fn a_bound_of_zero_means_no_wait() {
+    fn a_limit_of_zero_means_no_wait() {
         assert_eq!(settled(&mut Pace::new(Duration::ZERO), 5, 2_000), None);
     }
 }

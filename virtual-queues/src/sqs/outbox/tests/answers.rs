@@ -1,4 +1,4 @@
-//! Each caller gets its own entry's answer.
+//! Each caller gets the answer to its own entry.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,11 +8,11 @@ use super::*;
 use crate::sqs::{Delivery, FaultKind};
 use crate::stats::Counter;
 
-/// Temporary, and SQS's own fault.
+/// A temporary failure within SQS.
 const INTERNAL: Said = Failed("InternalError", false);
 
 #[tokio::test(start_paused = true)]
-async fn f16_only_failed_and_retryable_entries_go_again() {
+async fn f16_only_retryable_entries_are_retried() {
     let mut said = vec![Done; 10];
     said[3] = INTERNAL;
     said[5] = Failed("InvalidMessageContents", true);
@@ -46,7 +46,7 @@ async fn an_entry_that_fails_three_times_fails_its_caller() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_is_stamped_anew_for_each_call_that_it_is_in() {
+async fn a_message_is_stamped_again_for_each_call() {
     let said = || Reply::Entries(vec![INTERNAL]);
     let rig = Rig::new(replies([said(), said()]));
     let (clock, stamps) = (rig.clock().clone(), Arc::new(Mutex::new(Vec::new())));
@@ -75,12 +75,12 @@ async fn f17_an_entry_in_neither_list_fails_its_caller_and_is_counted() {
     assert_eq!(
         rig.fake.batches().len(),
         1,
-        "it may have been sent: it is not sent again"
+        "the message may have been sent, so it is not sent again"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn f43_a_batch_refused_for_its_content_goes_one_by_one() {
+async fn f43_a_batch_refused_for_its_content_is_sent_one_by_one() {
     let guilty = |entries: &[String]| entries.iter().any(|entry| entry == "4");
     let rig = Rig::new(move |entries| match guilty(entries) {
         true => Reply::Refused("AWS.SimpleQueueService.BatchRequestTooLong", 400),
@@ -128,7 +128,7 @@ async fn a_call_that_fails_for_another_reason_fails_all_its_callers_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_sqs_took_with_another_body_fails_its_caller() {
+async fn a_message_accepted_with_another_body_fails_its_caller() {
     let rig = Rig::new(replies([Reply::Entries(vec![Done, OtherMd5])]));
     let results = rig.send_all(2).await;
     assert!(results[0].is_ok());
@@ -161,7 +161,7 @@ async fn deletes_and_visibility_changes_are_batched_and_answered_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_delete_that_nobody_waits_for_is_counted() {
+async fn a_failed_delete_without_a_caller_is_counted() {
     let rig = Rig::new(replies([Reply::Entries(vec![
         Failed("ReceiptHandleIsInvalid", true),
         INTERNAL,
@@ -174,7 +174,7 @@ async fn a_failed_delete_that_nobody_waits_for_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_no_batch_can_take_is_refused_before_any_call() {
+async fn a_message_too_large_for_a_batch_is_refused_before_any_call() {
     let options = BatchOptions {
         max_bytes: 100,
         ..BatchOptions::default()
@@ -189,7 +189,8 @@ async fn a_message_that_no_batch_can_take_is_refused_before_any_call() {
     assert_eq!(rig.fake.batches().len(), 1);
 }
 
-/// Entries of a FIFO queue fail at random: what SQS took of each group is in the order in which it was sent.
+/// Entries of a FIFO queue fail at random: the messages of each group that SQS accepted are in the order in which
+/// they were sent.
 #[tokio::test(start_paused = true)]
 async fn no_message_of_a_fifo_group_overtakes_another() {
     for seed in 0..50 {

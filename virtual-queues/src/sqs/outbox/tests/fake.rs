@@ -1,4 +1,4 @@
-//! An SQS that takes batches, writes them down and answers by a script.
+//! An SQS that accepts batches, records them and answers from a script.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -26,9 +26,9 @@ use md5::{Digest, Md5};
 
 use crate::sqs::{Answer, Call, Clock, Moment, Random, Sqs, SqsApi};
 
-/// What the script says to one call.
+/// The script's answer to one call.
 pub(super) enum Reply {
-    /// Takes all entries.
+    /// Accepts all entries.
     Done,
     /// One answer for each entry.
     Entries(Vec<Said>),
@@ -39,11 +39,11 @@ pub(super) enum Reply {
     Panic,
 }
 
-/// What the script says to one entry.
+/// The script's answer to one entry.
 #[derive(Clone, Copy)]
 pub(super) enum Said {
     Done,
-    /// The code, and whether the sender is to blame.
+    /// The code, and whether the sender caused the failure.
     Failed(&'static str, bool),
     Nothing,
     OtherMd5,
@@ -53,7 +53,7 @@ pub(super) enum Said {
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub(super) at: Moment,
-    /// Bodies or receipt handles, a change with its new timeout.
+    /// Bodies or receipt handles; for changes also the new timeout.
     pub(super) entries: Vec<String>,
 }
 
@@ -72,7 +72,7 @@ struct State {
 }
 
 impl Fake {
-    /// A call takes `latency`; the script is asked when it begins.
+    /// A call takes `latency`. The script is called when the call begins.
     pub(super) fn new(
         latency: Duration,
         script: impl FnMut(&[String]) -> Reply + Send + 'static,
@@ -146,7 +146,7 @@ impl Fake {
                 "the script has an answer for each entry"
             );
             let (mut successful, mut failed) = (Vec::new(), Vec::new());
-            // SQS promises no order.
+            // SQS guarantees no order of the entries in its answer.
             for ((id, text), said) in ids.into_iter().zip(texts).zip(said).rev() {
                 match said {
                     Said::Done | Said::OtherMd5 => successful.push((id, text, said)),

@@ -1,4 +1,4 @@
-//! The last word about a message wins.
+//! The last operation on a message wins.
 
 use super::fake::Reply;
 use super::fake::Said::Failed;
@@ -24,13 +24,13 @@ impl Rig {
         self.outbox.delete(&self.queue, handle.to_owned()).await
     }
 
-    /// Long enough for all that lingers and all calls.
+    /// Waits until all lingering and all calls have ended.
     async fn settle(&self) {
         self.clock().sleep(Duration::from_secs(5)).await;
         assert_eq!(self.outbox.unanswered(), 0);
     }
 
-    /// When each call was made, in latencies.
+    /// The start of each call, in latencies.
     fn starts(&self) -> Vec<u128> {
         let calls = self.fake.calls();
         let first = calls[0].at;
@@ -40,7 +40,7 @@ impl Rig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_of_the_callers_replaces_one_that_lingers() {
+async fn a_callers_change_replaces_a_lingering_change() {
     let rig = Rig::new(|_| Reply::Done);
     rig.change_later("a", 3600);
     rig.change_later("b", 3600);
@@ -63,7 +63,7 @@ async fn two_changes_take_effect_in_the_order_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_makes_changes_that_wait_needless() {
+async fn a_delete_drops_waiting_changes() {
     let rig = Rig::new(|_| Reply::Done);
     rig.change_later("a", 3600);
     rig.delete("a").await.unwrap();
@@ -75,7 +75,7 @@ async fn a_delete_makes_changes_that_wait_needless() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_follows_a_change_that_is_out() {
+async fn a_delete_waits_for_a_change_in_flight() {
     let rig = Rig::new(|_| Reply::Done);
     let later = async {
         rig.clock().sleep(Duration::from_millis(2)).await;
@@ -90,7 +90,7 @@ async fn a_delete_follows_a_change_that_is_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_nobody_waits_for_follows_a_delete() {
+async fn no_unattended_change_follows_a_delete() {
     let rig = Rig::new(|_| Reply::Done);
     rig.outbox.delete_later(&rig.queue, "a".to_owned());
     rig.change_later("a", 0);
@@ -118,7 +118,7 @@ async fn a_failed_change_is_not_repeated_after_a_newer_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_its_turn_is_done_at_the_shutdown() {
+async fn operations_that_wait_for_their_turn_are_made_at_shutdown() {
     let rig = Rig::new(|_| Reply::Done);
     rig.change_later("a", 30);
     rig.clock().sleep(Duration::from_millis(52)).await;
@@ -129,10 +129,10 @@ async fn what_waits_for_its_turn_is_done_at_the_shutdown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_word_of_a_caller_that_left_blocks_nobody() {
+async fn an_operation_whose_caller_left_blocks_no_other() {
     let rig = Rig::new(replies([Reply::Done, Reply::Never]));
     rig.change("x", 1).await.unwrap();
-    // The second call hangs until its time is over; what follows it goes then.
+    // The second call hangs until its timeout; the next operation is sent then.
     let out = rig.outbox.clone();
     let queue = rig.queue.clone();
     let hung = tokio::spawn(async move {

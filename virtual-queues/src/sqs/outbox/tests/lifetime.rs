@@ -15,7 +15,7 @@ fn assert_closed<T: std::fmt::Debug>(result: Result<T, Fault>, delivery: Deliver
     );
 }
 
-/// Starts a send in a task of its own, and lets it reach the outbox.
+/// Starts a send in its own task, and lets it reach the outbox.
 async fn start_send(
     rig: &Rig,
     body: &str,
@@ -27,7 +27,7 @@ async fn start_send(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_send_that_is_dropped_while_it_waits_is_not_sent() {
+async fn a_send_dropped_while_it_waits_is_not_sent() {
     let rig = Rig::new(|_| Reply::Done);
     let out = start_send(&rig, "out").await;
     let (waiting, kept) = (
@@ -42,7 +42,7 @@ async fn a_send_that_is_dropped_while_it_waits_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_send_that_is_dropped_makes_room_even_behind_calls_that_hang() {
+async fn a_dropped_send_makes_room_even_behind_hanging_calls() {
     let options = BatchOptions {
         max_calls_out: 1,
         max_waiting: 2,
@@ -58,7 +58,7 @@ async fn a_send_that_is_dropped_makes_room_even_behind_calls_that_hang() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_whose_caller_is_gone_is_not_tried_again() {
+async fn an_entry_whose_caller_left_is_not_retried() {
     let rig = Rig::new(|_| Reply::Refused("BatchRequestTooLong", 400));
     let (outbox, queue) = (rig.outbox.clone(), rig.queue.clone());
     let deletes = tokio::spawn(async move {
@@ -77,7 +77,7 @@ async fn an_entry_whose_caller_is_gone_is_not_tried_again() {
     );
 }
 
-/// How many calls a lane has out, all of which hang: it works again when their time is over.
+/// All calls of a lane hang. The lane works again after their timeout.
 #[tokio::test(start_paused = true)]
 async fn a_lane_works_again_after_calls_that_hung() {
     let limit = Duration::from_secs(30);
@@ -111,7 +111,7 @@ async fn a_lane_works_again_after_calls_that_hung() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_of_a_refused_batch_that_is_given_up_was_not_sent() {
+async fn an_entry_given_up_after_a_refused_batch_was_not_sent() {
     let options = BatchOptions {
         max_calls_out: 1,
         ..BatchOptions::default()
@@ -132,7 +132,7 @@ async fn an_entry_of_a_refused_batch_that_is_given_up_was_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_panics_fails_its_callers_and_no_others() {
+async fn a_call_that_panics_fails_only_its_own_callers() {
     let rig = Rig::new(replies([Reply::Panic]));
     let fault = rig.send("a").await.unwrap_err();
     let told = (fault.kind(), fault.delivery());
@@ -146,7 +146,7 @@ async fn a_call_that_panics_fails_its_callers_and_no_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_sends_what_waits_at_once_and_refuses_what_comes_later() {
+async fn shutdown_sends_waiting_entries_and_refuses_new_ones() {
     let rig = Rig::new(|_| Reply::Done);
     rig.outbox.delete_later(&rig.queue, "a".to_owned());
     rig.outbox
@@ -165,16 +165,12 @@ async fn shutdown_sends_what_waits_at_once_and_refuses_what_comes_later() {
     assert_closed(rig.send("late").await, Delivery::NotSent);
     rig.outbox.delete_later(&rig.queue, "late".to_owned());
     assert_eq!(rig.sqs.counters().of(Counter::DeletesFailed), 1);
-    assert_eq!(
-        rig.tasks.running(),
-        0,
-        "nothing is started for what is refused"
-    );
+    assert_eq!(rig.tasks.running(), 0, "refused entries start nothing");
     assert_eq!(rig.outbox.shutdown(rig.clock().now()).await, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_waits_for_room_at_the_shutdown_is_refused() {
+async fn a_caller_waiting_for_room_at_shutdown_is_refused() {
     let options = BatchOptions {
         max_waiting: 2,
         ..BatchOptions::default()
@@ -194,7 +190,7 @@ async fn a_caller_that_waits_for_room_at_the_shutdown_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_gives_up_at_its_time_and_says_how_much() {
+async fn shutdown_gives_up_at_its_deadline_and_returns_the_number() {
     let options = BatchOptions {
         max_calls_out: 1,
         ..BatchOptions::default()
@@ -232,7 +228,7 @@ async fn asking_the_tasks_to_stop_closes_and_flushes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_waits_for_is_sent_after_the_last_outbox_is_dropped() {
+async fn unattended_entries_are_sent_after_the_last_outbox_is_dropped() {
     let Rig {
         fake,
         sqs,
@@ -248,7 +244,7 @@ async fn what_nobody_waits_for_is_sent_after_the_last_outbox_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_with_nothing_to_do_has_no_task() {
+async fn an_idle_queue_has_no_task() {
     let rig = Rig::new(|_| Reply::Done);
     rig.send("a").await.unwrap();
     let idle = BatchOptions::default().idle;
@@ -269,7 +265,7 @@ fn runtime() -> Runtime {
 }
 
 #[test]
-fn after_the_end_of_the_runtime_every_call_is_closed() {
+fn after_the_end_of_the_runtime_entries_are_refused() {
     let (own, callers) = (runtime(), runtime());
     let rig = own.block_on(async { Rig::new(|_| Reply::Done) });
     drop(own);
@@ -284,7 +280,7 @@ fn after_the_end_of_the_runtime_every_call_is_closed() {
 }
 
 #[test]
-fn the_end_of_the_runtime_closes_what_waits_and_what_is_out() {
+fn the_end_of_the_runtime_closes_all_entries() {
     let (own, callers) = (runtime(), runtime());
     let options = BatchOptions {
         max_calls_out: 1,

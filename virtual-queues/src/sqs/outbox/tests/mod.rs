@@ -1,4 +1,4 @@
-//! The outbox as a whole, in virtual time.
+//! Tests of the outbox as a whole, in virtual time.
 
 mod answers;
 mod fake;
@@ -16,7 +16,7 @@ use self::fake::{Fake, Reply};
 use super::{BatchOptions, Fault, Outbox};
 use crate::sqs::{Clock, Sqs, Tasks};
 
-/// How long a call takes.
+/// The duration of a call.
 const LATENCY: Duration = Duration::from_millis(10);
 
 /// An outbox over a [`Fake`], on the current runtime.
@@ -77,7 +77,7 @@ fn texts(entries: impl IntoIterator<Item = usize>) -> Vec<String> {
     entries.into_iter().map(|entry| entry.to_string()).collect()
 }
 
-/// A script that says these, one after the other, and then takes everything.
+/// A script that returns these replies in order, and then accepts everything.
 fn replies(
     replies: impl IntoIterator<Item = Reply>,
 ) -> impl FnMut(&[String]) -> Reply + Send + 'static {

@@ -5,7 +5,7 @@ use super::*;
 use crate::stats::Counter;
 
 #[tokio::test(start_paused = true)]
-async fn what_is_pushed_in_the_same_turn_shares_a_call_without_delay() {
+async fn entries_of_the_same_turn_share_a_call_without_delay() {
     let rig = Rig::new(|_| Reply::Done);
     let start = rig.clock().now();
     rig.send_all(10).await;
@@ -16,7 +16,7 @@ async fn what_is_pushed_in_the_same_turn_shares_a_call_without_delay() {
 #[tokio::test(start_paused = true)]
 async fn a_thousand_concurrent_sends_fill_their_batches() {
     let rig = Rig::new(|_| Reply::Done);
-    // Each a task of its own, as callers are.
+    // Each send has its own task, as real callers have.
     let sends = (0..1000).map(|i| {
         let (outbox, queue) = (rig.outbox.clone(), rig.queue.clone());
         tokio::spawn(async move { outbox.send(&queue, message(&i.to_string())).await })
@@ -28,7 +28,7 @@ async fn a_thousand_concurrent_sends_fill_their_batches() {
     assert!(fill >= 9.0, "mean fill {fill}");
 }
 
-/// 256 callers, each of whom sends again as soon as it is answered.
+/// 256 callers, each of which sends again as soon as it has its answer.
 #[tokio::test(start_paused = true)]
 async fn steady_load_fills_the_batches() {
     let rig = Rig::new(|_| Reply::Done);
@@ -51,9 +51,9 @@ async fn steady_load_fills_the_batches() {
     assert!(fill >= 9.0, "mean fill {fill}");
 }
 
-/// Arrivals at an even rate: a low one, and one for which a single call at a time is not enough.
+/// Arrivals at a constant rate: a low rate, and a rate for which one call at a time is not enough.
 #[tokio::test(start_paused = true)]
-async fn a_stream_of_sends_waits_no_longer_than_the_linger_time() {
+async fn steady_sends_wait_at_most_the_linger_time() {
     for (per_millisecond, least_fill) in [(1, 5.0), (5, 9.0)] {
         let rig = Rig::new(|_| Reply::Done);
         let mut sends = Vec::new();
@@ -81,7 +81,7 @@ async fn a_stream_of_sends_waits_no_longer_than_the_linger_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f44_a_call_that_hangs_holds_up_nobody_else() {
+async fn f44_a_hanging_call_holds_up_no_other() {
     let rig = Rig::new(replies([Reply::Never]));
     let (outbox, to) = (rig.outbox.clone(), rig.queue.clone());
     let stuck = tokio::spawn(async move { outbox.send(&to, message("stuck")).await });
@@ -103,13 +103,13 @@ async fn f44_a_call_that_hangs_holds_up_nobody_else() {
     assert_eq!(
         rig.clock().now().since(start),
         LATENCY,
-        "queues know nothing of each other"
+        "queues do not affect each other"
     );
     assert!(!stuck.is_finished());
 }
 
 #[tokio::test(start_paused = true)]
-async fn deletes_that_nobody_waits_for_wait_for_company() {
+async fn unattended_deletes_wait_for_more_deletes() {
     let rig = Rig::new(|_| Reply::Done);
     let start = rig.clock().now();
     for i in 0..14 {
@@ -124,9 +124,9 @@ async fn deletes_that_nobody_waits_for_wait_for_company() {
     assert!(calls[1].at.since(start) >= Duration::from_millis(10) + linger);
 }
 
-/// A group gives out its next messages when its earlier ones are deleted.
+/// SQS returns the next messages of a group only when its earlier messages are deleted.
 #[tokio::test(start_paused = true)]
-async fn deletes_on_a_fifo_queue_do_not_wait_for_company() {
+async fn deletes_on_a_fifo_queue_do_not_linger() {
     let mut rig = Rig::new(|_| Reply::Done);
     rig.queue = queue("orders.fifo");
     let start = rig.clock().now();
@@ -134,7 +134,7 @@ async fn deletes_on_a_fifo_queue_do_not_wait_for_company() {
         rig.outbox.delete_later(&rig.queue, i.to_string());
     }
     rig.clock().sleep(Duration::from_millis(2)).await;
-    // With the first still out.
+    // While the first call is still in flight.
     rig.outbox.delete_later(&rig.queue, "3".to_owned());
     rig.outbox
         .change_visibility_later(&rig.queue, "4".to_owned(), Duration::ZERO);
@@ -152,12 +152,12 @@ async fn deletes_on_a_fifo_queue_do_not_wait_for_company() {
     assert_eq!(
         batches,
         [vec!["0", "1", "2"], vec!["3"], vec!["4 0"]],
-        "what comes in the same turn goes together"
+        "entries of the same turn share a call"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_bound_callers_wait_and_unattended_entries_are_dropped() {
+async fn at_the_limit_callers_wait_and_unattended_entries_are_dropped() {
     let options = BatchOptions {
         max_waiting: 2,
         ..BatchOptions::default()
