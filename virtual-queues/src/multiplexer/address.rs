@@ -1,4 +1,4 @@
-//! What a message needs on top to go to a virtual queue.
+//! Adds what a message needs so that it reaches a virtual queue.
 
 use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
 use sqs_rpc_protocol::{VirtualQueueUrl, names};
@@ -8,15 +8,16 @@ use super::message::OutgoingMessage;
 use crate::mutant;
 use crate::sqs::Random;
 
-/// SQS's longest group and de-duplication ids, in characters.
+/// The maximum length of SQS's group and de-duplication ids, in characters.
 const LONGEST_ID: usize = 128;
 
 /// Checks a message and addresses it to a virtual queue.
 ///
-/// On a FIFO host the group is the virtual queue, or a part of it, so that it keeps its order and holds up no other
-/// queue. Every send carries a de-duplication id: SQS would compare the bodies alone, and equal ones for two virtual
-/// queues would vanish. An id of the caller's counts within the virtual queue. On a standard host the caller's group,
-/// or with `fair` the queue's name, is the tenant of SQS's fair queues.
+/// On a FIFO host the group is the virtual queue, or a part of it, so that the queue keeps its order and holds up no
+/// other queue. Every send carries a de-duplication id, because SQS would otherwise compare the bodies alone, and
+/// equal bodies for two virtual queues would be dropped as duplicates. An id given by the caller applies within the
+/// virtual queue. On a standard host the caller's group, or with `fair` the queue's name, is the tenant of SQS's fair
+/// queues.
 pub(super) fn address(
     message: OutgoingMessage,
     queue: &VirtualQueueUrl,
@@ -24,7 +25,8 @@ pub(super) fn address(
     random: &Random,
 ) -> Result<SendMessageBatchRequestEntryBuilder, QueueError> {
     let name = queue.name().as_str();
-    // A request or a reply may be sent by hand, or passed on, with the attributes that make it one.
+    // Only the routing attribute is refused. A request or a reply may be built by hand or forwarded with its protocol
+    // attributes.
     let entry = message.into_entry_unless(
         |attribute| attribute == names::VIRTUAL_QUEUE_NAME,
         [(names::VIRTUAL_QUEUE_NAME, name.to_owned())],
@@ -52,14 +54,14 @@ pub(super) fn address(
         .message_deduplication_id(deduplication))
 }
 
-/// The caller's own id again, of a message that came from a FIFO host.
+/// Restores the caller's own id from a message of a FIFO host.
 pub(super) fn unscoped<'a>(queue: &VirtualQueueUrl, id: &'a str) -> &'a str {
     id.strip_prefix(queue.name().as_str())
         .and_then(|rest| rest.strip_prefix(SEPARATOR))
         .unwrap_or(id)
 }
 
-/// No name has it, so an id with it is one of ours.
+/// Queue names cannot contain this character, so an id that contains it was scoped by this module.
 const SEPARATOR: char = '.';
 
 fn scoped(what: &'static str, name: &str, id: &str) -> Result<String, QueueError> {
@@ -68,7 +70,7 @@ fn scoped(what: &'static str, name: &str, id: &str) -> Result<String, QueueError
         return Err(QueueError::OutOfRange {
             what,
             value: format!("{} characters long", id.len()),
-            allowed: "1 to 127 less the length of the virtual queue's name, on a FIFO host",
+            allowed: "1 to 127 minus the length of the virtual queue's name, on a FIFO host",
         });
     }
     Ok(scoped)
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_fifo_host_the_queue_is_the_group_and_every_send_is_its_own() {
+    fn on_a_fifo_host_the_queue_is_the_group() {
         let (group, first) = entry("h.fifo", "b".into(), false);
         assert_eq!(group.as_deref(), Some("q"));
         assert!(first.is_some());
@@ -113,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_does_not_fit_beside_the_name_is_refused() {
+    fn an_id_too_long_with_the_queue_name_is_refused() {
         let url = "http://localhost/000000000000/h.fifo#q".parse().unwrap();
         let with = |length| OutgoingMessage::new("b").group("g".repeat(length));
         assert!(address(with(126), &url, false, &Random::seeded(1)).is_ok());
         let error = address(with(127), &url, false, &Random::seeded(1)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the message group is 127 characters long; allowed is 1 to 127 less the length of the virtual queue's name, \
+            "the message group is 127 characters long; allowed is 1 to 127 minus the length of the virtual queue's name, \
              on a FIFO host"
         );
     }

@@ -15,9 +15,10 @@ use super::tags::{self, TagError};
 impl VirtualQueue {
     /// Attributes of the queue, by name or with [`QueueAttributeName::All`].
     ///
-    /// They are the host's, and of the queue itself: `HostQueueUrl`, `IdleQueueRetentionPeriodSeconds` (if it has
-    /// one), and `ApproximateNumberOfMessages`, the messages in its buffer: those that are still with SQS
-    /// nobody can count by queue. Costs one call, none if only the queue's own attributes are asked for.
+    /// The result has the host's attributes and the queue's own: `HostQueueUrl`, `IdleQueueRetentionPeriodSeconds`
+    /// (if the queue has a retention), and `ApproximateNumberOfMessages`, which is the number of messages in its
+    /// buffer. Messages that are still in SQS cannot be counted by virtual queue. Costs one call, or none if only the
+    /// queue's own attributes are requested.
     ///
     /// # Errors
     /// [`QueueError::DoesNotExist`], [`QueueError::Closed`], [`QueueError::Call`].
@@ -46,9 +47,9 @@ impl VirtualQueue {
         Ok(all)
     }
 
-    /// Deletes the queue when nothing used it for so long: 1 s and more. `None`: never. What counts as use is said at
-    /// [`CreateQueue::idle_retention`](super::CreateQueue::idle_retention). Messages that were received before the queue had a
-    /// retention do not.
+    /// Deletes the queue when it was not used for this time: 1 s and more. `None`: never.
+    /// [`CreateQueue::idle_retention`](super::CreateQueue::idle_retention) defines use, except that messages that
+    /// were received before the queue had a retention do not count.
     ///
     /// # Errors
     /// [`QueueError::OutOfRange`], [`QueueError::DoesNotExist`], [`QueueError::Closed`].
@@ -62,7 +63,7 @@ impl VirtualQueue {
         set.then_some(()).ok_or_else(|| self.shared.not_there(url))
     }
 
-    /// The queue's tags. They are kept in memory, and gone with the queue.
+    /// The queue's tags. They are kept in memory and are lost with the queue.
     ///
     /// # Errors
     /// [`QueueError::DoesNotExist`], [`QueueError::Closed`].
@@ -72,8 +73,8 @@ impl VirtualQueue {
         tags.ok_or_else(|| self.shared.not_there(&self.url))
     }
 
-    /// Adds tags, or gives tags a new value, within SQS's bounds: 50 tags, keys of 1 to 128 characters, values of up
-    /// to 256, of letters, digits, space and `_.:/=+-@`.
+    /// Adds tags, or changes the values of existing tags, within SQS's limits: 50 tags, keys of 1 to 128 characters,
+    /// values of up to 256 characters, of letters, digits, space and `_.:/=+-@`.
     ///
     /// # Errors
     /// [`QueueError::InvalidTag`]: no tag was changed. [`QueueError::DoesNotExist`], [`QueueError::Closed`].
@@ -93,12 +94,12 @@ impl VirtualQueue {
         })
     }
 
-    /// Takes tags away. A key that the queue does not have is ignored.
+    /// Removes tags. A key that the queue does not have is ignored.
     ///
     /// # Errors
     /// [`QueueError::InvalidTag`] if no key is given; [`QueueError::DoesNotExist`], [`QueueError::Closed`].
     pub fn untag(&self, keys: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), QueueError> {
-        // Before the table is locked: the iterator is the user's, and may ask the queue something.
+        // Evaluated before the table is locked, because the iterator is user code and may call the queue.
         let keys: Vec<_> = keys
             .into_iter()
             .map(|key| key.as_ref().to_owned())
@@ -128,7 +129,7 @@ impl VirtualQueue {
         }
     }
 
-    /// Those that the queue itself has, and the names to ask the host for.
+    /// The queue's own attributes, and the names of the attributes to request from the host.
     fn own_attributes(
         &self,
         wanted: &[QueueAttributeName],

@@ -1,8 +1,8 @@
-//! What a host queue says for receives that do not say it themselves.
+//! The host queue's own settings, for receives that do not set them.
 //!
-//! Owns: the host's wait and its visibility timeout, once they were read, and when the last read failed.
+//! Owns: the host's wait and its visibility timeout, once they were read, and the time of the last failed read.
 //!
-//! **Invariant:** nothing is kept of a read that failed but its time.
+//! **Invariant:** only the time of a failed read is kept.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,11 +15,11 @@ use tokio::sync::OnceCell;
 use super::receive::LONGEST_WAIT;
 use crate::sqs::{Moment, Sqs};
 
-/// The time limit of a read. A receive waits for it.
+/// The timeout of a read, because a receive waits for the read.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// The pause after a read that failed. There is none after the first failure, which may have been an accident: the next
-/// receive reads again.
+/// The pause after a failed read. There is no pause after the first failure, which may have been an accident: the
+/// next receive reads again.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// How a receive from the host itself would behave.
@@ -30,7 +30,7 @@ pub(super) struct ReceiveDefaults {
 }
 
 impl Default for ReceiveDefaults {
-    /// A queue's own, if its creator set nothing.
+    /// SQS's defaults for a queue whose creator set nothing.
     fn default() -> Self {
         Self {
             wait: Duration::ZERO,
@@ -46,7 +46,7 @@ pub(super) struct HostDefaults {
     failures: Mutex<Failures>,
 }
 
-/// Reads that failed since the host was opened; without meaning once one did not.
+/// Counts the failed reads since the host was opened. Not used after a successful read.
 #[derive(Debug, Default)]
 struct Failures {
     count: u32,
@@ -54,9 +54,10 @@ struct Failures {
 }
 
 impl HostDefaults {
-    /// The host's wait and visibility timeout, in one call. If they cannot be read, SQS's own defaults, for this time only.
+    /// The host's wait and visibility timeout, read in one call. If they cannot be read, the result is SQS's own
+    /// defaults, for this receive only.
     ///
-    /// Receives that come together share a read.
+    /// Receives that need the defaults at the same time share a read.
     pub(super) async fn get(&self, sqs: &Sqs, host: &HostQueueUrl) -> ReceiveDefaults {
         let read = || async {
             if self.pauses(sqs.clock().now()) {

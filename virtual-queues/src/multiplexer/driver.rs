@@ -1,4 +1,4 @@
-//! The task of a host: polls while somebody waits, hands out what comes, wakes at what is due.
+//! The task of a host: polls while a receiver waits, hands out messages, and wakes for due timers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,24 +22,26 @@ use crate::sqs::digest::is_intact;
 use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, RECEIVE_MAX, Random, Sign};
 use crate::stats::Counter;
 
-/// How long the answer of a poll may have been on its way.
+/// The maximum time that the answer of a poll is assumed to have traveled.
 const GRACE: Duration = Duration::from_secs(5);
-/// SQS may not know a new queue for its first second, and its parts learn of it at different times.
+/// SQS may not know a new queue for its first second, and its parts learn of the queue at different times.
 pub(super) const SETTLING: Duration = Duration::from_secs(5);
-/// So many things that are due are done in one go; then others have their turn, polls that have ended first.
+/// The maximum number of due items handled in one turn. After that the loop serves other events, finished polls
+/// first.
 const BURST: usize = 100;
-/// The longest pause after a poll that brought only messages that were put back and was not full, within a fifth: one full
-/// buffer never slows its host to less than three polls a second. SQS may leave a message out of a poll that is not full, and a message
-/// that was left out twice in a row still comes within a second.
+/// The maximum pause after a poll that was not full and returned only messages that were put back, with a jitter of
+/// at most a fifth. So one full buffer never slows its host to less than three polls a second. SQS may leave a
+/// message out of a poll that is not full, and a message that was left out twice in a row is still received within a
+/// second.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
-/// A host that nothing has used for so long is forgotten.
+/// A host that was not used for this time is removed.
 const FORGET_AFTER: Duration = Duration::from_secs(60);
-/// When everything stops and no message has come for so long, polls that are out are ended, too.
+/// During a shutdown, polls in flight are ended when no message has been received for this time.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Runs a host until it is stopped, gone, or used by nobody.
+/// Runs a host until it is stopped, deleted, or no longer used.
 pub(super) fn drive(shared: Arc<Shared>, stop: CancellationToken) -> impl Future<Output = ()> {
-    // If the runtime ends, or has ended already, this future is dropped, and everybody who waits must hear of it.
+    // If the runtime ends, or has already ended, this future is dropped, and all waiters must be informed.
     let shared = CloseOnDrop(shared);
     async move {
         Driver {
@@ -50,7 +52,7 @@ pub(super) fn drive(shared: Arc<Shared>, stop: CancellationToken) -> impl Future
         }
         .run(&stop)
         .await;
-        // Whoever comes later begins with a new one: this may be there again by then.
+        // A later caller begins with a new host, because the queue may have been created again by then.
         shared.0.hosts.forget(&shared.0);
     }
 }
@@ -65,11 +67,12 @@ struct Driver<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Phase {
     Running,
-    /// Nothing has used the host since then.
+    /// Nothing has used the host since this moment.
     Unused(Moment),
-    /// The host has ended. Polls that are out end by themselves.
+    /// The host has ended. Polls in flight end by themselves.
     Ended,
-    /// So has everything: the polls are ended once no message has come for a while since then.
+    /// The multiplexer is shutting down: the polls are ended when no message has been received for [`QUIET`] since
+    /// this moment.
     Stopping(Moment),
 }
 
@@ -137,7 +140,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Whether the driver may return. Forgets the host if nothing has used it for long.
+    /// Whether the driver may return. Removes a host that was not used for long.
     fn is_over(&mut self, no_poll_is_out: bool, now: Moment) -> bool {
         let unused = no_poll_is_out && self.shared.lock().router.is_empty();
         match self.phase {
@@ -148,7 +151,7 @@ impl Driver<'_> {
             }
             Phase::Running if unused => self.phase = Phase::Unused(now),
             Phase::Unused(since) if unused && now.since(since) >= FORGET_AFTER => {
-                // Whoever still has a handle may come back; it is looked at again later.
+                // Holders of a handle may use the host again, so it is checked again later.
                 self.phase = Phase::Unused(now);
                 return self.shared.forget_unused();
             }
@@ -158,7 +161,7 @@ impl Driver<'_> {
         false
     }
 
-    /// Says whether there is more.
+    /// Returns whether more items are due.
     fn do_what_is_due(&mut self, now: Moment) -> bool {
         let counters = self.shared.sqs.counters();
         for _ in 0..BURST {
@@ -172,7 +175,7 @@ impl Driver<'_> {
             };
             match due {
                 Some(Due::TimedOut(sink)) => {
-                    // Whoever waited is told what is missing.
+                    // If polls are denied, the waiter gets the denial instead of a timeout.
                     let denial = self.shared.lock().health.denial().cloned();
                     let why = denial.map_or(PendingError::TimedOut, PendingError::Failed);
                     drop(sink.send(Err(why)));
@@ -211,7 +214,7 @@ impl Driver<'_> {
         let own = match self.phase {
             Phase::Running => None,
             Phase::Unused(since) => Some(since + FORGET_AFTER),
-            // No poll is started any more, whatever is due.
+            // No further poll is started, so nothing else can be due.
             Phase::Ended => return None,
             Phase::Stopping(since) => {
                 return self.shared.options.end_idle_polls.then(|| since + QUIET);
@@ -238,7 +241,7 @@ impl Driver<'_> {
         let got = messages.len();
         counters.add(Counter::MessagesReceived, got as u64);
         let visibility = self.shared.options.visibility;
-        // The answer was on its way for a while. A message that is dropped from its buffer too early only comes again.
+        // The answer may have traveled for a while. A message that leaves its buffer too early is only redelivered.
         let visible_until = now + visibility - (visibility / 4).min(GRACE);
         {
             let mut state = self.shared.lock();
@@ -261,7 +264,7 @@ impl Driver<'_> {
         let mut held_up = HeldUp::new(self.shared.url.is_fifo());
         for message in messages {
             if !is_intact(&message) {
-                // It stays with SQS and comes again, whole or broken.
+                // The message stays in SQS and is redelivered, intact or damaged.
                 counters.count(Counter::Corrupted);
                 damaged += 1;
                 held_up.behind(&message, Routed::Full, put_back_for(&message));
@@ -298,11 +301,12 @@ impl Driver<'_> {
             }
             Kind::Short => RECEIVE_MAX,
         };
-        // A full poll may have left messages of other queues behind, which must not wait. It is no hot loop, because what is
-        // put back stays away for longer each time. What may be another process's does so for that process's sake: its polls
-        // and ours must not take turns.
+        // A full poll may have left messages of other queues in SQS, and these must not wait. This is no busy loop,
+        // because put-back messages stay invisible for longer each time. Messages that may belong to another process
+        // always cause a pause, so that the polls of both processes do not alternate.
         let behind = got >= size && foreign == 0;
-        // If all that came had to be put back, the next poll would bring more of it: slower, then.
+        // If all messages had to be put back, the next poll would probably return more of the same, so the polls slow
+        // down.
         if got > 0 && put_back == got && behind {
             self.crowded.succeeded();
         } else if got > 0 && put_back == got {
@@ -323,7 +327,7 @@ impl Driver<'_> {
                 let handle = message.receipt_handle().map(str::to_owned);
                 let counter = match sink.send(Ok(message)) {
                     Ok(()) => Counter::RepliesReceived,
-                    // The request was dropped between our look at the table and now.
+                    // The request was dropped after the router had found it.
                     Err(_) => Counter::LateReplies,
                 };
                 counters.count(counter);
@@ -341,13 +345,14 @@ impl Driver<'_> {
             }
             Routed::Foreign(after, message) => {
                 counters.count(Counter::ForeignReplies);
-                // Two processes were given one host by mistake. Once a message, not once a look: it doubles its wait.
+                // Two processes were given the same host by mistake. Logged once per put-back, and the wait of the
+                // message doubles each time.
                 tracing::warn!(host = %self.shared.url, "a reply to another process's request was put back");
                 self.put_back(&message, spread(after, self.shared.sqs.random()));
             }
             Routed::Unclaimed(after, message) => {
                 counters.count(Counter::Unclaimed);
-                // The 1st, 2nd, 4th, 8th, ..: there may be many.
+                // Logs the 1st, 2nd, 4th, 8th, .. message, because there may be many.
                 if counters.of(Counter::Unclaimed).is_power_of_two() {
                     let name = name_of(&message);
                     let name = name.as_ref().map(VirtualQueueName::as_str);
@@ -368,7 +373,8 @@ impl Driver<'_> {
             Routed::Orphan(name, message) => {
                 counters.count(Counter::Orphans);
                 if let Some((code, hook)) = &self.shared.options.orphan_hook {
-                    // A panic is reported. The orphan is deleted, or it would come to the same hook again.
+                    // A panic is already reported. The orphan is deleted, because it would otherwise be redelivered
+                    // to the same hook.
                     let _ = code.call(counters, || hook(name.as_ref(), &message));
                 }
                 self.delete(message.receipt_handle().map(str::to_owned));
@@ -396,7 +402,7 @@ impl Driver<'_> {
     fn failed(&self, kind: Kind, fault: &Fault, started: Moment, now: Moment) {
         let (verdict, pending, receivers) = {
             let mut state = self.shared.lock();
-            // Whoever ended the host may have deleted it, too: its polls end as they must.
+            // The host's user may have ended and deleted it; its polls fail as expected then.
             if state.ended.is_some() {
                 return;
             }
@@ -441,8 +447,9 @@ impl Driver<'_> {
     }
 }
 
-/// The groups of a FIFO host of which one poll has brought a message that is received again: what comes behind it must be received
-/// again, too, or it could be handed out first. It is put back for the same reason and time.
+/// Tracks the groups of a FIFO host of which one poll has returned a message that will be redelivered. The later
+/// messages of such a group must be redelivered, too, or they could be handed out first. They are put back for the
+/// same reason and time.
 struct HeldUp(Option<HashMap<String, (PutBack, Duration)>>);
 
 type PutBack = fn(Duration, Box<Message>) -> Routed<ReplySink>;
@@ -458,7 +465,7 @@ impl HeldUp {
         }
     }
 
-    /// Why a message is put back, and for how long; `None`: nothing holds it up.
+    /// Why and for how long a message must be put back. `None` if no earlier message holds it up.
     fn why(&self, message: &Message) -> Option<(PutBack, Duration)> {
         self.0.as_ref()?.get(group_of(message)).copied()
     }
@@ -491,9 +498,10 @@ async fn poll(shared: &Shared, kind: Kind) -> Polled {
     }
 }
 
-/// Shorter by up to a half, in whole seconds as SQS counts them. What is put back together for equal times comes again
-/// together, to a buffer that has room for one, and waits twice as long the next time. And two processes that put back each
-/// other's replies would poll in step, and each receive the other's again and again.
+/// Shortens a put-back by a random amount, up to half, in whole seconds as SQS counts. Messages that are put back
+/// together for equal times would otherwise return together, to a buffer that has room for one, and wait twice as
+/// long the next time. Also, two processes that put back each other's replies would otherwise poll in step, and
+/// receive each other's replies again and again.
 fn spread(after: Duration, random: &Random) -> Duration {
     let most = after.as_secs() / 2;
     after.saturating_sub(Duration::from_secs(random.bits64() % (most + 1)))
@@ -517,7 +525,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn at_the_limit_a_settled_message_makes_a_poll() {
+    async fn at_the_limit_a_settled_message_starts_a_poll() {
         use crate::{CreateQueue, OutgoingMessage, VirtualQueues};
 
         let local = local_sqs::LocalSqs::start();
@@ -552,7 +560,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_message_received_with_a_long_visibility_counts_as_in_flight_for_all_of_it() {
+    async fn a_long_visibility_counts_as_in_flight_until_its_end() {
         use crate::{CreateQueue, OutgoingMessage, VirtualQueues};
 
         let local = local_sqs::LocalSqs::start();
@@ -589,7 +597,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_spread_over_whole_seconds_down_to_a_half() {
+    fn put_backs_are_spread_over_whole_seconds_down_to_half() {
         let random = Random::seeded(1);
         let drawn = |secs| -> Vec<_> {
             let after = Duration::from_secs(secs);

@@ -1,4 +1,4 @@
-//! What can go wrong with a virtual queue.
+//! Errors of virtual queues.
 
 use sqs_rpc_protocol::{VirtualQueueNameError, VirtualQueueUrl};
 
@@ -10,23 +10,23 @@ use crate::sqs::{Fault, NoRuntime};
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueError {
-    /// The virtual queue does not exist in this process: it was deleted, it expired, or its host is gone.
-    #[error("the virtual queue {0} does not exist here")]
+    /// The virtual queue does not exist in this process: it was deleted, it expired, or its host was deleted.
+    #[error("the virtual queue {0} does not exist in this process")]
     DoesNotExist(VirtualQueueUrl),
-    /// The host already has as many virtual queues as
-    /// [`max_names`](super::VirtualQueuesBuilder::max_names) allows.
-    #[error("the host has {0} virtual queues and pending requests, and no more are allowed")]
+    /// The host already has the maximum number of virtual queues,
+    /// [`max_names`](super::VirtualQueuesBuilder::max_names).
+    #[error("the host has {0} virtual queues and pending requests, which is the maximum")]
     TooMany(usize),
-    /// The name belongs to a request that waits for its reply.
+    /// The name belongs to a pending request.
     #[error("the name {0} is taken by a pending request")]
     Taken(VirtualQueueUrl),
-    /// The name is not one that a queue can have.
+    /// The name is not a valid queue name.
     #[error(transparent)]
     InvalidName(#[from] VirtualQueueNameError),
-    /// The message is not one that SQS would take, or it uses what is reserved. No call was made.
+    /// SQS would refuse the message, or the message uses a reserved name. No call was made.
     #[error(transparent)]
     InvalidMessage(#[from] InvalidMessage),
-    /// The tags are not ones that SQS would take. No call was made.
+    /// SQS would refuse the tags. No call was made.
     #[error(transparent)]
     InvalidTag(#[from] TagError),
     /// A number is out of its range. No call was made.
@@ -34,21 +34,21 @@ pub enum QueueError {
     OutOfRange {
         /// The parameter.
         what: &'static str,
-        /// What was given.
+        /// The given value.
         value: String,
-        /// The range.
+        /// The allowed range.
         allowed: &'static str,
     },
-    /// Another handler takes the messages of all virtual queues.
-    #[error("a handler of all virtual queues runs already")]
+    /// Another handler already handles the messages of all virtual queues.
+    #[error("a handler of all virtual queues is already running")]
     Handled,
-    /// The call to SQS failed: the one that was made for this operation, or the last poll of the host.
+    /// A call to SQS failed: the call of this operation, or the last poll of the host.
     #[error("the call to SQS failed")]
     Call(#[source] Fault),
     /// [`VirtualQueues`](super::VirtualQueues) was shut down, or its Tokio runtime has ended.
     #[error("virtual queues are shut down")]
     Closed,
-    /// There is no Tokio runtime to receive on.
+    /// There is no Tokio runtime on which to receive.
     #[error(transparent)]
     NoRuntime(#[from] NoRuntime),
 }
@@ -63,7 +63,7 @@ pub enum PendingError {
     /// The host was deleted while the reply was awaited.
     #[error("the host queue is gone")]
     HostLost,
-    /// The host cannot be read: the right to receive is missing.
+    /// The host cannot be received from: the permission to receive is missing.
     #[error("replies cannot be received")]
     Failed(#[source] Fault),
     /// The multiplexer was shut down, or its Tokio runtime has ended.

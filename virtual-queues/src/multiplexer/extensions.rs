@@ -1,8 +1,8 @@
-//! The calls that keep buffered messages hidden.
+//! The calls that keep buffered messages invisible.
 //!
-//! Owns: extensions that wait and those that are under way. Does not own: which message is extended when.
+//! Owns: extensions that are waiting or in progress. Does not own: which message is extended when.
 //!
-//! **Invariant:** no call is begun for a message that has left its buffer.
+//! **Invariant:** no call begins for a message that has left its buffer.
 
 use std::collections::VecDeque;
 
@@ -14,14 +14,14 @@ use super::host::Shared;
 use super::routing::Extension;
 use crate::sqs::Moment;
 
-/// The maximum number of messages of one host whose extension is under way: ten batches. The others wait here and not in the
-/// outbox, so that the changes of users do not wait behind them.
+/// The maximum number of messages of one host whose extension is in progress: ten batches. Further extensions wait
+/// here and not in the outbox, so that changes by users do not wait behind them.
 const MOST_OUT: usize = 100;
 
 /// The extensions of one host.
 pub(super) struct Extensions<'a> {
     shared: &'a Shared,
-    /// At most as many as the buffers of the host may have messages.
+    /// At most as many as the host's buffers may contain messages.
     waiting: VecDeque<Extension>,
     out: FuturesUnordered<BoxFuture<'a, (Extension, Option<Moment>)>>,
 }
@@ -35,26 +35,27 @@ impl<'a> Extensions<'a> {
         }
     }
 
-    /// Adds what is due. Beyond the bound, a message leaves its buffer when its visibility ends.
+    /// Adds extensions that are due. Beyond the maximum, a message leaves its buffer when its visibility timeout
+    /// ends.
     pub(super) fn add(&mut self, due: Vec<Extension>) {
         let room = self.shared.options.limits.host_messages;
         let room = room.saturating_sub(self.waiting.len());
         self.waiting.extend(due.into_iter().take(room));
     }
 
-    /// Begins the calls for which there is room.
+    /// Begins calls up to the maximum.
     pub(super) fn start(&mut self) {
         while self.out.len() < MOST_OUT
             && let Some(extension) = self.waiting.pop_front()
         {
-            // SQS counts from when it takes the call, which is later.
+            // SQS counts the timeout from when it receives the call, which is later.
             let until = self.shared.sqs.clock().now() + extension.visibility;
             {
                 let mut state = self.shared.lock();
                 if !state.router.is_to_be_extended(&extension) {
                     continue;
                 }
-                // Before the call, so that the count is not too low.
+                // Noted before the call, so that the count of messages in flight is not too low.
                 state.polls.extended(&extension.receipt_handle, until);
             }
             let shared = self.shared;
@@ -69,7 +70,7 @@ impl<'a> Extensions<'a> {
         }
     }
 
-    /// Completes when a call has ended, which is noted; never, if none is under way.
+    /// Completes when a call has ended, and notes its result. Never completes if no call is in progress.
     pub(super) async fn next(&mut self) {
         match self.out.next().await {
             Some((extension, until)) => self.shared.lock().router.extended(&extension, until),

@@ -21,14 +21,14 @@ use super::routing::{Fate, Taken, TakenAny};
 use super::selection::{Selection, SystemSelection, present};
 use crate::sqs::UserCode;
 
-/// How many messages the handler of all virtual queues has at a time.
+/// Limits for the number of messages that the handler of all virtual queues has at a time.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HandlerLimits {
-    /// Of one virtual queue. Default 1; 0 counts as 1; on a FIFO host it is 1 in any case, to keep the order.
+    /// Per virtual queue. Default 1; 0 counts as 1. On a FIFO host it is always 1, to keep the order.
     pub per_queue: usize,
-    /// Of one host. Default 64; 0 counts as 1. If so many handlers are slow at the same time, the others of their host
-    /// wait; as long as fewer queues are slow than `per_host / per_queue`, they hold up nobody.
+    /// Per host. Default 64; 0 counts as 1. If this many handlers are slow at the same time, the other queues of
+    /// their host wait. While fewer than `per_host / per_queue` queues are slow, they do not hold up others.
     pub per_host: usize,
 }
 
@@ -42,20 +42,20 @@ impl Default for HandlerLimits {
 }
 
 impl VirtualQueues {
-    /// Gives every message of every virtual queue of this multiplexer to `handler`, until the shutdown; returns why it
-    /// ended.
+    /// Calls `handler` for every message of every virtual queue of this multiplexer, until the shutdown. Returns the
+    /// reason for the end.
     ///
-    /// Queues that are made later are handled, too, on hosts that are used later, too. Each message goes where it can go
-    /// first: to a receive that waits on its queue, or here. Queues take turns, so that none holds up the others. What
-    /// becomes of a message is as with [`VirtualQueue::for_each`]. A host is polled while it has virtual queues and the
-    /// handler has room.
+    /// Queues that are created later, also on hosts that are used later, are handled, too. Each message goes to the
+    /// first taker: a receive that waits on its queue, or this handler. Queues take turns, so that no queue holds up
+    /// the others. Messages are deleted, extended and redelivered as by [`VirtualQueue::for_each`]. A host is polled
+    /// while it has virtual queues and the handler has room.
     ///
     /// # Errors
-    /// It ends with [`QueueError::Closed`] or [`QueueError::NoRuntime`]; with [`QueueError::Handled`] at once, if such a
-    /// handler runs already. A host that is gone ends nothing.
+    /// The result is [`QueueError::Closed`] or [`QueueError::NoRuntime`], or immediately [`QueueError::Handled`] if
+    /// such a handler is already running. The loss of a host does not end this future.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the handlers that run; their messages come again.
+    /// Dropping the future drops the running handlers; their messages are redelivered.
     ///
     /// # Examples
     /// ```
@@ -94,11 +94,11 @@ impl VirtualQueues {
             return QueueError::Handled;
         }
         let _handled = Handled(self);
-        // Not held by this, so that a host that nothing uses can be forgotten.
+        // `known` does not keep hosts alive, so that an unused host can be removed.
         let mut known: HashMap<HostKey, Weak<Shared>> = HashMap::new();
         let mut hosts = FuturesUnordered::new();
         loop {
-            // Listens before it looks, so that no host is missed in between.
+            // Registers before the hosts are read, so that no host is missed in between.
             let mut opened = pin!(self.0.opened.notified());
             opened.as_mut().enable();
             if let Err(ended) = self.outbox() {
@@ -117,7 +117,7 @@ impl VirtualQueues {
                 tokio::select! {
                     biased;
                     Some(ended) = hosts.next(), if !hosts.is_empty() => {
-                        // Another host may have its place by now.
+                        // Another host may have taken its place by now.
                         if known.get(&ended).is_some_and(|host| host.strong_count() == 0) {
                             known.remove(&ended);
                         }
@@ -128,7 +128,7 @@ impl VirtualQueues {
         }
     }
 
-    /// Ends when the host is closed. It holds the host once, which [`Shared::is_unused`] knows.
+    /// Ends when the host is closed. Holds one reference to the host, for which [`Shared::is_unused`] accounts.
     async fn handle_host<H, F, E>(
         &self,
         shared: Arc<Shared>,
@@ -160,7 +160,7 @@ impl VirtualQueues {
                 }
             }
         }
-        // Those that run are let finish: their messages were taken.
+        // The running handlers may finish, because their messages are already received.
         while running.next().await.is_some() {}
         shared.key.clone()
     }
@@ -196,7 +196,7 @@ impl VirtualQueues {
     }
 }
 
-/// A handler of all virtual queues runs.
+/// A handler of all virtual queues is running.
 struct Handled<'a>(&'a VirtualQueues);
 
 impl Drop for Handled<'_> {
@@ -205,7 +205,7 @@ impl Drop for Handled<'_> {
     }
 }
 
-/// A host gives all its messages to the handler.
+/// All messages of a host go to the handler of all queues.
 struct Taking<'a>(&'a Shared);
 
 impl<'a> Taking<'a> {
@@ -223,7 +223,7 @@ impl Drop for Taking<'_> {
     }
 }
 
-/// The handler looks for its next message.
+/// The handler waits for its next message.
 struct Looking<'a>(&'a Shared);
 
 impl Looking<'_> {
@@ -246,7 +246,7 @@ impl Drop for Looking<'_> {
     }
 }
 
-/// The handler has a message of this queue.
+/// The handler holds a message of this queue.
 struct InHand<'a> {
     shared: &'a Shared,
     name: VirtualQueueName,

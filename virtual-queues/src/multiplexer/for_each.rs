@@ -1,4 +1,4 @@
-//! Handling the messages of a virtual queue instead of receiving them.
+//! Calls a handler for each message of a virtual queue.
 
 use aws_sdk_sqs::types::Message;
 use futures::StreamExt;
@@ -10,21 +10,22 @@ use super::queue::VirtualQueue;
 use crate::sqs::{RECEIVE_MAX, UserCode};
 
 impl VirtualQueue {
-    /// Gives every message to `handler`, up to `limit` at a time, until the queue is gone; returns why it is. While the host
-    /// cannot be received from, it waits.
+    /// Calls `handler` for every message, with up to `limit` messages at a time, until the queue no longer exists.
+    /// Returns the reason. While the host cannot be received from, it waits.
     ///
-    /// A message is deleted when its handler returns `Ok`. While the handler runs, its visibility time-out is extended, in
-    /// batches; after `Err` or a panic it comes again when that ends. A panic, in a destructor of the handler's future too, is
-    /// logged with the name of the handler and counted; other messages and queues go on. With a `limit` of 0 it takes 1; on a FIFO host it
-    /// always takes 1, to keep the order: the next message of a group is handled when SQS has confirmed the delete of the one before, and a
-    /// message that failed is handled again before the later ones of its group.
+    /// A message is deleted when its handler returns `Ok`. While the handler runs, the visibility timeout of its
+    /// message is extended, in batches. After `Err` or a panic, the message is redelivered when its visibility
+    /// timeout ends. A panic, also in a destructor of the handler's future, is logged with the name of the handler
+    /// and counted; other messages and queues are not affected. A `limit` of 0 counts as 1. On a FIFO host the limit
+    /// is always 1, to keep the order: the next message of a group is handled when SQS has confirmed the delete of
+    /// the previous message, and a message that failed is handled again before the later messages of its group.
     ///
     /// [`VirtualQueues::for_each`](super::VirtualQueues::for_each) handles all queues with one function.
     ///
-    /// It is a future, not a task: queues that are handled side by side do not wait for each other's handlers.
+    /// This is a future, not a task: queues that are handled concurrently do not wait for each other's handlers.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the handlers that run; their messages come again.
+    /// Dropping the future drops the running handlers; their messages are redelivered.
     ///
     /// # Examples
     /// ```
@@ -52,7 +53,7 @@ impl VirtualQueue {
     /// # Ok(())
     /// # }
     /// ```
-    // `AsyncFn` would read better, but the future of a call of one cannot be shown to be `Send`.
+    // `AsyncFn` would read better, but the future of its call cannot be shown to be `Send`.
     pub async fn for_each<H, F, E>(&self, limit: usize, handler: H) -> QueueError
     where
         H: Fn(Message) -> F,
@@ -75,7 +76,7 @@ impl VirtualQueue {
                     Ok(messages) => {
                         for message in messages {
                             let receipt_handle = message.receipt_handle().map(str::to_owned);
-                            // If it is gone meanwhile, its message is handled all the same.
+                            // If the queue has been deleted meanwhile, its message is handled nevertheless.
                             let in_use = self.enter().ok();
                             let work = async { handler(message).await };
                             running.push(async move {
@@ -84,10 +85,10 @@ impl VirtualQueue {
                             });
                         }
                     }
-                    // The next receive waits for the next poll, and polls that fail come ever more slowly.
+                    // The next receive waits for the next poll, and polls that fail have growing waits.
                     Err(QueueError::Call(_)) => {}
                     Err(gone) => {
-                        // Those that run are let finish: their messages were taken.
+                        // The running handlers may finish, because their messages are already received.
                         while let Some(()) = running.next().await {}
                         return gone;
                     }

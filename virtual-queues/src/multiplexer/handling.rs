@@ -1,4 +1,5 @@
-//! One message in a handler's hands: hidden from others while it runs, deleted when it succeeds.
+//! Runs a handler for one message: the message stays invisible while the handler runs, and is deleted when it
+//! succeeds.
 
 use std::pin::pin;
 
@@ -9,12 +10,12 @@ use super::routing::Fate;
 use crate::sqs::{Panicked, UserCode};
 use crate::stats::Counter;
 
-/// Runs a handler, and extends the visibility of its message meanwhile.
+/// Runs a handler, and meanwhile extends the visibility timeout of its message.
 ///
-/// A message comes with half of the visibility time-out left at the least, so it is extended each third. Messages that
-/// came together are extended together, in one call.
+/// A received message has at least half of its visibility timeout left, so it is extended every third of the timeout.
+/// Messages that were received together are extended together, in one call.
 ///
-/// A handler that panics, in a destructor too, stops nothing else: its message is redelivered as after an error.
+/// A panic of a handler, also in a destructor, affects nothing else: its message is redelivered as after an error.
 pub(super) async fn handle<E>(
     shared: &Shared,
     queue: &VirtualQueueName,
@@ -58,13 +59,13 @@ pub(super) async fn handle<E>(
             counters.count(Counter::HandlerErrors);
             code.drop(counters, error);
         }
-        // It is logged and counted already.
+        // The panic is already logged and counted.
         Err(Panicked) => {}
     }
 }
 
-/// Deletes a message before the next one of its group is handed out: if the delete fails, the message is received again, and would come
-/// after the next one. Says whether it is deleted.
+/// Deletes a message before the next message of its group is handed out. If the delete fails, the message is
+/// redelivered, and must not follow the next message. Returns whether the message is deleted.
 async fn delete_first(shared: &Shared, receipt_handle: &str) -> bool {
     let mut deleting = Deleting {
         shared,
@@ -78,7 +79,7 @@ async fn delete_first(shared: &Shared, receipt_handle: &str) -> bool {
     deleted.is_ok()
 }
 
-/// A message whose handler succeeded. It is deleted although nobody waits for that any more.
+/// A message whose handler succeeded. If the wait for its delete is dropped, it is deleted in the background.
 struct Deleting<'a> {
     shared: &'a Shared,
     receipt_handle: Option<&'a str>,

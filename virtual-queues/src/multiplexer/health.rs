@@ -1,36 +1,37 @@
-//! What the polls of a host say about the host, as a pure state machine.
+//! Judges a host by the results of its polls. A pure state machine.
 //!
-//! Owns: since when polls fail, and what that means. Does not own: the polls, and who is told.
+//! Owns: since when polls fail, and what the failures mean. Does not own: the polls, and the callers that are
+//! informed.
 //!
-//! **Invariant:** one poll that works ends everything that is remembered of those that failed.
+//! **Invariant:** one successful poll clears all knowledge of earlier failures.
 
 use std::time::Duration;
 
 use super::driver::SETTLING;
 use crate::sqs::{Fault, FaultKind, Moment};
 
-/// When polls have been denied by policy for so long, pending requests are told instead of left to their deadlines. A policy
-/// that was just changed takes about so long to be in force everywhere.
+/// When polls have been denied by policy for this long, pending requests fail at once instead of waiting for their
+/// deadlines. A changed policy needs about this long to take effect everywhere.
 const DENIED: Duration = Duration::from_secs(60);
 
-/// How long after the first answer that a host does not exist it is asked again, before [`SETTLING`] is over.
+/// The time from the first answer that a host does not exist to the second poll, before [`SETTLING`] has passed.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
-/// What is known of a host from its polls.
+/// The state of a host as its polls show it.
 #[derive(Debug)]
 pub(super) struct Health {
-    /// Since when the host exists, as far as is known: it was made, or a poll worked.
+    /// Since when the host is known to exist: its creation, or the first successful poll.
     exists_since: Option<Moment>,
-    /// Polls that have failed in all.
+    /// The number of failed polls in all.
     failures: u64,
-    /// Since the last poll that worked.
+    /// The failures since the last successful poll.
     trouble: Option<Trouble>,
 }
 
-/// Polls fail, and none has worked since.
+/// Polls fail, and none has succeeded since.
 #[derive(Debug)]
 struct Trouble {
-    /// Of the last poll.
+    /// The fault of the last poll.
     fault: Fault,
     /// The number of the last failure that was a refusal.
     refused: Option<u64>,
@@ -38,23 +39,24 @@ struct Trouble {
     missing_since: Option<Moment>,
 }
 
-/// What a failed poll means.
+/// The meaning of a failed poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It may pass by itself: those who wait go on waiting.
+    /// The failure may be temporary: receivers and callers continue to wait.
     Passing,
-    /// The host does not exist, or is so new that not all of SQS knows it. A poll at this moment tells more.
+    /// The host does not exist, or is so new that some parts of SQS do not know it yet. A poll at this moment shows
+    /// which.
     Missing(Moment),
     /// The call is refused. Receives end with the fault.
     Refused,
-    /// The call has been denied for so long that pending requests end with the fault, too.
+    /// The call has been denied for so long that pending requests also end with the fault.
     Denied,
     /// The host does not exist.
     Gone,
 }
 
 impl Health {
-    /// `made_at`: when this process made the host, if it did.
+    /// `made_at` is when this process created the host, if it did.
     pub(super) const fn new(made_at: Option<Moment>) -> Self {
         Self {
             exists_since: made_at,
@@ -63,13 +65,13 @@ impl Health {
         }
     }
 
-    /// A poll was answered with messages, or with none.
+    /// A poll succeeded, with or without messages.
     pub(super) fn worked(&mut self, now: Moment) {
         self.exists_since.get_or_insert(now);
         self.trouble = None;
     }
 
-    /// A poll failed. Says what follows.
+    /// A poll failed. Returns what the failure means.
     pub(super) fn failed(&mut self, fault: &Fault, now: Moment) -> Verdict {
         self.failures += 1;
         let mut trouble = self.trouble.take().unwrap_or_else(|| Trouble::new(fault));
@@ -87,7 +89,7 @@ impl Health {
                     Verdict::Denied
                 }
             }
-            // The user's own code panicked inside of this one call.
+            // The user's own code panicked inside of this call.
             FaultKind::NotMade => Verdict::Passing,
             _ if fault.is_temporary() => Verdict::Passing,
             _ => Verdict::Refused,
@@ -99,7 +101,7 @@ impl Health {
         verdict
     }
 
-    /// Polls that have failed in all: what a receiver remembers when it begins.
+    /// The number of failed polls in all, which a receiver remembers when it begins.
     pub(super) const fn failures(&self) -> u64 {
         self.failures
     }
@@ -109,7 +111,7 @@ impl Health {
         self.trouble.as_ref().map(|trouble| &trouble.fault)
     }
 
-    /// The refusal of a poll that ended after `failures` had failed.
+    /// The refusal of a poll that ended after the given number of failures.
     pub(super) fn refusal_after(&self, failures: u64) -> Option<&Fault> {
         let trouble = self.trouble.as_ref()?;
         (trouble.refused? > failures).then_some(&trouble.fault)
@@ -162,14 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_nobody_knows_is_asked_three_times_in_five_seconds() {
+    fn an_unknown_host_is_polled_three_times_in_five_seconds() {
         let mut health = Health::new(None);
         let missing = fault(FaultKind::QueueNotFound);
         assert_eq!(health.failed(&missing, at(9.0)), Verdict::Missing(at(10.0)));
         assert_eq!(
             health.failed(&missing, at(9.5)),
             Verdict::Missing(at(10.0)),
-            "another poll that was out"
+            "another poll that was in flight"
         );
         assert_eq!(
             health.failed(&missing, at(10.0)),
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_appears_meanwhile_was_new() {
+    fn a_host_that_appears_later_was_new() {
         let mut health = Health::new(None);
         let missing = fault(FaultKind::QueueNotFound);
         health.failed(&missing, at(0.0));
@@ -188,12 +190,12 @@ mod tests {
         assert_eq!(
             health.failed(&missing, at(4.0)),
             Verdict::Missing(at(5.0)),
-            "SQS is not of one mind yet"
+            "parts of SQS do not know the host yet"
         );
     }
 
     #[test]
-    fn a_host_that_worked_for_five_seconds_is_gone_at_once() {
+    fn a_missing_host_that_worked_is_gone_at_once() {
         let mut health = Health::new(None);
         health.worked(at(1.0));
         health.worked(at(6.0));
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_is_hopeless_after_a_minute_unless_a_poll_worked() {
+    fn a_denial_is_final_after_a_minute_without_success() {
         let mut health = Health::new(None);
         let denied = fault(FaultKind::AccessDenied);
         assert_eq!(health.failed(&denied, at(0.0)), Verdict::Refused);
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_once_to_those_who_were_there() {
+    fn a_refusal_is_reported_once_to_current_receivers() {
         let mut health = Health::new(None);
         let before = health.failures();
         health.failed(&fault(FaultKind::Refused), at(0.0));
@@ -237,14 +239,14 @@ mod tests {
         health.failed(&fault(FaultKind::Throttled), at(1.0));
         assert!(
             health.refusal_after(after).is_none(),
-            "what passes by itself is no refusal"
+            "a temporary failure is not a refusal"
         );
         health.failed(&fault(FaultKind::AccessDenied), at(2.0));
         assert!(health.refusal_after(after).is_some());
     }
 
     #[test]
-    fn what_passes_by_itself_ends_nothing() {
+    fn temporary_failures_end_nothing() {
         use FaultKind::{
             Credentials, NotMade, OverLimit, Panicked, TimedOut, Unavailable, Unreachable,
             Unreadable,

@@ -1,4 +1,4 @@
-//! One host in use: its table, its polls, and the way to both.
+//! One host in use: its routing table, its polls, and the access to both.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,7 @@ use super::queues::VirtualQueues;
 use super::routing::{Fate, Refused, Router, RouterOptions, Taken};
 use crate::sqs::{Moment, Outbox, PollController, Sqs, Tasks};
 
-/// A host queue that this process uses. Made by [`VirtualQueues::host`]; cheap to clone. It keeps the multiplexer
+/// A host queue that this process uses. Created by [`VirtualQueues::host`]; cheap to clone. It keeps the multiplexer
 /// running.
 #[derive(Clone)]
 pub struct Host {
@@ -40,23 +40,23 @@ pub struct Host {
     owner: VirtualQueues,
 }
 
-/// What the driver of a host and its users share.
+/// The state that the driver of a host and its users share.
 pub(super) struct Shared {
-    /// Which queue it is, whatever the spelling.
+    /// The identity of the queue, for all spellings of its URL.
     pub(super) key: HostKey,
-    /// As its first user spelled it: what the calls are made with.
+    /// The URL as its first user spelled it. Calls use this URL.
     pub(super) url: HostQueueUrl,
     pub(super) sqs: Sqs,
     pub(super) outbox: Outbox,
     pub(super) options: Options,
     pub(super) hosts: Hosts,
     state: Mutex<State>,
-    /// Wakes the driver: somebody waits, or something is due earlier than the driver knows.
+    /// Wakes the driver: a receiver waits, or something is due earlier than the driver knows.
     pub(super) changed: Notify,
-    /// Cancelled when the queue is deleted, or will be now. Then a message that a poll still brings is of no use, and the driver
-    /// ends with its polls.
+    /// Cancelled when the queue is deleted, or is about to be deleted. A message in a poll is useless then, so the driver
+    /// ends at once, together with its polls.
     pub(super) retired: CancellationToken,
-    /// What a receive gets that does not say: asked of the host once, by the first that needs it.
+    /// The defaults of receives that set none, read from the host once, by the first receive that needs them.
     pub(super) defaults: HostDefaults,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct State {
     pub(super) router: Router<ReplySink>,
     pub(super) polls: PollController,
     pub(super) health: Health,
-    /// Why the host is of no use any more; later callers get the same answer.
+    /// Why the host cannot be used any more; later callers get the same answer.
     pub(super) ended: Option<PendingError>,
 }
 
@@ -73,7 +73,7 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(super) type ReplySink = oneshot::Sender<Outcome>;
 
 impl Shared {
-    /// A host without its driver. `made_at`: when this process made the queue, if it did.
+    /// A host without its driver. `made_at` is when this process created the queue, if it did.
     pub(super) fn new(
         url: HostQueueUrl,
         process: ProcessPrefix,
@@ -88,7 +88,7 @@ impl Shared {
             limits: options.limits.clone(),
             visibility: options.visibility,
             in_order: url.is_fifo(),
-            // Nobody else has virtual queues on a host that this process made for itself.
+            // No other process has virtual queues on a host that this process created for itself.
             orphan_age: match made_at {
                 Some(_) => Duration::ZERO,
                 None => options.orphan_age,
@@ -114,7 +114,7 @@ impl Shared {
         })
     }
 
-    /// Starts the driver, which makes no call until somebody waits.
+    /// Starts the driver, which makes no call until a receiver or caller waits.
     pub(super) fn driven(self: Arc<Self>, tasks: &Tasks) -> Arc<Self> {
         tasks.spawn(driver::drive(Arc::clone(&self), tasks.stopping().clone()));
         self
@@ -132,12 +132,12 @@ impl Host {
         &self.shared.url
     }
 
-    /// Waits for one message to `<host>#<id>` until `deadline`: the reply to a request that is yet to be sent.
+    /// Waits for one message to `<host>#<id>` until `deadline`: the reply to a request that will be sent next.
     ///
-    /// From now on the host is polled. Dropping the result frees the name at once.
+    /// The host is polled from now on. Dropping the result frees the name at once.
     ///
     /// # Errors
-    /// [`ExpectError::Ended`] if the host is gone or shut down, [`ExpectError::NoRoom`] if its table is full.
+    /// [`ExpectError::Ended`] if the host was deleted or shut down, [`ExpectError::NoRoom`] if its table is full.
     pub fn expect_reply(
         &self,
         id: CorrelationId,
@@ -163,87 +163,88 @@ impl Host {
         Ok(PendingReply::new(Arc::clone(&self.shared), url, outcome))
     }
 
-    /// Requests that wait for their reply.
+    /// The number of requests that wait for their replies.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.shared.lock().router.pending()
     }
 
-    /// Messages in the buffers of all virtual queues of the host, and their bytes.
+    /// The number of messages in the buffers of all virtual queues of the host, and their bytes.
     #[must_use]
     pub fn buffered(&self) -> (usize, usize) {
         self.shared.lock().router.buffered()
     }
 
-    /// Why the host is of no use any more, if it is not.
+    /// Why the host cannot be used any more. `None` if it can.
     #[must_use]
     pub fn ended(&self) -> Option<PendingError> {
         self.shared.lock().ended.clone()
     }
 
-    /// Whether it carries a virtual queue or a request that waits.
+    /// Whether the host has a virtual queue or a pending request.
     #[cfg(feature = "temporary")]
     pub(crate) fn is_in_use(&self) -> bool {
         !self.shared.lock().router.is_empty()
     }
 
-    /// Makes a virtual queue here. Unlike [`VirtualQueues::create`], it never begins to use a host again that has ended.
+    /// Creates a virtual queue here. Unlike [`VirtualQueues::create`], it never reopens a host that has ended.
     #[cfg(feature = "temporary")]
     pub(crate) fn create(&self, queue: CreateQueue) -> Result<VirtualQueue, QueueError> {
         self.owner.create_on(&self.shared, queue)
     }
 
-    /// Stops using a host whose queue is deleted, or will be now, and forgets the host. Polls in flight are dropped.
+    /// Stops using a host that was or will be deleted, and removes it from the table. Polls in flight are dropped.
     #[cfg(feature = "temporary")]
     pub(crate) fn retire(&self, why: PendingError) {
-        // The reason first: the driver's own end gives another one.
+        // The reason is set first, because the driver's own end would set another reason.
         drop(self.shared.close(why));
         self.shared.retired.cancel();
         self.owner.0.hosts.forget(&self.shared);
     }
 
-    /// Stops using the host: whatever waits on it ends with `why`, and so does whatever comes later.
+    /// Stops using the host: current and later waiters end with `why`.
     pub fn end(&self, why: PendingError) {
         self.shared.end(why);
     }
 }
 
-/// Why [`Host::expect_reply`] did not begin to wait.
+/// The error of [`Host::expect_reply`].
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExpectError {
-    /// The host is of no use any more.
+    /// The host cannot be used any more.
     #[error(transparent)]
     Ended(PendingError),
-    /// The host already has so many virtual queues and pending requests, the most that are allowed.
-    #[error("{0} virtual queues and pending requests are the most that are allowed")]
+    /// The host already has the maximum number of virtual queues and pending requests.
+    #[error("the host has {0} virtual queues and pending requests, which is the maximum")]
     NoRoom(usize),
 }
 
 impl Shared {
-    /// For looking, and for changes that the driver need not know of.
+    /// For reading, and for changes that need not wake the driver.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         #[cfg(test)]
         super::races::may_be_preempted();
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the host vanished. Its caller holds the entry in the table of hosts, so nobody can come before the lock who
-    /// needs that.
+    /// Whether the host was deleted. The caller holds the host's entry in the table of hosts, so no thread that needs
+    /// the entry can run before the lock is taken.
     pub(super) fn is_lost(&self) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         matches!(state.ended, Some(PendingError::HostLost))
     }
 
-    /// Whether nobody but the table, the driver and the handler of all virtual queues has the host, and it carries nothing.
-    /// Its caller holds the entry in the table of hosts, so nobody gets it meanwhile.
+    /// Whether the host is held only by the table, the driver and the handler of all virtual queues, and has no
+    /// queues or requests. The caller holds the host's entry in the table of hosts, so no other caller can obtain it
+    /// meanwhile.
     pub(super) fn is_unused(this: &Arc<Self>) -> bool {
         let state = this.state.lock().unwrap_or_else(PoisonError::into_inner);
         let holders = 2 + usize::from(state.router.is_handled());
         state.router.is_empty() && Arc::strong_count(this) == holders
     }
 
-    /// Ends the host and says so if nothing uses it.
+    /// Ends the host if nothing uses it, and returns whether it did.
     pub(super) fn forget_unused(&self) -> bool {
         let forgotten = self.hosts.forget_unused(self);
         if forgotten {
@@ -252,7 +253,7 @@ impl Shared {
         forgotten
     }
 
-    /// Changes the state, and wakes the driver if that gave it something to do.
+    /// Changes the state, and wakes the driver if the change requires it.
     pub(super) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let before = (state.router.demand() > 0, state.router.next_alarm());
@@ -273,14 +274,15 @@ impl Shared {
         result
     }
 
-    /// Gives the receiver of a message the visibility timeout that it wants. Without one it gets at least half of what a poll
-    /// gives. The call is off the receiver's path. If it fails, the message stays hidden for what is left.
+    /// Gives a received message the visibility timeout that its receiver requested. Without a request it gets at
+    /// least half of the poll's visibility timeout. The call is made in the background. If it fails, the message
+    /// stays invisible for its remaining time.
     ///
-    /// Returns until when the message is hidden.
+    /// Returns until when the message is invisible.
     pub(super) fn give_time(&self, taken: &Taken, wanted: Option<Duration>, now: Moment) -> Moment {
         let usual = self.options.visibility;
         let change = match wanted {
-            // SQS counts in whole seconds. A poll that gave the same needs no call.
+            // SQS counts in whole seconds. No call is needed if the poll gave the same timeout.
             Some(wanted) => {
                 let (wanted_until, until) = (now + wanted, taken.hidden_until);
                 let apart = wanted_until.since(until).max(until.since(wanted_until));
@@ -293,18 +295,18 @@ impl Shared {
         };
         let visibility = wanted.unwrap_or(usual);
         let until = now + visibility;
-        // Before the call, so that the count of messages in flight is not too low.
+        // Noted before the call, so that the count of messages in flight is not too low.
         self.lock().polls.extended(handle, until);
         self.outbox
             .change_visibility_later(&self.url, handle.to_owned(), visibility);
         until
     }
 
-    /// Notes what has become of a message that was received from a virtual queue.
+    /// Notes what happened to a message that was received from a virtual queue.
     pub(super) fn note_in_hand(&self, queue: &VirtualQueueName, receipt_handle: &str, fate: Fate) {
         let now = self.sqs.clock().now();
         let note = |state: &mut State| state.router.note_in_hand(queue, receipt_handle, fate, now);
-        // On a FIFO host the next message of its group may become free, or is due when it is visible.
+        // On a FIFO host this may free the next message of the group, or set when it is due.
         let next = if self.url.is_fifo() {
             self.update(note)
         } else {
@@ -315,10 +317,10 @@ impl Shared {
         }
     }
 
-    /// Ends the host for everybody. The first reason stays. Messages in its buffers go back to SQS.
+    /// Ends the host for all its users. The first reason is kept. Messages in its buffers go back to SQS.
     pub(super) fn end(&self, why: PendingError) {
         let (why, messages) = self.close(why);
-        // On a host that is gone there is nobody to give them back to.
+        // A deleted host cannot take its messages back.
         if !matches!(why, PendingError::HostLost) {
             for handle in messages.iter().filter_map(Message::receipt_handle) {
                 self.outbox
@@ -327,7 +329,7 @@ impl Shared {
         }
     }
 
-    /// Ends the host for everybody. The first reason stays. Returns the reason, and the messages in the buffers.
+    /// Ends the host for all its users. The first reason is kept. Returns the reason and the messages in the buffers.
     fn close(&self, why: PendingError) -> (PendingError, Vec<Message>) {
         let (left, why) = {
             let mut state = self.lock();
@@ -343,7 +345,7 @@ impl Shared {
         (why, left.messages)
     }
 
-    /// The error of an operation on a virtual queue that is not in the table.
+    /// The error of an operation on a virtual queue that does not exist in the table.
     pub(super) fn not_there(&self, url: &VirtualQueueUrl) -> QueueError {
         match self.lock().ended {
             Some(PendingError::Closed) => QueueError::Closed,

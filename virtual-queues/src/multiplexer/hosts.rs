@@ -11,7 +11,8 @@ use crate::mutant;
 
 /// Every host in use, once. Cheap to clone; clones share the table.
 ///
-/// **Invariant:** whoever has a host from here can use it: one that is forgotten for want of use is held by nobody else.
+/// **Invariant:** a host from this table can be used: a host is removed for lack of use only when nobody else holds
+/// it.
 #[derive(Clone)]
 pub(super) struct Hosts(Arc<DashMap<HostKey, Arc<Shared>, Keyed>>);
 
@@ -28,7 +29,7 @@ impl Hosts {
         self.0.get(key).map(|host| Arc::clone(&host))
     }
 
-    /// The host, and whether `open` has opened it now: it was not here, or it had vanished.
+    /// The host, and whether `open` has opened it now because it was not in the table or had been deleted.
     pub(super) fn get_or_open(
         &self,
         key: HostKey,
@@ -50,28 +51,29 @@ impl Hosts {
         {
             return (Arc::clone(entry.get()), false);
         }
-        // A host that vanished may have been made again by its owner, or this is the first look at a wrong URL.
+        // The owner of a deleted host may have created it again, or this is the first use of a wrong URL.
         let host = open();
         entry.insert(Arc::clone(&host));
         (host, true)
     }
 
-    /// In the order of their keys, not of the hash map.
+    /// All hosts in the order of their keys, not of the hash map.
     pub(super) fn in_order(&self) -> Vec<Arc<Shared>> {
         let mut hosts: Vec<_> = self.0.iter().map(|host| Arc::clone(host.value())).collect();
         hosts.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         hosts
     }
 
-    /// Forgets this host, unless another one has taken its place.
+    /// Removes this host, unless another host has taken its place.
     pub(super) fn forget(&self, shared: &Shared) {
         self.0
             .remove_if(&shared.key, |_, known| std::ptr::eq(&**known, shared));
     }
 
-    /// Forgets this host if nothing uses it. Says whether it did. For its driver, which holds it once.
+    /// Removes this host if nothing uses it, and returns whether it did. For the host's driver, which holds one
+    /// reference.
     pub(super) fn forget_unused(&self, shared: &Shared) -> bool {
-        // Nobody takes it out of the table meanwhile: its entry is locked.
+        // The table entry is locked, so no caller can obtain the host meanwhile.
         let unused =
             |known: &Arc<Shared>| std::ptr::eq(&**known, shared) && Shared::is_unused(known);
         self.0

@@ -1,4 +1,4 @@
-//! A door for `benches/` to the pure cores of this module, which are private. No part of the API.
+//! Gives `benches/` access to this module's private pure cores. Not part of the API.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use super::routing::Deadlines;
 use crate::sqs::Moment;
 
 const TIME_OUT: Duration = Duration::from_secs(30);
-/// Between two requests.
+/// The time between two requests.
 const APART: Duration = Duration::from_micros(30);
 
-/// A deadline is added, and that of a request which was answered meanwhile is taken out, beside so many others. `prompt`: it is
-/// one of the last ten; otherwise they end in no order at all.
+/// Adds a deadline, and removes the deadline of a request that was answered meanwhile, beside this number of others.
+/// With `prompt` the removed deadline is one of the last ten; otherwise deadlines are removed in scattered order.
 pub fn deadline(others: usize, prompt: bool) -> impl FnMut() {
     let mut deadlines = Deadlines::new();
     let mut now = Moment::default();
@@ -28,7 +28,7 @@ pub fn deadline(others: usize, prompt: bool) -> impl FnMut() {
             last.push_back(added);
             last.pop_front()
         } else {
-            // A prime step comes past all of them, and to no neighbour of the one before.
+            // Steps by a prime, so that all entries are visited and consecutive ones are not neighbors.
             at = (at + 104_729) % pending.len();
             Some(std::mem::replace(&mut pending[at], added))
         };

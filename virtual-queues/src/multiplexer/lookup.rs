@@ -1,4 +1,4 @@
-//! Virtual queues by URL and by name.
+//! Finds virtual queues by URL and by name.
 
 use std::sync::Arc;
 #[cfg(feature = "drop-in")]
@@ -15,7 +15,7 @@ use super::queue::VirtualQueue;
 use super::queues::VirtualQueues;
 
 impl VirtualQueues {
-    /// The virtual queue with this URL, however its host is spelled, if it exists in this process.
+    /// The virtual queue with this URL, for all spellings of its host, if it exists in this process.
     #[must_use]
     pub fn find(&self, url: &VirtualQueueUrl) -> Option<VirtualQueue> {
         let shared = self.0.hosts.get(&self.0.sqs.host_key(url.host()))?;
@@ -23,7 +23,7 @@ impl VirtualQueues {
         Some(VirtualQueue::new(shared, url.clone(), self.clone()))
     }
 
-    /// As [`find`](Self::find), with the reason why it is not there.
+    /// Does the same as [`find`](Self::find), but returns an error with the reason if the queue does not exist.
     #[cfg(feature = "drop-in")]
     pub(crate) fn existing(&self, url: &VirtualQueueUrl) -> Result<VirtualQueue, QueueError> {
         self.find(url).ok_or_else(|| {
@@ -35,8 +35,8 @@ impl VirtualQueues {
         })
     }
 
-    /// The virtual queue of this name, if one exists in this process. If several hosts have one, it is that of the
-    /// host that sorts first by account, name and region. It looks at every host.
+    /// The virtual queue with this name, if one exists in this process. If several hosts have a queue with this name,
+    /// the result is the queue on the host that sorts first by account, name and region. This searches all hosts.
     #[must_use]
     pub fn find_by_name(&self, name: &VirtualQueueName) -> Option<VirtualQueue> {
         let hosts = self.0.hosts.in_order();
@@ -45,14 +45,14 @@ impl VirtualQueues {
         self.find(&VirtualQueueUrl::new(&host.url, name))
     }
 
-    /// Sends a message to any virtual queue, one of another process included. Nobody here can tell whether that one
-    /// exists: if it does not, the message is an orphan over there.
+    /// Sends a message to any virtual queue, also of another process. This process cannot check whether such a queue
+    /// exists. If it does not, the message is an orphan there.
     ///
     /// # Errors
-    /// As [`VirtualQueue::send`], but never [`QueueError::DoesNotExist`].
+    /// Same as [`VirtualQueue::send`], but never [`QueueError::DoesNotExist`].
     ///
     /// # Cancel safety
-    /// Dropping the future takes the message back only as long as no call has it.
+    /// Dropping the future withdraws the message only if it is not in a call yet.
     pub async fn send(
         &self,
         to: &VirtualQueueUrl,
@@ -62,7 +62,7 @@ impl VirtualQueues {
         let entry = address(message.into(), to, fair, random)?;
         let queue = self.find(to);
         let _in_use = match queue.as_ref().map(VirtualQueue::enter) {
-            // It may be gone in this moment; then the message is an orphan.
+            // The queue may be deleted at this moment; then the message is an orphan.
             None | Some(Err(QueueError::DoesNotExist(_))) => None,
             Some(in_use) => Some(in_use?),
         };

@@ -1,4 +1,4 @@
-//! A message on its way out, checked before any call.
+//! A message to be sent, checked before any call.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use sqs_rpc_protocol::{Excerpt, names};
 
 use crate::sqs::message_size;
 
-/// SQS's longest delay.
+/// The maximum delay in SQS.
 const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// A message to be sent: body, attributes, and the options of SQS.
@@ -33,17 +33,17 @@ pub struct OutgoingMessage {
     trace_header: Option<String>,
 }
 
-/// What SQS, or this framework, does not take. No call was made.
+/// A message that SQS or this framework would refuse. No call was made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidMessage {
-    /// The body is empty or has a forbidden character.
+    /// The body is empty or contains a forbidden character.
     #[error("the body cannot be sent")]
     Body(#[source] BodyError),
     /// The name of an attribute is malformed or reserved.
     #[error(transparent)]
     AttributeName(#[from] AttributeNameError),
-    /// The value of a text attribute is empty or has a forbidden character.
+    /// The value of a text attribute is empty or contains a forbidden character.
     #[error("the value of attribute {name} cannot be sent")]
     AttributeValue {
         /// The attribute's name.
@@ -57,24 +57,24 @@ pub enum InvalidMessage {
     AttributeTwice(String),
     /// Too many attributes.
     #[error(
-        "{given} attributes are given; allowed are {allowed}, as SQS takes 10 and the protocol needs the rest"
+        "{given} attributes are given; allowed are {allowed}, because SQS takes 10 and the protocol needs the rest"
     )]
     TooManyAttributes {
-        /// How many were given.
+        /// The number of given attributes.
         given: usize,
-        /// How many may be given.
+        /// The maximum number of given attributes.
         allowed: usize,
     },
-    /// Body and attributes are too long together.
+    /// Body and attributes together are too long.
     #[error("the message has {bytes} bytes with its attributes; allowed are {MAX_MESSAGE_BYTES}")]
     TooLong {
-        /// Body, and names, types and values of all attributes.
+        /// The size of the body, and of names, types and values of all attributes.
         bytes: usize,
     },
     /// The delay is too long.
     #[error("the delay is {} s; allowed are 0 to 900 s", .0.as_secs())]
     Delay(Duration),
-    /// A group or de-duplication id is malformed.
+    /// A group or de-duplication id has an invalid length or character.
     #[error(
         "{what} has {length} characters or a forbidden one; allowed are 1 to 128 of A-Z, a-z, 0-9 and punctuation"
     )]
@@ -110,13 +110,13 @@ impl OutgoingMessage {
         self
     }
 
-    /// Nobody can receive the message before that: 0 to 15 minutes, in whole seconds.
+    /// The time before the message can be received: 0 to 15 minutes, in whole seconds.
     pub const fn delay(mut self, delay: Duration) -> Self {
         self.delay = Some(delay);
         self
     }
 
-    /// The message group: the order to keep on a FIFO queue, the tenant on a standard queue.
+    /// The message group: the unit of order on a FIFO queue, the tenant on a standard queue.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
         self
@@ -128,16 +128,16 @@ impl OutgoingMessage {
         self
     }
 
-    /// The AWS X-Ray trace header, SQS's only system attribute for senders.
+    /// The AWS X-Ray trace header, the only system attribute that senders can set in SQS.
     pub fn trace_header(mut self, header: impl Into<String>) -> Self {
         self.trace_header = Some(header.into());
         self
     }
 
-    /// Checks it, adds the protocol's own attributes, and makes an entry of a batch of it, which has no id yet.
+    /// Checks the message, adds the protocol's own attributes, and converts it to a batch entry without an id.
     ///
     /// # Errors
-    /// [`InvalidMessage`]. The message is as lost as the call that took it.
+    /// [`InvalidMessage`]. The message is consumed, also on error.
     pub fn into_entry(
         self,
         own: impl IntoIterator<Item = (&'static str, String)>,
@@ -145,7 +145,7 @@ impl OutgoingMessage {
         self.into_entry_unless(names::is_reserved, own)
     }
 
-    /// As [`into_entry`](Self::into_entry), with attributes of all names but those that `is_ours`.
+    /// Does the same as [`into_entry`](Self::into_entry), but refuses only attributes whose names are `is_ours`.
     pub(super) fn into_entry_unless(
         self,
         is_ours: impl Fn(&str) -> bool,
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sqs_would_refuse_is_refused_before() {
+    fn messages_that_sqs_would_refuse_are_refused_first() {
         let with = |n: usize| {
             (0..n).fold(OutgoingMessage::new("b"), |message, i| {
                 message.attribute(format!("a{i}"), "v")
@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(check(with(9)), Ok(()));
         assert_eq!(
             check(with(10)).unwrap_err(),
-            "10 attributes are given; allowed are 9, as SQS takes 10 and the protocol needs the rest"
+            "10 attributes are given; allowed are 9, because SQS takes 10 and the protocol needs the rest"
         );
         assert_eq!(
             check(OutgoingMessage::new("")).unwrap_err(),

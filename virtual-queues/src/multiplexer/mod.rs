@@ -1,10 +1,10 @@
-//! Virtual queues on a host: many names, one stream of messages.
+//! Virtual queues on a host: many names share one stream of messages.
 //!
-//! Owns: which messages are fetched, who gets them, and what becomes of those nobody waits for. Does not own: how
-//! a host comes into being or goes, nor what a message means. [`routing`] decides, [`host`] does it.
+//! Owns: which messages are received, who gets them, and what happens to messages without a receiver. Does not own:
+//! creating and deleting hosts, and the content of messages. [`routing`] decides, [`host`] executes.
 //!
-//! **Invariant:** a host is polled only while somebody waits on it, and a poll that is out is never aborted before the
-//! shutdown.
+//! **Invariant:** a host is polled only while a receiver, request or handler waits on it, and a poll in flight is not
+//! aborted before the shutdown.
 
 mod address;
 mod attributes;

@@ -11,16 +11,16 @@ use tokio::sync::oneshot;
 use super::error::PendingError;
 use super::host::Shared;
 
-/// What became of a pending request.
+/// The result of a pending request.
 pub(super) type Outcome = Result<Box<Message>, PendingError>;
 
-/// A pending request: completes with its reply, or with the reason why none will come, by its deadline.
+/// A pending request. It completes by its deadline, with the reply or with the reason why there is none.
 ///
-/// It costs a slot in its host's table and an entry among the deadlines, no task and no timer. The message is deleted
-/// from the host by the framework.
+/// It costs a slot in its host's table and an entry in the list of deadlines, but no task and no timer. The framework
+/// deletes the reply from the host.
 ///
 /// # Cancel safety
-/// Dropping it frees the slot at once. A reply that comes later is counted as late and deleted.
+/// Dropping it frees the slot at once. A later reply is counted as late and deleted.
 #[derive(Debug)]
 #[must_use = "a pending request that is dropped is given up"]
 pub struct PendingReply {
@@ -44,7 +44,7 @@ impl PendingReply {
         }
     }
 
-    /// The return address: where the reply must go.
+    /// The return address, to which the reply must be sent.
     #[must_use]
     pub const fn url(&self) -> &VirtualQueueUrl {
         &self.url
@@ -57,7 +57,7 @@ impl Future for PendingReply {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = ready!(Pin::new(&mut self.outcome).poll(cx));
         self.ended = true;
-        // The driver answers everybody before it ends; a sender that is dropped means that its runtime has ended.
+        // The driver answers all requests before it ends. A dropped sender means that the driver's runtime has ended.
         Poll::Ready(
             outcome
                 .unwrap_or(Err(PendingError::Closed))

@@ -16,11 +16,12 @@ use super::receive::Receive;
 use super::routing::{Fate, Made};
 use crate::sqs::Fault;
 
-/// A virtual queue of this process. Made by [`VirtualQueues::create`](super::VirtualQueues::create); cheap to clone.
+/// A virtual queue of this process. Created by [`VirtualQueues::create`](super::VirtualQueues::create); cheap to
+/// clone.
 ///
-/// It behaves as an SQS queue does: at-least-once, a received message is invisible until its visibility time-out
-/// ends, and gone when it is deleted. A handle keeps the multiplexer running; the queue lives until [`delete_queue`](Self::delete_queue), its idle expiry, or
-/// the shutdown; dropping a handle does nothing.
+/// It behaves like an SQS queue: delivery is at-least-once, a received message is invisible until its visibility
+/// timeout ends, and a deleted message is gone. A handle keeps the multiplexer running. The queue lives until
+/// [`delete_queue`](Self::delete_queue), its idle expiry, or the shutdown; dropping a handle does not delete it.
 #[derive(Debug, Clone)]
 pub struct VirtualQueue {
     pub(super) shared: Arc<Shared>,
@@ -42,7 +43,7 @@ impl VirtualQueue {
         }
     }
 
-    /// The queue's URL, `<host>#<name>`: what others send to.
+    /// The queue's URL, `<host>#<name>`, to which senders send.
     #[must_use]
     pub const fn url(&self) -> &VirtualQueueUrl {
         &self.url
@@ -51,11 +52,11 @@ impl VirtualQueue {
     /// Sends a message to this queue, alone or in a batch; returns SQS's answer, with the message's id.
     ///
     /// # Errors
-    /// [`QueueError::InvalidMessage`] before any call; [`QueueError::Call`], whose [`Fault::delivery`] says whether
+    /// [`QueueError::InvalidMessage`] before any call; [`QueueError::Call`], whose [`Fault::delivery`] shows whether
     /// the message may have been sent.
     ///
     /// # Cancel safety
-    /// Dropping the future takes the message back only as long as no call has it.
+    /// Dropping the future withdraws the message only if it is not in a call yet.
     pub async fn send(
         &self,
         message: impl Into<OutgoingMessage>,
@@ -70,7 +71,7 @@ impl VirtualQueue {
             .map_err(QueueError::Call)
     }
 
-    /// Receives up to 10 messages: set what is wanted, then await it.
+    /// Receives up to 10 messages: set options on the result, then await it.
     pub fn receive(&self) -> Receive {
         Receive::new(self.clone())
     }
@@ -78,10 +79,10 @@ impl VirtualQueue {
     /// Deletes a received message, by its receipt handle.
     ///
     /// # Errors
-    /// [`QueueError::Call`]: the message comes again when its visibility time-out ends.
+    /// [`QueueError::Call`]: the message is redelivered when its visibility timeout ends.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves it open whether the message is deleted.
+    /// Dropping the future leaves it unknown whether the message is deleted.
     pub async fn delete(&self, receipt_handle: impl Into<String>) -> Result<(), QueueError> {
         let _in_use = self.enter()?;
         let handle = receipt_handle.into();
@@ -95,7 +96,7 @@ impl VirtualQueue {
     /// [`QueueError::OutOfRange`] before any call; [`QueueError::Call`].
     ///
     /// # Cancel safety
-    /// Dropping the future leaves it open whether the time-out is changed.
+    /// Dropping the future leaves it unknown whether the timeout is changed.
     pub async fn change_visibility(
         &self,
         receipt_handle: impl Into<String>,
@@ -128,8 +129,8 @@ impl VirtualQueue {
         Ok(())
     }
 
-    /// Empties the buffer and deletes what was in it. It cannot see messages that are with SQS and not received yet.
-    /// Returns how many messages it deleted.
+    /// Empties the buffer and deletes its messages. It does not affect messages in SQS that are not received yet.
+    /// Returns the number of deleted messages.
     ///
     /// # Errors
     /// [`QueueError::DoesNotExist`], [`QueueError::Closed`].
@@ -149,14 +150,15 @@ impl VirtualQueue {
         Ok(purged.len())
     }
 
-    /// Messages in the buffer: received from the host, not yet by anybody here. `None` if the queue does not exist.
+    /// The number of messages in the buffer: received from the host, but not by a receiver here. `None` if the queue
+    /// does not exist.
     #[must_use]
     pub fn buffered(&self) -> Option<usize> {
         self.shared.lock().router.buffered_in(self.url.name())
     }
 
     /// Deletes the queue, without a call. Receives that wait on it end with [`QueueError::DoesNotExist`]; messages
-    /// that are still with SQS become orphans.
+    /// that are still in SQS become orphans.
     ///
     /// # Errors
     /// [`QueueError::DoesNotExist`], [`QueueError::Closed`].
@@ -171,7 +173,7 @@ impl VirtualQueue {
         Ok(())
     }
 
-    /// Begins an operation that takes a while, and refuses it if the queue is not there.
+    /// Begins an operation that takes time. An error if the queue does not exist.
     pub(super) fn enter(&self) -> Result<InUse<'_>, QueueError> {
         let now = self.shared.sqs.clock().now();
         let made = self.shared.lock().router.enter(self.url.name(), now);
@@ -179,7 +181,7 @@ impl VirtualQueue {
         Ok(InUse { queue: self, made })
     }
 
-    /// Notes the operation for the idle expiry, and refuses it if the queue is not there.
+    /// Notes an operation for the idle expiry. An error if the queue does not exist.
     pub(super) fn touch(&self) -> Result<(), QueueError> {
         let now = self.shared.sqs.clock().now();
         if self.shared.lock().router.touch(self.url.name(), now) {
@@ -205,7 +207,7 @@ impl VirtualQueue {
     }
 }
 
-/// An operation on a virtual queue that is under way: the queue does not expire meanwhile.
+/// An operation in progress on a virtual queue: the queue does not expire meanwhile.
 #[derive(Debug)]
 pub(super) struct InUse<'a> {
     queue: &'a VirtualQueue,

@@ -19,13 +19,14 @@ use super::tags::{self, Tags};
 use crate::sqs::{BatchOptions, Moment, Outbox, Sqs, Tasks};
 use crate::stats::Stats;
 
-/// The multiplexer: many virtual queues on few hosts. Cheap to clone; clones share everything.
+/// The multiplexer: many virtual queues on few hosts. Cheap to clone; clones share all state.
 ///
-/// It makes no call until something is sent or awaited, and none while nobody waits. Its tasks, one a host in use
-/// and one a call, run on the Tokio runtime of its first use. A host is in use while it has a virtual queue, a request that waits, or
-/// a handle ([`Host`], [`VirtualQueue`]); after a minute without, it is forgotten, and its task ends.
+/// It makes no call until something is sent or awaited, and polls only while somebody waits. Its tasks (one per host
+/// in use and one per call) run on the Tokio runtime of its first use. A host is in use while it has a virtual queue,
+/// a pending request, or a handle ([`Host`], [`VirtualQueue`]). After a minute without these, the host is removed and
+/// its task ends.
 ///
-/// Dropping the last clone, and the last handle made by it, stops the drivers; [`shutdown`](Self::shutdown) is the orderly way.
+/// Dropping the last clone and the last handle stops the drivers; [`shutdown`](Self::shutdown) is the orderly way.
 ///
 /// # Examples
 /// ```
@@ -55,26 +56,26 @@ pub(super) struct Inner {
     batches: BatchOptions,
     process: ProcessPrefix,
     pub(super) hosts: Hosts,
-    /// Made on first use, on the runtime of that moment.
+    /// Created on first use, on the current runtime at that time.
     running: OnceLock<Running>,
     pub(super) closed: AtomicBool,
-    /// Whether a handler of all virtual queues runs.
+    /// Whether a handler of all virtual queues is running.
     pub(super) handled: AtomicBool,
-    /// Tells that handler of a host that is used from now on, and of the shutdown.
+    /// Informs that handler of hosts opened from now on, and of the shutdown.
     pub(super) opened: Notify,
 }
 
 struct Running {
     drivers: Tasks,
-    /// Apart from the drivers: they still have something to send while they end.
+    /// Separate from the drivers, because drivers still send while they end.
     calls: Tasks,
     outbox: Outbox,
 }
 
-/// Kept back from a shutdown's time for the last deletes, at the most.
+/// The maximum part of a shutdown's time that is reserved for the last deletes.
 const FLUSH: Duration = Duration::from_millis(500);
 
-/// A virtual queue to be made.
+/// A virtual queue to be created.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct CreateQueue {
@@ -83,21 +84,21 @@ pub struct CreateQueue {
     tags: Tags,
 }
 
-/// What a shutdown left undone. Nothing is lost by it: what is still with SQS comes again.
+/// What a shutdown left unfinished. Nothing is lost: messages that are still in SQS are redelivered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Requests that still waited for their reply, and ended with [`PendingError::Closed`].
+    /// The number of requests that still waited for their replies, and ended with [`PendingError::Closed`].
     pub pending: usize,
-    /// Hosts whose polls were still out when the time was up. Messages in such a poll are lost to this process, and
-    /// come again when their visibility time-out ends.
+    /// The number of hosts whose polls were still in flight at the deadline. Messages in such a poll do not reach
+    /// this process, and are redelivered when their visibility timeout ends.
     pub abandoned_polls: usize,
-    /// Sends, deletes and changes of visibility that were not answered when the time was up.
+    /// The number of sends, deletes and changes of visibility without an answer at the deadline.
     pub abandoned_calls: usize,
 }
 
 impl VirtualQueues {
-    /// Starts from an SDK client (or a reference to one), or an [`Sqs`].
+    /// Begins with an SDK client (or a reference to one), or an [`Sqs`].
     pub fn builder(sqs: impl Into<Sqs>) -> VirtualQueuesBuilder {
         VirtualQueuesBuilder::new(sqs.into())
     }
@@ -117,9 +118,9 @@ impl VirtualQueues {
         }))
     }
 
-    /// Makes a virtual queue on `host`, or returns the one of that name, with its messages, its retention and its
-    /// tags. Makes no call. A host has many URLs, and is one host under all of them; calls are made with the first one that was
-    /// used, and the handle's URL has the one given here.
+    /// Creates a virtual queue on `host`, or returns the existing queue of that name, with its messages, retention
+    /// and tags unchanged. Makes no call. One host may have many URLs. Calls use the first URL that was used for the
+    /// host, and the handle's URL has the host URL given here.
     ///
     /// # Errors
     /// [`QueueError::InvalidName`], [`QueueError::InvalidTag`], [`QueueError::OutOfRange`] for a retention below 1 s,
@@ -134,7 +135,7 @@ impl VirtualQueues {
         self.add(&shared, host, &name, queue)
     }
 
-    /// As [`create`](Self::create), on a host as it is: if that has ended, there is no virtual queue.
+    /// Does the same as [`create`](Self::create) on an open host: if the host has ended, no virtual queue is created.
     #[cfg(feature = "temporary")]
     pub(super) fn create_on(
         &self,
@@ -181,7 +182,7 @@ impl VirtualQueues {
         }
     }
 
-    /// Begins to use a host that exists, or returns it if it is in use and not gone.
+    /// Begins to use an existing host, or returns it if it is in use and not deleted.
     ///
     /// # Errors
     /// [`QueueError::Closed`], [`QueueError::NoRuntime`].
@@ -189,27 +190,27 @@ impl VirtualQueues {
         Ok(Host::new(self.open(url, None)?, self.clone()))
     }
 
-    /// Begins to use a host that this process made at `made_at`: for its first seconds, SQS may not know it.
+    /// Begins to use a host that this process created at `made_at`: for its first seconds, SQS may not know the host.
     ///
     /// # Errors
-    /// As [`host`](Self::host).
+    /// Same as [`host`](Self::host).
     pub fn new_host(&self, url: &HostQueueUrl, made_at: Moment) -> Result<Host, QueueError> {
         Ok(Host::new(self.open(url, Some(made_at))?, self.clone()))
     }
 
-    /// This process, as its correlation ids name it.
+    /// The prefix of this process in its correlation ids.
     #[must_use]
     pub fn process(&self) -> ProcessPrefix {
         self.0.process
     }
 
-    /// What the calls are made with.
+    /// The handle for calls to SQS.
     #[must_use]
     pub fn sqs(&self) -> &Sqs {
         &self.0.sqs
     }
 
-    /// The batches of sends and deletes.
+    /// The outbox, which batches sends and deletes.
     ///
     /// # Errors
     /// [`QueueError::Closed`], [`QueueError::NoRuntime`].
@@ -223,11 +224,11 @@ impl VirtualQueues {
         self.0.sqs.counters().snapshot()
     }
 
-    /// Stops: receives and pending requests end at once, buffered messages are left to SQS, polls that are out and
-    /// calls under way are waited for, `within` at the longest.
+    /// Stops: receives and pending requests end at once, buffered messages stay in SQS. Waits for polls and calls in
+    /// flight, at most `within`.
     ///
     /// # Cancel safety
-    /// Dropping the future stops the waiting, not the shutdown.
+    /// Dropping the future ends the wait, but not the shutdown.
     pub async fn shutdown(&self, within: Duration) -> ShutdownReport {
         let clock = self.0.sqs.clock();
         let end = clock.now() + within;
@@ -241,7 +242,8 @@ impl VirtualQueues {
         let Some(running) = self.0.running.get() else {
             return report;
         };
-        // The drivers' last polls may take all the time there is; what they hand to the outbox needs some, too.
+        // The drivers' last polls may take all the remaining time, but the outbox also needs time for their last
+        // deletes.
         let polls_end = end - (within / 10).min(FLUSH);
         if running.drivers.stopped_by(clock, polls_end).await.is_err() {
             report.abandoned_polls = running.drivers.running();
@@ -309,7 +311,7 @@ impl VirtualQueues {
 }
 
 impl CreateQueue {
-    /// A queue of this name: 1 to 80 letters, digits, `-` and `_`.
+    /// A queue with this name: 1 to 80 letters, digits, `-` and `_`.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: Some(name.into()),
@@ -322,12 +324,13 @@ impl CreateQueue {
         Self::default()
     }
 
-    /// Deletes the queue when nothing used it for so long: 1 s and more. Default: never.
+    /// Deletes the queue when it was not used for this time: 1 s and more. Default: never.
     ///
-    /// An operation uses the queue from its begin to its end: a receive while it waits, a send while SQS answers. A handler
-    /// uses it as long as the handler runs, and a handler of all queues
-    /// ([`VirtualQueues::for_each`](super::VirtualQueues::for_each)) uses all of them. A message that was received uses it until it is
-    /// deleted or its visibility timeout ends. Messages that nobody has received do not.
+    /// An operation uses the queue from its start to its end: a receive while it waits, a send until SQS's answer. A
+    /// handler uses the queue as long as the handler runs, and a handler of all queues
+    /// ([`VirtualQueues::for_each`](super::VirtualQueues::for_each)) uses all queues. A received message uses its
+    /// queue until it is deleted or its visibility timeout ends. Messages that are not received yet do not use the
+    /// queue.
     pub const fn idle_retention(mut self, retention: Duration) -> Self {
         self.idle_retention = Some(retention);
         self

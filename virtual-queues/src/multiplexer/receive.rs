@@ -15,7 +15,7 @@ use super::queue::VirtualQueue;
 use super::routing::{Fate, Received, Taken, Ticket};
 use super::selection::{Selection, SystemSelection, present};
 
-/// A receive to be awaited. Made by [`VirtualQueue::receive`](super::VirtualQueue::receive).
+/// A receive to be awaited. Created by [`VirtualQueue::receive`](super::VirtualQueue::receive).
 ///
 /// # Cancel safety
 /// Dropping the future at any time loses nothing: a message leaves the buffer in the same poll that returns it.
@@ -24,23 +24,23 @@ use super::selection::{Selection, SystemSelection, present};
 pub struct Receive {
     queue: VirtualQueue,
     max: usize,
-    /// `None`: as the host says.
+    /// `None`: the host's own wait.
     wait: Option<Duration>,
     visibility: Visibility,
     attributes: Selection,
     system_attributes: SystemSelection,
 }
 
-/// How long messages stay invisible.
+/// The visibility timeout of received messages.
 #[derive(Debug, Clone, Copy)]
 enum Visibility {
-    /// What is left of the poll's.
+    /// The remaining time of the poll's visibility timeout.
     Left,
     AsHost,
     For(Duration),
 }
 
-/// SQS's longest wait.
+/// The maximum wait in SQS.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 impl Receive {
@@ -55,37 +55,37 @@ impl Receive {
         }
     }
 
-    /// The most messages to return: 1 to 10. Default 1, as SQS.
+    /// The maximum number of messages to return: 1 to 10. Default 1, as in SQS.
     pub const fn max(mut self, messages: usize) -> Self {
         self.max = messages;
         self
     }
 
-    /// How long to wait for a message: 0 to 20 s, default 20 s. With 0 it takes what is buffered, or what one short
-    /// poll of the host brings, which all such receives share.
+    /// How long to wait for a message: 0 to 20 s, default 20 s. With 0 it returns buffered messages, or the messages
+    /// of one short poll of the host, which all such receives share.
     pub const fn wait(mut self, wait: Duration) -> Self {
         self.wait = Some(wait);
         self
     }
 
-    /// Waits as long as the host's own `ReceiveMessageWaitTimeSeconds` says, as a receive from SQS without a wait does.
+    /// Waits for the host's own `ReceiveMessageWaitTimeSeconds`, as a receive from SQS without a wait does.
     ///
-    /// The host is asked in one call, together with what [`visibility_as_host`](Self::visibility_as_host) needs, by the first
-    /// receive that needs either. The call has 5 s. If it fails, this receive waits for 0 s, SQS's own default, and a later one
-    /// asks again: the next one after the first failure, then one every 5 s.
+    /// The first receive that needs this setting, or that of [`visibility_as_host`](Self::visibility_as_host), reads
+    /// both from the host in one call, with a timeout of 5 s. If the call fails, this receive waits for 0 s, SQS's
+    /// own default. Later receives read again: the next receive after the first failure, then one receive every 5 s.
     pub const fn wait_as_host(mut self) -> Self {
         self.wait = None;
         self
     }
 
-    /// Which message attributes to return: names, `All`, or prefixes such as `tenant.*`. Default: all. The one that
-    /// names the virtual queue is never among them.
+    /// The message attributes to return: names, `All`, or prefixes such as `tenant.*`. Default: all. The attribute
+    /// that names the virtual queue is never returned.
     pub fn attributes(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.attributes = Selection::of(names);
         self
     }
 
-    /// Which system attributes to return. Default: all.
+    /// The system attributes to return. Default: all.
     pub fn system_attributes(
         mut self,
         names: impl IntoIterator<Item = MessageSystemAttributeName>,
@@ -94,17 +94,18 @@ impl Receive {
         self
     }
 
-    /// How long the messages stay invisible from now on: 0 to 12 h, in whole seconds. Default: what is left of
-    /// [`VirtualQueuesBuilder::visibility`](super::VirtualQueuesBuilder::visibility); a message that was buffered for so long
-    /// that less than half is left gets all of it anew. Setting it costs a call, off the caller's path, unless the time is within
-    /// a second of what the poll gave.
+    /// How long the messages stay invisible from now on: 0 to 12 h, in whole seconds. Default: the remaining time of
+    /// [`VirtualQueuesBuilder::visibility`](super::VirtualQueuesBuilder::visibility). If a buffered message has less
+    /// than half of this time left, its timeout starts again. Setting this option costs a call in the background,
+    /// unless the time is within a second of the poll's visibility timeout.
     pub const fn visibility(mut self, visibility: Duration) -> Self {
         self.visibility = Visibility::For(visibility);
         self
     }
 
-    /// Hides the messages for as long as the host's own `VisibilityTimeout` says, as a receive from SQS without a visibility
-    /// timeout does. The host is asked as for [`wait_as_host`](Self::wait_as_host). If that fails, it is 30 s, SQS's own default.
+    /// Hides the messages for the host's own `VisibilityTimeout`, as a receive from SQS without a visibility timeout
+    /// does. It is read as described at [`wait_as_host`](Self::wait_as_host). If the read fails, the timeout is 30 s,
+    /// SQS's own default.
     pub const fn visibility_as_host(mut self) -> Self {
         self.visibility = Visibility::AsHost;
         self
@@ -113,14 +114,15 @@ impl Receive {
     /// Receives, as a plain future.
     ///
     /// # Errors
-    /// [`QueueError::DoesNotExist`] if the queue is not there, or is deleted meanwhile; [`QueueError::OutOfRange`];
-    /// [`QueueError::Closed`]. [`QueueError::Call`] if the host cannot be received from, as with a real queue: at once if the
-    /// call is refused or denied; for what passes by itself, such as throttling, when the wait is over and the last poll has failed.
+    /// [`QueueError::DoesNotExist`] if the queue does not exist, or is deleted meanwhile; [`QueueError::OutOfRange`];
+    /// [`QueueError::Closed`]. [`QueueError::Call`] if the host cannot be received from, as with a real queue: at
+    /// once if the call is refused or denied; for temporary failures, such as throttling, when the wait ends and the
+    /// last poll has failed.
     pub async fn send(self) -> Result<Vec<Message>, QueueError> {
         self.check()?;
         let VirtualQueue { shared, url, .. } = &self.queue;
         let clock = shared.sqs.clock();
-        // A queue that is not there needs no call to find out how long to wait for it.
+        // Checked first, because a missing queue needs no call for the host's defaults.
         let _in_use = self.queue.enter()?;
         let asks = self.wait.is_none() || matches!(self.visibility, Visibility::AsHost);
         let of_host = if asks {
@@ -201,12 +203,12 @@ impl IntoFuture for Receive {
     }
 }
 
-/// A place in a queue's line, given back when it is dropped.
+/// A place in a queue's line, which its drop gives up.
 struct Turn<'a> {
     shared: &'a Shared,
     url: &'a VirtualQueueUrl,
     ticket: Option<Ticket>,
-    /// Polls of the host that had failed when it began.
+    /// The number of failed polls of the host when the receive began.
     failures: u64,
 }
 
@@ -242,11 +244,11 @@ impl Turn<'_> {
 }
 
 impl Shared {
-    /// The result of a receive whose wait is over: none, as from SQS, or why there can be none.
+    /// The result of a receive whose wait has ended: no messages, as from SQS, or the reason why there can be none.
     fn nothing_came(&self) -> Result<Vec<Taken>, QueueError> {
         let state = self.lock();
         match state.health.fault() {
-            // A poll that is out is what the receive waited for, and SQS has nothing yet.
+            // If a poll is in flight, the receive waited for that poll, and SQS has no messages yet.
             Some(fault) if state.polls.out() == 0 => Err(QueueError::Call(fault.clone())),
             _ => Ok(Vec::new()),
         }

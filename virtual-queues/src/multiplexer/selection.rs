@@ -1,4 +1,4 @@
-//! What a receive shows of a message.
+//! Selects the parts of a message that a receive returns.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use sqs_rpc_protocol::{VirtualQueueUrl, names};
 use super::address::unscoped;
 use crate::sqs::digest::md5_of_attributes;
 
-/// A choice of message attributes by name.
+/// A selection of message attributes by name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Selection {
     all: bool,
@@ -16,7 +16,7 @@ pub(super) struct Selection {
     prefixes: Vec<String>,
 }
 
-/// A choice of system attributes.
+/// A selection of system attributes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SystemSelection(Vec<MessageSystemAttributeName>);
 
@@ -53,8 +53,8 @@ impl SystemSelection {
     }
 }
 
-/// A message of a host as a message of the virtual queue: without the attribute that routed it, with the attributes
-/// that are asked for and their digest, and with the caller's own group and de-duplication id.
+/// Converts a message of a host to a message of the virtual queue: without the routing attribute, with the requested
+/// attributes and their digest, and with the caller's own group and de-duplication id.
 pub(super) fn present(
     mut message: Message,
     queue: &VirtualQueueUrl,
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_shown_by_name_by_prefix_or_all_but_the_one_that_routes() {
+    fn attributes_are_selected_by_name_or_prefix() {
         assert!(shown(&[]).is_empty());
         assert_eq!(shown(&["x", "y"]), ["x"]);
         assert_eq!(shown(&["tenant.*"]), ["tenant.id"]);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_is_that_of_what_is_shown() {
+    fn the_digest_covers_the_returned_attributes() {
         let message = presented("h", &["x"], &[]);
         let expected = md5_of_attributes(message.message_attributes().unwrap());
         assert!(expected.is_some());
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn system_attributes_are_shown_if_asked_for_with_the_callers_own_group() {
+    fn requested_system_attributes_have_the_callers_own_group() {
         use MessageSystemAttributeName as Name;
         assert_eq!(presented("h", &[], &[]).attributes, None);
         let group = |host, name| {

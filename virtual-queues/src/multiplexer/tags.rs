@@ -1,4 +1,4 @@
-//! Tags of a virtual queue: kept in memory, within SQS's bounds.
+//! Tags of a virtual queue: kept in memory, within SQS's limits.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ const MOST: usize = 50;
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 256;
 
-/// Tags that SQS would not take.
+/// Tags that SQS would refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TagError {
@@ -24,9 +24,9 @@ pub enum TagError {
     /// A key is empty or too long.
     #[error("tag key {key} has {length} characters; allowed are 1 to {LONGEST_KEY}")]
     Key {
-        /// Its beginning.
+        /// The beginning of the key.
         key: Excerpt,
-        /// Its characters.
+        /// The number of characters.
         length: usize,
     },
     /// A value is too long.
@@ -34,13 +34,13 @@ pub enum TagError {
     Value {
         /// The key.
         key: Excerpt,
-        /// The value's characters.
+        /// The number of characters of the value.
         length: usize,
     },
     /// A key or its value has a character that is not allowed.
     #[error("tag {0} has a forbidden character; allowed are letters, digits, space and `_.:/=+-@`")]
     Character(Excerpt),
-    /// The key begins with what AWS keeps for itself.
+    /// The key begins with the prefix that is reserved for AWS.
     #[error("tag key {0} begins with `aws:`, which is not allowed")]
     AwsPrefix(Excerpt),
 }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sqs_would_refuse_is_refused() {
+    fn tags_that_sqs_would_refuse_are_refused() {
         let long = "k".repeat(129);
         assert!(refused(&long, "").ends_with("has 129 characters; allowed are 1 to 128"));
         assert!(refused("", "").ends_with("has 0 characters; allowed are 1 to 128"));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn fifty_are_the_most_and_a_new_value_is_no_new_tag() {
+    fn fifty_tags_are_allowed_and_a_new_value_is_not_a_new_tag() {
         let fifty: Tags = (0..50).map(|n| (n.to_string(), String::new())).collect();
         assert_eq!(check(&fifty, &tags(&[("7", "new")])), Ok(()));
         assert_eq!(
