@@ -1,8 +1,8 @@
-//! Who goes next: all choices, depth first.
+//! Chooses which actor goes next: all choices, depth first.
 //!
-//! By itself a run goes on with the first who can, and lets things happen outside only when nobody can. A run *deviates*
-//! each time that it chooses otherwise. All runs with up to so many deviations are tried: a race that needs more of them
-//! than there are parties to it has not been heard of.
+//! By default a run continues with the first ready actor, and lets external events happen only when no actor is
+//! ready. A run *deviates* each time that it chooses otherwise. All runs with up to a given number of deviations are
+//! tried. No known race needs more deviations than it has participants.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -11,15 +11,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// More steps than any scenario needs: something goes round in circles.
+/// A limit above the steps that any scenario needs, to detect endless loops.
 const STEPS: usize = 300;
 
 thread_local! {
-    /// The run that is under way, for [`may_be_preempted`].
+    /// The current run, for [`may_be_preempted`].
     static RUNNING: RefCell<Option<Rc<Run>>> = const { RefCell::new(None) };
 }
 
-/// Called before a host's lock is taken: another one may come first.
+/// Called before a host's lock is taken: another actor may go first.
 pub(in crate::multiplexer) fn may_be_preempted() {
     let running = RUNNING.with(|running| running.borrow().clone());
     if let Some(run) = running {
@@ -37,12 +37,12 @@ pub(super) struct Run {
 
 struct Actor {
     name: &'static str,
-    /// `None` while it is polled, and when it has ended.
+    /// `None` while the future is polled, and when it has ended.
     future: Option<Pin<Box<dyn Future<Output = ()>>>>,
     woken: Arc<Flag>,
 }
 
-/// Something that happens once, at any time at which it can.
+/// An event that happens once, at any time at which it is possible.
 struct Event {
     name: &'static str,
     possible: Box<dyn Fn() -> bool>,
@@ -58,12 +58,12 @@ impl Wake for Flag {
     }
 }
 
-/// The choices of a run: first those that are given, then always the first.
+/// The choices of a run: first the given choices, then always the first option.
 #[derive(Default)]
 struct Choices {
     given: Vec<usize>,
     made: Vec<(usize, usize)>,
-    /// How many more may be another than the first.
+    /// How many more choices may differ from the first option.
     deviations: usize,
 }
 
@@ -73,8 +73,8 @@ enum Step {
     Happen(usize),
 }
 
-/// Runs `scenario` in every order with up to so many deviations, and returns how many there were. `scenario` sets a run
-/// up and returns what must hold when nothing can happen any more.
+/// Runs `scenario` in every order with up to `deviations` deviations, and returns the number of orders. `scenario`
+/// sets up a run, and returns a check for when nothing more can happen.
 pub(super) fn explore<C: FnOnce()>(deviations: usize, scenario: impl Fn(&Rc<Run>) -> C) -> usize {
     let mut given = Vec::new();
     for runs in 1.. {
@@ -85,7 +85,7 @@ pub(super) fn explore<C: FnOnce()>(deviations: usize, scenario: impl Fn(&Rc<Run>
         run.to_the_end();
         drop(running);
         check();
-        // What is left is dropped before the scenario's own parts.
+        // The rest of the run is dropped before the scenario's own parts.
         run.actors.borrow_mut().clear();
         run.events.borrow_mut().clear();
         drop(told);
@@ -130,7 +130,7 @@ impl Run {
         actors.len() - 1
     }
 
-    /// Adds something that happens once, at some time at which it is possible.
+    /// Adds an event that happens once, at some time at which it is possible.
     pub(super) fn event(
         &self,
         name: &'static str,
@@ -148,11 +148,11 @@ impl Run {
     pub(super) fn may_drop(self: &Rc<Self>, name: &'static str, actor: usize) {
         let (run, possible) = (Rc::downgrade(self), Rc::downgrade(self));
         let is_there = move || {
-            let run = possible.upgrade().expect("the run is under way");
+            let run = possible.upgrade().expect("the run is in progress");
             run.actors.borrow()[actor].future.is_some()
         };
         self.event(name, is_there, move || {
-            let run = run.upgrade().expect("the run is under way");
+            let run = run.upgrade().expect("the run is in progress");
             let future = run.actors.borrow_mut()[actor].future.take();
             drop(future);
         });
@@ -167,12 +167,12 @@ impl Run {
             let chosen = self.choices.borrow_mut().choose(steps.len());
             self.take(steps[chosen]);
         }
-        panic!("it does not come to rest");
+        panic!("the run does not end");
     }
 
     fn preempt(&self) {
         let steps = self.possible();
-        // First of all: nobody.
+        // The first option is no preemption.
         let chosen = self.choices.borrow_mut().choose(steps.len() + 1);
         if let Some(chosen) = chosen.checked_sub(1) {
             self.steps.borrow_mut().push("before the lock:".into());
@@ -199,7 +199,10 @@ impl Run {
                     let actor = &mut self.actors.borrow_mut()[n];
                     self.steps.borrow_mut().push(actor.name.to_owned());
                     actor.woken.0.store(false, Ordering::Relaxed);
-                    let future = actor.future.take().expect("only what is there is polled");
+                    let future = actor
+                        .future
+                        .take()
+                        .expect("only futures that exist are polled");
                     (future, Arc::clone(&actor.woken))
                 };
                 let waker = Waker::from(woken);
@@ -212,7 +215,7 @@ impl Run {
                 let happen = {
                     let event = &mut self.events.borrow_mut()[n];
                     self.steps.borrow_mut().push(event.name.to_owned());
-                    event.happen.take().expect("it happens once")
+                    event.happen.take().expect("an event happens once")
                 };
                 happen();
             }
@@ -260,7 +263,7 @@ impl Drop for Running {
     }
 }
 
-/// Tells the steps of a run that fails.
+/// Prints the steps of a run that fails.
 struct TellSteps<'a>(&'a Rc<Run>);
 
 impl Drop for TellSteps<'_> {
@@ -278,7 +281,7 @@ mod tests {
 
     use super::*;
 
-    /// Adds one to what it read before it was interrupted.
+    /// Adds one to the value that it read before it was interrupted.
     async fn add(value: Rc<Cell<u32>>) {
         let read = value.get();
         tokio::task::yield_now().await;
@@ -286,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_is_lost_in_some_order_and_only_in_some() {
+    fn an_update_is_lost_in_some_orders_only() {
         let (mut lost, lost_in) = (0, Rc::new(Cell::new(0)));
         let runs = explore(usize::MAX, |run| {
             let value = Rc::new(Cell::new(0));
@@ -296,7 +299,7 @@ mod tests {
             move || lost_in.set(lost_in.get() + u32::from(value.get() == 1))
         });
         lost += lost_in.get();
-        // Two steps of each, in 6 orders, 2 of them without overlap.
+        // Two steps of each actor, in 6 orders, 2 of them without overlap.
         assert_eq!((runs, lost), (6, 4));
     }
 }

@@ -1,4 +1,4 @@
-//! The races, each in every order.
+//! The race scenarios, each run in every order.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use crate::{
     CreateQueue, ExpectError, HandlerLimits, Host, PendingError, QueueError, VirtualQueue,
 };
 
-/// What came of things, in the order in which they ended.
+/// The results of the actors, in the order in which they ended.
 #[derive(Clone, Default)]
 struct Log(Rc<RefCell<Vec<(&'static str, String)>>>);
 
@@ -31,7 +31,7 @@ impl Log {
             .map(|(_, what)| what.clone())
     }
 
-    /// How many ended so.
+    /// The number of actors with this result.
     fn count(&self, what: &str) -> usize {
         self.0.borrow().iter().filter(|(_, it)| it == what).count()
     }
@@ -39,7 +39,7 @@ impl Log {
 
 const GONE: &str = "gone";
 
-/// Adds a receive; its log entry is the id of its message, or why there is none.
+/// Adds a receive. Its log entry is the id of its message, or why there is none.
 fn receive(run: &Run, log: &Log, who: &'static str, queue: &VirtualQueue, wait: Duration) -> usize {
     let (log, receive) = (log.clone(), queue.receive().wait(wait));
     run.actor(who, async move {
@@ -47,7 +47,7 @@ fn receive(run: &Run, log: &Log, who: &'static str, queue: &VirtualQueue, wait: 
             Ok(messages) => match messages.as_slice() {
                 [] => "nothing".to_owned(),
                 [message] => message.message_id().unwrap().to_owned(),
-                more => panic!("{} messages, one was asked for", more.len()),
+                more => panic!("{} messages, one was requested", more.len()),
             },
             Err(QueueError::DoesNotExist(_)) => GONE.to_owned(),
             Err(error) => panic!("{error}"),
@@ -58,11 +58,12 @@ fn receive(run: &Run, log: &Log, who: &'static str, queue: &VirtualQueue, wait: 
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// Deviations of a run: one places an event anywhere, two place two, or one of them before a lock.
+/// The maximum number of deviations of a run. One deviation places one event anywhere; two place two events, or one
+/// event before a lock.
 const DEVIATIONS: usize = 2;
 
 #[test]
-fn receive_dropped_as_a_message_arrives() {
+fn a_receive_is_dropped_as_a_message_arrives() {
     let orders = explore(DEVIATIONS, |run| {
         let (world, log) = (World::new(run, |it| it), Log::default());
         let queue = world.queue("q");
@@ -71,7 +72,7 @@ fn receive_dropped_as_a_message_arrives() {
         world.brings(run, "m comes", &[("q", "m")]);
         move || {
             world.check_polls();
-            // If nobody asked before `a` was dropped, there was no poll and no message.
+            // If no poll began before `a` was dropped, there was no message.
             let came = world.queues.stats().messages_received as usize;
             let had = usize::from(log.of("a").is_some());
             assert_eq!(had + queue.buffered().unwrap(), came);
@@ -81,7 +82,7 @@ fn receive_dropped_as_a_message_arrives() {
 }
 
 #[test]
-fn delete_of_a_queue_while_receives_wait() {
+fn a_queue_is_deleted_while_receives_wait() {
     let orders = explore(DEVIATIONS, |run| {
         let (world, log) = (World::new(run, |it| it), Log::default());
         let queue = world.queue("q");
@@ -93,7 +94,7 @@ fn delete_of_a_queue_while_receives_wait() {
         move || {
             world.check_polls();
             let had = log.count("m");
-            assert_eq!(log.count(GONE) + had, 2, "nobody is left waiting");
+            assert_eq!(log.count(GONE) + had, 2, "no receive is left waiting");
             assert!(had <= 1);
             let state = world.shared.lock();
             assert_eq!(
@@ -133,7 +134,7 @@ fn two_receives_of_one_group_and_a_delete() {
 }
 
 #[test]
-fn a_message_of_a_group_is_taken_while_its_poll_is_handed_out_to_a_full_buffer() {
+fn a_group_message_is_taken_while_its_poll_fills_the_buffer() {
     let orders = explore(DEVIATIONS, |run| {
         let world = World::on(run, "h.fifo", |it| it.queue_capacity(1));
         let log = Log::default();
@@ -158,7 +159,7 @@ fn a_message_of_a_group_is_taken_while_its_poll_is_handed_out_to_a_full_buffer()
             },
         );
         move || {
-            // It was put back, or there is room for it when `m` is gone. `o` must not be there without it.
+            // It was put back, or there is room for it after `m` is deleted. `o` must not be received without it.
             assert_ne!(take(&queue).as_deref(), Some("o"));
         }
     });
@@ -181,14 +182,14 @@ fn two_receives_one_message_then_another() {
             let had = log.count("m") + log.count("n");
             assert!(log.count("m") <= 1 && log.count("n") <= 1);
             assert_eq!(had + queue.buffered().unwrap(), came);
-            assert!(log.of("b").is_some(), "whoever stays gets one");
+            assert!(log.of("b").is_some(), "a receive that stays gets a message");
         }
     });
     assert!(orders > 100, "{orders}");
 }
 
 #[test]
-fn one_queues_buffer_is_full_while_others_on_its_host_wait() {
+fn one_full_buffer_does_not_starve_other_queues() {
     let orders = explore(DEVIATIONS, |run| {
         let world = World::new(run, |it| it.queue_capacity(1));
         let log = Log::default();
@@ -198,7 +199,7 @@ fn one_queues_buffer_is_full_while_others_on_its_host_wait() {
         run.may_drop("late is dropped", late);
         world.brings(
             run,
-            "three for the full one",
+            "three messages for the full queue",
             &[("full", "1"), ("full", "2"), ("full", "3")],
         );
         world.brings(run, "one for each", &[("full", "4"), ("quick", "q")]);
@@ -218,7 +219,7 @@ fn one_queues_buffer_is_full_while_others_on_its_host_wait() {
 }
 
 #[test]
-fn the_last_waiter_leaves_as_a_message_comes_and_another_begins() {
+fn the_last_waiter_leaves_as_a_message_arrives() {
     let orders = explore(DEVIATIONS, |run| {
         let (world, log) = (World::new(run, |it| it), Log::default());
         let queue = world.queue("q");
@@ -228,9 +229,13 @@ fn the_last_waiter_leaves_as_a_message_comes_and_another_begins() {
         receive(run, &log, "b", &queue, LONG);
         move || {
             world.check_polls();
-            assert_eq!(log.count("m"), 1, "it is not lost, and not given twice");
+            assert_eq!(
+                log.count("m"),
+                1,
+                "the message is not lost, and not handed out twice"
+            );
             if log.of("b").is_none() {
-                assert!(world.api.is_polled(), "b waits, and somebody asks for it");
+                assert!(world.api.is_polled(), "b waits, so the host is polled");
             }
         }
     });
@@ -238,7 +243,7 @@ fn the_last_waiter_leaves_as_a_message_comes_and_another_begins() {
 }
 
 #[test]
-fn short_polls_end_for_everybody_who_joined() {
+fn short_polls_end_for_all_receivers_that_joined() {
     let orders = explore(DEVIATIONS, |run| {
         let (world, log) = (World::new(run, |it| it), Log::default());
         let queue = world.queue("q");
@@ -250,7 +255,7 @@ fn short_polls_end_for_everybody_who_joined() {
         world.brings(run, "nothing comes again", &[]);
         move || {
             world.check_polls();
-            assert!(log.of("b").is_some(), "b does not wait for ever");
+            assert!(log.of("b").is_some(), "b does not wait forever");
             let came = world.queues.stats().messages_received as usize;
             assert_eq!(log.count("m") + queue.buffered().unwrap(), came);
         }
@@ -259,7 +264,7 @@ fn short_polls_end_for_everybody_who_joined() {
 }
 
 #[test]
-fn expiry_against_send() {
+fn a_queue_expires_as_a_message_is_sent() {
     let retention = Duration::from_secs(5);
     let (accepted, refused) = (Rc::new(RefCell::new(0)), Rc::new(RefCell::new(0)));
     explore(DEVIATIONS, |run| {
@@ -281,12 +286,12 @@ fn expiry_against_send() {
                 Some(GONE) => {
                     assert!(
                         taken == 0 && !exists,
-                        "it was refused because the queue had expired"
+                        "the send was refused because the queue had expired"
                     );
                     *refused.borrow_mut() += 1;
                 }
                 _ => {
-                    assert_eq!(taken, 1, "it was accepted");
+                    assert_eq!(taken, 1, "the send was accepted");
                     *accepted.borrow_mut() += 1;
                     let used = START + retention;
                     // A send at the very end counts as a use, if it was accepted.
@@ -300,7 +305,7 @@ fn expiry_against_send() {
 }
 
 #[test]
-fn create_of_an_existing_name_as_it_is_deleted() {
+fn a_queue_is_created_as_it_is_deleted() {
     let orders = explore(DEVIATIONS, |run| {
         let (world, log) = (World::new(run, |it| it), Log::default());
         let queue = world.queue("q");
@@ -332,7 +337,8 @@ fn create_of_an_existing_name_as_it_is_deleted() {
             match log.of("old").as_deref() {
                 Some("m") => assert_eq!(stats.orphans, 0),
                 Some(GONE) => {
-                    // It waits in the new queue, is an orphan, or went with the old one, to come again.
+                    // The message is in the new queue, is an orphan, or was in the old queue's buffer and will be
+                    // redelivered.
                     let waits = queue.buffered().unwrap_or(0) as u64;
                     assert!(waits + stats.orphans <= stats.messages_received);
                 }
@@ -344,7 +350,7 @@ fn create_of_an_existing_name_as_it_is_deleted() {
 }
 
 #[test]
-fn an_existing_queue_is_made_again_as_a_message_comes() {
+fn an_existing_queue_is_created_again_as_a_message_arrives() {
     explore(DEVIATIONS, |run| {
         let (world, log) = (World::new(run, |it| it), Log::default());
         let queue = world.queue("q");
@@ -360,7 +366,7 @@ fn an_existing_queue_is_made_again_as_a_message_comes() {
 }
 
 #[test]
-fn host_deleted_under_it() {
+fn a_host_is_deleted_while_in_use() {
     let orders = explore(DEVIATIONS, |run| {
         let (world, log) = (World::new(run, |it| it), Log::default());
         let queue = world.queue("q");
@@ -407,7 +413,7 @@ fn await_reply(run: &Run, world: &Rc<World>, log: &Log) -> usize {
     })
 }
 
-/// The reply arrives, at any time at which a poll is out.
+/// The reply arrives, at any time at which a poll is in flight.
 fn reply_comes(run: &Run, world: &Rc<World>) {
     let name = reply_id(world).to_name().as_str().to_owned().leak();
     let message: &'static [(&'static str, &'static str)] = vec![(&*name, "r")].leak();
@@ -415,12 +421,12 @@ fn reply_comes(run: &Run, world: &Rc<World>) {
 }
 
 #[test]
-fn a_reply_against_its_deadline_and_the_drop_of_its_request() {
+fn a_reply_races_its_deadline_and_the_drop() {
     reply_against_drop(true);
 }
 
 #[test]
-fn a_reply_against_the_drop_of_its_request_long_before_its_deadline() {
+fn a_reply_races_the_drop_of_its_request() {
     reply_against_drop(false);
 }
 
@@ -447,7 +453,7 @@ fn reply_against_drop(with_deadline: bool) {
             let deleted = world.queues.outbox().unwrap().unanswered() as u64;
             assert_eq!(
                 deleted, stats.messages_received,
-                "it is deleted in any case"
+                "the reply is deleted in any case"
             );
             assert_eq!(world.shared.lock().router.pending(), 0);
         }
@@ -456,7 +462,7 @@ fn reply_against_drop(with_deadline: bool) {
 }
 
 #[test]
-fn a_handler_of_all_queues_is_dropped_as_a_message_comes() {
+fn a_handler_of_all_queues_is_dropped_as_a_message_arrives() {
     let orders = explore(DEVIATIONS, |run| {
         let (world, log) = (World::new(run, |it| it), Log::default());
         let queue = world.queue("q");

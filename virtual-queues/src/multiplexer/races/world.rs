@@ -1,4 +1,4 @@
-//! A host without a runtime: its driver and its SQS move only when they are told to.
+//! A host without a runtime: its driver and its SQS advance only when the run says so.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -30,11 +30,11 @@ use crate::sqs::{Answer, Call, Clock, Moment, Random, Sqs, SqsApi, TimeSource};
 use crate::{CreateQueue, VirtualQueue, VirtualQueues};
 
 thread_local! {
-    /// A runtime that nobody runs.
+    /// A runtime that is never run.
     static IDLE: Runtime = Builder::new_current_thread().build().unwrap();
 }
 
-/// When every scenario begins. The host is old enough by then to be gone at the first answer that says so.
+/// The start of every scenario. The host is then old enough to count as deleted at the first such answer.
 pub(super) const START: Moment = Moment::from_start(Duration::from_secs(60));
 
 /// Virtual queues on one host.
@@ -46,7 +46,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// With its driver as the run's first actor.
+    /// A world whose driver is the run's first actor.
     pub(super) fn new(
         run: &Run,
         set: impl FnOnce(VirtualQueuesBuilder) -> VirtualQueuesBuilder,
@@ -54,7 +54,7 @@ impl World {
         Self::on(run, "h", set)
     }
 
-    /// As [`new`](Self::new), on a host of this name.
+    /// Does the same as [`new`](Self::new), on a host with this name.
     pub(super) fn on(
         run: &Run,
         host: &str,
@@ -67,7 +67,7 @@ impl World {
             .random(Random::seeded(1))
             .build();
         let queues = set(VirtualQueues::builder(sqs)).build().unwrap();
-        // Its tasks never run: what the outbox has stays there, to be counted.
+        // Its tasks never run: entries stay in the outbox, so they can be counted.
         let outbox = IDLE.with(|runtime| {
             let _within = runtime.enter();
             queues.outbox().unwrap()
@@ -105,7 +105,7 @@ impl World {
         self.queues.create(&self.shared.url, plan).unwrap()
     }
 
-    /// A poll brings messages, each for a queue, at any time at which one is out.
+    /// A poll returns these messages, each for a queue, at any time at which a poll is in flight.
     pub(super) fn brings(
         &self,
         run: &Run,
@@ -124,7 +124,7 @@ impl World {
         );
     }
 
-    /// A poll finds the host gone, at any time at which one is out.
+    /// A poll finds the host deleted, at any time at which a poll is in flight.
     pub(super) fn host_is_gone(&self, run: &Run) {
         let (possible, api) = (self.api.clone(), self.api.clone());
         run.event(
@@ -141,7 +141,7 @@ impl World {
         );
     }
 
-    /// The clock moves on, at any time.
+    /// The clock advances, at any time.
     pub(super) fn passes(&self, run: &Run, time: Duration) {
         let clock = self.time.clone();
         run.event("time passes", || true, move || clock.advance(time));
@@ -149,7 +149,7 @@ impl World {
 
     /// Panics if a poll was given up.
     pub(super) fn check_polls(&self) {
-        assert!(!self.api.has_lost_a_poll(), "a poll that was out is gone");
+        assert!(!self.api.has_lost_a_poll(), "a poll in flight was dropped");
     }
 }
 
@@ -178,8 +178,8 @@ impl Scripted {
 
     pub(super) fn answer(&self, with: Polled) {
         let oldest = self.0.lock().unwrap().pop_front();
-        let oldest = oldest.expect("a poll is out");
-        assert!(oldest.send(with).is_ok(), "a poll that was out is gone");
+        let oldest = oldest.expect("a poll is in flight");
+        assert!(oldest.send(with).is_ok(), "a poll in flight was dropped");
     }
 
     fn has_lost_a_poll(&self) -> bool {
@@ -213,7 +213,7 @@ impl fmt::Debug for Scripted {
     }
 }
 
-/// A clock that moves when it is told to.
+/// A clock that advances only when it is told to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Time(Arc<Mutex<(Moment, Vec<Waker>)>>);
 

@@ -1,4 +1,4 @@
-//! One virtual queue: what waits in it, and who waits for it.
+//! One virtual queue: its buffered messages and its waiting receivers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU64;
@@ -17,66 +17,68 @@ use crate::sqs::Moment;
 
 /// A virtual queue's messages and its receivers, each in order of arrival.
 ///
-/// **Invariant:** only the receiver at the front may take. Messages leave the buffer in the same poll that returns
-/// them, so a receiver that is dropped, even after it was woken, has taken nothing.
+/// **Invariant:** only the receiver at the front may take messages. Messages leave the buffer in the same poll that
+/// returns them, so a receiver that is dropped, even after it was woken, has taken nothing.
 #[derive(Debug)]
 pub(super) struct QueueSlot {
     /// In order of their numbers.
     pub(super) messages: VecDeque<Buffered>,
     pub(super) bytes: usize,
-    /// What may be taken, on a FIFO host; on others it is everything.
+    /// Which messages may be taken, on a FIFO host. On a standard host all may be taken.
     pub(super) order: Option<Box<Order>>,
     receivers: VecDeque<Receiver>,
-    /// Those of the receivers that wait with a long poll.
+    /// The number of receivers that wait with a long poll.
     long_receivers: usize,
-    /// Deleted when nothing used it for so long; `None`: never.
+    /// The queue is deleted when it was not used for this time. `None`: never.
     pub(super) retention: Option<Duration>,
     pub(super) last_used: Moment,
-    /// Given once in a host's life: tells this queue from others of its name.
+    /// A number that is unique per host, and distinguishes this queue from other queues of the same name.
     pub(super) made: u64,
-    /// Operations under way.
+    /// The number of operations in progress.
     pub(super) users: u32,
-    /// Messages that receivers have in hand, while there is a retention and there are some.
+    /// Messages that receivers hold, while there is a retention and there are such messages.
     pub(super) received: Option<Box<InHand>>,
     pub(super) tags: BTreeMap<String, String>,
-    /// Messages that the handler of all queues has of this one.
+    /// The number of this queue's messages that the handler of all queues holds.
     pub(super) in_hand: usize,
-    /// The queue's turn with the handler of all queues, while it has something for it.
+    /// The queue's turn with the handler of all queues, while it has a message for the handler.
     pub(super) turn: Option<NonZeroU64>,
-    /// The entry of what is to be done first about a message: extended, or dropped because it is visible. There is one while
-    /// there is a message. It may be due too early, when that message was taken: it is put right then.
+    /// The alarm for the next action on a message: an extension, or the drop of a message that is visible again. Set
+    /// while there is a message. It may be too early when its message was taken; it is corrected when it fires.
     pub(super) attention_key: Option<Key>,
-    /// The entry of the idle expiry, while there is a retention.
+    /// The alarm for the idle expiry, while there is a retention.
     pub(super) idle_key: Option<Key>,
 }
 
-/// What a virtual queue adds to its host's.
+/// What a virtual queue adds to the sums of its host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Load {
     pub(super) messages: usize,
     pub(super) bytes: usize,
-    /// Receivers for whom a long poll is needed: those who find something in the buffer that they may take need none.
+    /// The number of receivers that need a long poll. Receivers that may take a message from the buffer need none.
     pub(super) hungry: usize,
 }
 
-/// A message that SQS keeps invisible for us.
+/// A buffered message, which SQS hides from other receivers.
 #[derive(Debug)]
 pub(super) struct Buffered {
     pub(super) message: Message,
     pub(super) bytes: usize,
-    /// Given once in a host's life, in the order of arrival. A message of a FIFO host that comes again may have the number that it had.
+    /// Unique per host, in the order of arrival. A redelivered message of a FIFO host may get its earlier number
+    /// again.
     pub(super) number: u64,
-    /// Its message group, on a FIFO host.
+    /// The message's group, on a FIFO host.
     pub(super) group: GroupKey,
-    /// When the poll brought it.
+    /// When the poll returned the message.
     pub(super) received: Moment,
-    /// When SQS shows it to others again, at the earliest.
+    /// The earliest time at which SQS may show the message to other receivers again.
     pub(super) visible_until: Moment,
-    /// When SQS shows it to others again, if the call that hid it took no time.
+    /// The time at which SQS shows the message to other receivers again, if the call that hid it took no time.
     pub(super) hidden_until: Moment,
-    /// When it is extended next. `None` while an extension is under way, after one that failed, and 12 h after the receive.
+    /// The time of the next extension. `None` while an extension is in progress, after a failed extension, and 12 h
+    /// after the receive.
     pub(super) extend_at: Option<Moment>,
-    /// Whether an extension is under way.
+    /// Whether an extension is in progress.
     pub(super) extending: bool,
 }
 
@@ -84,11 +86,11 @@ pub(super) struct Buffered {
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub(crate) message: Message,
-    /// When SQS shows it to others again, at the earliest.
+    /// The earliest time at which SQS may show the message to other receivers again.
     pub(crate) visible_until: Moment,
-    /// When SQS shows it to others again, if the call that hid it took no time.
+    /// The time at which SQS shows the message to other receivers again, if the call that hid it took no time.
     pub(crate) hidden_until: Moment,
-    /// An extension of it is under way, so it may be hidden for longer.
+    /// Whether an extension is in progress, so that the message may stay hidden for longer.
     pub(crate) extending: bool,
 }
 
@@ -103,11 +105,11 @@ impl From<Buffered> for Taken {
     }
 }
 
-/// A receiver's place in the line. Its number is given once in a host's life.
+/// A receiver's place in the line. The number is unique per host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket {
     number: u64,
-    /// For a receive with wait 0: the short poll after which it gives up.
+    /// For a receive with wait 0: the short poll after which the receive ends.
     short_poll: Option<u64>,
 }
 
@@ -142,7 +144,7 @@ impl QueueSlot {
         !self.receivers.is_empty()
     }
 
-    /// There is nothing in it and nobody waits.
+    /// Whether the queue has no messages and no waiting receivers.
     pub(super) fn is_idle(&self) -> bool {
         self.messages.is_empty() && self.receivers.is_empty()
     }
@@ -160,7 +162,7 @@ impl QueueSlot {
         }
     }
 
-    /// Adds a message; returns whom to wake.
+    /// Adds a message. Returns the receiver to wake.
     pub(super) fn push(&mut self, message: Buffered) -> Option<Waker> {
         self.bytes += message.bytes;
         if self.order.is_some() {
@@ -171,14 +173,15 @@ impl QueueSlot {
         self.wake_front()
     }
 
-    /// The buffered message with this id, if SQS has delivered it again meanwhile.
+    /// The buffered message with this id, if the buffer has one: SQS has redelivered the message.
     pub(super) fn again(&mut self, message_id: &str) -> Option<&mut Buffered> {
         self.messages
             .iter_mut()
             .find(|buffered| buffered.message.message_id() == Some(message_id))
     }
 
-    /// Takes up to `max` messages if there are any and it is the turn of `ticket` (or of a newcomer without one).
+    /// Takes up to `max` messages if `ticket` is at the front of the line (or if the line is empty, for a receiver
+    /// without a ticket).
     pub(super) fn take(&mut self, ticket: Option<Ticket>, max: usize, now: Moment) -> Vec<Taken> {
         if self.receivers.front().map(|first| first.ticket) != ticket {
             return Vec::new();
@@ -186,14 +189,14 @@ impl QueueSlot {
         self.remove_free(max, now)
     }
 
-    /// Whether the ticket holds a place. One of a queue that was deleted and made again under its name does not.
+    /// Whether the ticket has a place in the line. A ticket of a deleted queue that was created again has none.
     pub(super) fn holds(&self, ticket: Ticket) -> bool {
         self.receivers
             .iter()
             .any(|receiver| receiver.ticket == ticket)
     }
 
-    /// Joins the line, or renews the waker of a place in it. Says whether it joined.
+    /// Joins the line, or replaces the waker of an existing place. Returns whether the ticket joined.
     pub(super) fn wait(&mut self, ticket: Ticket, waker: &Waker) -> bool {
         if let Some(receiver) = self
             .receivers
@@ -211,7 +214,7 @@ impl QueueSlot {
         true
     }
 
-    /// Leaves the line; returns whom to wake instead.
+    /// Leaves the line. Returns the receiver to wake instead.
     pub(super) fn leave(&mut self, ticket: Ticket) -> Option<Waker> {
         let at = self
             .receivers
@@ -222,31 +225,32 @@ impl QueueSlot {
         self.wake_front()
     }
 
-    /// Everybody in the line.
+    /// All receivers in the line.
     pub(super) fn receivers(&self) -> impl Iterator<Item = (Ticket, Waker)> {
         self.receivers
             .iter()
             .map(|receiver| (receiver.ticket, receiver.waker.clone()))
     }
 
-    /// Whoever gave up with short poll `done`, to be woken.
+    /// The receivers that end with short poll `done`, to be woken.
     pub(super) fn waited_for_short_poll(&self, done: u64) -> impl Iterator<Item = (Ticket, Waker)> {
         self.receivers()
             .filter(move |(ticket, _)| ticket.gives_up_at(done))
     }
 
-    /// Whether somebody in the line waits for a short poll after `done`.
+    /// Whether a receiver in the line waits for a short poll after `done`.
     pub(super) fn waits_for_short_poll_after(&self, done: u64) -> bool {
         let mut tickets = self.receivers.iter().map(|receiver| receiver.ticket);
         tickets.any(|ticket| ticket.is_short() && !ticket.gives_up_at(done))
     }
 
-    /// Everybody in the line, to be told that the queue is gone.
+    /// All receivers in the line, to be informed that the queue was deleted.
     pub(super) fn into_wakers(self) -> impl Iterator<Item = Waker> {
         self.receivers.into_iter().map(|receiver| receiver.waker)
     }
 
-    /// Drops the messages whose visibility has ended at `now`: SQS delivers them again. Returns how many.
+    /// Drops the messages whose visibility timeout has ended at `now`, because SQS redelivers them. Returns how many
+    /// were dropped.
     pub(super) fn drop_visible(&mut self, now: Moment) -> usize {
         if self.attention_key.is_some_and(|key| now < key.at()) {
             return 0;
@@ -306,17 +310,17 @@ impl QueueSlot {
         Some(taken)
     }
 
-    /// When there is something to do about a message.
+    /// When the next action on a message is due.
     pub(super) fn next_attention(&self) -> Option<Moment> {
         self.messages.iter().map(Buffered::attention).min()
     }
 
-    /// When there is something to do about the message that came last.
+    /// When the next action on the last message is due.
     pub(super) fn attention_of_last(&self) -> Option<Moment> {
         self.messages.back().map(Buffered::attention)
     }
 
-    /// Messages in the buffer that may be taken now.
+    /// The number of buffered messages that may be taken now.
     pub(super) fn free(&self) -> usize {
         self.order
             .as_ref()
@@ -335,7 +339,8 @@ impl QueueSlot {
         let removed = self.messages.drain(..max.min(self.messages.len()));
         let mut again = Vec::new();
         let removed = removed.map(|buffered| {
-            // An even number of bytes says that it is the second time.
+            // The mutant adds one byte to a message that it hands out twice, so an even number of bytes marks the
+            // second time.
             if mutant!("handed-out-twice") && buffered.bytes % 2 == 1 {
                 again.push(Buffered {
                     message: buffered.message.clone(),
@@ -354,7 +359,7 @@ impl QueueSlot {
         removed
     }
 
-    /// Whom to wake: the receiver whose turn it is, if there is something for it.
+    /// The receiver to wake: the first in the line, if there is a message that it may take.
     pub(super) fn wake_front(&self) -> Option<Waker> {
         let first = self.receivers.front().filter(|_| self.free() > 0);
         first.map(|receiver| receiver.waker.clone())
@@ -369,7 +374,7 @@ impl Buffered {
 }
 
 impl Load {
-    /// Replaces one queue's part in the host's sum.
+    /// Replaces one queue's part of the host's sums.
     pub(super) fn replace(&mut self, before: Self, after: Self) {
         self.messages = self.messages - before.messages + after.messages;
         self.bytes = self.bytes - before.bytes + after.bytes;

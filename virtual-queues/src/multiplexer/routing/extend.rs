@@ -1,7 +1,7 @@
-//! Buffered messages that nobody has taken yet stay hidden.
+//! Keeps buffered messages invisible until a receiver takes them.
 //!
-//! A message that becomes visible is received again because its neighbors poll, and each receive counts for the redrive policy
-//! of the host. So a message is extended while it is in its buffer.
+//! A message that becomes visible would be redelivered, because its host is polled for other queues, and each receive
+//! counts for the host's redrive policy. So a message is extended while it is in its buffer.
 
 use std::time::Duration;
 
@@ -12,36 +12,36 @@ use super::router::Router;
 use crate::mutant;
 use crate::sqs::Moment;
 
-/// SQS hides a message for 12 h after its receive at the longest, extensions included. A minute less, because the answer of the
-/// poll was on its way for a while.
+/// SQS hides a message for at most 12 h after its receive, extensions included. One minute less, because the answer
+/// of the poll traveled for a while.
 const LONGEST: Duration = Duration::from_secs(12 * 60 * 60 - 60);
 
-/// The visibility timeout is divided into so many steps, and extensions are made at the ends of steps. Messages of different
-/// queues then share calls.
+/// The visibility timeout is divided into this number of steps, and extensions are made at the ends of steps. So
+/// messages of different queues share calls.
 const STEPS: u32 = 12;
 
-/// An extension that is to be made of a buffered message.
+/// An extension of a buffered message that is due.
 #[derive(Debug)]
 pub(crate) struct Extension {
     pub(crate) queue: VirtualQueueName,
     /// The message's number in its host, see [`Buffered::number`].
     pub(super) number: u64,
     pub(crate) receipt_handle: String,
-    /// For how long the message is hidden from the call on.
+    /// How long the message is hidden, counted from the call.
     pub(crate) visibility: Duration,
 }
 
-/// When a message is extended that SQS hides until `visible_until` at least: a third of the timeout earlier.
+/// When a message is extended that SQS hides until `visible_until` at the earliest: a third of the timeout before.
 pub(super) fn extend_at(visible_until: Moment, visibility: Duration) -> Moment {
     let at = (visible_until - visibility / 3).since_start();
     let step = (visibility / STEPS).as_nanos().max(1);
-    // Nanoseconds of a `u64` are 584 years.
+    // A `u64` of nanoseconds covers 584 years.
     let early = u64::try_from(at.as_nanos() % step).unwrap_or(0);
     Moment::from_start(at - Duration::from_nanos(early))
 }
 
 impl Buffered {
-    /// The extension that is due now, if one is. It is under way from then on.
+    /// The extension that is due now, if any. It counts as in progress from then on.
     pub(super) fn extension(
         &mut self,
         queue: &VirtualQueueName,
@@ -54,7 +54,7 @@ impl Buffered {
             return None;
         }
         let left = (self.received + LONGEST).since(now);
-        // SQS takes whole seconds, and the outbox rounds up.
+        // SQS accepts whole seconds, and the outbox rounds up.
         let visibility = Duration::from_secs(visibility.min(left).as_secs());
         if now + visibility <= self.visible_until {
             return None;
@@ -71,13 +71,14 @@ impl Buffered {
 }
 
 impl<S> Router<S> {
-    /// Whether a message is still in its buffer, under the receipt handle that it had. One that was handed out is its
-    /// receiver's, who may have given it a visibility timeout of its own.
+    /// Whether a message is still in its buffer with the same receipt handle. A message that was handed out belongs
+    /// to its receiver, who may have given it another visibility timeout.
     pub(crate) fn is_to_be_extended(&mut self, extension: &Extension) -> bool {
         self.extended_message(extension).is_some()
     }
 
-    /// An extension ended: SQS hides the message until `until`, if it worked. Otherwise the end stays as it was.
+    /// An extension ended: SQS hides the message until `until`, if the extension succeeded. Otherwise the end is
+    /// unchanged.
     pub(crate) fn extended(&mut self, extension: &Extension, until: Option<Moment>) {
         let visibility = self.options.visibility;
         let Some(message) = self.extended_message(extension) else {
@@ -94,7 +95,7 @@ impl<S> Router<S> {
         let message = self
             .queue_mut(&extension.queue)?
             .numbered(extension.number)?;
-        // SQS may have delivered it again meanwhile.
+        // SQS may have redelivered the message meanwhile.
         (message.message.receipt_handle() == Some(extension.receipt_handle.as_str()))
             .then_some(message)
     }

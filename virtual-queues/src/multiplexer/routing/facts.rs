@@ -1,4 +1,4 @@
-//! What a message says of itself.
+//! Facts that a message contains: its queue, its group, its age, its size.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use sqs_rpc_protocol::{SqsTime, VirtualQueueName, names};
 
 use crate::sqs::message_size;
 
-/// The longest time for which a message is put back.
+/// The maximum time for which a message is put back.
 const LONGEST_PUT_BACK: Duration = Duration::from_secs(300);
 
-/// The virtual queue that a message is for. A name that is none is nobody's.
+/// The virtual queue that a message is for. `None` if the name is missing or not valid.
 pub(crate) fn name_of(message: &Message) -> Option<VirtualQueueName> {
     let value = message
         .message_attributes()?
@@ -41,7 +41,8 @@ pub(crate) fn group_of(message: &Message) -> &str {
     system_attribute(message, &MessageSystemAttributeName::MessageGroupId).unwrap_or_default()
 }
 
-/// 2 s after the first receive, doubled with each further one: never 0, or the same ten messages would come again.
+/// 2 s after the first receive, doubled with each further receive. Never 0, because the same ten messages would then
+/// return at once.
 pub(crate) fn put_back_for(message: &Message) -> Duration {
     let doublings = receive_count(message).clamp(1, 16);
     Duration::from_secs(1 << doublings).min(LONGEST_PUT_BACK)
@@ -53,7 +54,7 @@ pub(super) fn is_older_than(message: &Message, age: Duration, server_now: Option
     matches!((sent, server_now), (Some(sent), Some(now)) if sent + age < now)
 }
 
-/// What a message costs in memory, roughly: its bytes, what SQS says of it, and constants for the rest.
+/// The approximate memory that a message needs: its bytes, SQS's attributes, and constants for the rest.
 pub(super) fn size_of(message: &Message) -> usize {
     const OVERHEAD: usize = 512;
     const PER_ATTRIBUTE: usize = 64;

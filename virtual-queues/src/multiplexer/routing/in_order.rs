@@ -1,4 +1,4 @@
-//! A virtual queue on a FIFO host: what is taken from its buffer, and how its groups keep their order.
+//! A virtual queue on a FIFO host: which messages may leave its buffer, and how its groups keep their order.
 
 use std::task::Waker;
 
@@ -10,21 +10,21 @@ use super::order::{Fate, GroupKey};
 use super::router::Router;
 use crate::sqs::Moment;
 
-/// Where a message belongs.
+/// The position of a message.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) group: GroupKey,
     pub(super) number: u64,
-    /// Nothing before it holds it up.
+    /// Whether no earlier message holds it up.
     pub(super) is_free: bool,
 }
 
 impl QueueSlot {
-    /// Puts a message where it belongs: at the end, or where it was before.
+    /// Inserts a message at its position: at the end, or where it was before.
     pub(super) fn insert_in_order(&mut self, message: Buffered) {
         if let Some(order) = &mut self.order {
             order.arrived(message.group, message.number, message.received);
-            // Only the last message is looked at for the next alarm, and this one may come before it.
+            // Only the last message is checked for the next alarm, and this message may be before it.
             order.note_news(message.attention());
         }
         let messages = &mut self.messages;
@@ -32,7 +32,8 @@ impl QueueSlot {
         messages.insert(at, message);
     }
 
-    /// Where a message belongs that came with a poll that returned at `received`, and would have `number` if it is new.
+    /// The position of a message of a poll that returned at `received`. `number` is the message's number if it is
+    /// new.
     pub(super) fn place_of(&self, message: &Message, number: u64, received: Moment) -> Place {
         let Some(order) = &self.order else {
             return Place {
@@ -50,13 +51,13 @@ impl QueueSlot {
         }
     }
 
-    /// Takes up to `max` messages that no earlier one of their group holds up.
+    /// Takes up to `max` messages that no earlier message of their group holds up.
     pub(super) fn remove_in_order(&mut self, max: usize, now: Moment) -> Vec<Taken> {
         let Some(order) = &mut self.order else {
             return Vec::new();
         };
         let mut taken = Vec::new();
-        // All are chosen before the first is noted as handed out, so several of a group go together.
+        // All messages are chosen before the first counts as handed out, so several of a group can be taken together.
         for number in order.take(max) {
             let at = self.messages.binary_search_by_key(&number, |it| it.number);
             taken.extend(at.ok().and_then(|at| self.messages.remove(at)));
@@ -68,7 +69,7 @@ impl QueueSlot {
         taken.into_iter().map(Taken::from).collect()
     }
 
-    /// Gives back the messages that wait for an earlier one of their group which does not come again.
+    /// Gives back the messages that wait for an earlier message of their group that was not redelivered in time.
     pub(super) fn give_back_what_waits_in_vain(&mut self, now: Moment) {
         let Some(order) = &mut self.order else { return };
         for number in order.pass(now) {
@@ -82,7 +83,8 @@ impl QueueSlot {
 }
 
 impl<S> Router<S> {
-    /// Notes what has become of a message that was received from this queue. Returns whom to wake: it may take the next one.
+    /// Notes what happened to a message that was received from this queue. Returns the receiver to wake, which may
+    /// take the next message.
     pub(super) fn note_in_order(
         &mut self,
         name: &VirtualQueueName,

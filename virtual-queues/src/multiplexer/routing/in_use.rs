@@ -1,9 +1,10 @@
-//! Whether a virtual queue is in use, so that it does not expire.
+//! Whether a virtual queue is in use, so that it must not expire.
 //!
-//! Owns: the operations under way on a queue, and the messages that its receivers have in hand. Does not own: receivers that
-//! wait, and the messages of the handler of all queues.
+//! Owns: the operations in progress on a queue, and the messages that its receivers hold. Does not own: waiting
+//! receivers, and the messages of the handler of all queues.
 //!
-//! **Invariant:** an operation that ends changes only the queue on which it began, not a later one of the same name.
+//! **Invariant:** the end of an operation changes only the queue on which the operation began, not a later queue of
+//! the same name.
 
 use std::collections::HashMap;
 use std::task::Waker;
@@ -16,22 +17,22 @@ use super::router::Router;
 use crate::hashing::{Keyed, keyed};
 use crate::sqs::Moment;
 
-/// A virtual queue that was made here, whatever others have had its name.
+/// Identifies a virtual queue among all queues that had its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Made(pub(super) u64);
 
-/// Messages that were handed out and neither deleted nor given back, by a digest of their receipt handles, with the time until
-/// which SQS hides them.
+/// Messages that were handed out and neither deleted nor given back, by a digest of their receipt handles, with the
+/// time until which SQS hides them.
 ///
-/// Each of them is in flight, so the bound of these bounds it. Messages that have become visible are forgotten when the table
-/// has doubled, and when the retention is checked.
+/// Each of these messages is in flight, so the limit of messages in flight also limits this table. Messages that are
+/// visible again are removed when the table has doubled, and when the retention is checked.
 #[derive(Debug)]
 pub(super) struct InHand {
     hidden_until: HashMap<u64, Moment, Keyed>,
     forget_at: usize,
 }
 
-/// The smallest size of the table at which messages are forgotten.
+/// The smallest size of the table at which messages are removed.
 const FORGET_AT: usize = 64;
 
 impl InHand {
@@ -62,7 +63,7 @@ impl InHand {
 }
 
 impl QueueSlot {
-    /// When the queue was used last: `now`, if it is in use.
+    /// When the queue was used last; `now` if it is in use.
     pub(super) fn used_last(&mut self, now: Moment) -> Moment {
         if self.users > 0 || self.in_hand > 0 || self.is_waited_for() {
             self.last_used = now;
@@ -93,7 +94,7 @@ impl QueueSlot {
 }
 
 impl<S> Router<S> {
-    /// An operation on a virtual queue begins; `None` if the queue does not exist.
+    /// An operation on a virtual queue begins. `None` if the queue does not exist.
     pub(crate) fn enter(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Made> {
         let slot = self.queue_mut(name)?;
         slot.last_used = now;
@@ -101,7 +102,7 @@ impl<S> Router<S> {
         Some(Made(slot.made))
     }
 
-    /// An operation ends that began on this queue.
+    /// An operation that began on this queue ends.
     pub(crate) fn exit(&mut self, name: &VirtualQueueName, Made(made): Made, now: Moment) {
         if let Some(slot) = self.queue_mut(name).filter(|slot| slot.made == made) {
             slot.last_used = now;
@@ -109,8 +110,8 @@ impl<S> Router<S> {
         }
     }
 
-    /// Notes what has become of a message that was received from a virtual queue. Returns whom to wake: on a FIFO host it may take
-    /// the next one.
+    /// Notes what happened to a message that was received from a virtual queue. Returns the receiver to wake, which
+    /// may take the next message on a FIFO host.
     pub(crate) fn note_in_hand(
         &mut self,
         name: &VirtualQueueName,
@@ -119,7 +120,7 @@ impl<S> Router<S> {
         now: Moment,
     ) -> Option<Waker> {
         let slot = self.queue_mut(name)?;
-        // A queue that never expires need not know.
+        // Only a queue with a retention needs this.
         if slot.retention.is_some() {
             slot.note_use(receipt_handle, fate, now);
         }

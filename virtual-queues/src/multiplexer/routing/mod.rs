@@ -1,9 +1,9 @@
-//! Who gets a message: the pure half of the multiplexer.
+//! Decides who gets a message: the pure half of the multiplexer.
 //!
-//! Owns, for one host: the table of names, their waiters and buffers, what is due when. Does not own: polls, time,
-//! calls, tasks. Every method takes `now` where it matters and returns what is to be done.
+//! Owns, for one host: the table of names, their waiters and buffers, and what is due when. Does not own: polls,
+//! time, calls, tasks. Methods take `now` where needed and return what the driver must do.
 //!
-//! **Invariant:** a message is in exactly one place: with SQS, in one buffer, or with one caller.
+//! **Invariant:** a message is in exactly one place: in SQS, in one buffer, or with one receiver.
 
 mod buffer;
 mod deadlines;

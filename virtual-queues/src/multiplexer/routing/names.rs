@@ -5,12 +5,13 @@ use sqs_rpc_protocol::VirtualQueueName;
 
 use crate::hashing::{Keyed, keyed};
 
-/// A table with a place for each virtual queue of a host.
+/// A table with an entry for each virtual queue of a host.
 ///
-/// Its entries lie side by side in a vector; the hash table beside it has only their numbers. So with a million queues the
-/// hash table is some 20 MB instead of 120, and to make a queue and delete it again is about as fast as with ten (`benches/scale.rs`).
+/// The entries are stored in a vector; the hash table contains only their indices. So with a million queues the hash
+/// table has about 20 MB instead of 120 MB, and creating and deleting a queue is about as fast as with ten queues
+/// (`benches/scale.rs`).
 ///
-/// Nothing depends on its order.
+/// Nothing depends on the table's order.
 pub(super) type ByName<T> = IndexMap<VirtualQueueName, T, Keyed>;
 
 /// An empty table.

@@ -1,16 +1,18 @@
-//! The order within the message groups of one virtual queue, on a FIFO host.
+//! Keeps the order within the message groups of one virtual queue, on a FIFO host.
 //!
-//! Owns: which messages of a group are in the buffer, and which have left it and still hold up those behind them. Does not own
-//! the buffer.
+//! Owns: which messages of a group are in the buffer, and which have left the buffer and still hold up later
+//! messages. Does not own: the buffer.
 //!
-//! A poll may bring several messages of a group, and then SQS gives nothing behind them. Between the messages that came together
-//! only this table keeps the order. It does what SQS does: a message that is in flight holds up the later ones of its group,
-//! and no earlier one. A message that is visible again is received again before the later ones, although those are in flight; Amazon's
-//! service was recorded to do so. So the later ones stay in the buffer, which costs them no receive, and the earlier one gets its
-//! old place when it comes. If it does not come, because it went to a dead-letter queue or was deleted elsewhere, the later ones are
-//! given back after [`PATIENCE`]: then SQS says what is first.
+//! A poll may return several messages of a group, and SQS then returns no later messages of that group. Only this
+//! table keeps the order between the messages of one poll. It does the same as SQS: a message that is in flight holds
+//! up the later messages of its group, but not earlier messages. A message that is visible again is redelivered
+//! before the later messages, although these are in flight (recorded from Amazon's service). So the later messages
+//! stay in the buffer, which costs them no receive, and the earlier message gets its old position when it is
+//! redelivered. If it is not redelivered, because it was moved to a dead-letter queue or was deleted by another
+//! process, the later messages are given back after [`PATIENCE`]: then SQS decides the order.
 //!
-//! **Invariant:** no message is free while an earlier one of its group is absent.
+//! An *absent* message has left the buffer and still holds up later messages. A *free* message may be taken.
+//! **Invariant:** no message is free while an earlier message of its group is absent.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -22,20 +24,20 @@ use super::facts::group_of;
 use crate::hashing::{Keyed, keyed};
 use crate::sqs::Moment;
 
-/// How long later messages wait for an earlier one that SQS shows again. A poll that waits brings it at once; the longest
-/// pause between polls that do not fail is a second.
+/// How long later messages wait for an earlier message that is visible again. A waiting poll returns that message at
+/// once; the longest pause between successful polls is a second.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The smallest number of absent messages at which those of no more use are forgotten.
+/// The smallest number of absent messages at which unneeded ones are removed.
 const FORGET_AT: usize = 64;
 
-/// What has become of a message that was handed out.
+/// What happened to a message that was handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// SQS hides it until then.
+    /// SQS hides the message until this moment.
     HiddenUntil(Moment),
     Deleted,
-    /// It was made visible again: SQS delivers it again.
+    /// The message was made visible again: SQS redelivers it.
     GivenBack,
 }
 
@@ -45,33 +47,33 @@ pub(super) struct GroupKey(u64);
 
 /// The groups of a virtual queue that have messages in the buffer, or in flight.
 ///
-/// Messages are known by their numbers, which are given once in a host's life, in the order of arrival.
+/// Messages are identified by their numbers, which are unique per host and increase in the order of arrival.
 #[derive(Debug)]
 pub(super) struct Order {
     groups: HashMap<GroupKey, Group, Keyed>,
-    /// The groups with something free, by their first free message.
+    /// The groups with a free message, by their first free message.
     open: BTreeMap<u64, GroupKey>,
-    /// The groups with something in the buffer behind an absent message.
+    /// The groups with a buffered message behind an absent message.
     held_up: BTreeSet<GroupKey>,
-    /// Messages in the buffer that may be taken.
+    /// The number of buffered messages that may be taken.
     free: usize,
     /// Absent messages by a digest of their receipt handle.
     by_handle: HashMap<u64, (GroupKey, u64), Keyed>,
     absent: usize,
     forget_at: usize,
-    /// The earliest moment that was noted since the last look and needs attention.
+    /// The earliest moment since the last [`take_news`](Self::take_news) at which an action is due.
     news: Option<Moment>,
-    /// Messages that have left the buffer and are to be made visible. The router takes them after each change.
+    /// Messages that have left the buffer and must be made visible. The router takes them after each change.
     pub(super) given_back: Vec<Message>,
 }
 
 #[derive(Debug, Default)]
 struct Group {
-    /// In the buffer.
+    /// The numbers of the buffered messages.
     buffered: BTreeSet<u64>,
-    /// Not in the buffer, and neither deleted nor given up.
+    /// Messages that are not in the buffer, and neither deleted nor given up.
     absent: BTreeMap<u64, Absent>,
-    /// How many of the buffered ones are free.
+    /// The number of buffered messages that are free.
     free: usize,
 }
 
@@ -80,13 +82,14 @@ struct Group {
 struct Absent {
     /// A digest of the message's id.
     id: u64,
-    /// A digest of the receipt handle that its receiver has.
+    /// A digest of the receipt handle that the message's receiver holds.
     handle: Option<u64>,
-    /// When the poll returned that brought it.
+    /// When the poll that returned the message ended.
     received: Moment,
-    /// While it is hidden: the end of that. While it is awaited: when the later ones are given back.
+    /// While the message is hidden: the end of its visibility timeout. While it is awaited: when the later messages
+    /// are given back.
     until: Moment,
-    /// SQS shows it to others again, so it is expected to come.
+    /// Whether SQS shows the message again, so that a redelivery is expected.
     awaited: bool,
 }
 
@@ -139,13 +142,13 @@ impl Order {
         GroupKey(self.digest(group_of(message)))
     }
 
-    /// Messages that have left the buffer and are remembered.
+    /// The number of absent messages.
     #[cfg(test)]
     pub(super) const fn len(&self) -> usize {
         self.absent
     }
 
-    /// Checks what is kept beside the groups, and that the buffer has these messages.
+    /// Checks the derived fields, and that the buffer has exactly these messages.
     #[cfg(test)]
     pub(super) fn check<'a>(&self, buffered: impl Iterator<Item = &'a Buffered>) {
         let buffered: BTreeSet<_> = buffered.map(|it| (it.number, it.group)).collect();
@@ -176,14 +179,14 @@ impl Order {
         assert!(groups().all(|(_, it)| !(it.buffered.is_empty() && it.absent.is_empty())));
     }
 
-    /// Messages in the buffer that may be taken.
+    /// The number of buffered messages that may be taken.
     pub(super) const fn free(&self) -> usize {
         self.free
     }
 
-    // --- into the buffer
+    // --- messages that enter the buffer
 
-    /// The number that an absent message had, which is its place when it comes again.
+    /// The number of an absent message, which is its position when it is redelivered.
     pub(super) fn place_of(&self, group: GroupKey, message: &Message) -> Option<u64> {
         let id = self.digest(message.message_id()?);
         let absent = &self.groups.get(&group)?.absent;
@@ -191,7 +194,7 @@ impl Order {
         found.map(|(number, _)| *number)
     }
 
-    /// Whether a message could be taken at once if it was put into the buffer.
+    /// Whether a message could be taken at once if it were put into the buffer.
     pub(super) fn would_be_free(&self, group: GroupKey, number: u64, received: Moment) -> bool {
         self.groups.get(&group).is_none_or(|group| {
             let mut earlier = group.absent.range(..number);
@@ -199,10 +202,11 @@ impl Order {
         })
     }
 
-    /// A message came with a poll that returned at `received`. It is put into the buffer under `number`, or it is there already.
+    /// A message arrived with a poll that returned at `received`. It is put into the buffer under `number`, or is
+    /// already there.
     ///
-    /// SQS would not have delivered it while an earlier one of its group was in flight. So absent ones that an earlier poll brought
-    /// before it hold nothing up any more.
+    /// SQS would not have returned the message while an earlier message of its group was in flight. So absent
+    /// messages of earlier polls with smaller numbers hold up nothing any more.
     pub(super) fn arrived(&mut self, group: GroupKey, number: u64, received: Moment) {
         let gone = self.change(group, |group| {
             group.buffered.insert(number);
@@ -216,9 +220,9 @@ impl Order {
         self.note_end(group);
     }
 
-    // --- out of it
+    // --- messages that leave the buffer
 
-    /// Takes up to `max` messages that are free, the earliest first: several of a group if it has several. Each of them is to be
+    /// Takes up to `max` free messages, the earliest first, possibly several of one group. Each must be
     /// [`handed_out`](Self::handed_out) at once.
     pub(super) fn take(&mut self, max: usize) -> Vec<u64> {
         let mut taken = Vec::new();
@@ -231,7 +235,7 @@ impl Order {
         taken
     }
 
-    /// A message was taken, and is hidden as long as it was in the buffer.
+    /// A message was taken, and stays hidden for as long as it was hidden in the buffer.
     pub(super) fn handed_out(&mut self, taken: &Buffered, now: Moment) {
         let handle = taken.message.receipt_handle();
         let handle = handle.map(|handle| self.digest(handle));
@@ -248,7 +252,7 @@ impl Order {
         self.add_absent(taken.group, taken.number, absent, now);
     }
 
-    /// A message leaves the buffer because SQS shows it to others again.
+    /// A message leaves the buffer because SQS shows it to other receivers again.
     pub(super) fn expired(&mut self, dropped: &Buffered, now: Moment) {
         let (group, number) = (dropped.group, dropped.number);
         self.left(group, number);
@@ -265,12 +269,12 @@ impl Order {
         }
     }
 
-    /// A message left the buffer and is nobody's any more.
+    /// A message leaves the buffer and does not hold up later messages.
     pub(super) fn left(&mut self, group: GroupKey, number: u64) {
         self.change(group, |group| group.buffered.remove(&number));
     }
 
-    /// What has become of a message that was handed out. Others are ignored.
+    /// Notes what happened to a message that was handed out. Ignores unknown receipt handles.
     pub(super) fn note(&mut self, receipt_handle: &str, fate: Fate, now: Moment) {
         let handle = self.digest(receipt_handle);
         let Some(&(group, number)) = self.by_handle.get(&handle) else {
@@ -293,10 +297,10 @@ impl Order {
         }
     }
 
-    // --- time
+    // --- the passing of time
 
-    /// Notes which absent messages SQS shows again by now. Returns the buffered messages that have waited for one for so long that
-    /// they are to be given back, in their order.
+    /// Notes which absent messages SQS shows again by now. Returns the buffered messages that have waited too long
+    /// for an earlier message and must be given back, in their order.
     pub(super) fn pass(&mut self, now: Moment) -> Vec<u64> {
         let mut given_back = Vec::new();
         let held_up: Vec<_> = self.held_up.iter().copied().collect();
@@ -320,17 +324,17 @@ impl Order {
         given_back
     }
 
-    /// Something needs attention then.
+    /// Notes that an action is due at this moment.
     pub(super) fn note_news(&mut self, at: Moment) {
         self.news = Some(self.news.map_or(at, |news| news.min(at)));
     }
 
-    /// The earliest moment that was noted since this was called last.
+    /// The earliest moment that was noted since the last call.
     pub(super) fn take_news(&mut self) -> Option<Moment> {
         self.news.take()
     }
 
-    // --- inside
+    // --- internal functions
 
     fn digest(&self, text: &str) -> u64 {
         self.groups.hasher().hash_one(text)
@@ -374,7 +378,8 @@ impl Order {
         }
     }
 
-    /// What is visible again and holds nothing up: if it comes again, it comes from SQS, which knows the order.
+    /// Removes messages that are visible again and hold up nothing. If such a message is redelivered, SQS keeps its
+    /// order.
     fn forget_what_is_over(&mut self, now: Moment) {
         let (held_up, by_handle) = (&self.held_up, &mut self.by_handle);
         let mut forgotten = 0;
@@ -392,7 +397,7 @@ impl Order {
         self.absent -= forgotten;
     }
 
-    /// Something of the group is held up until then.
+    /// Notes when the next absent message of a group with held-up messages needs an action.
     fn note_end(&mut self, group: GroupKey) {
         if self.held_up.contains(&group)
             && let Some(end) = self.groups.get(&group).and_then(Group::next_end)
@@ -401,7 +406,7 @@ impl Order {
         }
     }
 
-    /// Changes a group and puts it where it then belongs.
+    /// Changes a group, and updates the fields derived from the groups.
     fn change<T>(&mut self, key: GroupKey, change: impl FnOnce(&mut Group) -> T) -> T {
         let group = self.groups.entry(key).or_default();
         if let Some(first) = group.first_free() {

@@ -1,4 +1,4 @@
-//! Routing on a FIFO host: what is taken from a buffer, and what must wait.
+//! Routing on a FIFO host: which messages may leave a buffer, and which must wait.
 
 use super::*;
 
@@ -51,7 +51,7 @@ impl Fifo {
         self.router.route(message, arrival)
     }
 
-    /// A poll that returns then brings these messages: the group's letter and a number each.
+    /// A poll that returns at this time brings these messages: each has the group's letter and a number.
     fn poll(&mut self, now: u64, ids: &[&str]) {
         self.poll_again(now, 1, ids);
     }
@@ -66,7 +66,7 @@ impl Fifo {
         }
     }
 
-    /// What a receive gets then. If there is nothing, it waits.
+    /// The messages that a receiver gets at this time. Without a message it waits.
     fn receive(&mut self, now: u64, max: usize) -> Vec<String> {
         let waker = Waker::from(Arc::clone(&self.woken));
         let (router, ticket) = (&mut self.router, self.ticket);
@@ -85,7 +85,7 @@ impl Fifo {
         }
     }
 
-    /// What the handler of all queues gets then.
+    /// The message that the handler of all queues gets at this time.
     fn take_any(&mut self, now: u64) -> Option<String> {
         let waker = Waker::from(Arc::clone(&self.woken));
         match self.router.take_any(at(now), &waker) {
@@ -94,7 +94,7 @@ impl Fifo {
         }
     }
 
-    /// Notes what has become of a message, by its receipt handle. Says whether somebody is woken.
+    /// Notes what happened to a message, by its receipt handle. Returns whether a receiver is woken.
     fn note(&mut self, handle: &str, fate: Fate, now: u64) -> bool {
         let router = &mut self.router;
         router
@@ -106,7 +106,7 @@ impl Fifo {
         self.note(handle, Fate::Deleted, now)
     }
 
-    /// The messages that are given back by then; all extensions succeed.
+    /// The messages that are given back by this time; all extensions succeed.
     fn pass(&mut self, now: u64) -> Vec<String> {
         let mut given_back = Vec::new();
         while let Some(due) = self.router.next_due(at(now)) {
@@ -123,7 +123,7 @@ impl Fifo {
         given_back
     }
 
-    /// As [`pass`](Self::pass), second by second.
+    /// Does the same as [`pass`](Self::pass), second by second.
     fn pass_from(&mut self, from: u64, to: u64) -> Vec<(u64, Vec<String>)> {
         let given_back = (from..=to).map(|now| (now, self.pass(now)));
         given_back.filter(|(_, ids)| !ids.is_empty()).collect()
@@ -133,7 +133,7 @@ impl Fifo {
 const NOTHING: [String; 0] = [];
 
 #[test]
-fn a_message_in_flight_holds_up_its_group_and_no_other() {
+fn a_message_in_flight_holds_up_only_its_group() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "a2", "b1", "b2"]);
     assert_eq!(fifo.receive(1, 1), ["a1"]);
@@ -141,7 +141,7 @@ fn a_message_in_flight_holds_up_its_group_and_no_other() {
     assert_eq!(fifo.receive(1, 10), NOTHING);
     assert!(
         fifo.router.demand() > 0,
-        "a message of another group may come"
+        "a message of another group may arrive"
     );
     fifo.poll(2, &["c1"]);
     assert!(fifo.woken.0.swap(0, Ordering::Relaxed) > 0);
@@ -149,7 +149,7 @@ fn a_message_in_flight_holds_up_its_group_and_no_other() {
 }
 
 #[test]
-fn the_next_message_is_free_when_all_before_it_are_deleted() {
+fn a_message_is_free_when_all_earlier_ones_are_deleted() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "a2", "a3"]);
     assert_eq!(
@@ -165,7 +165,7 @@ fn the_next_message_is_free_when_all_before_it_are_deleted() {
 }
 
 #[test]
-fn a_receipt_handle_of_nobody_frees_nothing() {
+fn an_unknown_receipt_handle_frees_nothing() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "a2"]);
     assert_eq!(fifo.receive(1, 1), ["a1"]);
@@ -174,21 +174,21 @@ fn a_receipt_handle_of_nobody_frees_nothing() {
 }
 
 #[test]
-fn what_a_poll_brings_behind_a_message_that_was_taken_meanwhile_waits() {
+fn a_message_behind_one_just_taken_waits() {
     let mut fifo = Fifo::new();
     assert_eq!(fifo.receive(0, 1), NOTHING);
     fifo.poll(0, &["a1"]);
     assert_eq!(fifo.receive(0, 1), ["a1"]);
     assert_eq!(fifo.receive(0, 1), NOTHING);
     fifo.woken.0.store(0, Ordering::Relaxed);
-    // The rest of the same answer.
+    // The rest of the same poll's answer.
     fifo.poll(0, &["a2"]);
     assert_eq!(fifo.woken.0.load(Ordering::Relaxed), 0);
     assert_eq!(fifo.receive(0, 1), NOTHING);
 }
 
 #[test]
-fn a_message_that_is_given_back_is_received_before_the_later_ones() {
+fn a_given_back_message_is_received_before_later_ones() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "a2", "a3"]);
     assert_eq!(fifo.receive(1, 1), ["a1"]);
@@ -200,7 +200,7 @@ fn a_message_that_is_given_back_is_received_before_the_later_ones() {
 }
 
 #[test]
-fn a_message_whose_visibility_has_ended_is_received_before_the_later_ones() {
+fn a_visible_message_is_received_before_later_ones() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "a2"]);
     assert_eq!(fifo.receive(1, 1), ["a1"]);
@@ -214,19 +214,19 @@ fn a_message_whose_visibility_has_ended_is_received_before_the_later_ones() {
 }
 
 #[test]
-fn later_messages_are_given_back_when_the_earlier_one_does_not_come_again() {
+fn later_messages_are_given_back_without_a_redelivery() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "a2", "b1", "a3"]);
     assert_eq!(fifo.receive(1, 1), ["a1"]);
     let given_back = fifo.pass_from(2, 100);
     assert_eq!(given_back, [(65, vec!["a2".to_owned(), "a3".to_owned()])]);
-    // They come again in the order that SQS knows.
+    // They are redelivered in the order that SQS keeps.
     fifo.poll_again(101, 2, &["a2", "a3"]);
     assert_eq!(fifo.receive(101, 10), ["b1", "a2", "a3"]);
 }
 
 #[test]
-fn a_longer_visibility_holds_the_group_up_for_as_long() {
+fn a_longer_visibility_holds_up_the_group_for_longer() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "a2"]);
     assert_eq!(fifo.receive(1, 1), ["a1"]);
@@ -238,7 +238,7 @@ fn a_longer_visibility_holds_the_group_up_for_as_long() {
 }
 
 #[test]
-fn a_shorter_visibility_is_over_sooner() {
+fn a_shorter_visibility_ends_sooner() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "a2"]);
     assert_eq!(fifo.receive(1, 1), ["a1"]);
@@ -247,23 +247,23 @@ fn a_shorter_visibility_is_over_sooner() {
 }
 
 #[test]
-fn what_sqs_delivers_behind_a_message_shows_that_it_is_gone() {
+fn a_later_poll_shows_that_earlier_messages_are_gone() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "a2"]);
     assert_eq!(fifo.receive(1, 10), ["a1", "a2"]);
-    // Somebody else deleted them by their receipt handles: SQS delivers the next one.
+    // Another process deleted them by their receipt handles, so SQS returns the next message.
     fifo.poll(5, &["a3"]);
     assert_eq!(fifo.receive(5, 10), ["a3"]);
 }
 
 #[test]
-fn a_message_that_comes_again_is_held_up_by_no_later_one() {
+fn a_redelivered_message_is_not_held_up_by_later_ones() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "a2", "a3"]);
     assert_eq!(fifo.receive(1, 2), ["a1", "a2"]);
     fifo.note("a1#1", Fate::GivenBack, 2);
     fifo.poll_again(3, 2, &["a1"]);
-    // As from SQS, which was recorded to do so.
+    // SQS was recorded to do the same.
     assert_eq!(fifo.receive(3, 10), ["a1"]);
     fifo.delete("a1#2", 4);
     assert_eq!(fifo.receive(4, 10), NOTHING, "a2 is in flight");
@@ -272,7 +272,7 @@ fn a_message_that_comes_again_is_held_up_by_no_later_one() {
 }
 
 #[test]
-fn messages_behind_one_that_leaves_the_buffer_wait_for_it() {
+fn messages_wait_for_an_earlier_one_that_left_the_buffer() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "b1", "a2", "a3", "b2"]);
     // The extension of a2 fails.
@@ -293,7 +293,7 @@ fn messages_behind_one_that_leaves_the_buffer_wait_for_it() {
 }
 
 #[test]
-fn the_handler_of_all_queues_waits_for_a_group_too() {
+fn the_handler_of_all_queues_keeps_the_group_order() {
     let mut fifo = Fifo::new();
     fifo.router.handle_all(3, at(0));
     fifo.poll(0, &["a1", "a2", "b1"]);
@@ -301,12 +301,12 @@ fn the_handler_of_all_queues_waits_for_a_group_too() {
     assert_eq!(fifo.take_any(1).as_deref(), Some("b1"));
     assert_eq!(fifo.take_any(1), None);
     assert!(fifo.router.demand() > 0);
-    assert!(fifo.delete("a1#1", 2), "it is woken");
+    assert!(fifo.delete("a1#1", 2), "the handler is woken");
     assert_eq!(fifo.take_any(2).as_deref(), Some("a2"));
 }
 
 #[test]
-fn a_buffer_full_of_held_up_messages_takes_in_one_that_is_free() {
+fn a_buffer_full_of_held_up_messages_accepts_a_free_one() {
     let mut fifo = Fifo::with(router().options.limits);
     fifo.poll(0, &["a1", "a2", "a3"]);
     assert_eq!(fifo.receive(1, 1), ["a1"]);
@@ -324,7 +324,7 @@ fn a_buffer_full_of_held_up_messages_takes_in_one_that_is_free() {
 }
 
 #[test]
-fn a_purge_and_a_close_take_what_is_held_up_too() {
+fn a_purge_and_a_close_remove_held_up_messages() {
     for close in [true, false] {
         let mut fifo = Fifo::new();
         fifo.poll(0, &["a1", "a2", "a3"]);
@@ -340,19 +340,19 @@ fn a_purge_and_a_close_take_what_is_held_up_too() {
 }
 
 #[test]
-fn what_is_given_back_and_not_asked_for_is_left_at_the_close() {
+fn given_back_messages_are_returned_at_the_close() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "a2"]);
     assert_eq!(fifo.receive(1, 1), ["a1"]);
     fifo.note("a1#1", Fate::GivenBack, 2);
-    // This look is later than the alarm.
+    // This poll is later than the alarm.
     assert_eq!(fifo.receive(8, 1), NOTHING);
     assert_eq!(fifo.router.next_alarm(), Some(at(0)), "due at once");
     assert_eq!(ids(&fifo.router.close().messages), ["a2"]);
 }
 
 #[test]
-fn many_messages_that_are_never_deleted_take_little_memory() {
+fn messages_that_are_never_deleted_take_little_memory() {
     let mut fifo = Fifo::new();
     for n in 0..5_000_u64 {
         let id = format!("a{n}");
@@ -365,7 +365,7 @@ fn many_messages_that_are_never_deleted_take_little_memory() {
 }
 
 #[test]
-fn a_message_that_comes_again_is_extended_in_time() {
+fn a_redelivered_message_is_extended_in_time() {
     let mut fifo = Fifo::new();
     fifo.poll(0, &["a1", "a2", "b1", "b2"]);
     assert_eq!(fifo.receive(1, 1), ["a1"]);
@@ -376,12 +376,12 @@ fn a_message_that_comes_again_is_extended_in_time() {
     assert_eq!(fifo.pass_from(3, 36), [(36, vec!["b2".to_owned()])]);
     assert_eq!(fifo.router.next_alarm(), Some(at(75)));
     fifo.poll_again(37, 2, &["a1"]);
-    // It is hidden for 55 s, less a third of the timeout, at the end of a step of 5 s.
+    // Hidden for 55 s, minus a third of the timeout, rounded to the end of a step of 5 s.
     assert_eq!(fifo.router.next_alarm(), Some(at(70)));
 }
 
 #[test]
-fn what_is_counted_is_what_is_there_whatever_happens() {
+fn counts_match_the_messages_after_random_operations() {
     let random = crate::sqs::Random::seeded(7);
     let upto = |most: u64| random.bits64() % most;
     let mut fifo = Fifo::new();

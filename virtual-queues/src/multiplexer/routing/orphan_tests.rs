@@ -3,7 +3,7 @@ use sqs_rpc_protocol::{SqsTime, names};
 
 use super::*;
 
-/// When the messages were sent, in SQS's time.
+/// The time at which the messages were sent, in SQS's time.
 const SENT: u64 = 1_000;
 const AGE: u64 = 300;
 
@@ -45,7 +45,7 @@ fn message(to: &str) -> Message {
         .build()
 }
 
-/// A message arrives at this time of SQS.
+/// A message arrives at this SQS time.
 fn arrives(router: &mut Router<u32>, message: Message, server_now: Option<u64>) -> Routed<u32> {
     let arrival = Arrival {
         received: at(0),
@@ -56,7 +56,7 @@ fn arrives(router: &mut Router<u32>, message: Message, server_now: Option<u64>) 
 }
 
 #[test]
-fn a_message_for_a_queue_that_is_not_here_is_put_back_while_it_is_young() {
+fn a_young_message_for_an_unknown_queue_is_put_back() {
     let mut router = router(AGE);
     let mut at_time = |now| arrives(&mut router, message("elsewhere"), now);
     let first = Duration::from_secs(2);
@@ -67,7 +67,7 @@ fn a_message_for_a_queue_that_is_not_here_is_put_back_while_it_is_young() {
             "{routed:?}"
         );
     }
-    // The other process finds it every other time at best, so it does not stay away for long.
+    // The other process receives it in every other attempt at best, so it must not stay hidden for long.
     let mut often = message("elsewhere");
     let count = [(
         MessageSystemAttributeName::ApproximateReceiveCount,
@@ -83,7 +83,7 @@ fn a_message_for_a_queue_that_is_not_here_is_put_back_while_it_is_young() {
 }
 
 #[test]
-fn what_was_put_back_is_buffered_once_its_queue_is_made() {
+fn a_put_back_message_is_buffered_once_its_queue_exists() {
     let mut router = router(AGE);
     let early = arrives(&mut router, message("q"), None);
     assert!(matches!(early, Routed::Unclaimed(..)));
@@ -93,20 +93,20 @@ fn what_was_put_back_is_buffered_once_its_queue_is_made() {
 }
 
 #[test]
-fn a_message_for_a_queue_that_was_deleted_here_is_an_orphan_at_once() {
+fn a_message_for_a_deleted_queue_is_an_orphan_at_once() {
     let mut router = router(AGE);
     router.create(name("q"), None, at(0)).unwrap();
     router.delete(&name("q")).unwrap();
     let routed = arrives(&mut router, message("q"), Some(SENT));
     assert!(matches!(routed, Routed::Orphan(Some(_), _)), "{routed:?}");
-    // It is made again, by this process or by another one that took over.
+    // The queue is created again, by this process or by another process that took over.
     router.create(name("q"), None, at(0)).unwrap();
     let routed = arrives(&mut router, message("q"), Some(SENT));
     assert!(matches!(routed, Routed::Buffered(_)), "{routed:?}");
 }
 
 #[test]
-fn a_message_for_a_queue_that_has_expired_here_is_an_orphan_at_once() {
+fn a_message_for_an_expired_queue_is_an_orphan_at_once() {
     let mut router = router(AGE);
     let retention = Some(Duration::from_secs(10));
     router.create(name("q"), retention, at(0)).unwrap();
@@ -116,7 +116,7 @@ fn a_message_for_a_queue_that_has_expired_here_is_an_orphan_at_once() {
 }
 
 #[test]
-fn a_message_that_names_no_virtual_queue_may_be_for_another_program() {
+fn a_message_without_a_queue_may_be_for_another_program() {
     let nameless = Message::builder().message_id("m").body("b").build();
     for message in [nameless, message("no name!")] {
         let routed = arrives(&mut router(AGE), message.clone(), None);
@@ -127,7 +127,7 @@ fn a_message_that_names_no_virtual_queue_may_be_for_another_program() {
 }
 
 #[test]
-fn with_an_age_of_zero_it_is_an_orphan_also_while_the_time_is_not_known() {
+fn an_age_of_zero_makes_orphans_without_knowing_the_time() {
     let mut router = router(0);
     let routed = arrives(&mut router, message("elsewhere"), None);
     assert!(matches!(routed, Routed::Orphan(Some(_), _)), "{routed:?}");

@@ -1,4 +1,4 @@
-//! What the router says: what becomes of a message, what fell due, what a receiver gets.
+//! The results of the router: what to do with a message, what is due, what a receiver gets.
 
 use std::task::Waker;
 use std::time::Duration;
@@ -10,99 +10,101 @@ use super::buffer::{Taken, Ticket};
 use super::extend::Extension;
 use crate::sqs::Moment;
 
-/// Circumstances of a message that came out of a poll.
+/// The circumstances of a message that a poll returned.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
     /// When the poll returned.
     pub(crate) received: Moment,
-    /// When SQS shows it to others again, at the earliest.
+    /// The earliest time at which SQS may show the message to other receivers again.
     pub(crate) visible_until: Moment,
-    /// SQS's time at the earliest, if known.
+    /// The earliest possible SQS time, if known.
     pub(crate) server_now: Option<SqsTime>,
 }
 
 /// What to do with a message.
 #[derive(Debug)]
 pub(crate) enum Routed<S> {
-    /// Give it to the request, delete it.
+    /// Give the message to the request, then delete it.
     Reply(S, Box<Message>),
-    /// It is in a buffer; wake a receiver.
+    /// The message is in a buffer; wake this receiver.
     Buffered(Option<Waker>),
-    /// It was in a buffer already and has got its newest receipt handle.
+    /// The message was already in a buffer, and now has its newest receipt handle.
     Again,
-    /// Its buffer is full: make it visible again after this time.
+    /// The message's buffer is full: make the message visible again after this time.
     Full(Duration, Box<Message>),
-    /// It answers another process's request: make it visible again after this time.
+    /// The message answers another process's request: make it visible again after this time.
     Foreign(Duration, Box<Message>),
-    /// A second reply to an answered request: delete it.
+    /// The message is a second reply to an answered request: delete it.
     Duplicate(Box<Message>),
-    /// A reply that nobody waits for any more: delete it.
+    /// The message is a reply to a request that no longer waits: delete it.
     Late(Box<Message>),
-    /// Its virtual queue does not exist here, and may exist in another process: make it visible again after this time.
+    /// The message's virtual queue does not exist here, but may exist in another process: make the message visible
+    /// again after this time.
     Unclaimed(Duration, Box<Message>),
-    /// Its virtual queue does not exist.
+    /// The message's virtual queue does not exist.
     Orphan(Option<VirtualQueueName>, Box<Message>),
-    /// The host is shut down here: give it back at once.
+    /// The host is shut down in this process: give the message back at once.
     GiveBack(Box<Message>),
 }
 
-/// What a deadline brought.
+/// The result of a deadline.
 #[derive(Debug)]
 pub(crate) enum Due<S> {
-    /// Tell this request that its time is up.
+    /// The deadline of this request has passed.
     TimedOut(S),
-    /// So many messages were taken out of a buffer, because SQS shows them to others again.
+    /// The number of messages that were removed from a buffer because SQS shows them to other receivers again.
     Visible(usize),
-    /// These messages were taken out of a buffer, because an earlier one of their group has not come again: make them visible.
+    /// These messages were removed from a buffer because an earlier message of their group was not redelivered: make
+    /// them visible.
     GiveBack(Vec<Message>),
-    /// These messages are in a buffer, and their visibility ends soon: extend it.
+    /// These messages are in a buffer, and their visibility timeout ends soon: extend it.
     Extend(Vec<Extension>),
-    /// A virtual queue was deleted because nobody used it; so many messages were in it.
+    /// A virtual queue was deleted because it was not used. It had this number of messages.
     Expired(usize),
 }
 
-/// Why a name cannot be taken.
+/// Why a name cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// The host is shut down, or gone.
+    /// The host is shut down or deleted.
     Closed,
-    /// The host has as many names as it may have.
+    /// The host has the maximum number of names.
     Full,
-    /// The name is taken by a request that waits for its reply.
+    /// A pending request uses the name.
     Taken,
 }
 
-/// What a receiver gets.
+/// The result of a receive.
 #[derive(Debug)]
 pub(crate) enum Received {
     /// Messages, at least one.
     Messages(Vec<Taken>),
-    /// The short poll that it waited for is over.
+    /// The short poll for which the receive waited has ended.
     Nothing,
-    /// Wait: the ticket holds a place in the line.
+    /// The receive must wait: the ticket is its place in the line.
     Wait(Ticket),
     /// The queue does not exist (any more).
     Gone,
 }
 
-/// What the handler of all virtual queues gets.
+/// The result for the handler of all virtual queues.
 #[derive(Debug)]
 pub(crate) enum TakenAny {
     /// A message of this queue.
     Message(VirtualQueueName, Box<Taken>),
-    /// There is none that may be taken now; it will be woken.
+    /// No message may be taken now. The handler will be woken.
     Wait,
     /// The host is closed.
     Closed,
 }
 
-/// What a closed host leaves behind.
+/// What is left when a host is closed.
 #[derive(Debug)]
 pub(crate) struct Leftovers<S> {
-    /// Requests to be told, in the order of their deadlines.
+    /// Requests to be answered, in the order of their deadlines.
     pub(crate) pending: Vec<S>,
-    /// Receivers to be woken: their queues are gone.
+    /// Receivers to be woken, because their queues no longer exist.
     pub(crate) wakers: Vec<Waker>,
-    /// Messages that nobody took.
+    /// Messages that no receiver took.
     pub(crate) messages: Vec<Message>,
 }

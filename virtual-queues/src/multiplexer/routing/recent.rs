@@ -1,4 +1,4 @@
-//! The names that were of use lately.
+//! Remembers recently used names.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -6,17 +6,18 @@ use sqs_rpc_protocol::VirtualQueueName;
 
 use crate::hashing::{Keyed, keyed};
 
-/// The last few thousand names that were remembered: of requests that were answered, or of virtual queues that were deleted. By
-/// their digests: of two names, one is taken for the other once in 2^64.
+/// The last few thousand names of answered requests or of deleted virtual queues, by their digests. Two names have
+/// the same digest with a probability of 2^-64.
 ///
-/// Bounded: after so many others a name is forgotten. What depends on it says what that means.
+/// The size is limited: after 4,096 newer names a name is forgotten. The users of this type describe the effect.
 #[derive(Debug)]
 pub(super) struct RecentNames {
     in_order: VecDeque<u64>,
     digests: HashSet<u64, Keyed>,
 }
 
-/// SQS repeats a message soon or after a visibility timeout: this covers seconds at thousands of replies a second.
+/// SQS repeats a message soon, or after a visibility timeout. This capacity covers seconds at thousands of replies a
+/// second.
 const CAPACITY: usize = 4096;
 
 impl RecentNames {
@@ -40,7 +41,7 @@ impl RecentNames {
         }
     }
 
-    /// A name that is remembered again later may be forgotten earlier than others.
+    /// Removes a name. If the name is remembered again later, it may be forgotten earlier than others.
     pub(super) fn forget(&mut self, name: &VirtualQueueName) {
         if !self.digests.is_empty() {
             self.digests.remove(&self.digest(name));
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn forgets_the_oldest_first() {
+    fn the_oldest_name_is_forgotten_first() {
         let mut recent = RecentNames::new();
         for n in 0..=CAPACITY {
             recent.remember(&name(n));
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_comes_and_goes_takes_no_more_room() {
+    fn a_name_remembered_again_takes_no_more_room() {
         let mut recent = RecentNames::new();
         for _ in 0..=2 * CAPACITY {
             recent.remember(&name(1));

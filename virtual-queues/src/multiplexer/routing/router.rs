@@ -1,4 +1,4 @@
-//! The table of one host.
+//! The routing table of one host.
 
 use std::collections::BTreeSet;
 use std::task::Waker;
@@ -19,32 +19,33 @@ use super::take_all::TakeAll;
 use crate::mutant;
 use crate::sqs::{Moment, RECEIVE_MAX};
 
-/// Routes the messages of one host to those who wait for them.
+/// Routes the messages of one host to the waiting requests and receivers.
 ///
-/// `S` is where a reply goes: the driver's one-shot sender, or a number in a test.
+/// `S` is the destination of a reply: the driver's one-shot sender, or a number in a test.
 #[derive(Debug)]
 pub(crate) struct Router<S> {
     pub(super) options: RouterOptions,
     pub(super) slots: ByName<Slot<S>>,
     pub(super) due: Deadlines<Alarm>,
-    /// Tells a second reply from a late one.
+    /// Answered requests, which distinguish a second reply from a late reply.
     answered: RecentNames,
-    /// Virtual queues that were deleted here: what comes for them is nobody else's.
+    /// Virtual queues that were deleted in this process: their messages are orphans, because no other process has
+    /// such a queue.
     deleted: RecentNames,
-    /// Requests that wait for their reply.
+    /// The number of requests that wait for their replies.
     pending: usize,
     /// The sum over all virtual queues.
     load: Load,
-    /// Messages dropped from a buffer by a receiver that looked before the alarm; reported by `next_due`.
+    /// Messages that left a buffer as visible when a receiver looked before the alarm; reported by `next_due`.
     pub(super) noticed: usize,
-    /// Messages taken out of a buffer to be made visible; reported by `next_due`.
+    /// Messages removed from a buffer to be made visible; reported by `next_due`.
     given_back: Vec<Message>,
     short_polls: ShortPolls,
-    /// Tickets given to receivers so far.
+    /// The number of tickets given to receivers so far.
     tickets: u64,
-    /// Virtual queues made so far.
+    /// The number of virtual queues created so far.
     made: u64,
-    /// Messages put into a buffer so far.
+    /// The number of messages that arrived for buffers so far.
     arrivals: u64,
     pub(super) take_all: TakeAll,
     pub(super) closed: bool,
@@ -52,36 +53,36 @@ pub(crate) struct Router<S> {
 
 #[derive(Debug, Clone)]
 pub(crate) struct RouterOptions {
-    /// This process: replies to others are foreign.
+    /// The prefix of this process. Replies to other processes are foreign.
     pub(crate) process: ProcessPrefix,
     pub(crate) limits: Limits,
-    /// For how long a poll hides messages.
+    /// How long a poll hides messages.
     pub(crate) visibility: Duration,
-    /// Whether messages have an order: on a FIFO host.
+    /// Whether the messages of a group are ordered (a FIFO host).
     pub(crate) in_order: bool,
-    /// A message for a virtual queue that does not exist here is an orphan when it is older. Until then it may be another
-    /// process's.
+    /// A message for a virtual queue that does not exist here is an orphan when it is older than this. Until then it
+    /// may belong to another process.
     pub(crate) orphan_age: Duration,
 }
 
-/// Caps of what is kept in memory.
+/// Limits of the memory that a host uses.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
-    /// Slots of a host.
+    /// The number of slots of a host.
     pub(crate) names: usize,
-    /// Messages in one virtual queue's buffer.
+    /// The number of messages in one virtual queue's buffer.
     pub(crate) queue_messages: usize,
-    /// Messages in all buffers of a host.
+    /// The number of messages in all buffers of a host.
     pub(crate) host_messages: usize,
-    /// Bytes in all buffers of a host.
+    /// The number of bytes in all buffers of a host.
     pub(crate) host_bytes: usize,
 }
 
-/// A foreign reply older than this is deleted: whoever waited for it does not any more.
+/// A foreign reply older than this is deleted, because its request no longer waits.
 const FOREIGN_LIFE: Duration = Duration::from_secs(15 * 60);
 
-/// The longest time for which a message is put back whose virtual queue may be another process's: that one finds it every other time
-/// at best.
+/// The maximum time for which a message is put back whose virtual queue may belong to another process. That process
+/// receives the message in every other attempt at best.
 const LONGEST_UNCLAIMED: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -97,13 +98,13 @@ pub(super) enum Alarm {
     Idle(VirtualQueueName),
 }
 
-/// All receives with wait 0 of a host share short polls: one that joins is served by the next to start.
+/// All receives with wait 0 of a host share short polls: each is served by the next short poll that starts.
 #[derive(Debug, Default)]
 struct ShortPolls {
     started: u64,
     done: u64,
     wanted: bool,
-    /// Where receivers of polls to come joined: one poll's end looks at these queues alone.
+    /// The queues on which receivers wait for later short polls. The end of a short poll checks only these queues.
     queues: BTreeSet<VirtualQueueName>,
 }
 
@@ -128,7 +129,7 @@ impl<S> Router<S> {
         }
     }
 
-    // --- requests that wait for their reply
+    // --- pending requests
 
     /// Waits for one message to `name` until `deadline`.
     pub(crate) fn expect(
@@ -147,7 +148,7 @@ impl<S> Router<S> {
         Ok(())
     }
 
-    /// Stops waiting for the reply to `name`; says whether it was still awaited.
+    /// Stops waiting for the reply to `name`. Returns whether it was still waiting.
     pub(crate) fn forget(&mut self, name: &VirtualQueueName) -> bool {
         if !matches!(self.slots.get(name), Some(Slot::OneShot { .. })) {
             return false;
@@ -160,12 +161,12 @@ impl<S> Router<S> {
         true
     }
 
-    /// Takes out all requests that wait, to tell them why their reply will not come.
+    /// Removes and returns all pending requests, to inform them that no reply will come.
     pub(crate) fn take_pending(&mut self) -> Vec<S> {
         let one_shots = self
             .slots
             .extract_if(.., |_, slot| matches!(slot, Slot::OneShot { .. }));
-        // In the order of their deadlines, not in that of the table.
+        // In the order of their deadlines, not of the table.
         let mut taken: Vec<_> = one_shots
             .filter_map(|(_, slot)| match slot {
                 Slot::OneShot { sink, key } => Some((key, sink)),
@@ -180,7 +181,8 @@ impl<S> Router<S> {
 
     // --- virtual queues
 
-    /// Makes a virtual queue, or keeps the one that exists, with its messages and its retention. Says whether it made it.
+    /// Creates a virtual queue, or keeps the existing queue with its messages and its retention. Returns whether it
+    /// created a queue.
     pub(crate) fn create(
         &mut self,
         name: VirtualQueueName,
@@ -211,7 +213,7 @@ impl<S> Router<S> {
         }
     }
 
-    /// Deletes a virtual queue. Returns those who waited for it, and how many messages were in it; `None` if it
+    /// Deletes a virtual queue. Returns its waiting receivers and the number of its messages. `None` if the queue
     /// does not exist.
     pub(crate) fn delete(&mut self, name: &VirtualQueueName) -> Option<(Vec<Waker>, usize)> {
         let (name, slot) = self.slots.swap_remove_entry(name)?;
@@ -230,7 +232,7 @@ impl<S> Router<S> {
         Some((slot.into_wakers().collect(), load.messages))
     }
 
-    /// Notes that a virtual queue is in use. Says whether it exists.
+    /// Notes that a virtual queue is in use. Returns whether the queue exists.
     pub(crate) fn touch(&mut self, name: &VirtualQueueName, now: Moment) -> bool {
         self.queue_mut(name)
             .map(|slot| slot.last_used = now)
@@ -242,12 +244,12 @@ impl<S> Router<S> {
         self.queue(name).map(|slot| slot.load().messages)
     }
 
-    /// Messages in all buffers, and their bytes.
+    /// The number of messages in all buffers, and their bytes.
     pub(crate) const fn buffered(&self) -> (usize, usize) {
         (self.load.messages, self.load.bytes)
     }
 
-    /// Empties a virtual queue's buffer, for a purge; `None` if it does not exist.
+    /// Empties a virtual queue's buffer, for a purge. `None` if the queue does not exist.
     pub(crate) fn purge(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Vec<Message>> {
         self.change(name, |slot| {
             slot.last_used = now;
@@ -255,7 +257,7 @@ impl<S> Router<S> {
         })
     }
 
-    /// One look of a receiver: takes messages, or a place in the line. `short`: it waits for a short poll only.
+    /// One poll of a receiver: takes messages, or a place in the line. With `short` it waits only for a short poll.
     pub(crate) fn receive(
         &mut self,
         name: &VirtualQueueName,
@@ -298,7 +300,7 @@ impl<S> Router<S> {
         received
     }
 
-    /// A receiver with this ticket is gone, with messages or without. Returns whom to wake instead.
+    /// The receiver with this ticket has left, with or without messages. Returns the waker to wake instead.
     pub(crate) fn leave(
         &mut self,
         name: &VirtualQueueName,
@@ -314,7 +316,7 @@ impl<S> Router<S> {
 
     // --- polls
 
-    /// How many messages a long poll may bring now; 0: nobody waits.
+    /// The number of messages that a long poll may return now. 0: nobody waits.
     pub(crate) fn demand(&self) -> usize {
         let queues = self.slots.len() - self.pending;
         let takes_all = queues > 0 && self.take_all.is_hungry();
@@ -322,7 +324,8 @@ impl<S> Router<S> {
         if self.closed || !(wanted || takes_all) {
             return 0;
         }
-        // Whoever waits has nothing in his buffer that he may take, so there is room for what he waits for even if it is full.
+        // A waiting receiver has no buffered message that it may take, so there must be room for its messages even if
+        // the host is full.
         self.options
             .limits
             .host_messages
@@ -330,7 +333,7 @@ impl<S> Router<S> {
             .max(RECEIVE_MAX)
     }
 
-    /// Whether the buffers of the host are full: what comes for nobody who waits would be put back.
+    /// Whether the buffers of the host are full: messages without a waiting receiver would be put back.
     pub(crate) fn is_crowded(&self) -> bool {
         self.load.messages >= self.options.limits.host_messages
             || self.load.bytes >= self.options.limits.host_bytes
@@ -341,7 +344,7 @@ impl<S> Router<S> {
         self.short_polls.wanted
     }
 
-    /// Says once that a short poll is to be sent.
+    /// Returns once that a short poll must be sent.
     pub(crate) fn start_short_poll(&mut self) -> bool {
         let idle = self.short_polls.done == self.short_polls.started;
         let start = idle && self.short_polls.wanted && !self.closed;
@@ -352,7 +355,7 @@ impl<S> Router<S> {
         start
     }
 
-    /// The short poll is over. Returns whom to wake.
+    /// The short poll has ended. Returns the wakers of its receivers.
     pub(crate) fn short_poll_done(&mut self) -> Vec<Waker> {
         self.short_polls.done = self.short_polls.started;
         let done = self.short_polls.done;
@@ -364,12 +367,12 @@ impl<S> Router<S> {
             waited.extend(slot.waited_for_short_poll(done));
             slot.waits_for_short_poll_after(done)
         });
-        // In the order in which they came.
+        // In the order in which they joined.
         waited.sort_unstable_by_key(|(ticket, _)| *ticket);
         waited.into_iter().map(|(_, waker)| waker).collect()
     }
 
-    /// Decides what becomes of a message.
+    /// Decides what to do with a message.
     pub(crate) fn route(&mut self, message: Message, arrival: Arrival) -> Routed<S> {
         let Some(name) = name_of(&message) else {
             return self.unclaimed(None, Box::new(message), arrival);
@@ -381,7 +384,7 @@ impl<S> Router<S> {
         }
     }
 
-    /// Does one thing that is due at `now`; call it until it returns `None`.
+    /// Performs one action that is due at `now`. Call it until it returns `None`.
     pub(crate) fn next_due(&mut self, now: Moment) -> Option<Due<S>> {
         if self.noticed > 0 {
             return Some(Due::Visible(std::mem::take(&mut self.noticed)));
@@ -402,23 +405,23 @@ impl<S> Router<S> {
         (!given_back.is_empty()).then_some(Due::GiveBack(given_back))
     }
 
-    /// When something is due next.
+    /// When the next action is due.
     pub(crate) fn next_alarm(&self) -> Option<Moment> {
         if self.given_back.is_empty() {
             self.due.next()
         } else {
-            // At once.
+            // Due at once.
             Some(Moment::default())
         }
     }
 
     // --- the end
 
-    /// Refuses everything from now on. What was in the table is the caller's to deal with.
+    /// Refuses everything from now on. Returns the contents of the table, which the caller must handle.
     pub(crate) fn close(&mut self) -> Leftovers<S> {
         self.closed = true;
         let pending = self.take_pending();
-        // In order of the names, not of the table; idle ones, perhaps a million, are only dropped.
+        // In the order of the names, not of the table. Idle queues, perhaps a million, are only dropped.
         let mut busy: Vec<_> = std::mem::replace(&mut self.slots, by_name())
             .into_iter()
             .filter_map(|(name, slot)| match slot {
@@ -442,12 +445,12 @@ impl<S> Router<S> {
         left
     }
 
-    /// Requests that wait for their reply.
+    /// The number of requests that wait for their replies.
     pub(crate) const fn pending(&self) -> usize {
         self.pending
     }
 
-    /// Everybody who waits for a message of a virtual queue, in the order in which they came.
+    /// The wakers of all receivers of virtual queues, in the order in which they joined.
     pub(crate) fn receivers(&self) -> Vec<Waker> {
         let queues = self.slots.values().filter_map(|slot| match slot {
             Slot::Queue(slot) => Some(slot),
@@ -463,12 +466,12 @@ impl<S> Router<S> {
         self.take_all.is_on()
     }
 
-    /// Whether there is neither a virtual queue nor a request that waits.
+    /// Whether there is neither a virtual queue nor a pending request.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
-    // --- inside
+    // --- internal functions
 
     fn admit(&self) -> Result<(), Refused> {
         match () {
@@ -516,7 +519,7 @@ impl<S> Router<S> {
                 && let Some(known) = message.message_id().and_then(|id| slot.again(id))
             {
                 known.message = message;
-                // Its visibility is that of its newest receipt handle.
+                // The visibility timeout belongs to the newest receipt handle.
                 known.received = arrival.received;
                 (known.visible_until, known.hidden_until) = (arrival.visible_until, hidden_until);
                 (known.extend_at, known.extending) = (extend_at, false);
@@ -527,9 +530,9 @@ impl<S> Router<S> {
                 return Routed::Again;
             }
             let place = slot.place_of(&message, number, arrival.received);
-            // Whoever waits takes it at once, so it does not count against a full host.
+            // A waiting receiver takes the message at once, so the message does not count against a full host.
             let waited_for = (slot.is_waited_for() || wanted_by_all) && place.is_free;
-            // On a FIFO host the buffer may be full of messages that nobody may take.
+            // On a FIFO host the buffer may be full of messages that must not be taken yet.
             let next = waited_for && slot.free() < RECEIVE_MAX && slot.order.is_some();
             let full = slot.load().messages >= capacity && !next;
             if (full || (crowded && !waited_for)) && !mutant!("buffers-without-cap") {
@@ -577,7 +580,7 @@ impl<S> Router<S> {
         }
     }
 
-    /// For a virtual queue that is not here, or for none: another program may read this host, too.
+    /// A message for an unknown virtual queue, or without a queue's name. Another program may read this host, too.
     fn unclaimed(
         &self,
         name: Option<VirtualQueueName>,
@@ -612,7 +615,7 @@ impl<S> Router<S> {
         Some(Due::TimedOut(sink))
     }
 
-    /// Drops what is visible, and extends what would be soon.
+    /// Drops the messages that are visible again, and extends those that soon would be.
     fn attend(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Due<S>> {
         let visibility = self.options.visibility;
         let (dropped, extensions) = self.change(name, |slot| {
@@ -628,7 +631,7 @@ impl<S> Router<S> {
     }
 
     fn expire(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Due<S>> {
-        // A handler of all queues waits for this one, too.
+        // A handler of all queues counts as a waiting receiver of each queue.
         let handled = self.take_all.is_on();
         let slot = self.queue_mut(name)?;
         slot.idle_key = None;
@@ -645,7 +648,8 @@ impl<S> Router<S> {
         Some(Due::Expired(messages))
     }
 
-    /// Changes a virtual queue, and with it the sums over all and the alarm for its messages. `None` if it does not exist.
+    /// Changes a virtual queue, and updates the host's sums and the alarm for the queue's messages. `None` if the
+    /// queue does not exist.
     pub(super) fn change<T>(
         &mut self,
         name: &VirtualQueueName,
@@ -654,7 +658,8 @@ impl<S> Router<S> {
         self.change_with(name, (), |slot, ()| change(slot)).ok()
     }
 
-    /// As [`change`](Self::change), for a change that takes something, which comes back if there is no such queue.
+    /// Does the same as [`change`](Self::change), for a change that consumes a value. Returns the value if the queue
+    /// does not exist.
     fn change_with<A, T>(
         &mut self,
         name: &VirtualQueueName,
@@ -668,7 +673,7 @@ impl<S> Router<S> {
         let result = change(slot, given);
         self.load.replace(before, slot.load());
         let at = match slot.attention_key {
-            // Only what came last can need attention earlier. An alarm that is too early costs less than to look through the
+            // Only the last message can be due earlier. An alarm that is too early costs less than a search of the
             // buffer at each change.
             Some(key) => slot.attention_of_last().map(|at| at.min(key.at())),
             None => slot.next_attention(),
@@ -688,7 +693,8 @@ impl<S> Router<S> {
         Ok(result)
     }
 
-    /// After a burst the table gives its memory back. What is left moves, and everybody waits for that: so it is little.
+    /// Frees the table's memory after a burst. Shrinking moves the remaining entries and blocks all callers
+    /// meanwhile, so it is done only when few entries remain.
     fn release_memory(&mut self) {
         let (len, capacity) = (self.slots.len(), self.slots.capacity());
         if capacity > 1024 && len < capacity / 32 {

@@ -19,7 +19,7 @@ const OTHER: ProcessPrefix = ProcessPrefix::from_bits(8);
 
 const ORPHAN_AGE: Duration = Duration::from_secs(300);
 
-/// For how long a poll hides messages.
+/// How long a poll hides messages.
 const VISIBILITY: Duration = Duration::from_secs(60);
 
 fn at(secs: u64) -> Moment {
@@ -88,13 +88,13 @@ fn arrival_until(visible: u64) -> Arrival {
     }
 }
 
-/// A message arrives that SQS hides until then.
+/// A message arrives that SQS hides until `visible`.
 fn arrives_until(router: &mut Router<u32>, to: &VirtualQueueName, id: &str, visible: u64) {
     let routed = router.route(message(to, id, 1), arrival_until(visible));
     assert!(matches!(routed, Routed::Buffered(_)));
 }
 
-/// The extensions that are due then, in one go.
+/// The extensions that are due at `now`, in one call.
 fn due_extensions(router: &mut Router<u32>, now: u64) -> Vec<Extension> {
     match router.next_due(at(now)) {
         Some(Due::Extend(due)) => due,
@@ -107,7 +107,7 @@ fn handles(extensions: &[Extension]) -> Vec<&str> {
     handles.collect()
 }
 
-/// The ids of the messages whose extension is due then.
+/// The ids of the messages whose extension is due at `now`.
 fn extensions(router: &mut Router<u32>, now: u64) -> Vec<String> {
     let due = due_extensions(router, now);
     let ids = handles(&due)
@@ -116,7 +116,7 @@ fn extensions(router: &mut Router<u32>, now: u64) -> Vec<String> {
     ids.collect()
 }
 
-/// Counts how often it was woken.
+/// Counts its wakes.
 #[derive(Default)]
 struct Woken(AtomicUsize);
 
@@ -207,7 +207,7 @@ fn a_reply_goes_to_its_own_request_only() {
 }
 
 #[test]
-fn a_second_reply_is_a_duplicate_and_one_after_the_deadline_is_late() {
+fn a_second_reply_is_a_duplicate_and_one_after_the_deadline_late() {
     let mut router = router();
     let (answered, forgotten, timed_out) = (
         reply_name(PROCESS, 1),
@@ -236,7 +236,7 @@ fn a_second_reply_is_a_duplicate_and_one_after_the_deadline_is_late() {
     assert!(matches!(router.next_due(at(30)), Some(Due::TimedOut(0))));
     assert!(
         router.next_due(at(30)).is_none(),
-        "the answered and the forgotten have left no alarm"
+        "answered and forgotten requests have no alarm"
     );
     assert!(matches!(
         arrives(&mut router, &timed_out, "m4"),
@@ -277,7 +277,7 @@ fn the_table_gives_memory_back_after_a_burst() {
 }
 
 #[test]
-fn a_reply_to_another_process_is_put_back_and_ever_longer() {
+fn a_reply_to_another_process_is_put_back_for_growing_times() {
     let mut router = router();
     let foreign = reply_name(OTHER, 1);
     let mut put_back = |receives, server_now| {
@@ -296,7 +296,7 @@ fn a_reply_to_another_process_is_put_back_and_ever_longer() {
         .map(|receives| put_back(receives, None).unwrap())
         .into();
     assert_eq!(times, [2, 4, 8, 256, 300, 300]);
-    // Sent at 1,000 s of SQS's time.
+    // Sent at 1,000 s in SQS's time.
     assert!(put_back(1, Some(SqsTime::from_millis(1_900_000))).is_some());
     assert_eq!(
         put_back(1, Some(SqsTime::from_millis(1_900_001))),
@@ -324,12 +324,15 @@ fn receivers_are_served_in_order_of_arrival() {
     arrives(&mut router, &queue, "b");
     assert_eq!(first.gets(&mut router, 1), ["a"]);
     first.leaves(&mut router);
-    assert!(second.was_woken(), "whoever takes a part wakes the next");
+    assert!(
+        second.was_woken(),
+        "a receiver that takes a part wakes the next receiver"
+    );
     assert_eq!(second.gets(&mut router, 10), ["b"]);
 }
 
 #[test]
-fn a_receiver_that_is_dropped_after_its_wake_loses_nothing() {
+fn a_receiver_dropped_after_its_wake_loses_nothing() {
     let mut router = router();
     let queue = name("q");
     router.create(queue.clone(), None, at(0)).unwrap();
@@ -370,7 +373,7 @@ fn a_full_queue_does_not_stop_the_others() {
             Routed::Buffered(None)
         ));
     }
-    // Five are buffered: the host is full, for all but those who wait.
+    // Five messages are buffered: the host is full, except for waiting receivers.
     assert!(router.is_crowded());
     assert!(matches!(
         arrives(&mut router, &other, "7"),
@@ -394,14 +397,14 @@ fn a_full_queue_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_message_is_dropped_from_its_buffer_when_sqs_shows_it_to_others() {
+fn a_message_leaves_its_buffer_when_it_is_visible_again() {
     let mut router = router();
     let queue = name("q");
     router.create(queue.clone(), None, at(0)).unwrap();
     for (id, visible) in [("a", 60), ("b", 65)] {
         arrives_until(&mut router, &queue, id, visible);
     }
-    // Nobody makes the extensions that are due.
+    // No extension that is due is made.
     assert_eq!(extensions(&mut router, 45), ["a", "b"]);
     assert_eq!(router.next_alarm(), Some(at(60)));
     assert!(matches!(router.next_due(at(60)), Some(Due::Visible(1))));
@@ -426,8 +429,11 @@ fn a_buffered_message_is_extended_a_third_before_it_is_visible() {
     let due = due_extensions(&mut router, 40);
     assert_eq!(handles(&due), ["a#1", "b#1"]);
     assert!(due.iter().all(|it| it.visibility == VISIBILITY));
-    assert!(router.next_due(at(40)).is_none(), "they are under way");
-    // Only what worked moves the end.
+    assert!(
+        router.next_due(at(40)).is_none(),
+        "the extensions are in progress"
+    );
+    // Only a successful extension moves the end.
     router.extended(&due[0], Some(at(100)));
     router.extended(&due[1], None);
     assert!(matches!(router.next_due(at(64)), Some(Due::Visible(1))));
@@ -436,7 +442,7 @@ fn a_buffered_message_is_extended_a_third_before_it_is_visible() {
 }
 
 #[test]
-fn a_message_that_was_handed_out_is_not_extended() {
+fn a_message_handed_out_is_not_extended() {
     let mut router = router();
     let queue = name("q");
     router.create(queue.clone(), None, at(0)).unwrap();
@@ -446,7 +452,7 @@ fn a_message_that_was_handed_out_is_not_extended() {
     let due = due_extensions(&mut router, 40);
     assert!(due.iter().all(|it| router.is_to_be_extended(it)));
     assert_eq!(Hand::new(&queue).gets(&mut router, 1), ["a"]);
-    // The other one has come again, and has another receipt handle.
+    // The other message was redelivered, and has another receipt handle.
     router.route(message(&queue, "b", 2), arrival_until(100));
     assert!(!due.iter().any(|it| router.is_to_be_extended(it)));
     router.extended(&due[1], Some(at(500)));
@@ -478,7 +484,7 @@ fn extensions_end_twelve_hours_after_the_receive() {
 }
 
 #[test]
-fn a_buffered_message_that_comes_again_is_kept_once_with_its_newest_handle() {
+fn a_redelivered_message_is_buffered_once_with_its_newest_handle() {
     let mut router = router();
     let queue = name("q");
     router.create(queue.clone(), None, at(0)).unwrap();
@@ -517,14 +523,14 @@ fn short_receives_share_one_poll_that_starts_after_them() {
     assert!(first.was_woken() && second.was_woken() && !late.was_woken());
     assert!(matches!(first.look(&mut router, 10), Received::Nothing));
     late.waits(&mut router);
-    assert!(router.start_short_poll(), "the latecomer's own");
+    assert!(router.start_short_poll(), "the late receiver's own poll");
     arrives(&mut router, &queue, "a");
     first.leaves(&mut router);
     assert_eq!(second.gets(&mut router, 10), ["a"]);
 }
 
 #[test]
-fn the_handler_of_all_gets_the_next_message_of_a_queue_when_it_gave_its_place_back() {
+fn the_handler_of_all_gets_a_next_message_after_finishing_one() {
     let mut router = router();
     let queue = name("q");
     router.create(queue.clone(), None, at(0)).unwrap();
@@ -540,9 +546,12 @@ fn the_handler_of_all_gets_the_next_message_of_a_queue_when_it_gave_its_place_ba
         arrives(&mut router, &queue, id);
     }
     assert_eq!(take(&mut router), ["a"]);
-    assert!(take(&mut router).is_empty(), "it has one of this queue");
+    assert!(
+        take(&mut router).is_empty(),
+        "the handler already has a message of this queue"
+    );
     let next = router.handled(&queue, at(2));
-    assert!(next.is_some(), "there is news for it");
+    assert!(next.is_some(), "the handler is woken");
     assert_eq!(take(&mut router), ["b"]);
 }
 
@@ -572,14 +581,14 @@ fn an_unused_queue_expires_but_not_while_a_receive_waits() {
     ));
 }
 
-/// Whether a queue with a retention of 10 s is there after what is due at `now`.
+/// Whether a queue with a retention of 10 s still exists after the actions that are due at `now`.
 fn is_there(router: &mut Router<u32>, queue: &VirtualQueueName, now: u64) -> bool {
     while router.next_due(at(now)).is_some() {}
     router.buffered_in(queue).is_some()
 }
 
 #[test]
-fn an_operation_under_way_keeps_its_own_queue_alone() {
+fn an_operation_in_progress_keeps_only_its_own_queue() {
     let mut router = router();
     let (queue, retention) = (name("q"), Some(Duration::from_secs(10)));
     router.create(queue.clone(), retention, at(0)).unwrap();
@@ -599,7 +608,7 @@ fn an_operation_under_way_keeps_its_own_queue_alone() {
 }
 
 #[test]
-fn a_message_in_hand_is_a_use_until_it_is_deleted_or_visible() {
+fn a_received_message_is_a_use_until_deleted_or_visible() {
     let mut router = router();
     let (queue, retention) = (name("q"), Some(Duration::from_secs(10)));
     for until_deleted in [true, false] {
@@ -620,7 +629,7 @@ fn a_message_in_hand_is_a_use_until_it_is_deleted_or_visible() {
 }
 
 #[test]
-fn messages_in_hand_that_are_visible_again_are_forgotten() {
+fn received_messages_that_are_visible_again_are_forgotten() {
     let mut router = router();
     let (queue, retention) = (name("q"), Some(Duration::from_secs(1_000_000)));
     router.create(queue.clone(), retention, at(0)).unwrap();
@@ -643,7 +652,7 @@ fn messages_in_hand_that_are_visible_again_are_forgotten() {
 }
 
 #[test]
-fn while_a_handler_of_all_queues_runs_none_expires() {
+fn no_queue_expires_while_a_handler_of_all_runs() {
     let mut router = router();
     let (queue, retention) = (name("q"), Some(Duration::from_secs(10)));
     router.create(queue.clone(), retention, at(0)).unwrap();
@@ -655,7 +664,7 @@ fn while_a_handler_of_all_queues_runs_none_expires() {
 }
 
 #[test]
-fn creating_an_existing_queue_keeps_what_is_in_it() {
+fn creating_an_existing_queue_keeps_its_messages() {
     let mut router = router();
     let queue = name("q");
     router.create(queue.clone(), None, at(0)).unwrap();
@@ -672,7 +681,7 @@ fn creating_an_existing_queue_keeps_what_is_in_it() {
 }
 
 #[test]
-fn deleting_a_queue_tells_those_who_wait_and_frees_its_memory() {
+fn deleting_a_queue_wakes_receivers_and_frees_memory() {
     let mut router = router();
     let queue = name("q");
     router
@@ -693,7 +702,7 @@ fn deleting_a_queue_tells_those_who_wait_and_frees_its_memory() {
 }
 
 #[test]
-fn a_receiver_of_a_deleted_queue_is_told_even_if_the_name_is_taken_again() {
+fn a_receiver_of_a_deleted_queue_ends_despite_a_new_queue() {
     let mut router = router();
     let queue = name("q");
     router.create(queue.clone(), None, at(0)).unwrap();
@@ -743,7 +752,7 @@ fn a_closed_host_ends_everything_and_gives_messages_back() {
 }
 
 #[test]
-fn no_more_names_than_allowed() {
+fn the_number_of_names_is_limited() {
     let mut router = router();
     for n in 0..1_000 {
         router.expect(reply_name(PROCESS, n), at(30), 0).unwrap();
@@ -755,9 +764,9 @@ fn no_more_names_than_allowed() {
     assert_eq!(router.create(name("q"), None, at(0)), Err(Refused::Full));
 }
 
-/// Whatever is done to a router in whatever order, its counts are those of its tables.
+/// The counts match the tables after any sequence of operations.
 #[test]
-fn the_counts_are_those_of_the_tables() {
+fn counts_match_the_tables() {
     let random = crate::sqs::Random::seeded(42);
     let mut router = router();
     let mut hands: Map<u64, Hand> = Map::new();

@@ -1,4 +1,4 @@
-//! What can be set on a virtual queue after it was made.
+//! Settings that can change after a virtual queue was created.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use super::router::{Alarm, Router};
 use crate::sqs::Moment;
 
 impl<S> Router<S> {
-    /// The retention of a virtual queue; the outer `None` if it does not exist.
+    /// The retention of a virtual queue. The outer `None` means that the queue does not exist.
     pub(crate) fn retention(&self, name: &VirtualQueueName) -> Option<Option<Duration>> {
         self.queue(name).map(|slot| slot.retention)
     }
 
-    /// Changes the retention, counted from now. Says whether the queue exists.
+    /// Changes the retention, counted from now. Returns whether the queue exists.
     pub(crate) fn set_retention(
         &mut self,
         name: &VirtualQueueName,

@@ -1,4 +1,4 @@
-//! The handler of all virtual queues of a host: which queue's message it takes next.
+//! Chooses the next message for the handler of all virtual queues of a host.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -11,19 +11,20 @@ use super::outcome::TakenAny;
 use super::router::{Router, Slot};
 use crate::sqs::Moment;
 
-/// The queues that have something for the handler, in order of their turns.
+/// The queues that have a message for the handler, in order of their turns.
 ///
-/// A queue has a turn while there is something in its buffer that may be taken, nobody receives from it, and the handler has fewer of its
-/// messages than it may have. After each message it goes to the end of the line, so that none holds up the others.
+/// A queue has a turn while its buffer has a message that may be taken, no receiver waits on the queue, and the
+/// handler holds fewer of its messages than `per_queue`. After each message the queue goes to the end of the line, so
+/// that no queue holds up the others.
 #[derive(Debug, Default)]
 pub(super) struct TakeAll {
-    /// The most messages of one queue that the handler has at a time; 0: there is no handler.
+    /// The maximum number of messages of one queue that the handler holds at a time. 0: there is no handler.
     per_queue: usize,
     turns: BTreeMap<NonZeroU64, VirtualQueueName>,
     given: u64,
-    /// The handler's, while it waits.
+    /// The handler's waker, while the handler waits.
     waker: Option<Waker>,
-    /// A queue has got a turn since the handler was woken last.
+    /// Whether a queue got a turn since the handler was woken last.
     news: bool,
 }
 
@@ -33,12 +34,12 @@ impl TakeAll {
         self.per_queue > 0
     }
 
-    /// The handler waits and there is nothing for it.
+    /// Whether the handler waits and there is no message for it.
     pub(super) fn is_hungry(&self) -> bool {
         self.waker.is_some() && self.turns.is_empty()
     }
 
-    /// Notes what a change of a queue means for the handler.
+    /// Updates the queue's turn after a change of the queue.
     pub(super) fn note(&mut self, name: &VirtualQueueName, slot: &mut QueueSlot) {
         let ready = slot.in_hand < self.per_queue && !slot.is_waited_for() && slot.free() > 0;
         match slot.turn {
@@ -60,7 +61,7 @@ impl TakeAll {
         }
     }
 
-    /// Whom to wake because of what was noted.
+    /// The handler's waker, if it must be woken because of such changes.
     pub(super) fn take_waker(&mut self) -> Option<Waker> {
         std::mem::take(&mut self.news)
             .then(|| self.waker.clone())
@@ -74,7 +75,7 @@ impl TakeAll {
 }
 
 impl<S> Router<S> {
-    /// From now on a handler takes the messages of all queues, up to `per_queue` of each at a time. With 0 it stops.
+    /// From now on a handler takes the messages of all queues, up to `per_queue` of each at a time. 0 ends this.
     pub(crate) fn handle_all(&mut self, per_queue: usize, now: Moment) {
         self.take_all = TakeAll {
             per_queue,
@@ -89,14 +90,14 @@ impl<S> Router<S> {
                 busy.push((name, slot));
             }
         }
-        // In order of their names, not of the table.
+        // In the order of their names, not of the table.
         busy.sort_unstable_by_key(|(name, _)| *name);
         for (name, slot) in busy {
             self.take_all.note(name, slot);
         }
     }
 
-    /// One look of the handler: takes one message, or waits.
+    /// One poll of the handler: takes one message, or waits.
     pub(crate) fn take_any(&mut self, now: Moment, waker: &Waker) -> TakenAny {
         if self.closed {
             return TakenAny::Closed;
@@ -107,7 +108,7 @@ impl<S> Router<S> {
                 slot.last_used = now;
                 let visible = slot.drop_visible(now);
                 let taken = slot.take_in_hand(now);
-                // If it has more, it gets a new turn, after the others.
+                // If the queue has more messages, it gets a new turn after the other queues.
                 let turn = slot.turn.take();
                 (taken, visible, turn)
             });
@@ -126,16 +127,17 @@ impl<S> Router<S> {
         TakenAny::Wait
     }
 
-    /// The handler does not wait any more.
+    /// The handler no longer waits.
     pub(crate) fn take_none(&mut self) {
         self.take_all.waker = None;
     }
 
-    /// The handler is done with a message of this queue. Returns whom to wake: it may take the next one.
+    /// The handler has finished a message of this queue. Returns the waker of the handler if it may take the next
+    /// message.
     pub(crate) fn handled(&mut self, name: &VirtualQueueName, now: Moment) -> Option<Waker> {
         self.change(name, |slot| {
             slot.last_used = now;
-            // It may be another queue of the same name by now.
+            // By now this may be another queue of the same name.
             slot.in_hand = slot.in_hand.saturating_sub(1);
         });
         self.take_all.take_waker()

@@ -1,12 +1,13 @@
-//! What is due when.
+//! A collection of items, ordered by when they are due.
 //!
-//! Owns: the order of things by the moments at which they fall due. Does not own: what is due, or the time.
+//! Owns: the order of the items by due time. Does not own: the meaning of the items, or the clock.
 //!
-//! Most requests of a process have the same time-out, or one of a few, so their deadlines are added in the order in which they
-//! are due. A *run* is a queue of such: one more is put at its end, and one that was answered is found by its number. Each
-//! deadline is added to the run that it fits best; what fits none is kept in order by a tree, which costs a search.
+//! Most requests of a process have one of a few timeouts, so most deadlines are added in the order in which they are
+//! due. A *run* is a queue of such deadlines: a new deadline is appended, and an answered deadline is found by its
+//! number. Each deadline is appended to the run that it fits best. Deadlines that fit no run are kept in a tree,
+//! which costs a search.
 //!
-//! **Invariant:** nothing is handed out before something that is due earlier.
+//! **Invariant:** no item is returned before an item that is due earlier.
 
 mod run;
 
@@ -15,26 +16,26 @@ use std::collections::BTreeMap;
 use self::run::Run;
 use crate::sqs::Moment;
 
-/// So many runs at the most: one for each usual time-out, and some for visibility and idle times.
+/// The maximum number of runs: one for each usual timeout, and some for visibility and idle times.
 const RUNS: usize = 8;
 
-/// Things that fall due, earliest first.
+/// Items that are due at some moment, earliest first.
 ///
-/// One structure for a whole host: a deadline costs an entry, not a timer.
+/// There is one collection for a whole host: a deadline costs an entry, not a timer.
 #[derive(Debug)]
 pub(crate) struct Deadlines<T> {
     runs: Vec<Run<T>>,
     others: BTreeMap<Key, T>,
-    /// How many were added to the tree: tells those of one moment apart.
+    /// The number of items added to the tree so far, which distinguishes items with the same due time.
     added: u64,
 }
 
-/// Names an entry of [`Deadlines`], to take it out again. In the order in which they are due.
+/// Identifies an entry of [`Deadlines`], to remove it. Keys are ordered by due time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     at: Moment,
-    /// The number in its run, times [`PLACES`], and the run; or the number in the tree, and [`TREE`]. One word, since every
-    /// pending request keeps a key.
+    /// The number in its run times [`PLACES`], plus the run; or the number in the tree times [`PLACES`], plus
+    /// [`TREE`]. One word, because every pending request keeps a key.
     place: u64,
 }
 
@@ -52,13 +53,13 @@ impl Key {
         Self { at, place }
     }
 
-    /// The number, and the run that it is in.
+    /// The number of the entry, and its run.
     const fn parts(self) -> (u64, usize) {
         (self.place / PLACES, (self.place % PLACES) as usize)
     }
 }
 
-/// Where the earliest is.
+/// Where the earliest entry is.
 enum Place {
     Run(usize),
     Tree,
@@ -83,7 +84,7 @@ impl<T> Deadlines<T> {
         key
     }
 
-    /// Takes an entry out; nothing happens if it is gone already.
+    /// Removes an entry. Does nothing if the entry does not exist.
     pub(crate) fn remove(&mut self, key: Key) {
         let (number, run) = key.parts();
         if let Some(run) = self.runs.get_mut(run) {
@@ -93,7 +94,7 @@ impl<T> Deadlines<T> {
         }
     }
 
-    /// The next that is due at `now` or was before.
+    /// Removes and returns the next entry that is due at `now`.
     pub(crate) fn pop(&mut self, now: Moment) -> Option<T> {
         let (at, place) = self.first()?;
         if at > now {
@@ -109,7 +110,7 @@ impl<T> Deadlines<T> {
         self.first().map(|(at, _)| at)
     }
 
-    /// The run at whose end this one waits the least behind the one before it.
+    /// The best run for this due time: the run whose last entry is due latest, but not later.
     fn fitting(&mut self, at: Moment) -> Option<usize> {
         let fits = self
             .runs
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn comes_out_in_order_and_not_before_its_time() {
+    fn items_are_returned_in_order_when_they_are_due() {
         let mut deadlines = Deadlines::new();
         deadlines.add(at(3), 'c');
         let b = deadlines.add(at(2), 'b');
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn one_run_for_each_time_out() {
+    fn each_timeout_has_one_run() {
         let mut deadlines = Deadlines::new();
         for now in 0..1_000 {
             for time_out in [30, 5, 60, 3_600] {
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_no_run_is_kept_too() {
+    fn items_that_fit_no_run_are_kept_in_the_tree() {
         let mut deadlines = Deadlines::new();
         for secs in (1..100).rev() {
             deadlines.add(at(secs), secs);
@@ -207,9 +208,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn does_what_a_sorted_list_does(acts in acts()) {
+        fn deadlines_behave_like_a_sorted_list(acts in acts()) {
             let mut deadlines = Deadlines::new();
-            // What is in it, and all keys that there ever were.
+            // The expected content, and all keys so far.
             let (mut sorted, mut keys) = (Vec::<(Moment, usize)>::new(), Vec::new());
             let mut now = 0;
             for act in acts {

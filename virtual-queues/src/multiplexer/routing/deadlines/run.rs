@@ -4,25 +4,26 @@ use std::collections::VecDeque;
 
 use crate::sqs::Moment;
 
-/// Entries of a chunk. Its memory is held until all of them are gone.
+/// The number of entries in a chunk. A chunk's memory is freed when all its entries are removed.
 const CHUNK: usize = 64;
 
-/// A queue in which each entry has a number, by which it can be taken out. Numbers are never used again.
+/// A queue in which each entry has a number by which it can be removed. Numbers are never reused.
 ///
-/// What is taken out leaves a hole until its chunk is empty, or the first: one live entry holds the memory of 64 at the most,
-/// and half a byte for each hole behind it.
+/// Removing an entry leaves a hole. A chunk is freed when all its entries are removed, so one live entry keeps at
+/// most 64 slots allocated, and half a byte for each hole behind it.
 ///
-/// **Invariant:** entries are due in the order of their numbers; if any is left, there is one at `head`.
+/// **Invariant:** entries are due in the order of their numbers. If the run is not empty, `head` points at a live
+/// entry.
 #[derive(Debug)]
 pub(super) struct Run<T> {
     /// The number of the first entry of the first chunk.
     begin: u64,
-    /// Full but for the last one, which stays even if nothing is left in it.
+    /// All chunks are full except the last, which stays even if it is empty.
     chunks: VecDeque<Chunk<T>>,
-    /// Where in the first chunk the first entry is that is left.
+    /// The position of the first live entry in the first chunk.
     head: usize,
     live: usize,
-    /// What the last one was due at; `None` if nothing is left.
+    /// When the last entry is due; `None` if the run is empty.
     last: Option<Moment>,
 }
 
@@ -43,7 +44,7 @@ impl<T> Run<T> {
         }
     }
 
-    /// Whether one that is due then may be put at the end.
+    /// Whether an entry with this due time may be appended.
     pub(super) fn takes(&self, at: Moment) -> bool {
         self.last.is_none_or(|last| last <= at)
     }
@@ -52,15 +53,15 @@ impl<T> Run<T> {
         self.last
     }
 
-    /// When the first one is due.
+    /// When the first entry is due.
     pub(super) fn first(&self) -> Option<Moment> {
         let entry = self.chunks.front()?.entries.get(self.head)?;
         entry.as_ref().map(|(at, _)| *at)
     }
 
-    /// Puts one at the end, and returns its number.
+    /// Appends an entry, and returns its number.
     pub(super) fn push(&mut self, at: Moment, what: T) -> u64 {
-        debug_assert!(self.takes(at), "it belongs into another run");
+        debug_assert!(self.takes(at), "the entry belongs in another run");
         if self.chunks.back().is_none_or(Chunk::is_full) {
             let before = self.chunks.len().checked_sub(1);
             self.chunks.push_back(Chunk::new());
@@ -78,7 +79,7 @@ impl<T> Run<T> {
         number
     }
 
-    /// Takes one out, if it is there.
+    /// Removes an entry if it exists.
     pub(super) fn remove(&mut self, number: u64) -> Option<T> {
         let place = usize::try_from(number.checked_sub(self.begin)?).ok()?;
         let chunk = self.chunks.get_mut(place / CHUNK)?;
@@ -92,13 +93,13 @@ impl<T> Run<T> {
         Some(what)
     }
 
-    /// Takes the first one out.
+    /// Removes the first entry.
     pub(super) fn pop(&mut self) -> Option<T> {
         self.first()?;
         self.remove(self.begin + self.head as u64)
     }
 
-    /// Lets go of a chunk with nothing left in it, and finds the first entry again.
+    /// Frees a chunk without live entries, and updates `head`.
     fn tidy(&mut self, at: usize) {
         let last = self.chunks.len() - 1;
         if let Some(chunk) = self.chunks.get_mut(at)
@@ -132,7 +133,7 @@ impl<T> Chunk<T> {
         }
     }
 
-    /// Holes count; one whose memory was let go was full.
+    /// Holes count as entries. A chunk that was freed was full.
     fn is_full(&self) -> bool {
         self.entries.len() == CHUNK
     }
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_are_let_go_when_their_chunk_is_empty() {
+    fn holes_are_freed_when_their_chunk_is_empty() {
         let mut run = Run::new();
         let oldest = run.push(at(0), ());
         for secs in 1..100_000 {
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_one_takes_what_is_due_earlier() {
+    fn an_empty_run_takes_an_earlier_entry() {
         let mut run = Run::new();
         let late = run.push(at(9), 'z');
         assert!(!run.takes(at(1)));
