@@ -1,4 +1,4 @@
-//! The members of each answer, and the HTTP response around them.
+//! The members of each answer, and its HTTP response.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ answers! {
         sequence_number: Option<String>,
     }
     Received {
-        // None at all, as SQS says it.
+        // Omitted if there are no messages, as in SQS's answers.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         messages: Vec<Shown>,
     }
@@ -78,8 +78,8 @@ pub(super) struct Done<T> {
 }
 
 impl Sent {
-    /// SQS's answer for the message, with the digest of the caller's own attributes: SQS's is that of all, the virtual
-    /// queue's name among them.
+    /// SQS's answer for the message, with the digest of the caller's own attributes. SQS's digest covers all
+    /// attributes, including the virtual queue's name.
     pub(super) fn new(sent: SendMessageBatchResultEntry, attributes: Option<String>) -> Self {
         Self {
             message_id: sent.message_id,
@@ -122,7 +122,7 @@ impl From<Message> for Shown {
     }
 }
 
-/// The response to a call. It has no `Date`: only SQS's own answers tell SQS's time.
+/// The response to a call. It has no `Date`, because only SQS's own answers contain SQS's time.
 pub(super) fn respond(result: Result<Body, Refusal>, request_id: String) -> HttpResponse {
     let (status, body, query_error) = match result {
         Ok(body) => (200, body, None),

@@ -1,4 +1,4 @@
-//! The batch forms: the same operation up to ten times, each entry with an answer of its own.
+//! The batch operations: the same operation up to ten times, with a separate answer for each entry.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use super::refusal::{Failure, Kind, Refusal};
 use super::requests::{Batch, Change, Entry, Received, Sent};
 use super::service::{Service, virtual_url};
 
-/// SQS's most entries of a batch, and the most characters of an entry's id.
+/// SQS's maximum number of entries in a batch, and of characters in an entry's id.
 const MOST_ENTRIES: usize = 10;
 const LONGEST_ID: usize = 80;
 
@@ -57,7 +57,7 @@ impl Service {
     }
 }
 
-/// Checks the batch as a whole, whose entries SQS calls `parameter`; returns the entries with their ids.
+/// Checks the batch as a whole; `parameter` is SQS's name of its entries. Returns the entries with their ids.
 fn checked<T>(
     entries: Option<Vec<Entry<T>>>,
     parameter: &str,
@@ -94,7 +94,7 @@ fn checked<T>(
     Ok(checked)
 }
 
-/// Does all entries at the same time; what SQS has to do goes out together.
+/// Performs all entries at the same time, so that their SQS calls are batched together.
 async fn answer<T, A, F>(
     entries: Vec<(String, T)>,
     mut operation: impl FnMut(T) -> F,

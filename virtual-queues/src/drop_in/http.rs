@@ -1,4 +1,4 @@
-//! The HTTP client between the SDK and the user's own.
+//! The HTTP client between the SDK and the user's own HTTP client.
 
 use aws_sdk_sqs::config::{ConfigBag, RuntimeComponents, SharedHttpClient};
 use aws_sdk_sqs::error::{BoxError, ConnectorError};
@@ -14,10 +14,10 @@ use aws_smithy_types::byte_stream::ByteStream;
 use super::fast_path;
 use super::service::Service;
 
-/// Serves what concerns virtual queues, passes on the rest.
+/// Serves calls that concern virtual queues, and forwards all other calls.
 #[derive(Debug)]
 pub(super) struct VirtualHttpClient {
-    /// `None`: the user's config has none, and neither has the SDK.
+    /// `None`: neither the user's config nor the SDK has an HTTP client.
     inner: Option<SharedHttpClient>,
     service: Service,
 }
@@ -40,7 +40,7 @@ impl HttpClient for VirtualHttpClient {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        // Called for each attempt; the inner client caches its connectors by the settings.
+        // Called for each attempt. The inner client caches its connectors by their settings.
         let inner = self.inner.as_ref();
         SharedHttpConnector::new(VirtualConnector {
             inner: inner.map(|inner| inner.http_connector(settings, components)),
@@ -90,7 +90,8 @@ impl HttpConnector for VirtualConnector {
         };
         let service = self.service.clone();
         HttpConnectorFuture::new(async move {
-            // Read to its end: the SDK takes a request whose body nobody reads for stalled after 5 s.
+            // The body is read to its end, because the SDK considers a request stalled if its body is not read for
+            // 5 s.
             let body = ByteStream::new(request.take_body()).collect().await;
             let body = body.map_err(|error| ConnectorError::io(error.into()))?;
             service.serve(&operation, &body.into_bytes()).await
@@ -98,9 +99,9 @@ impl HttpConnector for VirtualConnector {
     }
 }
 
-/// A call for a real queue, and nothing to make it with.
+/// A call for a real queue without an HTTP client.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no HTTP client: set one on the SDK's config, or switch on the feature `default-https-client`"
+    "no HTTP client: set one in the SDK's config, or enable the feature `default-https-client`"
 )]
 struct NoClient;

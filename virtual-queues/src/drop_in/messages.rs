@@ -1,4 +1,4 @@
-//! What each operation on messages does.
+//! The operations on messages.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -77,7 +77,7 @@ impl Service {
         change_one(&queue, request.members).await
     }
 
-    /// Sends to any virtual queue: one that this process does not have may be another's.
+    /// Sends to any virtual queue: a queue that does not exist in this process may exist in another.
     pub(super) async fn send_one(
         &self,
         to: &VirtualQueueUrl,
@@ -109,7 +109,7 @@ pub(super) async fn change_one(queue: &VirtualQueue, change: Change) -> Result<E
     Ok(Empty {})
 }
 
-/// The message, and the digest of the caller's attributes.
+/// Converts the message. Also returns the digest of the caller's attributes.
 fn outgoing(sent: Sent) -> Result<(OutgoingMessage, Option<String>), Refusal> {
     let body = sent.message_body.filter(|body| !body.is_empty());
     let mut message = OutgoingMessage::new(body.ok_or(Refusal::missing("MessageBody"))?);
@@ -168,7 +168,7 @@ fn within(
             );
             Err(Refusal::new(Kind::InvalidParameterValue, text))
         }
-        // No range begins below zero.
+        // All ranges begin at zero or above, so a value in range is not negative.
         value => Ok(value.map(i64::unsigned_abs)),
     }
 }

@@ -1,20 +1,20 @@
-//! A stock SDK client that understands virtual queues.
+//! A stock SDK client that supports virtual queues.
 //!
-//! Owns: the wire layer, an HTTP client that decodes the AWS JSON protocol, serves what concerns virtual queues and passes
-//! all else on, untouched, to the user's own HTTP client. Does not own: what a virtual queue does (the multiplexer), nor
-//! the calls that this costs, which go out on the multiplexer's own clients.
+//! Owns: the wire layer, an HTTP client that decodes the AWS JSON protocol, serves calls that concern virtual queues,
+//! and forwards all other calls unchanged to the user's own HTTP client. Does not own: the behavior of virtual queues
+//! (the multiplexer), and the calls to SQS that result, which the multiplexer's own clients make.
 //!
-//! **Invariant:** a call that names no virtual queue leaves as the user's config says, byte by byte.
+//! **Invariant:** a call that names no virtual queue is sent exactly as the user's config says, byte by byte.
 //!
 //! | file | question |
 //! |---|---|
-//! | `http` | which calls does the SDK hand over here? |
+//! | `http` | which calls does the SDK pass to this module? |
 //! | `screen` | does a call concern a virtual queue? |
 //! | `sdk` | what does the SDK do differently for such a call? |
 //! | `service`, `messages`, `batches`, `temporary` | what does each operation do? |
-//! | `fast_path` | how do the frequent operations get around the wire format? |
-//! | `requests`, `answers`, `values` | how does it look on the wire? |
-//! | `refusal` | which error of SQS is it? |
+//! | `fast_path` | how do the frequent operations avoid the wire format? |
+//! | `requests`, `answers`, `values` | what is the format on the wire? |
+//! | `refusal` | which SQS error does a failure become? |
 
 mod answers;
 mod batches;
@@ -46,23 +46,23 @@ use self::service::Service;
 use crate::VirtualQueues;
 
 impl VirtualQueues {
-    /// A client like `client`, which takes the URLs of virtual queues, too.
+    /// A client like `client` that also accepts the URLs of virtual queues.
     ///
-    /// `CreateQueue` with the attribute `HostQueueUrl` makes a virtual queue; from then on its URL does what that of a
-    /// real queue does, and `GetQueueUrl` finds it by its name, before a real queue of the same name. Calls for real
+    /// `CreateQueue` with the attribute `HostQueueUrl` creates a virtual queue. Its URL can then be used like the URL
+    /// of a real queue, and `GetQueueUrl` finds it by its name, before a real queue of the same name. Calls for real
     /// queues are made as before: the new client keeps region, endpoint, credentials, HTTP client, interceptors,
-    /// time-outs, retries and auth scheme resolver. `ListQueues` lists real queues alone.
+    /// timeouts, retries and auth scheme resolver. `ListQueues` lists only real queues.
     ///
-    /// Calls for virtual queues are not repeated by the SDK, and need no credentials of their own; what they cost at
-    /// SQS is sent by the client that the virtual queues were built with, with its retries. Where only a call to SQS can
-    /// tell, its error comes out under SQS's code.
+    /// The SDK does not retry calls for virtual queues, and they need no credentials of their own. The client with
+    /// which the virtual queues were built makes the resulting calls to SQS, with its own retries. If such a call
+    /// fails, its error is returned with SQS's code.
     ///
-    /// With the feature `fast-path`, sends, receives, deletes and their batches are neither serialised nor signed: the SDK
-    /// runs all interceptors and hands over the input itself. Such a call's request has no body and no `x-amz-target` for
-    /// an interceptor to see, and its output no request id; an error has one.
+    /// With the feature `fast-path`, sends, receives, deletes and their batches are neither serialized nor signed:
+    /// the SDK runs all interceptors and passes on the input itself. An interceptor sees no body and no
+    /// `x-amz-target` in the request of such a call, and its output has no request id. An error has a request id.
     ///
     /// The client keeps the multiplexer running as long as it lives. After [`shutdown`](Self::shutdown), calls for
-    /// virtual queues fail and those for real ones go on.
+    /// virtual queues fail, and calls for real queues still work.
     ///
     /// # Examples
     /// ```
@@ -92,8 +92,8 @@ impl VirtualQueues {
         Service::new(self.clone()).into_client(client)
     }
 
-    /// As [`client`](Self::client), by the wire layer alone: for finding out whether the feature `fast-path` is the cause
-    /// of something, and for an SDK that it does not fit.
+    /// Does the same as [`client`](Self::client) with the wire layer only: to find out whether the feature
+    /// `fast-path` causes a problem, and for an SDK version with which it does not work.
     #[must_use]
     pub fn wire_client(&self, client: &Client) -> Client {
         Service::new(self.clone()).derive(client, |config| config)
@@ -101,7 +101,7 @@ impl VirtualQueues {
 }
 
 impl Service {
-    /// The client that asks this service first.
+    /// A client that sends its calls through this service first.
     fn into_client(self, client: &Client) -> Client {
         #[cfg(feature = "fast-path")]
         return self.derive(client, |config| config.interceptor(FastPath::new()));
@@ -125,7 +125,7 @@ impl Service {
     }
 }
 
-/// The one that the SDK would use, if its features brought one.
+/// The HTTP client that the SDK would use, if its features include one.
 fn default_http_client() -> Option<SharedHttpClient> {
     let plugin = default_http_client_plugin_v2(BehaviorVersion::latest())?;
     let nothing = RuntimeComponentsBuilder::new("virtual queues");

@@ -1,4 +1,4 @@
-//! Which error of SQS stands for what went wrong here.
+//! Maps failures to errors of SQS.
 
 use aws_sdk_sqs::error::ConnectorError;
 use serde_json::json;
@@ -7,25 +7,25 @@ use super::answers::Body;
 use crate::sqs::{Fault, FaultKind, WithCauses};
 use crate::{InvalidMessage, QueueError};
 
-/// An error as SQS would answer it.
+/// An error in the form in which SQS would answer it.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    /// The code of the Query protocol, which the SDK goes by.
+    /// The code of the Query protocol, which the SDK uses.
     code: String,
     status: u16,
     text: String,
 }
 
-/// How a call that is served here fails.
+/// The failure of a call that is served here.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// With an answer.
+    /// The call fails with an answer.
     Refused(Refusal),
-    /// Without one, as a broken connection does.
+    /// The call fails without an answer, like a broken connection.
     Lost(ConnectorError),
 }
 
-/// The errors that arise here. Names, codes and statuses are those of SQS's published model.
+/// The errors that this module creates. Names, codes and statuses are those of SQS's published model.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     BatchEntryIdsNotDistinct,
@@ -106,7 +106,7 @@ impl Refusal {
         (self.code, self.text)
     }
 
-    /// What the header `x-amzn-query-error` says.
+    /// The value of the header `x-amzn-query-error`.
     pub(super) fn query_error(&self) -> String {
         let fault = if self.is_sender_fault() {
             "Sender"
@@ -118,7 +118,7 @@ impl Refusal {
 
     pub(super) fn body(&self) -> Body {
         let short = self.code.rsplit('.').next().unwrap_or_default();
-        // Two names of the JSON protocol are not the end of the Query protocol's code.
+        // For two errors the JSON name is not the last part of the Query protocol's code.
         let name = match short {
             "NonExistentQueue" => "QueueDoesNotExist",
             "QueueAlreadyExists" => "QueueNameExists",
@@ -127,7 +127,7 @@ impl Refusal {
         json!({ "__type": format!("com.amazonaws.sqs#{name}"), "message": self.text })
     }
 
-    /// SQS's own error of a call that was made for this one.
+    /// SQS's own error for a call that was made to serve this call.
     fn of_sqs(code: &str, fault: &Fault) -> Self {
         let status = match fault.kind() {
             FaultKind::Unavailable => 503,
@@ -148,7 +148,7 @@ impl Refusal {
 }
 
 impl Failure {
-    /// As an error of one entry of a batch, where there is no connection to break.
+    /// The error of one batch entry. An entry cannot have a broken connection of its own.
     pub(super) fn into_refusal(self) -> Refusal {
         match self {
             Self::Refused(refusal) => refusal,
@@ -177,7 +177,7 @@ impl From<QueueError> for Failure {
             QueueError::DoesNotExist(_) => Kind::QueueDoesNotExist,
             QueueError::TooMany(_) => Kind::OverLimit,
             QueueError::Taken(_) => Kind::QueueNameExists,
-            // No call of the SDK's can cause it.
+            // No SDK call can cause this error.
             QueueError::Handled => Kind::UnsupportedOperation,
             QueueError::InvalidMessage(InvalidMessage::Body(_)) => Kind::InvalidMessageContents,
             QueueError::InvalidName(_)

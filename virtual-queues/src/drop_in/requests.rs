@@ -1,4 +1,4 @@
-//! The members of each request that is served here, named as in SQS's API reference.
+//! The members of the requests that are served here, named as in SQS's API reference.
 
 use std::collections::BTreeMap;
 
@@ -22,12 +22,12 @@ requests! {
     CreateQueue {
         queue_name: String,
         attributes: BTreeMap<String, String>,
-        // The published model spells it in lower case.
+        // The published model has the lower-case name.
         #[serde(rename = "tags")]
         tags: BTreeMap<String, String>,
     }
     GetQueueUrl { queue_name: String, }
-    // Of operations that need no more.
+    // For operations that need only the URL.
     Addressed { queue_url: String, }
     GetQueueAttributes { queue_url: String, attribute_names: Vec<String>, }
     SetQueueAttributes { queue_url: String, attributes: BTreeMap<String, String>, }
@@ -47,7 +47,7 @@ requests! {
         wait_time_seconds: i64,
         visibility_timeout: i64,
         message_attribute_names: Vec<String>,
-        // The older name of the next.
+        // The older name of the next member.
         attribute_names: Vec<String>,
         message_system_attribute_names: Vec<String>,
         receive_request_attempt_id: String,
@@ -56,7 +56,7 @@ requests! {
     Change { receipt_handle: String, visibility_timeout: i64, }
 }
 
-/// The single form of an operation on a message: a queue, and what an entry of a batch has, too.
+/// The single form of an operation on a message: the queue, and the members that a batch entry has, too.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct To<T> {

@@ -9,9 +9,10 @@ use std::collections::HashMap;
 
 use crate::{VirtualQueue, VirtualQueues};
 
-/// The operation to serve, by its name in the API; `None`: pass the call on.
+/// The operation to serve, by its name in the API. `None`: forward the call.
 ///
-/// `makes_all`: every CreateQueue is to be served. `target` is the header `x-amz-target`. A body that is not one of SQS's is passed on, to be refused by SQS.
+/// With `makes_all`, every CreateQueue is served. `target` is the header `x-amz-target`. A malformed body is
+/// forwarded, so that SQS refuses it.
 pub(super) fn screen(
     queues: &VirtualQueues,
     makes_all: bool,
@@ -32,7 +33,7 @@ pub(super) fn screen(
 struct Addressed<'a> {
     #[serde(borrow)]
     queue_url: Option<Cow<'a, str>>,
-    /// Message move tasks have it instead.
+    /// Message move tasks have this member instead.
     #[serde(borrow)]
     source_arn: Option<Cow<'a, str>>,
 }
@@ -78,7 +79,8 @@ fn names_virtual(queues: &VirtualQueues, makes_all: bool, body: &[u8]) -> bool {
     })
 }
 
-/// The virtual queue that was made by this name. `makes_all`: with `.fifo` at its end, where it is on a FIFO host.
+/// The virtual queue that was created with this name. With `makes_all`, a queue on a FIFO host also has the name with
+/// `.fifo` at its end.
 pub(super) fn named(queues: &VirtualQueues, makes_all: bool, name: &str) -> Option<VirtualQueue> {
     let base = name.strip_suffix(".fifo").filter(|_| makes_all);
     let queue = queues.find_by_name(&VirtualQueueName::parse(base.unwrap_or(name)).ok()?)?;
@@ -90,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_queue_url_with_a_name_is_a_virtual_one() {
+    fn only_a_queue_url_with_a_name_is_virtual() {
         assert!(addresses_virtual(
             br#"{"QueueUrl":"http://h/000000000000/q#n"}"#
         ));
@@ -104,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_on_a_host_is_made_here() {
+    fn a_create_request_with_a_host_is_served_here() {
         assert!(makes_virtual(
             br#"{"QueueName":"n","Attributes":{"HostQueueUrl":"x"}}"#
         ));

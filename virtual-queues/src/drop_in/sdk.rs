@@ -1,4 +1,4 @@
-//! What the SDK does differently for a call that is served here.
+//! Changes the SDK's behavior for calls that are served here.
 
 use aws_sdk_sqs::config::auth::{DefaultAuthSchemeResolver, Params, ResolveAuthScheme};
 use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextRef;
@@ -13,7 +13,7 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 use super::service::Service;
 
-/// Is in the config of a call that is served here.
+/// Present in the config of a call that is served here.
 #[derive(Debug)]
 struct VirtualCall;
 
@@ -21,8 +21,8 @@ impl Storable for VirtualCall {
     type Storer = StoreReplace<Self>;
 }
 
-/// Marks calls that are served here, and forbids their repetition: what they cost at SQS has the retries of its own
-/// client, and a send that was repeated on top would arrive twice.
+/// Marks calls that are served here, and disables their retries. The resulting calls to SQS have the retries of their
+/// own client, and a send that was retried again would arrive twice.
 #[derive(Debug)]
 pub(super) struct MarkVirtualCalls {
     service: Service,
@@ -55,13 +55,14 @@ impl Intercept for MarkVirtualCalls {
 
 /// Marks a call as one that is served here.
 pub(super) fn mark(cfg: &mut ConfigBag) {
-    // This layer is above those of the client and of the operation.
+    // This config layer takes precedence over those of the client and of the operation.
     let state = cfg.interceptor_state();
     state.store_put(VirtualCall);
     state.store_put(RetryConfig::disabled());
 }
 
-/// Signs nothing that is served here, so that it needs no credentials; asks the user's resolver for all else.
+/// Does not sign calls that are served here, so that they need no credentials. Uses the user's resolver for all other
+/// calls.
 #[derive(Debug)]
 pub(super) struct VirtualAuth(Inner);
 
@@ -94,7 +95,7 @@ impl ResolveAuthScheme for VirtualAuth {
         }
         match &self.0 {
             Inner::Default(resolver) => resolver.resolve_auth_scheme(params, cfg, components),
-            // The SDK keeps the parameters in the form that a shared resolver takes.
+            // The SDK keeps the parameters in the form that a shared resolver accepts.
             Inner::Users(resolver) => match cfg.load::<AuthSchemeOptionResolverParams>() {
                 Some(params) => resolver.resolve_auth_scheme_options_v2(params, cfg, components),
                 None => AuthSchemeOptionsFuture::ready(Err(

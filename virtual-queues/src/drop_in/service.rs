@@ -1,4 +1,4 @@
-//! What each operation on a virtual queue does: those on the queue itself, and the way to the others.
+//! The operations on virtual queues: this file has the operations on the queue itself, and dispatches the others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,12 +23,12 @@ use crate::{CreateQueue as Plan, VirtualQueue, VirtualQueues};
 #[derive(Debug, Clone)]
 pub(super) struct Service {
     pub(super) queues: VirtualQueues,
-    /// Makes a queue that names no host.
+    /// Creates queues whose request names no host.
     #[cfg(feature = "temporary")]
     temporary: Option<crate::TemporaryQueues>,
 }
 
-/// How a call that is served here ends.
+/// The result of a call that is served here.
 pub(super) type Served = Result<Body, Failure>;
 
 impl Service {
@@ -67,7 +67,8 @@ impl Service {
         )
     }
 
-    /// Serves a call that was screened. It is dropped when the SDK's own time-outs end the call; that loses nothing.
+    /// Serves a call that was screened. The future is dropped when the SDK's own timeouts end the call. That loses no
+    /// messages.
     pub(super) async fn serve(
         &self,
         operation: &str,
@@ -79,7 +80,7 @@ impl Service {
         }
     }
 
-    /// How a failure looks to the SDK.
+    /// Converts a failure to a result for the SDK.
     pub(super) fn fail(&self, failure: Failure) -> Result<HttpResponse, ConnectorError> {
         match failure {
             Failure::Refused(refusal) => Ok(respond(Err(refusal), self.request_id())),
@@ -125,7 +126,7 @@ impl Service {
         }
     }
 
-    /// The virtual queue that a request addresses, if it exists here.
+    /// The virtual queue that a request addresses, if it exists in this process.
     pub(super) fn queue(&self, url: Option<&str>) -> Result<VirtualQueue, Failure> {
         Ok(self.queues.existing(&virtual_url(url)?)?)
     }
@@ -175,7 +176,7 @@ impl Service {
 
     fn find(&self, request: &GetQueueUrl) -> Served {
         let name = request.queue_name.as_deref().unwrap_or_default();
-        // It was there a moment ago.
+        // The screening found the queue, but it may have been deleted since.
         let queue = named(&self.queues, self.makes_all(), name).ok_or_else(|| {
             let text = format!("The virtual queue {name} does not exist.");
             Refusal::new(Kind::QueueDoesNotExist, text)

@@ -1,4 +1,4 @@
-//! Attribute values of messages, in JSON and in the SDK's types.
+//! Values of message attributes, in JSON and in the SDK's types.
 
 use std::borrow::Cow;
 
@@ -25,12 +25,12 @@ pub(super) struct Value {
     binary_list_values: Option<IgnoredAny>,
 }
 
-/// Bytes; base64 text on the wire.
+/// Bytes, encoded as base64 on the wire.
 #[derive(Debug)]
 struct Base64(Vec<u8>);
 
 impl Value {
-    /// The SDK's type; `name` is that of the attribute.
+    /// Converts to the SDK's type. `name` is the attribute's name.
     pub(super) fn into_sdk(self, name: &str) -> Result<MessageAttributeValue, Refusal> {
         if self.string_list_values.is_some() || self.binary_list_values.is_some() {
             let text = format!(
@@ -59,7 +59,7 @@ impl Value {
 }
 
 impl Value {
-    /// The data type and the bytes of the value, which count against SQS's limits.
+    /// The data type and the size of the value in bytes, which count against SQS's limits.
     pub(super) fn counts_for(&self) -> (&str, usize) {
         let text = self.string_value.as_ref().map_or(0, String::len);
         let binary = self.binary_value.as_ref().map_or(0, |bytes| bytes.0.len());

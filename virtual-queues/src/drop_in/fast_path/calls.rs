@@ -1,4 +1,4 @@
-//! Which operations there are, and their way into the service and out of it.
+//! The operations of the typed path, with the conversion of their inputs and outputs.
 
 use aws_sdk_sqs::operation::delete_message::{DeleteMessageInput, DeleteMessageOutput};
 use aws_sdk_sqs::operation::delete_message_batch::{
@@ -15,7 +15,7 @@ use crate::drop_in::service::Service;
 
 macro_rules! calls {
     ($($method:ident: $input:ident => $output:ident;)*) => {
-        /// The queue's URL, if the operation can take the typed path.
+        /// The queue's URL, if the operation has a typed path.
         pub(super) fn queue_url(input: &Input) -> Option<&str> {
             $(
                 if let Some(input) = input.downcast_ref::<$input>() {
@@ -37,7 +37,7 @@ macro_rules! calls {
                         Err(other) => other,
                     };
                 )*
-                // No other input is handed over.
+                // `queue_url` accepts only the inputs above, so no other input gets here.
                 drop(input);
                 let text = "The operation has no typed path.";
                 Err(Refusal::new(Kind::UnsupportedOperation, text).into())

@@ -1,4 +1,5 @@
-//! The SDK's inputs as the service takes them, and its answers as the SDK's outputs. All of it moves; nothing is copied.
+//! Converts the SDK's inputs to the service's requests, and its answers to the SDK's outputs. All values are moved,
+//! none is copied.
 
 use aws_sdk_sqs::operation::delete_message::{DeleteMessageInput, DeleteMessageOutput};
 use aws_sdk_sqs::operation::delete_message_batch::{
@@ -14,12 +15,12 @@ use aws_sdk_sqs::types::{
 use crate::drop_in::answers::{Batch as Answers, Done, Empty, Failed, Sent as Answer};
 use crate::drop_in::requests::{Batch, Entry, ReceiveMessage, Received, Sent, To};
 
-/// What the service answers, as an output of the SDK.
+/// Converts an answer of the service to an output of the SDK.
 pub(super) trait IntoOutput<T> {
     fn into_output(self) -> T;
 }
 
-/// The members of a message to be sent, which the single form and an entry of a batch have under the same names.
+/// The members of a message to be sent. The single operation and a batch entry have the same names for them.
 macro_rules! sent {
     ($input:ident, $body:expr) => {
         Sent {

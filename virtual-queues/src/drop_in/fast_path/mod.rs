@@ -1,17 +1,18 @@
-//! The typed path: sends, receives, deletes and their batches go through the SDK without being serialised or signed.
+//! The typed path: sends, receives, deletes and their batches pass through the SDK without being serialized or
+//! signed.
 //!
-//! Owns: the way of an operation's input to the service and of its output back. Does not own: what the operations do,
-//! and their errors, which take the form of the wire layer and are read by the SDK's own deserialiser.
+//! Owns: passing an operation's input to the service, and its output back. Does not own: the operations, and their
+//! errors, which have the form of the wire layer and are read by the SDK's own deserializer.
 //!
-//! It rests on three things that the SDK's orchestrator does, and that it does not promise:
-//! 1. it takes the serialiser from the config after `read_before_serialization`, and the deserialiser after
-//!    `read_before_deserialization`, where what an interceptor stored stands above what the operation brought;
-//! 2. the first attempt keeps the request's extensions (a repetition would not, and there is none);
-//! 3. it asks a deserialiser for a result before it reads the body.
+//! It depends on three behaviors of the SDK's orchestrator that the SDK does not guarantee:
+//! 1. it takes the serializer from the config after `read_before_serialization`, and the deserializer after
+//!    `read_before_deserialization`, and a value stored by an interceptor takes precedence over the operation's own;
+//! 2. the first attempt keeps the request's extensions (a retry would not, but there is none);
+//! 3. it asks a deserializer for a result before it reads the body.
 //!
-//! Without the first, calls go by the wire layer, which needs none of them.
+//! Without the first behavior, calls use the wire layer, which needs none of the three.
 //!
-//! **Invariant:** the input that is served is the one that the last of the user's interceptors left.
+//! **Invariant:** the served input is the input that the last of the user's interceptors left.
 
 mod calls;
 mod members;
@@ -34,7 +35,7 @@ use aws_smithy_types::body::SdkBody;
 use super::sdk::mark;
 use super::service::Service;
 
-/// Takes calls for virtual queues out of the SDK's hands between its interceptors and its HTTP client.
+/// Takes calls for virtual queues from the SDK between its interceptors and its HTTP client.
 #[derive(Debug)]
 pub(super) struct FastPath {
     serializer: SharedRequestSerializer,
@@ -48,7 +49,7 @@ impl FastPath {
     }
 }
 
-/// The input of a call that took the typed path.
+/// The input of a call on the typed path.
 pub(super) fn input_of(request: &HttpRequest) -> Option<Input> {
     request.extension::<HandedOver<Input>>()?.take()
 }
@@ -59,7 +60,7 @@ impl Intercept for FastPath {
         "FastPath"
     }
 
-    // Later than `read_before_execution`: until here an interceptor may have given the call another queue.
+    // Later than `read_before_execution`, because an interceptor may change the call's queue until here.
     fn read_before_serialization(
         &self,
         context: &BeforeSerializationInterceptorContextRef<'_>,
@@ -70,7 +71,7 @@ impl Intercept for FastPath {
             mark(cfg);
             let state = cfg.interceptor_state();
             state.store_put(self.serializer.clone());
-            // There is no stream to stall.
+            // The call has no stream that could stall.
             state.store_put(StalledStreamProtectionConfig::disabled());
         }
         Ok(())
@@ -95,7 +96,8 @@ impl Intercept for FastPath {
 }
 
 impl Service {
-    /// Serves a call by its input. It is dropped when the SDK's own time-outs end the call; that loses nothing.
+    /// Serves a call by its input. The future is dropped when the SDK's own timeouts end the call. That loses no
+    /// messages.
     pub(super) async fn serve_typed(&self, input: Input) -> Result<HttpResponse, ConnectorError> {
         match self.typed(input).await {
             Ok(output) => {
@@ -109,7 +111,7 @@ impl Service {
     }
 }
 
-/// Puts the input beside an empty request.
+/// Attaches the input to an empty request.
 #[derive(Debug)]
 struct HandOver;
 
@@ -123,7 +125,7 @@ impl SerializeRequest for HandOver {
     }
 }
 
-/// Takes the output from beside an empty response.
+/// Takes the output that is attached to an empty response.
 #[derive(Debug)]
 struct TakeOver;
 
@@ -138,7 +140,7 @@ impl DeserializeResponse for TakeOver {
     }
 }
 
-/// What is handed over once. Extensions must be `Clone`, what is in them is not.
+/// A value that is handed over once. Extensions must be `Clone`, but the value is not.
 struct HandedOver<T>(Arc<Mutex<Option<T>>>);
 
 impl<T> HandedOver<T> {
