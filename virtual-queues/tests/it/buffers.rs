@@ -1,4 +1,4 @@
-//! Messages that wait in a buffer, because nobody receives from their queue.
+//! Messages that stay in a buffer because no receiver takes them.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::{TestResult, World, pass};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A host whose messages go to another queue after two receives. Returns both.
+/// A host whose messages are moved to a dead-letter queue after two receives. Returns both.
 async fn redriven(world: &World) -> (HostQueueUrl, HostQueueUrl) {
     let dead = world.host("dead").await;
     let arn = QueueAttributeName::QueueArn;
@@ -25,7 +25,7 @@ async fn redriven(world: &World) -> (HostQueueUrl, HostQueueUrl) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_without_a_reader_does_not_become_a_dead_letter() -> TestResult {
+async fn a_message_without_a_receiver_is_not_dead_lettered() -> TestResult {
     let world = World::new();
     let (host, dead) = redriven(&world).await;
     let queues = world.queues();
@@ -40,7 +40,7 @@ async fn a_message_without_a_reader_does_not_become_a_dead_letter() -> TestResul
     assert_eq!(world.messages_on(&dead).await, 0);
     let stats = queues.stats();
     assert_eq!((stats.messages_received, stats.buffer_expired), (25, 0));
-    // Three batches for each 20 s.
+    // Three batches every 20 s.
     let changes = world.calls("ChangeMessageVisibilityBatch");
     assert!(
         (75..=105).contains(&changes),
@@ -80,7 +80,7 @@ async fn messages_of_many_queues_are_extended_together() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_was_handed_out_is_its_receivers_alone() -> TestResult {
+async fn a_message_handed_out_belongs_to_its_receiver() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -99,7 +99,7 @@ async fn a_message_that_was_handed_out_is_its_receivers_alone() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_buffer_stops_extending_when_its_queue_is_gone() -> TestResult {
+async fn a_buffer_stops_extending_when_its_queue_is_deleted() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();

@@ -1,4 +1,4 @@
-//! What is called while SQS answers nothing, and when it answers again.
+//! Which calls are made while SQS does not answer, and when it answers again.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sqs_virtual_queues::sqs::{ClientApi, FaultKind, Sqs};
 
 use crate::support::{TestResult, World, pass, until};
 
-/// A process walks within 10 s of its first host.
+/// A process walks within 10 s of the creation of its first host.
 const FIRST_WALK: Duration = Duration::from_secs(11);
 
 impl World {
@@ -28,7 +28,7 @@ async fn look(sqs: &Sqs, url: &HostQueueUrl) -> Option<FaultKind> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_an_outage_a_call_is_one_attempt_until_one_is_answered() -> TestResult {
+async fn in_an_outage_calls_are_not_retried_until_an_answer() -> TestResult {
     let world = World::new();
     let url = world.host("host").await;
     let sqs = Sqs::builder(ClientApi::new(&world.client))
@@ -44,12 +44,12 @@ async fn in_an_outage_a_call_is_one_attempt_until_one_is_answered() -> TestResul
     assert_eq!((look(&sqs, &url).await, calls()), (None, 6));
     world.serves(false);
     look(&sqs, &url).await;
-    assert_eq!(calls(), 9, "a moment's trouble is the SDK's to repeat over");
+    assert_eq!(calls(), 9, "the SDK retries after a short failure");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_an_outage_the_watch_leaves_it_to_other_calls_to_find_its_end() -> TestResult {
+async fn in_an_outage_the_watch_makes_few_calls() -> TestResult {
     let world = World::new();
     let queues = world.queues();
     let period = Duration::from_secs(60);
@@ -64,17 +64,17 @@ async fn in_an_outage_the_watch_leaves_it_to_other_calls_to_find_its_end() -> Te
     world.serves(false);
     pass(10 * period).await;
     let during = lists() - before;
-    // The first try is three attempts of the SDK. With waits of 10 s to half a period there would be 25 in all.
+    // The first walk makes three attempts of the SDK. With waits of 10 s to half a period there would be 25 in all.
     assert!((7..=11).contains(&during), "{during}");
     world.serves(true);
     assert_eq!(look(queues.sqs(), queue.url().host()).await, None);
     pass(period / 2).await;
-    assert_eq!(lists() - before, during + 1, "when its own wait is over");
+    assert_eq!(lists() - before, during + 1, "when its own wait has ended");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_an_outage_the_watch_makes_no_call_once_its_process_has_no_host() -> TestResult {
+async fn in_an_outage_a_watch_without_host_is_silent() -> TestResult {
     let world = World::new();
     let queues = world.queues();
     let second = Duration::from_secs(1);
@@ -95,7 +95,7 @@ async fn in_an_outage_the_watch_makes_no_call_once_its_process_has_no_host() -> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_that_waits_after_failures_goes_when_another_call_is_answered() -> TestResult {
+async fn a_waiting_poll_starts_when_another_call_is_answered() -> TestResult {
     let world = World::new();
     let url = world.host("host").await;
     let queues = world.queues();
@@ -109,7 +109,7 @@ async fn a_poll_that_waits_after_failures_goes_when_another_call_is_answered() -
     pass(Duration::from_secs(1)).await;
     world.serves(true);
     pass(Duration::from_secs(20)).await;
-    assert_eq!(polls(), 6, "it waits for at least 4/5 of 36 s");
+    assert_eq!(polls(), 6, "the poll waits for at least 4/5 of 36 s");
     assert_eq!(look(queues.sqs(), &url).await, None);
     pass(Duration::from_secs(1)).await;
     assert_eq!(polls(), 7, "at once");

@@ -1,4 +1,4 @@
-//! What a receive takes from its host: the wait and the visibility timeout.
+//! The settings that a receive takes from its host: the wait and the visibility timeout.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +33,7 @@ struct Reads {
     inner: ClientApi,
     made: Arc<AtomicUsize>,
     failing: usize,
-    /// How they fail; `None`: they are never answered.
+    /// The error code of these reads; `None`: they are never answered.
     code: Option<&'static str>,
 }
 
@@ -104,7 +104,7 @@ async fn host(world: &World, wait: u32, visibility: u32) -> HostQueueUrl {
     url.parse().unwrap()
 }
 
-/// How long receives that wait as the host does wait, one after the other, in whole seconds.
+/// The waits of receives with the host's wait, one after the other, in whole seconds.
 async fn waits(queue: &VirtualQueue, receives: usize) -> Vec<u64> {
     let mut waits = Vec::new();
     for _ in 0..receives {
@@ -116,7 +116,7 @@ async fn waits(queue: &VirtualQueue, receives: usize) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_that_failed_is_made_again_by_the_next_receive() -> TestResult {
+async fn a_failed_read_is_repeated_by_the_next_receive() -> TestResult {
     for code in [
         "RequestThrottled",
         "AccessDeniedException",
@@ -138,7 +138,7 @@ async fn a_read_that_failed_is_made_again_by_the_next_receive() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reads_that_are_denied_are_made_every_5_s_and_not_for_each_receive() -> TestResult {
+async fn denied_reads_are_repeated_every_5_s_only() -> TestResult {
     let world = World::new();
     let host = host(&world, 7, 30).await;
     let api = Reads::new(&world, 4, Some("AccessDeniedException"));
@@ -153,10 +153,10 @@ async fn reads_that_are_denied_are_made_every_5_s_and_not_for_each_receive() -> 
         );
         pass(Duration::from_secs(1)).await;
     }
-    // Two at once, and one after 5 s.
+    // Two reads at once, and one after 5 s.
     assert_eq!(reads.load(Ordering::Relaxed), 3);
     pass(Duration::from_secs(10)).await;
-    assert_eq!(waits(&queue, 1).await, [0], "the last one that is denied");
+    assert_eq!(waits(&queue, 1).await, [0], "the last read that is denied");
     pass(Duration::from_secs(5)).await;
     assert_eq!(waits(&queue, 2).await, [7, 7]);
     assert_eq!(reads.load(Ordering::Relaxed), 5);
@@ -164,7 +164,7 @@ async fn reads_that_are_denied_are_made_every_5_s_and_not_for_each_receive() -> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_without_an_answer_holds_up_a_receive_for_5_s() -> TestResult {
+async fn an_unanswered_read_delays_a_receive_by_5_s() -> TestResult {
     let world = World::new();
     let host = host(&world, 7, 30).await;
     let api = Reads::new(&world, 1, None);
@@ -175,7 +175,7 @@ async fn a_read_without_an_answer_holds_up_a_receive_for_5_s() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn receives_that_come_together_share_one_read_of_both() -> TestResult {
+async fn concurrent_receives_share_one_read_of_both_settings() -> TestResult {
     let world = World::new();
     let host = host(&world, 7, 45).await;
     let queues = world.queues();
@@ -193,7 +193,7 @@ async fn receives_that_come_together_share_one_read_of_both() -> TestResult {
     Ok(())
 }
 
-/// After how many seconds a message that was received comes again.
+/// The number of seconds after which a received message is visible again.
 async fn hidden_for(world: &World, host: &HostQueueUrl, since: tokio::time::Instant) -> u64 {
     while world.messages_visible_on(host).await == "0" {
         pass(Duration::from_millis(100)).await;
@@ -219,7 +219,7 @@ async fn a_receive_gets_the_visibility_of_the_host() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_visibility_that_the_poll_gave_costs_no_call() -> TestResult {
+async fn a_visibility_equal_to_the_polls_costs_no_call() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queue = world.queues().create(&host, CreateQueue::named("q"))?;

@@ -1,4 +1,4 @@
-//! What is the drop-in client's alone: how it stands between the SDK and the user's own config.
+//! Behavior specific to the drop-in client: its place between the SDK and the user's own config.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,10 +31,10 @@ use sqs_virtual_queues::{CreateQueue, VirtualQueues};
 
 use crate::support::{TestResult, World};
 
-/// Makes the drop-in client, in one way or the other.
+/// A function that creates the drop-in client.
 type Install = fn(&VirtualQueues, &Client) -> Client;
 
-/// Makes each check a test of the wire layer alone, and one with the typed path.
+/// Turns each check into a test of the wire layer and a test of the typed path.
 macro_rules! by_both {
     ($($check:ident),* $(,)?) => {
         mod wire {
@@ -59,22 +59,22 @@ macro_rules! by_both {
 by_both!(
     calls_for_real_queues_are_the_same_byte_by_byte,
     an_interceptor_may_change_the_queue,
-    an_http_client_of_one_operation_alone_is_no_silent_loss,
-    the_sdk_does_not_repeat_a_virtual_call_on_top,
-    a_long_poll_is_not_taken_for_a_stalled_stream,
+    an_http_client_of_one_operation_loses_nothing_silently,
+    the_sdk_does_not_retry_a_virtual_call,
+    a_long_poll_is_not_treated_as_a_stalled_stream,
     virtual_queues_need_no_credentials,
-    the_users_own_parts_are_kept,
+    the_parts_of_the_users_config_are_kept,
     the_client_keeps_the_multiplexer_alive_and_outlives_its_shutdown,
     real_queues_are_served_by_sqs_alone,
     errors_are_modelled_and_have_request_ids,
-    what_a_virtual_queue_cannot_do_is_said,
-    what_sqs_refuses_is_refused_in_its_words,
-    a_batch_that_is_wrong_as_a_whole_is_refused_as_a_whole,
-    a_host_that_cannot_be_reached_looks_like_one_to_the_caller,
-    all_kinds_of_values_pass_and_the_digests_are_those_of_sqs,
+    unsupported_operations_are_refused_with_a_reason,
+    refusals_of_sqs_keep_their_text,
+    an_invalid_batch_is_refused_as_a_whole,
+    an_unreachable_host_is_reported_as_unreachable,
+    all_kinds_of_values_pass_with_the_digests_of_sqs,
 );
 
-/// A client of both, and the URL of a virtual queue and of a real one.
+/// A drop-in client, the URL of a virtual queue, and the URL of a real queue.
 async fn dropped_in(
     world: &World,
     install: Install,
@@ -102,7 +102,7 @@ async fn send(client: &Client, url: &str) -> TestResult {
     Ok(())
 }
 
-async fn the_sdk_does_not_repeat_a_virtual_call_on_top(install: Install) -> TestResult {
+async fn the_sdk_does_not_retry_a_virtual_call(install: Install) -> TestResult {
     let world = World::new();
     let config = world.local.sdk_config();
     let config = config.retry_config(RetryConfig::standard().with_max_attempts(3));
@@ -120,14 +120,18 @@ async fn the_sdk_does_not_repeat_a_virtual_call_on_top(install: Install) -> Test
     assert_eq!(
         world.calls("SendMessageBatch"),
         3,
-        "those of the host's own client"
+        "the attempts of the host's own client"
     );
     assert!(send(&client, &real).await.is_err());
-    assert_eq!(world.calls("SendMessage"), 3, "those of the user's config");
+    assert_eq!(
+        world.calls("SendMessage"),
+        3,
+        "the attempts of the user's config"
+    );
     Ok(())
 }
 
-/// The wall clock that the SDK measures a stream by, moved along with Tokio's.
+/// The wall clock with which the SDK measures a stream. It advances with Tokio's clock.
 #[derive(Debug)]
 struct PausedTime(tokio::time::Instant);
 
@@ -137,9 +141,9 @@ impl TimeSource for PausedTime {
     }
 }
 
-async fn a_long_poll_is_not_taken_for_a_stalled_stream(install: Install) -> TestResult {
+async fn a_long_poll_is_not_treated_as_a_stalled_stream(install: Install) -> TestResult {
     let world = World::new();
-    // The protection is on by default.
+    // The stalled-stream protection is on by default.
     let time = PausedTime(tokio::time::Instant::now());
     let config = world.local.sdk_config().time_source(time);
     let (client, queue, _) = dropped_in(&world, install, config).await;
@@ -159,7 +163,10 @@ async fn virtual_queues_need_no_credentials(install: Install) -> TestResult {
         .http_client(world.local.http_client());
     let (client, queue, real) = dropped_in(&world, install, config).await;
     send(&client, &queue).await?;
-    assert!(send(&client, &real).await.is_err(), "real ones still do");
+    assert!(
+        send(&client, &real).await.is_err(),
+        "real queues still need credentials"
+    );
     assert_eq!(world.calls("SendMessage"), 0);
     Ok(())
 }
@@ -220,7 +227,7 @@ impl HttpClient for CountingHttp {
     }
 }
 
-async fn the_users_own_parts_are_kept(install: Install) -> TestResult {
+async fn the_parts_of_the_users_config_are_kept(install: Install) -> TestResult {
     let world = World::new();
     let counts = Arc::new(Counts::default());
     let config = world
@@ -246,7 +253,7 @@ async fn the_users_own_parts_are_kept(install: Install) -> TestResult {
     assert_eq!(
         read(&counts.transmitted),
         2,
-        "interceptors see it all the same"
+        "interceptors see it nevertheless"
     );
     Ok(())
 }
@@ -312,7 +319,7 @@ async fn real_queues_are_served_by_sqs_alone(install: Install) -> TestResult {
     assert_eq!(
         client.list_queues().send().await?.queue_urls().len(),
         2,
-        "no virtual ones"
+        "no virtual queues"
     );
     let made = client.create_queue().queue_name("made").send().await?;
     assert!(made.queue_url().is_some_and(|url| url.ends_with("/made")));
@@ -337,7 +344,7 @@ async fn errors_are_modelled_and_have_request_ids(install: Install) -> TestResul
         Some("AWS.SimpleQueueService.NonExistentQueue")
     );
 
-    // An answer of the typed path has none: only the SDK's own deserialiser can put it there.
+    // An answer of the typed path has none, because only the SDK's own deserializer can add it.
     let tag = client.tag_queue().queue_url(&queue).tags("k", "v");
     assert!(tag.send().await?.request_id().is_some());
     let handle = "nonsense".to_owned();
@@ -361,7 +368,7 @@ async fn errors_are_modelled_and_have_request_ids(install: Install) -> TestResul
     Ok(())
 }
 
-async fn what_sqs_refuses_is_refused_in_its_words(install: Install) -> TestResult {
+async fn refusals_of_sqs_keep_their_text(install: Install) -> TestResult {
     let world = World::new();
     let (client, queue, real) = dropped_in(&world, install, world.local.sdk_config()).await;
     let mut said = Vec::new();
@@ -414,7 +421,7 @@ async fn what_sqs_refuses_is_refused_in_its_words(install: Install) -> TestResul
     Ok(())
 }
 
-async fn what_a_virtual_queue_cannot_do_is_said(install: Install) -> TestResult {
+async fn unsupported_operations_are_refused_with_a_reason(install: Install) -> TestResult {
     let world = World::new();
     let (client, queue, _) = dropped_in(&world, install, world.local.sdk_config()).await;
     let before = world.local.calls();
@@ -508,7 +515,7 @@ async fn what_a_virtual_queue_cannot_do_is_said(install: Install) -> TestResult 
     Ok(())
 }
 
-async fn a_batch_that_is_wrong_as_a_whole_is_refused_as_a_whole(install: Install) -> TestResult {
+async fn an_invalid_batch_is_refused_as_a_whole(install: Install) -> TestResult {
     let world = World::new();
     let (client, queue, real) = dropped_in(&world, install, world.local.sdk_config()).await;
     let entries = |ids: &[&str]| {
@@ -570,9 +577,7 @@ async fn a_batch_that_is_wrong_as_a_whole_is_refused_as_a_whole(install: Install
     Ok(())
 }
 
-async fn a_host_that_cannot_be_reached_looks_like_one_to_the_caller(
-    install: Install,
-) -> TestResult {
+async fn an_unreachable_host_is_reported_as_unreachable(install: Install) -> TestResult {
     let world = World::new();
     let config = world
         .local
@@ -597,7 +602,7 @@ async fn a_host_that_cannot_be_reached_looks_like_one_to_the_caller(
     Ok(())
 }
 
-async fn all_kinds_of_values_pass_and_the_digests_are_those_of_sqs(install: Install) -> TestResult {
+async fn all_kinds_of_values_pass_with_the_digests_of_sqs(install: Install) -> TestResult {
     use aws_sdk_sqs::types::{
         MessageAttributeValue, MessageSystemAttributeName, MessageSystemAttributeNameForSends,
         MessageSystemAttributeValue,
@@ -651,7 +656,7 @@ async fn all_kinds_of_values_pass_and_the_digests_are_those_of_sqs(install: Inst
     Ok(())
 }
 
-/// Sees what is about to be sent.
+/// Records the requests that are about to be sent.
 #[derive(Debug, Clone, Default)]
 struct Watch(Arc<Mutex<Vec<Seen>>>);
 
@@ -680,7 +685,7 @@ impl Intercept for Watch {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // Of a call's own, whoever makes it.
+        // These headers differ between calls, whoever makes them.
         let changing = ["amz-sdk-invocation-id", "authorization", "x-amz-date"];
         let request = context.request();
         let headers = request.headers().iter();
@@ -721,7 +726,7 @@ async fn calls_for_real_queues_are_the_same_byte_by_byte(install: Install) -> Te
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sdk_takes_the_typed_path_for_what_it_is_for_and_for_nothing_else() -> TestResult {
+async fn the_sdk_uses_the_typed_path_only_where_it_applies() -> TestResult {
     let world = World::new();
     let watch = Watch::default();
     let config = world.local.sdk_config().interceptor(watch.clone());
@@ -760,7 +765,7 @@ async fn the_sdk_takes_the_typed_path_for_what_it_is_for_and_for_nothing_else() 
     Ok(())
 }
 
-/// Gives each send another queue, late.
+/// Redirects each send to another queue, late.
 #[derive(Debug)]
 struct Redirect(String);
 
@@ -805,7 +810,7 @@ async fn an_interceptor_may_change_the_queue(install: Install) -> TestResult {
     Ok(())
 }
 
-async fn an_http_client_of_one_operation_alone_is_no_silent_loss(install: Install) -> TestResult {
+async fn an_http_client_of_one_operation_loses_nothing_silently(install: Install) -> TestResult {
     let world = World::new();
     let (client, queue, _) = dropped_in(&world, install, world.local.sdk_config()).await;
     let own = aws_sdk_sqs::Config::builder().http_client(world.local.http_client());

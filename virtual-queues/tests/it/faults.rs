@@ -1,4 +1,4 @@
-//! What polls survive.
+//! Failures that polls survive.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn a_half_open_poll_is_given_up_and_replaced() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_changed_on_the_way_is_not_received() -> TestResult {
+async fn a_damaged_message_is_not_received() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world
@@ -40,7 +40,11 @@ async fn a_message_changed_on_the_way_is_not_received() -> TestResult {
     while received.is_empty() {
         received = queue.receive().await?;
     }
-    assert_eq!(received[0].body(), Some("hello"), "it came again, whole");
+    assert_eq!(
+        received[0].body(),
+        Some("hello"),
+        "the message was redelivered intact"
+    );
     assert_eq!(queues.stats().corrupted, 1);
     Ok(())
 }
@@ -61,13 +65,13 @@ async fn an_hour_without_a_host_makes_few_calls() -> TestResult {
         assert!(queue.receive().await.is_err());
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
-    // 56 times a poll, and one more after 1 and 5 s: the host could be new.
+    // Polls 56 times, each with two more polls after 1 and 5 s, because the host could be new.
     assert_eq!(world.calls("ReceiveMessage"), 168);
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_of_visibility_that_fails_is_counted() -> TestResult {
+async fn a_failed_change_of_visibility_is_counted() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -75,16 +79,16 @@ async fn a_change_of_visibility_that_fails_is_counted() -> TestResult {
     let changed = queue.change_visibility("nonsense", Duration::ZERO).await;
     assert!(changed.is_err());
     assert_eq!(queues.stats().changes_failed, 1);
-    // A message that is put back, or extended, off everybody's path.
+    // A message that is put back, or extended, in the background.
     queues
         .outbox()?
         .change_visibility_later(&host, "nonsense".into(), Duration::ZERO);
-    until("it failed", || queues.stats().changes_failed == 2).await;
+    until("the change failed", || queues.stats().changes_failed == 2).await;
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_that_panics_is_a_poll_that_failed() -> TestResult {
+async fn a_poll_that_panics_counts_as_failed() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world

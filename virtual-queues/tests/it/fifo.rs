@@ -1,5 +1,5 @@
-//! Virtual queues on a FIFO host: groups keep their order whatever becomes of their messages. What every face does is in
-//! `contract/fifo.rs`.
+//! Virtual queues on a FIFO host: groups keep their order whatever happens to their messages. The checks of all
+//! interfaces are in `contract/fifo.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -40,7 +40,7 @@ fn receives(message: &Message) -> &str {
     &message.attributes().unwrap()[&Name::ApproximateReceiveCount]
 }
 
-/// A FIFO host whose messages go to another queue after so many receives. Returns both.
+/// A FIFO host whose messages are moved to a dead-letter queue after `max_receives` receives. Returns both.
 async fn redriven(world: &World, max_receives: u32) -> (HostQueueUrl, HostQueueUrl) {
     let dead = world.host("dead.fifo").await;
     let arn = QueueAttributeName::QueueArn;
@@ -92,7 +92,7 @@ async fn four_receivers_get_a_long_group_in_order() -> TestResult {
     tokio::join!(work(true), work(false), work(true), work(false));
     let all: Vec<_> = (1..=1_000).collect();
     assert_eq!(seen.into_inner()?, all);
-    assert_eq!(queues.stats().messages_received, 1_000, "once each");
+    assert_eq!(queues.stats().messages_received, 1_000, "each message once");
     assert_eq!(world.messages_on(&host).await, 0);
     Ok(())
 }
@@ -114,7 +114,7 @@ async fn many_messages_sent_at_once_keep_their_order() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_not_deleted_comes_again_before_the_later_ones() -> TestResult {
+async fn an_undeleted_message_is_redelivered_before_later_ones() -> TestResult {
     let world = World::new();
     let host = world.host("h.fifo").await;
     let queues = world.queues();
@@ -129,7 +129,7 @@ async fn a_message_that_is_not_deleted_comes_again_before_the_later_ones() -> Te
     queue.delete(handle(&again)).await?;
     for n in [2, 3] {
         let next = queue.receive().wait(Duration::ZERO).await?.pop().unwrap();
-        // It stayed in the buffer.
+        // The message stayed in the buffer.
         assert_eq!((number(&next), receives(&next)), (n, "1"));
         queue.delete(handle(&next)).await?;
     }
@@ -138,7 +138,7 @@ async fn a_message_that_is_not_deleted_comes_again_before_the_later_ones() -> Te
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_behind_a_dead_letter_come_soon_and_are_no_dead_letters() -> TestResult {
+async fn messages_behind_a_dead_letter_are_received_soon() -> TestResult {
     let world = World::new();
     let (host, dead) = redriven(&world, 2).await;
     let queues = world.queues();
@@ -154,14 +154,14 @@ async fn messages_behind_a_dead_letter_come_soon_and_are_no_dead_letters() -> Te
         assert_eq!((number(&next), receives(&next)), (n, "2"));
         queue.delete(handle(&next)).await?;
     }
-    assert_eq!(start.elapsed().as_secs(), 15, "10 s, and 5 s to be sure");
+    assert_eq!(start.elapsed().as_secs(), 15, "10 s, plus 5 s of patience");
     assert_eq!(world.messages_on(&dead).await, 1);
     assert_eq!(queues.stats().buffer_expired, 2);
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_that_wait_in_vain_are_given_back_although_nobody_receives() -> TestResult {
+async fn held_up_messages_are_given_back_without_a_receiver() -> TestResult {
     let world = World::new();
     let host = world.host("h.fifo").await;
     let queues = world.queues();
@@ -179,7 +179,7 @@ async fn messages_that_wait_in_vain_are_given_back_although_nobody_receives() ->
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_by_another_process_is_found_out() -> TestResult {
+async fn a_delete_by_another_process_is_detected() -> TestResult {
     let world = World::new();
     let host = world.host("h.fifo").await;
     let queue = world.queues().create(&host, CreateQueue::named("q"))?;
@@ -195,7 +195,8 @@ async fn a_delete_by_another_process_is_found_out() -> TestResult {
     let start = Instant::now();
     let first = queue.receive().await?.pop().unwrap();
     delete(&first).await?;
-    // The second was received together with it, and is held up until the first would be visible, and 5 s longer.
+    // The second message was received together with the first. It is held up until the first would be visible, plus
+    // 5 s.
     let mut second = Vec::new();
     while second.is_empty() {
         second = queue.receive().await?;
@@ -204,7 +205,7 @@ async fn a_delete_by_another_process_is_found_out() -> TestResult {
     delete(&second[0]).await?;
     pass(Duration::from_millis(1)).await;
     queue.send("3").await?;
-    // The poll that brings the third shows that the second is gone.
+    // The poll that returns the third message shows that the second is gone.
     let third = queue.receive().wait(SECOND).await?.pop().unwrap();
     assert_eq!(number(&third), 3);
     Ok(())
@@ -228,7 +229,8 @@ async fn a_failed_delete_frees_nothing() -> TestResult {
     Ok(())
 }
 
-/// Handles three messages of a group, the second of which fails at first, with a handler of one queue or of all.
+/// Handles three messages of a group, the second of which fails the first time, with a handler of one queue or of
+/// all.
 async fn handles_in_order(of_all: bool) -> TestResult {
     let world = World::new();
     let host = world.host("h.fifo").await;
@@ -260,24 +262,26 @@ async fn handles_in_order(of_all: bool) -> TestResult {
     let seen = seen.into_inner()?;
     let group: Vec<_> = seen.iter().filter(|(n, _)| *n > 0).copied().collect();
     assert_eq!(group, [(1, 0), (2, 0), (2, 30), (3, 30), (4, 30)]);
-    assert!(seen.contains(&(0, 0)), "the other group goes on: {seen:?}");
+    assert!(
+        seen.contains(&(0, 0)),
+        "the other group continues: {seen:?}"
+    );
     assert_eq!(world.messages_on(&host).await, 0);
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_a_handler_failed_is_handled_before_the_later_ones() -> TestResult {
+async fn a_failed_message_is_handled_before_later_ones() -> TestResult {
     handles_in_order(false).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_the_handler_of_all_failed_is_handled_before_the_later_ones() -> TestResult {
+async fn a_message_that_the_handler_of_all_failed_comes_first() -> TestResult {
     handles_in_order(true).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handled_message_that_cannot_be_deleted_is_handled_again_before_the_later_ones()
--> TestResult {
+async fn a_message_that_cannot_be_deleted_is_handled_again_first() -> TestResult {
     let world = World::new();
     let host = world.host("h.fifo").await;
     let queue = world.queues().create(&host, CreateQueue::named("q"))?;
@@ -316,7 +320,7 @@ async fn a_handled_message_is_deleted_although_the_handler_is_dropped() -> TestR
     });
     tokio::select! {
         biased;
-        // In the same poll in which the delete was asked for.
+        // In the same poll in which the delete was requested.
         () = handled.notified() => {}
         ended = handling => return Err(ended.into()),
     }
@@ -326,14 +330,14 @@ async fn a_handled_message_is_deleted_although_the_handler_is_dropped() -> TestR
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_put_back_for_want_of_room_keep_their_order() -> TestResult {
+async fn messages_put_back_for_lack_of_room_keep_their_order() -> TestResult {
     let world = World::new();
     let host = world.host("h.fifo").await;
     let queues = world.builder().queue_capacity(2).build()?;
     let queue = queues.create(&host, CreateQueue::named("q"))?;
     let idle = queues.create(&host, CreateQueue::named("idle"))?;
     send_numbers(&queue, 30).await?;
-    // Somebody else's receive fills the buffer.
+    // Another receiver fills the buffer.
     assert_eq!(idle.receive().await?.len(), 0);
     assert!(queues.stats().put_back > 0);
     for n in 1..=30 {
@@ -347,7 +351,7 @@ async fn messages_put_back_for_want_of_room_keep_their_order() -> TestResult {
     Ok(())
 }
 
-/// The second message of the first receive is not the one that was sent.
+/// Changes the body of the second message of the first receive.
 #[derive(Debug)]
 struct SecondChanged;
 
@@ -373,7 +377,7 @@ impl Meddle for SecondChanged {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_behind_one_that_was_changed_on_the_way_keep_their_order() -> TestResult {
+async fn messages_behind_a_damaged_one_keep_their_order() -> TestResult {
     let world = World::new();
     let host = world.host("h.fifo").await;
     let api = Meddled::new(&world.client, SecondChanged);
@@ -392,8 +396,8 @@ async fn messages_behind_one_that_was_changed_on_the_way_keep_their_order() -> T
     Ok(())
 }
 
-/// Receivers do with messages of several groups whatever they like. None may receive one while an earlier one of its group is
-/// not deleted, unless it receives both together.
+/// Receivers handle messages of several groups in random ways. A receiver must not get a message while an earlier
+/// message of its group is not deleted, unless it receives both together.
 async fn every_group_keeps_its_order(seed: u64) -> TestResult {
     const GROUPS: usize = 5;
     const LENGTH: usize = 15;
@@ -444,7 +448,7 @@ async fn every_group_keeps_its_order(seed: u64) -> TestResult {
                     ),
                     2 => drop(queue.change_visibility(handle(message), 20 * SECOND).await),
                     _ => {
-                        // Not before the earlier ones, so that the count tells what is next.
+                        // Deleted only after the earlier messages, so that the count identifies the next message.
                         let done = deleted.lock().unwrap().get(group).copied().unwrap_or(0);
                         if number(message) != done + 1 {
                             continue;
@@ -465,7 +469,7 @@ async fn every_group_keeps_its_order(seed: u64) -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_becomes_of_messages_every_group_keeps_its_order() -> TestResult {
+async fn every_group_keeps_its_order_under_random_operations() -> TestResult {
     for seed in 0..5 {
         every_group_keeps_its_order(seed).await?;
     }

@@ -1,4 +1,4 @@
-//! A virtual queue with a handler.
+//! Virtual queues with handlers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::support::{TestResult, World, pass, until};
 const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::test(start_paused = true)]
-async fn a_handled_message_is_deleted_and_a_failed_one_comes_again() -> TestResult {
+async fn a_handled_message_is_deleted_and_a_failed_one_redelivered() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -55,7 +55,7 @@ async fn a_handled_message_is_deleted_and_a_failed_one_comes_again() -> TestResu
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_handlers_stop_neither_other_queues_nor_each_other_below_the_limit() -> TestResult {
+async fn slow_handlers_do_not_stop_other_queues_below_the_limit() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -86,12 +86,12 @@ async fn slow_handlers_stop_neither_other_queues_nor_each_other_below_the_limit(
         _ = stuck => panic!("the queue is there"),
         _ = moving => panic!("the queue is there"),
     }
-    assert_eq!(running.load(Ordering::Relaxed), 3, "the limit");
+    assert_eq!(running.load(Ordering::Relaxed), 3, "the limit is reached");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fifo_host_keeps_the_order_whatever_the_limit() -> TestResult {
+async fn a_fifo_host_keeps_the_order_for_any_limit() -> TestResult {
     let world = World::new();
     let host = world.host("h.fifo").await;
     let queue = world.queues().create(&host, CreateQueue::named("q"))?;
@@ -102,7 +102,7 @@ async fn a_fifo_host_keeps_the_order_whatever_the_limit() -> TestResult {
     let (seen, mut handled) = mpsc::unbounded_channel();
     let handling = queue.for_each(10, async |message| {
         let body = message.body.unwrap_or_default();
-        // The earlier, the slower.
+        // Earlier messages take longer.
         let n = body.parse().unwrap_or(0);
         pass(Duration::from_millis(100 - 10 * n)).await;
         seen.send(body)
@@ -138,7 +138,7 @@ async fn handling_can_be_spawned() -> TestResult {
     Ok(())
 }
 
-/// Handles everything with a function that tells the queue's name and the body, after `work`.
+/// Handles all messages with a function that sends the queue's name and the body, after `work`.
 async fn tell_all<W: Future<Output = ()>>(
     queues: &VirtualQueues,
     limits: HandlerLimits,
@@ -161,7 +161,7 @@ fn no_work(_: &str) -> std::future::Ready<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_handler_serves_all_queues_of_all_hosts_also_those_made_later() -> TestResult {
+async fn one_handler_serves_all_current_and_later_queues() -> TestResult {
     let world = World::new();
     let (first, second) = (world.host("first").await, world.host("second").await);
     let queues = world.queues();
@@ -169,7 +169,7 @@ async fn one_handler_serves_all_queues_of_all_hosts_also_those_made_later() -> T
     let early = queues.create(&first, CreateQueue::named("early"))?;
     early.send("1").await?;
     let work = async {
-        // A handler that is told nothing polls for ever.
+        // A handler without messages polls until the test times out.
         let mut next = async || tokio::time::timeout(HOUR, told.recv()).await.ok().flatten();
         assert_eq!(next().await, Some(("early".into(), "1".into())));
         for (host, name) in [(&first, "later"), (&second, "elsewhere")] {
@@ -197,7 +197,7 @@ async fn one_handler_serves_all_queues_of_all_hosts_also_those_made_later() -> T
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_queue_has_its_share_of_the_handlers_and_no_more() -> TestResult {
+async fn a_slow_queue_uses_only_its_share_of_the_handlers() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -226,7 +226,7 @@ async fn a_slow_queue_has_its_share_of_the_handlers_and_no_more() -> TestResult 
             quick.send("x").await?;
             assert_eq!(told.recv().await, Some((format!("quick-{n}"), "x".into())));
         }
-        assert_eq!(started.load(Ordering::Relaxed), 2, "the limit");
+        assert_eq!(started.load(Ordering::Relaxed), 2, "the limit is reached");
         Ok::<_, QueueError>(())
     };
     tokio::select! {
@@ -238,8 +238,7 @@ async fn a_slow_queue_has_its_share_of_the_handlers_and_no_more() -> TestResult 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receive_that_waits_comes_before_the_handler_and_idle_hosts_are_not_polled() -> TestResult
-{
+async fn a_waiting_receive_takes_precedence_over_the_handler() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -275,7 +274,7 @@ async fn a_receive_that_waits_comes_before_the_handler_and_idle_hosts_are_not_po
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_stays_hidden_while_its_handler_runs_and_extensions_go_together() -> TestResult {
+async fn messages_being_handled_are_extended_together() -> TestResult {
     const MESSAGES: usize = 8;
     let world = World::new();
     let host = world.host("host").await;
@@ -286,7 +285,7 @@ async fn a_message_stays_hidden_while_its_handler_runs_and_extensions_go_togethe
     }
     let (handled, mut seen) = mpsc::unbounded_channel();
     let handling = queue.for_each(MESSAGES, async |message| {
-        // The visibility time-out is 30 s.
+        // The visibility timeout is 30 s.
         pass(Duration::from_secs(200)).await;
         handled.send(message.body)
     });
@@ -310,7 +309,7 @@ async fn a_message_stays_hidden_while_its_handler_runs_and_extensions_go_togethe
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_was_buffered_for_long_is_extended_when_it_is_taken() -> TestResult {
+async fn a_message_buffered_for_long_is_extended_when_taken() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -328,7 +327,7 @@ async fn a_message_that_was_buffered_for_long_is_extended_when_it_is_taken() -> 
         again = queue.receive().await?;
     }
     assert_eq!(again[0].message_id(), first[0].message_id());
-    // 18 s of the 30 s were left, and the next extension was due in a moment.
+    // 18 s of the 30 s were left, and the next extension was due soon.
     assert_eq!(taken.elapsed().as_secs(), 30);
     Ok(())
 }
@@ -378,7 +377,7 @@ async fn a_handler_that_panics_in_drop_stops_no_other() -> TestResult {
     let (seen, mut handled) = mpsc::unbounded_channel();
     let handler = |message: Message| {
         let first = message.body() == Some("bomb") && bombs.fetch_add(1, Ordering::Relaxed) == 0;
-        // One that was called and dropped in the middle, as well as one that ends.
+        // A future that is called and dropped in the middle, and a future that ends.
         let bomb = first.then(|| Bomb);
         let seen = &seen;
         async move {
@@ -401,7 +400,7 @@ async fn a_handler_that_panics_in_drop_stops_no_other() -> TestResult {
     }
     assert_eq!(queues.stats().panics, 1);
 
-    // Dropped while it waits: the panic stays inside.
+    // Dropped while it waits: the panic is contained.
     queue.send("waits").await?;
     let waiting = queue.for_each(1, async |_| {
         let _bomb = Bomb;

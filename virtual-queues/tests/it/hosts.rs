@@ -1,4 +1,4 @@
-//! Hosts: what is told of one that cannot be received from, and when one is forgotten.
+//! Hosts: the errors of a host that cannot be received from, and when a host is removed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use sqs_virtual_queues::{
 
 use crate::support::{Meddled, Refusing, TestResult, World, pass, until};
 
-/// An SQS without calls.
+/// An SQS that supports no calls.
 #[derive(Debug)]
 struct Nothing;
 
@@ -43,7 +43,7 @@ fn numbered(number: usize) -> sqs_rpc_protocol::HostQueueUrl {
 async fn ten_thousand_hosts_used_once_leave_nothing_behind() -> TestResult {
     let alive = Arc::new(AtomicUsize::new(0));
     let queues = counted(&alive);
-    // One handler of all virtual queues knows all hosts, and keeps none of them.
+    // One handler of all virtual queues knows all hosts, but keeps none of them.
     let handling = queues.for_each(HandlerLimits::default(), async |_, _| Ok::<_, ()>(()));
     let use_and_leave = async {
         for number in 0..10_000 {
@@ -75,20 +75,20 @@ async fn a_host_is_kept_while_anything_uses_it() -> TestResult {
     queues.host(&numbered(3))?;
     pass(Duration::from_secs(3_600)).await;
     assert_eq!(alive.load(Ordering::Relaxed), 2);
-    // It is the same host, however long it was idle.
+    // It is the same host, even after a long idle time.
     let deadline = queues.sqs().clock().now() + Duration::from_secs(5);
     let pending = with_handle.expect_reply(CorrelationId::new(queues.process(), 1), deadline)?;
     assert!(matches!(pending.await, Err(PendingError::TimedOut)));
     queues.find(&url).ok_or("it is gone")?.delete_queue()?;
     drop(with_handle);
-    // Whether anybody holds an idle host is looked at once a minute.
+    // The holders of an idle host are checked once a minute.
     pass(Duration::from_secs(121)).await;
     assert_eq!(alive.load(Ordering::Relaxed), 0);
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_was_forgotten_is_used_again() -> TestResult {
+async fn a_removed_host_can_be_used_again() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -104,7 +104,7 @@ async fn a_host_that_was_forgotten_is_used_again() -> TestResult {
             assert_eq!(seen.recv().await.as_deref(), Some(body));
             queue.delete_queue()?;
             drop(queue);
-            until("it is forgotten", || {
+            until("the host is removed", || {
                 format!("{queues:?}") == "VirtualQueues { hosts: 0, .. }"
             })
             .await;
@@ -157,7 +157,7 @@ async fn a_receive_ends_with_the_refusal_of_its_host() -> TestResult {
         assert!(took < Duration::from_secs(60), "{code}: {took:?}");
         on.store(false, Ordering::Relaxed);
         queue.send("served again").await?;
-        // The next poll may still be to come when the first wait is over.
+        // The next poll may start after the first wait ends.
         let mut received = queue.receive().await.unwrap_or_default();
         if received.is_empty() {
             received = queue.receive().await?;
@@ -169,7 +169,7 @@ async fn a_receive_ends_with_the_refusal_of_its_host() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receive_waits_through_what_passes_and_says_so_if_it_does_not() -> TestResult {
+async fn a_receive_waits_during_temporary_failures_until_its_end() -> TestResult {
     let world = World::new();
     let (_queues, queue, on) = refused(&world, "RequestThrottled", 400).await;
     let start = tokio::time::Instant::now();
@@ -212,7 +212,7 @@ async fn a_handler_waits_until_its_host_can_be_received_from() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_somebody_made_a_moment_ago_is_confirmed_to_be_gone_first() -> TestResult {
+async fn a_missing_host_is_confirmed_to_be_gone_first() -> TestResult {
     let world = World::new();
     let (queues, queue, on) = refused(&world, "AWS.SimpleQueueService.NonExistentQueue", 400).await;
     let host = queues.host(queue.url().host())?;
@@ -233,7 +233,7 @@ async fn a_host_that_somebody_made_a_moment_ago_is_confirmed_to_be_gone_first() 
     Ok(())
 }
 
-/// A Tokio clock that counts how often it is asked.
+/// A Tokio clock that counts its calls.
 #[derive(Debug)]
 struct Asked(Clock, Arc<AtomicUsize>);
 
@@ -270,11 +270,12 @@ async fn a_driver_sleeps_when_crowded_and_when_stopping() -> TestResult {
     }
     let receive = other.receive().send();
     drop(tokio::time::timeout(Duration::from_secs(10), receive).await);
-    // Each turn asks once, and so do its calls and messages; a driver that spins asks some millions of times.
+    // Each turn calls the clock once, and so do its calls and messages. A driver that spins calls it millions of
+    // times.
     let crowded = asked.swap(0, Ordering::Relaxed);
     assert!(crowded < 2_000, "{crowded} in 10 s");
     queues.shutdown(Duration::from_secs(30)).await;
     let stopping = asked.load(Ordering::Relaxed);
-    assert!(stopping < 100, "{stopping} while a poll was out");
+    assert!(stopping < 100, "{stopping} while a poll was in flight");
     Ok(())
 }

@@ -12,7 +12,7 @@ const RETENTION: Duration = Duration::from_secs(5);
 /// Longer than the retention, shorter than the visibility timeout.
 const WORK: Duration = Duration::from_secs(20);
 
-/// A queue with a retention, and another one that is polled, so that orphans are seen.
+/// A queue with a retention, and another queue that is polled, so that orphans are noticed.
 async fn queues(world: &World) -> (VirtualQueues, VirtualQueue, VirtualQueue) {
     let host = world.host("host").await;
     let queues = world.queues();
@@ -66,7 +66,11 @@ async fn a_queue_whose_handler_is_busy_does_not_expire() -> TestResult {
         let stats = queues.stats();
         assert_eq!((stats.orphans, stats.queues_expired), (0, 0));
         pass(2 * RETENTION).await;
-        assert_eq!(queues.stats().queues_expired, 1, "nobody handles it now");
+        assert_eq!(
+            queues.stats().queues_expired,
+            1,
+            "no handler uses the queue now"
+        );
     }
     Ok(())
 }
@@ -87,7 +91,7 @@ async fn a_queue_with_a_message_in_hand_does_not_expire() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_not_deleted_finds_its_queue_when_it_comes_again() -> TestResult {
+async fn an_undeleted_message_keeps_its_queue_until_redelivery() -> TestResult {
     let world = World::new();
     let (queues, queue, other) = queues(&world).await;
     queue.send("x").await?;
@@ -104,7 +108,7 @@ async fn a_message_that_is_not_deleted_finds_its_queue_when_it_comes_again() -> 
         again = queue.receive() => again?,
     };
     assert_eq!(again[0].message_id(), first[0].message_id());
-    // Given back, and not awaited any more.
+    // Given back, and no longer awaited.
     let handle = again[0].receipt_handle().unwrap();
     queue.change_visibility(handle, Duration::ZERO).await?;
     pass(RETENTION + Duration::from_secs(1)).await;
@@ -113,7 +117,7 @@ async fn a_message_that_is_not_deleted_finds_its_queue_when_it_comes_again() -> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_under_way_is_a_use() -> TestResult {
+async fn a_call_in_progress_is_a_use() -> TestResult {
     let world = World::new();
     let (queues, queue, _) = queues(&world).await;
     // Each call takes longer than the retention.
@@ -127,7 +131,7 @@ async fn a_call_under_way_is_a_use() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_of_a_handler_that_failed_finds_its_queue_when_it_comes_again() -> TestResult {
+async fn a_failed_handlers_message_keeps_its_queue_until_redelivery() -> TestResult {
     let world = World::new();
     let (queues, queue, other) = queues(&world).await;
     queue.send("x").await?;

@@ -1,9 +1,9 @@
-//! Virtual queues over a local SQS, one module per behaviour, under Tokio's paused clock.
+//! Tests of virtual queues over a local SQS, one module per behavior, under Tokio's paused clock.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    reason = "tests look at the clock that they pause, and fail where they cannot go on"
+    reason = "tests read the clock that they pause, and panic on unexpected results"
 )]
 
 mod buffers;

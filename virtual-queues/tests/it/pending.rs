@@ -1,4 +1,4 @@
-//! Requests that wait for their reply.
+//! Pending requests.
 
 use std::time::Duration;
 
@@ -61,9 +61,9 @@ async fn late_and_duplicate_replies_are_counted_and_deleted() -> TestResult {
     world.send(answered.url(), "twice").await;
     world.send(dropped.url(), "late").await;
     drop(dropped);
-    assert_eq!(host.pending(), 1, "the slot is free at once");
+    assert_eq!(host.pending(), 1, "the slot is freed at once");
     assert_eq!(answered.await?.body(), Some("once"));
-    // What is left is found when somebody waits the next time.
+    // The remaining replies are found during the next wait.
     let next = expect(&queues, &host, 3, 5);
     assert!(next.await.is_err());
     let stats = queues.stats();
@@ -76,7 +76,7 @@ async fn late_and_duplicate_replies_are_counted_and_deleted() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_processes_on_one_host_get_their_own() -> TestResult {
+async fn two_processes_on_one_host_get_their_own_replies() -> TestResult {
     let world = World::new();
     let url = world.host("host").await;
     let (a, b) = (
@@ -96,13 +96,13 @@ async fn two_processes_on_one_host_get_their_own() -> TestResult {
     }
     assert!(
         a.stats().foreign_replies + b.stats().foreign_replies > 0,
-        "the test saw what it is about"
+        "the processes received each other's replies"
     );
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn foreign_replies_that_came_together_come_back_at_different_times() -> TestResult {
+async fn foreign_replies_are_redelivered_at_different_times() -> TestResult {
     let world = World::new();
     let url = world.host("host").await;
     let (theirs, ours) = (world.queues(), world.queues());
@@ -110,7 +110,7 @@ async fn foreign_replies_that_came_together_come_back_at_different_times() -> Te
     let foreign: Vec<_> = (0..10)
         .map(|n| expect(&theirs, &on_theirs, n, 1).url().clone())
         .collect();
-    // Until their poll has ended.
+    // Wait until their poll has ended.
     pass(Duration::from_secs(25)).await;
     for url in &foreign {
         world.send(url, "foreign").await;
@@ -125,19 +125,22 @@ async fn foreign_replies_that_came_together_come_back_at_different_times() -> Te
         visible = now;
     }
     assert_eq!(visible, 10);
-    assert!(times >= 3, "they came back in {times} lots");
+    assert!(
+        times >= 3,
+        "they were redelivered at {times} different times"
+    );
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_vanishes_ends_what_waits_at_once() -> TestResult {
+async fn a_deleted_host_ends_all_waits_at_once() -> TestResult {
     let world = World::new();
     let url = world.host("host").await;
     let queues = world.queues();
     let host = queues.host(&url)?;
     let pending = expect(&queues, &host, 1, 600);
     let queue = queues.create(&url, sqs_virtual_queues::CreateQueue::named("q"))?;
-    // It is not new: a poll worked five seconds ago.
+    // The host is not new: a poll succeeded five seconds ago.
     assert!(queue.receive().wait(Duration::ZERO).await?.is_empty());
     pass(Duration::from_secs(5)).await;
     let receive = queue.receive().send();
@@ -189,7 +192,7 @@ async fn a_host_that_is_not_known_yet_is_given_time() -> TestResult {
 }
 
 #[test]
-fn after_the_runtime_has_ended_everything_is_closed() -> TestResult {
+fn after_the_end_of_the_runtime_everything_is_closed() -> TestResult {
     let first = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -198,8 +201,8 @@ fn after_the_runtime_has_ended_everything_is_closed() -> TestResult {
         let queues = world.queues();
         let host = queues.host(&world.host("host").await).unwrap();
         let pending = expect(&queues, &host, 1, 600);
-        // The driver has begun.
-        until("the first poll is out", || {
+        // The driver has started.
+        until("the first poll is in flight", || {
             world.calls("ReceiveMessage") == 1
         })
         .await;

@@ -7,7 +7,7 @@ use sqs_virtual_queues::{Action, CreateQueue};
 use crate::support::{AnswersAtOnce, Meddled, RoundTrip, Slow, TestResult, World, pass, until};
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_called_while_nobody_waits() -> TestResult {
+async fn no_call_is_made_while_nobody_waits() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let before = world.local.calls();
@@ -41,17 +41,17 @@ async fn a_poll_outlives_its_waiter_and_serves_the_next() -> TestResult {
     assert_eq!(
         world.calls("ReceiveMessage"),
         1,
-        "the one that was out, and none since"
+        "the poll in flight, and none since"
     );
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_receive_polls_again_until_its_wait_is_over() -> TestResult {
+async fn a_long_receive_polls_again_until_its_wait_ends() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queue = world.queues().create(&host, CreateQueue::named("q"))?;
-    // The first receive is dropped in the middle of a poll, so that the second needs two.
+    // The first receive is dropped in the middle of a poll, so the second receive needs two polls.
     drop(tokio::time::timeout(Duration::from_secs(10), queue.receive().send()).await);
     let start = tokio::time::Instant::now();
     assert!(queue.receive().await?.is_empty());
@@ -83,7 +83,7 @@ async fn receives_with_wait_0_share_short_polls() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn full_polls_bring_more_polls() -> TestResult {
+async fn full_polls_add_polls() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -99,9 +99,9 @@ async fn full_polls_bring_more_polls() -> TestResult {
     let receives = world.calls("ReceiveMessage");
     assert!(
         receives < 70,
-        "50 full ones and the polls that found the rest gone, not {receives}"
+        "expected 50 full polls and a few empty polls, found {receives}"
     );
-    until("the last polls are over", || {
+    until("the last polls have ended", || {
         world.calls("ReceiveMessage") == receives
     })
     .await;
@@ -109,7 +109,7 @@ async fn full_polls_bring_more_polls() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn short_receives_that_come_while_a_poll_is_out_share_the_next() -> TestResult {
+async fn short_receives_during_a_poll_share_the_next_poll() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world
@@ -132,7 +132,7 @@ async fn short_receives_that_come_while_a_poll_is_out_share_the_next() -> TestRe
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_buffer_does_not_make_its_host_poll_without_a_pause() -> TestResult {
+async fn a_full_buffer_does_not_cause_a_busy_loop() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.builder().queue_capacity(1).build()?;
@@ -152,7 +152,7 @@ async fn a_full_buffer_does_not_make_its_host_poll_without_a_pause() -> TestResu
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_does_not_hold_polls_is_polled_twice_a_second() -> TestResult {
+async fn a_server_that_never_waits_is_polled_twice_a_second() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world
@@ -167,7 +167,7 @@ async fn a_server_that_does_not_hold_polls_is_polled_twice_a_second() -> TestRes
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_buffer_delays_its_neighbours_by_a_second_at_most() -> TestResult {
+async fn a_full_buffer_delays_others_by_at_most_a_second() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world
@@ -186,7 +186,7 @@ async fn a_full_buffer_delays_its_neighbours_by_a_second_at_most() -> TestResult
         let waited = start.elapsed();
         assert!(waited <= Duration::from_secs(1), "message {n}: {waited:?}");
         other.delete(received[0].receipt_handle().unwrap()).await?;
-        // A receiver that waits, so that the host is polled.
+        // A waiting receiver, so that the host is polled.
         assert!(
             other
                 .receive()
@@ -199,7 +199,7 @@ async fn a_full_buffer_delays_its_neighbours_by_a_second_at_most() -> TestResult
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_put_back_alone_makes_no_hot_loop() -> TestResult {
+async fn put_back_messages_cause_no_busy_loop() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.builder().queue_capacity(1).build()?;
@@ -212,7 +212,7 @@ async fn what_is_put_back_alone_makes_no_hot_loop() -> TestResult {
         assert!(other.receive().await?.is_empty());
     }
     let polls = world.calls("ReceiveMessage");
-    // 180 long polls, and 8 times in the first minutes and then each 150 to 300 s for each of 30 messages.
+    // 180 long polls. Each of 30 messages is put back 8 times in the first minutes, and then every 150 to 300 s.
     assert!((180..900).contains(&polls), "an hour cost {polls} polls");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Virtual queues behave as queues do.
+//! Virtual queues behave like SQS queues.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use sqs_virtual_queues::{CreateQueue, OutgoingMessage, QueueError};
 use crate::support::{NoChanges, TestResult, World, pass, until};
 
 #[tokio::test(start_paused = true)]
-async fn what_is_sent_is_received_and_deleted() -> TestResult {
+async fn a_sent_message_is_received_and_deleted() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queue = world.queues().create(&host, CreateQueue::named("q"))?;
@@ -21,7 +21,7 @@ async fn what_is_sent_is_received_and_deleted() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_not_deleted_comes_again() -> TestResult {
+async fn an_undeleted_message_is_redelivered() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queue = world.queues().create(&host, CreateQueue::named("q"))?;
@@ -36,14 +36,13 @@ async fn a_message_that_is_not_deleted_comes_again() -> TestResult {
     assert_eq!(
         start.elapsed().as_secs(),
         30,
-        "after the visibility time-out"
+        "after the visibility timeout"
     );
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_buffered_message_whose_visibility_ends_is_delivered_once_and_can_be_deleted()
--> TestResult {
+async fn a_redelivered_buffered_message_is_received_once() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.builder_over(NoChanges::new(&world.client)).build()?;
@@ -82,7 +81,7 @@ async fn the_same_name_on_two_hosts_is_two_queues() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_orphan_is_shown_to_the_hook_and_deleted() -> TestResult {
+async fn an_orphan_is_passed_to_the_hook_and_deleted() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -124,7 +123,7 @@ async fn an_orphan_is_shown_to_the_hook_and_deleted() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_full_queue_puts_back_together_does_not_come_again_together() -> TestResult {
+async fn messages_put_back_together_are_not_redelivered_together() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.builder().queue_capacity(1).build()?;
@@ -141,13 +140,13 @@ async fn what_a_full_queue_puts_back_together_does_not_come_again_together() -> 
         }
     }
     let took = queues.sqs().clock().now().since(begun);
-    // In step it is one message each time, after 2, 4, 8 .. 256 and 300 s.
+    // In step, one message would be received each time, after 2, 4, 8 .. 256 and 300 s.
     assert!(took < Duration::from_secs(150), "{took:?}");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_queue_keeps_nobody_waiting_but_its_own() -> TestResult {
+async fn a_full_queue_does_not_delay_other_queues() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.builder().queue_capacity(2).build()?;
@@ -176,7 +175,7 @@ async fn a_full_queue_keeps_nobody_waiting_but_its_own() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_that_nobody_uses_expires() -> TestResult {
+async fn an_unused_queue_expires() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -200,7 +199,7 @@ async fn a_dropped_receive_loses_nothing() -> TestResult {
     let host = world.host("host").await;
     let queue = world.queues().create(&host, CreateQueue::named("q"))?;
     for round in 0..50 {
-        // Dropped at ever later moments around the arrival of the message.
+        // Dropped at increasingly late moments around the arrival of the message.
         let receive = queue.receive().max(10).send();
         let send = async {
             pass(Duration::from_millis(5)).await;
@@ -233,7 +232,7 @@ async fn a_dropped_receive_loses_nothing() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_purge_deletes_what_is_buffered() -> TestResult {
+async fn a_purge_deletes_buffered_messages() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -305,7 +304,7 @@ async fn bad_input_is_refused_before_any_call() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_fair_queues_each_virtual_queue_is_a_tenant_of_its_host() -> TestResult {
+async fn with_fair_queues_each_virtual_queue_is_a_tenant() -> TestResult {
     use aws_sdk_sqs::types::MessageSystemAttributeName as Name;
     let world = World::new();
     let host = world.host("host").await;
@@ -323,7 +322,7 @@ async fn with_fair_queues_each_virtual_queue_is_a_tenant_of_its_host() -> TestRe
                 None => message,
             })
             .await?;
-        // As the host's own fairness sees it.
+        // As the host's own fair queue sees it.
         let receive = world.client.receive_message().queue_url(host.as_str());
         let receive = receive.message_system_attribute_names(Name::MessageGroupId);
         let received = receive.send().await?.messages.unwrap_or_default().remove(0);
@@ -336,7 +335,7 @@ async fn with_fair_queues_each_virtual_queue_is_a_tenant_of_its_host() -> TestRe
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_has_one_driver_however_it_is_spelled() -> TestResult {
+async fn a_host_has_one_driver_for_all_spellings() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();

@@ -1,4 +1,4 @@
-//! Two things at the same moment.
+//! Two events at the same moment.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use sqs_virtual_queues::{CreateQueue, QueueError};
 use crate::support::{TestResult, World, pass};
 
 #[tokio::test(start_paused = true)]
-async fn a_send_at_the_moment_of_expiry_is_refused_or_arrives() -> TestResult {
+async fn a_send_at_expiry_is_refused_or_arrives() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -31,7 +31,7 @@ async fn a_send_at_the_moment_of_expiry_is_refused_or_arrives() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_made_again_while_its_old_receive_waits_is_another_queue() -> TestResult {
+async fn a_queue_created_again_is_a_different_queue() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queues = world.queues();
@@ -50,7 +50,7 @@ async fn a_queue_made_again_while_its_old_receive_waits_is_another_queue() -> Te
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_receive_leaves_as_a_message_comes_and_the_next_one_gets_it() -> TestResult {
+async fn the_next_receive_gets_the_message_of_one_that_left() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     let queue = world.queues().create(&host, CreateQueue::named("q"))?;
@@ -61,7 +61,7 @@ async fn the_last_receive_leaves_as_a_message_comes_and_the_next_one_gets_it() -
     });
     let received = match left {
         Ok(received) => received?,
-        // Through the poll that the one who left has begun: no second one is out.
+        // Through the poll that the first receive began: no second poll is in flight.
         Err(_) => queue.receive().await?,
     };
     assert_eq!(received.len(), 1);
@@ -70,7 +70,7 @@ async fn the_last_receive_leaves_as_a_message_comes_and_the_next_one_gets_it() -
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_queues_that_expire_at_once_let_others_run_in_between() -> TestResult {
+async fn many_expiring_queues_do_not_block_other_tasks() -> TestResult {
     const QUEUES: u64 = 5_000;
     let world = World::new();
     let host = world.host("host").await;
@@ -81,7 +81,7 @@ async fn many_queues_that_expire_at_once_let_others_run_in_between() -> TestResu
             CreateQueue::random().idle_retention(Duration::from_secs(5)),
         )?;
     }
-    // This task wakes at the moment of the expiry, too, and looks each time that it gets a turn.
+    // This task wakes at the moment of the expiry, too, and checks the queues each time it runs.
     let expired = || queues.stats().queues_expired;
     pass(Duration::from_secs(5)).await;
     let mut seen = std::collections::BTreeSet::new();

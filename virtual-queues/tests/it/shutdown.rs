@@ -1,4 +1,4 @@
-//! The end.
+//! Shutdown.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sqs_virtual_queues::{CreateQueue, PendingError, QueueError, ShutdownReport};
 use crate::support::{Late, Meddled, TestResult, World, pass, until};
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_ends_what_waits_and_gives_back_what_is_buffered() -> TestResult {
+async fn a_shutdown_ends_waits_and_gives_back_messages() -> TestResult {
     let world = World::new();
     let url = world.host("host").await;
     let queues = world.queues();
@@ -39,7 +39,7 @@ async fn a_shutdown_ends_what_waits_and_gives_back_what_is_buffered() -> TestRes
     );
     assert!(
         start.elapsed() <= Duration::from_secs(2),
-        "the poll that was out is ended: {:?}",
+        "the poll in flight is ended: {:?}",
         start.elapsed()
     );
     assert_eq!(world.messages_visible_on(&url).await, "1");
@@ -52,7 +52,7 @@ async fn a_shutdown_ends_what_waits_and_gives_back_what_is_buffered() -> TestRes
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_ends_in_its_time_and_says_what_it_left() -> TestResult {
+async fn a_shutdown_ends_in_time_and_reports_what_it_left() -> TestResult {
     let world = World::new();
     let url = world.host("host").await;
     let queues = world.builder().end_idle_polls(false).build()?;
@@ -66,7 +66,7 @@ async fn a_shutdown_ends_in_its_time_and_says_what_it_left() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_can_be_told_to_wait_for_every_poll() -> TestResult {
+async fn a_shutdown_can_wait_for_every_poll() -> TestResult {
     let world = World::new();
     let url = world.host("host").await;
     let queues = world.builder().end_idle_polls(false).build()?;
@@ -98,16 +98,16 @@ async fn a_shutdown_waits_for_a_second_without_messages() -> TestResult {
         "{:?}",
         start.elapsed()
     );
-    // The poll was out, brought it, and it was given back.
+    // The poll in flight returned the message, and it was given back.
     assert_eq!(world.messages_visible_on(&url).await, "1");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_in_the_answer_of_an_ended_poll_stays_hidden_for_its_visibility() -> TestResult {
+async fn a_message_in_an_ended_poll_is_redelivered_late() -> TestResult {
     let world = World::new();
     let url = world.host("host").await;
-    // The answer needs a minute to come: SQS has put the message into it before the poll is ended.
+    // The answer takes a minute to arrive: SQS has put the message into it before the poll is ended.
     let api = Meddled::new(&world.client, Late(Duration::from_secs(60)));
     let queues = world.builder_over(api).build()?;
     let queue = queues.create(&url, CreateQueue::named("q"))?;
@@ -121,13 +121,13 @@ async fn a_message_in_the_answer_of_an_ended_poll_stays_hidden_for_its_visibilit
     assert_eq!(
         world.messages_visible_on(&url).await,
         "1",
-        "late, and not lost"
+        "the message is late, but not lost"
     );
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_its_last_handle_nothing_is_polled_any_more() -> TestResult {
+async fn without_handles_nothing_is_polled() -> TestResult {
     let world = World::new();
     let url = world.host("host").await;
     let queues = world.queues();

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Shared test utilities.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -27,7 +27,7 @@ use sqs_virtual_queues::{VirtualQueues, VirtualQueuesBuilder};
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-/// A local SQS, and virtual queues on it, with clocks that move together.
+/// A local SQS, and virtual queues on it, with clocks that advance together.
 pub(crate) struct World {
     pub(crate) local: LocalSqs,
     pub(crate) client: aws_sdk_sqs::Client,
@@ -71,7 +71,7 @@ impl World {
         self.local.calls().of(action)
     }
 
-    /// Sends as a stranger would, with a plain SDK client.
+    /// Sends with a plain SDK client, as another program would.
     pub(crate) async fn send(&self, to: &VirtualQueueUrl, body: &str) {
         let name = text(to.name().as_str());
         let send = self
@@ -85,7 +85,7 @@ impl World {
             .unwrap();
     }
 
-    /// Messages on a host, visible or not.
+    /// The number of messages on a host, visible or not.
     pub(crate) async fn messages_on(&self, host: &HostQueueUrl) -> usize {
         use aws_sdk_sqs::types::QueueAttributeName as Name;
         let names = [
@@ -124,12 +124,12 @@ pub(crate) fn text(value: &str) -> MessageAttributeValue {
         .unwrap()
 }
 
-/// Lets every task run until all wait, and `time` pass.
+/// Lets every task run until all wait, and then lets `time` pass.
 pub(crate) async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// Waits for a condition that other tasks bring about, for an hour of virtual time at the most.
+/// Waits for a condition that other tasks fulfill, for at most an hour of virtual time.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     for _ in 0..360_000 {
         if condition() {
@@ -137,10 +137,10 @@ pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
         }
         pass(Duration::from_millis(10)).await;
     }
-    panic!("an hour passed, and still not: {what}");
+    panic!("an hour passed without: {what}");
 }
 
-/// An API in front of the SDK's, whose receives a test can meddle with.
+/// An API in front of the SDK's that lets a test change receives.
 #[derive(Debug)]
 pub(crate) struct Meddled<M> {
     inner: ClientApi,
@@ -148,7 +148,7 @@ pub(crate) struct Meddled<M> {
     receives: Arc<AtomicUsize>,
 }
 
-/// Gets the number of the receive, from 0, and the real call; returns what is to happen instead.
+/// Gets the number of the receive, from 0, and the real call. Returns the call to make instead.
 pub(crate) trait Meddle: std::fmt::Debug + Send + Sync + 'static {
     fn receive(
         &self,
@@ -217,7 +217,7 @@ impl Meddle for HalfOpen {
     }
 }
 
-/// The first message received is not the one that was sent.
+/// Changes the body of the first message received.
 #[derive(Debug)]
 pub(crate) struct Changed;
 
@@ -282,7 +282,7 @@ impl Meddle for RoundTrip {
     }
 }
 
-/// A server that does not hold polls: each is answered at once, with nothing.
+/// A server that does not hold polls: each poll is answered at once, without messages.
 #[derive(Debug)]
 pub(crate) struct AnswersAtOnce;
 
@@ -303,7 +303,7 @@ impl Meddle for AnswersAtOnce {
     }
 }
 
-/// The first receive panics inside of the call.
+/// The first receive panics inside the call.
 #[derive(Debug)]
 pub(crate) struct Panics;
 
@@ -321,7 +321,7 @@ impl Meddle for Panics {
     }
 }
 
-/// The answer of every receive takes so long.
+/// Delays the answer of every receive by this time.
 #[derive(Debug)]
 pub(crate) struct Late(pub(crate) Duration);
 

@@ -10,7 +10,7 @@ use crate::support::{TestResult, World};
 
 const MINUTES: u64 = 60;
 
-/// Receives and deletes until nothing has come for this long. Returns the bodies in their order.
+/// Receives and deletes until no message has been received for `quiet`. Returns the bodies in order.
 async fn drain(queue: &VirtualQueue, quiet: Duration) -> Vec<String> {
     let mut bodies = Vec::new();
     let mut last = tokio::time::Instant::now();
@@ -45,7 +45,10 @@ async fn two_processes_on(world: &World, host: &HostQueueUrl) -> TestResult {
     }
     let (here, there) = (here.stats(), there.stats());
     assert_eq!((here.orphans, there.orphans), (0, 0));
-    assert!(here.unclaimed + there.unclaimed > 0, "they never met");
+    assert!(
+        here.unclaimed + there.unclaimed > 0,
+        "no process received a message of the other"
+    );
     assert_eq!(world.messages_on(host).await, 0);
     Ok(())
 }
@@ -58,7 +61,7 @@ async fn two_processes_on_one_host_get_their_own_messages() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_processes_on_one_fifo_host_get_their_own_messages_in_order() -> TestResult {
+async fn two_processes_on_one_fifo_host_keep_their_order() -> TestResult {
     let world = World::new();
     let host = world.host("host.fifo").await;
     two_processes_on(&world, &host).await
@@ -76,7 +79,7 @@ async fn backlog(world: &World, host: &HostQueueUrl, before: VirtualQueues) -> T
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_process_that_starts_again_finds_the_backlog_of_all_its_queues() -> TestResult {
+async fn a_restarted_process_receives_the_backlog_of_all_its_queues() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     backlog(&world, &host, world.queues()).await?;
@@ -90,7 +93,7 @@ async fn a_process_that_starts_again_finds_the_backlog_of_all_its_queues() -> Te
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_has_claimed_for_its_age_is_an_orphan() -> TestResult {
+async fn an_unclaimed_message_becomes_an_orphan_with_age() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     backlog(&world, &host, world.queues()).await?;
@@ -107,13 +110,13 @@ async fn what_nobody_has_claimed_for_its_age_is_an_orphan() -> TestResult {
         (queues.stats().orphans, world.messages_on(&host).await),
         (30, 0)
     );
-    // 2 s, 4 s, 8 s, 16 s and then 30 s, each shortened by up to a half: 32 to 64 times in 14 minutes.
+    // Put back for 2 s, 4 s, 8 s, 16 s and then 30 s, each shortened by up to half: 32 to 64 times in 14 minutes.
     assert!((30 * 32..=30 * 64).contains(&unclaimed), "{unclaimed}");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_an_orphan_age_of_zero_it_is_an_orphan_at_once() -> TestResult {
+async fn with_an_orphan_age_of_zero_unclaimed_messages_are_orphans() -> TestResult {
     let world = World::new();
     let host = world.host("host").await;
     backlog(&world, &host, world.queues()).await?;

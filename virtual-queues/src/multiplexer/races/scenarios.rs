@@ -134,7 +134,7 @@ fn two_receives_of_one_group_and_a_delete() {
 }
 
 #[test]
-fn a_group_message_is_taken_while_its_poll_fills_the_buffer() {
+fn a_group_message_is_taken_while_the_buffer_fills() {
     let orders = explore(DEVIATIONS, |run| {
         let world = World::on(run, "h.fifo", |it| it.queue_capacity(1));
         let log = Log::default();
@@ -462,7 +462,7 @@ fn reply_against_drop(with_deadline: bool) {
 }
 
 #[test]
-fn a_handler_of_all_queues_is_dropped_as_a_message_arrives() {
+fn a_handler_of_all_is_dropped_as_a_message_arrives() {
     let orders = explore(DEVIATIONS, |run| {
         let (world, log) = (World::new(run, |it| it), Log::default());
         let queue = world.queue("q");

@@ -306,7 +306,7 @@ fn the_handler_of_all_queues_keeps_the_group_order() {
 }
 
 #[test]
-fn a_buffer_full_of_held_up_messages_accepts_a_free_one() {
+fn a_buffer_full_of_held_up_messages_accepts_free_ones() {
     let mut fifo = Fifo::with(router().options.limits);
     fifo.poll(0, &["a1", "a2", "a3"]);
     assert_eq!(fifo.receive(1, 1), ["a1"]);

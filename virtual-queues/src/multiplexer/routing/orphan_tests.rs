@@ -93,7 +93,7 @@ fn a_put_back_message_is_buffered_once_its_queue_exists() {
 }
 
 #[test]
-fn a_message_for_a_deleted_queue_is_an_orphan_at_once() {
+fn a_message_for_a_deleted_queue_is_an_orphan() {
     let mut router = router(AGE);
     router.create(name("q"), None, at(0)).unwrap();
     router.delete(&name("q")).unwrap();
@@ -106,7 +106,7 @@ fn a_message_for_a_deleted_queue_is_an_orphan_at_once() {
 }
 
 #[test]
-fn a_message_for_an_expired_queue_is_an_orphan_at_once() {
+fn a_message_for_an_expired_queue_is_an_orphan() {
     let mut router = router(AGE);
     let retention = Some(Duration::from_secs(10));
     router.create(name("q"), retention, at(0)).unwrap();

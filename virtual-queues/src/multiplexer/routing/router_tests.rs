@@ -207,7 +207,7 @@ fn a_reply_goes_to_its_own_request_only() {
 }
 
 #[test]
-fn a_second_reply_is_a_duplicate_and_one_after_the_deadline_late() {
+fn second_replies_are_duplicates_and_expired_ones_late() {
     let mut router = router();
     let (answered, forgotten, timed_out) = (
         reply_name(PROCESS, 1),
@@ -277,7 +277,7 @@ fn the_table_gives_memory_back_after_a_burst() {
 }
 
 #[test]
-fn a_reply_to_another_process_is_put_back_for_growing_times() {
+fn foreign_replies_are_put_back_for_growing_times() {
     let mut router = router();
     let foreign = reply_name(OTHER, 1);
     let mut put_back = |receives, server_now| {
@@ -417,7 +417,7 @@ fn a_message_leaves_its_buffer_when_it_is_visible_again() {
 }
 
 #[test]
-fn a_buffered_message_is_extended_a_third_before_it_is_visible() {
+fn a_buffered_message_is_extended_before_it_is_visible() {
     let mut router = router();
     let queue = name("q");
     router.create(queue.clone(), None, at(0)).unwrap();
@@ -530,7 +530,7 @@ fn short_receives_share_one_poll_that_starts_after_them() {
 }
 
 #[test]
-fn the_handler_of_all_gets_a_next_message_after_finishing_one() {
+fn the_handler_of_all_gets_its_next_message_when_done() {
     let mut router = router();
     let queue = name("q");
     router.create(queue.clone(), None, at(0)).unwrap();
@@ -702,7 +702,7 @@ fn deleting_a_queue_wakes_receivers_and_frees_memory() {
 }
 
 #[test]
-fn a_receiver_of_a_deleted_queue_ends_despite_a_new_queue() {
+fn a_deleted_queues_receiver_ends_despite_a_new_queue() {
     let mut router = router();
     let queue = name("q");
     router.create(queue.clone(), None, at(0)).unwrap();

@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_call_in_flight_an_urgent_entry_is_sent_at_once() {
+    fn without_a_call_urgent_entries_are_sent_at_once() {
         let mut coalescer = Coalescer::new(limits());
         assert_eq!(coalescer.next(at(0)), Next::Wait(None));
         push(&mut coalescer, [1, 2], URGENT, at(0));
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn during_a_call_entries_wait_for_ten_or_the_linger_time() {
+    fn during_a_call_entries_wait_for_the_linger_time() {
         let mut coalescer = Coalescer::new(limits());
         push(&mut coalescer, [0], URGENT, at(0));
         call(&mut coalescer, at(0));
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_entry_takes_its_old_place_after_its_back_off() {
+    fn a_failed_entry_keeps_its_place_after_its_back_off() {
         let mut coalescer = Coalescer::new(limits());
         push(&mut coalescer, [1, 2, 3], URGENT, at(0));
         let batch = call(&mut coalescer, at(0));
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_of_a_refused_batch_are_sent_alone_and_in_order() {
+    fn entries_of_a_refused_batch_are_sent_in_order() {
         let mut coalescer = Coalescer::new(limits());
         push(&mut coalescer, 0..3, URGENT, at(0));
         for (ticket, entry) in call(&mut coalescer, at(0)) {

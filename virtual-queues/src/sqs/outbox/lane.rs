@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_entries_that_start_or_fill_a_batch_wake_the_worker() {
+    async fn entries_that_start_or_fill_a_batch_wake_the_worker() {
         let lanes = lanes();
         let lane = Lane::new(&lanes.context.options, &queue());
         let (next, _) = lane.next(&lanes.context);

@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_hold_polls_is_polled_twice_a_second() {
+    fn a_server_that_never_waits_is_polled_twice_a_second() {
         let mut polls = controller(8);
         polls.set_demand(1000);
         let (mut now, mut started) = (NOW, Vec::new());
@@ -594,7 +594,7 @@ mod tests {
     }
 
     #[test]
-    fn while_polls_fail_a_new_receiver_waits_for_its_own_call() {
+    fn while_polls_fail_new_receivers_await_their_own_call() {
         let mut polls = controller(8);
         polls.set_demand(10);
         let waited = fail(&mut polls, NOW) + Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! Attributes and tags of the queue itself.
+//! Attributes and tags of a queue.
 
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 
@@ -6,13 +6,13 @@ use super::CheckResult;
 use super::face::{Ask, Subject};
 
 super::contract!(
-    attributes_are_the_hosts_and_the_queues_own,
+    attributes_include_the_hosts_and_the_queues_own,
     the_queues_own_attributes_cost_no_call,
     tags_are_kept_in_memory,
-    tags_have_the_bounds_of_sqs,
+    tags_have_the_limits_of_sqs,
 );
 
-async fn attributes_are_the_hosts_and_the_queues_own(subject: &Subject) -> CheckResult {
+async fn attributes_include_the_hosts_and_the_queues_own(subject: &Subject) -> CheckResult {
     let retention = [("IdleQueueRetentionPeriodSeconds", "60")];
     let queue = subject
         .create_on(&subject.host, "q", &retention, &[])
@@ -67,7 +67,7 @@ async fn tags_are_kept_in_memory(subject: &Subject) -> CheckResult {
     Ok(())
 }
 
-async fn tags_have_the_bounds_of_sqs(subject: &Subject) -> CheckResult {
+async fn tags_have_the_limits_of_sqs(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     let key = "k".repeat(129);
     let value = "v".repeat(257);

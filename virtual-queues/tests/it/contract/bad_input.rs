@@ -1,17 +1,15 @@
-//! Every error of bad input says what is wrong and what is allowed, before any call.
+//! Every error of bad input shows the found and the allowed values, before any call.
 
 use super::CheckResult;
 use super::face::{Ask, Letter, Subject};
 
 super::contract!(
-    a_message_that_sqs_would_refuse_is_refused_before_any_call,
-    a_number_out_of_its_range_is_refused_before_any_call,
-    a_name_that_no_queue_can_have_is_refused,
+    messages_sqs_would_refuse_are_refused_before_any_call,
+    a_number_out_of_range_is_refused_before_any_call,
+    an_invalid_queue_name_is_refused,
 );
 
-async fn a_message_that_sqs_would_refuse_is_refused_before_any_call(
-    subject: &Subject,
-) -> CheckResult {
+async fn messages_sqs_would_refuse_are_refused_before_any_call(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     let before = subject.site.calls();
     let body = || Letter::from("b");
@@ -73,7 +71,7 @@ async fn a_message_that_sqs_would_refuse_is_refused_before_any_call(
     Ok(())
 }
 
-async fn a_number_out_of_its_range_is_refused_before_any_call(subject: &Subject) -> CheckResult {
+async fn a_number_out_of_range_is_refused_before_any_call(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     let before = subject.site.calls();
     let ask = Ask::default;
@@ -145,7 +143,7 @@ async fn a_number_out_of_its_range_is_refused_before_any_call(subject: &Subject)
     Ok(())
 }
 
-async fn a_name_that_no_queue_can_have_is_refused(subject: &Subject) -> CheckResult {
+async fn an_invalid_queue_name_is_refused(subject: &Subject) -> CheckResult {
     for name in ["a b", "", &"x".repeat(81)] {
         let error = subject
             .create_on(&subject.host, name, &[], &[])

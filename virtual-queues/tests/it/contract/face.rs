@@ -1,4 +1,4 @@
-//! The ways to use a virtual queue, brought to one form.
+//! The interfaces of a virtual queue, in one common form.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -18,7 +18,7 @@ use sqs_virtual_queues::{
 
 use super::site::{Site, text};
 
-/// Virtual queues on one host, used in one way.
+/// Virtual queues on one host, used through one interface.
 pub(crate) struct Subject {
     pub(crate) site: Site,
     pub(crate) queues: VirtualQueues,
@@ -26,12 +26,12 @@ pub(crate) struct Subject {
     way: Way,
 }
 
-/// A way to use a virtual queue.
+/// An interface of virtual queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Face {
     /// The handle.
     Handle,
-    /// The drop-in client by its wire layer alone.
+    /// The drop-in client with its wire layer only.
     Wire,
     /// The drop-in client with its typed path.
     FastPath,
@@ -42,21 +42,21 @@ enum Way {
     Client(Client),
 }
 
-/// An error, by SQS's code and with all its text.
+/// An error, with SQS's code and its full text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) code: String,
     pub(crate) text: String,
 }
 
-/// What SQS answered to a send.
+/// SQS's answer to a send.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) id: String,
     pub(crate) md5_of_body: String,
 }
 
-/// What is sent.
+/// A message to send.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Letter {
     pub(crate) body: String,
@@ -66,7 +66,7 @@ pub(crate) struct Letter {
     pub(crate) deduplication: Option<String>,
 }
 
-/// What a receive asks for; `Default` is what SQS does if nothing is said.
+/// The parameters of a receive; `Default` sets none.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ask {
     pub(crate) max: Option<i32>,
@@ -249,7 +249,7 @@ impl Subject {
         }
     }
 
-    /// Receives one message with all there is to see, waiting for it.
+    /// Receives one message with all its attributes, waiting for it.
     pub(crate) async fn receive_one(&self, url: &VirtualQueueUrl) -> Message {
         let ask = Ask {
             wait: Some(20),
@@ -492,7 +492,7 @@ fn by_entry<T>(
         .map(|id| {
             results
                 .remove(&id.to_string())
-                .expect("every entry is answered")
+                .expect("every entry has an answer")
         })
         .collect()
 }
@@ -545,7 +545,7 @@ impl<E: ProvideErrorMetadata + Error + 'static> From<SdkError<E>> for Problem {
 }
 
 impl Problem {
-    /// The queue does not exist. Servers that speak JSON alone have a name of their own for it.
+    /// Whether the queue does not exist. Servers that support only JSON have their own code for this.
     pub(crate) fn is_gone(&self) -> bool {
         let code = self.code.as_str();
         code == "AWS.SimpleQueueService.NonExistentQueue" || code == "QueueDoesNotExist"

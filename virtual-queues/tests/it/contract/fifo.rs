@@ -10,9 +10,9 @@ super::contract!(
     equal_bodies_to_two_queues_both_arrive,
     a_queue_keeps_its_order_and_holds_up_no_other,
     a_group_waits_for_its_message_in_flight,
-    a_group_waits_for_all_messages_that_were_received_together,
-    a_message_made_visible_is_received_before_the_later_ones,
-    the_callers_own_ids_count_within_the_queue,
+    a_group_waits_for_all_messages_received_together,
+    a_message_made_visible_is_received_before_later_ones,
+    the_callers_own_ids_apply_within_the_queue,
 );
 
 async fn fifo_queues(subject: &Subject) -> [VirtualQueueUrl; 2] {
@@ -28,7 +28,7 @@ async fn fifo_queues(subject: &Subject) -> [VirtualQueueUrl; 2] {
 
 async fn equal_bodies_to_two_queues_both_arrive(subject: &Subject) -> CheckResult {
     let [a, b] = fifo_queues(subject).await;
-    // And twice to the same queue, too.
+    // Also twice to the same queue.
     for queue in [&a, &b, &a] {
         subject.send(queue, "same").await?;
     }
@@ -55,7 +55,7 @@ async fn a_queue_keeps_its_order_and_holds_up_no_other(subject: &Subject) -> Che
     );
     let first = subject.receive_one(&a).await;
     assert_eq!(first.body(), Some("0"));
-    // The first of `a` is in flight, which blocks its group.
+    // The first message of `a` is in flight, which blocks its group.
     subject.send(&b, "through").await?;
     let other = subject.receive_one(&b).await;
     assert_eq!(other.body(), Some("through"));
@@ -75,7 +75,7 @@ async fn send_numbers(subject: &Subject, queue: &VirtualQueueUrl, count: usize) 
     assert!(sent.iter().all(Result::is_ok));
 }
 
-/// Receives what there is within a second.
+/// Receives the messages that are available within a second.
 async fn receive_now(subject: &Subject, queue: &VirtualQueueUrl) -> Vec<Message> {
     let ask = Ask {
         max: Some(10),
@@ -99,14 +99,14 @@ async fn a_group_waits_for_its_message_in_flight(subject: &Subject) -> CheckResu
     let other = subject.receive_one(&a).await;
     assert_eq!(other.body(), Some("of another group"));
     assert_eq!(receive_now(subject, &a).await, []);
-    // That of the other group changes nothing.
+    // Deleting the message of the other group changes nothing.
     subject.delete(&a, &other).await?;
     assert_eq!(receive_now(subject, &a).await, []);
     subject.delete(&a, &first).await?;
     let second = subject.receive_one(&a).await;
     assert_eq!(second.body(), Some("2"));
     assert_eq!(receive_now(subject, &a).await, []);
-    // A receive that waits is served as soon as the message is deleted.
+    // A waiting receive is served as soon as the message is deleted.
     let (third, deleted) = tokio::join!(subject.receive_one(&a), subject.delete(&a, &second));
     deleted?;
     assert_eq!(third.body(), Some("3"));
@@ -115,9 +115,7 @@ async fn a_group_waits_for_its_message_in_flight(subject: &Subject) -> CheckResu
     Ok(())
 }
 
-async fn a_group_waits_for_all_messages_that_were_received_together(
-    subject: &Subject,
-) -> CheckResult {
+async fn a_group_waits_for_all_messages_received_together(subject: &Subject) -> CheckResult {
     let [a, _] = fifo_queues(subject).await;
     send_numbers(subject, &a, 4).await;
     let ask = Ask {
@@ -142,9 +140,7 @@ async fn a_group_waits_for_all_messages_that_were_received_together(
     Ok(())
 }
 
-async fn a_message_made_visible_is_received_before_the_later_ones(
-    subject: &Subject,
-) -> CheckResult {
+async fn a_message_made_visible_is_received_before_later_ones(subject: &Subject) -> CheckResult {
     let [a, _] = fifo_queues(subject).await;
     send_numbers(subject, &a, 3).await;
     let first = subject.receive_one(&a).await;
@@ -164,14 +160,14 @@ async fn a_message_made_visible_is_received_before_the_later_ones(
     Ok(())
 }
 
-async fn the_callers_own_ids_count_within_the_queue(subject: &Subject) -> CheckResult {
+async fn the_callers_own_ids_apply_within_the_queue(subject: &Subject) -> CheckResult {
     let [a, b] = fifo_queues(subject).await;
     let letter = Letter {
         group: Some("g".into()),
         deduplication: Some("d".into()),
         ..Letter::from("x")
     };
-    // The second is a duplicate of the first, the third is not.
+    // The second message is a duplicate of the first, the third is not.
     for queue in [&a, &a, &b] {
         subject.send(queue, letter.clone()).await?;
     }

@@ -1,4 +1,4 @@
-//! The way to the server: everything that is really sent passes here.
+//! The connection to the server: all calls that are actually sent pass through here.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 
-/// Counts calls, and can keep one operation from the server.
+/// Counts calls, and can block one operation.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
     inner: SharedHttpClient,

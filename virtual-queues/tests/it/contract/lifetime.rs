@@ -1,4 +1,4 @@
-//! Making, finding and losing virtual queues.
+//! Creating, finding and deleting virtual queues.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use super::face::{Ask, Subject};
 use super::site::{pass, until};
 
 super::contract!(
-    making_and_deleting_costs_no_call,
-    the_same_name_again_is_the_same_queue_with_its_messages,
-    deleting_a_queue_ends_the_receives_that_wait,
-    a_queue_that_nobody_uses_expires_and_the_retention_can_be_changed,
-    a_queue_of_another_process_can_be_sent_to_and_not_received_from,
-    a_purge_deletes_what_is_buffered,
+    creating_and_deleting_a_queue_costs_no_call,
+    creating_a_name_again_returns_the_same_queue,
+    deleting_a_queue_ends_its_waiting_receives,
+    an_unused_queue_expires_after_its_changeable_retention,
+    another_processs_queue_can_only_be_sent_to,
+    a_purge_deletes_buffered_messages,
     a_queue_is_found_by_its_name,
-    a_host_that_is_deleted_takes_its_queues_with_it,
-    a_receive_given_up_loses_nothing,
+    deleting_a_host_deletes_its_virtual_queues,
+    a_dropped_receive_loses_no_message,
 );
 
 fn wait(seconds: i32) -> Ask {
@@ -25,7 +25,7 @@ fn wait(seconds: i32) -> Ask {
     }
 }
 
-async fn making_and_deleting_costs_no_call(subject: &Subject) -> CheckResult {
+async fn creating_and_deleting_a_queue_costs_no_call(subject: &Subject) -> CheckResult {
     let before = subject.site.calls();
     let queue = subject.create("q").await;
     assert_eq!(queue.as_str(), format!("{}#q", subject.host));
@@ -35,7 +35,7 @@ async fn making_and_deleting_costs_no_call(subject: &Subject) -> CheckResult {
     Ok(())
 }
 
-async fn the_same_name_again_is_the_same_queue_with_its_messages(subject: &Subject) -> CheckResult {
+async fn creating_a_name_again_returns_the_same_queue(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     let other = subject.create("other").await;
     subject.tag(&queue, &[("k", "v")]).await?;
@@ -50,7 +50,7 @@ async fn the_same_name_again_is_the_same_queue_with_its_messages(subject: &Subje
     Ok(())
 }
 
-async fn deleting_a_queue_ends_the_receives_that_wait(subject: &Subject) -> CheckResult {
+async fn deleting_a_queue_ends_its_waiting_receives(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     let delete = async {
         pass(Duration::from_secs(3)).await;
@@ -67,9 +67,7 @@ async fn deleting_a_queue_ends_the_receives_that_wait(subject: &Subject) -> Chec
     Ok(())
 }
 
-async fn a_queue_that_nobody_uses_expires_and_the_retention_can_be_changed(
-    subject: &Subject,
-) -> CheckResult {
+async fn an_unused_queue_expires_after_its_changeable_retention(subject: &Subject) -> CheckResult {
     let retention = [("IdleQueueRetentionPeriodSeconds", "60")];
     let queue = subject
         .create_on(&subject.host, "q", &retention, &[])
@@ -96,7 +94,8 @@ async fn a_queue_that_nobody_uses_expires_and_the_retention_can_be_changed(
     subject.set_retention(&queue, 6).await?;
     pass(Duration::from_secs(5)).await;
     assert_eq!(expired(), 1);
-    // A receive in progress is an operation. The first finds what was sent to the queue's namesake.
+    // A receive in progress is an operation. The first receive finds the message that was sent to the earlier queue
+    // of the same name.
     for _ in 0..2 {
         assert!(subject.receive(&queue, wait(10)).await?.len() < 2);
     }
@@ -104,9 +103,7 @@ async fn a_queue_that_nobody_uses_expires_and_the_retention_can_be_changed(
     Ok(())
 }
 
-async fn a_queue_of_another_process_can_be_sent_to_and_not_received_from(
-    subject: &Subject,
-) -> CheckResult {
+async fn another_processs_queue_can_only_be_sent_to(subject: &Subject) -> CheckResult {
     let other_process = subject.site.queues();
     let theirs =
         other_process.create(&subject.host, sqs_virtual_queues::CreateQueue::named("t"))?;
@@ -118,7 +115,7 @@ async fn a_queue_of_another_process_can_be_sent_to_and_not_received_from(
     Ok(())
 }
 
-async fn a_purge_deletes_what_is_buffered(subject: &Subject) -> CheckResult {
+async fn a_purge_deletes_buffered_messages(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     let other = subject.create("other").await;
     for _ in 0..3 {
@@ -141,9 +138,9 @@ async fn a_queue_is_found_by_its_name(subject: &Subject) -> CheckResult {
     Ok(())
 }
 
-async fn a_host_that_is_deleted_takes_its_queues_with_it(subject: &Subject) -> CheckResult {
+async fn deleting_a_host_deletes_its_virtual_queues(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
-    // A host that this process did not make has no time to settle in.
+    // A host that this process did not create is not expected to settle.
     let delete = subject.site.client.delete_queue();
     delete.queue_url(subject.host.as_str()).send().await?;
     let error = subject.receive(&queue, wait(20)).await.unwrap_err();
@@ -153,10 +150,10 @@ async fn a_host_that_is_deleted_takes_its_queues_with_it(subject: &Subject) -> C
     Ok(())
 }
 
-async fn a_receive_given_up_loses_nothing(subject: &Subject) -> CheckResult {
+async fn a_dropped_receive_loses_no_message(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     for round in 0..40_u64 {
-        // Given up at ever later moments around the arrival of the message.
+        // Dropped at increasingly late moments around the arrival of the message.
         let send = async {
             pass(Duration::from_millis(2)).await;
             subject.send(&queue, "x").await.map(drop)

@@ -7,21 +7,21 @@ use super::face::{Ask, Letter, Subject};
 use super::site::text;
 
 super::contract!(
-    what_is_sent_is_received_and_deleted,
-    a_message_that_is_not_deleted_comes_again_and_is_counted,
-    visibility_is_changed_to_zero_and_to_longer,
-    a_receive_sets_the_visibility_it_asks_for,
-    a_receive_returns_as_many_as_it_may,
-    attributes_are_filtered_and_digested_as_sqs_does,
+    a_sent_message_is_received_and_deleted,
+    an_undeleted_message_is_redelivered_and_counted,
+    visibility_can_be_set_to_zero_and_extended,
+    a_receive_sets_the_requested_visibility,
+    a_receive_returns_up_to_its_maximum,
+    attributes_are_filtered_and_digested_as_in_sqs,
     system_attributes_are_filtered,
-    a_batch_is_sent_and_each_entry_has_its_own_answer,
+    each_entry_of_a_sent_batch_has_its_own_answer,
     batches_of_deletes_and_changes_answer_each_entry,
-    a_delayed_message_comes_later,
+    a_delayed_message_arrives_later,
     two_receives_share_messages,
     a_request_can_be_sent_by_hand,
 );
 
-async fn what_is_sent_is_received_and_deleted(subject: &Subject) -> CheckResult {
+async fn a_sent_message_is_received_and_deleted(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     let sent = subject.send(&queue, "hello").await?;
     assert_eq!(sent.md5_of_body, "5d41402abc4b2a76b9719d911017c592");
@@ -34,9 +34,7 @@ async fn what_is_sent_is_received_and_deleted(subject: &Subject) -> CheckResult 
     Ok(())
 }
 
-async fn a_message_that_is_not_deleted_comes_again_and_is_counted(
-    subject: &Subject,
-) -> CheckResult {
+async fn an_undeleted_message_is_redelivered_and_counted(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     subject.send(&queue, "hello").await?;
     let count = MessageSystemAttributeName::ApproximateReceiveCount;
@@ -56,7 +54,7 @@ async fn a_message_that_is_not_deleted_comes_again_and_is_counted(
     Ok(())
 }
 
-async fn visibility_is_changed_to_zero_and_to_longer(subject: &Subject) -> CheckResult {
+async fn visibility_can_be_set_to_zero_and_extended(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     subject.send(&queue, "hello").await?;
     let first = subject.receive_one(&queue).await;
@@ -79,7 +77,7 @@ async fn visibility_is_changed_to_zero_and_to_longer(subject: &Subject) -> Check
     Ok(())
 }
 
-async fn a_receive_sets_the_visibility_it_asks_for(subject: &Subject) -> CheckResult {
+async fn a_receive_sets_the_requested_visibility(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     subject.send(&queue, "hello").await?;
     let ask = Ask {
@@ -94,7 +92,7 @@ async fn a_receive_sets_the_visibility_it_asks_for(subject: &Subject) -> CheckRe
     Ok(())
 }
 
-async fn a_receive_returns_as_many_as_it_may(subject: &Subject) -> CheckResult {
+async fn a_receive_returns_up_to_its_maximum(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     for n in 0..12 {
         subject.site.send(&queue, &n.to_string()).await;
@@ -109,7 +107,7 @@ async fn a_receive_returns_as_many_as_it_may(subject: &Subject) -> CheckResult {
     };
     assert_eq!(receive(None).await?, 1);
     assert_eq!(receive(Some(4)).await?, 4);
-    // The rest may come with several polls.
+    // The rest may be received in several polls.
     let mut rest = 7;
     while rest > 0 {
         let got = receive(Some(10)).await?;
@@ -119,7 +117,7 @@ async fn a_receive_returns_as_many_as_it_may(subject: &Subject) -> CheckResult {
     Ok(())
 }
 
-async fn attributes_are_filtered_and_digested_as_sqs_does(subject: &Subject) -> CheckResult {
+async fn attributes_are_filtered_and_digested_as_in_sqs(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     let letter = Letter::from("b")
         .attribute("tenant.id", "1")
@@ -144,11 +142,11 @@ async fn attributes_are_filtered_and_digested_as_sqs_does(subject: &Subject) -> 
         let mut names: Vec<_> = attributes.keys().map(String::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, expected, "{asked:?}");
-        // What SQS says of the same attributes on a queue of its own.
+        // SQS's digest of the same attributes on a real queue.
         let real = subject.site.host("real").await;
         let send = subject.site.client.send_message();
         let send = send.queue_url(real.as_str()).message_body("b");
-        // No list at all rather than an empty one, of which not every server thinks alike.
+        // No list at all instead of an empty list, because servers treat an empty list differently.
         let attributes = (!attributes.is_empty()).then_some(attributes);
         let told = send.set_message_attributes(attributes).send().await?;
         assert_eq!(
@@ -186,7 +184,7 @@ async fn system_attributes_are_filtered(subject: &Subject) -> CheckResult {
     Ok(())
 }
 
-async fn a_batch_is_sent_and_each_entry_has_its_own_answer(subject: &Subject) -> CheckResult {
+async fn each_entry_of_a_sent_batch_has_its_own_answer(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     let reserved = Letter::from("b").attribute("__AmazonSQSVirtualQueuesClient.QueueName", "x");
     let letters = vec![Letter::from("0"), reserved, Letter::from("2")];
@@ -237,7 +235,7 @@ async fn batches_of_deletes_and_changes_answer_each_entry(subject: &Subject) -> 
     Ok(())
 }
 
-async fn a_delayed_message_comes_later(subject: &Subject) -> CheckResult {
+async fn a_delayed_message_arrives_later(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     let delayed = Letter {
         delay: Some(7),
@@ -260,7 +258,7 @@ async fn two_receives_share_messages(subject: &Subject) -> CheckResult {
     let ((a, b), sent) = tokio::join!(both, send);
     sent?;
     assert_ne!(a.message_id(), b.message_id());
-    // What a stranger sends is the queue's as well.
+    // Messages from other senders belong to the queue, too.
     let plain = subject
         .site
         .client
@@ -277,7 +275,7 @@ async fn a_request_can_be_sent_by_hand(subject: &Subject) -> CheckResult {
     let (requests, replies) = (subject.create("requests").await, subject.create("1").await);
     let request = Letter::from("2 + 2")
         .attribute("ResponseQueueUrl", replies.as_str())
-        // Passed on from elsewhere, as code does that copies all attributes.
+        // Forwarded from elsewhere, by code that copies all attributes.
         .attribute("SqsRpc", "1;r");
     subject.send(&requests, request).await?;
     let request = subject.receive_one(&requests).await;

@@ -1,7 +1,7 @@
-//! What every virtual queue does, whichever way it is used and whoever wrote the server: one suite of checks.
+//! One suite of checks for every virtual queue, independent of the interface and the server.
 //!
-//! Here it runs over each face on `local-sqs`, on a paused clock. `examples/contract.rs` runs it against a server of your
-//! choice, in real time: no check depends on which of the two it is.
+//! These tests run the suite over each interface on `local-sqs`, on a paused clock. `examples/contract.rs` runs it
+//! against any other server, in real time. No check depends on the server or the clock.
 
 mod attributes;
 mod bad_input;
@@ -41,7 +41,7 @@ pub(crate) fn checks() -> impl Iterator<Item = &'static Check> {
     all.into_iter().flatten()
 }
 
-/// Makes a list of a module's checks, and each of them a test of each face.
+/// Lists a module's checks, and turns each check into a test of each interface.
 macro_rules! contract {
     ($($check:ident),* $(,)?) => {
         #[cfg(not(test))]

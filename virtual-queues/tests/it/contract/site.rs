@@ -1,4 +1,4 @@
-//! The server that the checks run against, and the time that passes there.
+//! The server that the checks use, and its time.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use super::gate::Gate;
 
 /// A server.
 pub(crate) struct Site {
-    /// A plain client, for what a check does behind the multiplexer's back.
+    /// A plain client, for calls that a check makes outside of the multiplexer.
     pub(crate) client: Client,
     gate: Gate,
     clock: Clock,
     pace: Pace,
-    /// Stands before every queue's name, so that runs on one server do not meet.
+    /// A prefix of every queue's name, so that runs on the same server do not interfere.
     prefix: String,
     made: Mutex<Vec<String>>,
 }
@@ -28,20 +28,20 @@ pub(crate) struct Site {
 /// How time passes.
 #[derive(Debug, Clone, Copy)]
 enum Pace {
-    /// Only when everybody waits: durations are exact.
+    /// Time passes only while all tasks wait, so durations are exact.
     #[cfg(test)]
     Paused,
-    /// As on the wall: a server may be late.
+    /// Time passes as on the wall clock, so a server may be late.
     #[cfg(not(test))]
     Real,
 }
 
-/// How late a server may be, in real time.
+/// The maximum delay of a server, in real time.
 #[cfg(not(test))]
 const LATE: Duration = Duration::from_secs(4);
 
 impl Site {
-    /// A local SQS, with clocks that move together.
+    /// A local SQS, with clocks that advance together.
     #[cfg(test)]
     pub(crate) fn paused() -> Self {
         let wall = std::time::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
@@ -84,25 +84,25 @@ impl Site {
         }
     }
 
-    /// A process of its own: another multiplexer.
+    /// A separate process: another multiplexer.
     pub(crate) fn queues(&self) -> VirtualQueues {
         let sqs = Sqs::builder(ClientApi::new(&self.client)).clock(self.clock.clone());
         let builder = VirtualQueues::builder(sqs.build()).visibility(self.visibility());
         builder.build().expect("the options are valid")
     }
 
-    /// How long the multiplexer keeps what it received.
+    /// How long the multiplexer keeps received messages invisible.
     pub(crate) fn visibility(&self) -> Duration {
         match self.pace {
             #[cfg(test)]
             Pace::Paused => Duration::from_secs(30),
-            // Nobody wants to wait for so long in real time.
+            // The usual time is too long in real time.
             #[cfg(not(test))]
             Pace::Real => Duration::from_secs(8),
         }
     }
 
-    /// Makes a real queue, or finds it.
+    /// Creates a real queue, or finds it.
     pub(crate) async fn host(&self, name: &str) -> HostQueueUrl {
         self.host_with(name, &[]).await
     }
@@ -113,7 +113,7 @@ impl Site {
         attributes: &[(QueueAttributeName, &str)],
     ) -> HostQueueUrl {
         let name = format!("{}{name}", self.prefix);
-        // What a receive by the drop-in that does not say has from its host.
+        // A receive by the drop-in without these parameters takes them from its host.
         let visibility = self.visibility().as_secs().to_string();
         let mut create = self
             .client
@@ -128,7 +128,7 @@ impl Site {
         url.parse().unwrap()
     }
 
-    /// Sends as a stranger would, with a plain client.
+    /// Sends with a plain client, as another program would.
     pub(crate) async fn send(&self, to: &VirtualQueueUrl, body: &str) {
         let name = text(to.name().as_str());
         let send = self.client.send_message().queue_url(to.host().as_str());
@@ -136,7 +136,7 @@ impl Site {
         send.message_body(body).send().await.unwrap();
     }
 
-    /// Waits until no message is left on a real queue, visible or not.
+    /// Waits until a real queue has no messages, visible or not.
     pub(crate) async fn emptied(&self, host: &HostQueueUrl) {
         use QueueAttributeName as Name;
         let counts = [
@@ -160,7 +160,7 @@ impl Site {
         }
     }
 
-    /// Calls that reached the server, or would have.
+    /// The number of calls that reached the server, or would have reached it.
     pub(crate) fn calls(&self) -> u64 {
         self.gate.calls()
     }
@@ -174,7 +174,7 @@ impl Site {
         self.gate.close_to(operation);
     }
 
-    /// Panics unless so many seconds have passed.
+    /// Panics unless the given number of seconds has passed.
     pub(crate) fn took(&self, start: Instant, seconds: u64) {
         let took = start.elapsed();
         match self.pace {
@@ -186,18 +186,18 @@ impl Site {
                 let early = Duration::from_millis(500);
                 assert!(
                     took + early >= expected && took <= expected + LATE,
-                    "it took {took:?}, {expected:?} were expected"
+                    "expected {expected:?}, took {took:?}"
                 );
             }
         }
     }
 
-    /// Deletes all queues that were made.
+    /// Deletes all queues that were created.
     #[cfg(not(test))]
     pub(crate) async fn clear(&self) {
         let made = std::mem::take(&mut *self.made.lock().unwrap());
         for url in made {
-            // A check may have deleted it.
+            // A check may have deleted the queue.
             let _ = self.client.delete_queue().queue_url(url).send().await;
         }
     }
@@ -208,16 +208,16 @@ pub(crate) fn text(value: &str) -> MessageAttributeValue {
     value.data_type("String").build().unwrap()
 }
 
-/// Lets time pass: paused Tokio time on local-sqs, the wall clock on a server of others, whose clock nobody can move.
+/// Lets time pass: Tokio's paused time on local-sqs, or real time on another server, whose clock cannot be moved.
 pub(crate) async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// Waits for a condition that other tasks bring about.
+/// Waits for a condition that other tasks fulfill.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(10);
     while !condition() {
-        assert!(Instant::now() < end, "10 s passed, and still not: {what}");
+        assert!(Instant::now() < end, "10 s passed without: {what}");
         pass(Duration::from_millis(10)).await;
     }
 }

@@ -7,19 +7,19 @@ use super::CheckResult;
 use super::face::{Ask, Subject};
 
 super::contract!(
-    a_long_poll_waits_its_time_and_no_longer,
-    a_short_poll_takes_what_is_there_and_does_not_wait,
-    without_a_wait_the_hosts_own_counts_and_is_asked_for_once,
-    a_host_that_does_not_say_how_long_is_asked_again,
+    a_long_poll_waits_exactly_its_time,
+    a_short_poll_returns_available_messages_without_a_wait,
+    without_a_wait_the_hosts_own_is_read_once,
+    a_failed_read_of_the_hosts_wait_is_repeated,
 );
 
-/// A real queue on which a receive that does not say how long waits 5 s.
+/// A real queue on which a receive without a wait waits 5 s.
 async fn patient_host(subject: &Subject) -> HostQueueUrl {
     let wait = QueueAttributeName::ReceiveMessageWaitTimeSeconds;
     subject.site.host_with("patient", &[(wait, "5")]).await
 }
 
-async fn a_long_poll_waits_its_time_and_no_longer(subject: &Subject) -> CheckResult {
+async fn a_long_poll_waits_exactly_its_time(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     for wait in [1, 20] {
         let start = tokio::time::Instant::now();
@@ -33,7 +33,7 @@ async fn a_long_poll_waits_its_time_and_no_longer(subject: &Subject) -> CheckRes
     Ok(())
 }
 
-async fn a_short_poll_takes_what_is_there_and_does_not_wait(subject: &Subject) -> CheckResult {
+async fn a_short_poll_returns_available_messages_without_a_wait(subject: &Subject) -> CheckResult {
     let queue = subject.create("q").await;
     let ask = Ask {
         wait: Some(0),
@@ -48,9 +48,7 @@ async fn a_short_poll_takes_what_is_there_and_does_not_wait(subject: &Subject) -
     Ok(())
 }
 
-async fn without_a_wait_the_hosts_own_counts_and_is_asked_for_once(
-    subject: &Subject,
-) -> CheckResult {
+async fn without_a_wait_the_hosts_own_is_read_once(subject: &Subject) -> CheckResult {
     let host = patient_host(subject).await;
     let queue = subject.create_on(&host, "q", &[], &[]).await?;
     for _ in 0..2 {
@@ -59,7 +57,7 @@ async fn without_a_wait_the_hosts_own_counts_and_is_asked_for_once(
         subject.site.took(start, 5);
     }
     assert_eq!(subject.site.calls_of("GetQueueAttributes"), 1);
-    // SQS's own default is not to wait.
+    // SQS's own default is no wait.
     let impatient = subject.create("q").await;
     let start = tokio::time::Instant::now();
     assert!(
@@ -72,11 +70,11 @@ async fn without_a_wait_the_hosts_own_counts_and_is_asked_for_once(
     Ok(())
 }
 
-async fn a_host_that_does_not_say_how_long_is_asked_again(subject: &Subject) -> CheckResult {
+async fn a_failed_read_of_the_hosts_wait_is_repeated(subject: &Subject) -> CheckResult {
     let host = patient_host(subject).await;
     let queue = subject.create_on(&host, "q", &[], &[]).await?;
     subject.site.close_to(Some("GetQueueAttributes"));
-    // The SDK's own repetition takes its time; the short poll after it takes none.
+    // The SDK's own retries take some time; the short poll after them takes none.
     assert!(subject.receive(&queue, Ask::default()).await?.is_empty());
     subject.site.close_to(None);
     let start = tokio::time::Instant::now();

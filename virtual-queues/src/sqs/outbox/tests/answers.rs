@@ -62,7 +62,7 @@ async fn a_message_is_stamped_again_for_each_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f17_an_entry_in_neither_list_fails_its_caller_and_is_counted() {
+async fn f17_an_entry_in_neither_list_fails_its_caller() {
     let rig = Rig::new(replies([Reply::Entries(vec![Done, Nothing, Done])]));
     let results = rig.send_all(3).await;
     let fault = results[1].as_ref().unwrap_err();
@@ -80,7 +80,7 @@ async fn f17_an_entry_in_neither_list_fails_its_caller_and_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f43_a_batch_refused_for_its_content_is_sent_one_by_one() {
+async fn f43_a_refused_batch_is_sent_one_by_one() {
     let guilty = |entries: &[String]| entries.iter().any(|entry| entry == "4");
     let rig = Rig::new(move |entries| match guilty(entries) {
         true => Reply::Refused("AWS.SimpleQueueService.BatchRequestTooLong", 400),
@@ -99,7 +99,7 @@ async fn f43_a_batch_refused_for_its_content_is_sent_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_for_another_reason_fails_all_its_callers_once() {
+async fn a_call_failing_otherwise_fails_all_its_callers_once() {
     let reasons = [
         ("InternalFailure", 500, FaultKind::Unavailable),
         ("AccessDenied", 403, FaultKind::AccessDenied),
@@ -174,7 +174,7 @@ async fn a_failed_delete_without_a_caller_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_too_large_for_a_batch_is_refused_before_any_call() {
+async fn a_message_too_large_for_a_batch_is_refused() {
     let options = BatchOptions {
         max_bytes: 100,
         ..BatchOptions::default()

@@ -111,7 +111,7 @@ async fn a_lane_works_again_after_calls_that_hung() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_given_up_after_a_refused_batch_was_not_sent() {
+async fn an_entry_given_up_after_refusal_was_not_sent() {
     let options = BatchOptions {
         max_calls_out: 1,
         ..BatchOptions::default()
