@@ -1,13 +1,13 @@
-//! Runs the suite of checks of virtual queues against a server, by all three faces, and names every failure:
+//! Runs the suite of checks of virtual queues against a server, through all three interfaces, and prints every failure:
 //! `cargo run -p sqs-virtual-queues --features drop-in,fast-path --example contract -- http://127.0.0.1:9324`.
 //!
-//! Without a URL it runs against `local-sqs`, in this process. Its queues are new ones, and are deleted in the end. Time
-//! is real, which costs half a minute.
+//! Without a URL it runs against `local-sqs`, in this process. It creates new queues and deletes them at the end. It runs
+//! in real time, which takes half a minute.
 
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "a check fails where it cannot go on, and looks at the clock"
+    reason = "a check panics on unexpected results, and reads the clock"
 )]
 #![expect(clippy::print_stdout, reason = "this is a program for people")]
 
@@ -25,13 +25,13 @@ use futures::{FutureExt, StreamExt};
 
 use contract::{Check, Face, Site, Subject, checks};
 
-/// Checks that run at a time: most of them wait most of their time.
+/// The maximum number of checks that run at a time. Most of them wait most of their time.
 const AT_A_TIME: usize = 24;
-/// No check waits for so long.
+/// The timeout of a check.
 const LONGEST: Duration = Duration::from_secs(90);
 
 thread_local! {
-    /// Where the last panic was, for the report.
+    /// The location of the last panic, for the report.
     static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
@@ -76,7 +76,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Says what went wrong, if something did.
+/// Runs one check. Returns a description of its failure, if any.
 async fn run(check: &'static Check, face: Face, site: Site) -> Result<(), String> {
     let outcome = AssertUnwindSafe(async {
         let subject = Subject::new(site, face).await;

@@ -150,7 +150,7 @@ async fn no_line_shows_what_is_said() {
     };
     for text in [
         "handle request",
-        "code of the user panicked what=\"the handler\"",
+        "the user's code panicked what=\"the handler\"",
         "a request cannot be decoded",
         "a reply was not sent",
     ] {

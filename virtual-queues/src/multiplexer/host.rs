@@ -35,7 +35,10 @@ pub struct Host {
     /// Keeps the multiplexer running.
     #[cfg_attr(
         not(feature = "temporary"),
-        expect(dead_code, reason = "without hosts on demand it only keeps")
+        expect(
+            dead_code,
+            reason = "without the feature `temporary` it only keeps the multiplexer running"
+        )
     )]
     owner: VirtualQueues,
 }

@@ -154,8 +154,8 @@ impl Sqs {
             tracing::warn!(
                 sent_timestamp = sent.as_millis(),
                 date = dates.map(SqsTime::as_millis),
-                "the `Date` of SQS's answers does not fit its own SentTimestamp, as behind a proxy with a wrong clock: SQS's \
-                 time is unknown from now on, and nothing is judged by it"
+                "the `Date` of SQS's answers does not match its SentTimestamp (a proxy may have a wrong clock): SQS's time \
+                 is unknown from now on"
             );
         }
     }

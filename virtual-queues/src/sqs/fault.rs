@@ -338,28 +338,33 @@ impl fmt::Display for Fault {
                     None => Ok(()),
                 }
             }
-            FaultKind::QueueNotFound => write!(f, "{action} found no such queue"),
+            FaultKind::QueueNotFound => write!(f, "{action}: the queue does not exist"),
             FaultKind::Refused if self.is_too_large() => {
-                write!(f, "{action} was refused: longer than its queue allows")
+                write!(
+                    f,
+                    "{action} was refused: the message is longer than its queue allows"
+                )
             }
             FaultKind::Refused => write!(f, "{action} was refused"),
-            FaultKind::OverLimit => write!(f, "{action} found too many messages in flight"),
+            FaultKind::OverLimit => {
+                write!(f, "{action} was refused: too many messages are in flight")
+            }
             FaultKind::Unavailable => write!(f, "{action} failed within SQS"),
             FaultKind::Unreachable if self.delivery == Delivery::NotSent => {
                 write!(f, "{action} did not reach SQS")
             }
             FaultKind::Unreachable => write!(f, "{action} lost its connection before an answer"),
-            FaultKind::TimedOut => write!(f, "{action} had no answer in time"),
+            FaultKind::TimedOut => write!(f, "{action} got no answer in time"),
             FaultKind::Credentials => write!(f, "{action}: {}", credentials(self.code())),
             FaultKind::NotSqs => match self.status {
                 Some(status) => write!(f, "{action}: HTTP {status}, not an answer of SQS"),
                 None => write!(f, "{action}: not an answer of SQS"),
             },
-            FaultKind::Unreadable => write!(f, "{action} had an answer that cannot be read"),
             FaultKind::Panicked => write!(
                 f,
                 "{action} ended in a panic of the SDK client, or of a credentials provider, interceptor or connector in it"
             ),
+            FaultKind::Unreadable => write!(f, "{action} got an answer that cannot be read"),
             FaultKind::NotMade => match what_is_missing(&*self.source) {
                 Some(missing) => {
                     write!(f, "{action} could not be made: the client has no {missing}")
@@ -370,7 +375,7 @@ impl fmt::Display for Fault {
                     write!(f, "{action} could not be made: {why}")
                 }
             },
-            FaultKind::Closed => write!(f, "{action} came after the shutdown"),
+            FaultKind::Closed => write!(f, "{action} was called after the shutdown"),
         }?;
         match (&self.code, self.status) {
             (Some(code), _) => write!(f, " ({code})"),

@@ -26,7 +26,7 @@ pub struct UserCode {
 
 /// The user's code panicked. The panic is already logged and counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the code of the user panicked")]
+#[error("the user's code panicked")]
 pub struct Panicked;
 
 /// A future of the user, created by [`UserCode::run`].
@@ -134,7 +134,7 @@ impl UserCode {
             what = self.what,
             function = self.function,
             panic = text,
-            "code of the user panicked"
+            "the user's code panicked"
         );
         // The payload is a value of the user, too (`panic_any`), so its destructor may panic.
         if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
