@@ -380,7 +380,7 @@ mod tests {
 
         use super::*;
 
-        /// Keeps what is counted, with labels.
+        /// Records the counts, with their labels.
         #[derive(Default)]
         struct Kept(Arc<Mutex<Vec<(String, u64)>>>);
 

@@ -79,7 +79,7 @@ impl VirtualQueuesBuilder {
 
     /// How long SQS hides a received message. Default 30 s; 1 s to 12 h, in whole seconds (rounded down). A buffered
     /// message leaves its buffer shortly before this time ends, and is redelivered. If the time is too short,
-    /// receivers get no message in time. If it is too long, messages of a killed process are redelivered late.
+    /// receivers may not get a message in time. If it is too long, messages of a killed process are redelivered late.
     pub fn visibility(mut self, visibility: Duration) -> Self {
         self.options.visibility = visibility;
         self
@@ -140,7 +140,7 @@ impl VirtualQueuesBuilder {
 
     /// The maximum number of messages and bytes in all buffers of one host. Default 10,000 and 64 MiB; at least 1
     /// each. At this limit only waiting receivers get messages. Messages for other queues are put back. After a poll
-    /// that was not full and returned only such messages, there is a pause of up to a second.
+    /// that was not full and returned only such messages, there is a pause of up to 0.3 s.
     pub fn host_capacity(mut self, messages: usize, bytes: usize) -> Self {
         self.options.limits.host_messages = messages;
         self.options.limits.host_bytes = bytes;

@@ -64,7 +64,7 @@ async fn in_an_outage_the_watch_makes_few_calls() -> TestResult {
     world.serves(false);
     pass(10 * period).await;
     let during = lists() - before;
-    // The first walk makes three attempts of the SDK. With waits of 10 s to half a period there would be 25 in all.
+    // The first call makes three attempts of the SDK. With waits of 10 s to half a period there would be 25 in all.
     assert!((7..=11).contains(&during), "{during}");
     world.serves(true);
     assert_eq!(look(queues.sqs(), queue.url().host()).await, None);

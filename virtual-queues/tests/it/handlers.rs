@@ -169,7 +169,7 @@ async fn one_handler_serves_all_current_and_later_queues() -> TestResult {
     let early = queues.create(&first, CreateQueue::named("early"))?;
     early.send("1").await?;
     let work = async {
-        // A handler without messages polls until the test times out.
+        // A handler without messages polls forever, so each wait for a message has a timeout.
         let mut next = async || tokio::time::timeout(HOUR, told.recv()).await.ok().flatten();
         assert_eq!(next().await, Some(("early".into(), "1".into())));
         for (host, name) in [(&first, "later"), (&second, "elsewhere")] {
