@@ -1,4 +1,4 @@
-//! The attributes of a host: queues with the same ones share it.
+//! The attributes of a host. Queues with the same attributes share a host.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use crate::InvalidOption;
 
-/// The attributes that a host is made with, in order of name, so that equal sets are equal.
+/// The attributes that a host is created with, sorted by name, so that the order in which they were given does not matter.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HostAttributes(BTreeMap<String, String>);
 
@@ -19,7 +19,7 @@ pub struct InvalidAttribute {
     pub(super) why: &'static str,
 }
 
-/// What a host can have.
+/// The attributes that a host can have.
 const ALLOWED: &[&str] = &[
     "ContentBasedDeduplication",
     "DeduplicationScope",
@@ -45,7 +45,7 @@ impl InvalidAttribute {
 }
 
 impl HostAttributes {
-    /// These, and what is given here instead.
+    /// A copy of these attributes in which the `given` ones are added or replaced.
     pub(super) fn with<'a>(
         &self,
         given: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -62,7 +62,7 @@ impl HostAttributes {
         self.0.insert(name.as_str().to_owned(), value);
     }
 
-    /// Refuses an empty key or policy: SQS would take it for none.
+    /// Refuses an empty key or policy, because SQS would read it as "none".
     pub(super) fn check_defaults(&self) -> Result<(), InvalidOption> {
         let is_empty = |name: &str| self.0.get(name).is_some_and(String::is_empty);
         if is_empty("KmsMasterKeyId") {
@@ -79,13 +79,13 @@ impl HostAttributes {
         self.0.get("FifoQueue").is_some_and(|value| value == "true")
     }
 
-    /// All that CreateQueue is called with: SQS's own encryption, unless something else was said.
+    /// All attributes for CreateQueue. Encryption is SQS's own unless another was set.
     pub(super) fn all(&self) -> impl Iterator<Item = (QueueAttributeName, String)> {
         let encrypted = ["KmsMasterKeyId", "SqsManagedSseEnabled"]
             .iter()
             .any(|name| self.0.contains_key(*name));
         let default = (!encrypted).then(|| ("SqsManagedSseEnabled".to_owned(), "true".to_owned()));
-        // `FifoQueue=false` is refused by SQS.
+        // SQS refuses `FifoQueue=false`.
         let given = self.0.clone().into_iter();
         let given = given.filter(|(name, value)| name != "FifoQueue" || value == "true");
         given
@@ -94,7 +94,7 @@ impl HostAttributes {
     }
 }
 
-/// A policy names accounts and roles: not for logs.
+/// Prints no values, because a policy names accounts and roles, which do not belong in logs.
 impl fmt::Debug for HostAttributes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
@@ -105,13 +105,15 @@ fn check(name: &str) -> Result<(), InvalidAttribute> {
     let why = match name {
         name if ALLOWED.contains(&name) => return Ok(()),
         "RedrivePolicy" => {
-            "its host is shared, and a dead-letter queue does not know whose message it has"
+            "virtual queues share the host, and a dead-letter queue cannot tell their messages apart"
         }
-        "RedriveAllowPolicy" => "nothing can be moved to it",
-        "HostQueueUrl" => "its host is made for it",
-        "QueueArn" | "CreatedTimestamp" | "LastModifiedTimestamp" | "All" => "it can only be read",
-        name if name.starts_with("ApproximateNumberOf") => "it can only be read",
-        _ => "it is not known",
+        "RedriveAllowPolicy" => "a temporary queue cannot be a dead-letter queue",
+        "HostQueueUrl" => "the host of a temporary queue is created automatically",
+        "QueueArn" | "CreatedTimestamp" | "LastModifiedTimestamp" | "All" => {
+            "the attribute is read-only"
+        }
+        name if name.starts_with("ApproximateNumberOf") => "the attribute is read-only",
+        _ => "the attribute is unknown",
     };
     Err(InvalidAttribute {
         name: name.to_owned(),
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_encrypted_unless_something_else_is_said() {
+    fn hosts_are_encrypted_by_sqs_unless_another_encryption_is_set() {
         let none = HostAttributes::default();
         assert_eq!(all(&none), ["SqsManagedSseEnabled=true"]);
         let own = none.with([("KmsMasterKeyId", "alias/k")]).unwrap();
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_sets_are_equal_in_whatever_order_they_are_given() {
+    fn sets_of_attributes_are_equal_in_any_order() {
         let none = HostAttributes::default();
         let one = none.with([("DelaySeconds", "1"), ("VisibilityTimeout", "5")]);
         let other = none.with([("VisibilityTimeout", "5"), ("DelaySeconds", "1")]);
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_by_name() {
+    fn attributes_that_cannot_be_set_are_refused_by_name() {
         for name in [
             "RedrivePolicy",
             "RedriveAllowPolicy",
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_is_no_fifo_queue_may_say_so() {
+    fn fifo_queue_false_is_accepted_and_not_sent() {
         let said = HostAttributes::default()
             .with([("FifoQueue", "false")])
             .unwrap();

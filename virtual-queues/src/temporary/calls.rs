@@ -1,4 +1,4 @@
-//! The calls of a temporary host's life, each bounded in time, with the time that SQS told in its answer.
+//! The calls in the life of a temporary host. Each has a timeout and returns SQS's time from the answer.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,18 +15,18 @@ use super::ring::Listed;
 use crate::sqs::{Delivery, Fault, FaultKind, Moment, Sqs};
 use crate::stats::Action;
 
-/// For how long an answer is awaited.
+/// The timeout of a call.
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
 
-/// An answer, or what became of the call, and SQS's time as it told it.
+/// SQS's time from the answer, and the result of the call.
 pub(super) type Dated<T> = (Option<SqsTime>, Result<T, Fault>);
 
-/// SQS said that it made the queue, and named it in a way that is not understood.
+/// SQS created the queue, but its answer has no valid queue URL.
 #[derive(Debug, thiserror::Error)]
-#[error("CreateQueue answered no queue URL that is understood")]
+#[error("expected a queue URL in the answer to CreateQueue, found none or an invalid one")]
 struct NoUrl;
 
-/// Makes a queue, with its attributes and tags in the one call, so that no crash leaves one without.
+/// Creates a queue. The attributes and tags are part of the same call, so that a crash never leaves a queue without them.
 pub(super) async fn create(
     sqs: &Sqs,
     name: &str,
@@ -52,7 +52,7 @@ pub(super) async fn create(
     (date, url)
 }
 
-/// Writes tags, in one attempt that is given up after `limit`.
+/// Writes tags in one attempt, with the timeout `limit`.
 pub(super) async fn tag(
     sqs: &Sqs,
     url: &str,
@@ -68,7 +68,7 @@ pub(super) async fn tag(
     (date, tagged.map(drop))
 }
 
-/// Deletes a queue, by `end` at the latest. One that does not exist is deleted.
+/// Deletes a queue, by `end` at the latest. A queue that does not exist counts as deleted.
 pub(super) async fn delete(sqs: &Sqs, url: &str, end: Moment) -> Result<(), Fault> {
     match try_delete(sqs, url, end).await {
         Err(fault) if fault.kind() != FaultKind::QueueNotFound => Err(fault),
@@ -76,7 +76,7 @@ pub(super) async fn delete(sqs: &Sqs, url: &str, end: Moment) -> Result<(), Faul
     }
 }
 
-/// As [`delete`], but a queue that does not exist is an error.
+/// Like [`delete`], but a queue that does not exist is an error.
 pub(super) async fn try_delete(sqs: &Sqs, url: &str, end: Moment) -> Result<(), Fault> {
     let input = DeleteQueueInputBuilder::default().queue_url(url);
     let limit = end.since(sqs.clock().now());
@@ -85,7 +85,7 @@ pub(super) async fn try_delete(sqs: &Sqs, url: &str, end: Moment) -> Result<(), 
     deleted.map(drop)
 }
 
-/// The queues whose names begin so, 1,000 at the most.
+/// The queues whose names begin with `prefix`, at most 1,000.
 pub(super) async fn list(sqs: &Sqs, prefix: &str) -> Dated<Vec<Listed>> {
     let input = ListQueuesInputBuilder::default().queue_name_prefix(prefix);
     let call = sqs.dated(Action::ListQueues, LIMIT, |api| api.list_queues(input));

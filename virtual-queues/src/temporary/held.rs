@@ -19,7 +19,7 @@ use crate::{Host, PendingError};
 
 /// A renewal is one attempt of this length.
 const RENEWAL: Duration = Duration::from_secs(5);
-/// How often the claim is looked at: a machine that slept must notice, and its monotonic timers do not.
+/// How often the claim is checked. A sleep of the machine must be noticed, and monotonic timers may not count sleep.
 const LOOK: Duration = Duration::from_secs(10);
 /// SQS may not know a new queue for its first second, and its parts learn of it at different times.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -31,9 +31,9 @@ pub(super) struct Held {
     pub(super) made_at: Moment,
     pub(super) attributes: HostAttributes,
     claim: Mutex<Claim>,
-    /// When somebody last asked for it, or it was last seen in use.
+    /// When a caller last asked for this host, or when it was last seen in use.
     used: Mutex<Moment>,
-    /// Wakes the task: it was replaced, or it ended.
+    /// Wakes the task that keeps this host, because the host was replaced or has ended.
     pub(super) changed: Notify,
 }
 
@@ -42,11 +42,11 @@ pub(super) struct Held {
 enum End {
     /// The lease could not be renewed in time.
     GivenUp,
-    /// It does not exist any more.
+    /// The queue does not exist any more.
     Vanished,
-    /// Nothing used it for its idle time, or another one has taken its place and nothing is left on it.
+    /// Nothing used the host for its idle time, or another host has replaced it and nothing is left on it.
     Unused,
-    /// Everything ends.
+    /// The tasks were stopped, or the host ended for another reason than its loss.
     Stopped,
 }
 
@@ -69,7 +69,7 @@ impl Held {
         }
     }
 
-    /// How good the claim is now. To be asked before each use.
+    /// How good the claim is now. Must be checked before each use of the host.
     pub(super) fn standing(&self, process: &Process) -> Standing {
         if self.host.ended().is_some() {
             return Standing::GivenUp;
@@ -77,7 +77,7 @@ impl Held {
         self.claim_standing(process)
     }
 
-    /// The same for a host that has ended: others go by the lease alone.
+    /// How good the claim is by the lease alone, even if the host has ended. Other processes see only the lease.
     pub(super) fn claim_standing(&self, process: &Process) -> Standing {
         let at = process.reading();
         let proven = |since| process.sqs().proven_since(since);
@@ -164,7 +164,7 @@ impl Keeper<'_> {
             if stop.is_cancelled() {
                 return End::Stopped;
             }
-            // First, as whoever asked for it may have noticed, and ended it.
+            // Checked before `ended`: a caller that found the claim given up has ended the host with `HostLost`.
             if held.claim_standing(process) == Standing::GivenUp {
                 return End::GivenUp;
             }
@@ -201,8 +201,8 @@ impl Keeper<'_> {
         }
     }
 
-    /// Whether nothing uses it: for its idle time if it is the one in use, at all if it is not. It is not handed out any
-    /// more then.
+    /// Whether nothing has used the host: for its idle time if it is its pool's current host, else for 10 s. If so, the pool
+    /// no longer returns this host.
     fn is_unused(&self, now: Moment) -> bool {
         let Some(pool) = self.pool.upgrade() else {
             return false;
@@ -216,7 +216,7 @@ impl Keeper<'_> {
         let settling = SETTLING + self.process.options.new_host_wait;
         pool.dismiss(self.held, || match self.held.idle_since(now) {
             None => false,
-            // Who was given it a moment ago has not used it yet.
+            // A caller that received the host a moment ago may not have used it yet.
             Some(_) if now.since(self.held.made_at) < settling => false,
             Some(since) => {
                 let idle = self.process.options.idle_time;
@@ -230,7 +230,7 @@ impl Keeper<'_> {
         let sqs = process.sqs();
         let (counters, random) = (process.counters(), sqs.random());
         let stamp = process.stamp().await;
-        // That may have taken a while. A host that is given up is never tagged again.
+        // Checked again because `stamp` may have taken a while. A host that is given up is never tagged again.
         if held.claim_standing(process) == Standing::GivenUp {
             return Some(End::GivenUp);
         }

@@ -1,4 +1,4 @@
-//! A door for `benches/` to the pure cores of this module, which are private. No part of the API.
+//! Gives `benches/` access to the pure cores of this module, which are private. Not part of the API.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ const P: Duration = Duration::from_secs(300);
 const PREFIX: &str = "bench-";
 const HOSTS: usize = 50;
 
-/// A period of a process among 50 hosts, all alive: one list, one host read.
+/// One period of a process among 50 hosts, all alive: one list, one read of a host's tags.
 pub fn walk() -> impl FnMut() {
     let random = Random::seeded(1);
     let name = || format!("{PREFIX}{}-1", random.uuid());
@@ -55,7 +55,7 @@ pub fn walk() -> impl FnMut() {
     }
 }
 
-/// An owner's look at its claim, as before each use of a host.
+/// An owner's check of its claim, as before each use of a host.
 pub fn claim() -> impl FnMut() {
     let at = |now| Reading {
         now,

@@ -1,56 +1,56 @@
-//! Which host is used for one set of attributes, as a state machine.
+//! A state machine that decides which host is used for one set of attributes.
 //!
-//! Owns: when one is made, and which one is used meanwhile. Has no clock and makes no call. Invariant: at most one is
-//! being made at a time; one that is good enough is used until the next one is there.
+//! Owns: when a host is created, and which host is used in the meantime. Has no clock and makes no call. Invariant: at most
+//! one host is being created at a time, and a host that still can be used is used until the next host is ready.
 
 use std::time::Duration;
 
 use super::lease::Standing;
 use crate::sqs::{Backoff, Delivery, Fault, FaultKind, Moment, Random};
 
-/// How often a creation that failed is tried again at once, under another name each time.
+/// The maximum number of attempts of one creation, each under another name.
 const ATTEMPTS: u32 = 3;
-/// Waits between these.
+/// The waits between these attempts.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(1);
-/// After the last attempt, for how long callers get its error without a call: what was in the way may be gone, and who calls
-/// is to find that out soon.
+/// How long callers get the error of the last attempt without a new call. Short, so that callers soon notice when the cause
+/// is gone.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The host of one set of attributes: there is none, there is one, one is being made, or there will be none any more.
+/// The state of the host of one set of attributes: no host, a host in use, a host being created, or closed.
 ///
-/// `H` is the host: the driver's handle, or a number in a test.
+/// `H` is the host: the driver's handle, or a number in tests.
 #[derive(Debug)]
 pub(super) struct Machine<H> {
     current: Option<H>,
-    /// The attempt that is under way.
+    /// The number of the current attempt to create a host.
     making: Option<u32>,
-    /// The number of the creation that was begun last.
+    /// The number of the last creation that has begun.
     creation: u64,
-    /// The last creation failed; the next one begins after that moment.
+    /// The error of the last creation. The next creation begins no earlier than this moment.
     failed: Option<(Fault, Moment)>,
     closed: bool,
-    /// Between the attempts of one creation.
+    /// The waits between the attempts of one creation.
     retries: Backoff,
-    /// Between creations that failed.
+    /// The waits after creations that failed.
     pauses: Backoff,
 }
 
-/// What somebody who wants a host has to do.
+/// What a caller that wants a host must do.
 #[derive(Debug)]
 pub(super) enum Step<H> {
-    /// Use it.
+    /// Use this host.
     Use(H),
-    /// Use it, and make another one for those who come later.
+    /// Use this host, and create another one for later callers.
     UseAndMake(H),
-    /// Make one, and wait for it.
+    /// Create a host, and wait for it.
     Make,
-    /// Somebody makes one: wait, and ask again.
+    /// A host is being created: wait, and ask again.
     Wait,
-    /// It could not be made.
+    /// No host could be created.
     Failed(Fault),
-    /// There will be none any more.
+    /// The machine is closed: there will be no more hosts.
     Closed,
 }
 
@@ -67,8 +67,8 @@ impl<H: Clone + PartialEq> Machine<H> {
         }
     }
 
-    /// Somebody wants a host. `standing` tells how good the claim to the current one is; `answers`, whether SQS answers
-    /// any calls: if not, one that can still be used is, and the next is made when it does.
+    /// A caller wants a host. `standing` returns how good the claim to the current host is. `answers`: whether SQS answers
+    /// calls at present. If it does not, a host that can still be used is used without creating the next one.
     pub(super) fn wanted(
         &mut self,
         now: Moment,
@@ -99,7 +99,7 @@ impl<H: Clone + PartialEq> Machine<H> {
         }
     }
 
-    /// One was made and can be used. Given back if nobody wants it any more: then it must be deleted.
+    /// A host was created and can be used. Returns the host as an error if it is not wanted any more and must be deleted.
     pub(super) fn made(&mut self, host: H) -> Result<(), H> {
         if self.closed || self.making.take().is_none() {
             return Err(host);
@@ -111,8 +111,8 @@ impl<H: Clone + PartialEq> Machine<H> {
         Ok(())
     }
 
-    /// It could not be made. Returns after what time to try again; `None`: that was the last attempt, or nobody wants it
-    /// any more. `answers`: as for [`wanted`](Self::wanted).
+    /// An attempt failed. Returns the wait before the next attempt; `None` after the last attempt, or if no host is wanted
+    /// any more. `answers`: see [`wanted`](Self::wanted).
     pub(super) fn not_made(
         &mut self,
         fault: Fault,
@@ -121,10 +121,10 @@ impl<H: Clone + PartialEq> Machine<H> {
         random: &Random,
     ) -> Option<Duration> {
         let attempt = self.making?;
-        // A queue that was made, and whose URL is of no use, would not be better the next time.
+        // If SQS created the queue but its answer has no valid URL, a retry would have the same result.
         let worth_it = fault.is_temporary() && fault.delivery() != Delivery::Sent;
-        // After one that failed for good, each further one is a single attempt, until one succeeds; but not where SQS has
-        // answered, with a time that spoke against the host: it is known now.
+        // After a creation that failed, each further creation is a single attempt until one succeeds. Exception: SQS has
+        // answered with a time that disagrees with the lease. SQS's time is known now, so a retry is likely to succeed.
         let first = self.pauses.failures() == 0 || fault.kind() == FaultKind::Unreadable;
         let worth_it = worth_it && answers && first;
         if worth_it && attempt < ATTEMPTS && !self.closed {
@@ -137,18 +137,18 @@ impl<H: Clone + PartialEq> Machine<H> {
         None
     }
 
-    /// Whether one is being made and wanted.
+    /// Whether a host is being created and is still wanted.
     pub(super) const fn is_making(&self) -> bool {
         self.making.is_some() && !self.closed
     }
 
-    /// The number of the creation that was begun last.
+    /// The number of the last creation that has begun.
     pub(super) const fn creation(&self) -> u64 {
         self.creation
     }
 
-    /// The maker of this creation has ended. If it has not said how, its runtime has ended before it, and no host can be
-    /// made any more. A maker that ended long ago says nothing about a creation that was begun since.
+    /// The maker of this creation has ended. If it has not reported a result, its runtime has ended, and no more hosts can be
+    /// created. The end of an earlier maker does not affect a creation that has begun since.
     pub(super) fn maker_ended(&mut self, creation: u64) {
         if self.is_making() && self.creation == creation {
             self.close();
@@ -160,7 +160,7 @@ impl<H: Clone + PartialEq> Machine<H> {
         self.current.as_ref()
     }
 
-    /// The host is gone, or not wanted any more.
+    /// The host is lost, or not wanted any more.
     pub(super) fn drop_host(&mut self, host: &H) {
         if self.current.as_ref() == Some(host) {
             self.current = None;
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn one_makes_and_all_others_wait() {
+    fn one_caller_creates_and_all_others_wait() {
         let mut machine = making();
         for _ in 0..100 {
             assert!(matches!(wanted(&mut machine, 1), Step::Wait));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_drains_is_used_until_the_next_is_there() {
+    fn a_draining_host_is_used_until_the_next_is_ready() {
         let mut machine = making();
         machine.made(7).unwrap();
         let drains =
@@ -244,14 +244,14 @@ mod tests {
         assert!(matches!(drains(&mut machine), Step::UseAndMake(7)));
         assert!(
             matches!(drains(&mut machine), Step::Use(7)),
-            "one is made at a time"
+            "only one host is created at a time"
         );
         machine.made(8).unwrap();
         assert!(matches!(wanted(&mut machine, 5), Step::Use(8)));
     }
 
     #[test]
-    fn one_that_drains_is_used_while_no_other_can_be_made() {
+    fn a_draining_host_is_used_while_no_creation_succeeds() {
         let mut machine = making();
         machine.made(7).unwrap();
         let drains =
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_given_up_is_never_used() {
+    fn a_host_that_is_given_up_is_never_used() {
         let mut machine = making();
         machine.made(7).unwrap();
         let given_up = machine.wanted(at(5), true, |_| Standing::GivenUp);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_host_is_made_again_and_another_ones_loss_means_nothing() {
+    fn only_the_loss_of_the_current_host_causes_a_creation() {
         let mut machine = making();
         machine.made(7).unwrap();
         machine.drop_host(&6);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_outcome_is_tried_again_and_not_for_ever() {
+    fn an_unknown_outcome_is_retried_at_most_twice() {
         let mut machine = making();
         let random = Random::seeded(1);
         let unknown = || fault(FaultKind::TimedOut, Delivery::Unknown);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_creation_that_failed_the_next_is_a_single_attempt() {
+    fn after_a_failed_creation_the_next_is_a_single_attempt() {
         let mut machine = making();
         let random = Random::seeded(1);
         let unknown = || fault(FaultKind::TimedOut, Delivery::Unknown);
@@ -314,12 +314,12 @@ mod tests {
             machine
                 .not_made(unknown(), true, at(90_000), &random)
                 .is_some(),
-            "one was made in between"
+            "a creation has succeeded in between"
         );
     }
 
     #[test]
-    fn a_host_that_was_made_at_a_wrong_time_is_made_again_even_after_a_creation_that_failed() {
+    fn a_wrong_time_is_retried_even_after_a_failed_creation() {
         let mut machine = making();
         fails(&mut machine, 0);
         assert!(matches!(wanted(&mut machine, 30_000), Step::Make));
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn none_is_made_beside_one_that_can_be_used_while_sqs_answers_nothing() {
+    fn no_creation_beside_a_usable_host_while_sqs_is_silent() {
         let mut machine = making();
         machine.made(7).unwrap();
         let drains = |machine: &mut Machine<u8>, answers| {
@@ -343,11 +343,14 @@ mod tests {
         machine.drop_host(&7);
         let mut machine = Machine::<u8>::new();
         let without = machine.wanted(at(5), false, |_| Standing::Firm);
-        assert!(matches!(without, Step::Make), "somebody has to try");
+        assert!(
+            matches!(without, Step::Make),
+            "without a usable host, a creation is tried"
+        );
     }
 
     #[test]
-    fn a_refusal_is_told_at_once_and_again_without_a_call_until_the_pause_is_over() {
+    fn a_refusal_is_returned_without_calls_until_the_pause_ends() {
         let mut machine = making();
         fails(&mut machine, 0);
         assert!(
@@ -357,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_with_each_failure_and_a_success_forgets_them() {
+    fn pauses_grow_with_failures_and_a_success_resets_them() {
         let mut machine = making();
         let mut now = 0;
         for _ in 0..8 {
@@ -368,7 +371,7 @@ mod tests {
         fails(&mut machine, now);
         let early = wanted(&mut machine, now + 799);
         assert!(matches!(early, Step::Failed(_)), "at least 4/5 of a second");
-        // However long it has failed: what was in the way may be gone.
+        // The pause stays short however long creations have failed, because the cause may be gone.
         assert!(matches!(wanted(&mut machine, now + 1_201), Step::Make));
         machine.made(7).unwrap();
         machine.drop_host(&7);
@@ -378,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_after_the_end_is_given_back() {
+    fn a_host_created_after_the_close_is_given_back() {
         let mut machine = making();
         machine.close();
         assert!(matches!(wanted(&mut machine, 0), Step::Closed));

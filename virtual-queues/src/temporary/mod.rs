@@ -1,21 +1,21 @@
-//! Hosts that are made on demand, and deleted even if the process that made them was killed.
+//! Hosts that are created on demand, and deleted even if the process that created them was killed.
 //!
-//! Owns: when a host is made, kept, given up and deleted, and the watch over other processes' hosts. Does not own: what
-//! a virtual queue does (the multiplexer). `docs/leases.md` has the protocol and its proof.
+//! Owns: when a host is created, kept, given up and deleted, and the watch over other processes' hosts. Does not own: the
+//! behavior of virtual queues (the multiplexer). `docs/leases.md` has the protocol and its proof.
 //!
-//! **Invariant:** an owner never uses a host after anybody else may delete it, and no queue is deleted that is not a host
-//! of this very prefix whose lease is over.
+//! **Invariant:** an owner stops using a host before any other process may delete the host. A queue is deleted only if it
+//! is a host of exactly this prefix and its lease has expired.
 //!
 //! | file | question |
 //! |---|---|
-//! | `lease/` | when is a lease renewed, and when is it over? (pure) |
-//! | `ring/` | who looks after whose hosts, and which are dead? (pure) |
+//! | `lease/` | when is a lease renewed, and when has it expired? (pure) |
+//! | `ring/` | which process watches which hosts, and which hosts are dead? (pure) |
 //! | `model/` | what do thousands of owners cost? (tests in virtual time) |
 //! | `machine` | which host is used? (pure) |
-//! | `pool`, `held`, `watcher` | the tasks: one makes a host, one keeps each, one walks the ring |
-//! | `process`, `calls` | what they share, and what they call |
-//! | `queues`, `options`, `attributes`, `error` | the public face |
-//! | `sweep` | the walk over a whole prefix, by hand |
+//! | `pool`, `held`, `watcher` | the tasks: one creates a host, one per host keeps it, one walks the ring |
+//! | `process`, `calls` | the state that the tasks share, and the calls that they make |
+//! | `queues`, `options`, `attributes`, `error` | the public API |
+//! | `sweep` | the walk over a whole prefix, started by a person |
 
 mod attributes;
 mod calls;

@@ -1,4 +1,4 @@
-//! What can be set.
+//! The options of [`TemporaryQueues`].
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ const NEW_HOST_WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_
 /// SQS's own bounds.
 const MESSAGE_RETENTION: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(14 * 24 * 60 * 60);
-/// SQS takes 50 on a queue; the rest is for this framework's own.
+/// SQS allows 50 tags on a queue; the rest is for the tags of this crate.
 const MAX_TAGS: usize = 40;
 
-/// Sets up [`TemporaryQueues`]. Made by [`TemporaryQueues::builder`].
+/// Sets up [`TemporaryQueues`]. Created by [`TemporaryQueues::builder`].
 ///
 /// # Examples
 /// ```
@@ -55,14 +55,14 @@ pub struct TemporaryQueuesBuilder {
 pub(super) struct Options {
     pub(super) prefix: Arc<str>,
     pub(super) tags: Vec<(String, String)>,
-    /// Of every host that does not say otherwise.
+    /// The default attributes of hosts.
     pub(super) attributes: HostAttributes,
     pub(super) message_retention: Option<Duration>,
     pub(super) lease_retention: Duration,
     pub(super) period: Duration,
     pub(super) watches: bool,
     pub(super) idle_time: Duration,
-    /// How long a new queue is not used.
+    /// The time from the creation of a host until its first use.
     pub(super) new_host_wait: Duration,
 }
 
@@ -84,30 +84,30 @@ impl TemporaryQueuesBuilder {
         }
     }
 
-    /// What the names of hosts begin with. Default `sqs-rpc-`; 1 to 28 letters, digits, `-` and `_`. A random UUID and a
-    /// number follow. Processes with one prefix look after each other's hosts; permissions can be given by it.
+    /// The beginning of each host's name. Default `sqs-rpc-`; 1 to 28 letters, digits, `-` and `_`. A random UUID and a
+    /// number follow. Processes with the same prefix watch each other's hosts. IAM policies can grant permissions by prefix.
     pub fn prefix(mut self, prefix: impl Into<Arc<str>>) -> Self {
         self.options.prefix = prefix.into();
         self
     }
 
-    /// Adds a tag to every host. 40 at the most; keys of 1 to 128 and values of 0 to 256 letters, digits, spaces and
-    /// `_.:/=+-@`. Default: none but the lease.
+    /// Adds a tag to every host. At most 40 tags; keys of 1 to 128 and values of 0 to 256 letters, digits, spaces and
+    /// `_.:/=+-@`. Default: only the tags of this crate.
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.tags.push((key.into(), value.into()));
         self
     }
 
-    /// Encrypts hosts with this KMS key: an id, alias or ARN. Default: with SQS's own key, which costs nothing. Whoever
-    /// sends to a host then needs the rights to use the key.
+    /// Encrypts hosts with this KMS key: an id, alias or ARN. Every sender to a host then needs permission to use the key.
+    /// Default: SQS's own key, which is free.
     pub fn kms_key(mut self, key: impl Into<String>) -> Self {
         let name = QueueAttributeName::KmsMasterKeyId;
         self.options.attributes.set(&name, key.into());
         self
     }
 
-    /// The queue policy of hosts, as JSON: who else may do what with them. Default: none, so that only the own account's
-    /// identities with rights may.
+    /// The queue policy of hosts, as JSON: which other accounts and roles may use them, and how. Default: none, so that
+    /// only identities of the own account that have permission may use them.
     pub fn policy(mut self, policy: impl Into<String>) -> Self {
         let name = QueueAttributeName::Policy;
         self.options.attributes.set(&name, policy.into());
@@ -120,44 +120,44 @@ impl TemporaryQueuesBuilder {
         self
     }
 
-    /// How long a host outlives the last renewal of its lease: R. Default 5 minutes; 1 minute to 12 hours, in whole
-    /// seconds. Longer means fewer calls (four in this time), and that a killed process's host stays longer.
+    /// R: how long a host outlives the last renewal of its lease. Default 5 minutes; 1 minute to 12 hours, in whole
+    /// seconds. A longer time means fewer calls (four in this time), and the host of a killed process stays longer.
     pub fn lease_retention(mut self, retention: Duration) -> Self {
         self.options.lease_retention = retention;
         self
     }
 
-    /// How often to look after the hosts that follow: P. Default 5 minutes; 1 minute to 12 hours.
+    /// P: how often to check the hosts that follow in the ring. Default 5 minutes; 1 minute to 12 hours.
     pub fn watch_period(mut self, period: Duration) -> Self {
         self.options.period = period;
         self
     }
 
-    /// Whether to look after others' hosts at all. Default: yes. Without it, no ListQueues but one at the start, no
-    /// ListQueueTags, and no DeleteQueue but for hosts made here; somebody else has to look after these.
+    /// Whether to watch the hosts of other processes. Default: yes. If not, this process calls ListQueues only once at the
+    /// start, never ListQueueTags, and DeleteQueue only for its own hosts. Another process must then watch its hosts.
     pub fn watch(mut self, watch: bool) -> Self {
         self.options.watches = watch;
         self
     }
 
-    /// For how long a host that carries no virtual queue and no pending request is kept. Default 15 minutes; 1 minute to 7
-    /// days. It is deleted within a quarter more, and another one is made when one is needed.
+    /// How long a host without virtual queues and pending requests is kept. Default 15 minutes; 1 minute to 7 days. The host
+    /// is deleted within 1.25 times this time, and a new host is created when one is needed.
     pub fn idle_time(mut self, time: Duration) -> Self {
         self.options.idle_time = time;
         self
     }
 
-    /// How long to wait before a new host is used. Default 1 s, as SQS asks for; 0 to 60 s. With less, first messages may
-    /// get lost.
+    /// How long to wait before a new host is used. Default 1 s, as SQS requires; 0 to 60 s. With less than 1 s, the first
+    /// messages may get lost.
     pub fn new_host_wait(mut self, wait: Duration) -> Self {
         self.options.new_host_wait = wait;
         self
     }
 
-    /// Makes the handle. Makes no call and needs no runtime yet.
+    /// Creates the handle. Makes no call and needs no runtime yet.
     ///
     /// # Errors
-    /// [`InvalidOption`] names the first option that is not allowed, its value, and what is.
+    /// [`InvalidOption`] names the first option whose value is not allowed, the value, and the allowed values.
     pub fn build(mut self) -> Result<TemporaryQueues, InvalidOption> {
         let options = &mut self.options;
         check_prefix(&options.prefix)?;
@@ -183,7 +183,7 @@ impl TemporaryQueuesBuilder {
     }
 }
 
-/// Checks what names shall begin with.
+/// Checks a prefix of host names.
 pub(super) fn check_prefix(prefix: &str) -> Result<(), InvalidOption> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if (1..=MAX_PREFIX).contains(&prefix.len()) && prefix.bytes().all(is_name) {
@@ -206,7 +206,7 @@ fn check_tags(tags: &[(String, String)]) -> Result<(), InvalidOption> {
         .try_for_each(|(key, value)| check_tag(key, value))
 }
 
-/// Checks that SQS takes a tag, and that it is not one of a lease.
+/// Checks that SQS accepts a tag, and that the tag is not a lease tag.
 fn check_tag(key: &str, value: &str) -> Result<(), InvalidOption> {
     let is_allowed = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
     let is_aws = key
@@ -217,8 +217,8 @@ fn check_tag(key: &str, value: &str) -> Result<(), InvalidOption> {
     if !key.is_empty() && !is_aws && !is_ours && fits(key, 128) && fits(value, 256) {
         return Ok(());
     }
-    let allowed = "a key of 1 to 128 characters that begins neither with aws: nor as a lease's, and a value of 0 to 256, of \
-                   letters, digits, spaces and _.:/=+-@";
+    let allowed = "a key of 1 to 128 characters that is not a lease tag and does not begin with aws:, and a value of 0 to 256 \
+                   characters, of letters, digits, spaces and _.:/=+-@";
     Err(InvalidOption::new(
         "tag",
         format_args!("{key:?} = {value:?}"),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_as_sqs_takes_them() {
+    fn tags_are_checked_by_the_rules_of_sqs() {
         for (key, value) in [
             ("team", "a b_.:/=+-@9"),
             ("é", ""),

@@ -1,4 +1,4 @@
-//! The hosts of one set of attributes: one in use, one that may be made, others that drain.
+//! The hosts of one set of attributes: one in use, perhaps one that is being created, and others that drain.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ use crate::PendingError;
 use crate::sqs::{Delivery, Fault, FaultKind};
 use crate::stats::{Action, Counter};
 
-/// The tag by which people recognise a queue that this crate made.
+/// The tag by which people recognize a queue that this crate created.
 const MADE_BY: (&str, &str) = (
     "SqsRpcMadeBy",
     concat!("sqs-virtual-queues/", env!("CARGO_PKG_VERSION")),
@@ -28,14 +28,14 @@ pub(super) struct Pool {
     process: Arc<Process>,
     pub(super) attributes: HostAttributes,
     machine: Mutex<Machine<Arc<Held>>>,
-    /// Wakes all who wait for a host, whenever the machine has changed.
+    /// Wakes all tasks that wait for a host, whenever the machine has changed.
     changed: Notify,
 }
 
-/// The answer to a creation told a time that its lease does not agree with: the machine was paused, or SQS's clock was
-/// misread.
+/// The time in the answer to a creation disagrees with the stamp of the lease: the machine was paused, or this process was
+/// wrong about SQS's time.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer told another time than the lease was written with")]
+#[error("the time in the answer disagrees with the stamp of the lease")]
 struct WrongTime;
 
 impl Pool {
@@ -51,10 +51,10 @@ impl Pool {
     /// A host that can be used now.
     ///
     /// # Cancel safety
-    /// A creation that was begun goes on for those who come later.
+    /// A creation that has begun continues, and later callers use its host.
     pub(super) async fn usable(self: &Arc<Self>) -> Result<Arc<Held>, TemporaryError> {
         loop {
-            // Before the look at the machine: it hears of every change from now on.
+            // Created before the look at the machine, so that no later change is missed.
             let changed = self.changed.notified();
             let (step, creation) = self.wanted();
             match step {
@@ -85,9 +85,10 @@ impl Pool {
             .is_some_and(|current| **current == *held)
     }
 
-    /// Takes a host out of use if it is unused. Whoever was given it a moment ago finds it ended, and asks again.
+    /// Takes a host out of use if it is unused. A caller that received this host a moment ago finds it ended and asks for
+    /// another host.
     pub(super) fn dismiss(&self, held: &Held, is_unused: impl FnOnce() -> bool) -> bool {
-        // It asks this pool, too, so the machine is not locked here.
+        // `is_unused` locks the machine of this pool, so the machine must not be locked here.
         if !is_unused() {
             return false;
         }
@@ -105,7 +106,7 @@ impl Pool {
         true
     }
 
-    /// A host is gone.
+    /// A host can no longer be used.
     pub(super) fn lost(&self, held: &Arc<Held>) {
         self.machine().drop_host(held);
         self.changed.notify_waiters();
@@ -117,17 +118,17 @@ impl Pool {
         self.changed.notify_waiters();
     }
 
-    /// What to do, and the number of the creation if one is to be begun.
+    /// The next step, and the number of the creation if the step begins one.
     fn wanted(&self) -> (Step<Arc<Held>>, u64) {
         let now = self.process.sqs().clock().now();
         let standing = |held: &Arc<Held>| held.standing(&self.process);
         let mut machine = self.machine();
         if let Some(held) = machine.current().cloned() {
             match held.host.ended() {
-                // The runtime has ended, and everything with it.
+                // The runtime has ended, and with it every task that could create a host.
                 Some(ended) if !matches!(ended, PendingError::HostLost) => machine.close(),
                 _ if standing(&held) == Standing::GivenUp => {
-                    // At once, so that what is pending on it hears of it now.
+                    // At once, so that requests pending on this host fail now.
                     machine.drop_host(&held);
                     held.host.end(PendingError::HostLost);
                     held.changed.notify_one();
@@ -147,7 +148,7 @@ impl Pool {
             pool: Arc::clone(self),
         };
         let tasks = self.process.tasks()?;
-        // On a runtime that has ended, the maker is dropped here, and says so.
+        // If the runtime has ended, the maker is dropped here, and its `drop` reports this to the machine.
         tasks.spawn(maker.run(tasks.stopping().clone()));
         Ok(())
     }
@@ -157,13 +158,13 @@ impl Pool {
     }
 }
 
-/// The task that makes a host.
+/// The task that creates a host.
 ///
-/// It is no caller's: the first one may be given up, and the others still want the host.
-/// Invariant: it tells the machine how it ended, even if its runtime ends before it does.
+/// It belongs to no caller, because the first caller may give up while other callers still want the host.
+/// Invariant: the maker reports to the machine how it ended, even if its runtime ends first.
 struct Maker {
     pool: Arc<Pool>,
-    /// Which of the pool's creations it carries out.
+    /// The number of the creation that this maker carries out.
     creation: u64,
 }
 
@@ -202,7 +203,7 @@ impl Maker {
         let stamp = process.stamp().await?;
         let (creation, lease) = process.renewal(0, stamp);
         let name = process.next_name(pool.attributes.is_fifo());
-        // The user's of the same key wins.
+        // If the user has set a tag with the same key, the user's tag wins.
         let made_by = (MADE_BY.0.to_owned(), MADE_BY.1.to_owned());
         let users = process.options.tags.iter().cloned();
         let mut lease = lease;
@@ -211,7 +212,7 @@ impl Maker {
             afterwards = std::mem::take(&mut lease);
         }
         let tags = std::iter::once(made_by).chain(users).chain(lease);
-        // It stays counted if this task is dropped meanwhile.
+        // Before the call, so that the creation stays counted if this task is dropped during the call.
         process.begins_to_make(&name);
         let (date, made) = calls::create(sqs, &name, &pool.attributes, tags).await;
         let now = sqs.clock().now();
@@ -224,7 +225,7 @@ impl Maker {
                 if fault.kind() == FaultKind::Throttled {
                     process.throttled(now);
                 }
-                tracing::warn!(queue = %name, error = %fault, "a host could not be made");
+                tracing::warn!(queue = %name, error = %fault, "could not create a host");
                 return Err(fault);
             }
         };
@@ -236,12 +237,12 @@ impl Maker {
         let host = process.queues.new_host(&url, now);
         let (Some(claim), Ok(host)) = (claim, host) else {
             process.delete(name.into(), url, calls::LIMIT).await;
-            // As if it had had no answer: another one may be made right away.
+            // Reported as a creation without an answer, so that the machine may start another one at once.
             let (kind, delivery) = (FaultKind::Unreadable, Delivery::Unknown);
             return Err(Fault::local(Action::CreateQueue, kind, delivery, WrongTime));
         };
         process.counters().count(Counter::HostsMade);
-        tracing::debug!(host = %url, "made a host");
+        tracing::debug!(host = %url, "created a host");
         let held = Arc::new(Held::new(
             name.into(),
             host,
@@ -258,7 +259,7 @@ impl Maker {
         Ok(held)
     }
 
-    /// A new queue is not used at once.
+    /// Waits until a new queue may be used, and then puts it into use.
     async fn use_when_settled(&self, held: Arc<Held>, stop: &CancellationToken) {
         let clock = self.pool.process.sqs().clock();
         let usable_at = held.made_at + self.pool.process.options.new_host_wait;
@@ -268,7 +269,7 @@ impl Maker {
             () = clock.sleep_until(usable_at) => {}
         }
         held.touch(clock.now());
-        // Given back after the end: the shutdown deletes what is held.
+        // The machine gives the host back after the pool was closed. The shutdown deletes only hosts that are still held.
         let given_back = self.pool.machine().made(held);
         self.pool.changed.notify_waiters();
         if let Err(held) = given_back {

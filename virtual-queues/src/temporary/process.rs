@@ -1,4 +1,4 @@
-//! What all temporary hosts of a process have in common.
+//! The state that all temporary hosts of a process share.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -18,21 +18,21 @@ use crate::VirtualQueues;
 use crate::sqs::{Fault, Moment, NoRuntime, Sqs, Tasks};
 use crate::stats::{Counter, Counters};
 
-/// The maximum number of hosts that are remembered because they are not used any more and not known to be deleted. The one
-/// that was given up first is forgotten for a further one; the ring deletes it.
+/// The maximum number of remembered hosts that are no longer used and not known to be deleted. When the list is full, the
+/// host that was given up first is forgotten, and the ring deletes that host.
 const MOST_FORSAKEN: usize = 1_000;
 
 /// The longest wait for the last calls about messages of a host, before the host is deleted. SQS answers within 100 ms as a rule.
 const LAST_CALLS: Duration = Duration::from_millis(500);
 
-/// One process's hosts: its UUID, the hosts that it holds, and what leases are written with.
+/// The hosts of one process, its UUID, and the values that its leases are written with.
 ///
-/// **Invariant:** a host is among the held ones as long as this process may use it, and never again after. From then on
-/// until it is known to be deleted, it is among the forsaken ones.
+/// **Invariant:** a host is in `held` exactly as long as this process may use it. From then on it is in `forsaken` until
+/// it is known to be deleted.
 pub(super) struct Process {
     pub(super) queues: VirtualQueues,
     pub(super) options: Options,
-    /// With dashes; in the names of all its hosts.
+    /// With dashes. Part of the names of all hosts of this process.
     pub(super) uuid: Arc<str>,
     next_number: AtomicU32,
     beats: AtomicU64,
@@ -42,19 +42,19 @@ pub(super) struct Process {
     forsaken: Mutex<VecDeque<(Arc<str>, HostQueueUrl)>>,
     /// Wakes the watcher when there is a host again.
     pub(super) first_held: Notify,
-    /// What the watcher says of itself; leases repeat it.
+    /// Whether other processes may rely on this process's watcher. The watcher sets this flag, and each lease contains it.
     watching: AtomicBool,
     unconfirmed: Mutex<Unconfirmed>,
     closed: AtomicBool,
-    /// Made on first use, on the runtime of that moment.
+    /// Created on first use, on the runtime of that moment.
     tasks: OnceLock<Tasks>,
 }
 
-/// Creations of which nobody knows whether they took place.
+/// Creations whose outcome is unknown.
 #[derive(Debug, Default)]
 struct Unconfirmed {
     names: BTreeSet<String>,
-    /// Those whose names are not remembered any more.
+    /// The number of further ones, whose names are not remembered.
     unnamed: usize,
 }
 
@@ -112,7 +112,7 @@ impl Process {
         format!("{}{}-{number}{fifo}", self.options.prefix, self.uuid)
     }
 
-    /// The tasks; starts the watcher with the first.
+    /// The tasks. The first call starts the watcher.
     pub(super) fn tasks(self: &Arc<Self>) -> Result<&Tasks, NoRuntime> {
         if let Some(tasks) = self.tasks.get() {
             return Ok(tasks);
@@ -131,7 +131,7 @@ impl Process {
         self.tasks.get()
     }
 
-    /// SQS's time for a stamp, asked of SQS if it is not known. `Ok(None)`: SQS tells no time.
+    /// SQS's time for a stamp. Makes a call if the time is not known. `Ok(None)`: SQS's answers have no time.
     pub(super) async fn stamp(&self) -> Result<Option<SqsTime>, Fault> {
         let sqs = self.sqs();
         if let Some(now) = sqs.earliest_server_time() {
@@ -141,13 +141,13 @@ impl Process {
         let own = format!("{}{}", self.options.prefix, self.uuid);
         let (_, listed) = calls::list(sqs, &own).await;
         match (sqs.earliest_server_time(), listed) {
-            // Nobody answered. If somebody did, or nobody could be asked, the next call says what is wrong.
+            // SQS did not answer. In all other cases the next call reports what is wrong.
             (None, Err(fault)) if fault.is_temporary() && fault.code().is_none() => Err(fault),
             (now, _) => Ok(now),
         }
     }
 
-    /// The renewal that begins now, under the key of this number, and the tags that it writes.
+    /// The renewal that begins now under the key with this number, and the tags that it writes.
     pub(super) fn renewal(
         &self,
         key: usize,
@@ -182,14 +182,17 @@ impl Process {
 
     pub(super) fn set_watching(&self, watching: bool) {
         if self.watching.swap(watching, Ordering::Relaxed) && !watching {
-            tracing::warn!(prefix = %self.options.prefix, "cannot look after other hosts; others are told with the next renewal");
+            tracing::warn!(prefix = %self.options.prefix, "cannot watch other hosts; the next renewal reports this to the other processes");
         }
     }
 
     pub(super) fn throttled(&self, now: Moment) {
         if let Some(retention) = self.retention().throttled(now) {
             self.counters().count(Counter::RetentionGrown);
-            tracing::warn!(?retention, "tagging is throttled: leases are made longer");
+            tracing::warn!(
+                ?retention,
+                "tagging is throttled; new leases have a longer retention"
+            );
         }
     }
 
@@ -207,7 +210,7 @@ impl Process {
         }
     }
 
-    /// It is not used any more.
+    /// Moves a host from the held ones to the forsaken ones: it is not used any more.
     pub(super) fn let_go(&self, name: &str) {
         let removed = self.held().remove(name);
         if let Some(held) = removed {
@@ -226,7 +229,7 @@ impl Process {
         forsaken.push_back((name, url));
     }
 
-    /// A creation begins, and this process does not know whether it takes place until [`confirmed`](Self::confirmed) says so.
+    /// A creation begins. Its outcome is unknown until [`confirmed`](Self::confirmed) is called.
     pub(super) fn begins_to_make(&self, name: &str) {
         let mut unconfirmed = self.unconfirmed_mut();
         if unconfirmed.names.len() < MOST_FORSAKEN {
@@ -236,7 +239,7 @@ impl Process {
         }
     }
 
-    /// It is known whether a creation took place.
+    /// The outcome of a creation is known.
     pub(super) fn confirmed(&self, name: &str) {
         let mut unconfirmed = self.unconfirmed_mut();
         if !unconfirmed.names.remove(name) {
@@ -244,7 +247,7 @@ impl Process {
         }
     }
 
-    /// The number of creations of which nobody knows whether they took place.
+    /// The number of creations whose outcome is unknown.
     pub(super) fn unconfirmed(&self) -> usize {
         let unconfirmed = self.unconfirmed_mut();
         unconfirmed.names.len() + unconfirmed.unnamed
@@ -259,14 +262,14 @@ impl Process {
         unconfirmed.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It does not exist any more.
+    /// A host does not exist any more.
     pub(super) fn deleted(&self, name: &str) {
         self.held().remove(name);
         self.unconfirmed_mut().names.remove(name);
         self.forsaken().retain(|(known, _)| **known != *name);
     }
 
-    /// The hosts that this process has made, and that are not known to be deleted.
+    /// The hosts that this process has created and that are not known to be deleted.
     pub(super) fn undeleted(&self) -> Vec<(Arc<str>, HostQueueUrl)> {
         let held = self.all_held().into_iter();
         let held = held.map(|held| (Arc::clone(&held.name), held.host.url().clone()));
@@ -287,16 +290,16 @@ impl Process {
         self.held().values().cloned().collect()
     }
 
-    /// Deletes a host that is not held any more. If that fails, it is left to the ring, and to the shutdown.
+    /// Deletes a host that is not held any more. If the deletion fails, the shutdown or the ring deletes the host later.
     pub(super) async fn delete(&self, name: Arc<str>, url: HostQueueUrl, within: Duration) {
-        // Before the call: this task may be dropped meanwhile.
+        // Before the call, because this task may be dropped during the call.
         self.forsake(Arc::clone(&name), url.clone());
         let end = self.sqs().clock().now() + within;
         self.settled(&url, end).await;
         match calls::delete(self.sqs(), url.as_str(), end).await {
             Ok(()) => self.deleted(&name),
             Err(fault) => {
-                tracing::warn!(host = %url, error = %fault, "a host that is not used any more is left to the ring");
+                tracing::warn!(host = %url, error = %fault, "could not delete an unused host; the shutdown or the ring deletes it later");
             }
         }
     }

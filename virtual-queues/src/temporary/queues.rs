@@ -1,4 +1,4 @@
-//! [`TemporaryQueues`]: the handle.
+//! [`TemporaryQueues`], the public handle.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,15 +21,15 @@ use crate::sqs::{Backoff, Delivery, Fault, FaultKind, Moment, Sqs};
 use crate::stats::Action;
 use crate::{CreateQueue, Host, PendingError, QueueError, VirtualQueue, VirtualQueues};
 
-/// The maximum number of hosts that a shutdown deletes at a time.
+/// The maximum number of hosts that a shutdown deletes at the same time.
 const DELETIONS: usize = 16;
-/// Between two attempts of a shutdown to delete the same host.
+/// The pauses between two attempts of a shutdown to delete the same host.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// A host that is not used any more could not be deleted before the end.
+/// An unused host was not deleted before the end of the shutdown.
 #[derive(Debug, thiserror::Error)]
-#[error("the host was given up, and could not be deleted before the end of the shutdown")]
+#[error("the unused host was not deleted before the end of the shutdown")]
 struct NotDeleted;
 
 fn not_deleted() -> Fault {
@@ -37,7 +37,7 @@ fn not_deleted() -> Fault {
     Fault::local(Action::DeleteQueue, kind, delivery, NotDeleted)
 }
 
-/// Deletes a host, and tries again until `end` after a failure that may pass.
+/// Deletes a host. Retries temporary failures until `end`.
 async fn delete_by(sqs: &Sqs, url: &str, end: Moment) -> Result<(), Fault> {
     let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
@@ -52,15 +52,16 @@ async fn delete_by(sqs: &Sqs, url: &str, end: Moment) -> Result<(), Fault> {
     }
 }
 
-/// Virtual queues on hosts that are made when they are needed and deleted when they are not. Cheap to clone; clones share
-/// everything.
+/// Virtual queues on hosts that are created when they are needed and deleted when they are not. Cheap to clone; clones
+/// share everything.
 ///
-/// Queues with the same attributes share one host. It is kept by a lease in its tags, and deleted when nothing used it
-/// for its idle time, at [`shutdown`](Self::shutdown), and, if this process is killed, by the other processes with the same
-/// prefix: `docs/leases.md` has the protocol, what it costs and what it proves. An idle process makes no call at all.
+/// Queues with the same attributes share one host. A lease in its tags keeps the host alive. The host is deleted when
+/// nothing has used it for its idle time, at [`shutdown`](Self::shutdown), and, if this process is killed, by the other
+/// processes with the same prefix. `docs/leases.md` has the protocol, its cost and its guarantees. An idle process makes
+/// no calls.
 ///
-/// It makes no call before the first queue, and its tasks run on the Tokio runtime of that moment. When the last clone is
-/// dropped, its queues end; the hosts stay for others to delete.
+/// The first queue causes the first call, and the tasks run on the Tokio runtime of that moment. When the last clone is
+/// dropped, its queues end; its hosts stay until other processes delete them.
 ///
 /// # Examples
 /// ```
@@ -93,7 +94,7 @@ struct Owner {
     pools: Mutex<BTreeMap<HostAttributes, Arc<Pool>>>,
 }
 
-/// A temporary queue to be made.
+/// The name and the options of a temporary queue to be created.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct CreateTemporary {
@@ -102,20 +103,20 @@ pub struct CreateTemporary {
     pub(crate) attributes: BTreeMap<String, String>,
 }
 
-/// What a shutdown of [`TemporaryQueues`] left behind. All of it is deleted by the ring, if any process with the prefix
-/// lives.
+/// The hosts that a shutdown of [`TemporaryQueues`] left behind. The ring deletes them all if any other process with the
+/// prefix is alive.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct TemporaryReport {
-    /// Hosts that could not be deleted in time, with the reason: those in use, and those that were given up before, of which
-    /// the last 1,000 are remembered.
+    /// Hosts that could not be deleted in time, with the reason: hosts that were in use, and the last 1,000 hosts that were
+    /// given up earlier.
     pub left_behind: Vec<(HostQueueUrl, Fault)>,
-    /// Creations of which nobody knows whether they took place, and whose hosts were not found.
+    /// The number of creations whose outcome is unknown and whose hosts were not found.
     pub unconfirmed: usize,
 }
 
 impl TemporaryQueues {
-    /// Starts from the multiplexer that the queues shall live in.
+    /// Sets up temporary queues that are part of this multiplexer.
     pub fn builder(queues: &VirtualQueues) -> TemporaryQueuesBuilder {
         TemporaryQueuesBuilder::new(queues.clone())
     }
@@ -127,15 +128,15 @@ impl TemporaryQueues {
         }))
     }
 
-    /// Makes a virtual queue, on a host that is made for its attributes if there is none. The same name and attributes
-    /// again: the same queue, as long as its host is used.
+    /// Creates a virtual queue on the host for its attributes, and creates the host if there is none. The same name and
+    /// attributes return the same queue as long as its host is in use.
     ///
     /// # Errors
     /// [`TemporaryError::InvalidAttribute`] before any call, [`TemporaryError::NotMade`], [`TemporaryError::Exists`],
     /// [`TemporaryError::Queue`], [`TemporaryError::Closed`], [`TemporaryError::NoRuntime`].
     ///
     /// # Cancel safety
-    /// Dropping the future makes no virtual queue; a host whose creation was begun is there for the next one.
+    /// If the future is dropped, no virtual queue is created. A host whose creation has begun serves the next call.
     pub async fn create(
         &self,
         queue: impl Into<CreateTemporary>,
@@ -153,7 +154,7 @@ impl TemporaryQueues {
         loop {
             let held = pool.usable().await?;
             match held.host.create(queue.clone()) {
-                // It ended a moment ago. The next look sees that, and gets another host.
+                // The host ended a moment ago. The next iteration sees that and gets another host.
                 Err(QueueError::DoesNotExist(_)) if held.host.ended().is_some() => {
                     pool.lost(&held);
                 }
@@ -162,26 +163,26 @@ impl TemporaryQueues {
         }
     }
 
-    /// A host for queues and replies with the attributes that were set on the builder, ready to be used. It is made if
-    /// there is none. To be asked for anew for each use: it is another one after the first has ended.
+    /// The host with the default attributes from the builder, for queues and replies, ready to be used. It is created if
+    /// there is none. Call this method again before each use, because another host replaces a host that has ended.
     ///
     /// # Errors
     /// [`TemporaryError::NotMade`], [`TemporaryError::Closed`], [`TemporaryError::NoRuntime`].
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing: a creation that was begun goes on.
+    /// Dropping the future loses nothing: a creation that has begun continues.
     pub async fn host(&self) -> Result<Host, TemporaryError> {
         let held = self.default_pool().usable().await?;
         Ok(held.host.clone())
     }
 
-    /// Makes the host for the default attributes, and waits until it can be used, so that the first queue need not.
+    /// Creates the host for the default attributes and waits until it can be used, so that the first queue need not wait.
     ///
     /// # Errors
-    /// As [`host`](Self::host).
+    /// See [`host`](Self::host).
     ///
     /// # Cancel safety
-    /// As [`host`](Self::host).
+    /// See [`host`](Self::host).
     pub async fn ready(&self) -> Result<(), TemporaryError> {
         self.host().await.map(drop)
     }
@@ -194,8 +195,8 @@ impl TemporaryQueues {
         usable.then(|| current.host.url().clone())
     }
 
-    /// All hosts that this process may use now, in order of name: those in use, and those that drain. One whose lease is
-    /// over is not among them, even if no task has noticed that yet.
+    /// All hosts that this process may use now, sorted by name: the hosts in use and those that drain. A host whose lease
+    /// has expired is not included, even if no task has noticed the expiry yet.
     #[must_use]
     pub fn hosts(&self) -> Vec<HostQueueUrl> {
         let process = &self.0.process;
@@ -204,22 +205,23 @@ impl TemporaryQueues {
         held.iter().map(|held| held.host.url().clone()).collect()
     }
 
-    /// The multiplexer that the queues live in.
+    /// The multiplexer that the queues are part of.
     #[must_use]
     pub fn queues(&self) -> &VirtualQueues {
         &self.0.process.queues
     }
 
-    /// Refuses new queues, and ends what waits on temporary ones, without any call.
+    /// Refuses new queues, and ends receives and requests that wait on temporary queues. Makes no call.
     pub fn close(&self) {
         self.0.close();
     }
 
-    /// Ends it: what waits on a temporary queue ends with an error, and all hosts are deleted. Takes `within` at the
-    /// longest, whatever SQS does. The multiplexer goes on. A second call tries what the first left behind.
+    /// Shuts down: receives and requests that wait on temporary queues end with an error, and all hosts are deleted. Takes at
+    /// most `within`, whatever SQS does. The multiplexer continues to run. A second call tries again to delete what the
+    /// first call left behind.
     ///
     /// # Cancel safety
-    /// Dropping the future stops the waiting; hosts may be left behind.
+    /// Dropping the future stops the deletions; hosts may be left behind.
     pub async fn shutdown(&self, within: Duration) -> TemporaryReport {
         self.close();
         let process = &self.0.process;
@@ -229,12 +231,13 @@ impl TemporaryQueues {
             tasks.stop();
         }
         let mut failed = self.delete_all(end).await;
-        // A maker that is under way deletes what it makes. One that does not come to that is counted below.
+        // A maker that is still running deletes the host that it creates. If it ends before that, the host is among
+        // `undeleted` or `unconfirmed` below.
         if let Some(tasks) = process.running() {
             let _ = tasks.stopped_by(sqs.clock(), end).await;
         }
         self.delete_strays(end).await;
-        // Tasks may have deleted some meanwhile, and left others.
+        // In the meantime, tasks may have deleted some hosts and given up others.
         let left_behind = process.undeleted().into_iter().map(|(name, url)| {
             let fault = failed.remove(&name).unwrap_or_else(not_deleted);
             (url, fault)
@@ -245,14 +248,14 @@ impl TemporaryQueues {
         }
     }
 
-    /// Hosts that were made and not deleted.
+    /// The hosts that this process has created and that are not known to be deleted.
     #[must_use]
     pub fn undeleted(&self) -> Vec<HostQueueUrl> {
         let undeleted = self.0.process.undeleted();
         undeleted.into_iter().map(|(_, url)| url).collect()
     }
 
-    /// Deletes all that this process has made. Returns why some could not be deleted.
+    /// Deletes all hosts that this process has created. Returns the reasons of the failed deletions.
     async fn delete_all(&self, end: Moment) -> BTreeMap<Arc<str>, Fault> {
         let process = &self.0.process;
         let deletions = process
@@ -276,7 +279,7 @@ impl TemporaryQueues {
         failed
     }
 
-    /// Looks for hosts whose creation had no answer, and deletes those that are there. Others may still land.
+    /// Looks for hosts whose creation had no answer, and deletes those that exist. Others may still be created later.
     async fn delete_strays(&self, end: Moment) {
         let process = &self.0.process;
         let clock = process.sqs().clock();
@@ -350,12 +353,12 @@ impl CreateTemporary {
         }
     }
 
-    /// A queue with a name of 122 random bits, which nobody can guess.
+    /// A queue with a name that nobody can guess: 122 random bits.
     pub fn random() -> Self {
         Self::default()
     }
 
-    /// Deletes the queue when no operation used it for so long: 1 s and more. Default: never.
+    /// Deletes the queue when no operation has used it for this time, at least 1 s. Default: never.
     pub fn idle_retention(mut self, retention: Duration) -> Self {
         self.queue = self.queue.idle_retention(retention);
         self
@@ -367,7 +370,8 @@ impl CreateTemporary {
         self
     }
 
-    /// Sets an attribute of the host. Default: what the builder says, and SQS's own. Each distinct set has a host.
+    /// Sets an attribute of the host. Default: the builder's value, else SQS's. Each distinct set of attributes has its own
+    /// host.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "as the SDK's own builders take it"

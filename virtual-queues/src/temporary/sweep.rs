@@ -16,18 +16,18 @@ use super::ring::{Failure, Listed, Step, Verdict, Watch, WatchOptions};
 use crate::InvalidOption;
 use crate::sqs::{Fault, FaultKind, Moment, Sqs};
 
-/// Between the starts of two calls of a long walk: ten calls a second. Calls about tags were seen to be throttled at 5 to 30 a
-/// second for a whole account.
+/// The pause between the starts of two calls of a long walk: ten calls a second. SQS was seen to throttle calls about tags
+/// at 5 to 30 a second for a whole account.
 const PACE: Duration = Duration::from_millis(100);
-/// This many calls of a walk start without a pause.
+/// The number of calls of a walk that start without a pause.
 const UNPACED: u32 = 16;
-/// Hosts whose tags are read at a time, so that slow answers do not slow the walk.
+/// The number of hosts whose tags are read at the same time, so that slow answers do not slow the walk.
 const AT_A_TIME: usize = 8;
-/// A call that failed so often in a row ends the walk.
+/// The number of failures in a row after which the error is returned.
 const ATTEMPTS: u32 = 3;
 
-/// Looks at every host of a prefix, and deletes those that are dead. It judges as the ring does: what is only in doubt is
-/// left alone.
+/// Examines every host of a prefix, and deletes those that are dead. It uses the verdicts of the ring: a host whose state
+/// is in doubt is not deleted.
 ///
 /// # Examples
 /// ```
@@ -47,25 +47,25 @@ const ATTEMPTS: u32 = 3;
 pub struct Sweep {
     sqs: Sqs,
     watch: Watch,
-    /// Found dead and about to be deleted.
+    /// The host that was found dead and is about to be deleted.
     doomed: Option<Examined>,
     failures: u32,
-    /// Reads of tags that are in flight, for the next hosts of the walk: at most [`AT_A_TIME`], answered ones included.
+    /// Reads of tags that are in flight, for the next hosts of the walk. At most [`AT_A_TIME`], including answered reads.
     reads: FuturesUnordered<BoxFuture<'static, (Arc<str>, Tags)>>,
-    /// The hosts that were read ahead. `None`: not answered yet.
+    /// The tags of hosts that are read ahead. `None`: not answered yet.
     ahead: HashMap<Arc<str>, Option<Tags>>,
     /// When the next call may start.
     next_call: Moment,
-    /// Calls of this walk.
+    /// The number of calls of this walk.
     calls: u32,
-    /// Hosts that this sweep has deleted: they are listed for a while.
+    /// Hosts that this sweep has deleted. SQS lists them for a while longer.
     deleted: HashSet<Arc<str>>,
 }
 
-/// The tags of a host, and SQS's time as the answer told it.
+/// The tags of a host, and SQS's time from the answer.
 type Tags = calls::Dated<HashMap<String, String>>;
 
-/// What a sweep saw of one host.
+/// What a sweep found about one host.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Examined {
@@ -73,11 +73,11 @@ pub struct Examined {
     pub name: Arc<str>,
     /// Its URL.
     pub url: Arc<str>,
-    /// What its tags say.
+    /// The lease in its tags.
     pub lease: Tag,
-    /// The age of its lease in SQS's time; `None` where that cannot be told.
+    /// The age of its lease in SQS's time; `None` if the age is unknown.
     pub age: Option<Duration>,
-    /// Whether it is alive.
+    /// Whether it is alive, dead, or not known yet.
     pub verdict: Verdict,
     /// Whether this sweep has deleted it.
     pub deleted: bool,
@@ -114,21 +114,21 @@ impl Sweep {
         })
     }
 
-    /// Names the dead hosts, and deletes none.
+    /// Reports the dead hosts, and deletes none.
     #[must_use]
     pub fn dry_run(mut self) -> Self {
         self.watch.only_look();
         self
     }
 
-    /// The next host, after it was judged and, if it is dead, deleted. `None` at the end of a walk; asked once more, it
-    /// walks again, and remembers which hosts were silent.
+    /// The next host, with its verdict; a dead host has been deleted. Returns `None` at the end of a walk. The next call then
+    /// starts another walk, which remembers which hosts were silent.
     ///
     /// # Errors
-    /// The [`Fault`] of a call that was denied, or that failed three times in a row. Asked once more, it goes on.
+    /// The [`Fault`] of a call that was denied or that failed three times in a row. The next call continues the walk.
     ///
     /// # Cancel safety
-    /// Reads of tags go on when this is called again. Another call that is in flight is abandoned, and made again.
+    /// Reads of tags continue when this is called again. Other calls in flight are abandoned and made again.
     pub async fn next(&mut self) -> Result<Option<Examined>, Fault> {
         let (sqs, finished) = (self.sqs.clone(), self.watch.finished());
         let clock = sqs.clock();
@@ -212,7 +212,7 @@ impl Sweep {
         }
     }
 
-    /// The tags of the host that is looked at. Those of the next hosts are read at the same time.
+    /// The tags of the current host. The tags of the next hosts are read at the same time.
     async fn tags(&mut self, host: &Listed) -> Tags {
         let next = self
             .watch
@@ -253,7 +253,7 @@ impl Sweep {
         self.ahead.clear();
     }
 
-    /// When the next call may start; the call after it has to wait for longer.
+    /// Reserves a start time for the next call; the call after that one starts later.
     fn slot(&mut self) -> Moment {
         let slot = self.next_call.max(self.sqs.clock().now());
         self.calls = self.calls.saturating_add(1);
@@ -266,7 +266,7 @@ impl Sweep {
         slot
     }
 
-    /// `None`: it is to be deleted first.
+    /// Returns `None` if the host must be deleted first.
     fn read(&mut self, tags: &HashMap<String, String>, date: Option<SqsTime>) -> Option<Examined> {
         let (host, lease, verdict) = self.watch.read(tags, date, self.sqs.clock().now())?;
         let age = match (lease, date) {
@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(names.len(), 40);
         assert!(names.is_sorted(), "in the order of the walk");
         let took = sqs.clock().now().since(started);
-        // One list, and 40 reads, eight at a time: 12 s. One after the other would be 82 s.
+        // One list, and 40 reads, eight at a time: 12 s. One read at a time would take 82 s.
         assert!((12..16).contains(&took.as_secs()), "{took:?}");
     }
 
@@ -335,7 +335,7 @@ mod tests {
         let started = sqs.clock().now();
         while sweep.next().await.unwrap().is_some() {}
         let took = sqs.clock().now().since(started);
-        // The call after the last unpaced one starts without a pause, too.
+        // The call after the last unpaced call starts without a pause, too.
         assert!(took >= PACE * (40 - UNPACED - 1), "{took:?}");
     }
 }

@@ -13,10 +13,10 @@ use crate::sqs::{Fault, FaultKind};
 use crate::stats::Counter;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Between two calls of a long walk: a fifth of what an account's tags are throttled at.
+/// The pause between two calls of a long walk: a fifth of the rate at which calls about an account's tags are throttled.
 const PACE: Duration = Duration::from_millis(200);
 
-/// Looks after the hosts that follow, as long as this process has a host itself. Without one it makes no call.
+/// Watches the hosts that follow in the ring, as long as this process holds a host. Otherwise makes no call.
 pub(super) async fn watch(process: Arc<Process>, stop: CancellationToken) {
     let sqs = process.sqs().clone();
     let options = WatchOptions {
@@ -50,11 +50,11 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
     let sqs = process.sqs();
     let clock = sqs.clock();
     if !matches!(step, Step::Wait(_)) && regains_contact(process).await {
-        // What is to be done is asked for again: it is later now.
+        // Time has passed, so the caller asks for the next step again.
         return;
     }
     if !process.holds_any() && !crate::mutant!("idle-watcher-walks") {
-        // It has given up its hosts meanwhile.
+        // This process has given up its hosts in the meantime.
         return;
     }
     let failed = match step {
@@ -89,7 +89,7 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
             match calls::try_delete(sqs, &host.url, end).await {
                 Ok(()) => {
                     watch.deleted(clock.now());
-                    // It may be one of its own that was left behind.
+                    // The host may be one that this process made and left behind.
                     process.deleted(&host.name);
                     process.counters().count(Counter::HostsSwept);
                     tracing::info!(host = %host.name, "deleted the host of a dead process");
@@ -102,11 +102,11 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
     fail(watch, &failed, process);
 }
 
-/// While SQS answers nothing, waits until another call of this process was answered, a renewal of its leases say, and says
-/// so. Not for ever: after a period the watch tries by itself.
+/// If SQS does not answer at present, waits until another call of this process is answered, for example a renewal, and
+/// returns `true`. After one period without an answer returns `false`, and the watch makes a call itself.
 async fn regains_contact(process: &Process) -> bool {
     let sqs = process.sqs();
-    // Before the look, so that nothing is missed.
+    // Created before the check, so that no answer is missed.
     let mut contact = sqs.contact();
     if !sqs.is_contact_lost() {
         return false;
@@ -121,14 +121,14 @@ fn fail(watch: &mut Watch, fault: &Fault, process: &Process) {
     match fault.kind() {
         FaultKind::QueueNotFound => watch.gone(now),
         FaultKind::AccessDenied => {
-            tracing::warn!(error = %fault, "cannot look after other hosts");
+            tracing::warn!(error = %fault, "cannot watch other hosts");
             watch.failed(Failure::Denied, now);
         }
         _ => watch.failed(Failure::Temporary, now),
     }
 }
 
-/// What a watcher would go by that compared clocks.
+/// The local time, which a watcher must not compare with a lease. For the mutant `verdict-by-local-clock`.
 fn local_time(reading: &Reading) -> Option<SqsTime> {
     let since = reading.wall.duration_since(UNIX_EPOCH).ok()?;
     u64::try_from(since.as_millis())
