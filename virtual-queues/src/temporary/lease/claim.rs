@@ -1,7 +1,7 @@
 //! An owner's claim to one host: the fence and the heartbeat together.
 //!
-//! Owns: what the end of a renewal means for both. Invariant: only an answer whose own time agrees with the stamp
-//! lengthens a claim.
+//! Owns: what the end of a renewal means for both. Invariant: a renewal lengthens the claim only if the time in SQS's
+//! answer agrees with its stamp.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use super::fence::{Fence, Reading, Renewal, Standing};
 use super::heartbeat::{Heartbeat, Outcome};
 use crate::sqs::{Moment, Random};
 
-/// So far a stamp may be from the time of the answer to its renewal.
+/// The maximum difference between a stamp and the time in the answer to its renewal.
 const AGREES: Duration = Duration::from_secs(30);
 
 /// How a renewal ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Renewed {
-    /// SQS acknowledged it, at this time of its own.
+    /// SQS acknowledged it. The value is SQS's time in the answer.
     Acknowledged(Option<SqsTime>),
-    /// SQS refused it: it will not land.
+    /// SQS refused it, or it was not sent: it will never be carried out.
     Refused,
-    /// It may have landed, or land later.
+    /// SQS may have carried it out, or may do so later.
     Unknown,
 }
 
@@ -30,13 +30,13 @@ pub(crate) enum Renewed {
 pub(crate) struct Claim {
     fence: Fence,
     heartbeat: Heartbeat,
-    /// The stamp of the last renewal that lengthened it.
+    /// The stamp of the last renewal that lengthened the claim.
     stamp: Option<SqsTime>,
 }
 
 impl Claim {
-    /// The claim to a host that was made with this lease; `None` if the time of the answer speaks against it: then
-    /// it must not be used, and is to be deleted. `keys`: the maximum number of tag keys for its leases.
+    /// The claim to a host that was created with this lease. `None` if the time in the answer (`date`) disagrees with the
+    /// stamp: then the host must not be used and must be deleted. `keys`: the maximum number of tag keys for its leases.
     pub(crate) fn new(
         creation: Renewal,
         keys: usize,
@@ -50,7 +50,7 @@ impl Claim {
         })
     }
 
-    /// How good it is now; see [`Fence::standing`].
+    /// How good the claim is now; see [`Fence::standing`].
     pub(crate) fn standing(
         &mut self,
         at: Reading,
@@ -64,9 +64,9 @@ impl Claim {
         self.heartbeat.next()
     }
 
-    /// The key and the stamp for a renewal that begins now, at this time of SQS's.
+    /// The key and the stamp for a renewal that begins now. `time`: SQS's time as far as it is known.
     ///
-    /// No stamp is earlier than one that counted: that one was confirmed by SQS, so the idea of its time is wrong now.
+    /// No stamp is earlier than the last one that counted. SQS has confirmed that one, so a `time` before it is wrong.
     pub(crate) fn begin(&self, now: Moment, time: Option<SqsTime>) -> (usize, Option<SqsTime>) {
         let stamp = time.map(|time| self.stamp.map_or(time, |counted| counted.max(time)));
         (self.fence.next_key(now), stamp)
@@ -77,7 +77,7 @@ impl Claim {
         self.fence.ends()
     }
 
-    /// A renewal ended so. Returns whether it lengthened the claim.
+    /// A renewal has ended. Returns whether it lengthened the claim.
     pub(crate) fn renewed(
         &mut self,
         renewal: Renewal,
@@ -95,7 +95,8 @@ impl Claim {
         } else if how == Renewed::Unknown {
             self.fence.unknown(renewal, now);
         }
-        // One that is in the tag, and whose stamp is only unconfirmed, ends no earlier than the one that counts there.
+        // An acknowledged renewal whose times disagree is in the tag. The fence need not know it, because its lease ends no
+        // earlier than the one that counts there.
         let outcome = if counts {
             Outcome::Acknowledged
         } else {
@@ -106,15 +107,15 @@ impl Claim {
         counts
     }
 
-    /// Gives it up at once: the host is gone, or not wanted any more.
+    /// Gives the claim up at once: the host is gone, or not wanted any more.
     pub(crate) const fn give_up(&mut self) {
         self.fence.give_up();
     }
 }
 
 impl Renewal {
-    /// Whether the time of its answer is near its stamp. A pause between the two, or a wrong idea of SQS's time, shows
-    /// here. Where SQS tells no time at all, the stamp is none, and there is nothing to compare.
+    /// Whether the time in the answer (`date`) is near the stamp. A pause between the two, or an error about SQS's time,
+    /// shows here. If SQS's answers have no time, there is no stamp and nothing to compare.
     fn agrees(&self, date: Option<SqsTime>) -> bool {
         match (self.stamp, date) {
             _ if crate::mutant!("stamp-not-checked") => true,
@@ -183,7 +184,7 @@ mod tests {
         assert_eq!(
             standing(&mut claim, 149),
             Standing::Firm,
-            "the tag says more"
+            "the lease in the tag ends later"
         );
         assert_eq!(standing(&mut claim, 290), Standing::GivenUp);
         assert!(claim.next_renewal() <= at(99).now, "tried again soon");
@@ -195,7 +196,7 @@ mod tests {
         let random = Random::seeded(1);
         let good = Renewed::Acknowledged(Some(sqs(1_000)));
         assert!(claim.renewed(renewal(1_000, 1_000), good, at(1_000).now, &random));
-        // SQS's time is believed to be 200 s earlier than it is.
+        // The process assumes an SQS time that is 200 s early.
         let stamp = |time| claim.begin(at(1_010).now, time).1;
         assert_eq!(stamp(Some(sqs(810))), Some(sqs(1_000)));
         assert_eq!(stamp(Some(sqs(1_010))), Some(sqs(1_010)));

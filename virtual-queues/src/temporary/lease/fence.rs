@@ -1,11 +1,11 @@
 //! When an owner must give its host up.
 //!
-//! Owns: under which tag key each renewal is written, which renewals may be the ones that others read under each key, and
-//! how old each is at the least favourable reading of all clocks. Invariant: [`Standing::GivenUp`] comes at least 10 s
-//! before the end of the longest lease that every reader is sure to find in the host's tags; and it stays.
+//! Owns: the tag key of each renewal, the set of renewals that a reader may find under each key, and the age of each
+//! renewal by the clock that shows the most. Invariant: [`Standing::GivenUp`] begins at least 10 s before the end of the
+//! longest lease that every reader is sure to find in the host's tags, and it is final.
 //!
-//! Others go by the key whose lease ends last. So the host is held as long as one key is sure to show a lease that has
-//! not ended, whatever lands late under the other keys.
+//! Readers use the key whose lease ends last. So the owner may hold the host as long as at least one key is sure to show a
+//! lease that has not ended, whatever SQS carries out late under the other keys.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,24 +13,25 @@ use sqs_rpc_protocol::SqsTime;
 
 use crate::sqs::Moment;
 
-/// What is kept back from the end of a lease: clocks that part within it, and the time that a decision takes.
+/// The time before the end of a lease at which the owner stops. It covers the drift of clocks during the lease, and the
+/// time from the check of the claim to the use of the host.
 const MARGIN: Duration = Duration::from_secs(10);
-/// After the end of an attempt, a renewal may land for this time.
+/// How long after the end of an attempt SQS may still carry out the renewal ("the renewal lands").
 ///
 /// SQS accepts a signature whose time is at most 15 minutes from its own, in either direction. A clock that is 15 minutes
 /// ahead signs a call with a time that SQS accepts for 30 minutes. One minute more is for SQS to carry out what it
 /// accepted at the last moment. The time counts from the end of the attempt, because nothing is signed after it.
 pub(crate) const LATE: Duration = Duration::from_secs(31 * 60);
-/// The maximum number of renewals of unknown outcome that are told apart for one key; further ones count as the last of
-/// them. A key has more than one only while all keys have one.
+/// The maximum number of renewals of unknown outcome that are remembered for one key; a further one only moves the `until`
+/// of the last. A key gets a second one only while every key has one.
 const MOST_UNKNOWN: usize = 32;
 
 /// Both local clocks at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reading {
-    /// The monotonic one, which may stand still while the machine sleeps.
+    /// The monotonic clock, which may stop while the machine sleeps.
     pub(crate) now: Moment,
-    /// The wall clock, which may be set.
+    /// The wall clock, which may be set back or forward.
     pub(crate) wall: SystemTime,
 }
 
@@ -39,55 +40,54 @@ pub(crate) struct Reading {
 pub(crate) struct Renewal {
     /// The number of the tag key under which it was written.
     pub(crate) key: usize,
-    /// What was written, in SQS's time; `None` where that is not known.
+    /// The stamp that was written, in SQS's time; `None` if SQS's time is not known.
     pub(crate) stamp: Option<SqsTime>,
     /// The retention that was written.
     pub(crate) retention: Duration,
-    /// Just before it was sent.
+    /// The clocks just before the renewal was sent.
     pub(crate) began: Reading,
 }
 
 /// How good an owner's claim to its host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It may be used for anything.
+    /// The host may be used for anything.
     Firm,
-    /// What is new should go to another host: half of the lease has passed.
+    /// Half of the lease has passed: new queues and requests should use another host.
     Draining,
-    /// It must not be used, nor tagged, ever again.
+    /// The host must never be used or tagged again.
     GivenUp,
 }
 
 /// The claim of an owner to one host.
 #[derive(Debug)]
 pub(crate) struct Fence {
-    /// The tag keys that were used, by their numbers.
+    /// The tag keys that were used, indexed by their numbers.
     keys: Vec<Key>,
     /// The maximum number of keys.
     most_keys: usize,
     given_up: bool,
 }
 
-/// What may be in one tag, now or later.
+/// The renewals that may be in one tag, now or later.
 #[derive(Debug, Default)]
 struct Key {
     /// The last renewal that counted.
     acknowledged: Option<Renewal>,
-    /// Renewals that may have landed, or may land after the one that counted.
+    /// Renewals that may have replaced the acknowledged one, or may still do so.
     unknown: Vec<Unknown>,
 }
 
-/// A renewal that may have landed, or may land yet.
+/// A renewal that may have landed, or may still land.
 #[derive(Debug, Clone, Copy)]
 struct Unknown {
     renewal: Renewal,
-    /// From then on, none of those that it stands for lands.
+    /// From then on, neither this renewal nor a later one that was merged into this entry lands.
     until: Moment,
 }
 
 impl Fence {
-    /// A claim that begins with the host's creation. `most_keys`: the number of tag keys that the owner may use, 1 at the
-    /// least.
+    /// A claim that begins with the host's creation. `most_keys`: the number of tag keys that the owner may use, at least 1.
     pub(crate) fn new(creation: Renewal, most_keys: usize) -> Self {
         let mut fence = Self {
             keys: Vec::new(),
@@ -100,10 +100,9 @@ impl Fence {
 
     /// The number of the key for a renewal that begins now.
     ///
-    /// It is not the key that holds the host at present, and not one under which an earlier renewal may land yet: then
-    /// the renewal cannot do harm, and counts in full if it is acknowledged. If there is no such key, the key that holds
-    /// the host is written again. If a renewal may land under every key, the one is taken whose renewal began last,
-    /// because its lease ends last.
+    /// First choice: a key that does not hold the host at present and under which no earlier renewal may still land. There
+    /// the renewal can do no harm, and counts in full if it is acknowledged. Second choice: the key that holds the host, if
+    /// no earlier renewal may land there. Otherwise the key whose pending renewal began last, because its lease ends last.
     pub(crate) fn next_key(&self, now: Moment) -> usize {
         let holds = self.holds();
         let is_settled = |key: usize| {
@@ -119,8 +118,8 @@ impl Fence {
 
     /// SQS has acknowledged a renewal, and its answer showed that the stamp was right.
     ///
-    /// Renewals of unknown outcome that could land after this one began are remembered: they may land after it. Earlier
-    /// ones landed before it or never.
+    /// Renewals of unknown outcome stay remembered if they could still land when this one began, because they may replace
+    /// it. Earlier ones landed before this one or never.
     pub(crate) fn acknowledged(&mut self, renewal: Renewal) {
         let key = self.key_mut(renewal.key);
         key.acknowledged = Some(renewal);
@@ -128,7 +127,7 @@ impl Fence {
             .retain(|unknown| renewal.began.now < unknown.until);
     }
 
-    /// A renewal ended at `ended` in a way that does not tell whether it has landed.
+    /// A renewal ended at `ended` with an unknown outcome: it may or may not have landed.
     pub(crate) fn unknown(&mut self, renewal: Renewal, ended: Moment) {
         if crate::mutant!("unknown-renewals-forgotten") {
             return;
@@ -141,13 +140,13 @@ impl Fence {
         let key = self.key_mut(renewal.key);
         let full = key.unknown.len() == MOST_UNKNOWN;
         match key.unknown.last_mut() {
-            // The older one's lease ends first, and this one may land last.
+            // The older entry's lease ends first, and this renewal may land last, so one entry with both values is safe.
             Some(known) if full => known.until = until,
             _ => key.unknown.push(Unknown { renewal, until }),
         }
     }
 
-    /// How good the claim is now. `proven` says what SQS's time is at least, by the answers since a moment.
+    /// How good the claim is now. `proven` returns a lower bound of SQS's time, taken from the answers since a moment.
     pub(crate) fn standing(
         &mut self,
         at: Reading,
@@ -175,7 +174,7 @@ impl Fence {
         ends.max().unwrap_or_default()
     }
 
-    /// Gives it up at once.
+    /// Gives the claim up at once.
     pub(crate) const fn give_up(&mut self) {
         self.given_up = true;
     }
@@ -196,7 +195,7 @@ impl Fence {
 }
 
 impl Key {
-    /// Whether all that may be in the tag is younger than this part of its lease.
+    /// Whether every lease that may be in the tag is younger than `part` of its retention.
     fn is_younger(
         &self,
         at: Reading,
@@ -210,14 +209,14 @@ impl Key {
         })
     }
 
-    /// When the first of all that may be in the tag ends, by the monotonic clock. `None`: the tag may not be there.
+    /// The earliest end of all leases that may be in the tag, by the monotonic clock. `None`: the tag may not exist.
     fn ends(&self) -> Option<Moment> {
         self.acknowledged?;
         let end = |renewal: &Renewal| renewal.began.now + renewal.lasts();
         self.claims().map(end).min()
     }
 
-    /// When the first of the renewals began that may land now or later.
+    /// The begin of the earliest renewal that may land now or later.
     fn first_that_may_land(&self, now: Moment) -> Option<Moment> {
         let may_land = self.unknown.iter().filter(|unknown| now < unknown.until);
         may_land.map(|unknown| unknown.renewal.began.now).min()
@@ -230,7 +229,7 @@ impl Key {
 }
 
 impl Renewal {
-    /// For how long the owner goes by it.
+    /// How long after its begin the owner may rely on this renewal.
     fn lasts(&self) -> Duration {
         if crate::mutant!("fence-60-s-late") {
             return self.retention + Duration::from_secs(60);
@@ -238,7 +237,7 @@ impl Renewal {
         self.retention.saturating_sub(MARGIN)
     }
 
-    /// How old it is by the clock that says most.
+    /// The age of this renewal, by the clock that shows the most.
     fn age(&self, at: Reading, proven: Option<SqsTime>) -> Duration {
         let monotonic = at.now.since(self.began.now);
         let wall = at.wall.duration_since(self.began.wall).unwrap_or_default();
@@ -303,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_firm_then_drains_then_is_given_up_for_good() {
+    fn a_claim_is_firm_then_draining_then_given_up() {
         let mut fence = single(renewal(0));
         assert_eq!(standing(&mut fence, 149), Standing::Firm);
         assert_eq!(standing(&mut fence, 150), Standing::Draining);
@@ -324,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_renewal_ends_nothing_while_another_key_is_renewed() {
+    fn an_unknown_renewal_is_harmless_while_another_key_is_renewed() {
         let mut fence = Fence::new(renewal(0), 3);
         assert_eq!(fence.next_key(at(75).now), 1);
         unknown(&mut fence, under(1, renewal(75)));
@@ -333,7 +332,10 @@ mod tests {
         fence.acknowledged(under(2, renewal(95)));
         for s in (170..3_000).step_by(75) {
             let key = fence.next_key(at(s).now);
-            assert!(s >= 1_940 || key != 1, "{s}: it may land yet");
+            assert!(
+                s >= 1_940 || key != 1,
+                "{s}: the unknown renewal may still land"
+            );
             fence.acknowledged(under(key, renewal(s)));
             assert_eq!(standing(&mut fence, s + 149), Standing::Firm);
         }
@@ -351,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_key_ends_with_its_unknown_renewal_however_many_succeed_after_it() {
+    fn with_one_key_an_unknown_renewal_limits_the_claim() {
         let mut fence = single(renewal(0));
         unknown(&mut fence, renewal(75));
         for s in [82, 160, 240, 320] {
@@ -363,13 +365,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_renewal_is_forgotten_only_by_one_that_began_when_it_could_not_land_any_more() {
+    fn an_unknown_renewal_counts_until_it_can_no_longer_land() {
         let long = |s| Renewal {
             retention: seconds(3_600),
             ..renewal(s)
         };
         let mut fence = single(long(0));
-        // It may land until 1,965 s: it was signed at 105 s, maybe by a clock that is 15 minutes ahead.
+        // It may land until 1,965 s, because it was signed at 105 s, perhaps by a clock that is 15 minutes ahead.
         unknown(&mut fence, long(100));
         fence.acknowledged(long(1_964));
         assert_eq!(standing(&mut fence, 3_689), Standing::Draining);
@@ -382,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn when_all_keys_are_blocked_the_one_that_ends_last_is_written() {
+    fn of_blocked_keys_the_last_to_end_is_written() {
         let mut fence = Fence::new(renewal(0), 3);
         unknown(&mut fence, under(1, renewal(50)));
         unknown(&mut fence, under(2, renewal(60)));
@@ -482,16 +484,20 @@ mod tests {
         assert_eq!(fence.keys[0].unknown.len(), MOST_UNKNOWN);
         let late = LATE.as_secs();
         fence.acknowledged(day(1_003 + late));
-        assert_eq!(fence.keys[0].unknown.len(), 1, "the last may land yet");
+        assert_eq!(
+            fence.keys[0].unknown.len(),
+            1,
+            "the last one may still land"
+        );
         fence.acknowledged(day(1_004 + late));
         assert_eq!(standing(&mut fence, 1_005 + late), Standing::Firm);
     }
 
     #[derive(Debug, Clone, Copy)]
     enum Event {
-        /// Acknowledged after so long.
+        /// Acknowledged after this number of seconds.
         Acknowledged(u64),
-        /// No answer; lands after so long, or never.
+        /// No answer; lands after this number of seconds, or never.
         Unknown(Option<u64>),
         Wait(u64),
     }
@@ -508,10 +514,10 @@ mod tests {
     }
 
     proptest! {
-        /// The heart of the safety argument: as long as the owner has not given up, the lease that ends last in the tags
-        /// as SQS has them, and as it will have them at any later time, ends at least 10 s later.
+        /// The heart of the safety argument: as long as the owner has not given up, the lease that ends last in SQS's tags,
+        /// now and at any later time, ends at least 10 s later.
         #[test]
-        fn an_owner_that_goes_on_is_never_read_as_over(
+        fn a_held_host_is_never_read_as_expired(
             events in events(),
             retention in prop_oneof![Just(60u64), Just(300), Just(3_600), Just(43_200)],
             most_keys in 1..6usize,
@@ -543,7 +549,7 @@ mod tests {
                 if standing(&mut fence, now) == Standing::GivenUp {
                     break;
                 }
-                // Stable: among those that land at once, the last written stays.
+                // The sort is stable, so that of two renewals that land at the same time the later one stays.
                 let mut by_time = landings.clone();
                 by_time.sort_by_key(|landing| landing.0);
                 let shown = |time: u64| {

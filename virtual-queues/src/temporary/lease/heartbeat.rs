@@ -1,21 +1,21 @@
 //! When a lease is renewed.
 //!
-//! Owns: the times of the attempts. Invariant: there is always a next one, whatever the last one ended with, and while
-//! nothing can be renewed the attempts are no more frequent than renewals would be.
+//! Owns: the times of the attempts. Invariants: there is always a next attempt, however the last one ended. While renewals
+//! fail, attempts are about as frequent as successful renewals.
 
 use std::time::Duration;
 
 use crate::sqs::{Backoff, Moment, Random};
 
-/// The first wait after an attempt that failed is at least this, and a sixteenth of the retention.
+/// The first wait after a failed attempt is a sixteenth of the retention, but at least this.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// SQS has it.
+    /// SQS acknowledged the renewal, and its time agrees with the stamp.
     Acknowledged,
-    /// SQS does not have it, or nobody knows.
+    /// Anything else: the renewal was refused, its outcome is unknown, or the times disagree.
     Failed,
 }
 
@@ -27,8 +27,8 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// For a host that was made at `made`. The first renewal is anywhere in the first quarter of the retention, so that
-    /// a fleet that began together does not go on together.
+    /// The schedule of a host that was created at `made`. The first renewal is at a random time in the first quarter of the
+    /// retention, so that a fleet that starts together does not renew together.
     pub(crate) fn new(made: Moment, retention: Duration, random: &Random) -> Self {
         let least = retention / 20;
         Self {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fleet_that_begins_together_renews_evenly_from_the_first_minute_on() {
+    fn a_fleet_that_starts_together_renews_evenly() {
         let random = Random::seeded(1);
         let mut renewals = vec![0u32; 40];
         for _ in 0..10_000 {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewal_comes_every_quarter_within_a_fifth() {
+    fn renewals_come_every_quarter_of_the_retention_within_a_fifth() {
         let random = Random::seeded(2);
         let mut heartbeat = Heartbeat::new(at(0), R, &random);
         assert!(heartbeat.next() <= at(75));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_slow_it_down_to_its_own_pace_and_it_never_ends() {
+    fn failed_attempts_slow_to_the_normal_rate_and_never_end() {
         let random = Random::seeded(3);
         let mut heartbeat = Heartbeat::new(at(0), R, &random);
         let mut attempts = 0;
@@ -117,13 +117,13 @@ mod tests {
             heartbeat.ended(Outcome::Failed, began, began, R, &random);
             attempts += 1;
         }
-        // Healthy: 80.
+        // Without failures: 80.
         assert!((70..=100).contains(&attempts), "{attempts}");
         heartbeat.ended(Outcome::Acknowledged, at(6_000), at(6_000), R, &random);
         heartbeat.ended(Outcome::Failed, at(6_075), at(6_075), R, &random);
         assert!(
             heartbeat.next() <= at(6_098),
-            "a success forgets the failures"
+            "a success resets the failures"
         );
     }
 }

@@ -1,11 +1,11 @@
-//! The lease of one host: what the tag says, when it is renewed, and when the owner must let go.
+//! The lease of one host: the text in its tags, when it is renewed, and when the owner must give the host up.
 //!
 //! Owns: the text of the tags ([`Tag`]), the owner's [`Claim`] (when to renew, when to give up) and the
-//! retention that grows under throttling ([`Retention`]). Does not own: the calls, nor what others make of a lease,
-//! which is the ring's.
+//! retention that grows under throttling ([`Retention`]). Does not own: the calls, and the verdicts of other processes
+//! (the ring).
 //!
-//! **Invariant:** an owner has given its host up before anybody who reads its tags may call it dead. All of it is pure:
-//! it takes the time and says what to do.
+//! **Invariant:** an owner gives its host up before any reader of its tags may judge the host dead. All of it is pure: the
+//! time is an argument, and the return value is what to do.
 
 mod claim;
 mod fence;

@@ -1,21 +1,21 @@
 //! The retention that new leases are written with.
 //!
-//! Owns: its growth when an account's tagging is throttled. Invariant: it never shrinks, and never leaves its range.
+//! Owns: its growth when SQS throttles the tagging of an account. Invariant: it never shrinks, and never leaves its range.
 
 use std::time::Duration;
 
 use super::tag::RETENTION;
 use crate::sqs::Moment;
 
-/// So many more renewals have to be throttled than succeed.
+/// The retention grows when the throttled renewals exceed the successful ones by this number.
 const THROTTLED: u32 = 3;
 
-/// One process's retention, for all its hosts.
+/// The retention of one process, for all its hosts.
 #[derive(Debug)]
 pub(crate) struct Retention {
     current: Duration,
     grew: Option<Moment>,
-    /// Throttled renewals less successful ones.
+    /// The number of throttled renewals minus the number of successful ones, at least 0.
     throttled: u32,
 }
 
@@ -28,7 +28,7 @@ impl Retention {
         }
     }
 
-    /// What a lease is written with now.
+    /// The retention for a lease that is written now.
     pub(crate) const fn current(&self) -> Duration {
         self.current
     }
@@ -38,8 +38,8 @@ impl Retention {
         self.throttled = self.throttled.saturating_sub(1);
     }
 
-    /// A renewal or creation was throttled. Returns the retention if it grew by this: at most once in its own time, as
-    /// what is throttled now was sent at the old pace.
+    /// A renewal or creation was throttled. Returns the new retention if it grew. It grows at most once per retention,
+    /// because until then throttled calls were scheduled at the old rate.
     pub(crate) fn throttled(&mut self, now: Moment) -> Option<Duration> {
         self.throttled = self.throttled.saturating_add(1);
         let rested = self.grew.is_none_or(|grew| now.since(grew) >= self.current);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn it_grows_when_most_renewals_are_throttled_and_not_too_fast() {
+    fn retention_doubles_under_throttling_at_most_once_per_retention() {
         let mut retention = Retention::new(Duration::from_secs(300));
         for s in 0..2 {
             assert_eq!(retention.throttled(at(s)), None);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn single_throttled_renewals_do_not_grow_it() {
+    fn single_throttled_renewals_do_not_grow_the_retention() {
         let mut retention = Retention::new(Duration::from_secs(300));
         for s in 0..1_000 {
             assert_eq!(retention.throttled(at(s)), None);
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stops_at_twelve_hours() {
+    fn retention_grows_to_at_most_twelve_hours() {
         let mut retention = Retention::new(Duration::from_secs(30_000));
         let grown: Vec<_> = (0..100)
             .filter_map(|i| retention.throttled(at(i * 50_000)))

@@ -1,13 +1,13 @@
-//! What a lease looks like in a queue's tags.
+//! The text of a lease in a queue's tags.
 //!
-//! Values of ours, `1:<stamp>:<retention>:<watch>`: the version; `s` and SQS's time in ms, or `b` and a count where
-//! SQS does not tell its time; seconds; `w` if the owner watches others, `n` if not. Each is complete, because two tags
-//! may be read at different ages. They stand under up to 20 keys, `SqsRpcLease`, `SqsRpcLease1` and so on, and the lease
-//! that ends last counts: an owner does not write a key again under which an earlier write may land yet. Two more tags
-//! are Java's, for Java's sweepers.
+//! Our values are `1:<stamp>:<retention>:<watch>`. `1` is the version. The stamp is `s` and SQS's time in ms, or `b` and
+//! a count if SQS's answers have no time. The retention is in seconds. The watch is `w` if the owner watches other hosts,
+//! `n` if not. Each value is a complete lease, because two tags may be read at different ages. The values are under up to
+//! 20 keys, `SqsRpcLease`, `SqsRpcLease1` and so on, and the lease that ends last counts. There are several keys because an
+//! owner avoids a key while an earlier write may still land there. Two more tags are Java's, for Java's sweepers.
 //!
-//! Invariant: what is not exactly of this form is no lease, and nobody deletes by it. Anybody who may tag a queue may
-//! have written it.
+//! Invariant: a value that does not have exactly this form is no lease, and no queue is deleted because of it, because
+//! anyone with permission to tag the queue may have written it.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -18,9 +18,9 @@ use sqs_rpc_protocol::{SqsTime, names};
 /// How long a lease may last.
 pub(crate) const RETENTION: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(12 * 60 * 60);
-/// What Java's client may have been set to: SQS's longest retention of a message, and more than anybody needs.
+/// The retentions accepted from Java's client, in seconds. The maximum is SQS's longest message retention.
 const JAVA_RETENTION: RangeInclusive<u64> = 1..=14 * 24 * 60 * 60;
-/// The year 2286. A value with more digits is no time.
+/// 13 digits of milliseconds last until the year 2286. A value with more digits is no time.
 const MOST_DIGITS: usize = 13;
 
 /// The maximum number of keys of one host.
@@ -29,10 +29,10 @@ const MOST_DIGITS: usize = 13;
 /// take 2 minutes and more, so every tenth renewal of unknown outcome blocks at most 16 keys at once; with the default R,
 /// 4. One key holds the host, one is written next, and two are spare.
 const MOST_KEYS: usize = 20;
-/// SQS's limit for the tags of a queue, less Java's two and the one that says who made the queue.
+/// SQS's limit for the tags of a queue, minus Java's two tags and the tag that names this crate as the creator.
 const MOST_TAGS: usize = 50 - 3;
 
-/// The number of keys for the leases of a host with so many tags of the user's: at most 20, and 7 beside 40.
+/// The number of lease keys on a host that has `users` tags of the user: at most 20, and 7 beside 40 tags.
 pub(crate) const fn keys_beside(users: usize) -> usize {
     let room = MOST_TAGS.saturating_sub(users);
     if room < 1 {
@@ -52,19 +52,20 @@ fn key(number: usize) -> String {
     }
 }
 
-/// Whether it is one of the keys that a host may have.
+/// Whether a text is one of the lease keys that a host may have.
 fn is_key(text: &str) -> bool {
     (0..MOST_KEYS).any(|number| key(number) == text)
 }
 
-/// Whether a tag is one of a lease, ours or Java's. All that begin as ours do are ours: a later version may have more.
+/// Whether a key belongs to a lease, ours or Java's. Every key that begins with ours counts as ours, because a later
+/// version may use more keys.
 pub(crate) fn is_lease_tag(key: &str) -> bool {
     let java = [names::LEASE_RETENTION_TAG, names::LEASE_HEARTBEAT_TAG];
     key.starts_with(names::LEASE_TAG) || java.contains(&key)
 }
 
-/// What changes with each renewal of a lease, for those who can only watch it in silence: a digest of all its tags, and
-/// the longest retention in them.
+/// A value that changes with each renewal of a lease, for watchers that can only watch it in silence: a digest of all its
+/// tags, and the longest retention in them.
 pub(crate) fn mark(tags: &HashMap<String, String>) -> (u64, Duration) {
     let lease = tags.iter().filter(|(key, _)| is_lease_tag(key));
     let mut lease: Vec<_> = lease.collect();
@@ -87,15 +88,15 @@ pub(crate) fn mark(tags: &HashMap<String, String>) -> (u64, Duration) {
     (digest, longest.unwrap_or_default())
 }
 
-/// A lease of ours: the host is its owner's for [`retention`](Self::retention) from its stamp on.
+/// A lease in our format: the host belongs to its owner for [`retention`](Self::retention) from its stamp on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lease {
     /// When its renewal began.
     pub stamp: Stamp,
-    /// How long it lasts from there: 1 minute to 12 hours, in whole seconds.
+    /// How long it lasts from the stamp on: 1 minute to 12 hours, in whole seconds.
     pub retention: Duration,
-    /// Whether the owner looks after other hosts, too.
+    /// Whether the owner watches other hosts.
     pub watches: bool,
 }
 
@@ -105,7 +106,7 @@ pub struct Lease {
 pub enum Stamp {
     /// SQS's time.
     Sqs(SqsTime),
-    /// SQS told no time: a count of renewals, which can only be seen to change.
+    /// A count of renewals, because SQS's answers have no time. It is not a time: a watcher can only see that it changes.
     Beat(u64),
 }
 
@@ -115,22 +116,22 @@ pub enum Stamp {
 pub struct JavaLease {
     /// How long Java's sweepers wait: 1 s to 14 days.
     pub retention: Duration,
-    /// The last heartbeat by the clock of the owner's machine, which is compared with no other.
+    /// The last heartbeat by the clock of the owner's machine. It is never compared with another clock.
     pub heartbeat: u64,
 }
 
-/// What the tags of a queue say about its lease.
+/// The lease in the tags of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tag {
-    /// A lease of ours: of all that the keys show, the one that ends last. Java's tags beside it do not count. A lease with
-    /// a count comes before one with a time, because the two cannot be compared.
+    /// A lease in our format: the one of all keys that ends last. Java's tags beside it are ignored. A lease with a count
+    /// is preferred to one with a time, because the two cannot be compared.
     Ours(Lease),
-    /// A lease of Java's.
+    /// A lease of Java's client.
     Java(JavaLease),
-    /// There is something, and it is not a lease.
+    /// There are lease tags, but they are not a valid lease.
     Unreadable,
-    /// No lease at all: not a temporary queue.
+    /// There are no lease tags: not a temporary queue.
     Absent,
 }
 
@@ -157,8 +158,8 @@ impl Tag {
 }
 
 impl Lease {
-    /// The lease that ends last; `None` if anything under our keys is not a lease. The first key is written when the queue
-    /// is made, and is always there.
+    /// The lease that ends last; `None` if a value under one of our keys is not a lease, or if the first key is missing: it
+    /// is written when the queue is created.
     fn read(tags: &HashMap<String, String>) -> Option<Self> {
         let first = Self::parse(tags.get(names::LEASE_TAG)?)?;
         if crate::mutant!("first-key-only") {
@@ -171,7 +172,7 @@ impl Lease {
             .try_fold(first, |last, lease| Some(last.later(lease?)))
     }
 
-    /// The one of the two that ends later.
+    /// The lease of the two that ends later.
     fn later(self, other: Self) -> Self {
         let end = |lease: &Self| match lease.stamp {
             Stamp::Sqs(time) => (0, (time + lease.retention).as_millis(), time.as_millis()),
@@ -223,8 +224,8 @@ impl Lease {
         format!("1:{stamp}:{}:{watches}", self.retention.as_secs())
     }
 
-    /// The tags that a renewal under the key of this number writes. `wall` is for Java's where SQS's time is not known, in ms
-    /// since 1970.
+    /// The tags that a renewal under the key with this number writes. `wall`, in ms since 1970, is for Java's tag if SQS's
+    /// time is not known.
     pub(crate) fn tags(&self, number: usize, wall: u64) -> [(String, String); 3] {
         let heartbeat = match self.stamp {
             Stamp::Sqs(time) => time.as_millis(),
@@ -251,7 +252,7 @@ impl JavaLease {
     }
 }
 
-/// Decimal digits and nothing else; no leading zero, so that one number has one text.
+/// Parses decimal digits without a leading zero, so that each number has exactly one text.
 fn number(text: &str) -> Option<u64> {
     let digits =
         (1..=MOST_DIGITS).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_in_its_tags() {
+    fn a_lease_is_written_to_its_tags() {
         let lease = Lease {
             stamp: Stamp::Sqs(SqsTime::from_millis(1_800_000_000_000)),
             retention: Duration::from_secs(300),
@@ -287,11 +288,11 @@ mod tests {
             ..lease
         };
         assert_eq!(beat.encode(), "1:b3:300:n");
-        assert_eq!(beat.tags(0, 7)[2].1, "7", "Java gets a time all the same");
+        assert_eq!(beat.tags(0, 7)[2].1, "7", "Java's tag gets the local time");
     }
 
     #[test]
-    fn what_is_not_exactly_a_lease_is_none() {
+    fn text_that_is_not_exactly_a_lease_is_refused() {
         for text in [
             "",
             "1",
@@ -318,7 +319,7 @@ mod tests {
                 (names::LEASE_RETENTION_TAG, "300"),
                 (names::LEASE_HEARTBEAT_TAG, "1"),
             ]));
-            assert_eq!(read, Tag::Unreadable, "not even by Java's tags: {text}");
+            assert_eq!(read, Tag::Unreadable, "Java's tags do not help: {text}");
         }
     }
 
@@ -334,7 +335,7 @@ mod tests {
             let both = [("SqsRpcLease", first), ("SqsRpcLease19", second)];
             assert_eq!(read(&both), ours(new));
         }
-        // Written earlier with a longer retention: it ends last.
+        // The lease that was written earlier ends last, because its retention is longer.
         let long = "1:s1800000000000:600:w";
         assert_eq!(
             read(&[("SqsRpcLease", long), ("SqsRpcLease1", new)]),
@@ -423,14 +424,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(lease in leases()) {
+        fn a_written_lease_is_read_back(lease in leases()) {
             let text = lease.encode();
             prop_assert!(text.len() <= 256 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == ':'));
             prop_assert_eq!(Lease::parse(&text), Some(lease));
         }
 
         #[test]
-        fn one_lease_has_one_text(text in prop_oneof![any::<String>(), "[12]?:?[sb]?[0-9]{0,15}:?[0-9]{0,6}:?[wn]?"]) {
+        fn each_lease_has_exactly_one_text(text in prop_oneof![any::<String>(), "[12]?:?[sb]?[0-9]{0,15}:?[0-9]{0,6}:?[wn]?"]) {
             if let Some(lease) = Lease::parse(&text) {
                 prop_assert_eq!(lease.encode(), text);
             }
