@@ -1,11 +1,11 @@
-//! Large rings in virtual time: the cores of leases and of the ring as they are, SQS as a map.
+//! Large rings in virtual time: the real cores of leases and of the ring, with SQS as a map.
 //!
-//! Thousands of processes make hosts, renew their leases and watch each other in peace; some hosts have no owner, and a part of
-//! the processes may be killed at once. It counts what the goals P13 and P14 bound. Faults, wrong clocks and pauses are the
-//! simulation's (`tests/simulation`), which runs whole processes and cannot run so many.
+//! Thousands of processes create hosts, renew their leases and watch each other without faults. Some hosts have no owner,
+//! and a part of the processes may be killed at once. The model counts the calls that the goals P13 and P14 limit. Faults,
+//! wrong clocks and pauses are tested by the simulation (`tests/simulation`), which runs whole processes, but fewer.
 //!
-//! Two invariants are checked after each event: no live host is deleted by another process (I5), and a dead host is gone within
-//! its bound (I6). The same seed does the same.
+//! Two invariants are checked: no live host is deleted by another process (I5), and a dead host is deleted within a time
+//! limit (I6). Runs with the same seed are identical.
 
 mod queues;
 mod scenarios;
@@ -16,18 +16,18 @@ use std::time::Duration;
 /// R and P of all processes.
 const RETENTION: Duration = Duration::from_secs(300);
 const PERIOD: Duration = Duration::from_secs(300);
-/// How stale tags and lists may be, in ms.
+/// The maximum staleness of tags and lists, in ms.
 const STALE: u64 = 60_000;
 
-/// What happens in a run.
+/// The setup of a run.
 #[derive(Debug, Clone, Copy)]
 struct Scenario {
     seed: u64,
-    /// Processes that begin within the first minute.
+    /// The number of processes. They start within the first minute.
     processes: usize,
-    /// Hosts without an owner, from the beginning.
+    /// The number of hosts that have no owner from the beginning.
     dead: usize,
-    /// A part of the processes that ends without a word after so many seconds.
+    /// After this number of seconds, this part of the processes is killed.
     killed: Option<(u64, f64)>,
     lasts: Duration,
 }
@@ -44,17 +44,17 @@ impl Scenario {
     }
 }
 
-/// What a run showed.
+/// The results of a run.
 #[derive(Debug, Default)]
 struct Report {
-    /// What must not be.
+    /// The violations of invariants.
     violations: Vec<String>,
-    /// Dead hosts deleted by others.
+    /// The number of dead hosts that other processes have deleted.
     cleaned: usize,
-    /// Dead hosts that are still there at the end.
+    /// The number of dead hosts that still exist at the end.
     left: usize,
-    /// Calls for watching: list, read, delete; by process, from the third minute on.
+    /// The number of calls for watching (list, read, delete) of each process, from the third minute on.
     watching: Vec<u64>,
-    /// Renewals, in buckets of 15 s.
+    /// The number of renewals in each 15 s.
     renewals: Vec<u64>,
 }

@@ -1,4 +1,4 @@
-//! SQS: names and tags, read stale.
+//! The model of SQS: queues with names and tags, which may be read stale.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -17,7 +17,7 @@ pub(super) struct Queues {
 struct Queue {
     created: u64,
     deleted: Option<u64>,
-    /// Each version, with the time from which it is there. The last ones only.
+    /// The recent versions, each with the time when it was written.
     tags: Vec<(u64, Tags)>,
 }
 
@@ -25,7 +25,7 @@ struct Queue {
 const LINGERS: u64 = 60_000;
 
 impl Queues {
-    /// Names are never used again, so that a creation that lands late finds nothing, or its own queue.
+    /// Creates a queue. Returns whether it is new; each name can be used only once.
     pub(super) fn create(&mut self, name: Arc<str>, tags: Tags, now: u64) -> bool {
         if self.by_name.contains_key(&name) {
             return false;
@@ -58,11 +58,11 @@ impl Queues {
     pub(super) fn tag(&mut self, name: &str, tags: Tags, now: u64) -> bool {
         match self.by_name.get_mut(name) {
             Some(queue) if queue.deleted.is_none() => {
-                // What is written stands beside what is there.
+                // The new tags are added to the old ones.
                 let mut all = queue.tags.last().map(|(_, all)| all.clone());
                 all.get_or_insert_default().extend(tags);
                 queue.tags.push((now, all.unwrap_or_default()));
-                // What is older than any stale read.
+                // Remove versions that are too old for any stale read.
                 let old = queue.tags.partition_point(|(at, _)| at + LINGERS < now);
                 queue.tags.drain(..old.saturating_sub(1));
                 true
@@ -100,7 +100,7 @@ impl Queues {
             .collect()
     }
 
-    /// Forgets what nobody can see any more.
+    /// Forgets deleted queues that no stale read can show any more.
     pub(super) fn purge(&mut self, now: u64) {
         self.by_name
             .retain(|_, queue| queue.deleted.is_none_or(|at| at + LINGERS > now));

@@ -1,4 +1,4 @@
-//! The runs, and what they show.
+//! The runs and their checks.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn sound(scenario: Scenario) -> Report {
     report
 }
 
-/// Shows that the run can fail: watchers that delete whatever they have read once delete live hosts.
+/// Shows that the check can fail: watchers that delete every host they read delete live hosts.
 #[test]
 fn a_ring_that_deletes_live_hosts_is_noticed() {
     let scenario = Scenario::new(1, 10);
@@ -40,11 +40,11 @@ fn a_hundred_thousand_queues_under_the_prefix() {
         lasts: Duration::from_secs(1_800),
         ..Scenario::new(7, 100)
     });
-    // 100 owners at 2.5 hosts a second each would need 400 s; they share the ring unevenly.
+    // 100 owners that each delete 2.5 hosts a second would need 400 s; their shares of the ring differ.
     assert!(report.cleaned > 90_000, "{}", report.cleaned);
 }
 
-/// P13 and P14 in peace. Says its numbers as JSON, for `cargo xtask goals`.
+/// P13 and P14 without faults. Prints its numbers as JSON, for `cargo xtask goals`.
 fn counts(owners: usize) {
     let report = sound(Scenario::new(8, owners));
     // From the third minute on.
@@ -62,7 +62,7 @@ fn counts(owners: usize) {
     assert!(each <= 2.2, "{owners}: {each}");
     assert!(most <= 4.0, "{owners}: {most}");
     assert!(rate <= 1.1 * mean, "{owners}: {rate}");
-    // Of a few hosts, some renew in the same 15 s by chance.
+    // With few hosts, many of them may renew in the same 15 s by chance.
     assert!(owners < 1_000 || burst <= 2.0 * mean, "{owners}: {burst}");
 }
 
@@ -78,7 +78,7 @@ fn watching_and_renewing_cost_the_same_for_each_owner_of_10_000() {
     counts(10_000);
 }
 
-/// P13 with dead hosts: a fleet of which many die at once.
+/// P13 with dead hosts: half of the processes die at once.
 fn half_of_them_die(owners: usize) {
     let report = sound(Scenario {
         killed: Some((600, 0.5)),

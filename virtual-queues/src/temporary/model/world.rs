@@ -1,4 +1,4 @@
-//! Virtual time: what happens next, and what must hold after it.
+//! The run in virtual time: the events, and the checks after them.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
@@ -17,28 +17,28 @@ use crate::temporary::ring::{Failure, Listed, Step, Watch, WatchOptions};
 const PREFIX: &str = "sqs-rpc-";
 /// The number of keys for a host's leases.
 const KEYS: usize = 20;
-/// Where everybody's time begins, in ms since 1970.
+/// The zero of the model's time, in ms since 1970.
 const EPOCH: u64 = 1_800_000_000_000;
-/// When the run begins, in ms after that.
+/// The start of the run, in ms after `EPOCH`.
 const START: u64 = 60_000;
 
 pub(super) struct World {
     scenario: Scenario,
-    /// Whether watchers delete what they should not.
+    /// Whether watchers judge every host dead.
     blind: bool,
     random: Random,
     now: u64,
     events: BinaryHeap<Reverse<(u64, usize)>>,
-    /// What the events are, by the number in the heap.
+    /// The events, by their number in the heap.
     what: HashMap<usize, Event>,
     next_event: usize,
     queues: Queues,
     processes: Vec<Process>,
-    /// Who made each queue.
+    /// The process that created each queue.
     owners: HashMap<Arc<str>, usize>,
-    /// Since when nobody holds a queue any more, and how many of its watchers have died since.
+    /// The queues that no process holds: since when, and how many of their watchers have died since.
     dead: BTreeMap<Arc<str>, (u64, u64)>,
-    /// Living processes that hold a host.
+    /// The living processes that hold a host.
     watchers: BTreeMap<Arc<str>, usize>,
     report: Report,
 }
@@ -47,15 +47,15 @@ struct Process {
     uuid: Arc<str>,
     random: Random,
     server_clock: ServerClock,
-    /// Its host, once it is made.
+    /// Its host, after the creation.
     host: Option<Held>,
     watch: Watch,
     alive: bool,
-    /// A call of the watch is in flight.
+    /// Whether a call of the watch is in flight.
     walking: bool,
-    /// The creation, or the call before it, is in flight.
+    /// Whether the creation, or the call that learns SQS's time, is in flight.
     creating: bool,
-    /// Only the newest wake counts.
+    /// The number of the newest wake. Older wakes are ignored.
     turn: u64,
 }
 
@@ -101,7 +101,7 @@ impl World {
         Self::new(scenario, false).go()
     }
 
-    /// Watchers take every host for a dead one.
+    /// A run in which watchers judge every host dead.
     pub(super) fn run_without_verdicts(scenario: Scenario) -> Report {
         Self::new(scenario, true).go()
     }
@@ -244,13 +244,13 @@ impl World {
             }
             self.watchers.insert(Arc::clone(&process.uuid), index);
         }
-        // Nothing is done twice in a millisecond.
+        // At least 1 ms later, so that nothing is done twice in a millisecond.
         let left = alarm.since(at.now).as_millis() as u64;
         let turn = process.turn;
         self.at(self.now + left + 1, Event::Wake(index, turn));
     }
 
-    /// In peace nobody gives a host up.
+    /// Checks that the host exists and its claim is firm: without faults no process gives its host up.
     fn look_at_the_host(&mut self, index: usize, at: Reading) {
         let process = &mut self.processes[index];
         let (clock, host) = (&process.server_clock, &mut process.host);
@@ -339,7 +339,7 @@ impl World {
             What::Create(name, _, tags) => {
                 self.queues.create(Arc::clone(name), tags.clone(), now);
                 self.owners.insert(Arc::clone(name), call.process);
-                // Until its owner holds it.
+                // The host counts as dead until its owner holds it.
                 self.dead.insert(Arc::clone(name), (now, 0));
                 Reply::Done
             }
@@ -370,7 +370,7 @@ impl World {
 
     fn answer(&mut self, call: Call, reply: Reply) {
         let (at, index) = (self.read_clock(), call.process);
-        // SQS cuts its date to seconds.
+        // SQS's date has whole seconds.
         let date = (EPOCH + self.now) / 1_000 * 1_000;
         let process = &mut self.processes[index];
         if !process.alive {
@@ -427,7 +427,7 @@ impl World {
         self.wake(index);
     }
 
-    /// I5: nobody deletes the host of a living owner.
+    /// I5: no process deletes the host of a living owner.
     fn check_delete(&mut self, by: usize, name: &str) {
         let owner = self.owners.get(name).map(|owner| &self.processes[*owner]);
         let host = owner.and_then(|owner| owner.host.as_ref());
@@ -441,7 +441,7 @@ impl World {
         }
     }
 
-    /// I6: how long a dead host may be there.
+    /// I6: a dead host is deleted within this time.
     fn check_bound(&mut self, name: &str, since: u64, watchers_died: u64) {
         let r = RETENTION.as_secs();
         let turn = PERIOD.as_secs() * 6 / 5;
@@ -450,7 +450,7 @@ impl World {
         let age = (self.now - since) / 1_000;
         if age > bound {
             let text = format!(
-                "{name} is there {age} s after its death; {bound} s are allowed ({watchers_died} watchers died)"
+                "{name} still exists {age} s after its death; expected its deletion within {bound} s ({watchers_died} watchers died)"
             );
             self.report.violations.push(text);
         }

@@ -1,13 +1,13 @@
-//! The ring: who looks after whose hosts, and what is dead.
+//! The ring: which process watches which hosts, and which hosts are dead.
 //!
-//! All hosts under a prefix, in the order of their names, form a ring. The owner of a host watches those that follow
-//! it, up to the next one that is alive and whose owner watches, too.
+//! All hosts under a prefix, in the order of their names, form a ring. The owner of a host watches the hosts that follow,
+//! up to the next host that is alive and whose owner watches, too.
 //!
-//! Owns: the way along the ring (`walk`), the verdict on a host ([`Verdict`]), what was seen of hosts that can only be
-//! watched in silence (`silence`), and when and how fast to walk ([`Watch`]). Does not own: the calls.
+//! Owns: the order of the walk along the ring (`walk`), the verdict on a host ([`Verdict`]), the observations of hosts that
+//! can only be watched in silence (`silence`), and when and how fast to walk ([`Watch`]). Does not own: the calls.
 //!
-//! **Invariant:** only a queue whose name is exactly prefix, UUID, `-` and a number, and that carries a well-formed
-//! lease which is over by more than any doubt, is ever named for deletion. All of it is pure.
+//! **Invariant:** a queue is named for deletion only if its name is exactly prefix, UUID, `-` and a number, and if it has a
+//! well-formed lease that expired longer ago than every margin for doubt. All of it is pure.
 
 mod part;
 mod silence;

@@ -1,25 +1,25 @@
 //! Parts of a prefix: the names whose UUID begins with certain hex digits.
 //!
-//! ListQueues answers 1,000 names at the most, and says nothing if there are more. With one digit more in its prefix it
-//! answers a sixteenth.
+//! ListQueues returns at most 1,000 names, and does not tell whether there are more. With one more digit in the prefix, it
+//! returns about a sixteenth of the names.
 
 use std::fmt;
 
-/// Digits before the first dash of a UUID.
+/// The number of digits before the first dash of a UUID.
 pub(super) const MOST_DIGITS: u32 = 8;
-/// One after the last place in the order of the first eight digits.
+/// One more than the highest place.
 pub(super) const END: u64 = 1 << 32;
 
 /// The hosts whose UUID begins with the same `digits` hex digits as `first`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
-    /// The lowest place in it.
+    /// The lowest place in this part.
     pub(super) first: u64,
     pub(super) digits: u32,
 }
 
 impl Part {
-    /// The part of this many digits that a place is in.
+    /// The part with this number of digits that contains a place.
     pub(super) const fn around(place: u64, digits: u32) -> Self {
         let size = END >> (4 * digits);
         Self {
@@ -28,7 +28,7 @@ impl Part {
         }
     }
 
-    /// One after the highest place in it.
+    /// One more than the highest place in this part.
     pub(super) const fn end(self) -> u64 {
         self.first + (END >> (4 * self.digits))
     }
@@ -45,7 +45,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// The place of a UUID: its first eight digits.
+/// The place of a UUID in the ring: the number that its first eight hex digits form.
 pub(super) fn place(uuid: &str) -> u64 {
     uuid.get(..MOST_DIGITS as usize)
         .and_then(|digits| u64::from_str_radix(digits, 16).ok())

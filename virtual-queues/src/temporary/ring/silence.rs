@@ -1,4 +1,4 @@
-//! What was seen of hosts that can only be watched in silence.
+//! The observations of hosts that can only be watched in silence: their leases are judged by whether they change.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use crate::sqs::Moment;
 
-/// So many hosts are remembered. Further ones wait until there is room: nothing is deleted for want of memory.
+/// The maximum number of remembered hosts. Further hosts are remembered when there is room again; until then they are never
+/// judged dead.
 const MOST: usize = 10_000;
 
-/// What the last looks at some hosts showed. It forgets what two walks did not come past.
+/// The last observations of some hosts. A host that two walks did not pass is forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Silence {
     hosts: HashMap<Arc<str>, Entry>,
     walk: u64,
 }
 
-/// What shows that an owner lives: it changes with each renewal.
+/// A value that changes with each renewal, which shows that the owner is alive.
 type Mark = (u64, Duration);
 
 #[derive(Debug)]
@@ -27,17 +28,17 @@ struct Entry {
     walk: u64,
 }
 
-/// What one look says, together with the earlier ones.
+/// The result of one observation together with the earlier ones.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look {
-    /// For how long the mark has been the same, as far as is known.
+    /// How long the mark has been the same, as far as is known.
     pub(super) silent: Duration,
-    /// Whether it was another one before.
+    /// Whether the mark has ever changed while it was observed.
     pub(super) changed: bool,
 }
 
 impl Silence {
-    /// Notes what a host shows now.
+    /// Records the mark that a host shows now.
     pub(super) fn look(&mut self, name: &str, mark: Mark, now: Moment) -> Look {
         let walk = self.walk;
         if let Some(entry) = self.hosts.get_mut(name) {
@@ -73,7 +74,7 @@ impl Silence {
         self.hosts.remove(name);
     }
 
-    /// A walk has ended. What it and the one before it did not come past is somebody else's.
+    /// A walk has ended. Hosts that this walk and the one before it did not pass are forgotten: another process watches them.
     pub(super) fn walked(&mut self) {
         let walk = self.walk;
         self.hosts.retain(|_, entry| entry.walk + 1 >= walk);
@@ -92,7 +93,7 @@ mod tests {
     const MARK: Mark = (1, Duration::from_secs(300));
 
     #[test]
-    fn what_is_not_passed_any_more_is_forgotten() {
+    fn hosts_that_walks_no_longer_pass_are_forgotten() {
         let mut silence = Silence::default();
         silence.look("a", MARK, at(0));
         silence.walked();
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_memory_makes_nothing_old() {
+    fn a_host_without_room_never_counts_as_silent() {
         let mut silence = Silence::default();
         for i in 0..MOST + 10 {
             silence.look(&i.to_string(), MARK, at(0));

@@ -1,4 +1,4 @@
-//! Alive, dead, or not known yet.
+//! The verdict on a host: alive, dead, or not known yet.
 
 use std::time::Duration;
 
@@ -8,26 +8,26 @@ use super::silence::Silence;
 use crate::sqs::Moment;
 use crate::temporary::lease::{Lease, Stamp, Tag};
 
-/// What is waited beyond a lease's end: tags may be read stale by a minute, the rest is margin. And how far a stamp may
-/// be ahead of the answer that shows it.
+/// How long after the end of its lease a host is judged dead: tags may be read one minute stale, and the rest is margin.
+/// Also the maximum time by which a stamp may be ahead of the answer that shows it.
 pub(crate) const DOUBT: Duration = Duration::from_secs(120);
-/// What is waited beyond a retention in silence, for tags that are read stale.
+/// How much longer than its retention a host must be silent, because tags may be read stale.
 const STALE: Duration = Duration::from_secs(60);
-/// The shortest retention that silence is believed for.
+/// A shorter retention than this counts as this one when silence is judged.
 const SHORTEST: Duration = Duration::from_secs(60);
 
-/// What a watcher makes of a host.
+/// A watcher's verdict on a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
     /// Its owner has renewed its lease in time.
     Alive {
-        /// Whether the owner looks after the hosts that follow.
+        /// Whether the owner watches the hosts that follow.
         watches: bool,
     },
-    /// Its owner has given it up, or does not live any more. It may be deleted.
+    /// Its owner has given it up or is dead. It may be deleted.
     Dead,
-    /// It may be either; it is left alone.
+    /// It may be alive or dead. It is not deleted.
     Unknown(Doubt),
 }
 
@@ -35,33 +35,33 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Doubt {
-    /// The lease is over, but by so little that an owner's clock or a stale tag may be the reason. It is dead after this
-    /// time without a renewal.
+    /// The lease has just expired, so an owner's clock or a stale tag may be the reason. The host is dead after this time
+    /// without a renewal.
     JustOver(Duration),
-    /// The stamp is in the future. It is judged when that is past.
+    /// The stamp is in the future. The host is judged when SQS's time has reached the stamp.
     Future,
-    /// It can only be watched in silence: it is dead if nothing changes for so long, from now on.
+    /// The host can only be watched in silence. It is dead if its lease tags do not change for this time from now on.
     Silent(Duration),
-    /// There are lease tags, and they cannot be read. It is never deleted.
+    /// The host has lease tags that cannot be read. It is never deleted.
     Unreadable,
-    /// It has the name of a host and no lease at all. It is never deleted.
+    /// The queue has the name of a host but no lease. It is never deleted.
     NoLease,
 }
 
-/// One look at the tags of a host.
+/// One observation of the tags of a host.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen<'a> {
     pub(crate) name: &'a str,
     pub(crate) tag: Tag,
-    /// What changes with each renewal, and the longest retention that the tags show.
+    /// A digest that changes with each renewal, and the longest retention in the tags.
     pub(crate) mark: (u64, Duration),
-    /// The `Date` of the answer that showed them.
+    /// The `Date` of the answer that contained the tags.
     pub(crate) date: Option<SqsTime>,
-    /// When that was, by the watcher's own clock.
+    /// The time of the observation by the watcher's own clock.
     pub(crate) now: Moment,
 }
 
-/// Judges by one look, and by earlier ones where there is no other way.
+/// Judges a host by one observation; by earlier ones, too, if its lease cannot be compared with SQS's time.
 pub(crate) fn judge(seen: Seen<'_>, silence: &mut Silence) -> Verdict {
     match seen.tag {
         Tag::Ours(lease) => match (lease.stamp, seen.date) {
@@ -101,7 +101,7 @@ fn by_silence(seen: Seen<'_>, lease: Option<Lease>, silence: &mut Silence) -> Ve
         return Verdict::Dead;
     }
     match lease {
-        // It was seen to change: its owner lived then.
+        // The mark has changed while it was observed, so its owner was alive at that time.
         Some(lease) if look.changed && look.silent <= retention => Verdict::Alive {
             watches: lease.watches,
         },
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn by_the_date_of_the_answer() {
+    fn a_stamp_is_judged_by_the_date_of_the_answer() {
         let alive = Verdict::Alive { watches: true };
         assert_eq!(stamped(1_000, 1_000), alive);
         assert_eq!(stamped(1_000, 1_000 + R), alive);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_never_dead() {
+    fn an_unreadable_or_absent_lease_is_never_dead() {
         let mut silence = Silence::default();
         for now in [0, 1_000_000] {
             let date = Some(1_000_000_000);
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn without_a_date_only_silence_counts() {
         let mut silence = Silence::default();
-        // By its stamp it would have been dead for a year.
+        // The stamp is old, but without a date it is not compared with anything.
         let tag = |stamp| ours(Stamp::Sqs(sqs(stamp)), true);
         let wait = |s| Verdict::Unknown(Doubt::Silent(Duration::from_secs(s)));
         assert_eq!(verdict(tag(0), None, 100, &mut silence), wait(360));
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(
             verdict(tag(75), None, 461, &mut silence),
             Verdict::Alive { watches: true },
-            "it has changed"
+            "the lease has changed"
         );
         assert_eq!(verdict(tag(75), None, 800, &mut silence), wait(21));
         assert_eq!(verdict(tag(75), None, 822, &mut silence), Verdict::Dead);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn java_is_watched_in_silence_and_a_short_retention_is_not_believed() {
+    fn java_is_watched_in_silence_for_a_minimum_time() {
         let java = |heartbeat| {
             Tag::Java(JavaLease {
                 retention: Duration::from_secs(5),
@@ -237,7 +237,7 @@ mod tests {
             })
         };
         let mut silence = Silence::default();
-        // A clock of Java's that is years behind.
+        // The Java client's clock is years behind.
         let wait = |s| Verdict::Unknown(Doubt::Silent(Duration::from_secs(s)));
         assert_eq!(verdict(java(7), Some(0), 0, &mut silence), wait(120));
         assert_eq!(verdict(java(8), Some(120), 120, &mut silence), wait(120));
@@ -249,11 +249,11 @@ mod tests {
     }
 
     proptest! {
-        /// The other half of the safety argument: an owner lets go 10 s before its lease ends, in SQS's time, and does
-        /// not renew after that. Whatever tag a watcher reads, at most a minute old and with a date up to 30 s wrong, it
-        /// is not dead for as long as the owner may hold on, whatever the watcher's own clock says.
+        /// The other half of the safety argument. An owner gives its host up 10 s before its lease ends, in SQS's time, and
+        /// does not renew after that. A watcher reads a tag that is at most a minute old, with a date that is at most 30 s
+        /// wrong. Its verdict is never `Dead` while the owner may hold the host, whatever the watcher's own clock shows.
         #[test]
-        fn no_verdict_of_death_while_the_owner_holds_on(
+        fn a_host_that_its_owner_holds_is_never_dead(
             stamp in 0..100_000u64,
             retention in 60..=43_200u64,
             part in 0.0..1.0f64,
@@ -261,7 +261,7 @@ mod tests {
             wrong in -30..=30i64,
             local in 0..1_000_000u64,
         ) {
-            // Now is anywhere before the owner lets go, had it renewed at most `stale` ago.
+            // `now` is any time before the owner must give up, if its last renewal was at most `stale` after the stamp.
             let held_until = stamp + retention - 10 + stale;
             let now = stamp + (part * (held_until - stamp) as f64) as u64;
             let tag = Tag::Ours(Lease { stamp: Stamp::Sqs(sqs(stamp)), retention: Duration::from_secs(retention), watches: true });

@@ -1,7 +1,8 @@
-//! The way along the ring: what to list and read, in order.
+//! The walk along the ring: which parts to list and which hosts to read, in order.
 //!
-//! Owns: where a walk is, and which names count. Does not judge. Invariant: it comes past every host of the ring once
-//! and then ends, however many there are, and never past a queue whose name is not a host's of this very prefix.
+//! Owns: the position of a walk, and which names are hosts. Does not judge. Invariant: a walk passes every host of the ring
+//! once and then ends, however many hosts there are. It never passes a queue that is not named like a host of exactly this
+//! prefix.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,12 +11,13 @@ use sqs_rpc_protocol::TemporaryQueueName;
 
 use super::part::{END, MOST_DIGITS, Part, place};
 
-/// So many names in an answer mean that there may be more.
+/// An answer with this number of names is full: there may be more.
 const PAGE: usize = 1_000;
-/// With fewer names, a part of a digit less fits a page, too: at 16 x 40 there is room for fleets to grow.
+/// If an answer has fewer names than this, the next walk lists parts with one digit less. Such a part has about 16 x 40
+/// names, which fits a page and leaves room for growth.
 const FEW: usize = 40;
 
-/// A queue as ListQueues names it.
+/// A queue in an answer to ListQueues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
     pub(crate) name: Arc<str>,
@@ -31,14 +33,14 @@ impl Listed {
     }
 }
 
-/// What comes next on a walk.
+/// The next step of a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Move {
-    /// List the queues whose names begin so.
+    /// List the queues whose names begin with this text.
     List(String),
-    /// Look at this host.
+    /// Examine this host.
     Look(Listed),
-    /// It has been all the way round, or was stopped.
+    /// The walk has gone round the whole ring, or was stopped.
     End,
 }
 
@@ -46,29 +48,29 @@ pub(crate) enum Move {
 #[derive(Debug)]
 pub(crate) struct Walk {
     prefix: Arc<str>,
-    /// The walker's own UUID: where it begins. Empty for a walk from the first host to the last.
+    /// The UUID of the walking process, where the walk begins. Empty for a walk from the first host to the last.
     origin: Arc<str>,
-    /// Hex digits of the parts that are listed.
+    /// The number of hex digits of the parts that are listed.
     digits: u32,
-    /// What the answer for its own part taught.
+    /// The number of digits for the next walk, taken from the answer for the part around the origin.
     learnt: u32,
     at: At,
-    /// What is to be looked at in this part; the first is looked at now.
+    /// The hosts of this part that are still to be examined, the current one first.
     hosts: VecDeque<Listed>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
-    /// The part around the walker's own place: what follows it.
+    /// Lists the part around the origin, for the hosts that follow the origin.
     Own {
         digits: u32,
     },
-    /// Further on, from this place.
+    /// Lists the part around `from`, for the hosts from this place on.
     Further {
         from: u64,
         digits: u32,
     },
-    /// The hosts of this part, the next place after it.
+    /// Examines the listed hosts. The value is the next place.
     Within(Next),
     End,
 }
@@ -80,7 +82,7 @@ enum Next {
 }
 
 impl Walk {
-    /// A walk of the process with this UUID, or of nobody, with as many digits as an earlier one learnt.
+    /// A walk of the process with the UUID `origin`, or of a sweep if it is empty. `digits`: from the last walk, or 0.
     pub(crate) fn new(prefix: Arc<str>, origin: Arc<str>, digits: u32) -> Self {
         Self {
             prefix,
@@ -92,7 +94,7 @@ impl Walk {
         }
     }
 
-    /// What comes next; the same until it is answered.
+    /// The next step. Returns the same step until it is answered.
     pub(crate) fn next(&mut self) -> Move {
         loop {
             let part = match self.at {
@@ -137,7 +139,7 @@ impl Walk {
                 let mut hosts = self.in_order(queues);
                 let before = hosts.partition_point(|host| self.of(host) < &*self.origin);
                 let after = hosts.split_off(before);
-                // With no digits the one answer has the whole ring.
+                // Without digits, this answer contains the whole ring.
                 let whole = digits == 0;
                 self.hosts = after
                     .into_iter()
@@ -159,7 +161,7 @@ impl Walk {
                     return;
                 }
                 let part = Part::around(from, digits);
-                // Back where it began.
+                // The walk is back at the origin.
                 let last = !self.origin.is_empty() && part.contains(own) && from <= own;
                 let mut hosts = self.in_order(queues);
                 hosts.retain(|host| {
@@ -178,23 +180,23 @@ impl Walk {
         }
     }
 
-    /// The hosts that will be looked at after the one of [`Move::Look`], as far as they are listed.
+    /// The hosts that will be examined after the one of [`Move::Look`], as far as they are listed.
     pub(crate) fn upcoming(&self) -> impl Iterator<Item = &Listed> {
         self.hosts.iter().skip(1).filter(|host| self.is_host(host))
     }
 
-    /// The host of [`Move::Look`] was looked at: go on.
+    /// The host of [`Move::Look`] was examined: continue with the next one.
     pub(crate) fn looked(&mut self) {
         self.hosts.pop_front();
     }
 
-    /// Somebody else looks after what follows.
+    /// Ends the walk, because another process watches the hosts that follow.
     pub(crate) fn stop(&mut self) {
         self.hosts.clear();
         self.at = At::End;
     }
 
-    /// The digits for the next walk.
+    /// The number of digits for the next walk.
     pub(crate) const fn learnt(&self) -> u32 {
         self.learnt
     }
@@ -207,13 +209,13 @@ impl Walk {
         hosts
     }
 
-    /// Whether it is called as hosts of this very prefix are.
+    /// Whether a queue is named like a host of exactly this prefix.
     fn is_host(&self, queue: &Listed) -> bool {
         let name = TemporaryQueueName::parse(&queue.name);
         name.is_some_and(|name| *name.prefix == *self.prefix || crate::mutant!("any-prefix"))
     }
 
-    /// What follows the prefix.
+    /// The name without the prefix.
     fn of<'a>(&self, host: &'a Listed) -> &'a str {
         host.name.get(self.prefix.len()..).unwrap_or_default()
     }
@@ -235,7 +237,8 @@ mod tests {
         format!("{PREFIX}{}-0", uuid(place, 7))
     }
 
-    /// Walks a ring to its end. Returns the hosts that it looked at and the number of lists.
+    /// Walks a ring to its end. Returns the hosts in the order of the walk, the number of lists, and the digits for the next
+    /// walk.
     fn walk(names: &BTreeSet<String>, origin: &str, digits: u32) -> (Vec<String>, usize, u32) {
         let mut walk = Walk::new(PREFIX.into(), origin.into(), digits);
         let (mut seen, mut lists) = (Vec::new(), 0);
@@ -243,7 +246,7 @@ mod tests {
             match walk.next() {
                 Move::List(part) => {
                     lists += 1;
-                    assert!(lists < 100_000, "it does not end");
+                    assert!(lists < 100_000, "the walk does not end");
                     let under = names
                         .range(part.clone()..)
                         .take_while(|name| name.starts_with(&part));
@@ -251,7 +254,7 @@ mod tests {
                         .take(1_000)
                         .map(|name| Listed::new(&**name, &**name))
                         .collect();
-                    // SQS promises no order.
+                    // SQS does not guarantee an order.
                     page.reverse();
                     walk.listed(page);
                 }
@@ -279,13 +282,13 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_begins_at_its_place_whether_it_has_a_host_there_or_not() {
+    fn a_walk_begins_at_the_place_of_its_process() {
         let names: BTreeSet<_> = [10, 20, 30].map(host).into();
         let with_own = walk(&names, &uuid(20, 7), 0).0;
         assert_eq!(
             with_own,
             [20, 30, 10].map(host),
-            "its own first: it may be a stray"
+            "the walker's own host first, because it may be left over"
         );
     }
 
@@ -295,16 +298,20 @@ mod tests {
         assert_eq!(learnt, 1);
         assert!(
             lists >= 18,
-            "one too many, 16 parts, its own again: {lists}"
+            "one full page, 16 parts, and the part of the origin again: {lists}"
         );
         assert_eq!(walk(&spread(999), &uuid(5, 0), 0).2, 0);
         assert_eq!(walk(&spread(1_000), &uuid(5, 0), 0).2, 1);
-        assert_eq!(walk(&spread(1_000), &uuid(5, 0), 1).2, 1, "no flapping");
+        assert_eq!(
+            walk(&spread(1_000), &uuid(5, 0), 1).2,
+            1,
+            "the number of digits does not flap"
+        );
         assert_eq!(walk(&spread(400), &uuid(5, 0), 1).2, 0);
     }
 
     #[test]
-    fn only_hosts_of_this_very_prefix_count() {
+    fn only_names_of_hosts_with_exactly_this_prefix_count() {
         let id = uuid(10, 1);
         let others = [
             format!("{PREFIX}orders"),
@@ -347,7 +354,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn every_host_is_passed_once_in_the_order_of_the_ring(
+        fn every_host_is_passed_once_in_ring_order(
             places in proptest::collection::vec(prop_oneof![any::<u32>(), 0x0b00_0000..0x0b00_0fffu32, Just(0), Just(u32::MAX)], 0..3_000),
             origin: u32,
             nobody: bool,

@@ -1,8 +1,7 @@
-//! When to walk, how fast, and what to do on the way.
+//! When to walk, how fast, and what to do on the walk.
 //!
-//! Owns: the period, the pace, the waits after failures, and whether this process can watch at all. Invariants: it
-//! always says what comes next; calls are never made in a hot loop; a walk that takes longer than its period goes on
-//! where it was.
+//! Owns: the period, the pace, the waits after failures, and whether this process can watch at all. Invariants: there is
+//! always a next step; calls are never made in a hot loop; a walk that takes longer than its period continues where it was.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,37 +15,38 @@ use super::walk::{Listed, Move, Walk};
 use crate::sqs::{Backoff, Moment, Random};
 use crate::temporary::lease::{Tag, mark};
 
-/// The first walk begins within this time of the first host.
+/// The maximum time from the creation of the first host to the first walk.
 const FIRST_WALK: Duration = Duration::from_secs(10);
-/// So many calls of a walk are made without a pause.
+/// The number of calls of a walk that are made without a pause.
 const UNPACED: u32 = 16;
-/// After a failure.
+/// The first wait after a failure.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
-/// A host that could not be looked at or deleted so often is passed by.
+/// The number of failures after which a host that cannot be read or deleted is skipped.
 const ATTEMPTS: u32 = 3;
-/// Periods without a step forward after which others are told not to rely on this watcher.
+/// The number of periods without progress after which other processes must not rely on this watcher.
 const STUCK: u32 = 3;
 
-/// What a watch is set up with.
+/// The options of a watch.
 #[derive(Debug, Clone)]
 pub(crate) struct WatchOptions {
     pub(crate) prefix: Arc<str>,
-    /// This process's UUID, with dashes; empty for a sweep, which begins at the first host and relies on nobody.
+    /// This process's UUID, with dashes. Empty for a sweep, which begins at the first host and never stops early because
+    /// another process watches.
     pub(crate) process: Arc<str>,
     /// P.
     pub(crate) period: Duration,
-    /// Between two calls of a long walk.
+    /// The pause between two calls of a long walk.
     pub(crate) pace: Duration,
-    /// Whether dead hosts are to be deleted, or only named.
+    /// Whether dead hosts are deleted or only reported.
     pub(crate) deletes: bool,
 }
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Nothing before this moment.
+    /// Do nothing before this moment.
     Wait(Moment),
-    /// List the queues whose names begin so; then [`Watch::listed`] or [`Watch::failed`].
+    /// List the queues whose names begin with this text; then [`Watch::listed`] or [`Watch::failed`].
     List(String),
     /// Read the tags of this host; then [`Watch::read`], [`Watch::gone`] or [`Watch::failed`].
     Read(Listed),
@@ -57,9 +57,9 @@ pub(crate) enum Step {
 /// Why a step failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// The right is missing: trying again at once is of no use.
+    /// The permission is missing: a retry at once does not help.
     Denied,
-    /// Throttled, unreachable, no answer in time.
+    /// The call was throttled, SQS is unreachable, or the call timed out.
     Temporary,
 }
 
@@ -69,20 +69,20 @@ pub(crate) struct Watch {
     options: WatchOptions,
     random: Random,
     walk: Option<Walk>,
-    /// When the walk that is under way began.
+    /// When the current walk began.
     began: Moment,
-    /// Nothing is done before.
+    /// The earliest time of the next step.
     not_before: Moment,
-    /// The host of the current look was found dead.
+    /// Whether the current host was found dead and is to be deleted.
     deleting: bool,
     silence: Silence,
     digits: u32,
-    /// Calls of this walk.
+    /// The number of calls of this walk.
     calls: u32,
     retries: Backoff,
-    /// When something last went as it should.
+    /// When a call last succeeded, or a walk last ended.
     progress: Moment,
-    /// A right is missing, for walking or for deleting.
+    /// Whether a permission is missing, for walking or for deleting.
     walk_denied: bool,
     delete_denied: bool,
     finished: u64,
@@ -115,7 +115,7 @@ impl Watch {
         }
     }
 
-    /// What to do now. `held` tells the hosts that this process has in use.
+    /// The next step. `held` returns whether this process holds a host; such hosts are skipped.
     pub(crate) fn step(&mut self, now: Moment, held: impl Fn(&str) -> bool) -> Step {
         if now < self.not_before {
             return Step::Wait(self.not_before);
@@ -139,7 +139,7 @@ impl Watch {
         }
     }
 
-    /// The hosts whose tags will be read after those of the host of [`Step::Read`], as far as they are listed.
+    /// The hosts whose tags will be read after the host of [`Step::Read`], as far as they are listed.
     pub(crate) fn upcoming(&self) -> impl Iterator<Item = &Listed> {
         self.walk.iter().flat_map(Walk::upcoming)
     }
@@ -152,7 +152,7 @@ impl Watch {
         self.went_well(now);
     }
 
-    /// The answer to [`Step::Read`], and SQS's time as it told it.
+    /// The answer to [`Step::Read`]; `date` is SQS's time in it.
     pub(crate) fn read(
         &mut self,
         tags: &HashMap<String, String>,
@@ -181,7 +181,8 @@ impl Watch {
         }
         match (verdict, &mut self.walk) {
             (Verdict::Dead, _) if self.options.deletes => self.deleting = true,
-            // A stray of its own is no reason to stop: nobody but this process goes on from there.
+            // A live host of this process that is left over does not stop the walk, because no other process continues
+            // from there.
             (Verdict::Alive { .. }, Some(walk))
                 if !is_sweep && crate::mutant!("walk-stops-at-idle-watcher") =>
             {
@@ -206,7 +207,7 @@ impl Watch {
         self.gone(now);
     }
 
-    /// A step failed: try it again later, or pass by.
+    /// A step failed: it is tried again later, or the host is skipped.
     pub(crate) fn failed(&mut self, failure: Failure, now: Moment) {
         let listing = matches!(self.walk.as_mut().map(Walk::next), Some(Move::List(_)));
         match failure {
@@ -230,34 +231,34 @@ impl Watch {
         }
     }
 
-    /// Whether others may rely on this process to watch.
+    /// Whether other processes may rely on this process to watch.
     pub(crate) fn is_watching(&self, now: Moment) -> bool {
         let stuck = now.since(self.progress) > self.options.period * STUCK;
         !(self.walk_denied || self.delete_denied || stuck)
     }
 
-    /// Walks that came to their end.
+    /// The number of walks that have ended.
     pub(crate) const fn finished(&self) -> u64 {
         self.finished
     }
 
-    /// Another host of this process was made after it had none: what was learnt stays, walks begin anew.
+    /// This process holds a host again after it had none: the observations stay, and the watch continues within seconds.
     pub(crate) fn resume(&mut self, now: Moment) {
         self.progress = now;
         self.not_before = now + self.random.below(FIRST_WALK);
     }
 
-    /// Walks again at once.
+    /// Starts the next walk at once.
     pub(crate) const fn walk_again(&mut self, now: Moment) {
         self.not_before = now;
     }
 
-    /// Names dead hosts only, from now on.
+    /// From now on only reports dead hosts.
     pub(crate) const fn only_look(&mut self) {
         self.options.deletes = false;
     }
 
-    /// Whether dead hosts are to be deleted.
+    /// Whether dead hosts are deleted.
     pub(crate) const fn deletes(&self) -> bool {
         self.options.deletes
     }
@@ -270,7 +271,7 @@ impl Watch {
         self.walk_denied = false;
         self.progress = now;
         self.silence.walked();
-        // A walk that took longer than the period lengthens it by as much.
+        // After a walk that took longer than the period, the next period begins now.
         let start = if now.since(self.began) < self.options.period {
             self.began
         } else {
@@ -294,7 +295,7 @@ impl Watch {
         self.pause(now);
     }
 
-    /// Keeps a long walk from being a burst.
+    /// Spaces the calls of a long walk.
     fn pause(&mut self, now: Moment) {
         self.calls = self.calls.saturating_add(1);
         if self.calls >= UNPACED && !crate::mutant!("walk-in-a-burst") {

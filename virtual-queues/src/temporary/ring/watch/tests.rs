@@ -33,7 +33,7 @@ fn watch(process: &str) -> Watch {
     Watch::new(options, at(0), Random::seeded(1))
 }
 
-/// Lets the time come when something is to be done.
+/// Advances the time to the next step that is not a wait.
 fn next(watch: &mut Watch, now: &mut Moment) -> Step {
     loop {
         match watch.step(*now, |_| false) {
@@ -53,7 +53,7 @@ fn lease(stamp: u64, watches: bool) -> HashMap<String, String> {
 }
 
 #[test]
-fn a_walk_begins_within_ten_seconds_and_then_once_a_period() {
+fn walks_begin_within_ten_seconds_and_then_once_a_period() {
     let mut watch = watch(&uuid(5));
     let mut now = at(0);
     let mut starts = Vec::new();
@@ -65,7 +65,7 @@ fn a_walk_begins_within_ten_seconds_and_then_once_a_period() {
         watch.read(&lease(1_000, true), Some(sqs(1_000)), now);
         assert!(
             matches!(watch.step(now, |_| false), Step::Wait(_)),
-            "20 is 10's to watch"
+            "the owner of 10 watches 20"
         );
     }
     assert!(starts[0] < at(10));
@@ -77,7 +77,7 @@ fn a_walk_begins_within_ten_seconds_and_then_once_a_period() {
 }
 
 #[test]
-fn it_goes_on_past_owners_who_do_not_watch_and_past_doubt_and_deletes_what_is_dead() {
+fn a_walk_stops_only_at_a_living_owner_that_watches() {
     let mut watch = watch(&uuid(5));
     let mut now = at(0);
     next(&mut watch, &mut now);
@@ -105,7 +105,7 @@ fn it_goes_on_past_owners_who_do_not_watch_and_past_doubt_and_deletes_what_is_de
 }
 
 #[test]
-fn what_is_held_is_skipped_and_a_stray_of_its_own_is_judged() {
+fn held_hosts_are_skipped_and_own_leftovers_are_judged() {
     let mut watch = watch(&uuid(10));
     let mut now = at(0);
     next(&mut watch, &mut now);
@@ -118,7 +118,7 @@ fn what_is_held_is_skipped_and_a_stray_of_its_own_is_judged() {
 }
 
 #[test]
-fn a_dry_run_names_the_dead_and_deletes_nothing_and_stops_for_nobody() {
+fn a_dry_run_judges_all_hosts_and_deletes_none() {
     let mut watch = watch("");
     watch.options.deletes = false;
     let mut now = at(0);
@@ -138,7 +138,7 @@ fn a_dry_run_names_the_dead_and_deletes_nothing_and_stops_for_nobody() {
 }
 
 #[test]
-fn a_long_walk_is_paced_and_resumed_and_lengthens_the_period() {
+fn a_long_walk_is_paced_and_lengthens_the_period() {
     let mut watch = watch(&uuid(0));
     let mut now = at(0);
     next(&mut watch, &mut now);
@@ -163,7 +163,7 @@ fn a_long_walk_is_paced_and_resumed_and_lengthens_the_period() {
 }
 
 #[test]
-fn throttling_is_waited_out_where_it_was_and_never_in_a_hot_loop() {
+fn a_throttled_walk_waits_and_continues_where_it_was() {
     let mut watch = watch(&uuid(5));
     let mut now = at(0);
     next(&mut watch, &mut now);
@@ -174,7 +174,7 @@ fn throttling_is_waited_out_where_it_was_and_never_in_a_hot_loop() {
     assert_eq!(
         next(&mut watch, &mut now),
         Step::Read(host(10)),
-        "from here on"
+        "the walk continues where it was"
     );
     assert!(now.since(before) >= Duration::from_secs(8));
     let mut calls = 0;
@@ -183,18 +183,18 @@ fn throttling_is_waited_out_where_it_was_and_never_in_a_hot_loop() {
         watch.failed(Failure::Temporary, now);
         calls += 1;
     }
-    // Healthy: 24.
+    // Without failures: 24.
     assert!(calls <= 48, "{calls}");
     assert!(
         !watch.is_watching(at(3_600)),
-        "three periods without a step forward"
+        "three periods without progress"
     );
     watch.listed(Vec::new(), at(3_600));
     assert!(watch.is_watching(at(3_600)));
 }
 
 #[test]
-fn a_host_that_cannot_be_read_is_passed_by_after_three_attempts() {
+fn an_unreadable_host_is_skipped_after_three_attempts() {
     let mut watch = watch(&uuid(5));
     let mut now = at(0);
     next(&mut watch, &mut now);
@@ -207,7 +207,7 @@ fn a_host_that_cannot_be_read_is_passed_by_after_three_attempts() {
 }
 
 #[test]
-fn a_missing_right_is_told_to_others_until_it_is_there() {
+fn without_permission_the_process_does_not_count_as_watching() {
     let mut denied = watch(&uuid(5));
     let mut now = at(0);
     next(&mut denied, &mut now);
@@ -223,7 +223,7 @@ fn a_missing_right_is_told_to_others_until_it_is_there() {
     denied.failed(Failure::Denied, now);
     let _ = denied.step(now + P, |_| false);
     assert_eq!(denied.finished(), 1);
-    assert!(!denied.is_watching(now), "it can walk and not delete");
+    assert!(!denied.is_watching(now), "it can walk but not delete");
     next(&mut denied, &mut now);
     denied.listed(vec![host(10)], now);
     next(&mut denied, &mut now);
@@ -234,7 +234,7 @@ fn a_missing_right_is_told_to_others_until_it_is_there() {
 }
 
 #[test]
-fn a_host_that_is_gone_is_passed_by() {
+fn a_host_that_is_gone_is_skipped() {
     let mut watch = watch(&uuid(5));
     let mut now = at(0);
     next(&mut watch, &mut now);
@@ -248,7 +248,7 @@ fn a_host_that_is_gone_is_passed_by() {
 }
 
 #[test]
-fn a_host_of_javas_is_named_dead_only_after_its_silence() {
+fn a_java_host_is_dead_only_after_its_silence() {
     let mut watch = watch(&uuid(5));
     let java = |heartbeat: &str| -> HashMap<String, String> {
         [
@@ -267,7 +267,7 @@ fn a_host_of_javas_is_named_dead_only_after_its_silence() {
                 watch.read(&java("1"), Some(sqs(0)), now);
             }
             Step::Delete(_) => break,
-            Step::Wait(_) => unreachable!("next waits"),
+            Step::Wait(_) => unreachable!("`next` skips waits"),
         }
     }
     assert!(now.since(looks[0]) > Duration::from_secs(360), "{looks:?}");
