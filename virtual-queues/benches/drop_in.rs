@@ -1,7 +1,7 @@
-//! What a send to a virtual queue costs by each face, above what its batch costs:
-//! `cargo bench -p sqs-virtual-queues --bench drop_in`.
+//! The cost of a send and of a receive on a virtual queue through each API (the handle, the wire layer, the fast path), with
+//! an SQS that costs almost nothing: `cargo bench -p sqs-virtual-queues --bench drop_in`.
 //!
-//! A plain program that counts allocations, which are the same on every machine, and nanoseconds, which are not.
+//! A plain program. It counts allocations, which are the same on every machine, and microseconds, which are not.
 
 #![allow(
     missing_docs,

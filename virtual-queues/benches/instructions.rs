@@ -1,14 +1,14 @@
-//! How many instructions each of the hot paths takes, and whether that is more than it may be: `cargo xtask instructions`.
+//! Counts the instructions of each hot path and compares them with bounds: `cargo xtask instructions`.
 //!
-//! Instructions are counted by valgrind's callgrind, so that the answer does not depend on what else the machine does. Each
-//! path is run by a process of its own, once for N times and once for 2 N: the difference is what N cost, without start and
-//! preparation. The bounds stand in `instructions.txt`, some 10 % above what was counted when they were written.
+//! Valgrind's callgrind counts the instructions, so that the result does not depend on other load of the machine. Each path
+//! runs in its own process, once with N repetitions and once with 2 N. The difference is the cost of N repetitions without
+//! start and preparation. The bounds are in `instructions.txt`, about 10 % above the counts at the time of writing.
 //!
-//! Exit code 1: a path takes more than its bound, has none, or could not be counted. One that takes less than four fifths of
-//! its bound is named, so that the bound is tightened.
+//! Exit code 1: a path exceeds its bound, has no bound, or could not be counted. A path below four fifths of its bound is
+//! reported, so that the bound can be tightened.
 //!
-//! `cargo bench -p sqs-virtual-queues --bench instructions -- time [NAME]` measures the same list by the clock, for work on
-//! one of the paths on a quiet machine.
+//! `cargo bench -p sqs-virtual-queues --bench instructions -- time [NAME]` measures the time of the same paths, for work on
+//! one of them on a quiet machine.
 
 #![allow(
     missing_docs,
@@ -31,7 +31,7 @@ use std::time::Instant;
 use paths::{PATHS, Path};
 
 const BOUNDS: &str = include_str!("instructions.txt");
-/// Below this part of its bound, a path has become better, and the bound is loose.
+/// A bound is loose if its path takes less than this part of it.
 const LOOSE: f64 = 0.8;
 
 fn main() -> ExitCode {
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does it so often, and nothing else.
+/// Runs a path the given number of times, and nothing else.
 fn repeat(name: &str, times: &str) -> ExitCode {
     let path = PATHS.iter().find(|path| path.name == name).unwrap();
     let mut step = (path.prepare)();
@@ -64,7 +64,7 @@ fn repeat(name: &str, times: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Nanoseconds of doing each path once, the fastest of ten rounds.
+/// Prints the nanoseconds that each path takes once, in the fastest of ten rounds.
 fn time(names: &[&str]) -> ExitCode {
     let wanted = |path: &&Path| names.is_empty() || names.iter().any(|it| path.name.contains(it));
     for path in PATHS.iter().filter(wanted) {
@@ -80,7 +80,7 @@ fn time(names: &[&str]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Whether every path keeps to its bound.
+/// Whether every path has a bound and stays within it.
 fn check() -> Result<bool, String> {
     let bounds = bounds(BOUNDS)?;
     if let Some(stray) = bounds
@@ -88,7 +88,7 @@ fn check() -> Result<bool, String> {
         .find(|name| !PATHS.iter().any(|path| path.name == **name))
     {
         return Err(format!(
-            "instructions.txt has a bound for {stray}, which is no path"
+            "instructions.txt has a bound for {stray}, which is not the name of a path"
         ));
     }
     let mut kept = true;
@@ -109,7 +109,7 @@ fn check() -> Result<bool, String> {
     Ok(kept)
 }
 
-/// A name and a number a line.
+/// Parses the bounds: one name and one number on each line.
 fn bounds(text: &str) -> Result<BTreeMap<&str, f64>, String> {
     let lines = text.lines().map(str::trim);
     lines
@@ -118,19 +118,21 @@ fn bounds(text: &str) -> Result<BTreeMap<&str, f64>, String> {
             let parsed = line
                 .split_once(' ')
                 .and_then(|(name, bound)| Some((name, bound.trim().parse().ok()?)));
-            parsed.ok_or_else(|| format!("instructions.txt: {line:?} is not a name and a number"))
+            parsed.ok_or_else(|| {
+                format!("instructions.txt: expected a name and a number, found {line:?}")
+            })
         })
         .collect()
 }
 
-/// Instructions of doing it once.
+/// The number of instructions that the path takes once.
 fn count(path: &Path) -> Result<f64, String> {
     let once = collected(path, path.times)?;
     let twice = collected(path, 2 * path.times)?;
     Ok((twice as f64 - once as f64) / f64::from(path.times))
 }
 
-/// Instructions of a process that does it so often.
+/// The number of instructions of a process that runs the path the given number of times.
 fn collected(path: &Path, times: u32) -> Result<u64, String> {
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new("valgrind")
@@ -139,7 +141,7 @@ fn collected(path: &Path, times: u32) -> Result<u64, String> {
         .args(["do", path.name, &times.to_string()])
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| format!("valgrind cannot be run, install it: {error}"))?;
+        .map_err(|error| format!("cannot run valgrind (is it installed?): {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     let counted = said
         .lines()

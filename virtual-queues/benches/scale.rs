@@ -1,8 +1,8 @@
-//! What a host costs with ten virtual queues and with a million, with one pending request and with 100,000:
+//! The cost of a host with ten virtual queues and with a million, with one pending request and with 100,000:
 //! `cargo bench -p sqs-virtual-queues --bench scale`.
 //!
-//! It prints one JSON object: bytes, and nanoseconds of processor time (others may use the machine, too). `cargo xtask goals`
-//! compares them with P8 to P11 and P16.
+//! It prints one JSON object with bytes and nanoseconds of processor time, because other programs may use the machine, too.
+//! `cargo xtask goals` compares them with P8 to P11 and P16.
 
 #![allow(
     missing_docs,
@@ -58,7 +58,7 @@ impl World {
         }
     }
 
-    /// Nanoseconds to create a queue and to delete it.
+    /// Nanoseconds to create and delete a queue.
     fn create_and_delete(&self) -> f64 {
         nanoseconds(ROUNDS, || {
             for _ in 0..ROUNDS {
@@ -77,7 +77,7 @@ impl World {
         (0..count).map(expect).collect()
     }
 
-    /// Nanoseconds for each of these replies, from the poll to its request.
+    /// Nanoseconds for each of these replies, from the poll to the pending request.
     async fn reply(&self, pending: Vec<PendingReply>) -> f64 {
         let count = pending.len();
         let replies: Vec<_> = pending
@@ -92,12 +92,12 @@ impl World {
         (processor_time() - start).as_nanos() as f64 / count as f64
     }
 
-    /// Ends it before the next one begins.
+    /// Shuts this world down before the next one starts.
     async fn end(self) {
         self.queues.shutdown(Duration::ZERO).await;
     }
 
-    /// Nanoseconds for each reply of polls that bring ten.
+    /// Nanoseconds for each reply when each poll returns ten.
     async fn reply_by_tens(&self, deadline: Moment) -> f64 {
         let mut sum = 0.0;
         for _ in 0..REPLIES / 10 {
@@ -115,14 +115,14 @@ fn nanoseconds(count: usize, work: impl FnOnce()) -> f64 {
     (processor_time() - start).as_nanos() as f64 / count as f64
 }
 
-/// What this thread, on which everything runs, has used so far.
+/// The processor time of this thread so far. Everything runs on this thread.
 #[cfg(unix)]
 fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// The time that went by, in its stead.
+/// The elapsed time, because processor time is not available.
 #[cfg(not(unix))]
 fn processor_time() -> Duration {
     static START: std::sync::LazyLock<std::time::Instant> =
@@ -167,7 +167,7 @@ async fn main() {
         CreateQueue::random().idle_retention(Duration::from_secs(1))
     });
     let deadline = later(&world, hour);
-    // Blocks the driver, so that all are due when it begins.
+    // Blocks the driver's thread, so that all queues are due when the driver runs again.
     std::thread::sleep(Duration::from_millis(1_100));
     let mut slowest = Duration::ZERO;
     while world.queues.stats().queues_expired < MILLION as u64 {

@@ -1,4 +1,5 @@
-//! What is done for each request, queue, poll or period: one list, for the clock and for the counting of instructions.
+//! The hot paths: the work for each request, queue, poll or period. One list, for measuring time and for counting
+//! instructions.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -15,17 +16,17 @@ use tokio::runtime::Runtime;
 
 use crate::support::{self, message};
 
-/// Something that is done again and again.
+/// A hot path.
 pub struct Path {
-    /// A word, for bounds and filters.
+    /// The name, for bounds and filters.
     pub name: &'static str,
-    /// How often, to count its instructions: often enough to drown chance.
+    /// The number of repetitions when instructions are counted, large enough to average out random differences.
     pub times: u32,
-    /// Makes what it needs; what it returns is done again and again.
+    /// Prepares the path. The returned function runs it once and can be called again and again.
     pub prepare: fn() -> Box<dyn FnMut()>,
 }
 
-/// All of them.
+/// All hot paths.
 pub const PATHS: [Path; 12] = [
     Path {
         name: "request-envelope",
@@ -92,7 +93,7 @@ pub const PATHS: [Path; 12] = [
 const HOST: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/bench-host";
 const PENDING_FOR: Duration = Duration::from_secs(3_600);
 
-/// Written by a requester, read by a responder.
+/// A request envelope, written by a requester and read by a responder.
 fn request_envelope() -> Box<dyn FnMut()> {
     let address = QueueUrl::parse(&format!("{HOST}#0123456789abcdef-{}", "0".repeat(32)));
     let envelope = RequestEnvelope {
@@ -106,7 +107,7 @@ fn request_envelope() -> Box<dyn FnMut()> {
     })
 }
 
-/// Written by a responder, read by a requester.
+/// A reply envelope, written by a responder and read by a requester.
 fn reply_envelope() -> Box<dyn FnMut()> {
     let address = QueueUrl::parse(&format!("{HOST}#0123456789abcdef-{}", "0".repeat(32))).unwrap();
     Box::new(move || {
@@ -125,7 +126,7 @@ fn find<'a>(
     Some(sqs_rpc_protocol::Attribute::string(&found.1))
 }
 
-/// A requester's host, with an SQS that costs next to nothing behind it.
+/// A requester's host on an SQS that costs almost nothing.
 struct World {
     runtime: Runtime,
     sqs: support::Instant,
@@ -164,7 +165,8 @@ impl World {
     }
 }
 
-/// Ten requests wait, one poll brings their replies, and these are deleted; with others that go on waiting.
+/// Ten requests wait, one poll returns their replies, and the replies are deleted. `others`: the number of further requests
+/// that keep waiting.
 fn replies_among(others: usize) -> Box<dyn FnMut()> {
     let world = World::new();
     let deadline = world.queues.sqs().clock().now() + PENDING_FOR;
@@ -174,7 +176,7 @@ fn replies_among(others: usize) -> Box<dyn FnMut()> {
         (0..others).map(expect).collect()
     };
     Box::new(move || {
-        // They wait for as long as this does.
+        // Moves `waiting` into this closure, so that these requests wait as long as it exists.
         black_box(&waiting);
         world.runtime.block_on(async {
             let expect = |_| world.host.expect_reply(world.id(), deadline).unwrap();
@@ -213,7 +215,7 @@ fn ten_deletes() -> Box<dyn FnMut()> {
         world.queues.outbox().unwrap()
     };
     Box::new(move || {
-        // All of it: the multiplexer ends with its last handle.
+        // Captures all of `world`, because the multiplexer ends with its last handle.
         let world = &world;
         world.runtime.block_on(async {
             let delete = |_| outbox.delete(&world.url, "handle".to_owned());
@@ -224,7 +226,7 @@ fn ten_deletes() -> Box<dyn FnMut()> {
     })
 }
 
-/// A full poll, whose messages are deleted.
+/// A full poll, whose messages are then deleted.
 fn poll() -> Box<dyn FnMut()> {
     let mut controller = PollController::new(PollOptions::default());
     controller.set_demand(usize::MAX / 2);

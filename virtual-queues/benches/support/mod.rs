@@ -1,4 +1,4 @@
-//! What the benchmarks share: an allocator that counts, and an SQS that answers at once and costs almost nothing.
+//! Shared by the benchmarks: an allocator that counts, and an SQS that answers at once and costs almost nothing.
 
 use std::alloc::System;
 use std::collections::VecDeque;
@@ -24,7 +24,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 pub static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// An SQS that takes everything, and whose polls bring what it was told to.
+/// An SQS that accepts every call and whose polls return the messages given to [`bring`](Self::bring).
 #[derive(Debug, Clone, Default)]
 pub struct Instant {
     messages: Arc<Mutex<VecDeque<Message>>>,
@@ -32,7 +32,7 @@ pub struct Instant {
 }
 
 impl Instant {
-    /// What the next polls bring.
+    /// Sets messages that the next polls return.
     pub fn bring(&self, messages: impl IntoIterator<Item = Message>) {
         self.messages.lock().unwrap().extend(messages);
         self.changed.notify_waiters();

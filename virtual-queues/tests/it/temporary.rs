@@ -1,4 +1,4 @@
-//! Temporary queues: hosts that come, are kept, and go.
+//! Temporary queues: the creation, the renewal and the deletion of hosts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +28,7 @@ fn temporary(world: &World) -> TemporaryQueues {
     builder(world).build().expect("the defaults are valid")
 }
 
-/// The hosts that SQS has.
+/// The queues that exist in SQS.
 async fn hosts(world: &World) -> Vec<String> {
     let listed = world.client.list_queues().send().await.expect("listed");
     listed.queue_urls.unwrap_or_default()
@@ -72,7 +72,7 @@ async fn queues_with_the_same_attributes_share_a_host() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attribute_that_makes_no_sense_is_refused_by_name_before_any_call() {
+async fn an_invalid_attribute_is_refused_by_name_before_any_call() {
     let world = World::new();
     let temporary = temporary(&world);
     let odd = CreateTemporary::named("a").attribute(QueueAttributeName::RedrivePolicy, "{}");
@@ -122,7 +122,7 @@ async fn a_host_has_its_attributes_tags_and_lease_from_its_creation_on() -> Test
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fifo_host() -> TestResult {
+async fn a_fifo_queue_gets_a_fifo_host() -> TestResult {
     let world = World::new();
     let temporary = temporary(&world);
     let fifo = CreateTemporary::random().attribute(QueueAttributeName::FifoQueue, "true");
@@ -137,7 +137,7 @@ async fn a_fifo_host() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unused_host_goes_and_then_nothing_is_called_until_the_next_queue() -> TestResult {
+async fn an_idle_host_is_deleted_and_all_calls_end() -> TestResult {
     let world = World::new();
     let temporary = temporary(&world);
     let queue = temporary.create("a").await?;
@@ -146,7 +146,7 @@ async fn an_unused_host_goes_and_then_nothing_is_called_until_the_next_queue() -
     assert_eq!(
         temporary.hosts(),
         std::slice::from_ref(&first),
-        "it carries a queue"
+        "a host with a queue is not idle"
     );
     queue.delete_queue()?;
     pass(20 * MINUTE).await;
@@ -167,7 +167,7 @@ async fn an_unused_host_goes_and_then_nothing_is_called_until_the_next_queue() -
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_hosts_of_dead_processes_are_deleted_by_the_living_and_no_other() -> TestResult {
+async fn only_the_hosts_of_dead_processes_are_deleted() -> TestResult {
     let world = World::new();
     let survivor = temporary(&world);
     let kept = survivor.create("kept").await?;
@@ -183,7 +183,7 @@ async fn the_hosts_of_dead_processes_are_deleted_by_the_living_and_no_other() ->
         world.client.create_queue().queue_name(name).send().await?;
     }
     pass(10 * MINUTE).await;
-    assert_eq!(hosts(&world).await.len(), 23, "all are alive");
+    assert_eq!(hosts(&world).await.len(), 23, "all processes are alive");
     drop(dead);
     // R + 180 s + 1.2 P.
     pass(14 * MINUTE).await;
@@ -197,14 +197,14 @@ async fn the_hosts_of_dead_processes_are_deleted_by_the_living_and_no_other() ->
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttled_tagging_moves_new_queues_to_a_new_host_and_gives_the_old_one_up() -> TestResult {
+async fn throttled_tagging_moves_new_queues_to_a_new_host() -> TestResult {
     let world = World::new();
     let temporary = temporary(&world);
     let old = temporary.create("old").await?;
     pass(5 * MINUTE).await;
     tagging_fails(&world);
     pass(3 * MINUTE).await;
-    // Half of the lease is over, the whole of it is not.
+    // More than half of the lease has passed, but it has not expired.
     let first = temporary.create("b").await?;
     until("another host is ready", || temporary.hosts().len() == 2).await;
     pass(Duration::from_secs(2)).await;
@@ -212,7 +212,7 @@ async fn throttled_tagging_moves_new_queues_to_a_new_host_and_gives_the_old_one_
     assert_eq!(
         first.url().host(),
         old.url().host(),
-        "used until the other is there"
+        "the old host is used until the new one is ready"
     );
     assert_ne!(second.url().host(), old.url().host());
     old.send("it still works").await?;
@@ -250,7 +250,7 @@ async fn throttled_tagging_moves_new_queues_to_a_new_host_and_gives_the_old_one_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_vanished_is_noticed_by_its_renewal_and_replaced() -> TestResult {
+async fn a_deleted_host_is_noticed_by_its_renewal_and_replaced() -> TestResult {
     let world = World::new();
     let temporary = temporary(&world);
     let queue = temporary.create("a").await?;
@@ -298,14 +298,13 @@ async fn a_shutdown_deletes_all_hosts_and_refuses_new_queues() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_while_sqs_deletes_nothing_ends_in_time_and_the_ring_finishes_later()
--> TestResult {
+async fn a_shutdown_ends_in_time_even_if_deletes_fail() -> TestResult {
     let world = World::new();
     let (other, temporary) = (temporary(&world), temporary(&world));
     other.create("kept").await?;
     temporary.create("a").await?;
     pass(MINUTE).await;
-    // Deletes alone: a renewal of the other process that fails now would make it give up its host, too.
+    // Only deletes fail. If renewals failed, too, the other process would give up its host.
     let down = Behaviour::default().unavailable(1.0);
     world
         .local
@@ -320,13 +319,13 @@ async fn a_shutdown_while_sqs_deletes_nothing_ends_in_time_and_the_ring_finishes
     Ok(())
 }
 
-/// One action fails in this way.
+/// Applies the behavior to one action only.
 fn only(world: &World, behaviour: Behaviour, action: LocalAction) {
     world.local.set_behaviour(behaviour.only([action]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tenth_of_renewals_without_an_answer_costs_no_host() -> TestResult {
+async fn a_tenth_of_renewals_without_answer_costs_no_host() -> TestResult {
     let world = World::new();
     let temporary = builder(&world).idle_time(60 * MINUTE).build()?;
     let queue = temporary.create("orders").await?;
@@ -344,7 +343,7 @@ async fn a_tenth_of_renewals_without_an_answer_costs_no_host() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_was_given_up_is_named_by_each_shutdown_until_it_is_deleted() -> TestResult {
+async fn each_shutdown_reports_given_up_hosts_until_they_are_deleted() -> TestResult {
     let world = World::new();
     let temporary = temporary(&world);
     let host = temporary.create("a").await?.url().host().clone();
@@ -364,7 +363,7 @@ async fn a_host_that_was_given_up_is_named_by_each_shutdown_until_it_is_deleted(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_right_after_a_host_was_given_up_deletes_it() -> TestResult {
+async fn a_shutdown_deletes_a_host_that_was_just_given_up() -> TestResult {
     let world = World::new();
     let (machine, queues) = on_a_machine(&world);
     let temporary = TemporaryQueues::builder(&queues).build()?;
@@ -372,7 +371,7 @@ async fn a_shutdown_right_after_a_host_was_given_up_deletes_it() -> TestResult {
     pass(MINUTE / 2).await;
     machine.missed[0].fetch_add(3_600, Ordering::Relaxed);
     tokio::time::advance(60 * MINUTE).await;
-    // It is seen here that the lease is over, and the task of the host has not run since.
+    // This call notices that the lease has expired. The task of the host has not run since.
     assert!(temporary.create("b").now_or_never().is_none());
     let report = temporary.shutdown(MINUTE).await;
     assert!(report.is_clean(), "{report:?}");
@@ -396,7 +395,7 @@ async fn a_host_whose_creation_had_no_answer_is_deleted_at_shutdown() -> TestRes
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_told_not_to_watch_lists_and_reads_nothing_and_says_so() -> TestResult {
+async fn a_process_without_watching_reads_no_tags_and_declares_it() -> TestResult {
     let world = World::new();
     let temporary = builder(&world).watch(false).build()?;
     temporary.create("a").await?;
@@ -424,15 +423,15 @@ async fn who_is_told_not_to_watch_lists_and_reads_nothing_and_says_so() -> TestR
 #[derive(Debug, Clone)]
 struct Machine {
     clock: Clock,
-    /// What the monotonic and the wall clock have missed, in seconds.
+    /// How far the monotonic clock and the wall clock are behind, in seconds.
     missed: Arc<[AtomicU64; 2]>,
 }
 
-/// So that a clock that stood still is not before its start.
+/// The initial value of the monotonic clock, so that a clock that has stopped is not before its start.
 const UPTIME: Duration = Duration::from_secs(1_000_000);
 
 impl Machine {
-    /// Time passes, and one or both of the clocks do not show it.
+    /// Lets time pass that the monotonic clock, or both clocks, do not show.
     async fn sleeps(&self, time: Duration, both: bool) {
         self.missed[0].fetch_add(time.as_secs(), Ordering::Relaxed);
         self.missed[1].fetch_add(time.as_secs() * u64::from(both), Ordering::Relaxed);
@@ -489,7 +488,7 @@ async fn after_a_sleep_the_host_is_not_used_again() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_whose_lease_is_over_is_told_to_nobody_even_before_a_task_notices() -> TestResult {
+async fn a_host_is_not_returned_after_its_lease_has_expired() -> TestResult {
     let world = World::new();
     let (machine, queues) = on_a_machine(&world);
     machine.missed[1].store(3_600, Ordering::Relaxed);
@@ -508,8 +507,7 @@ async fn a_host_whose_lease_is_over_is_told_to_nobody_even_before_a_task_notices
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_pause_of_both_clocks_the_first_answer_gives_the_host_up_and_the_next_has_the_right_stamp()
--> TestResult {
+async fn the_first_answer_after_a_clock_pause_ends_the_host() -> TestResult {
     let world = World::new();
     let (machine, queues) = on_a_machine(&world);
     let temporary = TemporaryQueues::builder(&queues).build()?;
@@ -517,7 +515,7 @@ async fn after_a_pause_of_both_clocks_the_first_answer_gives_the_host_up_and_the
     pass(MINUTE / 2).await;
     machine.sleeps(60 * MINUTE, true).await;
     let other = temporary.create("b").await?;
-    assert_eq!(other.url().host(), &host, "nobody can know yet");
+    assert_eq!(other.url().host(), &host, "the pause cannot be noticed yet");
     let sent = other.send("the first call").await;
     drop(sent);
     let next = temporary.create("c").await?;
@@ -544,7 +542,7 @@ async fn after_a_pause_of_both_clocks_the_first_answer_gives_the_host_up_and_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_without_sqs_time_is_renewed_all_the_same() -> TestResult {
+async fn a_lease_without_sqs_time_is_renewed() -> TestResult {
     let world = World::new();
     world
         .local
@@ -579,7 +577,7 @@ async fn dropping_the_last_handle_ends_queues_and_tasks() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stock_client_makes_temporary_queues() -> TestResult {
+async fn a_stock_client_creates_temporary_queues() -> TestResult {
     let world = World::new();
     let temporary = temporary(&world);
     let client = temporary.client(&world.client);
@@ -592,7 +590,7 @@ async fn a_stock_client_makes_temporary_queues() -> TestResult {
     assert_eq!(
         make("a").send().await?.queue_url(),
         Some(&*a),
-        "the same again"
+        "the same queue"
     );
     let fifo = make("f.fifo")
         .attributes(QueueAttributeName::FifoQueue, "true")
@@ -650,7 +648,7 @@ async fn a_stock_client_makes_temporary_queues() -> TestResult {
     assert_eq!(
         gone.unwrap_err().code(),
         Some("AWS.SimpleQueueService.NonExistentQueue"),
-        "it expired"
+        "the queue has expired"
     );
     assert!(temporary.shutdown(MINUTE).await.is_clean());
     assert!(make("c").send().await.is_err());

@@ -33,7 +33,7 @@ fn the_one_survivor_of_a_large_fleet_cleans_up_at_its_pace() {
 }
 
 #[test]
-#[ignore = "slow without optimisation: `cargo xtask test` runs it with"]
+#[ignore = "slow without optimization: `cargo xtask test` runs it optimized"]
 fn a_hundred_thousand_queues_under_the_prefix() {
     let report = sound(Scenario {
         dead: 100_000,
@@ -73,7 +73,7 @@ fn watching_and_renewing_cost_the_same_for_each_owner_of_10_and_1_000() {
 }
 
 #[test]
-#[ignore = "slow without optimisation: `cargo xtask test` runs it with"]
+#[ignore = "slow without optimization: `cargo xtask test` runs it optimized"]
 fn watching_and_renewing_cost_the_same_for_each_owner_of_10_000() {
     counts(10_000);
 }
@@ -100,7 +100,7 @@ fn dead_hosts_cost_four_calls_each_at_the_most() {
 }
 
 #[test]
-#[ignore = "slow without optimisation: `cargo xtask test` runs it with"]
+#[ignore = "slow without optimization: `cargo xtask test` runs it optimized"]
 fn dead_hosts_among_10_000_cost_four_calls_each_at_the_most() {
     half_of_them_die(10_000);
 }
