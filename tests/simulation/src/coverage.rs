@@ -1,4 +1,4 @@
-//! How often each fault took place, and each check was made: a simulation that does not meet what it is about proves
+//! Counts of each fault and each check. A simulation in which a fault does not take place, or a check cannot fail, proves
 //! nothing.
 
 use std::fmt;
@@ -15,7 +15,7 @@ macro_rules! names {
         }
 
         impl $name {
-            /// All of them.
+            /// All variants.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// Its name in reports.
@@ -42,9 +42,9 @@ names! {
         Unavailable "unavailable",
         /// A call takes effect and is answered with 500.
         FailedAfter "failed-after-effect",
-        /// A call is lost on its way, and times out.
+        /// A call is lost in transit and times out.
         TimedOut "timed-out",
-        /// A call takes effect, and its answer is lost: it times out.
+        /// A call takes effect, but its answer is lost, so the call times out.
         TimedOutAfter "timed-out-after-effect",
         /// The connection breaks before the effect.
         Reset "reset",
@@ -52,9 +52,9 @@ names! {
         ResetAfter "reset-after-effect",
         /// The credentials have expired.
         Denied "denied",
-        /// An entry of a batch fails; SQS is to blame.
+        /// An entry of a batch fails, and the answer says that the cause is on SQS's side.
         FailedEntry "failed-entry",
-        /// An entry of a batch took effect, and is in neither list of the answer.
+        /// An entry of a batch takes effect, but is in neither list of the answer.
         LostEntry "lost-entry",
         /// A whole batch is refused because of one entry.
         RefusedBatch "refused-batch",
@@ -64,49 +64,49 @@ names! {
         NoAnswer "no-answer",
         /// No credentials can be loaded.
         NoCredentials "no-credentials",
-        /// SQS does not take the credentials (any more).
+        /// SQS refuses the credentials, because they have expired.
         ExpiredToken "expired-token",
-        /// A proxy answers with a page of its own, whose `Date` is an hour off.
+        /// A proxy answers with its own page, whose `Date` is an hour wrong.
         ProxyPage "proxy-page",
-        /// A proxy replaces the `Date` of SQS's answers by its own, which is an hour off.
+        /// A proxy replaces the `Date` of SQS's answers by its own, which is an hour wrong.
         DateReplaced "date-replaced",
-        /// A request of a requester that is dead, and whose reply queue is gone.
+        /// A request whose requester is dead and whose reply queue does not exist.
         DeadRequest "dead-request",
-        /// All tasks of a process end, and its handles are used on.
+        /// All tasks of a process end, but its handles are still used.
         TasksEnded "tasks-ended",
         /// A handler never returns.
         HungHandler "hung-handler",
-        /// Code of the user panics that is no handler.
+        /// Code of the user other than a handler panics.
         HookPanicked "hook-panicked",
-        /// A poll's connection is half open: it never has an answer.
+        /// A poll's connection is half open: the poll never gets an answer.
         HalfOpen "half-open-poll",
-        /// A body was changed on the way.
+        /// A body is changed in transit.
         Corrupted "corrupted-body",
         /// A message is delivered while it is hidden.
         Duplicate "duplicate",
-        /// Messages come out of order.
+        /// Messages are delivered out of order.
         Reordered "reordered",
-        /// A send to a queue that is being deleted is accepted, and vanishes.
+        /// A send to a queue that is being deleted is accepted, but the message is lost.
         Vanished "vanished-send",
-        /// So many messages are in flight that receives stay empty.
+        /// Too many messages are in flight, so receives return none.
         QuotaReached "in-flight-quota",
         /// An answer has no `Date`.
         DateMissing "date-missing",
         /// An answer's `Date` is late by up to 20 s.
         DateLate "date-late",
-        /// An answer's `Date` is off by up to 5 s.
+        /// An answer's `Date` is wrong by up to 5 s.
         DateOff "date-off",
         /// A process's wall clock jumps.
         ClockStep "clock-step",
-        /// A process is suspended: its monotonic clock stands still, its wall clock goes on.
+        /// A process is suspended: its monotonic clock stops, its wall clock continues.
         Suspended "suspended",
-        /// A process's virtual machine is paused: both clocks stand still.
+        /// A process's virtual machine is paused: both clocks stop.
         MachinePaused "machine-paused",
-        /// A process is stopped, and its clocks go on.
+        /// A process is stopped, and its clocks continue.
         Stopped "stopped",
         /// A process is killed.
         Killed "killed",
-        /// A process is killed at an await point of its own.
+        /// A process is killed at an await point of one of its tasks.
         KilledMidway "killed-at-await-point",
         /// A process is killed when SQS has accepted its reply.
         KilledAfterReply "killed-after-reply",
@@ -120,9 +120,9 @@ names! {
         Cancelled "cancelled",
         /// A handler panics.
         Panicked "panicked",
-        /// A message that is no request is on a request queue.
+        /// A message that is not a request is on a request queue.
         Undecodable "undecodable",
-        /// A request comes back after its time.
+        /// A request is delivered that expired long ago.
         OldRequest "old-request",
         /// A reply is too large.
         HugeReply "huge-reply",
@@ -130,21 +130,21 @@ names! {
         LateCopy "late-reply",
         /// A message arrives for a virtual queue that does not exist.
         Orphan "orphan",
-        /// A call that nobody waits for any more has its effect minutes later.
+        /// A call takes effect minutes after its caller has given it up.
         LandsLate "lands-late",
         /// A list shows queues as they were up to a minute ago.
         StaleList "stale-list",
-        /// Somebody is told a count of messages that is wrong by nearly all.
+        /// A process reads a count of messages that is wrong by nine tenths.
         WrongCounts "wrong-counts",
-        /// Somebody deletes a host that is in use.
+        /// A person deletes a host that is in use.
         HostDeleted "host-deleted-by-hand",
-        /// There is a queue of some other program under the prefix.
+        /// Another program has a queue under the prefix.
         Foreign "foreign-queue",
         /// An owner gives a host up.
         GivenUp "host-given-up",
-        /// A host vanishes under its owner.
+        /// An owner's host does not exist any more.
         HostLost "host-lost",
-        /// An owner deletes a host that nothing uses.
+        /// An owner deletes an unused host.
         HostIdle "host-idle",
         /// A watcher deletes a dead host.
         Swept "host-swept",
@@ -158,17 +158,17 @@ names! {
     Check {
         /// I1: a request has ended by its deadline.
         EndsInTime "I1-ends-in-time",
-        /// I1: a `Timeout` does not come before the deadline.
+        /// I1: a request does not end with `Timeout` before its deadline.
         NotTooEarly "I1-timeout-not-early",
-        /// I1: a request that is pending is not overdue.
+        /// I1: a pending request is not overdue.
         NotOverdue "I1-not-overdue",
-        /// I2: a reply is that of its own request.
+        /// I2: a request ends with its own reply.
         OwnReply "I2-own-reply",
-        /// I2: a virtual queue gets its own messages only.
+        /// I2: a virtual queue receives only its own messages.
         OwnMessages "I2-own-messages",
-        /// I3: a request is deleted only if SQS has accepted a reply to it, or nobody waits for one.
+        /// I3: a request is deleted only if SQS has accepted a reply to it, or no requester waits for a reply.
         NotDropped "I3-not-dropped",
-        /// I3: what SQS accepted is handled by its deadline.
+        /// I3: a request that SQS has accepted is handled by its deadline.
         AllHandled "I3-all-handled",
         /// I3: a message of a virtual queue is deleted only by its user.
         NotDeletedUnasked "I3-not-deleted-unasked",
@@ -176,73 +176,73 @@ names! {
         AllReceived "I3-all-received",
         /// I4: buffers are under their caps.
         UnderCaps "I4-under-caps",
-        /// I7: calls that fail or bring nothing are few.
+        /// I7: a process makes few calls that fail or return nothing.
         NoHotLoop "I7-no-hot-loop",
-        /// I7: in a bad minute, not more than twice the calls of the same minute when all is well.
+        /// I7: while a fault lasts, a process makes at most twice the calls of the same time in a run without faults.
         NotTwice "I7-not-twice-the-calls",
         /// I8: once the faults have stopped, a request succeeds.
         WorksAgain "I8-works-again",
-        /// A request is handled once by one process.
+        /// A process handles a request only once.
         HandledOnce "handled-once",
-        /// An entry that SQS was heard to accept is not sent again.
+        /// An entry is not sent again after the answer that SQS has accepted it.
         NotSentAgain "accepted-not-sent-again",
-        /// A poll that is out is not ended early.
+        /// A poll in flight is not ended early.
         PollNotAborted "poll-not-aborted",
         /// A message that was deleted is not delivered to its user again.
         NotAfterDelete "not-after-delete",
-        /// A message is handed to its user while SQS still hides it.
+        /// A user receives a message only while SQS still hides it.
         StillHidden "still-hidden",
-        /// A body that was changed on the way is not seen by anybody.
+        /// No user sees a body that was changed in transit.
         NotCorrupted "not-corrupted",
-        /// A message that nobody can read comes ever more rarely.
+        /// A message that cannot be decoded is redelivered at ever longer intervals.
         NoSpinning "no-spinning",
         /// An expired request is not handled.
         NotHandledLate "not-handled-late",
-        /// When nothing waits any more, no slot is taken.
+        /// When no request is pending, no slot is taken.
         SlotsFree "slots-free",
         /// At the end, no message is left on a host in use.
         HostDrained "host-drained",
         /// A shutdown ends within its time.
         ShutdownInTime "shutdown-in-time",
-        /// A request that nothing hinders succeeds.
+        /// A request that no fault affects succeeds.
         Succeeds "succeeds",
-        /// A receiver gets what was sent to it, whatever other virtual queues do.
+        /// A receiver receives the messages of its queue in time, whatever other virtual queues do.
         NotStarved "not-starved",
         /// Once all tasks have ended, requests end with `Closed` at once.
         ClosedAtOnce "closed-at-once",
         /// SQS sees no other visibility change of a receipt handle after the user's own change or delete.
         LastWord "users-last-word",
-        /// A request fails in the way it should.
+        /// A request that must fail ends with the expected error.
         RightError "right-error",
-        /// I5: nobody deletes a host whose owner may use it, nor any that is not dead.
+        /// I5: no process deletes a host that its owner may use, or a queue that is not a dead host.
         NotLive "I5-not-live",
-        /// I5: only hosts of the very prefix are deleted.
+        /// I5: only hosts with exactly the own prefix are deleted.
         OwnPrefix "I5-own-prefix",
-        /// I6: a dead host is gone within its bound.
+        /// I6: a dead host is deleted within its time limit.
         DeadIsGone "I6-dead-is-gone",
-        /// As the one before, of a dead host that can only be watched in silence.
+        /// Like `DeadIsGone`, for a dead host that can only be watched in silence.
         SilentIsGone "silent-is-gone",
-        /// A host has its lease from the call that makes it.
+        /// A host has its lease from the call that creates the host.
         BornWithLease "born-with-lease",
         /// No name of a host is used twice.
         NameIsNew "name-is-new",
-        /// A host in use was made with a stamp that was right.
+        /// A host in use was created with a correct stamp.
         StampIsRight "stamp-is-right",
-        /// When all is well, every lease is renewed in time.
+        /// Without faults, every lease is renewed in time.
         Renewed "renewed",
         /// A request whose host was deleted ends at once.
         LossIsTold "loss-is-told",
-        /// A requester polls only while somebody waits.
+        /// A requester polls only while a request is pending.
         NoIdlePoll "no-idle-poll",
-        /// Who is idle and holds no host makes no call.
+        /// An idle process that holds no host makes no call.
         NoCallWhenIdle "no-call-when-idle",
-        /// A host that nothing uses is let go.
+        /// An unused host is given up and deleted.
         IdleHostGoes "idle-host-goes",
-        /// A requester that was given its host needs no right to make, tag, list or delete one.
+        /// A requester that was given its host needs no permission to create, tag, list or delete hosts.
         NoRightNeeded "no-right-needed",
-        /// A long walk is no burst.
+        /// A long walk spaces its calls.
         Paced "paced",
-        /// An owner that can know better gives a host up before its lease is over.
+        /// An owner gives a host up before its lease expires, unless the owner cannot know the time.
         WithinLease "held-within-lease",
         /// No owner deletes its own host while a request waits for a reply there.
         OwnHostUnused "own-host-unused",
@@ -251,10 +251,10 @@ names! {
     }
 }
 
-/// Faults that must do no harm by never taking place: nothing may ask for what they falsify.
+/// Faults that must never take place, because the framework must not read the values that they falsify.
 pub const NEVER: [Fault; 1] = [Fault::WrongCounts];
 
-/// Faults of scenarios that are run by name only, because they still find something: see `scenarios::BY_NAME`.
+/// Faults of scenarios that run only by name, because they still find something: see `scenarios::BY_NAME`.
 pub const BY_NAME: [Fault; 0] = [];
 
 /// Counts of faults and checks.
@@ -286,7 +286,7 @@ impl Coverage {
         self.checks[check as usize] += 1;
     }
 
-    /// Counts a check that was not made, because something excused whatever it would have found.
+    /// Counts a check that was not made, because a fault excused a violation.
     pub fn excuse(&mut self, check: Check) {
         self.excused[check as usize] += 1;
     }
@@ -297,13 +297,13 @@ impl Coverage {
         self.faults[fault as usize]
     }
 
-    /// How often a check was made with no excuse: how often it could have failed.
+    /// How often a check was made without an excuse, so that it could have failed.
     #[must_use]
     pub const fn of_check(&self, check: Check) -> u64 {
         self.checks[check as usize]
     }
 
-    /// How often a check was not made, because something excused whatever it would have found.
+    /// How often a check was not made, because a fault excused a violation.
     #[must_use]
     pub const fn of_excuse(&self, check: Check) -> u64 {
         self.excused[check as usize]

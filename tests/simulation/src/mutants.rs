@@ -1,7 +1,7 @@
-//! The faults that are put into the code on purpose.
+//! Mutants: faults that are put into the code on purpose.
 //!
-//! Each is a `mutant!("name")` in the code of the framework. They are there only in a build with `--cfg mutants`. The
-//! list names a scenario and a seed that find each, so that it does not depend on how many scenarios there are.
+//! Each mutant is a `mutant!("name")` in the code of the framework, and exists only in a build with `--cfg mutants`. The
+//! list names a scenario and a seed that find each mutant, so that the result does not depend on the number of scenarios.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use crate::coverage::Check;
 pub struct Mutant {
     /// Its name in the code.
     pub name: &'static str,
-    /// What is wrong then.
+    /// The wrong behavior.
     pub wrong: &'static str,
     /// The scenario that finds it.
     pub scenario: &'static str,
@@ -20,15 +20,15 @@ pub struct Mutant {
     pub seed: u64,
     /// The check that fails at that seed.
     pub check: &'static str,
-    /// Whether the seed passes without that check: no other one finds it there.
+    /// Whether the seed passes without that check, because no other check finds the mutant there.
     pub only: bool,
 }
 
-/// All of them.
+/// All mutants.
 pub const ALL: &[Mutant] = &[
     Mutant {
         name: "lookup-by-name",
-        wrong: "a virtual queue is found by its name alone, whatever its host",
+        wrong: "a virtual queue is looked up by its name alone, without its host",
         scenario: "f21",
         seed: 1,
         check: "I2-own-messages",
@@ -36,7 +36,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "deleted-before-reply",
-        wrong: "a request is deleted when its handler begins, and the reply is sent afterwards",
+        wrong: "a request is deleted when its handler begins, before its reply is sent",
         scenario: "f31",
         seed: 1,
         check: "I3-not-dropped",
@@ -68,7 +68,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "poll-aborted",
-        wrong: "a poll is ended when its last waiter leaves",
+        wrong: "a poll is aborted when its last waiter leaves",
         scenario: "f38",
         seed: 19,
         check: "poll-not-aborted",
@@ -76,7 +76,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "deadline-by-local-clock",
-        wrong: "a responder looks at its own wall clock to see whether a request has expired",
+        wrong: "a responder uses its own wall clock to check whether a request has expired",
         scenario: "f15",
         seed: 2,
         check: "I3-not-dropped",
@@ -84,7 +84,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "all-ten-again",
-        wrong: "one entry of a batch fails, and all are sent again",
+        wrong: "when one entry of a batch fails, all its entries are sent again",
         scenario: "f16",
         seed: 1,
         check: "accepted-not-sent-again",
@@ -92,7 +92,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "full-buffer-slows-host",
-        wrong: "a host is polled once in ten seconds while one buffer is full",
+        wrong: "while one buffer is full, its host is polled only once in ten seconds",
         scenario: "f37",
         seed: 1,
         check: "not-starved",
@@ -100,7 +100,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "no-claim",
-        wrong: "a request that is being handled is handled again when its duplicate comes",
+        wrong: "a duplicate of a request that is being handled is handled, too",
         scenario: "f15",
         seed: 2,
         check: "handled-once",
@@ -108,7 +108,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "reply-forgotten",
-        wrong: "a request that was answered is handled again when its duplicate comes",
+        wrong: "a duplicate of a request that was already answered is handled again",
         scenario: "f18",
         seed: 1,
         check: "handled-once",
@@ -116,7 +116,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "digest-not-checked",
-        wrong: "a body that was changed on the way is delivered",
+        wrong: "a body that was changed in transit is delivered",
         scenario: "f36",
         seed: 2,
         check: "not-corrupted",
@@ -124,7 +124,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "stale-in-buffer",
-        wrong: "a message stays in its buffer when its visibility has ended",
+        wrong: "a message stays in its buffer after its visibility timeout",
         scenario: "f26",
         seed: 1,
         check: "still-hidden",
@@ -132,7 +132,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "buffer-not-extended",
-        wrong: "a message without a reader becomes visible again and again",
+        wrong: "the visibility of a buffered message is not extended, so it is redelivered again and again",
         scenario: "f54",
         seed: 1,
         check: "I3-all-received",
@@ -140,7 +140,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "half-open-for-ever",
-        wrong: "a poll with no answer is waited for for ever",
+        wrong: "a poll without an answer is never given up",
         scenario: "f33",
         seed: 1,
         check: "I8-works-again",
@@ -148,7 +148,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "poll-without-back-off",
-        wrong: "a poll that failed is sent again at once",
+        wrong: "a failed poll is repeated at once",
         scenario: "f31",
         seed: 1,
         check: "I7-no-hot-loop",
@@ -164,7 +164,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "one-guilty-all-punished",
-        wrong: "a refused batch is not sent one by one",
+        wrong: "the entries of a refused batch are not sent one by one",
         scenario: "f43",
         seed: 2,
         check: "right-error",
@@ -172,7 +172,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "deduplicated-by-body",
-        wrong: "the de-duplication id of a FIFO host's message is its body",
+        wrong: "the deduplication id of a message on a FIFO host is its body",
         scenario: "f40",
         seed: 1,
         check: "I3-all-received",
@@ -180,7 +180,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "expired-is-handled",
-        wrong: "a request that has expired is handled",
+        wrong: "an expired request is handled",
         scenario: "f35",
         seed: 2,
         check: "not-handled-late",
@@ -188,7 +188,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "undecodable-spins",
-        wrong: "a request that cannot be decoded is put back to come again at once",
+        wrong: "a request that cannot be decoded is put back with a visibility timeout of 0",
         scenario: "f41",
         seed: 1,
         check: "no-spinning",
@@ -196,7 +196,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "each-reply-by-itself",
-        wrong: "replies to a host that does not take them do not wait for each other",
+        wrong: "each reply to a host that does not accept replies is retried by itself, without a shared back-off",
         scenario: "f14",
         seed: 253,
         check: "I7-not-twice-the-calls",
@@ -212,7 +212,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "fence-by-monotonic-clock",
-        wrong: "an owner measures the age of its lease by its monotonic clock alone",
+        wrong: "an owner measures the age of its lease only by its monotonic clock",
         scenario: "f47",
         seed: 2,
         check: "I5-not-live",
@@ -228,7 +228,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "blocked-key-reused",
-        wrong: "a tag key is written again although an earlier renewal may land under it yet",
+        wrong: "a tag key is written again although an earlier renewal may still land there",
         scenario: "f55",
         seed: 1,
         check: "f55 expects",
@@ -236,7 +236,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "first-key-only",
-        wrong: "a watcher reads the first of a lease's tag keys only",
+        wrong: "a watcher reads only the first tag key of a lease",
         scenario: "f46",
         seed: 1,
         check: "I5-not-live",
@@ -244,7 +244,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "unknown-counts",
-        wrong: "a renewal of unknown outcome counts as if it had been acknowledged",
+        wrong: "a renewal of unknown outcome counts as acknowledged",
         scenario: "f46",
         seed: 8,
         check: "held-within-lease",
@@ -252,7 +252,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "stamp-not-checked",
-        wrong: "a renewal counts whatever the time of its answer says of its stamp",
+        wrong: "a renewal counts even if the time in its answer disagrees with its stamp",
         scenario: "f47",
         seed: 1,
         check: "stamp-is-right",
@@ -260,7 +260,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "heartbeat-dies",
-        wrong: "renewals end with the first one that is throttled",
+        wrong: "renewals stop after the first throttled one",
         scenario: "f13",
         seed: 1,
         check: "f13 expects",
@@ -268,7 +268,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "idle-host-kept",
-        wrong: "a host that nothing uses is kept for ever",
+        wrong: "an unused host is kept forever",
         scenario: "idle",
         seed: 1,
         check: "idle-host-goes",
@@ -276,7 +276,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "tags-after-creation",
-        wrong: "a lease is written by a call after CreateQueue",
+        wrong: "the lease is written by a separate call after CreateQueue",
         scenario: "f8",
         seed: 1,
         check: "born-with-lease",
@@ -292,7 +292,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "no-doubt",
-        wrong: "a host is dead as soon as its lease is over",
+        wrong: "a host is judged dead as soon as its lease has expired",
         scenario: "f8",
         seed: 4,
         check: "I5-not-live",
@@ -308,7 +308,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "future-stamp-stops-walk",
-        wrong: "a stamp in the future counts as a sign of life",
+        wrong: "a host with a stamp in the future counts as alive",
         scenario: "f48",
         seed: 1,
         check: "I6-dead-is-gone",
@@ -316,7 +316,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "own-strays-skipped",
-        wrong: "a process never looks at hosts of its own UUID",
+        wrong: "a process never examines hosts with its own UUID",
         scenario: "f8",
         seed: 1,
         check: "I6-dead-is-gone",
@@ -324,7 +324,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "one-page",
-        wrong: "a list of 1,000 names is taken for all there are",
+        wrong: "a list of 1,000 names is taken as complete",
         scenario: "f10",
         seed: 30,
         check: "I6-dead-is-gone",
@@ -332,7 +332,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "any-prefix",
-        wrong: "hosts of a longer prefix are taken for those of one's own",
+        wrong: "hosts with a longer prefix are treated as hosts of the own prefix",
         scenario: "f10",
         seed: 1,
         check: "I5-own-prefix",
@@ -340,7 +340,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "walk-in-a-burst",
-        wrong: "a long walk makes its calls one after the other",
+        wrong: "a long walk makes its calls without pauses",
         scenario: "f10",
         seed: 1,
         check: "paced",
@@ -348,7 +348,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "claim-leaks",
-        wrong: "a request that is delivered again keeps its place in hand, and no handler begins",
+        wrong: "a redelivered request keeps its claim, but no handler begins",
         scenario: "f23",
         seed: 3,
         check: "I3-all-handled",
@@ -364,7 +364,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "timeout-early",
-        wrong: "a request times out when nine tenths of its time are over",
+        wrong: "a request times out after nine tenths of its timeout",
         scenario: "f35",
         seed: 2,
         check: "I1-timeout-not-early",
@@ -372,7 +372,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "timeout-never",
-        wrong: "a request with no reply never ends",
+        wrong: "a request without a reply never ends",
         scenario: "f29",
         seed: 1,
         check: "I1-not-overdue",
@@ -380,7 +380,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "slow-reply-dropped",
-        wrong: "a reply that took longer than 2 s is thrown away",
+        wrong: "a reply that took longer than 2 s is discarded",
         scenario: "f29",
         seed: 11,
         check: "succeeds",
@@ -388,7 +388,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "buffers-without-cap",
-        wrong: "a full buffer takes more",
+        wrong: "a full buffer accepts more messages",
         scenario: "f25",
         seed: 1,
         check: "I4-under-caps",
@@ -404,7 +404,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "handed-out-twice",
-        wrong: "a message stays in its buffer when it is handed out",
+        wrong: "a message stays in its buffer after a receiver has received it",
         scenario: "f21",
         seed: 1,
         check: "not-after-delete",
@@ -412,7 +412,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "shutdown-late",
-        wrong: "a shutdown takes twice the time that it was given",
+        wrong: "a shutdown takes twice its time limit",
         scenario: "f29",
         seed: 2,
         check: "shutdown-in-time",
@@ -420,7 +420,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "end-untold",
-        wrong: "nobody is told when the tasks of a host end",
+        wrong: "when the tasks of a host end, its waiters are not notified",
         scenario: "f58",
         seed: 3,
         check: "closed-at-once",
@@ -428,7 +428,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "last-word-ignored",
-        wrong: "a change of visibility does not look at what was said of the message before",
+        wrong: "a change of visibility by the framework ignores newer calls of the user for the same message",
         scenario: "f53",
         seed: 2,
         check: "users-last-word",
@@ -436,7 +436,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "silence-not-believed",
-        wrong: "a host that can only be watched in silence is never dead",
+        wrong: "a host that can only be watched in silence is never judged dead",
         scenario: "f9",
         seed: 1,
         check: "silent-is-gone",
@@ -444,7 +444,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "name-reused",
-        wrong: "a process makes each host under the same name",
+        wrong: "a process creates each host under the same name",
         scenario: "f2",
         seed: 3,
         check: "name-is-new",
@@ -452,7 +452,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "renewal-late",
-        wrong: "a lease is renewed after two fifths of its time",
+        wrong: "a lease is renewed after two fifths of R instead of a quarter",
         scenario: "f4",
         seed: 1,
         check: "renewed",
@@ -460,7 +460,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "loss-untold",
-        wrong: "a poll that is told that its host does not exist is made again",
+        wrong: "a poll that fails because its host does not exist is repeated, and no waiter is notified",
         scenario: "f1",
         seed: 1,
         check: "loss-is-told",
@@ -468,7 +468,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "polls-for-nobody",
-        wrong: "a host is polled although nothing waits",
+        wrong: "a host is polled although nothing waits for messages",
         scenario: "f34",
         seed: 1,
         check: "no-idle-poll",
@@ -476,7 +476,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "idle-watcher-walks",
-        wrong: "a process that holds no host goes on watching",
+        wrong: "a process that holds no host continues to watch",
         scenario: "idle",
         seed: 1,
         check: "no-call-when-idle",
@@ -484,7 +484,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "given-host-is-read",
-        wrong: "a requester reads the tags of a host that it was given",
+        wrong: "a requester reads the tags of a host that was given to it",
         scenario: "f39",
         seed: 1,
         check: "no-right-needed",
@@ -492,7 +492,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "own-host-deleted-while-pending",
-        wrong: "an owner deletes its host after half a minute, whatever is pending",
+        wrong: "an owner deletes its host after half a minute, even while requests are pending",
         scenario: "f14",
         seed: 9,
         check: "own-host-unused",
@@ -500,7 +500,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "deletes-one-by-one",
-        wrong: "a delete that is alone goes out as a call of another kind",
+        wrong: "a single delete is sent as DeleteMessage instead of DeleteMessageBatch",
         scenario: "f15",
         seed: 1,
         check: "understood",
@@ -508,7 +508,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "hot-loop-under-load",
-        wrong: "a host on which several requests wait is polled without a wait",
+        wrong: "a host on which several requests wait is polled without a wait time and without pauses",
         scenario: "f15",
         seed: 8,
         check: "I7-no-hot-loop",
@@ -516,7 +516,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "fence-60-s-late",
-        wrong: "an owner gives its host up a minute after its lease is over",
+        wrong: "an owner gives its host up a minute after its lease has expired",
         scenario: "f4",
         seed: 8,
         check: "held-within-lease",
@@ -524,7 +524,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "fingerprint-ignored",
-        wrong: "an idempotency key stands for any request",
+        wrong: "a request with a known idempotency key gets the stored reply, whatever its body",
         scenario: "f57",
         seed: 1,
         check: "I2-own-reply",
@@ -532,7 +532,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "store-lease-not-renewed",
-        wrong: "a lease in a reply store ends while the handler runs",
+        wrong: "a lease in a reply store expires while the handler runs",
         scenario: "f56",
         seed: 1,
         check: "handled-once",
@@ -540,7 +540,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "panic-told-as-expired",
-        wrong: "whoever asked for what panicked is told that the handler's time was over",
+        wrong: "a request whose handler panicked is answered with the error `expired` instead of `internal`",
         scenario: "f24",
         seed: 1,
         check: "right-error",
@@ -548,7 +548,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "poll-given-up-early",
-        wrong: "a poll without an answer is given up before its grace is over",
+        wrong: "a poll without an answer is given up before its timeout",
         scenario: "f33",
         seed: 1,
         check: "poll-not-aborted",
@@ -556,7 +556,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "creation-not-repeated",
-        wrong: "a creation of a host that fails is not tried again, and nobody makes another",
+        wrong: "a failed creation of a host is not retried, and no other one begins",
         scenario: "f14",
         seed: 1,
         check: "I8-works-again",
@@ -567,7 +567,7 @@ pub const ALL: &[Mutant] = &[
 /// Activates a mutant for the rest of the process.
 ///
 /// # Errors
-/// Why that is not possible.
+/// If the mutant does not exist, or if the build has no mutants.
 pub fn activate(name: &str) -> Result<(), String> {
     if !ALL.iter().any(|known| known.name == name) {
         return Err(format!("there is no mutant {name}"));
@@ -580,7 +580,7 @@ pub fn activate(name: &str) -> Result<(), String> {
     #[cfg(not(mutants))]
     {
         Err(
-            "this is a build without mutants; `cargo xtask sim-mutants` makes one with them"
+            "expected a build with mutants, found one without; use `cargo xtask sim-mutants`"
                 .to_owned(),
         )
     }
@@ -588,7 +588,7 @@ pub fn activate(name: &str) -> Result<(), String> {
 
 static LEFT_OUT: OnceLock<Check> = OnceLock::new();
 
-/// Leaves a check out for the rest of the process, to see whether another one finds a mutant.
+/// Leaves a check out for the rest of the process, to see whether another check finds a mutant.
 pub fn leave_out(check: Check) {
     LEFT_OUT.get_or_init(|| check);
 }

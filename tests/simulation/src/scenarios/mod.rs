@@ -1,7 +1,7 @@
-//! The rows of the list of faults, each as a plan that a seed fills in.
+//! The scenarios: one for each row of the list of faults. Each makes a plan from a seed.
 //!
-//! Alone, a scenario demands what its row promises (`must_succeed`, comparisons, an expectation of its own). In a mix,
-//! the others' faults may hinder it, and what every run demands is left.
+//! A scenario that runs alone checks everything that its row states (`must_succeed`, comparisons, its own expectation). In
+//! a mix, faults of other scenarios may affect it, so only the checks of every run apply.
 
 mod batches;
 mod bursts;
@@ -35,16 +35,16 @@ use crate::world::Report;
 /// A row of the list of faults.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
-    /// Its number, as `f14`.
+    /// Its number, such as `f14`.
     pub name: &'static str,
-    /// What it is about.
+    /// A description.
     pub about: &'static str,
     fill: fn(&mut Mix),
-    /// What else must be true of a run of it alone.
+    /// An additional check of a run of this scenario alone.
     expect: fn(&Report) -> Result<(), String>,
 }
 
-/// All of them.
+/// All scenarios.
 pub const ALL: &[Scenario] = &[
     outages::F14,
     batches::F15,
@@ -77,7 +77,7 @@ pub const ALL: &[Scenario] = &[
     batches::F43,
     batches::F44,
     lives::F45,
-    // From here on those about leases and the ring.
+    // From here on: scenarios about leases and the ring.
     leases::F1,
     leases::F2,
     leases::F3,
@@ -102,7 +102,7 @@ pub const ALL: &[Scenario] = &[
     ring::DEPLOY,
     ring::SHORT,
     leases::IDLE,
-    // From here on those that run alone.
+    // From here on: scenarios that are not part of mixes.
     calls::F49,
     spellings::F50,
     handlers::F51,
@@ -120,15 +120,16 @@ pub const ALL: &[Scenario] = &[
     handlers::F52,
 ];
 
-/// So many of them are not about temporary hosts. These take minutes of virtual time, the others seconds.
+/// The number of scenarios at the beginning of `ALL` that are not about temporary hosts. They take seconds of virtual time,
+/// the others minutes.
 const BRIEF: usize = 30;
-/// So many are in no mix: their own checks are what they are for.
+/// The number of scenarios at the end of `ALL` that are not part of mixes, because they exist for their own checks.
 const ALONE: usize = 14;
 
-/// Ten processes and an hour: for the stopwatch.
+/// Ten processes for an hour, to measure the cost of a run.
 const HOUR: Scenario = Scenario {
     name: "hour",
-    about: "ten processes and an hour, to see what a run costs",
+    about: "ten processes for an hour, to measure the cost of a run",
     fill: hour,
     expect: nothing_else,
 };
@@ -145,21 +146,22 @@ fn hour(mix: &mut Mix) {
     mix.fault(Fault::Throttled, 600, 900, &[], 0.5);
 }
 
-/// Those that are only run by name.
+/// The scenarios that run only by name.
 const BY_NAME: &[Scenario] = &[HOUR, ring::P13, ring::P13_LARGE];
 
-/// Processes that stop and start, and clocks that are wrong: in mixes only, the rows about them are those of leases.
+/// Processes that stop and start, and wrong clocks. Part of mixes only, because the rows about these faults are scenarios of
+/// leases.
 const EXTRAS: &[fn(&mut Mix)] = &[lives::clocks, lives::pauses, lives::crashes];
 
 impl Scenario {
-    /// The scenario of this name.
+    /// The scenario with this name.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
         let mut all = ALL.iter().chain(BY_NAME);
         all.find(|scenario| scenario.name == name)
     }
 
-    /// Its plan, alone.
+    /// The plan of a run of this scenario alone.
     #[must_use]
     pub fn plan(&self, seed: u64) -> Plan {
         let mut mix = Mix::new(seed, true);
@@ -167,16 +169,16 @@ impl Scenario {
         mix.finish()
     }
 
-    /// Whether a run of it alone was what it should be.
+    /// Makes the additional check of a run of this scenario alone.
     ///
     /// # Errors
-    /// What was not.
+    /// The description of the violation.
     pub fn expect(&self, report: &Report) -> Result<(), String> {
         (self.expect)(report)
     }
 }
 
-/// A plan with some scenarios in one world. Every fourth one is about temporary hosts.
+/// A mix: a plan with some scenarios in one world. Every fourth mix has scenarios about temporary hosts.
 #[must_use]
 pub fn mixed(seed: u64) -> Plan {
     let mut mix = Mix::new(seed, false);
@@ -203,7 +205,7 @@ pub fn mixed(seed: u64) -> Plan {
     mix.finish()
 }
 
-/// The scenario that a seed runs when none is asked for: every other one a mix, the others each in turn.
+/// The scenario of a seed when none is chosen. Even seeds run a mix (`None`), odd seeds run the scenarios in turn.
 #[must_use]
 pub fn of_seed(seed: u64) -> Option<&'static Scenario> {
     (seed % 2 == 1).then(|| &ALL[(seed / 2) as usize % ALL.len()])
@@ -219,14 +221,14 @@ fn nothing_else(_: &Report) -> Result<(), String> {
     Ok(())
 }
 
-/// A plan that is being made.
+/// A plan under construction.
 struct Mix {
     dice: Dice,
-    /// One scenario, and nothing hinders it but its own faults.
+    /// Whether the plan has only one scenario, so that only its own faults affect it.
     alone: bool,
     plan: Plan,
     processes: usize,
-    /// How many of the hosts, and of the FIFO hosts, are taken: scenarios do not share any.
+    /// The number of hosts and of FIFO hosts that are in use. Scenarios do not share hosts.
     hosts: usize,
     fifo_hosts: usize,
 }
@@ -257,7 +259,7 @@ impl Mix {
         let plan = &mut self.plan;
         for item in &mut plan.items {
             if let Item::Window(window) = item {
-                // Faults wait for the processes' start, and end before the end.
+                // Faults begin after the start of the processes, and end by the end of the load.
                 window.from += SECOND * 2;
                 window.until = (window.until + SECOND * 2).min(plan.length + SECOND * 2);
             }
@@ -268,7 +270,7 @@ impl Mix {
         self.plan
     }
 
-    /// The run lasts so long at least.
+    /// Sets the minimum length of the run.
     fn lasts(&mut self, seconds: u64) {
         self.plan.length = self.plan.length.max(SECOND * seconds as u32);
     }
@@ -304,7 +306,7 @@ impl Mix {
         })
     }
 
-    /// An owner of temporary hosts under the one prefix.
+    /// An owner of temporary hosts under the common prefix.
     fn owner(&mut self, set: impl FnOnce(&mut OwnerPlan)) -> usize {
         let mut plan = OwnerPlan {
             prefix: RING,
@@ -321,7 +323,7 @@ impl Mix {
         self.process(Role::Owner(plan))
     }
 
-    /// Owners that work now and then, and somebody who serves them.
+    /// Owners that use their hosts now and then, and a responder for them.
     fn owners(&mut self, count: u64) -> Vec<usize> {
         self.wide_responder(REQUESTS);
         let owners: Vec<_> = (0..count).map(|_| self.owner(|_| {})).collect();
@@ -332,7 +334,7 @@ impl Mix {
         owners
     }
 
-    /// A request or a use of a queue about once a minute.
+    /// The owner sends a request, or uses a temporary queue, about once a minute.
     fn works(&mut self, owner: usize, from: u64, until: u64) {
         let minutes = until.saturating_sub(from).div_ceil(60).max(1);
         self.ask(
@@ -354,7 +356,7 @@ impl Mix {
         })
     }
 
-    /// A responder that can handle many at a time.
+    /// A responder that can handle many requests at the same time.
     fn wide_responder(&mut self, queue: &'static str) -> usize {
         self.process(Role::Responder {
             queue,
@@ -367,7 +369,7 @@ impl Mix {
         self.plan.items.push(Item::Step(Step { at, process, what }));
     }
 
-    /// A fault of every call, or of these actions, from `from` to `until` in seconds.
+    /// A fault of calls of these actions, or of all actions if none is given, from `from` to `until` in seconds.
     fn fault(&mut self, fault: Fault, from: u64, until: u64, actions: &[Action], often: f64) {
         self.fault_at_most(fault, from, until, actions, often, u32::MAX);
     }
@@ -392,7 +394,7 @@ impl Mix {
         }));
     }
 
-    /// Requests to the first request queue, from `at` in seconds on.
+    /// Requests to the first request queue, beginning at `at` in seconds.
     fn ask(
         &mut self,
         process: usize,
@@ -422,7 +424,7 @@ impl Mix {
     }
 }
 
-/// Requests that are being planned; they are when this is dropped.
+/// Requests under construction. They become part of the plan when this value is dropped.
 struct Asking<'a> {
     mix: &'a mut Mix,
     at: Duration,
@@ -446,7 +448,7 @@ impl Asking<'_> {
         self
     }
 
-    /// Alone, all of them must get their reply.
+    /// If the scenario runs alone, all these requests must get their reply.
     fn succeeds(mut self) -> Self {
         self.ask.must_succeed = self.mix.alone.then_some(Check::Succeeds);
         self
