@@ -1,4 +1,4 @@
-//! What the command line says.
+//! The command line.
 
 use std::path::PathBuf;
 
@@ -23,11 +23,11 @@ pub(crate) struct Arguments {
     /// Run fresh seeds for this time instead.
     #[arg(long, value_name = "SECONDS", conflicts_with = "seeds")]
     pub(crate) seconds: Option<u64>,
-    /// The first seed: a number, or `commit` for one that follows from the commit that is checked out.
-    /// Without it: 1, and with --seconds one that follows from the time.
+    /// The first seed: a number, or `commit` for a seed that depends on the checked-out commit.
+    /// Default: 1, or with --seconds a seed that depends on the time.
     #[arg(long, value_name = "SEED", value_parser = first)]
     pub(crate) first: Option<u64>,
-    /// Run this scenario alone; without it, every other seed is a mix.
+    /// Run this scenario alone. Default: every other seed is a mix, the others run the scenarios in turn.
     #[arg(long, value_name = "NAME", value_parser = scenario)]
     pub(crate) scenario: Option<&'static Scenario>,
     /// The number of threads.
@@ -36,10 +36,10 @@ pub(crate) struct Arguments {
     /// Fail if a seed costs more than this on average, in milliseconds of user CPU (Linux only).
     #[arg(long, value_name = "MILLISECONDS")]
     pub(crate) most_cpu: Option<u64>,
-    /// Run on after a failure, and list all seeds that fail.
+    /// Continue after a failure, and list all seeds that fail.
     #[arg(long)]
     pub(crate) keep_going: bool,
-    /// First run the plans in this directory, each a file.
+    /// First run the plans in this directory, one in each file.
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) regressions: Option<PathBuf>,
     /// Run this seed only.
@@ -48,25 +48,25 @@ pub(crate) struct Arguments {
     /// Run the plan in this file only.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "seconds", "first", "scenario"])]
     pub(crate) plan: Option<PathBuf>,
-    /// Leave these items of the plan out, as `1,4..7`. With --seed or --plan.
+    /// Leave these items of the plan out, for example `1,4..7`. With --seed or --plan.
     #[arg(long, value_name = "ITEMS", value_parser = numbers)]
     pub(crate) without: Option<Numbers>,
     /// Show the plan and everything that happens. With --seed or --plan.
     #[arg(long)]
     pub(crate) trace: bool,
-    /// Write the plan as text, to be kept in `tests/simulation/regressions/`, and run nothing. With --seed or --plan.
+    /// Print the plan as text for a file in `tests/simulation/regressions/`, and run nothing. With --seed or --plan.
     #[arg(long)]
     pub(crate) text: bool,
     /// Leave this check out.
     #[arg(long, value_name = "CHECK", value_parser = check(), hide_possible_values = true)]
     pub(crate) leave_out: Option<Check>,
-    /// Put this fault into the code, and succeed if a seed finds it. Needs a build with mutants.
+    /// Activate this mutant, and succeed if a seed finds it. Needs a build with mutants.
     #[arg(long, value_name = "NAME")]
     pub(crate) mutant: Option<String>,
     /// Run each mutant at the seed that is known to find it. Needs a build with mutants.
     #[arg(long, conflicts_with = "mutant")]
     pub(crate) all_mutants: bool,
-    /// Search each mutant in the first seeds of its scenario instead. With --all-mutants.
+    /// Search for each mutant in the first seeds of its scenario instead. With --all-mutants.
     #[arg(long, requires = "all_mutants")]
     pub(crate) whole: bool,
     /// List the scenarios.
@@ -74,7 +74,7 @@ pub(crate) struct Arguments {
     pub(crate) list: bool,
 }
 
-/// Numbers of items.
+/// The numbers of items of a plan.
 #[derive(Debug, Clone)]
 pub(crate) struct Numbers(pub(crate) Vec<usize>);
 

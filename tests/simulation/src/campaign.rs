@@ -1,4 +1,4 @@
-//! Many seeds, on all cores.
+//! Runs many seeds on several threads.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,29 +10,29 @@ use crate::judge::{Failure, judge, plan};
 use crate::scenarios::{self, Scenario};
 use crate::trace::Keep;
 
-/// Which seeds.
+/// The seeds to run, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Campaign {
-    /// The first.
+    /// The first seed.
     pub first: u64,
-    /// How many.
+    /// The number of seeds.
     pub seeds: u64,
-    /// Only this scenario; else what each seed says.
+    /// The only scenario to run; `None`: the scenario or mix of each seed.
     pub scenario: Option<&'static Scenario>,
-    /// Threads.
+    /// The number of threads.
     pub threads: usize,
-    /// Go on after a seed has failed.
+    /// Whether to continue after a seed has failed.
     pub keep_going: bool,
 }
 
-/// What came of it.
+/// The result of a campaign.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Seeds that were run.
+    /// The number of seeds that were run.
     pub ran: u64,
-    /// What took place how often.
+    /// The counts of faults and checks.
     pub coverage: Coverage,
-    /// The seeds that failed, and how.
+    /// The seeds that failed, with their failures.
     pub failed: BTreeMap<u64, Failure>,
 }
 
@@ -43,8 +43,8 @@ impl Campaign {
         self.scenario.or_else(|| scenarios::of_seed(seed))
     }
 
-    /// Runs the seeds until all have been run, one fails (unless it is to keep going), or `go_on` says no. `go_on` is
-    /// told after each what there is so far, and how that one failed.
+    /// Runs the seeds until all have run, a seed fails (unless `keep_going` is set), or `go_on` returns `false`. `go_on` is
+    /// called after each seed with the results so far and the failure of that seed.
     pub fn run(&self, go_on: impl Fn(&Outcome, Option<(u64, &Failure)>) -> bool + Sync) -> Outcome {
         let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
         let outcome = Mutex::new(Outcome::default());
@@ -74,7 +74,7 @@ impl Campaign {
             for _ in 1..self.threads {
                 scope.spawn(work);
             }
-            // This thread is one of them: with no other, an allocation takes no lock.
+            // This thread works, too: if it is the only thread, allocations take no lock.
             work();
         });
         outcome.into_inner().unwrap_or_else(PoisonError::into_inner)

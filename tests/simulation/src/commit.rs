@@ -1,18 +1,18 @@
-//! Seeds that belong to a commit.
+//! Seeds that depend on the commit.
 //!
-//! Each commit has others, so that nobody has run them before; and whoever runs the same commit again gets the same, so
-//! that a failure is not gone when somebody looks.
+//! Each commit has other seeds, so that these were never run before. The same commit always has the same seeds, so that a
+//! failure can be repeated.
 
 use std::process::Command;
 
-/// Seeds below are run again and again.
+/// The lowest seed of a commit. Seeds below are run again and again.
 const FRESH: u64 = 1_000_000_000;
 
-/// The first seed of the commit that is checked out. Where git tells none, as in an archive of the source, it is always the
-/// same, and that is said.
+/// The first seed of the commit that is checked out. If git does not report a commit, as in an archive of the source, this
+/// is always the same seed, and a message says so.
 pub(crate) fn first_seed() -> u64 {
     of_commit().unwrap_or_else(|why| {
-        println!("{why}; the seeds from {FRESH} on, then");
+        println!("{why}; using the seeds from {FRESH} on");
         FRESH
     })
 }
@@ -22,21 +22,21 @@ fn of_commit() -> Result<u64, String> {
         .args(["rev-parse", "HEAD"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
-        .map_err(|error| format!("git, which tells the commit, cannot be run: {error}"))?;
+        .map_err(|error| format!("cannot run git to find the commit: {error}"))?;
     if !git.status.success() {
         let why = String::from_utf8_lossy(&git.stderr);
-        return Err(format!("git does not tell the commit: {}", why.trim()));
+        return Err(format!("git reports no commit: {}", why.trim()));
     }
     first_seed_of(&String::from_utf8_lossy(&git.stdout))
 }
 
-/// Far from the seeds that people begin with, and far from those of any other commit.
+/// The first seed of a commit: far from the seeds that people choose, and from those of any other commit.
 fn first_seed_of(commit: &str) -> Result<u64, String> {
     let bits = commit
         .get(..12)
         .and_then(|digits| u64::from_str_radix(digits, 16).ok());
     bits.map(|bits| bits + FRESH)
-        .ok_or_else(|| format!("{commit:?} is no commit"))
+        .ok_or_else(|| format!("expected a commit id, found {commit:?}"))
 }
 
 #[cfg(test)]
@@ -51,7 +51,8 @@ mod tests {
             first_seed_of("1330c08451ec87a3")
         );
         for none in ["", "1330c08", "fatal: not a git repository"] {
-            assert!(first_seed_of(none).unwrap_err().contains("is no commit"));
+            let error = first_seed_of(none).unwrap_err();
+            assert!(error.contains("expected a commit id"), "{error}");
         }
     }
 }

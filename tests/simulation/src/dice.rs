@@ -1,20 +1,20 @@
-//! The only source of chance of the simulation.
+//! The only source of randomness of the simulation.
 //!
-//! Owns: streams of random numbers, each of which follows from the seed and its own name alone. So what is drawn in one
-//! place does not depend on how much was drawn in another, and a plan from which something was taken out still does the
-//! same with the rest.
+//! Owns: streams of random numbers. Each stream depends only on the seed and its own name. So the numbers drawn in one place
+//! do not depend on how many were drawn in another, and a plan from which items were removed still behaves the same
+//! otherwise.
 
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// One stream.
+/// One stream of random numbers.
 #[derive(Debug)]
 pub struct Dice(StdRng);
 
 impl Dice {
-    /// The stream of this name.
+    /// The stream with this name.
     #[must_use]
     pub fn new(seed: u64, stream: &str) -> Self {
         Self(StdRng::seed_from_u64(derived(seed, stream)))
@@ -25,7 +25,7 @@ impl Dice {
         self.0.random()
     }
 
-    /// Below `end`; 0 if that is 0.
+    /// A number below `end`; 0 if `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
         if end == 0 {
             0
@@ -34,12 +34,12 @@ impl Dice {
         }
     }
 
-    /// From `low` to `high`, both included.
+    /// A number from `low` to `high`, both included.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low) + 1)
     }
 
-    /// Whether something of this probability happens.
+    /// Returns `true` with this probability.
     pub fn happens(&mut self, probability: f64) -> bool {
         probability > 0.0 && self.0.random::<f64>() < probability
     }
@@ -55,22 +55,22 @@ impl Dice {
         Duration::from_millis(self.between(low, high))
     }
 
-    /// Log-normal: half are shorter than `median`, one in a hundred is longer than `p99`. At least 1 ms, whole
-    /// milliseconds, because that is what the runtime's timer can do.
+    /// A log-normal latency: half are shorter than `median`, one in a hundred is longer than `p99`. At least 1 ms and in
+    /// whole milliseconds, because that is the resolution of the clock.
     pub fn latency(&mut self, median: f64, p99: f64) -> Duration {
         let sigma = (p99 / median).ln() / 2.326;
         let millis = median * (sigma * self.normal()).exp();
         Duration::from_millis((millis.round() as u64).max(1))
     }
 
-    /// After Box and Muller.
+    /// A normal random number, by the Box-Muller transform.
     fn normal(&mut self) -> f64 {
         let (radius, angle) = (1.0 - self.0.random::<f64>(), self.0.random::<f64>());
         (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
     }
 }
 
-/// The seed of a stream: FNV-1a over the name, from the seed.
+/// The seed of a stream: FNV-1a over the name, starting from the seed.
 #[must_use]
 pub fn derived(seed: u64, stream: &str) -> u64 {
     let start = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xcbf2_9ce4_8422_2325;

@@ -1,4 +1,4 @@
-//! Runs a plan and says whether all was as it should be; makes a failing one small.
+//! Runs a plan and returns whether all checks held; reduces a failing plan.
 
 use crate::coverage::Check;
 use crate::mutants;
@@ -8,41 +8,42 @@ use crate::scenarios::{self, Scenario};
 use crate::trace::Keep;
 use crate::world::{self, Report};
 
-/// I7: the framework's own calls. The SDK's repetitions are not: of a call that fails it makes three.
+/// I7: the maximum factor between the calls during a fault and those without. Only the framework's own calls count, not the
+/// SDK's retries: the SDK makes each failing call three times.
 const TIMES: u64 = 2;
-/// A process may make so many calls more than that.
+/// The number of calls that a process may make in addition.
 const MORE: u64 = 15;
-/// A copy of a message, or one that comes again, may cost this: a receive, a reply out of the cache, a delete. One of them
-/// is a send.
+/// The maximum number of calls for a copy of a message, or for a redelivered message: a receive, a reply from the reply
+/// store, a delete. One of the three is a send.
 const PER_COPY: u64 = 3;
-/// Runs that are spent on making a failing plan small.
+/// The maximum number of runs for reducing a failing plan.
 const MOST_TRIES: usize = 400;
 
-/// What a seed's run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Verdict {
     /// The run.
     pub report: Report,
-    /// What was wrong, if anything was.
+    /// The failure, if a check failed.
     pub failure: Option<Failure>,
 }
 
-/// What was wrong.
+/// A check that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The check.
+    /// The name of the check.
     pub check: String,
     /// What happened.
     pub text: String,
 }
 
-/// The plan of a seed; `scenario`: of this one alone.
+/// The plan of a seed: of `scenario` alone, or a mix.
 #[must_use]
 pub fn plan(seed: u64, scenario: Option<&Scenario>) -> Plan {
     scenario.map_or_else(|| scenarios::mixed(seed), |scenario| scenario.plan(seed))
 }
 
-/// Runs a plan, and whatever it is to be compared with.
+/// Runs a plan, and if needed the same plan without faults to compare with.
 #[must_use]
 pub fn judge(plan: &Plan, scenario: Option<&Scenario>, keep: Keep) -> Verdict {
     let mut report = world::run(plan, keep);
@@ -65,8 +66,8 @@ pub fn judge(plan: &Plan, scenario: Option<&Scenario>, keep: Keep) -> Verdict {
     Verdict { report, failure }
 }
 
-/// I7: while a fault lasts, not more than twice the calls of the same time when all is well. What is made up for after
-/// that is no waste.
+/// I7: while a fault lasts, a process makes at most twice the calls of the same time in a run without faults. Calls after
+/// the fault do not count, because they do delayed work.
 fn compare(plan: &Plan, report: &mut Report) -> Option<Failure> {
     let healthy = world::run(&plan.when_all_is_well(), Keep::Nothing);
     let is_bad = |bucket: u64| {
@@ -85,18 +86,18 @@ fn compare(plan: &Plan, report: &mut Report) -> Option<Failure> {
             sum
         };
         let (bad, usual) = (of_bad_times(&report.calls), of_bad_times(&healthy.calls));
-        // Of all calls, and of those that send.
+        // Two checks: of all calls, and of sends.
         report.coverage.check(Check::NotTwice);
         report.coverage.check(Check::NotTwice);
-        // A copy may cost a send, but not one that failed as well.
+        // A copy may cost one send. A failed send in addition is not excused.
         let too_many_sends = bad.sends > usual.sends + usual.sends.max(bad.copies) + MORE;
         let too_many = bad.calls > TIMES * usual.calls + MORE + PER_COPY * bad.copies;
         if (too_many_sends || too_many) && !mutants::is_left_out(Check::NotTwice) {
             failure.get_or_insert(Failure {
                 check: Check::NotTwice.name().to_owned(),
                 text: format!(
-                    "p{process} made {} calls while there was a fault, {} of them sends, and {} and {} when all is well; {} \
-                     copies came, and the SDK repeated {} calls",
+                    "p{process} made {} calls while there was a fault, {} of them sends, but {} and {} without faults; it \
+                     received {} copies, and the SDK retried {} calls",
                     bad.calls, bad.sends, usual.calls, usual.sends, bad.copies, bad.repeats
                 ),
             });
@@ -105,7 +106,7 @@ fn compare(plan: &Plan, report: &mut Report) -> Option<Failure> {
     failure
 }
 
-/// The numbers of the items that a plan can do without and still fails in the same way.
+/// The numbers of the items that can be removed from a plan so that it still fails in the same way.
 #[must_use]
 pub fn shrink(plan: &Plan, scenario: Option<&Scenario>, failure: &Failure) -> Vec<usize> {
     let mut left_out: Vec<usize> = Vec::new();

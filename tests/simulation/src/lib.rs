@@ -1,5 +1,5 @@
 //! The deterministic simulation of sqs-rpc: whole requesters, responders and multiplexers of many processes in one
-//! runtime, and a seed that decides everything.
+//! runtime. One seed decides everything.
 //!
 //! See `docs/simulation.md`.
 

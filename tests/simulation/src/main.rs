@@ -27,12 +27,12 @@ use sqs_rpc_simulation::trace::Keep;
 use arguments::{Arguments, Numbers};
 use stopwatch::Stopwatch;
 
-/// A run of so many seeds must have met every fault this often.
+/// In a campaign of at least this number of seeds, every fault must take place at least `OFTEN` times.
 const MANY_SEEDS: u64 = 10_000;
 const OFTEN: u64 = 100;
-/// In such a run every check must have been made this often with no excuse.
+/// In such a campaign, every check must be made this often without an excuse.
 const OFTEN_ASKED: u64 = 1_000;
-/// Lines of a trace that are shown of a failure.
+/// The number of lines of a failure's trace that are shown.
 const LAST_LINES: usize = 80;
 
 fn main() -> ExitCode {
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what is asked for, and says whether all was as it should be.
+/// Carries out the command. Returns whether it succeeded.
 fn run(arguments: &Arguments) -> Result<bool, String> {
     if let Some(mutant) = &arguments.mutant {
         mutants::activate(mutant)?;
@@ -85,7 +85,7 @@ fn of_seed(seed: u64, scenario: Option<&Scenario>) -> Regression {
     Regression::new(scenario, plan(seed, scenario))
 }
 
-/// One plan, with its trace if that is asked for.
+/// Runs one plan, and prints its trace if the arguments say so.
 fn one(arguments: &Arguments, name: &str, regression: Regression) -> bool {
     let regression = match &arguments.without {
         Some(Numbers(items)) => regression.without(items),
@@ -117,7 +117,7 @@ fn one(arguments: &Arguments, name: &str, regression: Regression) -> bool {
     verdict.failure.is_none()
 }
 
-/// The regressions, then many seeds.
+/// Runs the regressions, then many seeds.
 fn seeds(arguments: &Arguments) -> Result<bool, String> {
     if let Some(directory) = &arguments.regressions
         && !run_regressions(directory)?
@@ -183,7 +183,7 @@ fn seeds(arguments: &Arguments) -> Result<bool, String> {
         .collect();
     for fault in &never {
         println!(
-            "{} took place: something goes by what it falsifies",
+            "{} took place: expected no call that reads the values that it falsifies",
             fault.name()
         );
     }
@@ -206,7 +206,7 @@ fn print_coverage(coverage: &Coverage) {
     }
 }
 
-/// Says what a seed costs, and whether that is not too much.
+/// Prints the cost of a seed. Returns whether the cost is within the limit.
 fn is_cheap(seeds: u64, most_cpu: Option<u64>) -> bool {
     let Some((cpu, memory)) = stopwatch::cpu_time().zip(stopwatch::memory()) else {
         return most_cpu.is_none();
@@ -216,7 +216,7 @@ fn is_cheap(seeds: u64, most_cpu: Option<u64>) -> bool {
     most_cpu.is_none_or(|most| each <= most as f64)
 }
 
-/// What took place too rarely, as lines for people.
+/// The faults and checks that took place too rarely, as lines to print.
 fn rare(outcome: &Outcome) -> Vec<String> {
     if outcome.ran < MANY_SEEDS {
         return Vec::new();
@@ -230,19 +230,22 @@ fn rare(outcome: &Outcome) -> Vec<String> {
     };
     let faults = Fault::ALL.iter().filter(left_out).filter_map(|fault| {
         let count = coverage.of_fault(*fault);
-        (count < OFTEN).then(|| format!("{fault} took place {count} times, fewer than {OFTEN}"))
+        (count < OFTEN)
+            .then(|| format!("{fault} took place {count} times, expected at least {OFTEN}"))
     });
     let checks = Check::ALL.iter().filter_map(|check| {
         let count = coverage.of_check(*check);
         let rare = count < OFTEN_ASKED;
-        rare.then(|| format!("{check} could have failed {count} times, fewer than {OFTEN_ASKED}"))
+        rare.then(|| {
+            format!("{check} could have failed {count} times, expected at least {OFTEN_ASKED}")
+        })
     });
     faults.chain(checks).collect()
 }
 
-/// Prints a failure: the end of the trace of the shortest plan that still fails, and that plan as text.
+/// Prints a failure: the smallest plan that still fails, as text, and the end of its trace.
 fn explain(name: &str, whole: &Regression, failure: &Failure) {
-    println!("\n{name} fails: {}\nmaking it small ..", failure.text);
+    println!("\n{name} fails: {}\nreducing the plan ..", failure.text);
     let left_out = shrink(whole.plan(), whole.scenario(), failure);
     let small = whole.clone().without(&left_out);
     let verdict = small.judge(Keep::Lines);
@@ -258,14 +261,14 @@ fn explain(name: &str, whole: &Regression, failure: &Failure) {
         .failure
         .map_or_else(String::new, |failure| failure.text);
     println!(
-        "{text}\n\n{} of {} items are needed. To see it again, write this to a file of `tests/simulation/regressions/`; \
-         then `cargo xtask sim --plan FILE --trace`:\n\n// {text}\n{small}",
+        "{text}\n\n{} of {} items are needed. To repeat the failure, write this to a file in `tests/simulation/regressions/` \
+         and run `cargo xtask sim --plan FILE --trace`:\n\n// {text}\n{small}",
         small.plan().items.len(),
         whole.plan().items.len()
     );
 }
 
-/// Runs all plans in a directory, in the order of their names.
+/// Runs all plans in a directory, sorted by name.
 fn run_regressions(directory: &Path) -> Result<bool, String> {
     let files = regressions::files(directory)?;
     println!("{} regressions", files.len());
@@ -301,7 +304,7 @@ fn caught(arguments: &Arguments) -> bool {
     }
 }
 
-/// Each mutant in a process of its own: at the seed that is known to find it, or in the first seeds of its scenario.
+/// Runs each mutant in its own process: at the seed that is known to find it, or in the first seeds of its scenario.
 fn all_mutants(arguments: &Arguments) -> bool {
     let mut survivors = 0;
     for mutant in mutants::ALL {
@@ -320,25 +323,31 @@ fn all_mutants(arguments: &Arguments) -> bool {
     survivors == 0
 }
 
-/// Whether the known seed finds a mutant by the check that the list names, and by no other if the list says so.
+/// Whether the known seed finds a mutant by the check that the list names, and by no other check if the list says so.
 fn at_known_seed(mutant: &Mutant) -> (String, bool) {
     let seed = mutant.seed.to_string();
     let one = ["--first", &seed, "--seeds", "1", "--threads", "1"];
     let (text, caught) = run_mutant(mutant, &one);
     if !caught || !text.contains(mutant.check) {
-        return (format!("{text}; expected: {}", mutant.check), false);
+        return (
+            format!("expected the check {}, found: {text}", mutant.check),
+            false,
+        );
     }
     if mutant.only {
         let without = [&one[..], &["--leave-out", mutant.check]].concat();
         let (other, caught) = run_mutant(mutant, &without);
         if caught {
-            return (format!("another check finds it, too: {other}"), false);
+            return (
+                format!("expected only one check to find it, found another: {other}"),
+                false,
+            );
         }
     }
     (text, true)
 }
 
-/// Runs this program with a mutant in its scenario. What it says, and whether it has found the mutant.
+/// Runs this program with a mutant in its scenario. Returns its output, and whether it has found the mutant.
 fn run_mutant(mutant: &Mutant, arguments: &[&str]) -> (String, bool) {
     let run = std::env::current_exe().and_then(|program| {
         Command::new(program)

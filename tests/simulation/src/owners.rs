@@ -1,7 +1,7 @@
-//! Processes that own temporary hosts, and queues that others put under their prefix.
+//! Processes that own temporary hosts, and queues of other programs under their prefix.
 //!
-//! Owns: how such a process is set up, with its real public faces, and what its user does with a temporary queue. Does
-//! not own: what must hold, which is `oracle::leases`.
+//! Owns: the setup of such a process through the real public API, and its user's work with a temporary queue. Does not own:
+//! the checks, which are in `oracle::leases`.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ use crate::oracle::Oracle;
 
 /// The prefix of most owners.
 pub const RING: &str = "ring-";
-/// One that begins with it: a different ring, whose hosts are in the lists of the first.
+/// A prefix that begins with `RING`: another ring, whose hosts also appear in lists of the first.
 pub const LONGER: &str = "ring-x-";
 
-/// How a process owns temporary hosts.
+/// The setup of a process that owns temporary hosts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OwnerPlan {
-    /// What its hosts' names begin with.
+    /// The prefix of its hosts' names.
     pub prefix: &'static str,
     /// R.
     #[serde(with = "humantime_serde")]
@@ -31,64 +31,64 @@ pub struct OwnerPlan {
     /// P.
     #[serde(with = "humantime_serde")]
     pub period: Duration,
-    /// Whether it looks after others' hosts.
+    /// Whether it watches other processes' hosts.
     pub watches: bool,
-    /// For how long it keeps a host that nothing uses.
+    /// How long it keeps an unused host.
     #[serde(with = "humantime_serde")]
     pub idle_time: Duration,
-    /// What it is for its user.
+    /// The API that its user uses.
     pub face: Face,
-    /// Whether another process is given its host, too.
+    /// Whether its host is also given to another process.
     pub lent: bool,
 }
 
-/// What an owner is for its user.
+/// The API that the user of an owner uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Face {
-    /// A requester, whose replies come to its temporary host.
+    /// A requester, whose replies arrive on its temporary host.
     Requester,
     /// Temporary queues.
     Queues,
-    /// A requester in restricted mode: it was given the host that another process has when it starts, or this one if
-    /// that has none.
+    /// A requester in restricted mode. At its start it is given the host of the process with this index, or the host with
+    /// this name if that process has none.
     Borrower(usize, &'static str),
 }
 
-/// Queues that some other program has under a prefix.
+/// Queues of another program under a prefix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Foreign {
-    /// What their names begin with.
+    /// The prefix of their names.
     pub prefix: &'static str,
-    /// How many.
+    /// The number of queues.
     pub count: u32,
-    /// What they look like.
+    /// The kind of the queues.
     pub kind: ForeignKind,
-    /// Messages in each.
+    /// The number of messages in each.
     pub messages: u32,
 }
 
-/// What a queue of some other program looks like.
+/// The kind of a queue of another program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ForeignKind {
     /// A host whose owner died long ago.
     Dead,
-    /// A host whose stamp is so much in the future. Its owner is dead.
+    /// A host whose stamp is this far in the future. Its owner is dead.
     Future(#[serde(with = "humantime_serde")] Duration),
-    /// A host whose lease has a count and not a time. Its owner is dead.
+    /// A host whose lease has a count instead of a time. Its owner is dead.
     Beat,
-    /// A host of Java's, renewed by its own process until a true time, with a clock that is wrong by so many seconds.
+    /// A host of Java's client, renewed by its own process.
     Java {
-        /// When its process is killed.
+        /// The true time when its process is killed.
         #[serde(with = "humantime_serde")]
         until: Duration,
-        /// How wrong its clock is.
+        /// The error of its clock, in seconds.
         wrong: i64,
     },
-    /// A host's name, and no tags.
+    /// A queue with a host's name and no tags.
     Untagged,
-    /// A host's name, and tags that are no lease: one of some forms.
+    /// A queue with a host's name and tags that are not a lease. The number selects the form.
     Malformed(u8),
-    /// The tags of a dead host, and a name that is no host's: one of some forms.
+    /// A queue with the tags of a dead host and a name that is not a host's. The number selects the form.
     Misnamed(u8),
 }
 
@@ -119,7 +119,7 @@ impl OwnerPlan {
     }
 }
 
-/// Makes a temporary queue, sends a message to it, receives it, and deletes the queue.
+/// Creates a temporary queue, sends a message to it, receives and deletes the message, and deletes the queue.
 pub(crate) async fn use_queue(
     temporary: TemporaryQueues,
     link: Link,
@@ -149,11 +149,15 @@ async fn round_trip(temporary: &TemporaryQueues, body: &str) -> Result<(), Strin
         .map_err(|error| text(&error))?;
     queue.send(body).await.map_err(|error| text(&error))?;
     let received = queue.receive().await.map_err(|error| text(&error))?;
-    let message = received.first().ok_or("nothing came")?;
+    let message = received
+        .first()
+        .ok_or("expected a message, received none")?;
     if message.body() != Some(body) {
-        return Err(format!("{:?} came", message.body()));
+        return Err(format!("expected {body:?}, received {:?}", message.body()));
     }
-    let handle = message.receipt_handle().ok_or("no handle")?;
+    let handle = message
+        .receipt_handle()
+        .ok_or("expected a receipt handle, found none")?;
     queue.delete(handle).await.map_err(|error| text(&error))?;
     queue.delete_queue().map_err(|error| text(&error))
 }

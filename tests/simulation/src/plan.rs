@@ -1,7 +1,7 @@
-//! What a run consists of, as plain data: processes, faults, steps.
+//! A plan describes a run as plain data: processes, faults, steps.
 //!
-//! A seed makes a plan, and a plan with its seed makes a run. A shorter plan, from which items were taken out, is still
-//! a plan: so a failure is made small.
+//! A seed determines a plan, and a plan with its seed determines a run. A plan from which items were removed is still a
+//! plan, so a failing plan can be reduced.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,12 +13,11 @@ use crate::network::Window;
 use crate::oracle::{Kind, Promises};
 use crate::owners::{Foreign, OwnerPlan};
 
-/// The request queues that there are in every world: one with a dead-letter queue, a FIFO queue, and one with no
-/// dead-letter queue.
+/// The request queue with a dead-letter queue. Every world has the three request queues.
 pub const REQUESTS: &str = "requests";
-/// The FIFO one.
+/// The FIFO request queue.
 pub const FIFO: &str = "requests.fifo";
-/// The one with no dead-letter queue.
+/// The request queue without a dead-letter queue.
 pub const BARE: &str = "bare";
 /// Hosts that are given to processes.
 pub const HOSTS: [&str; 8] = [
@@ -38,25 +37,25 @@ pub const FIFO_HOSTS: [&str; 4] = ["host-0.fifo", "host-1.fifo", "host-2.fifo", 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound(deserialize = "'de: 'static"), deny_unknown_fields)]
 pub struct Plan {
-    /// Decides what the items leave open.
+    /// Determines everything that the items leave open.
     pub seed: u64,
-    /// Until when there is load, and faults may take place. After that all is well, and things must work again.
+    /// The time of load and faults. After it there are no faults, and everything must work again.
     #[serde(with = "humantime_serde")]
     pub length: Duration,
     /// In any order.
     pub items: Vec<Item>,
-    /// What is demanded besides.
+    /// Additional requirements.
     pub promises: Promises,
-    /// The request queues and the hosts that are given have a redrive policy with this `maxReceiveCount`; `None`: the
-    /// first request queue alone has one.
+    /// The request queues and the given hosts have a redrive policy with this `maxReceiveCount`. `None`: only the first
+    /// request queue has one.
     pub redriven: Option<u32>,
-    /// All responders share one reply store.
+    /// Whether all responders share one reply store.
     pub one_store: bool,
     /// Whether the calls are compared with those of the same plan without its faults.
     pub compared: bool,
 }
 
-/// One thing that can be taken out of a plan.
+/// An item of a plan. Items can be removed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound(deserialize = "'de: 'static"))]
 pub enum Item {
@@ -64,7 +63,7 @@ pub enum Item {
     Process(ProcessPlan),
     /// A fault of SQS or of the network.
     Window(Window),
-    /// Something that happens to a process, or that it does.
+    /// An event or an action of a process.
     Step(Step),
 }
 
@@ -72,36 +71,36 @@ pub enum Item {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound(deserialize = "'de: 'static"))]
 pub struct ProcessPlan {
-    /// Names it; steps refer to it.
+    /// Identifies the process; steps refer to it.
     pub index: usize,
-    /// What it does.
+    /// The work of the process.
     pub role: Role,
-    /// What its wall clock is off by, in milliseconds.
+    /// The offset of its wall clock, in milliseconds.
     pub offset_ms: i64,
-    /// What its clocks gain, in millionths.
+    /// The drift of its clocks, in parts per million.
     pub drift_ppm: i64,
-    /// How often the order of its tasks is changed.
+    /// The probability that the order of its tasks is changed.
     pub reorder: f64,
 }
 
-/// What a process does.
+/// The work of a process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Role {
     /// Sends requests.
     Requester {
-        /// The host it is given; `None`: it makes one.
+        /// The given host; `None`: the process creates one.
         #[serde(borrow)]
         host: Option<&'static str>,
-        /// The most requests at a time.
+        /// The maximum number of pending requests.
         max_pending: usize,
     },
     /// Serves a queue.
     Responder {
-        /// Which.
+        /// The queue.
         queue: &'static str,
-        /// The most requests at a time.
+        /// The maximum number of requests that are handled at the same time.
         concurrency: usize,
-        /// For how long messages are hidden.
+        /// The visibility timeout.
         #[serde(with = "humantime_serde")]
         visibility: Duration,
     },
@@ -115,24 +114,24 @@ pub enum Role {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound(deserialize = "'de: 'static"))]
 pub struct QueuesPlan {
-    /// Each has queues of all the names.
+    /// The hosts. Each has virtual queues with all the names.
     pub hosts: Vec<&'static str>,
-    /// Names of queues, and how their users read.
+    /// The names of the queues, and how their users read.
     pub queues: Vec<(&'static str, Reading)>,
-    /// Messages in one buffer.
+    /// The maximum number of messages in one buffer.
     pub queue_capacity: usize,
-    /// Messages in all buffers of a host.
+    /// The maximum number of messages in all buffers of a host.
     pub host_capacity: usize,
-    /// For how long messages are hidden.
+    /// The visibility timeout.
     #[serde(with = "humantime_serde")]
     pub visibility: Duration,
-    /// How the URL of their host is written: each queue has another one, in turn. Empty: as SQS writes it.
+    /// The spellings of the host's URL, assigned to the queues in turn. Empty: SQS's spelling.
     pub spellings: Vec<Spelling>,
-    /// The hook for orphans panics.
+    /// Whether the orphan hook panics.
     pub hook_panics: bool,
 }
 
-/// How the URL of a queue is written: all name the same queue.
+/// A spelling of the URL of a queue. All spellings name the same queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Spelling {
     /// `sqs.us-east-1.amazonaws.com`.
@@ -152,77 +151,77 @@ pub enum Spelling {
 pub enum Reading {
     /// Not at all.
     Never,
-    /// Always, with this pause after each message, and this probability that a receive is given up halfway.
+    /// Always.
     Always {
-        /// After each message.
+        /// The pause after each message.
         #[serde(with = "humantime_serde")]
         pause: Duration,
-        /// For each receive.
+        /// The probability that a receive is dropped before it ends.
         gives_up: f64,
     },
-    /// From a true time on.
+    /// From this true time on.
     From(#[serde(with = "humantime_serde")] Duration),
     /// Always; the visibility of each message is changed before it is deleted, or given back.
     Undecided,
 }
 
-/// Something that happens at a time.
+/// An event at a given time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound(deserialize = "'de: 'static"))]
 pub struct Step {
-    /// In true time.
+    /// The true time.
     #[serde(with = "humantime_serde")]
     pub at: Duration,
-    /// To whom.
+    /// The process.
     pub process: usize,
-    /// What.
+    /// The event.
     pub what: What,
 }
 
-/// What happens.
+/// An event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum What {
-    /// The user asks.
+    /// The user sends requests.
     Ask(Ask),
     /// The user sends to a virtual queue.
     Send(Send),
-    /// The process is stopped; its clocks go on.
+    /// The process is stopped; its clocks continue.
     Stop(#[serde(with = "humantime_serde")] Duration),
-    /// The machine is suspended: the monotonic clock stands still, the wall clock goes on.
+    /// The machine is suspended: the monotonic clock stops, the wall clock continues.
     Suspend(#[serde(with = "humantime_serde")] Duration),
-    /// The virtual machine is paused: both clocks stand still.
+    /// The virtual machine is paused: both clocks stop.
     PauseMachine(#[serde(with = "humantime_serde")] Duration),
-    /// The wall clock jumps by so many milliseconds.
+    /// The wall clock jumps by this number of milliseconds.
     StepClock(i64),
     /// The process is killed.
     Kill,
-    /// It is killed after so many polls of its tasks.
+    /// The process is killed after this number of polls of its tasks.
     KillAfter(u64),
-    /// It is killed as soon as SQS has accepted the next reply that it sends.
+    /// The process is killed as soon as SQS has accepted the next reply that it sends.
     KillAfterReply,
-    /// It starts again, if it does not run.
+    /// The process starts again if it is not running.
     Restart,
-    /// It shuts down within a time.
+    /// The process shuts down within this time.
     ShutDown(#[serde(with = "humantime_serde")] Duration),
-    /// Its handle is dropped.
+    /// The handle of the process is dropped.
     Drop,
-    /// All its tasks end, as with the runtime; its handles are used on.
+    /// All tasks of the process end, as at the end of a runtime; its handles are still used.
     EndTasks,
-    /// So many requests come on a queue whose requester is dead, and its reply queue gone.
+    /// This number of requests arrive on a queue. Their requester is dead and their reply queue does not exist.
     DeadRequests(&'static str, u32),
-    /// So many messages that are no requests come on a queue.
+    /// This number of messages that are not requests arrive on a queue.
     Undecodable(&'static str, u32),
-    /// A request comes on a queue that expired long ago.
+    /// A request that expired long ago arrives on a queue.
     OldRequest(&'static str),
-    /// So many messages come on a host for virtual queues that do not exist.
+    /// This number of messages for virtual queues that do not exist arrive on a host.
     Orphans(&'static str, u32),
-    /// Somebody deletes the hosts that it has.
+    /// A person deletes the hosts of the process.
     LoseHosts,
-    /// Some other program puts queues there.
+    /// Another program creates queues.
     Foreign(Foreign),
-    /// By now every host that was dead so long ago is gone.
+    /// Checks that every host that was dead this long ago is deleted now.
     CleanSince(#[serde(with = "humantime_serde")] Duration),
-    /// Calls of owners are counted from now on, or not any more.
+    /// Starts or stops counting the calls of owners.
     Count(bool),
 }
 
@@ -230,21 +229,21 @@ pub enum What {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
-    /// To which queue.
+    /// The queue.
     pub queue: &'static str,
-    /// How many.
+    /// The number of requests.
     pub count: u32,
-    /// In which time they begin.
+    /// The time within which the requests begin.
     #[serde(with = "humantime_serde")]
     pub over: Duration,
-    /// What they ask for, in turn.
+    /// The kinds of the requests, in turn.
     pub kinds: Vec<Kind>,
-    /// How long the user waits.
+    /// The timeout of each request.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
-    /// How many of them are dropped before they end, from 0 to 1.
+    /// The part of them that are dropped before they end, from 0 to 1.
     pub cancelled: f64,
-    /// Nothing hinders them: they must succeed. The check that fails if they do not.
+    /// The requests must succeed, because no fault affects them. The value is the check that fails if they do not.
     pub must_succeed: Option<Check>,
 }
 
@@ -255,17 +254,17 @@ pub struct Send {
     pub host: &'static str,
     /// The virtual queue's name.
     pub queue: &'static str,
-    /// How many.
+    /// The number of messages.
     pub count: u32,
-    /// In which time.
+    /// The time within which the messages are sent.
     #[serde(with = "humantime_serde")]
     pub over: Duration,
-    /// All have the same body.
+    /// Whether all have the same body.
     pub equal: bool,
 }
 
 impl Plan {
-    /// The same without the items of these numbers.
+    /// A copy of this plan without the items with these numbers.
     #[must_use]
     pub fn without(&self, left_out: &[usize]) -> Self {
         let items = self.items.iter().enumerate();
@@ -276,7 +275,7 @@ impl Plan {
         }
     }
 
-    /// The same with no faults of SQS or of the network.
+    /// A copy of this plan without faults of SQS or of the network.
     #[must_use]
     pub fn when_all_is_well(&self) -> Self {
         let mut plan = self.clone();
@@ -300,7 +299,7 @@ impl Plan {
         })
     }
 
-    /// The steps in the order of their time.
+    /// The steps, sorted by time.
     #[must_use]
     pub fn steps(&self) -> Vec<&Step> {
         let steps = self.items.iter().filter_map(|item| match item {
@@ -313,7 +312,7 @@ impl Plan {
     }
 }
 
-/// One line an item, with its number.
+/// One line for each item, with its number.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, item) in self.items.iter().enumerate() {
@@ -323,10 +322,10 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Reads numbers and ranges: `1,3..5`.
+/// Reads numbers and ranges such as `1,3..5`.
 ///
 /// # Errors
-/// The part that is no number and no range.
+/// The part that is neither a number nor a range.
 pub fn read_numbers(text: &str) -> Result<Vec<usize>, String> {
     let mut numbers = Vec::new();
     for part in text.split(',').filter(|part| !part.is_empty()) {

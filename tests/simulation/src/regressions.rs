@@ -1,9 +1,9 @@
-//! Plans that failed once, as text: one a file, in `tests/simulation/regressions/`.
+//! Plans that failed once, as text, one in each file in `tests/simulation/regressions/`.
 //!
-//! A seed would not do: it stands for another plan as soon as its scenario changes.
+//! A seed alone would not be enough, because a seed gives another plan as soon as its scenario changes.
 //!
-//! The text is [RON](https://docs.rs/ron), which is written as Rust's own structs and enums are. Comments say what was
-//! wrong.
+//! The text is [RON](https://docs.rs/ron), which looks like Rust's structs and enums. The comment in the first line
+//! describes the defect.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
@@ -17,10 +17,10 @@ use crate::plan::Plan;
 use crate::scenarios::Scenario;
 use crate::trace::Keep;
 
-/// From this depth on a value is on one line: each item of a plan has its own.
+/// Values at this depth and below are written on one line, so that each item of a plan has its own line.
 const LINES: usize = 3;
 
-/// A plan, and the scenario that was run alone, which has an expectation of its own.
+/// A plan, and the scenario that was run alone, because that scenario has an additional check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Regression {
@@ -31,17 +31,17 @@ pub struct Regression {
 }
 
 impl Regression {
-    /// This plan, of this scenario.
+    /// A regression from this plan of this scenario.
     #[must_use]
     pub fn new(scenario: Option<&Scenario>, plan: Plan) -> Self {
         let scenario = scenario.map(|scenario| scenario.name);
         Self { scenario, plan }
     }
 
-    /// Reads what `Display` writes. The text stays in memory: names in a plan are parts of it.
+    /// Reads the text that `Display` writes. The text stays in memory, because names in the plan are slices of it.
     ///
     /// # Errors
-    /// What was expected, where, and what was found; a scenario that there is not.
+    /// The position, what was expected and what was found; or the name of an unknown scenario.
     pub fn parse(text: String) -> Result<Self, String> {
         let read: Self = format()
             .from_str(text.leak())
@@ -57,7 +57,7 @@ impl Regression {
     /// Reads a file.
     ///
     /// # Errors
-    /// The file's name, and what was wrong.
+    /// The file's name, and the problem.
     pub fn read(file: &Path) -> Result<Self, String> {
         std::fs::read_to_string(file)
             .map_err(|error| error.to_string())
@@ -77,24 +77,24 @@ impl Regression {
         &self.plan
     }
 
-    /// The same without the items of these numbers.
+    /// A copy without the items with these numbers.
     #[must_use]
     pub fn without(mut self, items: &[usize]) -> Self {
         self.plan = self.plan.without(items);
         self
     }
 
-    /// Runs it.
+    /// Runs the plan.
     #[must_use]
     pub fn judge(&self, keep: Keep) -> Verdict {
         judge(&self.plan, self.scenario(), keep)
     }
 }
 
-/// The files in a directory, in the order of their names.
+/// The files in a directory, sorted by name.
 ///
 /// # Errors
-/// The directory's name, and why it cannot be read; that there is no file.
+/// The directory's name, and why it cannot be read, or that it has no files.
 pub fn files(directory: &Path) -> Result<Vec<PathBuf>, String> {
     let read = || -> io::Result<Vec<PathBuf>> {
         let entries = std::fs::read_dir(directory)?;
@@ -146,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn an_item_is_a_line() {
+    fn each_item_is_one_line() {
         let regression = Regression::new(None, scenarios::mixed(7));
         let (text, items) = (regression.to_string(), regression.plan.items.len());
         assert!(text.lines().count() < items + 20, "{text}");
     }
 
     #[test]
-    fn what_is_not_understood_is_told_with_its_place() {
+    fn an_invalid_plan_is_refused_with_its_position() {
         let text = Regression::new(None, scenarios::mixed(7)).to_string();
         let odd = text.replacen("length", "lenght", 1);
         let error = Regression::parse(odd).expect_err("no plan has that");

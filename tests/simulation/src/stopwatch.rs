@@ -1,6 +1,6 @@
-//! What runs cost in real time and memory, for the person who waits; and which seeds have not been run yet.
+//! The cost of runs in real time, processor time and memory, and seeds that were never run before.
 //!
-//! The one place of this program that reads the machine's clocks and meters. Nothing in a run sees them.
+//! The only module of this program that reads the machine's clocks and counters. Runs do not depend on them.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,24 +18,23 @@ impl Stopwatch {
     }
 }
 
-/// A seed from which nobody has started before.
+/// A first seed that was never used before, because it depends on the time.
 #[expect(clippy::disallowed_methods, reason = "the clock module")]
 pub(crate) fn fresh_seed() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_secs() * 100_000
 }
 
-/// The processor time of this program in user mode so far, by hundredths of a second. `None` where the system does not
-/// tell it as Linux does.
+/// The processor time of this program in user mode so far, in units of 10 ms. `None` on systems other than Linux.
 pub(crate) fn cpu_time() -> Option<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the program, in brackets, may have spaces in it.
+    // The name of the program is in brackets and may contain spaces.
     let (_, after_name) = stat.rsplit_once(')')?;
     let ticks: u64 = after_name.split_whitespace().nth(11)?.parse().ok()?;
     Some(Duration::from_millis(ticks * 10))
 }
 
-/// The memory of this program that is in use, in MiB. `None` where the system does not tell it as Linux does.
+/// The resident memory of this program, in MiB. `None` on systems other than Linux.
 pub(crate) fn memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let mut lines = status.lines();

@@ -1,11 +1,11 @@
-//! True time, and SQS's clock, which is never wrong.
+//! True time, and SQS's clock, which is always right.
 //!
-//! Owns: what time it is, and who sleeps until when. Time stands still while any task can run, and goes on to the next
-//! sleeper's end when none can. Tokio's own paused clock does the same, and costs a run a seventh of its instructions.
-//! Does not own: the clocks of processes, which are wrong; see [`process`](crate::process).
+//! Owns: the current time, and all sleeps. Time stops while any task can run, and advances to the end of the next sleep when
+//! no task can. Tokio's own paused clock does the same, but costs a run a seventh of its instructions. Does not own: the
+//! clocks of processes, which are wrong; see [`process`](crate::process).
 //!
-//! **Invariant:** time is of whole milliseconds and never goes back, nobody sleeps past their end, and those with one end
-//! are woken in the order in which they went to sleep.
+//! **Invariant:** time is in whole milliseconds and never goes back, no sleep ends late, and sleeps with the same end end in
+//! the order in which they began.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -20,7 +20,7 @@ use local_sqs::engine::Timestamp;
 /// SQS's time at the start of every run, in milliseconds since the epoch.
 const START: u64 = 1_790_000_000_000;
 
-/// The clock of the world. Cheap to clone; clones tell the same time.
+/// The clock of the world. Cheap to clone; all clones show the same time.
 #[derive(Debug, Clone)]
 pub struct TrueTime(Arc<Inner>);
 
@@ -29,15 +29,15 @@ struct Inner {
     /// Milliseconds since the start.
     now: AtomicU64,
     sleepers: Mutex<Sleepers>,
-    /// Wakes the runtime's own future.
+    /// Wakes the future that the runtime blocks on.
     root: OnceLock<Waker>,
 }
 
 #[derive(Debug, Default)]
 struct Sleepers {
-    /// How many have gone to sleep so far.
+    /// The number of sleeps so far.
     count: u64,
-    /// By end, in milliseconds, and by number. All ends are in the future.
+    /// The wakers by the end of their sleep, in milliseconds, and by number. All ends are in the future.
     wakers: BTreeMap<(u64, u64), Waker>,
 }
 
@@ -46,7 +46,7 @@ struct Sleepers {
 #[must_use = "futures do nothing unless polled"]
 pub struct Sleep {
     time: TrueTime,
-    /// In milliseconds since the start.
+    /// The end, in milliseconds since the start.
     end: u64,
     asleep: Option<Asleep>,
 }
@@ -54,22 +54,23 @@ pub struct Sleep {
 #[derive(Debug)]
 struct Asleep {
     number: u64,
-    /// Whom to wake. Most polls are those of the same task, and on behalf of something else.
+    /// Wakes the task. Compared at each poll, because most polls are by the same task and for another reason.
     waker: Waker,
 }
 
 impl TrueTime {
-    /// Runs `work` in a runtime of one thread, from the start of a time of its own. It has no Tokio clock.
+    /// Runs `work` in a runtime with one thread and a true time of its own, which starts at zero. The runtime has no Tokio
+    /// clock.
     ///
     /// # Panics
-    /// If there is no Tokio runtime to be had.
+    /// If the Tokio runtime cannot be created.
     pub fn run<T>(work: impl AsyncFnOnce(Self) -> T) -> T {
         let time = Self(Arc::new(Inner {
             now: AtomicU64::new(0),
             sleepers: Mutex::default(),
             root: OnceLock::new(),
         }));
-        // Weak, because the root's waker knows the runtime, which knows this.
+        // Weak, because the root's waker refers to the runtime, and the runtime refers to this closure.
         let inner = Arc::downgrade(&time.0);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .on_thread_park(move || {
@@ -79,7 +80,8 @@ impl TrueTime {
             })
             .build()
             .expect("a runtime needs no more than memory");
-        // Not the root's own output: the runtime moves that, ready or not, each time it looks.
+        // The output is not returned through `block_on`, because the runtime would move it at each poll, even if it is not
+        // ready.
         let mut output = None;
         {
             let mut work = pin!(async { output = Some(work(time.clone()).await) });
@@ -91,7 +93,7 @@ impl TrueTime {
         output.expect("the work has ended")
     }
 
-    /// Time since the start.
+    /// The time since the start.
     #[must_use]
     pub fn now(&self) -> Duration {
         Duration::from_millis(self.millis())
@@ -103,13 +105,13 @@ impl TrueTime {
         Timestamp::from_millis(START + self.millis())
     }
 
-    /// SQS's time as the standard library has it.
+    /// SQS's time as a `SystemTime`.
     #[must_use]
     pub fn wall(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.sqs().as_millis())
     }
 
-    /// Sleeps until so long after the start, rounded up to a millisecond.
+    /// Sleeps until this time after the start, rounded up to a millisecond.
     pub fn until(&self, at: Duration) -> Sleep {
         let end = at.as_nanos().div_ceil(1_000_000);
         Sleep {
@@ -119,18 +121,18 @@ impl TrueTime {
         }
     }
 
-    /// Sleeps for so long, rounded up to a millisecond.
+    /// Sleeps for this time, rounded up to a millisecond.
     pub fn sleep(&self, time: Duration) -> Sleep {
         self.until(self.now().saturating_add(time))
     }
 
-    /// Sleeps until SQS's clock says so.
+    /// Sleeps until SQS's clock shows this time.
     pub fn until_sqs(&self, at: Timestamp) -> Sleep {
         self.until(at.since(Timestamp::from_millis(START)))
     }
 
     fn millis(&self) -> u64 {
-        // Only the runtime's one thread reads and writes it.
+        // Only the runtime's single thread reads and writes the time.
         self.0.now.load(Ordering::Relaxed)
     }
 }
@@ -143,7 +145,7 @@ impl Sleepers {
 }
 
 impl Inner {
-    /// Nothing can run: goes on to the first end, and wakes whoever has slept so long.
+    /// Called when no task can run: advances the time to the first end, and wakes the tasks whose sleeps end then.
     fn go_on(&self) {
         let first = self.lock().wakers.first_key_value().map(|(key, _)| key.0);
         let Some(first) = first else {
@@ -153,8 +155,8 @@ impl Inner {
         while let Some(waker) = self.pop_due(first) {
             waker.wake();
         }
-        // Those may be of tasks that have gone without their sleeps, as those of a killed process. Then still nothing can run,
-        // and the runtime would park for ever.
+        // These wakers may belong to tasks that have ended while their sleeps still exist, such as those of a killed process.
+        // Then still no task can run, and without this wake the runtime would park forever.
         if let Some(root) = self.root.get() {
             root.wake_by_ref();
         }
@@ -188,7 +190,7 @@ impl Future for Sleep {
         let number = asleep.map_or_else(|| sleepers.next_number(), |it| it.number);
         let old = sleepers.wakers.insert((end, number), waker.clone());
         drop(sleepers);
-        // Not before: the last waker of a task ends it, and with it other sleepers.
+        // Only after the unlock: dropping the last waker of a task drops the task and perhaps other sleeps, which lock.
         drop(old);
         self.asleep = Some(Asleep { number, waker });
         Poll::Pending
@@ -217,7 +219,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn time_goes_on_when_nothing_can_run_and_only_then() {
+    fn time_advances_only_when_no_task_can_run() {
         TrueTime::run(async |time| {
             tokio::task::yield_now().await;
             assert_eq!(time.now(), Duration::ZERO);
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn sleepers_with_one_end_wake_in_the_order_in_which_they_went_to_sleep() {
+    fn sleeps_with_the_same_end_end_in_their_order() {
         TrueTime::run(async |time| {
             let (woken, order) = mpsc::channel();
             for name in 0..100 {
@@ -248,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_whose_task_has_gone_without_it_does_not_hold_up_others() {
+    fn a_sleep_of_an_ended_task_does_not_block_others() {
         TrueTime::run(async |time| {
             let kept = Arc::new(Mutex::new(time.sleep(SECOND)));
             let task = tokio::spawn(poll_fn({
@@ -264,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_that_is_dropped_wakes_nobody_and_holds_nothing_up() {
+    fn a_dropped_sleep_wakes_no_task_and_blocks_nothing() {
         TrueTime::run(async |time| {
             let given_up = futures::future::select(time.sleep(SECOND), time.sleep(SECOND * 9));
             given_up.await;

@@ -1,21 +1,21 @@
-//! What happened, in order: one line an event.
+//! The trace of a run: all events in order, one line for each.
 //!
-//! Two runs of one seed are the same if their traces are the same byte for byte. The hash tells that cheaply; the lines
-//! are kept only if somebody wants to read them. Where thousands of seeds are run nobody wants either: a seed that fails
-//! is run again. Writing the lines costs a run a twelfth of its instructions.
+//! Two runs of one seed are the same if their traces are the same byte for byte. Comparing the hashes is cheap; the lines
+//! are kept only for a reader. A campaign of thousands of seeds keeps neither, because a seed that fails is run again.
+//! Writing the lines costs a run a twelfth of its instructions.
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What is kept of a run's trace. The run is the same.
+/// The part of a run's trace that is kept. The run does not depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     /// Nothing: no line is written.
     Nothing,
-    /// Its hash.
+    /// The hash.
     Hash,
-    /// Its hash and its lines.
+    /// The hash and the lines.
     Lines,
 }
 
@@ -30,13 +30,13 @@ pub struct Trace {
 struct Inner {
     hash: u64,
     events: u64,
-    /// Written anew for each event, so that a run does not allocate for its trace.
+    /// The buffer for the current line, reused so that a run does not allocate for its trace.
     line: String,
     lines: Vec<String>,
 }
 
 impl Trace {
-    /// An empty one.
+    /// An empty trace.
     #[must_use]
     pub fn new(keep: Keep) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl Trace {
         }
     }
 
-    /// Notes an event at this true time.
+    /// Writes an event at this true time.
     pub fn note(&self, at: Duration, what: fmt::Arguments<'_>) {
         if self.keep == Keep::Nothing {
             return;
@@ -71,7 +71,7 @@ impl Trace {
         inner.line = line;
     }
 
-    /// The hash of all lines, and their number; that of no line if nothing is kept.
+    /// The hash of all lines, and their number. If nothing is kept, the hash of no line.
     #[must_use]
     pub fn hash(&self) -> (u64, u64) {
         let inner = self.lock();

@@ -1,6 +1,6 @@
-//! What users do with the framework: they ask, handle, send and receive, and tell the oracle.
+//! The users of the framework: they send requests, handle them, send and receive messages, and report to the oracle.
 //!
-//! All of it runs behind the gate of its process, on the clock of its process.
+//! All of this runs behind the gate of its process, on the clock of its process.
 
 use std::future::poll_fn;
 use std::panic::resume_unwind;
@@ -20,14 +20,14 @@ use crate::network::Link;
 use crate::oracle::{AS_ASKED, Asked, EQUAL, Kind, Oracle, Outcome, equal_name, reply_to};
 use crate::plan::Reading;
 
-/// When a user loses patience.
+/// When a user drops a future that has not ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Patience {
     /// Never.
     Endless,
-    /// After so many polls of the future: at any await point of it.
+    /// After this number of polls of the future, so at any of its await points.
     Polls(u64),
-    /// After so long.
+    /// After this time.
     Time(Duration),
 }
 
@@ -42,7 +42,7 @@ impl Patience {
         }
     }
 
-    /// Runs `work` for so long; `None` if it was dropped.
+    /// Runs `work` until it ends or is dropped. Returns `None` if it was dropped.
     async fn with<T>(self, link: &Link, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         match self {
@@ -100,7 +100,7 @@ pub(crate) async fn ask(
     oracle.ends(&body, &outcome);
 }
 
-/// Panics when it is dropped, unless something panics already.
+/// Panics when it is dropped, unless the thread is panicking already.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -111,7 +111,7 @@ impl Drop for Bomb {
     }
 }
 
-/// A handler that runs.
+/// Reports the end of a handler to the oracle when it is dropped.
 struct Handling<'a>(&'a Link, &'a Oracle);
 
 impl Drop for Handling<'_> {
@@ -130,7 +130,7 @@ pub(crate) async fn handle(
     oracle.handles(&link, body);
     let _handling = Handling(&link, &oracle);
     let Some(kind) = Kind::of_body(body) else {
-        return Err(ReplyError::undecodable("nobody asks for that"));
+        return Err(ReplyError::undecodable("no user sends this body"));
     };
     match kind {
         Kind::Sleep(millis) => sleep(&link, Duration::from_millis(millis)).await,
@@ -183,7 +183,8 @@ pub(crate) async fn send(
     oracle.note(format_args!("{known_as} is sent: {}", sent.is_ok()));
 }
 
-/// Changes for how long a message is hidden, now and then again. Whether it is given back in the end, and not to be deleted.
+/// Changes the visibility of a message once or twice. Returns whether the message was given back, so that it must not be
+/// deleted.
 async fn change_twice(
     queue: &VirtualQueue,
     link: &Link,
@@ -228,14 +229,14 @@ pub(crate) async fn read(
     };
     loop {
         let patience = Patience::draw(&mut dice, gives_up, Duration::from_secs(3));
-        // Who waits with all patience makes no short polls either, after which a message waits for him.
+        // Readers that never drop a receive make no short polls, because after an empty one their messages would wait.
         let short = dice.happens(0.05) && gives_up > 0.0;
         let wait = if short { 0 } else { dice.between(1, 20) };
         let receive = queue
             .receive()
             .max(dice.between(1, 10) as usize)
             .wait(Duration::from_secs(wait));
-        // An internal change of visibility goes on while the user says something else.
+        // With its own visibility, a receive makes the framework change the visibility, perhaps while the user changes it.
         let receive = match reading {
             Reading::Undecided => receive.visibility(Duration::from_secs(33)),
             _ => receive,

@@ -1,4 +1,4 @@
-//! The program as a person runs it, and its documentation.
+//! Tests of the program and of its documentation.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,7 +32,7 @@ fn two_processes_write_the_same_trace_of_a_seed() {
 }
 
 #[test]
-fn another_seed_is_another_run() {
+fn different_seeds_give_different_runs() {
     assert_ne!(run(&["--seed", "2"]), run(&["--seed", "4"]));
 }
 
