@@ -1,7 +1,7 @@
-//! The seam: [`SqsApi`] for one process.
+//! [`SqsApi`] for one process: the seam between the framework and the simulation.
 //!
-//! Owns: what the SDK would do between the framework and the wire: three attempts for everything but polls, its error
-//! types. What a call meets on its way is the network's.
+//! Owns: the SDK's behavior between the framework and the wire: its retries and its error types. Does not own: the faults
+//! that a call meets (the network).
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sqs::config::http::HttpResponse;
@@ -16,18 +16,18 @@ use sqs_virtual_queues::sqs::{Answer, Call, Moment, SqsApi, TimeSource};
 use super::translate::{self, request};
 use super::{Exchange, Failure, Link, Network};
 
-/// What one process calls SQS with.
+/// The client with which one process calls SQS.
 #[derive(Debug)]
 pub struct ProcessApi {
     network: Network,
     link: Link,
 }
 
-/// The SDK's standard retry mode.
+/// The number of attempts in the SDK's standard retry mode.
 const ATTEMPTS: u32 = 3;
 
 impl ProcessApi {
-    /// For the process at the other end of `link`.
+    /// The client of the process of `link`.
     #[must_use]
     pub const fn new(network: Network, link: Link) -> Self {
         Self { network, link }
@@ -44,7 +44,7 @@ impl ProcessApi {
             let exchange = exchange(&network, &link, request).await;
             let result = match exchange.result {
                 Ok(output) => decode(output).ok_or_else(|| {
-                    SdkError::construction_failure("the engine answered something else")
+                    SdkError::construction_failure("expected another type of output of the engine")
                 }),
                 Err(failure) => Err(sdk_error(failure, generic)),
             };
@@ -58,7 +58,7 @@ impl ProcessApi {
 }
 
 async fn exchange(network: &Network, link: &Link, request: Request) -> Exchange {
-    // As `ClientApi` sets the SDK up: polls and leases are tried once.
+    // `ClientApi` sets the SDK up in the same way: one attempt for polls and for calls that write leases.
     let attempts = match request.action() {
         Action::ReceiveMessage | Action::CreateQueue | Action::TagQueue => 1,
         _ => ATTEMPTS,
@@ -73,7 +73,7 @@ async fn exchange(network: &Network, link: &Link, request: Request) -> Exchange 
         } else {
             request.clone()
         };
-        let this = this.expect("it is taken by the last attempt");
+        let this = this.expect("only the last attempt takes it");
         let exchange = network.send(link, this, made > 1).await;
         let again = matches!(&exchange.result, Err(failure) if failure.is_transient());
         if !again || last {
@@ -93,13 +93,13 @@ fn sdk_error<E>(failure: Failure, generic: fn(ErrorMetadata) -> E) -> SdkError<E
             SdkError::service_error(error, HttpResponse::new(status, SdkBody::empty()))
         }
         Failure::Page { status } => {
-            // As the SDK reads a body that is no JSON: an error with no code.
+            // The SDK reads a body that is not JSON as an error without a code.
             let error = generic(ErrorMetadata::builder().build());
             let status = StatusCode::try_from(status).expect("a status of an error");
             SdkError::service_error(error, HttpResponse::new(status, SdkBody::from("<html>")))
         }
         Failure::NoCredentials => {
-            let error = CredentialsError::provider_error("nobody answers");
+            let error = CredentialsError::provider_error("no answer");
             SdkError::dispatch_failure(ConnectorError::other(error.into(), None))
         }
         Failure::TimedOut => SdkError::timeout_error("no answer"),

@@ -1,4 +1,4 @@
-//! One call on its way: out, its effect, and back.
+//! The transport of one call: to SQS, its effect, and the answer.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -14,24 +14,24 @@ use super::{Exchange, Failure, Link, Network};
 use crate::coverage::{Check, Fault};
 use crate::time::TrueTime;
 
-/// An entry fails so often at the most: of the three times that it is tried, one succeeds.
+/// The maximum number of failures of an entry, so that one of its three attempts succeeds.
 const MOST_FAILURES: u32 = 2;
-/// How long the SDK waits for an answer.
+/// The timeout of the SDK for an answer.
 const TIME_OUT: Duration = Duration::from_secs(5);
-/// What proxies answer with.
+/// The status codes of proxies' pages.
 const PAGES: [u16; 4] = [403, 407, 502, 504];
-/// A proxy's clock is ahead by so much.
+/// How far a proxy's clock is ahead.
 const PROXY_OFF: Duration = Duration::from_secs(3_600);
 /// How long a call hangs before its connection breaks.
 const HANG: Duration = Duration::from_secs(90);
-/// What is appended to a body that is changed on the way.
+/// The text that is appended to a body that is changed in transit.
 pub(crate) const CHANGED: &str = " (changed)";
-/// A poll without an answer so long after its wait may be given up.
+/// A poll without an answer may be given up this time after the end of its wait.
 const GRACE: Duration = Duration::from_secs(5);
-/// Timers are of whole milliseconds, and drift rounds once more.
+/// The tolerance for rounding: timers have whole milliseconds, and clock drift is rounded, too.
 const TICK: Duration = Duration::from_millis(3);
 
-/// Carries a call. Ends when nobody can notice any more what becomes of it.
+/// Carries a call. Ends when its outcome has no observer any more.
 pub(super) async fn carry(
     network: Network,
     link: Link,
@@ -58,10 +58,10 @@ pub(super) async fn carry(
                 () = done.closed() => {
                     let waited = link.clock.now().saturating_sub(started.1);
                     let due = wait + GRACE;
-                    // A shutdown ends polls that bring nothing.
+                    // A shutdown ends polls that return nothing.
                     if !oracle.is_ending(link.life) {
                         oracle.check(Check::PollNotAborted, waited + TICK >= due, || {
-                            format!("{}: a poll was given up after {waited:?} of {due:?}", link.life)
+                            format!("{}: a poll was given up after {waited:?}, expected at least {due:?}", link.life)
                         });
                     }
                 }
@@ -71,7 +71,7 @@ pub(super) async fn carry(
             biased;
             exchange = &mut way => exchange,
             () = given_up => {
-                // The other end learns of it, or does not, and puts messages into a connection that nobody reads.
+                // SQS may not notice that the caller is gone. Then SQS writes messages to a connection without a reader.
                 if network.lock().dice.happens(0.5) {
                     way.await;
                 }
@@ -94,7 +94,7 @@ pub(super) async fn carry(
     }
 }
 
-/// Entry id and body of each send of a batch.
+/// The entry id and the body of each send in a batch.
 fn sends_of(request: &Request) -> Vec<(String, String)> {
     let Request::SendMessageBatch(batch) = request else {
         return Vec::new();
@@ -108,7 +108,7 @@ fn sends_of(request: &Request) -> Vec<(String, String)> {
 }
 
 impl Network {
-    /// Draws what a call will meet.
+    /// Draws the faults and the latency of a call.
     fn sets_out(&self, link: &Link, request: &Request, again: bool) -> (u64, Fate, Duration) {
         let action = request.action();
         let number = self.0.oracle.sets_out(link, request, again);
@@ -151,7 +151,7 @@ impl Network {
             match fault {
                 Fault::FailedAfter | Fault::TimedOutAfter | Fault::ResetAfter => {}
                 Fault::HalfOpen | Fault::NoAnswer => {
-                    // The request arrived; its answer never does.
+                    // The request may arrive; its answer never does.
                     if self.lock().dice.happens(0.5) {
                         let meant = oracle.understands(link, &request);
                         let result = self.carry_out(request).await;
@@ -239,7 +239,7 @@ impl Network {
         }
     }
 
-    /// Takes the entries that shall fail out of a batch.
+    /// Removes from a batch the entries that fail.
     fn fail_entries(&self, request: &mut Request, fate: &Fate) -> Vec<FailedEntry> {
         let mut failed = Vec::new();
         let mut at = 0;
@@ -284,7 +284,7 @@ impl Network {
         failed
     }
 
-    /// Does to an answer what befalls single parts of it.
+    /// Applies the faults of single entries or messages to an answer.
     fn damage(&self, mut output: Output, failed: Vec<FailedEntry>, fate: &Fate) -> Output {
         let oracle = &self.0.oracle;
         let mut at = 0;
@@ -323,7 +323,7 @@ impl Network {
         output
     }
 
-    /// Faults that SQS itself makes, at a receive that brings so many messages.
+    /// Counts faults that the engine itself makes, for a receive that returned this number of messages.
     fn count_faults_of_engine(&self, messages: usize) {
         let now = self.0.time.now();
         let is_on = |fault| self.lock().weather.is_on(fault, now);
@@ -336,7 +336,7 @@ impl Network {
     }
 }
 
-/// Whether a call asks how many messages a queue has.
+/// Whether a call reads the number of messages of a queue.
 fn reads_counts(request: &Request) -> bool {
     let Request::GetQueueAttributes(get) = request else {
         return false;
@@ -345,8 +345,8 @@ fn reads_counts(request: &Request) -> bool {
     names.any(|name| name == "All" || name.starts_with("ApproximateNumber"))
 }
 
-/// SQS refuses a batch as a whole if one of its bodies is not allowed. The framework checks what it sends; a body that it
-/// lets pass and SQS does not is one that has this in it.
+/// Marks a body that SQS refuses although the framework's own checks accept it. SQS refuses a batch as a whole because of
+/// one such body.
 pub(crate) const GUILTY: &str = "guilty";
 
 fn is_refused(request: &Request) -> bool {
@@ -361,7 +361,7 @@ fn is_refused(request: &Request) -> bool {
     bodies.any(|body| body.starts_with('q') && body.ends_with(GUILTY))
 }
 
-/// What SQS answers if every entry of a batch has failed already.
+/// The answer if every entry of a batch has failed already.
 fn nothing_left(request: &Request) -> Option<Output> {
     let (successful, failed) = (Vec::new(), Vec::new());
     match request {
@@ -402,7 +402,7 @@ fn of_engine(error: &Error) -> Failure {
     service(error.kind().query_code(), error.kind().status())
 }
 
-/// Whether this entry, a body or a receipt handle, may fail once more.
+/// Whether this entry may fail once more. `what`: its body or receipt handle.
 fn fails_again(times: &mut HashMap<String, u32>, what: Option<&str>) -> bool {
     let times = times
         .entry(what.unwrap_or_default().to_owned())

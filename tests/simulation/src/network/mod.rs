@@ -1,8 +1,8 @@
 //! Everything between a process and SQS, and SQS itself.
 //!
-//! Owns: local-sqs's engine at its desk, what a call meets on its way there and back, and the polls that wait. A call that was sent
-//! goes on by itself: it has its effect even if its process is paused or killed meanwhile. Does not own: what must hold,
-//! which is the oracle's; it tells the oracle what SQS accepted, delivered and deleted.
+//! Owns: local-sqs's engine and its desk, the faults and latencies of calls, and the polls that wait. A call that was sent
+//! continues by itself: it takes effect even if its process is paused or killed in the meantime. Does not own: the checks
+//! (the oracle). The network reports to the oracle what SQS has accepted, delivered and deleted.
 
 mod api;
 mod carry;
@@ -49,20 +49,20 @@ struct State {
     desk: Desk,
     weather: Weather,
     dice: Dice,
-    /// What lists may still show, or not show yet.
+    /// Recent creations and deletions, which lists may not show yet.
     recent: Recent,
-    /// How often an entry of a batch has failed, by what tells it from others.
+    /// The number of failures of each entry of a batch, by its body or receipt handle.
     failed_entries: HashMap<String, u32>,
 }
 
 /// One life of a process, as the network sees it.
 #[derive(Debug, Clone)]
 pub struct Link {
-    /// Who it is.
+    /// The life.
     pub life: LifeId,
     /// Its clocks.
     pub clock: ProcessClock,
-    /// What its tasks run behind.
+    /// The gate in front of its tasks.
     pub gate: Gate,
     /// Cancelled when the process is dead and its connections are gone.
     pub gone: CancellationToken,
@@ -73,7 +73,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Kills the process. `false` if it was dead already.
+    /// Kills the process. Returns `false` if it was already dead.
     pub fn kill(&self) -> bool {
         let killed = self.gate.kill();
         self.gone.cancel();
@@ -91,20 +91,20 @@ pub(crate) struct Exchange {
 /// How a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// SQS answered an error.
+    /// SQS answered with an error.
     Service { code: &'static str, status: u16 },
-    /// A proxy answered with a page of its own.
+    /// A proxy answered with its own page.
     Page { status: u16 },
     /// There were no credentials: nothing was sent.
     NoCredentials,
-    /// No answer came in time.
+    /// The call timed out.
     TimedOut,
     /// The connection broke.
     Reset,
 }
 
 impl Failure {
-    /// Whether the SDK tries again.
+    /// Whether the SDK retries after this failure.
     pub(crate) fn is_transient(self) -> bool {
         match self {
             Self::Service { code, status } => status >= 500 || code == "RequestThrottled",
@@ -116,7 +116,7 @@ impl Failure {
 }
 
 impl Network {
-    /// An SQS with no queues, and the weather of the plan.
+    /// An SQS without queues, with the faults of the plan.
     #[must_use]
     pub fn new(seed: u64, time: TrueTime, oracle: Oracle, windows: Vec<Window>) -> Self {
         let account = "000000000000";
@@ -139,7 +139,7 @@ impl Network {
         }))
     }
 
-    /// The URL of a queue of this name.
+    /// The URL of the queue with this name.
     #[must_use]
     pub fn queue_url(&self, name: &str) -> String {
         let Caller {
@@ -148,7 +148,7 @@ impl Network {
         format!("{origin}/{account}/{name}")
     }
 
-    /// The URL of a queue, written in some way.
+    /// The URL of a queue in a given spelling.
     #[must_use]
     pub fn spelt(&self, name: &str, spelling: Spelling) -> String {
         let usual = self.queue_url(name);
@@ -162,10 +162,10 @@ impl Network {
         usual.replacen("sqs.us-east-1.amazonaws.com", other, 1)
     }
 
-    /// Carries out a request of the world itself: no latency, no fault, no long poll.
+    /// Carries out a request of the world itself, without latency, faults or long polls.
     ///
     /// # Errors
-    /// Those of SQS.
+    /// The error of SQS.
     pub fn ask(&self, request: Request) -> Result<Output, Error> {
         let mut state = self.lock();
         state.refresh(self.0.time.now());
@@ -181,7 +181,7 @@ impl Network {
         }
     }
 
-    /// Sends a call on its way. It goes on by itself if the result is dropped. `again`: the SDK repeats it.
+    /// Sends a call. The call continues even if this future is dropped. `again`: whether it is a retry of the SDK.
     pub(crate) async fn send(&self, link: &Link, request: Request, again: bool) -> Exchange {
         let (done, answer) = oneshot::channel();
         let (network, link) = (self.clone(), link.clone());
@@ -192,7 +192,7 @@ impl Network {
         })
     }
 
-    /// How long the SDK waits before it tries again.
+    /// How long the SDK waits before its next attempt.
     pub(crate) fn backoff(&self, failures: u32) -> Duration {
         let longest = 500_u64 << failures.min(5);
         self.lock().dice.millis(1, longest)
@@ -202,7 +202,7 @@ impl Network {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What SQS does with a request, and with polls that wait.
+    /// Carries out a request in SQS; a long poll waits.
     async fn carry_out(&self, request: Request) -> Result<Output, Error> {
         let submitted = {
             let mut state = self.lock();
@@ -240,7 +240,7 @@ impl Network {
 }
 
 impl State {
-    /// Lets the engine behave as the weather is now.
+    /// Sets the engine's behavior to the current faults.
     fn refresh(&mut self, now: Duration) {
         if let Some(behaviour) = self.weather.new_behaviour(now) {
             self.desk.engine().set_behaviour(behaviour);
@@ -248,7 +248,7 @@ impl State {
     }
 }
 
-/// A poll that waits; when its call goes, for whatever reason, it goes, too.
+/// Removes a waiting poll when it is dropped, so that the poll never outlives its call.
 struct Leaving<'a> {
     network: &'a Network,
     poll: PollId,

@@ -1,8 +1,8 @@
-//! What takes its time: lists show queues as they were a moment ago, and a call that nobody waits for any more has its
-//! effect minutes later.
+//! Delayed effects: lists show queues as they were up to a minute ago, and a call takes effect minutes after its caller has
+//! given it up.
 //!
-//! Owns: the queues that lists may still show, or not show yet. Invariant: a list is at most a minute stale, and of one
-//! moment.
+//! Owns: the recent creations and deletions, which lists may not show yet. Invariant: a list is at most a minute stale, and
+//! shows the queues of one moment.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use super::{Link, Network};
 use crate::coverage::Fault;
 use crate::dice::Dice;
 
-/// Lists may be so stale.
+/// The maximum staleness of a list.
 const STALE: Duration = Duration::from_secs(60);
-/// SQS refuses a signature that is older than 15 minutes.
+/// The maximum delay of a call, in ms: SQS refuses a signature that is older than 15 minutes.
 const LAST_LANDING: u64 = 15 * 60_000 - 1_000;
-/// The same, where it was signed by a clock that is 15 minutes ahead.
+/// The maximum delay of a renewal, in ms, because a clock that is 15 minutes ahead may have signed it.
 const LAST_RENEWAL: u64 = 30 * 60_000 - 1_000;
-/// Nobody waits for a delete, and it has no lease to be too late for.
+/// The maximum delay of a delete, in ms. It is longer than SQS allows, because no lease limits a delete.
 const LAST_DELETE: u64 = 2 * 3_600_000;
-/// One answer.
+/// The maximum number of names in one answer.
 const PAGE: usize = 1_000;
 
-/// Queues that were made and deleted in the last minute.
+/// The creations and deletions of queues in the last minute.
 #[derive(Debug)]
 pub(super) struct Recent {
     changes: VecDeque<Change>,
@@ -38,12 +38,12 @@ struct Change {
     made: bool,
 }
 
-/// What a call has to do with lists.
+/// The relation of a call to lists.
 pub(super) enum Listing {
     No,
     Makes(String),
     Deletes(String),
-    /// The queues whose names begin so.
+    /// Lists the queues whose names begin with this text.
     Lists(String),
 }
 
@@ -83,7 +83,7 @@ impl Recent {
 }
 
 impl Network {
-    /// What a call that took effect shows: a list as it was.
+    /// Records creations and deletions that took effect, and makes a list stale.
     pub(super) fn as_listed(&self, listing: &Listing, output: Output) -> Output {
         let now = self.0.time.now();
         let mut state = self.lock();
@@ -100,7 +100,7 @@ impl Network {
                 let recent = &mut state.recent;
                 let stale = recent.dice.millis(0, STALE.as_millis() as u64);
                 let mut changed = false;
-                // Backwards to the moment that is shown.
+                // Undoes the changes back to the moment that the list shows.
                 for change in recent.changes.iter().rev() {
                     if change.at + stale <= now {
                         break;
@@ -127,7 +127,7 @@ impl Network {
         }
     }
 
-    /// Lets a call have its effect minutes later.
+    /// Lets a call take effect later, within the maximum delay of its action.
     pub(super) fn land_late(&self, link: &Link, request: Request) {
         let last = match request.action() {
             Action::DeleteQueue => LAST_DELETE,

@@ -1,6 +1,6 @@
-//! Between the SDK's types and those of local-sqs's engine.
+//! Converts between the SDK's types and those of local-sqs's engine.
 //!
-//! Owns: no decision. What the SDK would write on the wire and the engine read from it goes straight across.
+//! Makes no decisions. The values go across directly, without the wire format.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use local_sqs::engine::api::{
     requests,
 };
 
-/// Makes one of the engine's requests, which can only be made from their default.
+/// Creates a request of the engine from its default, because its types are non-exhaustive.
 macro_rules! request {
     ($kind:ident { $($member:ident: $value:expr,)* }) => {{
         let mut request = requests::$kind::default();
@@ -66,7 +66,7 @@ pub(super) fn message(message: outputs::Message) -> sdk::Message {
             .set_string_value(value.string_value.as_deref().map(str::to_owned))
             .set_binary_value(bytes)
             .build()
-            .expect("the data type, which is all that is required, is set");
+            .expect("the data type, the only required member, is set");
         (name.to_string(), value)
     });
     sdk::Message::builder()

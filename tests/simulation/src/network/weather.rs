@@ -1,7 +1,7 @@
-//! When which fault takes place.
+//! Decides when faults take place.
 //!
-//! A fault has a window of time, the actions and the process that it concerns, and a probability for each call that it
-//! could befall. Everything here is decided when a call sets out.
+//! A fault has a window of time, the actions and the process that it affects, and a probability for each such call. All
+//! decisions are made when a call begins.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::coverage::Fault;
 use crate::dice::Dice;
 
-/// A time in which something goes wrong.
+/// A time window of a fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
-    /// What.
+    /// The fault.
     pub fault: Fault,
     /// From this true time on.
     #[serde(with = "humantime_serde")]
@@ -24,18 +24,18 @@ pub struct Window {
     /// Until this true time.
     #[serde(with = "humantime_serde")]
     pub until: Duration,
-    /// The actions that it befalls; of none: all.
+    /// The affected actions. Empty: all actions.
     #[serde(with = "names")]
     pub actions: Vec<Action>,
-    /// The process that it befalls; `None`: all.
+    /// The affected process; `None`: all.
     pub process: Option<usize>,
-    /// How often, from 0 to 1.
+    /// The probability for each call, from 0 to 1.
     pub probability: f64,
-    /// How many times at the most.
+    /// The maximum number of times.
     pub most: u32,
 }
 
-/// Actions as text: their names.
+/// Writes actions as their names.
 mod names {
     use local_sqs::engine::Action;
     use serde::de::Error as _;
@@ -50,13 +50,13 @@ mod names {
         let names = Vec::<String>::deserialize(from)?;
         let action = |name: &String| {
             Action::from_name(name)
-                .ok_or_else(|| D::Error::custom(format!("{name} is no action of SQS")))
+                .ok_or_else(|| D::Error::custom(format!("expected an action of SQS, found {name}")))
         };
         names.iter().map(action).collect()
     }
 }
 
-/// Whether the network knows how to do this; other faults are steps of the plan.
+/// Whether the network makes this fault. Other faults are steps of the plan.
 #[must_use]
 pub const fn covers(fault: Fault) -> bool {
     matches!(
@@ -93,20 +93,20 @@ pub const fn covers(fault: Fault) -> bool {
 #[derive(Debug)]
 pub(super) struct Weather {
     windows: Vec<Window>,
-    /// One for each window, so that one that is taken out changes nothing for the others.
+    /// One for each window, so that removing a window does not change the others.
     dice: Vec<Dice>,
-    /// Which windows of the engine's own faults are open, as it was told last.
+    /// The open windows of the engine's own faults, as last applied to the engine.
     told: Option<Vec<bool>>,
 }
 
-/// What a call meets on its way.
+/// The faults of one call.
 #[derive(Debug, Default)]
 pub(super) struct Fate {
-    /// What becomes of the call; the first that applies.
+    /// The fault of the call itself: the first that applies.
     pub(super) trouble: Option<Fault>,
-    /// What is wrong with the answer's `Date`.
+    /// The fault of the answer's `Date`.
     pub(super) date: Option<Fault>,
-    /// For each entry of a batch, or each message received: what is wrong with it.
+    /// The fault of each entry of a batch, or of each received message.
     pub(super) parts: [Option<Fault>; 10],
 }
 
@@ -152,7 +152,7 @@ impl Weather {
         fate
     }
 
-    /// How the engine is to behave from now on, if that has changed.
+    /// The engine's behavior from now on, if it has changed.
     pub(super) fn new_behaviour(&mut self, now: Duration) -> Option<Behaviour> {
         let is_open = |window: &Window| is_of_engine(window.fault) && window.is_open(now);
         let open = self.windows.iter().map(is_open);
@@ -183,7 +183,7 @@ impl Weather {
         Some(behaviour)
     }
 
-    /// Whether a fault of the engine's takes place now.
+    /// Whether a window of this fault is open now.
     pub(super) fn is_on(&self, fault: Fault, now: Duration) -> bool {
         self.windows
             .iter()
@@ -222,7 +222,7 @@ const fn is_of_engine(fault: Fault) -> bool {
     )
 }
 
-/// How many parts of a call a fault of single entries or messages can befall; `None`: it befalls the call.
+/// The number of parts of a call that a fault of single entries or messages can affect; `None`: it affects the whole call.
 const fn parts(fault: Fault, action: Action) -> Option<usize> {
     let batch = matches!(
         action,

@@ -1,7 +1,6 @@
-//! The clocks of one process: wrong in whatever way the plan wants.
+//! The clocks of one process. They are wrong as the plan says.
 //!
-//! **Invariant:** the monotonic clock never goes back. It may run fast or slow, or stand still; the wall clock may also
-//! jump.
+//! **Invariant:** the monotonic clock never goes back. It may run fast or slow, or stop; the wall clock may also jump.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -13,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::time::TrueTime;
 
-/// A process's monotonic and wall clock. Cheap to clone; clones tell the same time.
+/// The monotonic and the wall clock of a process. Cheap to clone; all clones show the same time.
 #[derive(Debug, Clone)]
 pub struct ProcessClock(Arc<Inner>);
 
@@ -21,7 +20,7 @@ pub struct ProcessClock(Arc<Inner>);
 struct Inner {
     time: TrueTime,
     state: Mutex<State>,
-    /// The way in which local time follows true time has changed.
+    /// Notified when the relation between local and true time has changed.
     changed: Notify,
 }
 
@@ -30,15 +29,15 @@ struct Inner {
 struct State {
     since: Duration,
     local: Duration,
-    /// Millionths; 1,000,000 is right.
+    /// In millionths; 1,000,000 is right.
     rate: u64,
     stopped: bool,
-    /// What the wall clock is off by, in milliseconds, apart from the drift that it shares with the monotonic clock.
+    /// The offset of the wall clock in milliseconds, in addition to the drift that it shares with the monotonic clock.
     wall_offset: i64,
 }
 
 impl ProcessClock {
-    /// A clock whose wall time is off by `offset_ms`, and which gains `drift_ppm` millionths.
+    /// A clock whose wall time is wrong by `offset_ms`, and which drifts by `drift_ppm` parts per million.
     #[must_use]
     pub fn new(time: TrueTime, offset_ms: i64, drift_ppm: i64) -> Self {
         let inner = Inner {
@@ -60,18 +59,19 @@ impl ProcessClock {
         self.lock().wall_offset += by_ms;
     }
 
-    /// Stops the monotonic clock, and the wall clock with it if `wall` says so; the other goes on.
+    /// Stops both clocks. [`go_on`](Self::go_on) says whether the wall clock was really stopped.
     pub fn stop(&self) {
         let mut state = self.lock();
         state.catch_up(self.0.time.now());
         state.stopped = true;
     }
 
-    /// Lets the monotonic clock go on from where it stood. The wall clock stood still, too, if `wall_stood`.
+    /// Restarts the monotonic clock from where it stopped. `wall_stood`: whether the wall clock was stopped, too; if not, it
+    /// jumps to the time that it would have now.
     pub fn go_on(&self, wall_stood: bool) {
         let mut state = self.lock();
         if !state.stopped {
-            // Two pauses overlapped, and the first one's end was the end of both.
+            // Two pauses overlapped, and the end of the first ended both.
             return;
         }
         let now = self.0.time.now();
@@ -103,7 +103,7 @@ impl TimeSource for ProcessClock {
 
     fn wall(&self) -> SystemTime {
         let state = self.lock();
-        // The wall clock's drift is that of the monotonic clock: one crystal.
+        // Both clocks have the same drift, because they have the same crystal.
         let local = state.at(self.0.time.now());
         let start = self.0.time.wall() - self.0.time.now();
         let offset = Duration::from_millis(state.wall_offset.unsigned_abs());
@@ -119,7 +119,7 @@ impl TimeSource for ProcessClock {
         async move {
             let at = at.since_start();
             loop {
-                // Before the look: it hears of whatever changes from now on.
+                // Created before the check, so that no later change is missed.
                 let changed = clock.0.changed.notified();
                 let wake = {
                     let state = clock.lock();
@@ -155,14 +155,14 @@ impl State {
         self.since = now;
     }
 
-    /// The true time at which local time `at` is reached, if the clock runs and that is not for ever.
+    /// The true time at which local time `at` is reached. `None` if the clock is stopped, or `at` is more than 30 days away.
     fn reached(&self, at: Duration) -> Option<Duration> {
         let away = at.saturating_sub(self.local);
         if self.stopped || away > Duration::from_secs(30 * 86_400) {
             return None;
         }
-        // A timer of whole milliseconds. Rounded up, and the nanoseconds that were cut off with it: one that fires before
-        // its time would be set again, for ever.
+        // Timers have whole milliseconds. The time is rounded up, including the nanoseconds that `scale` cuts off, because
+        // a timer that fires early would be set again forever.
         let away = scale(away, 1_000_000, self.rate) + Duration::from_micros(1);
         let wake = (self.since + away).as_micros().div_ceil(1_000);
         Some(Duration::from_millis(u64::try_from(wake).ok()?))
@@ -179,11 +179,11 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    /// A timer never fires before its time.
+    /// Timers are rounded up, so that they never fire early.
     const ROUNDED_UP: Duration = Duration::from_millis(1);
 
     #[test]
-    fn a_fast_clock_wakes_early_and_is_off_by_its_offset() {
+    fn a_fast_clock_wakes_early_and_has_its_offset() {
         TrueTime::run(async |time| {
             let clock = ProcessClock::new(time.clone(), -10_000, 100_000);
             clock.sleep_until(Moment::from_start(SECOND * 11)).await;
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_stood_still_makes_sleepers_late() {
+    fn a_clock_that_was_stopped_makes_sleeps_end_late() {
         TrueTime::run(async |time| {
             let clock = ProcessClock::new(time.clone(), 0, 0);
             let sleeper = tokio::spawn(clock.sleep_until(Moment::from_start(SECOND * 10)));
@@ -203,14 +203,14 @@ mod tests {
             time.until(SECOND * 35).await;
             assert_eq!(clock.now(), SECOND * 5);
             clock.go_on(false);
-            assert_eq!(clock.wall(), time.wall(), "the wall clock went on");
+            assert_eq!(clock.wall(), time.wall(), "the wall clock was not stopped");
             assert!(sleeper.await.is_ok());
             assert_eq!(time.now(), SECOND * 40 + ROUNDED_UP);
         });
     }
 
     #[test]
-    fn a_clock_that_goes_does_not_go_back_when_it_is_told_to_go_on() {
+    fn restarting_a_running_clock_does_not_set_it_back() {
         TrueTime::run(async |time| {
             let clock = ProcessClock::new(time.clone(), 0, 0);
             clock.stop();

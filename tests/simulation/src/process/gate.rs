@@ -1,8 +1,8 @@
 //! Stops, kills and reorders the tasks of one process.
 //!
-//! Every future of a process runs behind its gate. A paused gate polls none of them; one that was killed never does
-//! again, and lets none of them be dropped before the end of the run: a crash runs no destructor. An open one now and
-//! then sends a task to the back of the queue first, so that a seed decides about the order in which tasks run.
+//! Every future of a process runs behind its gate. A shut gate does not poll them. A killed gate never polls them again, and
+//! does not drop them before the end of the run, because a crash runs no destructor. An open gate sometimes moves a task to
+//! the back of the queue first, so that the seed decides the order in which tasks run.
 
 use std::any::Any;
 use std::fmt;
@@ -26,15 +26,15 @@ struct State {
     /// Tasks that want to run while the gate is shut.
     parked: Vec<Waker>,
     dice: Dice,
-    /// How often a task is sent to the back of the queue.
+    /// The probability that a task is moved to the back of the queue.
     reorder: f64,
-    /// Kills the process once so many polls have been made.
+    /// The number of polls after which the process is killed.
     fuse: Option<u64>,
     on_fuse: Option<Box<dyn FnOnce() + Send>>,
     on_panic: Box<dyn Fn(String) + Send>,
-    /// What a crash left: dropped with the run.
+    /// The futures of a killed process, dropped at the end of the run.
     remains: Vec<Box<dyn Any + Send>>,
-    /// When it was opened last, in local time.
+    /// When the gate was last opened, in local time.
     resumed: Duration,
 }
 
@@ -46,7 +46,7 @@ enum Mode {
 }
 
 impl Gate {
-    /// An open gate. `on_panic` hears of panics that a task lets out.
+    /// An open gate. `on_panic` is called with the text of each panic of a task.
     pub fn new(dice: Dice, reorder: f64, on_panic: impl Fn(String) + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(State {
             mode: Mode::Open,
@@ -80,7 +80,7 @@ impl Gate {
         }
     }
 
-    /// Lets them go on. `local`: the process's own time now.
+    /// Lets the tasks continue. `local`: the process's own time now.
     pub fn open(&self, local: Duration) {
         let parked = {
             let mut state = self.lock();
@@ -94,25 +94,25 @@ impl Gate {
         parked.into_iter().for_each(Waker::wake);
     }
 
-    /// Kills the process: no task runs again. `false` if it was dead already.
+    /// Kills the process: no task runs again. Returns `false` if it was already dead.
     pub fn kill(&self) -> bool {
         std::mem::replace(&mut self.lock().mode, Mode::Killed) != Mode::Killed
     }
 
-    /// When the gate was opened last, on the process's own clock.
+    /// When the gate was last opened, on the process's own clock.
     #[must_use]
     pub fn resumed(&self) -> Duration {
         self.lock().resumed
     }
 
-    /// Kills the process after so many polls of its tasks, wherever that may be. `then` is told.
+    /// Kills the process after this number of polls of its tasks, at any await point. Then calls `then`.
     pub fn kill_after(&self, polls: u64, then: impl FnOnce() + Send + 'static) {
         let mut state = self.lock();
         state.fuse = Some(polls);
         state.on_fuse = Some(Box::new(then));
     }
 
-    /// Does not kill it after all.
+    /// Cancels [`kill_after`](Self::kill_after).
     pub fn defuse(&self) {
         let mut state = self.lock();
         state.fuse = None;
@@ -131,9 +131,9 @@ impl Gate {
         self.lock().mode == Mode::Killed
     }
 
-    /// Ends the life of what a crash left. For the end of the run, when nothing runs any more.
+    /// Drops the futures of a killed process. For the end of the run, when no task runs any more.
     pub fn bury(&self) {
-        // Its closures and wakers know others who know this gate.
+        // The closures and wakers refer to objects that refer to this gate, so they are dropped to break the cycle.
         let (parked, closures) = {
             let mut state = self.lock();
             let on_panic = std::mem::replace(&mut state.on_panic, Box::new(drop));
@@ -144,7 +144,7 @@ impl Gate {
         };
         drop((parked, closures));
         loop {
-            // A task that ends may leave others behind.
+            // Dropping a task may add the futures of other tasks.
             let remains = std::mem::take(&mut self.lock().remains);
             if remains.is_empty() {
                 return;
@@ -166,13 +166,13 @@ impl fmt::Debug for Gate {
 
 struct Gated {
     gate: Gate,
-    /// Empty once it has ended.
+    /// `None` after the task has ended.
     task: Option<BoxFuture<'static, ()>>,
     stepped_back: bool,
 }
 
 impl Gated {
-    /// Whether the task may be polled now; `Err` if it is to wait.
+    /// Whether the task may be polled now.
     fn admit(&mut self, cx: &Context<'_>) -> bool {
         let mut state = self.gate.lock();
         match state.mode {
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_task_stands_still_and_goes_on() {
+    fn a_paused_task_stops_and_continues() {
         TrueTime::run(async |time| {
             let (gate, rang, ticks) = (gate(), Arc::default(), Arc::default());
             tokio::spawn(gate.wrap(ticking(&time, &rang, &ticks)));
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fuse_kills_at_its_poll() {
+    fn kill_after_kills_at_the_given_poll() {
         TrueTime::run(async |time| {
             let (gate, rang, ticks) = (gate(), Arc::default(), Arc::default());
             let told = Arc::new(AtomicUsize::new(0));

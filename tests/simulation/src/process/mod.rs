@@ -1,4 +1,4 @@
-//! What a process is made of, apart from the code that runs in it: clocks, and the gate before its tasks.
+//! The parts of a process apart from the code that runs in it: its clocks, and the gate in front of its tasks.
 
 mod clock;
 mod gate;
@@ -8,12 +8,12 @@ use std::fmt;
 pub use clock::ProcessClock;
 pub use gate::Gate;
 
-/// One life of a process: it has another after each restart.
+/// One life of a process. Each restart begins another life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LifeId {
-    /// The process's place in the plan.
+    /// The index of the process in the plan.
     pub process: usize,
-    /// How often it was started before.
+    /// The number of earlier lives.
     pub life: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Batches of which a part fails, and calls whose outcome nobody knows.
+//! Batches that fail in part, and calls of unknown outcome.
 
 use local_sqs::engine::Action;
 
@@ -16,7 +16,7 @@ const BATCHES: [Action; 3] = [
 
 pub(super) const F15: Scenario = Scenario {
     name: "f15",
-    about: "a send times out but was accepted: its duplicate is answered from the reply store",
+    about: "a send times out but SQS accepted it: the duplicate is answered from the reply store",
     fill: f15,
     expect: nothing_else,
 };
@@ -35,7 +35,7 @@ fn f15(mix: &mut Mix) {
 
 pub(super) const F16: Scenario = Scenario {
     name: "f16",
-    about: "1 to 9 of 10 entries of a batch fail: only those go again, and each caller has its own result",
+    about: "1 to 9 of 10 entries of a batch fail: only those are sent again, and each caller gets its own result",
     fill: f16,
     expect: nothing_else,
 };
@@ -43,7 +43,7 @@ pub(super) const F16: Scenario = Scenario {
 fn f16(mix: &mut Mix) {
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();
-    // All at once, so that batches are full.
+    // All requests begin at once, so that batches are full.
     for at in [2, 8, 14] {
         mix.ask(requester, at, 40, 0, &[Kind::Echo]).succeeds();
     }
@@ -55,7 +55,7 @@ fn f16(mix: &mut Mix) {
 
 pub(super) const F17: Scenario = Scenario {
     name: "f17",
-    about: "an entry of a batch is in neither list of the answer: its caller gets an error, and it is counted",
+    about: "an entry of a batch is in neither list of the answer: its caller gets an error, and the entry is counted",
     fill: f17,
     expect: unanswered_were_counted,
 };
@@ -75,10 +75,10 @@ fn unanswered_were_counted(report: &Report) -> Result<(), String> {
         .values()
         .map(|stats| stats.entries_unanswered)
         .sum();
-    // One whose answer did not arrive before the end of the run, or of its driver, is counted by nobody.
+    // An entry is not counted if its answer did not arrive before the end of the run or of its driver.
     if counted > lost || counted + 3 < lost {
         return Err(format!(
-            "{lost} entries were left out of answers, {counted} were counted"
+            "expected {lost} entries that were left out of answers to be counted, found {counted}"
         ));
     }
     Ok(())
@@ -86,7 +86,7 @@ fn unanswered_were_counted(report: &Report) -> Result<(), String> {
 
 pub(super) const F43: Scenario = Scenario {
     name: "f43",
-    about: "a whole batch is refused: its entries go one by one, and only the guilty caller sees the error",
+    about: "a whole batch is refused: its entries are sent one by one, and only the caller that caused it gets the error",
     fill: f43,
     expect: nothing_else,
 };
@@ -104,7 +104,7 @@ fn f43(mix: &mut Mix) {
 
 pub(super) const F44: Scenario = Scenario {
     name: "f44",
-    about: "one batch call hangs: others go on",
+    about: "one batch call hangs: other calls continue",
     fill: f44,
     expect: nothing_else,
 };
@@ -113,7 +113,7 @@ fn f44(mix: &mut Mix) {
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();
     mix.ask(requester, 2, 1, 0, &[Kind::Echo]);
-    // Those in the call that hangs cannot succeed.
+    // The requests in the hanging call cannot succeed.
     mix.ask(requester, 4, 3, 0, &[Kind::Echo]).timeout(10);
     mix.fault_at_most(Fault::Hang, 4, 10, &[Action::SendMessageBatch], 1.0, 1);
     mix.ask(requester, 6, 40, 15, &[Kind::Echo]).succeeds();

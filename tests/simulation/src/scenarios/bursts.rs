@@ -1,4 +1,4 @@
-//! What befalls all calls at once and passes by itself.
+//! Short faults that affect all calls at once and end by themselves.
 
 use local_sqs::engine::Action;
 
@@ -10,7 +10,7 @@ use crate::plan::{Item, REQUESTS};
 
 pub(super) const BURST: Scenario = Scenario {
     name: "burst",
-    about: "all polls fail at the same moment, for 30 to 100 ms, with hundreds of callers: no request is lost or late",
+    about: "all polls fail for 30 to 100 ms, with hundreds of callers: no request is lost or late",
     fill: burst,
     expect: nothing_else,
 };
@@ -40,7 +40,7 @@ fn burst(mix: &mut Mix) {
 
 pub(super) const CREDENTIALS: Scenario = Scenario {
     name: "credentials",
-    about: "a process has no credentials, or old ones, for up to 30 s: what is pending waits, and is answered",
+    about: "a process has no credentials, or expired ones, for up to 30 s: pending requests wait and are answered",
     fill: credentials,
     expect: nothing_else,
 };
@@ -50,7 +50,7 @@ fn credentials(mix: &mut Mix) {
     let responder = mix.wide_responder(REQUESTS);
     let requester = mix.requester();
     mix.ask(requester, 1, 1, 0, &[Kind::Echo]).succeeds();
-    // They are sent before, and their replies come meanwhile or after.
+    // These requests are sent before the fault, and their replies arrive during or after it.
     mix.ask(requester, 4, 30, 4, &[Kind::Echo, Kind::Sleep(15_000)])
         .timeout(100)
         .succeeds();
@@ -68,21 +68,21 @@ fn credentials(mix: &mut Mix) {
 
 pub(super) const PROXY: Scenario = Scenario {
     name: "proxy",
-    about: "a proxy with a clock that is wrong answers with pages of its own",
+    about: "a proxy with a wrong clock answers with its own pages",
     fill: |mix| proxy(mix, Fault::ProxyPage),
     expect: nothing_else,
 };
 
 pub(super) const DATES: Scenario = Scenario {
     name: "dates",
-    about: "a proxy with a clock that is wrong writes its time into SQS's answers",
+    about: "a proxy with a wrong clock replaces the Date of SQS's answers",
     fill: |mix| proxy(mix, Fault::DateReplaced),
     expect: nothing_else,
 };
 
 pub(super) const JUMP: Scenario = Scenario {
     name: "jump",
-    about: "one answer to a responder has a Date that is an hour off: no request is dropped as expired",
+    about: "one answer to a responder has a Date that is an hour wrong: no request is dropped as expired",
     fill: jump,
     expect: nothing_else,
 };
@@ -93,10 +93,10 @@ fn jump(mix: &mut Mix) {
     mix.ask(requester, 1, 60, 28, &[Kind::Echo, Kind::Sleep(1_000)])
         .succeeds();
     let at = mix.dice.between(5, 20);
-    // With a request in it, which is judged by what is known then.
+    // The answer contains requests, whose expiry is judged by the time known at that moment.
     let actions = [Action::ReceiveMessage];
     mix.fault_at_most(Fault::DateReplaced, at, at + 10, &actions, 1.0, 1);
-    // An owner of hosts would give them up for a doubt.
+    // Only the responder is affected, because an owner of hosts would give them up when SQS's time is in doubt.
     if let Some(Item::Window(window)) = mix.plan.items.last_mut() {
         window.process = Some(responder);
     }

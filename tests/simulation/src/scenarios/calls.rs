@@ -21,7 +21,7 @@ const ACTIONS: [Action; 8] = [
 
 pub(super) const F49: Scenario = Scenario {
     name: "f49",
-    about: "calls of each action are never answered, once, often, or all for a while; then the network is back",
+    about: "calls of each action never get an answer, once, often, or all for a while; then the network works again",
     fill: f49,
     expect: nothing_else,
 };
@@ -42,7 +42,7 @@ fn f49(mix: &mut Mix) {
         .pick(&[(1.0, 1), (1.0, 8), (0.3, u32::MAX), (1.0, u32::MAX)]);
     let until = mix.dice.between(5, 50);
     mix.fault_at_most(Fault::NoAnswer, 0, until, &actions, often, most);
-    // A call has 30 s, a poll 25: by then nobody waits for those that are lost.
+    // The timeout of a call is 30 s, of a poll 25 s, so all lost calls have been given up by then.
     mix.ask(requester, until + 36, 20, 20, &[Kind::Echo])
         .timeout(60)
         .succeeds();

@@ -1,4 +1,4 @@
-//! Messages that come twice, late, in another order, or changed.
+//! Messages that are delivered twice, late, in another order, or changed.
 
 use local_sqs::engine::Action;
 
@@ -33,7 +33,7 @@ fn f18(mix: &mut Mix) {
 
 pub(super) const F19: Scenario = Scenario {
     name: "f19",
-    about: "duplicate and late replies: the first wins, the rest is deleted and counted, the host drains",
+    about: "duplicate and late replies: the first is used, the others are deleted and counted, the host is empty at the end",
     fill: f19,
     expect: nothing_else,
 };
@@ -56,7 +56,7 @@ fn f19(mix: &mut Mix) {
 
 pub(super) const F20: Scenario = Scenario {
     name: "f20",
-    about: "everything comes in another order: the same results, and nothing goes astray",
+    about: "all messages are reordered: all requests succeed with their own reply",
     fill: f20,
     expect: nothing_else,
 };
@@ -73,7 +73,7 @@ fn f20(mix: &mut Mix) {
 
 pub(super) const F27: Scenario = Scenario {
     name: "f27",
-    about: "a receipt handle is stale when it is used: no error to a caller, deleted at the next delivery",
+    about: "a receipt handle is stale when it is used: no caller gets an error, the message is deleted at the next delivery",
     fill: f27,
     expect: nothing_else,
 };
@@ -97,13 +97,13 @@ fn f27(mix: &mut Mix) {
         let who = *mix.dice.pick(&[responder, requester]);
         mix.step(SECOND * at, who, What::Stop(pause));
     }
-    // Deletes that come too late for their handles.
+    // Deletes that SQS receives after their receipt handles have expired.
     mix.fault(Fault::TimedOut, 2, 25, &[Action::DeleteMessageBatch], 0.5);
 }
 
 pub(super) const F36: Scenario = Scenario {
     name: "f36",
-    about: "a body is changed on the way: it is seen, counted, and the message comes again",
+    about: "a body is changed in transit: the change is detected and counted, and the message is redelivered",
     fill: f36,
     expect: nothing_else,
 };
@@ -111,7 +111,7 @@ pub(super) const F36: Scenario = Scenario {
 fn f36(mix: &mut Mix) {
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();
-    // Its visibility ends before its next delivery: 30 s for a request, 5 s for a reply.
+    // A message is redelivered when its visibility ends: after 30 s for a request, 5 s for a reply.
     mix.ask(requester, 1, 40, 15, &[Kind::Echo])
         .timeout(200)
         .succeeds();
@@ -123,7 +123,7 @@ fn f36(mix: &mut Mix) {
 
 pub(super) const F38: Scenario = Scenario {
     name: "f38",
-    about: "the last waiter leaves and the poll stays; a connection breaks with replies in it: nothing is lost",
+    about: "a poll continues after its last waiter has left; a connection breaks while it carries replies: nothing is lost",
     fill: f38,
     expect: nothing_else,
 };
@@ -152,7 +152,7 @@ fn f38(mix: &mut Mix) {
 
 pub(super) const F39: Scenario = Scenario {
     name: "f39",
-    about: "two processes are given the same host, or the one that it had before a restart",
+    about: "two processes are given the same host, also after a restart",
     fill: f39,
     expect: nothing_else,
 };
@@ -167,7 +167,7 @@ fn f39(mix: &mut Mix) {
     };
     let (one, other) = (mix.process(given()), mix.process(given()));
     for requester in [one, other] {
-        // A reply may be put back some times before its own process meets it.
+        // A reply may be put back several times before its own process receives it.
         mix.ask(requester, 1, 20, 20, &[Kind::Echo, Kind::Sleep(500)])
             .timeout(60);
     }
@@ -179,11 +179,11 @@ fn f39(mix: &mut Mix) {
     f39_of_a_temporary_host(mix);
 }
 
-/// A process is given the temporary host of another one, while that has it.
+/// A process is given the temporary host of another process while that process holds it.
 fn f39_of_a_temporary_host(mix: &mut Mix) {
     let lender = mix.owner(|plan| (plan.face, plan.lent) = (Face::Requester, true));
     mix.ask(lender, 1, 20, 40, &[Kind::Echo, Kind::Sleep(500)]);
-    // At first the other one has none.
+    // At the first start of the borrower, the lender may have no host yet.
     let otherwise = mix.host();
     let borrower = mix.owner(|plan| plan.face = Face::Borrower(lender, otherwise));
     mix.step(SECOND * 8, borrower, What::Kill);

@@ -1,4 +1,4 @@
-//! Handlers and hooks that hang or panic, and requests that only cost.
+//! Handlers and hooks that hang or panic, and requests that need no reply or no second handling.
 
 use local_sqs::engine::Action;
 
@@ -35,7 +35,7 @@ fn f51(mix: &mut Mix) {
 
 pub(super) const F52: Scenario = Scenario {
     name: "f52",
-    about: "1,000 requests of dead requesters are in front of those of a live one, which are answered within 3 s",
+    about: "1,000 requests of dead requesters are ahead of those of a live one, which are answered within 3 s",
     fill: f52,
     expect: nothing_else,
 };
@@ -43,7 +43,7 @@ pub(super) const F52: Scenario = Scenario {
 fn f52(mix: &mut Mix) {
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();
-    // It has its host.
+    // The first request makes sure that the requester has its host.
     mix.ask(requester, 1, 1, 0, &[Kind::Echo]).succeeds();
     mix.step(SECOND * 8, 0, What::DeadRequests(REQUESTS, 1_000));
     mix.ask(requester, 9, 20, 15, &[Kind::Echo])
@@ -53,7 +53,7 @@ fn f52(mix: &mut Mix) {
 
 pub(super) const F56: Scenario = Scenario {
     name: "f56",
-    about: "responders share a reply store, and one is killed: no request is handled by two that live",
+    about: "responders share a reply store, and one is killed: no request is handled by two live responders",
     fill: f56,
     expect: nothing_else,
 };
@@ -64,10 +64,10 @@ fn f56(mix: &mut Mix) {
     let responder = mix.wide_responder(REQUESTS);
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();
-    // Longer than a lease in the store.
+    // Handlers run longer than a lease in the store.
     mix.ask(requester, 1, 16, 20, &[Kind::Sleep(50_000), Kind::Echo])
         .timeout(200);
-    // Each copy of a request comes to one or the other.
+    // Either responder may receive a copy of a request.
     mix.fault(
         Fault::TimedOutAfter,
         0,
@@ -84,7 +84,7 @@ fn f56(mix: &mut Mix) {
 
 pub(super) const F57: Scenario = Scenario {
     name: "f57",
-    about: "the same idempotency key with other bodies: one is handled, all others are refused",
+    about: "the same idempotency key with different bodies: one request is handled, all others are refused",
     fill: f57,
     expect: nothing_else,
 };
@@ -98,7 +98,7 @@ fn f57(mix: &mut Mix) {
 
 pub(super) const F59: Scenario = Scenario {
     name: "f59",
-    about: "the hook for orphans panics: all messages of the host's virtual queues are received",
+    about: "the orphan hook panics: all messages of the host's virtual queues are received",
     fill: f59,
     expect: the_hook_panicked,
 };
@@ -122,7 +122,9 @@ fn the_hook_panicked(report: &Report) -> Result<(), String> {
         report.coverage.of_fault(Fault::HookPanicked),
     );
     if panics < orphans {
-        return Err(format!("of {orphans} orphans the hook saw {panics}"));
+        return Err(format!(
+            "expected a panic of the hook for each of {orphans} orphans, found {panics}"
+        ));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::plan::{Reading, Role};
 
 pub(super) const F53: Scenario = Scenario {
     name: "f53",
-    about: "users change the visibility of messages, and delete them or give them back: their last word holds",
+    about: "users change the visibility of messages, and delete them or give them back: the user's last call takes effect",
     fill: f53,
     expect: nothing_else,
 };
@@ -24,7 +24,7 @@ fn f53(mix: &mut Mix) {
     plan.visibility = SECOND * mix.dice.between(5, 30) as u32;
     let process = mix.process(Role::Queues(plan));
     if mix.dice.happens(0.5) {
-        // What fails is tried again, and then there is a newer word.
+        // Failed changes are retried, and then there may be a newer change or delete.
         let actions = [Action::ChangeMessageVisibilityBatch];
         mix.fault(Fault::FailedEntry, 0, 50, &actions, 0.3);
     }

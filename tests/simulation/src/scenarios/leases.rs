@@ -1,4 +1,4 @@
-//! Owners of temporary hosts: their leases, and what becomes of their users when a host is lost.
+//! Owners of temporary hosts: their leases, and the effect of lost hosts on their users.
 
 use local_sqs::engine::Action;
 
@@ -12,7 +12,7 @@ use crate::world::Report;
 
 pub(super) const F1: Scenario = Scenario {
     name: "f1",
-    about: "hosts are deleted by hand while they are in use: told at once, and the next request works",
+    about: "hosts are deleted by hand while they are in use: pending requests end at once, and the next request succeeds",
     fill: f1,
     expect: nothing_else,
 };
@@ -23,7 +23,7 @@ fn f1(mix: &mut Mix) {
     for _ in 0..mix.dice.between(1, 4) {
         let owner = mix.owner(|plan| plan.face = Face::Requester);
         mix.ask(owner, 1, 3, 2, &[Kind::Echo]).succeeds();
-        // Pending when the host goes.
+        // These requests are pending when the host is deleted.
         mix.ask(owner, 8, 5, 1, &[Kind::Sleep(40_000)]).timeout(60);
         let at = mix.dice.millis(12_000, 20_000);
         mix.step(at, owner, What::LoseHosts);
@@ -33,7 +33,7 @@ fn f1(mix: &mut Mix) {
 
 pub(super) const F2: Scenario = Scenario {
     name: "f2",
-    about: "replies are sent to hosts while these are being deleted",
+    about: "replies are sent to hosts while the hosts are being deleted",
     fill: f2,
     expect: nothing_else,
 };
@@ -58,7 +58,7 @@ fn f2(mix: &mut Mix) {
 
 pub(super) const F3: Scenario = Scenario {
     name: "f3",
-    about: "hosts come and go as fast as they can, and no name is used twice",
+    about: "hosts are created and deleted as fast as possible: no name is used twice",
     fill: f3,
     expect: nothing_else,
 };
@@ -80,14 +80,14 @@ fn f3(mix: &mut Mix) {
             let at = mix.dice.millis(1_000, 500_000);
             mix.step(at, owner, What::LoseHosts);
         }
-        // What was lost with its host may fail.
+        // Requests that lost their host may fail.
         mix.plan.items.iter_mut().for_each(super::ring::may_fail);
     }
 }
 
 pub(super) const F4: Scenario = Scenario {
     name: "f4",
-    about: "owners are stopped for half of R, for R and for twice R, with their clocks and without",
+    about: "owners are stopped for half of R, R and twice R, with and without their clocks",
     fill: f4,
     expect: nothing_else,
 };
@@ -139,7 +139,7 @@ fn f5(mix: &mut Mix) {
 
 pub(super) const F6: Scenario = Scenario {
     name: "f6",
-    about: "clocks are wrong by minutes, drift and jump, and Date headers are missing, late or off",
+    about: "clocks are wrong by minutes, drift and jump; Date headers are missing, late or wrong",
     fill: f6,
     expect: nothing_else,
 };
@@ -170,7 +170,7 @@ fn f6(mix: &mut Mix) {
 
 pub(super) const F8: Scenario = Scenario {
     name: "f8",
-    about: "owners are killed at any await point: no host without a lease, and all of them gone",
+    about: "owners are killed at any await point: every host has a lease, and all their hosts are deleted",
     fill: f8,
     expect: nothing_else,
 };
@@ -181,7 +181,7 @@ fn f8(mix: &mut Mix) {
     let owners = mix.owners(count);
     for owner in owners {
         if count == 1 {
-            // Nobody else looks after what it has made and does not know of.
+            // A single owner is not killed, because no other owner would delete the hosts that it does not know.
             continue;
         }
         for at in [0, 60, 200] {
@@ -201,7 +201,7 @@ fn f8(mix: &mut Mix) {
 
 pub(super) const F13: Scenario = Scenario {
     name: "f13",
-    about: "TagQueue is throttled for longer than the retention: requests go on, and then R grows",
+    about: "TagQueue is throttled for longer than the retention: requests succeed, and R grows",
     fill: f13,
     expect: f13_expects,
 };
@@ -228,14 +228,14 @@ fn f13_expects(report: &Report) -> Result<(), String> {
         .map(|stats| stats.retention_grown)
         .sum();
     if grown == 0 {
-        return Err("no retention has grown".to_owned());
+        return Err("expected a retention that has grown, found none".to_owned());
     }
     Ok(())
 }
 
 pub(super) const F30: Scenario = Scenario {
     name: "f30",
-    about: "SQS is down during a shutdown: it ends within its time, and the ring finishes it",
+    about: "SQS is down during a shutdown: the shutdown ends within its time limit, and the ring deletes the hosts later",
     fill: f30,
     expect: nothing_else,
 };
@@ -263,7 +263,7 @@ fn f30(mix: &mut Mix) {
 
 pub(super) const F34: Scenario = Scenario {
     name: "f34",
-    about: "a new queue cannot be used for a second: first requests wait, and none of them is lost",
+    about: "a new queue cannot be used for a second: the first requests wait, and none is lost",
     fill: f34,
     expect: nothing_else,
 };
@@ -313,7 +313,7 @@ fn f46(mix: &mut Mix) {
 
 pub(super) const F47: Scenario = Scenario {
     name: "f47",
-    about: "virtual machines are paused for an hour, and machines suspended: the first answer tells",
+    about: "virtual machines are paused for an hour, machines are suspended: the first answer shows the pause",
     fill: f47,
     expect: nothing_else,
 };
@@ -334,7 +334,7 @@ fn f47(mix: &mut Mix) {
         let later = mix.dice.millis(0, 60_000);
         mix.step(at + later, owners[1], What::PauseMachine(time / 2));
     }
-    // One that has no host when it is paused, and makes one as soon as it goes on: with a stamp that is too old.
+    // This owner has no host when it is paused, and creates one as soon as it continues, with a stamp that is too old.
     let owner = mix.owner(|plan| {
         plan.face = Face::Requester;
         plan.idle_time = SECOND * 60;
@@ -348,7 +348,7 @@ fn f47(mix: &mut Mix) {
 
 pub(super) const F55: Scenario = Scenario {
     name: "f55",
-    about: "every tenth renewal has no answer, and up to three in a row, for days: no host is given up for it",
+    about: "every tenth renewal has no answer, and up to three in a row, for days: no host is given up because of that",
     fill: f55,
     expect: f55_expects,
 };
@@ -364,11 +364,11 @@ fn f55(mix: &mut Mix) {
             plan.face = Face::Requester;
             (plan.retention, plan.period) = (SECOND * 300, SECOND * 300);
         });
-        // Often enough that its host is not idle.
+        // Often enough that the host is never idle.
         for at in (0..until).step_by(600) {
             mix.ask(owner, at, 1, 60, &[Kind::Echo]).succeeds();
         }
-        // Ten renewals take some 700 s.
+        // Ten renewals take about 700 s.
         for from in (10..until - 60).step_by(700) {
             let lost = [Fault::TimedOut, Fault::TimedOutAfter, Fault::LandsLate];
             let window = Window {
@@ -394,7 +394,7 @@ fn f55_expects(report: &Report) -> Result<(), String> {
     let failed: u64 = of(|stats| stats.renewals_failed);
     if given_up > 0 || failed < 20 {
         return Err(format!(
-            "{given_up} of {made} hosts were given up, after {failed} renewals that failed"
+            "expected no host given up and at least 20 failed renewals, found {given_up} of {made} hosts and {failed} renewals"
         ));
     }
     Ok(())
@@ -402,7 +402,7 @@ fn f55_expects(report: &Report) -> Result<(), String> {
 
 pub(super) const IDLE: Scenario = Scenario {
     name: "idle",
-    about: "an owner that nobody uses lets its host go, makes no call, and works again",
+    about: "an unused owner deletes its host, makes no calls, and works again when it is used",
     fill: idle,
     expect: nothing_else,
 };

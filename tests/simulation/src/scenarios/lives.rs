@@ -1,4 +1,4 @@
-//! Processes that crash, stop, shut down, or have clocks of their own.
+//! Processes that crash, stop, shut down, or have wrong clocks.
 
 use super::{Mix, SECOND, Scenario, nothing_else};
 use crate::coverage::Fault;
@@ -7,7 +7,7 @@ use crate::plan::{BARE, REQUESTS, What};
 
 pub(super) const F23: Scenario = Scenario {
     name: "f23",
-    about: "a responder crashes between its reply and the delete: the requester sees one reply",
+    about: "a responder crashes between its reply and the delete: the requester receives exactly one reply",
     fill: f23,
     expect: nothing_else,
 };
@@ -26,7 +26,7 @@ fn f23(mix: &mut Mix) {
 
 pub(super) const F29: Scenario = Scenario {
     name: "f29",
-    about: "a shutdown with requests pending and handlers running: drained within the time, the rest is given back",
+    about: "a shutdown while requests are pending and handlers run: it ends within its time limit, and unfinished requests are put back",
     fill: f29,
     expect: nothing_else,
 };
@@ -52,7 +52,7 @@ fn f29(mix: &mut Mix) {
 
 pub(super) const F45: Scenario = Scenario {
     name: "f45",
-    about: "handles are dropped without a shutdown, with requests pending",
+    about: "handles are dropped without a shutdown while requests are pending",
     fill: f45,
     expect: nothing_else,
 };
@@ -84,7 +84,7 @@ pub(super) fn clocks(mix: &mut Mix) {
     mix.fault(fault, 0, 30, &[], 0.5);
 }
 
-/// Processes stop and go on, with and without their clocks.
+/// Processes stop and continue, with and without their clocks.
 pub(super) fn pauses(mix: &mut Mix) {
     for _ in 0..3 {
         let at = mix.dice.millis(0, 25_000);
@@ -99,7 +99,7 @@ pub(super) fn pauses(mix: &mut Mix) {
     }
 }
 
-/// Processes are killed wherever they are, and start again.
+/// Processes are killed at any point, and start again.
 pub(super) fn crashes(mix: &mut Mix) {
     mix.responder(BARE);
     let requester = mix.requester();
@@ -120,7 +120,7 @@ pub(super) fn crashes(mix: &mut Mix) {
 
 pub(super) const F58: Scenario = Scenario {
     name: "f58",
-    about: "all tasks of a process end, as with its runtime, and its requester is used on: `Closed` at once",
+    about: "all tasks of a process end, as at the end of its runtime, but its requester is still used: `Closed` at once",
     fill: f58,
     expect: nothing_else,
 };
@@ -130,7 +130,7 @@ fn f58(mix: &mut Mix) {
     for _ in 0..2 {
         let requester = mix.requester();
         mix.ask(requester, 0, 60, 15, &[Kind::Echo, Kind::Sleep(2_000)]);
-        // Some end before the driver has run for the first time.
+        // Sometimes the tasks end before the driver has run for the first time.
         let latest = *mix.dice.pick(&[50, 12_000]);
         let at = mix.dice.millis(0, latest);
         mix.ask(requester, 0, 20, 0, &[Kind::Echo]);

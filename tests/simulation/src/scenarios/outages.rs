@@ -1,4 +1,4 @@
-//! SQS does not answer, or answers errors.
+//! SQS does not answer, or answers with errors.
 
 use local_sqs::engine::Action;
 
@@ -30,7 +30,7 @@ const TROUBLES: [Fault; 7] = [
 
 pub(super) const F14: Scenario = Scenario {
     name: "f14",
-    about: "throttling, 503, time-outs and resets on each API, once, half or all of the calls for a while",
+    about: "throttling, 503, timeouts and resets on each action: one call, half of the calls or all for a while",
     fill: f14,
     expect: nothing_else,
 };
@@ -74,7 +74,7 @@ fn f31(mix: &mut Mix) {
 
 pub(super) const F32: Scenario = Scenario {
     name: "f32",
-    about: "so many messages are in flight that receives stay empty, without a word",
+    about: "too many messages are in flight, so receives return none, without an error",
     fill: f32,
     expect: nothing_else,
 };
@@ -101,7 +101,7 @@ fn f33(mix: &mut Mix) {
     let requester = mix.requester();
     let most = mix.dice.between(1, 3) as u32;
     mix.fault_at_most(Fault::HalfOpen, 0, 30, &[Action::ReceiveMessage], 0.5, most);
-    // A message may be hidden by a poll that is lost, for 30 s, after 25 s for each poll that nobody answers.
+    // A lost poll may hide a message for 30 s, and each poll without an answer takes 25 s.
     mix.ask(requester, 1, 20, 60, &[Kind::Echo])
         .timeout(200)
         .succeeds();
@@ -111,7 +111,9 @@ fn polls_were_replaced(report: &Report) -> Result<(), String> {
     let lost = report.coverage.of_fault(Fault::HalfOpen);
     let failed: u64 = report.stats.values().map(|stats| stats.polls_failed).sum();
     if failed < lost {
-        return Err(format!("{lost} polls were lost, {failed} were given up"));
+        return Err(format!(
+            "expected at least {lost} failed polls, as many as were lost, found {failed}"
+        ));
     }
     Ok(())
 }

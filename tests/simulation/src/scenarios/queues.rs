@@ -41,7 +41,7 @@ pub(super) fn messages(host: &'static str, queue: &'static str, count: u32, over
 
 pub(super) const F21: Scenario = Scenario {
     name: "f21",
-    about: "the same virtual name on two hosts: nothing goes astray",
+    about: "the same virtual names on two hosts: each queue receives its own messages",
     fill: f21,
     expect: nothing_else,
 };
@@ -61,7 +61,7 @@ fn f21(mix: &mut Mix) {
 
 pub(super) const F25: Scenario = Scenario {
     name: "f25",
-    about: "nobody receives and many messages wait: polling pauses at the cap",
+    about: "many messages wait without a receiver: polling pauses at the cap",
     fill: f25,
     expect: nothing_else,
 };
@@ -79,7 +79,7 @@ fn f25(mix: &mut Mix) {
 
 pub(super) const F26: Scenario = Scenario {
     name: "f26",
-    about: "visibility ends while a message is buffered: it is taken out, and never delivered twice and deleted",
+    about: "the visibility of a buffered message ends: it leaves the buffer, and is never delivered after its delete",
     fill: f26,
     expect: nothing_else,
 };
@@ -99,7 +99,7 @@ fn f26(mix: &mut Mix) {
 
 pub(super) const F37: Scenario = Scenario {
     name: "f37",
-    about: "one virtual queue's buffer is full, others on the host get theirs",
+    about: "one virtual queue's buffer is full: other queues on the host receive their messages",
     fill: f37,
     expect: nothing_else,
 };
@@ -107,7 +107,7 @@ pub(super) const F37: Scenario = Scenario {
 fn f37(mix: &mut Mix) {
     mix.lasts(60);
     let host = mix.host();
-    // While a reader does not wait, its messages are in the buffer, which is no delay of the host's.
+    // Readers always wait: messages that stay in the buffer without a reader are not a delay of the host.
     let reading = Reading::Always {
         pause: Duration::ZERO,
         gives_up: 0.0,
@@ -116,7 +116,7 @@ fn f37(mix: &mut Mix) {
         vec![host],
         vec![("full", Reading::Never), ("one", reading), ("two", reading)],
     );
-    // The other two never have so many at a time, and the one full buffer leaves room on the host.
+    // The other two queues never have that many messages at the same time, and the full buffer leaves room on the host.
     plan.queue_capacity = mix.dice.between(5, 10) as usize;
     plan.host_capacity = mix.dice.between(30, 100) as usize;
     let process = mix.process(Role::Queues(plan));
@@ -124,19 +124,19 @@ fn f37(mix: &mut Mix) {
     for queue in ["one", "two"] {
         mix.send(process, 3, messages(host, queue, 20, 50));
     }
-    // A poll may leave out a message though it is not full, as SQS's do.
+    // 1 s, because a poll may leave out a message although it is not full, as in SQS.
     mix.plan.promises.prompt = Some(SECOND);
 }
 
 pub(super) const SHARED_HOST: Scenario = Scenario {
     name: "shared-host",
-    about: "two processes have virtual queues on one host: each gets its own messages, all of them",
+    about: "two processes have virtual queues on one host: each receives all of its own messages",
     fill: shared_host,
     expect: nothing_else,
 };
 
 fn shared_host(mix: &mut Mix) {
-    // A message that the other process finds again and again stays away for half a minute each time.
+    // Each time the other process receives a message, the message is hidden for half a minute.
     mix.lasts(300);
     let host = mix.host();
     for name in ["here", "there"] {

@@ -9,7 +9,7 @@ use crate::world::Report;
 
 pub(super) const F54: Scenario = Scenario {
     name: "f54",
-    about: "all queues have a redrive policy, with a maxReceiveCount of 1 to 5: dead letters are undecodable requests",
+    about: "all queues have a redrive policy with a maxReceiveCount of 1 to 5: only undecodable requests become dead letters",
     fill: f54,
     expect: only_undecodable_are_dead_letters,
 };
@@ -45,6 +45,6 @@ fn only_undecodable_are_dead_letters(report: &Report) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{put} could not be decoded, {found} are dead letters"
+        "expected the {put} undecodable requests as dead letters, found {found} dead letters"
     ))
 }

@@ -1,4 +1,4 @@
-//! Requests that cannot be handled, are not wanted any more, or cannot be answered.
+//! Requests that cannot be handled, are dropped or expired, or cannot be answered.
 
 use super::{Mix, SECOND, Scenario, nothing_else};
 use crate::coverage::Fault;
@@ -8,7 +8,7 @@ use crate::world::Report;
 
 pub(super) const F22: Scenario = Scenario {
     name: "f22",
-    about: "a reply is too large: the requester is told at once, and the request is not handled again",
+    about: "a reply is too large: the requester gets an error at once, and the request is not handled again",
     fill: f22,
     expect: nothing_else,
 };
@@ -22,13 +22,13 @@ fn f22(mix: &mut Mix) {
 
 pub(super) const F24: Scenario = Scenario {
     name: "f24",
-    about: "a handler panics, a request cannot be decoded: nobody else is affected, and the latter ends in the dead-letter queue",
+    about: "a handler panics, a request cannot be decoded: other requests are not affected, and the undecodable one becomes a dead letter",
     fill: f24,
     expect: undecodable_are_dead_letters,
 };
 
 fn f24(mix: &mut Mix) {
-    // Its receives are 10, 20, 40, 80 and 160 s apart.
+    // An undecodable request is received after 10, 20, 40, 80 and 160 s more.
     mix.lasts(340);
     mix.wide_responder(REQUESTS);
     let requester = mix.requester();
@@ -36,7 +36,7 @@ fn f24(mix: &mut Mix) {
     mix.step(SECOND, 0, What::Undecodable(REQUESTS, count));
     mix.ask(requester, 1, 10, 10, &[Kind::Panic]);
     mix.ask(requester, 1, 20, 10, &[Kind::Echo]).succeeds();
-    // Somebody has to look at the queue.
+    // Requests keep the queue in use, so that it is polled.
     mix.ask(requester, 20, 20, 320, &[Kind::Echo]).succeeds();
 }
 
@@ -47,7 +47,7 @@ fn undecodable_are_dead_letters(report: &Report) -> Result<(), String> {
     } else {
         let found = report.dead_letters;
         Err(format!(
-            "{put} could not be decoded, {found} are in the dead-letter queue"
+            "expected the {put} undecodable requests in the dead-letter queue, found {found}"
         ))
     }
 }
@@ -68,7 +68,7 @@ fn f28(mix: &mut Mix) {
 
 pub(super) const F35: Scenario = Scenario {
     name: "f35",
-    about: "nobody responds: `Timeout` exactly at the deadline; later the expired request is dropped unhandled",
+    about: "no responder: `Timeout` exactly at the deadline; later the expired request is dropped without being handled",
     fill: f35,
     expect: nothing_else,
 };
@@ -78,7 +78,7 @@ fn f35(mix: &mut Mix) {
     let requester = mix.requester();
     let timeout = mix.dice.between(1, 20);
     mix.ask(requester, 1, 20, 5, &[Kind::Echo]).timeout(timeout);
-    // The responder is there in time for some, or for none.
+    // The responder starts in time for some requests, or for none.
     let responder = mix.responder(REQUESTS);
     mix.step(SECOND / 2, responder, What::Kill);
     let at = mix.dice.millis(2_000, 50_000);
@@ -87,7 +87,7 @@ fn f35(mix: &mut Mix) {
 
 pub(super) const F41: Scenario = Scenario {
     name: "f41",
-    about: "an undecodable request on a queue with no dead-letter queue: it comes ever more rarely",
+    about: "an undecodable request on a queue without a dead-letter queue: it is redelivered at ever longer intervals",
     fill: f41,
     expect: nothing_else,
 };
@@ -105,7 +105,7 @@ fn f41(mix: &mut Mix) {
 
 pub(super) const F42: Scenario = Scenario {
     name: "f42",
-    about: "an old request comes back out of a dead-letter queue: it is dropped as expired",
+    about: "an old request returns from a dead-letter queue: it is dropped as expired",
     fill: f42,
     expect: nothing_else,
 };

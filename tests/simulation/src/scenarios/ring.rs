@@ -1,4 +1,4 @@
-//! The ring: who looks after whose hosts, and what else there is under a prefix.
+//! The ring: owners that watch each other's hosts, and other queues under the prefix.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::world::Report;
 
 pub(super) const F7: Scenario = Scenario {
     name: "f7",
-    about: "watchers die, and new processes start between watchers and watched, over and over",
+    about: "watchers die, and new processes start between watchers and the hosts that they watch, again and again",
     fill: f7,
     expect: nothing_else,
 };
@@ -23,7 +23,7 @@ fn f7(mix: &mut Mix) {
     let owners = mix.owners(count);
     for owner in owners {
         if mix.dice.happens(0.3) {
-            // It does not watch, and is walked over.
+            // This owner does not watch, so walks pass over it.
             set(mix, owner, |plan| plan.watches = false);
             continue;
         }
@@ -39,7 +39,7 @@ fn f7(mix: &mut Mix) {
 
 pub(super) const F9: Scenario = Scenario {
     name: "f9",
-    about: "leases that are missing, malformed, in the future, of Java's, or counts",
+    about: "leases that are missing, malformed, in the future, Java's, or counts",
     fill: f9,
     expect: nothing_else,
 };
@@ -67,13 +67,13 @@ fn f9(mix: &mut Mix) {
 
 pub(super) const F10: Scenario = Scenario {
     name: "f10",
-    about: "40 to 10,000 dead hosts under the prefix, or 1,000 queues that stay, and few owners alive",
+    about: "40 to 10,000 dead hosts under the prefix, sometimes 1,000 queues that must stay, and few live owners",
     fill: f10,
     expect: nothing_else,
 };
 
 fn f10(mix: &mut Mix) {
-    // What is cleaned is looked at from here on; the larger ones are rare, as they take their time.
+    // Deletions are checked after this time. Large numbers are rare because their runs take long.
     mix.lasts(60);
     let owners = mix.dice.between(1, 3);
     let dead = match mix.dice.below(400) {
@@ -86,7 +86,7 @@ fn f10(mix: &mut Mix) {
     foreign(mix, RING, ForeignKind::Dead, dead);
     foreign(mix, LONGER, ForeignKind::Dead, dead / 10);
     if dead < 100 {
-        // More than a list shows, and none of them goes.
+        // More queues than one list shows, none of which may be deleted.
         let kept = mix.dice.between(1_000, 1_200) as u32;
         foreign(mix, RING, ForeignKind::Untagged, kept);
     }
@@ -94,7 +94,7 @@ fn f10(mix: &mut Mix) {
 
 pub(super) const F11: Scenario = Scenario {
     name: "f11",
-    about: "dead hosts with messages in them are deleted all the same",
+    about: "dead hosts are deleted even if they contain messages",
     fill: f11,
     expect: nothing_else,
 };
@@ -104,7 +104,7 @@ fn f11(mix: &mut Mix) {
     let count = mix.dice.between(2, 5);
     let owners = mix.owners(count);
     with_messages(mix, RING, ForeignKind::Dead, 5, 20);
-    // Killed with requests pending: their replies are orphans.
+    // The owner is killed while requests are pending, so their replies are orphans.
     let at = mix.dice.millis(60_000, 120_000);
     mix.ask(
         owners[0],
@@ -118,7 +118,7 @@ fn f11(mix: &mut Mix) {
 
 pub(super) const F12: Scenario = Scenario {
     name: "f12",
-    about: "counts of messages are wrong by nearly all: nothing rests on them",
+    about: "counts of messages are wrong by nine tenths: no decision depends on them",
     fill: f12,
     expect: nothing_else,
 };
@@ -130,13 +130,13 @@ fn f12(mix: &mut Mix) {
 
 pub(super) const F48: Scenario = Scenario {
     name: "f48",
-    about: "a watcher that lives and is stuck, and dead hosts with stamps in the future",
+    about: "a live watcher that is stuck, and dead hosts with stamps in the future",
     fill: f48,
     expect: nothing_else,
 };
 
 fn f48(mix: &mut Mix) {
-    // Until it says so: three periods, and a renewal; then R, the verdict, and the next one's walk.
+    // The stuck watcher declares itself after three periods and a renewal. Then R, the verdict and the next watcher's walk.
     let bound = 180 + 60 + 120 + 180 + 2 * 72 + 60;
     mix.lasts(200 + bound + 20);
     mix.wide_responder(super::REQUESTS);
@@ -162,7 +162,6 @@ fn f48(mix: &mut Mix) {
         1 => &actions[1..],
         _ => &actions[..],
     };
-    // From the beginning, or later.
     let from = mix.dice.between(30, 90);
     mix.fault(fault, from, until, actions, 1.0);
     if let Some(Item::Window(window)) = mix.plan.items.last_mut() {
@@ -186,7 +185,7 @@ fn f48(mix: &mut Mix) {
 
 pub(super) const S8: Scenario = Scenario {
     name: "s8",
-    about: "queues that are no hosts of this prefix: another's prefix, no tags, another's tags",
+    about: "queues that are not hosts of this prefix: a longer prefix, no tags, tags of a dead host under another name",
     fill: s8,
     expect: nothing_else,
 };
@@ -201,14 +200,14 @@ fn s8(mix: &mut Mix) {
         foreign(mix, RING, ForeignKind::Misnamed(form), 1);
     }
     let rude = mix.owner(|plan| plan.prefix = LONGER);
-    // That ring is its own, and has dead hosts that only its owners may delete: these live too short.
+    // This owner's ring has dead hosts that must not be deleted in this run, so it does not watch.
     set(mix, rude, |plan| plan.watches = false);
     mix.works(rude, 10, 390);
 }
 
 pub(super) const S9: Scenario = Scenario {
     name: "s9",
-    about: "tags that somebody else has written: flags, times, a retention of 100 years",
+    about: "tags that another program has written: flags, times, a retention of 100 years",
     fill: s9,
     expect: nothing_else,
 };
@@ -231,7 +230,7 @@ fn s9(mix: &mut Mix) {
 
 pub(super) const DEPLOY: Scenario = Scenario {
     name: "deploy",
-    about: "the whole fleet is replaced at once, killed or in order; now and then it has a thousand processes",
+    about: "the whole fleet is killed or shut down at once, and restarts; rarely it has a thousand processes",
     fill: deploy,
     expect: nothing_else,
 };
@@ -263,7 +262,7 @@ fn deploy(mix: &mut Mix) {
 
 pub(super) const SHORT: Scenario = Scenario {
     name: "short",
-    about: "a fleet of which no process lives for longer than a few minutes, and none ends in order",
+    about: "a fleet in which no process lives longer than a few minutes, and none shuts down",
     fill: short,
     expect: swept,
 };
@@ -291,28 +290,28 @@ fn short(mix: &mut Mix) {
 fn swept(report: &Report) -> Result<(), String> {
     let swept: u64 = report.stats.values().map(|stats| stats.hosts_swept).sum();
     if swept < 5 {
-        return Err(format!("{swept} hosts were swept"));
+        return Err(format!("expected at least 5 swept hosts, found {swept}"));
     }
     Ok(())
 }
 
-/// Ten owners in peace, and what they call: P13 and P14.
+/// Ten owners without faults, and their calls: P13 and P14.
 pub(super) const P13: Scenario = Scenario {
     name: "p13",
-    about: "ten owners in peace: prints what they call, for docs/leases.md",
+    about: "ten owners without faults: prints their calls, for docs/leases.md",
     fill: p13,
     expect: p13_expects,
 };
 
-/// The same with a thousand.
+/// The same with a thousand owners.
 pub(super) const P13_LARGE: Scenario = Scenario {
     name: "p13-1000",
-    about: "a thousand owners in peace: prints what they call, for docs/leases.md",
+    about: "a thousand owners without faults: prints their calls, for docs/leases.md",
     fill: p13_large,
     expect: p13_expects,
 };
 
-/// From the third minute on, so many periods.
+/// The number of periods for which calls are counted, from the third minute on.
 const COUNTED: u64 = 6;
 /// P, and R.
 const PERIOD: u64 = 300;
@@ -334,7 +333,7 @@ fn fleet_in_peace(mix: &mut Mix, count: usize) {
             plan.face = Face::Requester;
             (plan.retention, plan.period) = (SECOND * PERIOD as u32, SECOND * PERIOD as u32);
         });
-        // Often enough that its host is not idle.
+        // Often enough that the host is never idle.
         for at in (0..end).step_by(600) {
             mix.ask(owner, at, 1, 60, &[crate::oracle::Kind::Echo])
                 .succeeds();
@@ -350,11 +349,12 @@ fn p13_expects(report: &Report) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{watching:.2} calls for watching, {most:.1} at the most; {renewals:.2} of the renewals"
+        "expected at most 2.2 calls for watching on average, 4.0 for one owner, and 1.1 of the planned renewals; found \
+         {watching:.2}, {most:.1} and {renewals:.2}"
     ))
 }
 
-/// Calls for watching per owner and period, those of the owner with the most, and renewals as a part of 4 / R.
+/// The calls for watching per owner and period, the same of the owner with the most, and the renewals relative to 4 / R.
 fn p13_counts(report: &Report) -> (f64, f64, f64) {
     let mut owners = BTreeMap::<usize, (u64, u64)>::new();
     for ((owner, action), calls) in &report.owner_calls {
@@ -387,7 +387,7 @@ pub(super) fn p13_row(report: &Report) -> Option<String> {
         .then(|| format!("| {owners} | {watching:.2} | {most:.1} | {mean:.2} | {renewals:.2} |"))
 }
 
-/// Queues of some other program, that come in the first minute.
+/// Queues that another program creates in the first 30 seconds.
 fn foreign(mix: &mut Mix, prefix: &'static str, kind: ForeignKind, count: u32) {
     with_messages(mix, prefix, kind, count, 0);
 }
@@ -422,7 +422,7 @@ fn set(mix: &mut Mix, process: usize, set: impl FnOnce(&mut crate::owners::Owner
     }
 }
 
-/// Other faults of the same scenario may hinder it.
+/// Requests need not succeed, because other faults of the same scenario may affect them.
 pub(super) fn may_fail(item: &mut Item) {
     if let Item::Step(step) = item
         && let What::Ask(ask) = &mut step.what

@@ -14,7 +14,7 @@ const SPELLINGS: [Spelling; 5] = [
 
 pub(super) const F50: Scenario = Scenario {
     name: "f50",
-    about: "virtual queues on one host, whose URL each spells in another way: nothing is deleted by mistake",
+    about: "virtual queues on one host, each with another spelling of its URL: nothing is deleted by mistake",
     fill: f50,
     expect: nothing_else,
 };

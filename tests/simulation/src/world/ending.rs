@@ -1,4 +1,4 @@
-//! The end of every run: all is well, everybody who lives is asked again, and the oracle looks at what is left.
+//! The end of every run: all faults stop, every living requester sends requests again, and the oracle makes the final checks.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use crate::oracle::{Kind, Oracle};
 use crate::plan::{Ask, BARE, ProcessPlan, REQUESTS, Role, What};
 use crate::process::Gate;
 
-/// The longest back-off of a poll, and of the making of a reply host, with jitter, and then some.
+/// More than the longest back-off of a poll and of the creation of a reply host, with jitter.
 const SETTLING: Duration = Duration::from_secs(45);
-/// How long the last requests may take.
+/// The timeout of the last requests.
 const PROBE: Duration = Duration::from_secs(30);
-/// The longest that a call may hang, and that a message may be late therefore.
+/// The longest time that a call may hang, and so the longest delay of a message.
 const LATE: Duration = Duration::from_secs(60);
-/// Seconds in which what came last is deleted.
+/// The number of seconds within which the last replies are deleted.
 const DELETES_TAKE: u32 = 5;
-/// Indexes of responders that the world itself starts where nobody serves a queue any more.
+/// The first index of responders that the world starts for queues that have no responder any more.
 const STAND_IN: usize = 10_000;
 
 impl World<'_> {
-    /// Waits until everything has noticed that all is well. `false` if something was wrong.
+    /// Stops all faults, and waits until the processes have recovered. Returns `false` after a violation.
     pub(super) async fn heal(&mut self) -> bool {
         self.oracle.note(format_args!("all is well"));
         self.oracle.is_well();
@@ -34,7 +34,7 @@ impl World<'_> {
         self.look_until(self.time.now() + SETTLING).await
     }
 
-    /// I8, and what must hold when nothing is left to do.
+    /// I8, and the checks of a run in which nothing is left to do.
     pub(super) async fn ask_all_again(&mut self) {
         self.serve_all();
         let asking: Vec<_> = self.living(|parts| matches!(parts, Parts::Requester(_)));
@@ -44,7 +44,7 @@ impl World<'_> {
                 return;
             }
         }
-        // All requests of users have ended, late messages have come, and polls have ended.
+        // Waits until all requests of users have ended, late messages have arrived, and polls have ended.
         let longest = self
             .plan
             .steps()
@@ -57,12 +57,12 @@ impl World<'_> {
         if !self.look_until(until + LATE).await {
             return;
         }
-        // A host is polled only while somebody waits: what came after its last poll is still there.
+        // A host is polled only while requests are pending, so messages that arrived after the last poll are still there.
         self.ask_again(&asking, REQUESTS);
         if !self.look_until(self.time.now() + PROBE * 2).await {
             return;
         }
-        // Whose clock stood still asks late. A reply that came just now is deleted in a moment.
+        // A requester whose clock was stopped sends its requests late. A reply that has just arrived is deleted soon.
         for _ in 0..DELETES_TAKE {
             if asking.iter().all(|index| self.left_on_host_of(*index) == 0) {
                 break;
@@ -77,7 +77,7 @@ impl World<'_> {
         self.look_at_the_end(&asking);
     }
 
-    /// Messages on the host of a requester.
+    /// The number of messages on the host of a requester.
     fn left_on_host_of(&self, index: usize) -> usize {
         let Some(Parts::Requester(requester)) = self.processes.get(&index).map(|it| &it.parts)
         else {
@@ -106,7 +106,7 @@ impl World<'_> {
         }
     }
 
-    /// Where nobody serves a queue any more, somebody else does: requesters shall find it served.
+    /// Starts a responder for each queue that has none any more, so that the last requests can succeed.
     fn serve_all(&mut self) {
         for (number, queue) in [REQUESTS, BARE].into_iter().enumerate() {
             let serves = |process: &Process| match &process.plan.role {
@@ -140,12 +140,12 @@ impl World<'_> {
             };
             let (life, pending) = (process.link.life, requester.pending());
             let left = self.oracle.pending_of(&process.link);
-            // An owner's clock may have stood still for minutes: its user asks later than was planned.
+            // An owner's clock may have been stopped for minutes, so its user sends requests later than planned.
             let asks_late = self.oracle.has_stood_still(&process.link)
                 && matches!(process.plan.role, Role::Owner(_))
                 && left > 0;
             self.oracle.check(Check::SlotsFree, pending == left, || {
-                format!("{life} has {pending} slots taken, and {left} requests have not ended")
+                format!("{life} has {pending} slots taken, expected {left}, the number of requests that have not ended")
             });
             if !asks_late {
                 self.oracle.check(Check::NotOverdue, left == 0, || {

@@ -1,8 +1,7 @@
-//! Runs a plan: one seed, one runtime, no clock but [`TrueTime`].
+//! Runs a plan: one seed, one runtime, and no clock but [`TrueTime`].
 //!
-//! Owns: the order of what happens in a run, and the looks of the oracle from time to time. The end of a run is always
-//! the same, see `ending`: all faults stop, everything that lives is asked once more, and the oracle looks at what is
-//! left.
+//! Owns: the order of the events in a run, and the regular checks of the oracle. The end of a run is always the same, see
+//! `ending`: all faults stop, every living requester sends requests again, and the oracle makes the final checks.
 
 mod ending;
 mod process;
@@ -28,39 +27,39 @@ use crate::process::{Gate, LifeId, ProcessClock};
 use crate::time::TrueTime;
 use crate::trace::{Keep, Trace};
 
-/// Processes start when the queues have been there for longer than a second.
+/// When processes start: later than a second after the creation of the queues.
 const START: Duration = Duration::from_secs(2);
-/// So often the oracle looks at what is pending.
+/// The interval of the oracle's regular checks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The first thing that was wrong.
+    /// The first violation.
     pub violation: Option<Violation>,
-    /// How often what took place.
+    /// The counts of faults and checks.
     pub coverage: Coverage,
     /// The hash of the trace, and the number of its lines, if it was kept.
     pub trace: (u64, u64),
     /// The lines, if they were kept.
     pub lines: Vec<String>,
-    /// What each process did, by time.
+    /// The calls of each process over time.
     pub calls: CallTable,
-    /// Calls of owners, by action.
+    /// The calls of owners, by action.
     pub owner_calls: ActionTable,
     /// The counters of each life at its end.
     pub stats: BTreeMap<LifeId, Stats>,
-    /// Messages in the dead-letter queue at the end.
+    /// The number of messages in the dead-letter queues at the end.
     pub dead_letters: usize,
 }
 
-/// Runs a plan to its end, or to the first thing that is wrong.
+/// Runs a plan to its end, or to the first violation.
 ///
 /// # Panics
-/// If there is no Tokio runtime to be had, and if the plan itself is wrong.
+/// If the Tokio runtime cannot be created, or if the plan is invalid.
 #[must_use]
 pub fn run(plan: &Plan, keep: Keep) -> Report {
-    // What is dropped from the runtime's end on has no network, and nobody looks at what it does.
+    // Tasks and handles dropped after the end of the runtime have no network, and their actions are not checked.
     let (report, oracle, gates) = TrueTime::run(async |time| {
         let mut world = World::new(plan, time, keep);
         world.play().await;
@@ -78,7 +77,7 @@ struct World<'a> {
     oracle: Oracle,
     network: Network,
     processes: BTreeMap<usize, Process>,
-    /// Handles of those who were killed: a crash drops nothing.
+    /// The handles of killed processes, kept because a crash drops nothing.
     graveyard: Vec<Parts>,
     gates: Vec<Gate>,
     stats: BTreeMap<LifeId, Stats>,
@@ -96,7 +95,7 @@ impl<'a> World<'a> {
             ..plan.promises
         };
         let oracle = Oracle::new(time.clone(), trace.clone(), promises, windows.clone());
-        // Of a machine of its own, whose clock is right.
+        // The store runs on its own machine, whose clock is right.
         let clock = Clock::from_source(ProcessClock::new(time.clone(), 0, 0));
         let store = InMemoryReplyStore::default().with_clock(clock);
         let network = Network::new(plan.seed, time.clone(), oracle.clone(), windows);
@@ -134,7 +133,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Goes on until then, and looks from time to time. `false` if something was wrong.
+    /// Lets the run continue until `at`, with regular checks. Returns `false` after a violation.
     async fn look_until(&mut self, at: Duration) -> bool {
         loop {
             if self.oracle.violation().is_some() {

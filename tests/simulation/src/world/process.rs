@@ -1,4 +1,4 @@
-//! One process of a run: its handles, and what its user does with them.
+//! One process of a run: its handles, and its user's actions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use crate::oracle::{Asked, Oracle};
 use crate::plan::{Ask, ProcessPlan, Reading, Role, Send};
 use crate::users::{self, Patience};
 
-/// Timers are of whole milliseconds, and drift rounds once more.
+/// The tolerance for rounding: timers have whole milliseconds, and clock drift is rounded, too.
 const TICK: Duration = Duration::from_millis(5);
 
 pub(super) struct Process {
     pub(super) plan: ProcessPlan,
     pub(super) link: Link,
     pub(super) parts: Parts,
-    /// It was told to shut down.
+    /// Whether its shutdown has begun, or its tasks were ended.
     pub(super) shut: bool,
     pub(super) asked: u32,
 }
@@ -33,7 +33,7 @@ pub(super) enum Parts {
     Responder(Box<Responder>, Option<oneshot::Sender<()>>),
     Queues(VirtualQueues, BTreeMap<String, VirtualQueue>, Vec<Host>),
     Temporary(TemporaryQueues),
-    /// It was shut down or dropped.
+    /// The handles were dropped, or the process was killed.
     Gone,
 }
 
@@ -99,7 +99,7 @@ impl Process {
         match &mut self.parts {
             Parts::Responder(_, stop) => {
                 if let Some(stop) = stop.take() {
-                    // It may have ended by itself.
+                    // The responder may have ended by itself.
                     let _ = stop.send(());
                 }
             }
@@ -139,7 +139,7 @@ impl Process {
             (Parts::Queues(_, queues, hosts), Role::Queues(plan)) => {
                 for host in hosts {
                     let (messages, _) = host.buffered();
-                    // Whoever waits gets what comes even if the buffers are full: as much as one poll brings.
+                    // A waiting receiver gets a message even if the buffers are full: up to the 10 messages of a poll.
                     let most = plan.host_capacity + 10 * plan.queues.len();
                     oracle.check(Check::UnderCaps, messages <= most, || {
                         format!("{} buffers {messages} messages", host.url())
@@ -162,7 +162,7 @@ impl Process {
         }
     }
 
-    /// Names of virtual queues that are read to the end.
+    /// The names of virtual queues that are read until the end of the run.
     pub(super) fn reads(&self) -> Vec<String> {
         match (&self.parts, &self.plan.role) {
             (Parts::Queues(..), Role::Queues(plan)) if self.lives() => {

@@ -1,4 +1,4 @@
-//! Which queues are there from the first, what is on them, and what other programs put there.
+//! The queues that exist from the beginning, their messages, and messages from other programs.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use sqs_rpc_protocol::{Deadline, QueueUrl, RequestEnvelope, RequestHeader, Reque
 use super::World;
 use crate::plan::{BARE, FIFO, FIFO_HOSTS, HOSTS, REQUESTS};
 
-/// A temporary host that there never was.
+/// The name of a temporary host that never existed.
 const DEAD_HOST: &str = "sqs-rpc-00000000-0000-4000-8000-00000000dead-0";
-/// Deliveries before a message goes to the dead-letter queue.
+/// The number of deliveries before a message goes to the dead-letter queue.
 pub(super) const MOST_RECEIVES: u32 = 5;
 
 impl World<'_> {
@@ -54,7 +54,7 @@ impl World<'_> {
         }
     }
 
-    /// Messages on a queue, hidden ones included.
+    /// The number of messages on a queue, including hidden ones.
     pub(super) fn messages_on(&self, url: &str) -> usize {
         let mut get = requests::GetQueueAttributes::default();
         get.queue_url = Some(url.to_owned());
@@ -73,7 +73,7 @@ impl World<'_> {
             .sum()
     }
 
-    /// Puts a message on a queue, as some other program would.
+    /// Sends a message to a queue like another program.
     pub(super) fn put(&self, queue: &str, body: &str, attributes: Vec<(&str, String)>) {
         let mut send = requests::SendMessage::default();
         send.queue_url = Some(self.network.queue_url(queue));
@@ -100,7 +100,7 @@ impl World<'_> {
         }
     }
 
-    /// Puts a request on a queue to which nobody can reply.
+    /// Sends a request whose reply queue does not exist.
     pub(super) fn put_dead_request(&self, queue: &str, number: u32) {
         let mut header = RequestHeader::new(RequestId::from_bits(u128::from(number)));
         header.deadline = Deadline::after(Duration::from_secs(600));

@@ -1,4 +1,4 @@
-//! Processes that own temporary hosts, and the time in which the ring must have cleaned up.
+//! Processes that own temporary hosts, and the final phase in which the ring must delete all dead hosts.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ use crate::owners::{Face, Foreign, ForeignKind, OwnerPlan, RING, name_of, use_qu
 use crate::plan::{Ask, Item, Plan, REQUESTS, Role, Step, What};
 use crate::users;
 
-/// So often each owner works while the oracle waits for the ring.
+/// How often each owner uses its host while the oracle waits for the ring.
 const WORK: Duration = Duration::from_secs(40);
-/// How long that may take.
+/// The timeout of such a use.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl World<'_> {
@@ -52,13 +52,13 @@ impl World<'_> {
         }
     }
 
-    /// Somebody deletes the hosts of a process.
+    /// Deletes the hosts of a process by hand.
     pub(super) fn lose_hosts(&self, process: &Process) {
         let mut lost = process.hosts();
         lost.retain(|host| {
             let mut delete = requests::DeleteQueue::default();
             delete.queue_url = Some(host.as_str().to_owned());
-            // It may have been deleted a moment ago, or SQS may not know it yet.
+            // The host may have been deleted a moment ago, or SQS may not know it yet.
             let deleted = self.network.ask(EngineRequest::DeleteQueue(delete));
             deleted.is_ok()
         });
@@ -69,7 +69,7 @@ impl World<'_> {
         self.oracle.loses(&process.link, &names, !self.is_rough());
     }
 
-    /// Some other program puts queues there.
+    /// Creates queues of another program.
     pub(super) fn put_foreign(&self, step: &Step, foreign: &Foreign) {
         let mut dice = Dice::new(self.plan.seed, &format!("{step:?}"));
         for _ in 0..foreign.count {
@@ -94,7 +94,7 @@ impl World<'_> {
         }
     }
 
-    /// Orphans, once the queue can be used.
+    /// Sends orphans to a queue as soon as it can be used.
     fn leave_messages(&self, name: String, count: u32) {
         let (time, network, oracle) =
             (self.time.clone(), self.network.clone(), self.oracle.clone());
@@ -105,7 +105,7 @@ impl World<'_> {
                 let mut send = requests::SendMessage::default();
                 send.queue_url = Some(network.queue_url(&name));
                 send.message_body = Some("orphan".to_owned().into());
-                // It may be gone already.
+                // The queue may be deleted already.
                 if let Ok(Output::Sent(sent)) = network.ask(EngineRequest::SendMessage(send)) {
                     oracle.is_put(&sent.message_id, "orphan");
                 }
@@ -134,7 +134,7 @@ impl World<'_> {
         });
     }
 
-    /// Whether faults can have made watchers wait.
+    /// Whether faults may have delayed watchers.
     fn is_rough(&self) -> bool {
         let hinders = |item: &Item| match item {
             Item::Window(_) => true,
@@ -147,7 +147,7 @@ impl World<'_> {
         self.plan.items.iter().any(hinders)
     }
 
-    /// I6: all owners go on working, until every host that is dead must be gone.
+    /// I6: all owners use their hosts until every dead host must be deleted.
     pub(super) async fn watch_ring(&mut self) {
         let rough = self.is_rough();
         let Some(in_time) = self.oracle.ring_clean_by(rough) else {
@@ -180,7 +180,7 @@ impl World<'_> {
         }
     }
 
-    /// Queues that nobody may delete are still there.
+    /// Checks that queues that must not be deleted still exist.
     fn look_for_kept(&self) {
         for (step, foreign) in foreigners(self.plan) {
             let kept = matches!(
@@ -226,11 +226,11 @@ pub(super) fn work(must_succeed: Option<Check>) -> Ask {
 }
 
 impl Role {
-    /// The check that fails if its requests do not succeed when all is well.
+    /// The check that fails if its requests do not succeed without faults.
     pub(super) fn works_again(&self) -> Option<Check> {
         let alone = match self {
             Self::Requester { host, .. } => host.is_none(),
-            // One that shares its host with another by mistake may wait for long: F39.
+            // A requester that shares its host with another process by mistake may wait long: F39.
             Self::Owner(plan) => !plan.lent && !matches!(plan.face, Face::Borrower(..)),
             _ => false,
         };
@@ -239,7 +239,7 @@ impl Role {
 }
 
 impl Process {
-    /// The hosts that it may use.
+    /// The hosts that this process may use.
     fn hosts(&self) -> Vec<sqs_rpc_protocol::HostQueueUrl> {
         match &self.parts {
             Parts::Requester(requester) => requester.reply_hosts(),
@@ -248,7 +248,7 @@ impl Process {
         }
     }
 
-    /// The host that it uses.
+    /// The host that this process uses.
     fn host(&self) -> Option<String> {
         let host = match &self.parts {
             Parts::Requester(requester) => requester.reply_host(),
@@ -258,7 +258,7 @@ impl Process {
         host.map(|url| url.as_str().to_owned())
     }
 
-    /// Uses temporary queues as often as requests are asked for.
+    /// Uses a temporary queue for each request of `ask`.
     pub(super) fn use_queues(&mut self, ask: &Ask, mut dice: Dice, oracle: &Oracle) {
         let Parts::Temporary(queues) = &self.parts else {
             return;
@@ -278,10 +278,10 @@ impl Process {
     }
 }
 
-/// Java's own default, less than its shortest retention here.
+/// The default of Java's client.
 const JAVA_HEARTBEAT: Duration = Duration::from_secs(5);
 const JAVA_RETENTION: &str = "300";
-/// Of dead hosts, in seconds.
+/// The retention of dead hosts, in seconds.
 const RETENTION: u64 = 120;
 
 fn uuid(dice: &mut Dice) -> String {

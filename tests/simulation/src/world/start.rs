@@ -1,4 +1,4 @@
-//! How a process of each role starts.
+//! Starts processes of each role.
 
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
@@ -23,7 +23,7 @@ use crate::plan::{ProcessPlan, QueuesPlan, Role, Spelling};
 use crate::process::{Gate, LifeId, ProcessClock};
 use crate::users;
 
-/// How long a responder takes to shut down.
+/// The time limit of a responder's shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
 
 impl World<'_> {
@@ -35,7 +35,7 @@ impl World<'_> {
         self.oracle.note(format_args!("{life} starts"));
         let seed = |what: &str| derived(self.plan.seed, &format!("{life} {what}"));
         let clock = match self.processes.get(&plan.index) {
-            // A restart of the process, not of the machine.
+            // The process restarts, not its machine, so the clock stays.
             Some(before) => before.link.clock.clone(),
             None => ProcessClock::new(self.time.clone(), plan.offset_ms, plan.drift_ppm),
         };
@@ -130,7 +130,7 @@ impl World<'_> {
                         oracle.note(format_args!("{} has drained: {drained:?}", server.life));
                         return;
                     }
-                    // It may not start without the right to receive; whoever runs it starts it again.
+                    // A responder without permission to receive ends with an error; its operator starts it again.
                     Err(error) => {
                         oracle.note(format_args!("{} serves no more: {error}", server.life));
                         users::sleep(&server, Duration::from_secs(5)).await;
@@ -143,7 +143,7 @@ impl World<'_> {
     }
 
     fn queues(&self, link: &Link, sqs: Sqs, plan: &QueuesPlan) -> Parts {
-        // What is left by a process that died is not deleted by another one while the oracle looks.
+        // A process must not delete the messages of a dead process while the oracle checks them, so orphans are kept long.
         let mut builder = VirtualQueues::builder(sqs).orphan_age(Duration::from_secs(86_400));
         if plan.hook_panics {
             let oracle = self.oracle.clone();

@@ -1,4 +1,4 @@
-//! What happens to processes and queues in the course of a run.
+//! Carries out the steps of a plan.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -57,7 +57,7 @@ impl World<'_> {
         }
         let seed = self.plan.seed;
         let Some(process) = self.processes.get_mut(&step.process) else {
-            // It was taken out of the plan.
+            // The process was removed from the plan.
             return;
         };
         if process.link.gate.is_killed() {
@@ -137,7 +137,7 @@ impl World<'_> {
         }
     }
 
-    /// One that stands still already does so for no longer.
+    /// Pauses a process. A process that is already paused is not paused longer.
     fn pause(&self, link: &Link, how: Fault, time: Duration) {
         if !link.gate.is_open() {
             return;
@@ -149,7 +149,7 @@ impl World<'_> {
         if how != Fault::Stopped {
             link.clock.stop();
         }
-        // Nothing is paused once all is well.
+        // No process is paused after the end of the faults.
         let healed = START + self.plan.length;
         let (until, link) = ((self.time.now() + time).min(healed), link.clone());
         let (true_time, oracle) = (self.time.clone(), self.oracle.clone());
