@@ -1,4 +1,4 @@
-//! What processes ask of SQS, and what it does: acceptance, delivery, deletion, and I7.
+//! The calls of processes and their effects in SQS: acceptance, delivery, deletion, and I7.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -13,30 +13,30 @@ use crate::coverage::{Check, Fault};
 use crate::network::{Exchange, Link};
 use crate::process::LifeId;
 
-/// So many calls of one action may fail, or bring nothing, in a second, whatever the load: attempts wait for each other,
-/// and go in batches.
+/// The maximum number of calls of one action that may fail, or return nothing, in a second. It does not depend on the load,
+/// because attempts wait for each other and are batched.
 const FRUITLESS: usize = 60;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// In seconds, the shortest that a responder has here.
+/// The shortest visibility timeout of a responder here, in seconds.
 const SHORTEST_VISIBILITY: u64 = 10;
 
-/// Calls are counted in buckets of so many seconds.
+/// The length of the buckets in which calls are counted, in seconds.
 pub const BUCKET: u64 = 5;
 
-/// What each process did in each bucket.
+/// The calls of each process in each bucket.
 pub type CallTable = BTreeMap<(usize, u64), Counts>;
 
-/// What a process did in one bucket of time.
+/// The calls of a process in one bucket of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Calls that the framework made.
+    /// The number of calls that the framework made.
     pub calls: u64,
-    /// Those of them that send.
+    /// The number of sends among these calls.
     pub sends: u64,
-    /// Attempts that the SDK made besides.
+    /// The number of retries by the SDK.
     pub repeats: u64,
-    /// Messages that SQS handed out, and whose body it had handed out before: copies, and what came again.
+    /// The number of delivered messages whose body SQS had delivered before: copies and redelivered messages.
     pub copies: u64,
 }
 
@@ -49,39 +49,39 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-/// When each life last made calls of each action that did nothing.
+/// The times of the last calls of each life and action that failed or returned nothing.
 #[derive(Debug, Default)]
 pub(super) struct Rates(HashMap<(LifeId, Action), VecDeque<Duration>>);
 
-/// What a call means to do, looked up before it takes effect.
+/// The intended effects of a call, looked up before it takes effect.
 #[derive(Debug, Default)]
 pub(crate) struct Meant {
     /// The queue's name.
     queue: String,
     sends: Vec<Sent>,
-    /// Entry id and message id of each delete by its newest receipt handle, or by an older one.
+    /// The entry id and the message id of each delete, and whether it uses the message's newest receipt handle.
     deletes: Vec<(String, String, bool)>,
-    /// Message ids and how long they are to be hidden.
+    /// The message ids of visibility changes, and the new visibility timeouts.
     hides: Vec<(String, Duration)>,
-    /// Receipt handles of these.
+    /// The receipt handles of these changes.
     hidden_by: Vec<String>,
     visibility: Duration,
     deletes_queue: bool,
     lease: LeaseCall,
 }
 
-/// A message that some other program has put on a queue.
+/// A message that another program has sent to a queue.
 #[derive(Debug, Clone)]
 pub(super) struct Strange {
     body: String,
-    /// Deliveries, without those of what SQS should hide.
+    /// The number of deliveries, without duplicates that SQS delivered while the message was hidden.
     times: u32,
     first: Option<Duration>,
     hidden_until: Duration,
 }
 
 impl Oracle {
-    /// Some other program has put a message on a queue.
+    /// Another program has sent a message to a queue.
     pub(crate) fn is_put(&self, message_id: &str, body: &str) {
         let strange = Strange {
             body: body.to_owned(),
@@ -92,7 +92,7 @@ impl Oracle {
         self.lock().strange.insert(message_id.to_owned(), strange);
     }
 
-    /// A process makes a call, or the SDK makes it `again`.
+    /// A process makes a call. `again`: whether it is a retry of the SDK.
     pub(crate) fn sets_out(&self, link: &Link, request: &Request, again: bool) -> u64 {
         let action = request.action();
         let now = self.0.time.now();
@@ -117,7 +117,10 @@ impl Oracle {
                 }
                 let heard = state.heard.contains(&(link.life, body.to_owned()));
                 self.checked(&mut state, Check::NotSentAgain, !heard, || {
-                    format!("{} sends {body} again, which was accepted", link.life)
+                    format!(
+                        "{} sends {body} again although it was told that SQS has accepted it",
+                        link.life
+                    )
                 });
             }
         }
@@ -127,7 +130,7 @@ impl Oracle {
         number
     }
 
-    /// What a request that has reached SQS means to do.
+    /// The intended effects of a request that has reached SQS.
     pub(crate) fn understands(&self, link: &Link, request: &Request) -> Meant {
         let mut meant = Meant {
             queue: name_in(request).to_owned(),
@@ -138,7 +141,7 @@ impl Oracle {
         let state = &mut *locked;
         self.checked(state, Check::Understood, is_known(request), || {
             format!(
-                "{} calls {}, which the oracle does not follow",
+                "{} calls {}, which the oracle does not know",
                 link.life,
                 request.action()
             )
@@ -207,7 +210,7 @@ impl Oracle {
         meant
     }
 
-    /// A request has had its effect.
+    /// A request has taken effect.
     pub(crate) fn took_effect(&self, link: &Link, meant: Meant, result: &Result<Output, Error>) {
         self.lease_effect(link, &meant.lease, result.is_ok());
         match result {
@@ -230,7 +233,7 @@ impl Oracle {
                     ErrorKind::QueueDoesNotExist => {
                         state.replies.is_missing(link.life, &meant.queue);
                     }
-                    // As a reply that is too large.
+                    // For example a reply that is too large.
                     _ => meant.sends.iter().for_each(|sent| {
                         state.replies.settle(&meant.queue, sent.to.as_deref());
                     }),
@@ -257,7 +260,7 @@ impl Oracle {
                         self.checked(&mut state, Check::LastWord, false, || {
                             let life = link.life;
                             format!(
-                                "{life} hides a message for {hidden:?}; its user has said {word:?}"
+                                "{life} hides a message for {hidden:?} after its user's last call, which set {word:?}"
                             )
                         });
                     }
@@ -317,23 +320,23 @@ impl Oracle {
             }
         }
         if action == Action::ReceiveMessage && state.asks(link.life) {
-            // It was not ended when the last one who waited left, or is needed still.
+            // The poll was not aborted although its last waiter has left.
             self.checked(&mut state, Check::PollNotAborted, true, String::new);
         }
         let polled = action == Action::ReceiveMessage && exchange.result.is_ok();
-        // A poll that was told to wait for nothing is in vain, too, when nothing comes.
+        // A poll without a wait time that returns nothing is fruitless, too.
         let in_vain = polled && brought == 0 && (took < wait / 2 || wait.is_zero());
         if exchange.result.is_err() || in_vain {
             let allowed = FRUITLESS + walked(action);
             let fruitless = state.rates.fruitless(link.life, action, now);
             self.checked(&mut state, Check::NoHotLoop, fruitless <= allowed, || {
                 let life = link.life;
-                format!("{life} made {fruitless} calls of {action} in a second that did nothing; {allowed} may be")
+                format!("{life} made {fruitless} fruitless calls of {action} in a second, expected at most {allowed}")
             });
         }
     }
 
-    /// What the answer to a batch says to its process.
+    /// A process has received the answer that SQS has accepted these sends.
     pub(crate) fn hears(&self, link: &Link, bodies: impl IntoIterator<Item = String>) {
         let mut state = self.lock();
         for body in bodies {
@@ -356,8 +359,8 @@ impl Oracle {
             facts.accepted = Some(now);
             facts.copies.push(message_id.to_owned());
         }
-        // A FIFO queue answers a duplicate with the id of the message that it has.
-        // The id of another message, and this one would be lost.
+        // A FIFO queue answers a duplicate with the id of the first message. If that message has another body, this one is
+        // lost, and so it must be counted as accepted.
         let known = state.accepted.get(message_id);
         let known = known.is_some_and(|known| known.body == body);
         if let Some(facts) = state.messages.get_mut(body).filter(|_| !known) {
@@ -372,7 +375,8 @@ impl Oracle {
             hidden_until: Duration::ZERO,
             duplicated: false,
         };
-        // A FIFO queue accepts a repetition under the id of the first, which may be in somebody's hands by now.
+        // Does not replace an entry: a FIFO queue accepts a duplicate under the id of the first message, which may be in
+        // flight now.
         state
             .accepted
             .entry(message_id.to_owned())
@@ -419,7 +423,7 @@ impl Oracle {
         }
     }
 
-    /// SQS hands out a message of some other program.
+    /// SQS delivers a message of another program.
     fn delivers_strange(
         &self,
         link: &Link,
@@ -434,7 +438,7 @@ impl Oracle {
         let known = strange.is_some();
         self.checked(state, Check::Understood, known, || {
             format!(
-                "SQS delivers {:.80} of {}, which nobody has sent",
+                "SQS delivers {:.80} of {}, which was never sent",
                 message.body, meant.queue
             )
         });
@@ -448,14 +452,14 @@ impl Oracle {
         }
         strange.times += u32::from(!twice);
         let (times, first) = (strange.times, *strange.first.get_or_insert(now));
-        // Where SQS takes no change of its visibility, it comes when that ends.
+        // While changes of visibility fail, the message is redelivered after the visibility timeout.
         let trouble = state.conditions.trouble_since(process, first, now);
         let most = most_deliveries(now - first)
             + KILLED_WITH_IT
             + (trouble.as_secs() / SHORTEST_VISIBILITY) as u32;
         self.asked(state, Check::NoSpinning, twice, times <= most, || {
             format!(
-                "{} was delivered {times} times in {:?}",
+                "{} was delivered {times} times in {:?}, expected at most {most}",
                 message.body,
                 now - first
             )
@@ -467,11 +471,11 @@ impl Oracle {
         let mut state = self.lock();
         state.servers.lets_go(link.life, message_id, now);
         if let Some(strange) = state.strange.get(message_id).cloned() {
-            // What cannot be decoded, and has nobody to be told, is for the dead-letter queue.
+            // A message that cannot be decoded and has no return address must go to the dead-letter queue.
             let right = !strange.body.starts_with('u');
             return self.checked(&mut state, Check::NotDropped, right, || {
                 format!(
-                    "{} deletes {}, which was not decoded",
+                    "{} deletes {}, which it could not decode",
                     link.life, strange.body
                 )
             });
@@ -497,7 +501,7 @@ impl Oracle {
             facts.deleted |= newest;
             self.checked(&mut state, Check::NotDeletedUnasked, asked, || {
                 format!(
-                    "{} deletes {body}, and its user has not asked for that",
+                    "{} deletes {body} although its user has not deleted it",
                     link.life
                 )
             });
@@ -506,7 +510,7 @@ impl Oracle {
 }
 
 impl State {
-    /// Whether a life has asked, and waits for nothing now.
+    /// Whether a life has sent requests before, and none is pending now.
     fn asks(&self, life: LifeId) -> bool {
         let begins = format!("q{life}-");
         let first = |bodies: &mut dyn Iterator<Item = &String>| {
@@ -522,24 +526,25 @@ impl State {
     }
 }
 
-/// The name of the queue that a call is about.
+/// The name of the queue of a call.
 fn name_in(request: &Request) -> &str {
     let name = request.queue_url().and_then(|url| url.rsplit('/').next());
     name.unwrap_or_default()
 }
 
-/// So often a responder dies, or loses an answer, with such a message in its hands: it comes again before its time.
+/// The number of extra deliveries that are allowed because a responder was killed, or lost an answer, while it held the
+/// message.
 const KILLED_WITH_IT: u32 = 10;
 
-/// How often a message that nobody can decode may come in this time after its first delivery: five times soon, for a
-/// dead-letter queue, then after waits that double from 10 s on. Two more for an answer that was lost, and for a message
-/// that was given back.
+/// The maximum number of deliveries of an undecodable message in this time after its first delivery: five soon, for a
+/// dead-letter queue, then after waits that double from 10 s on. Two more for a lost answer and for a message that was put
+/// back.
 fn most_deliveries(time: Duration) -> u32 {
     let waits = time.as_secs() / 10 + 1;
     5 + 2 + (waits + 1).ilog2()
 }
 
-/// Whether the oracle follows what this does. It looks at batches only: whoever makes other calls goes unseen.
+/// Whether the oracle knows the effects of this call. It knows batches only, so other calls would be missed.
 const fn is_known(request: &Request) -> bool {
     matches!(
         request,
@@ -556,7 +561,7 @@ const fn is_known(request: &Request) -> bool {
     )
 }
 
-/// A walk makes so many calls without a pause, and five a second after that: all of them in vain where a list is stale.
+/// The number of additional fruitless calls for a walk over a stale list: 16 without a pause, and five a second after that.
 const fn walked(action: Action) -> usize {
     match action {
         Action::ListQueueTags | Action::DeleteQueue => 16 + 5,

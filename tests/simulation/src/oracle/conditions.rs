@@ -1,7 +1,7 @@
-//! What hinders a process, and when.
+//! The faults that affect each process, and when.
 //!
-//! Owns: the windows of faults of the plan, and when each process stood still or had its clock set. A check is left out
-//! for the process and the time that a fault concerns, and for no other.
+//! Owns: the windows of faults in the plan, and when each process was paused or had its clock set. A check is left out only
+//! for the process and the time that a fault affects.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::coverage::Fault;
 use crate::network::{Link, Window};
 use crate::process::LifeId;
 
-/// By how much a `Date` that is off may be ahead, and a second for its cut-off part.
+/// How far a wrong `Date` may be ahead: 5 s, and a second because it has whole seconds.
 const DATES_OFF: Duration = Duration::from_secs(6);
-/// After the last failure everything is tried again within this: the longest back-off of a poll and of the making of a
-/// host, with jitter, and then some.
+/// The time after the last failure within which everything is retried: more than the longest back-off of a poll and of the
+/// creation of a host, with jitter.
 pub(super) const RECOVERY: Duration = Duration::from_secs(45);
 
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
     windows: Vec<Window>,
-    /// By process: from when until when it stood still; `None`: it still does.
+    /// The begin and the end of the pauses of each process; `None`: it is still paused.
     slept: HashMap<usize, Vec<(Duration, Option<Duration>)>>,
-    /// By process: when its wall clock was set.
+    /// When the wall clock of each process was set.
     set: HashMap<usize, Vec<Duration>>,
 }
 
@@ -54,7 +54,7 @@ impl Conditions {
         self.set.entry(life.process).or_default().push(now);
     }
 
-    /// Whether a process stood still at some time since then.
+    /// Whether a process was paused at any time since then.
     pub(super) fn slept_since(&self, process: usize, since: Duration) -> bool {
         let slept = self.slept.get(&process).into_iter().flatten();
         slept
@@ -62,13 +62,13 @@ impl Conditions {
             .any(|until| until.is_none_or(|until| until >= since))
     }
 
-    /// Whether a process stood still, or its clock was set, since then.
+    /// Whether a process was paused, or its clock was set, since then.
     pub(super) fn disturbed_since(&self, process: usize, since: Duration) -> bool {
         let mut set = self.set.get(&process).into_iter().flatten();
         self.slept_since(process, since) || set.any(|at| *at >= since)
     }
 
-    /// From when on a process has not stood still; `None`: it does.
+    /// Since when a process has not been paused; `None`: it is paused now.
     pub(super) fn awake_since(&self, process: usize) -> Option<Duration> {
         let mut slept = self.slept.get(&process).into_iter().flatten();
         slept.try_fold(Duration::ZERO, |since, (_, until)| {
@@ -76,7 +76,7 @@ impl Conditions {
         })
     }
 
-    /// By how much a process may think by now that it is later than it is.
+    /// How far ahead a process may believe SQS's time to be by now.
     pub(super) fn dates_ahead(&self, process: usize, now: Duration) -> Duration {
         let off = |window: &Window| window.fault == Fault::DateOff && window.from <= now;
         if self.of(process).any(off) {
@@ -86,14 +86,14 @@ impl Conditions {
         }
     }
 
-    /// Whether a process may get a wrong time of SQS from good answers.
+    /// Whether successful answers may give a process a wrong SQS time.
     pub(super) fn is_told_wrong_dates(&self, process: usize, now: Duration) -> bool {
         self.of(process).any(|window| {
             window.fault == Fault::DateReplaced && (window.from..window.until).contains(&now)
         })
     }
 
-    /// Whether a process may not have known SQS's time at some moment since then.
+    /// Whether a process may have been without SQS's time, or with a wrong one, at any moment since then.
     pub(super) fn undated_since(&self, process: usize, since: Duration, now: Duration) -> bool {
         let undated = |window: &Window| {
             matches!(
@@ -105,7 +105,7 @@ impl Conditions {
             .any(|window| undated(window) && window.from <= now && window.until >= since)
     }
 
-    /// From when on no call of these actions met a fault; `None`: one may meet it now.
+    /// Since when no fault affects calls of these actions; `None`: a fault may affect them now.
     pub(super) fn clear_since(
         &self,
         process: usize,
@@ -122,7 +122,7 @@ impl Conditions {
         (end <= now).then_some(end)
     }
 
-    /// For how long, since then, faults were on.
+    /// How long faults have lasted since then.
     pub(super) fn trouble_since(&self, process: usize, since: Duration, now: Duration) -> Duration {
         self.of(process)
             .filter(|window| is_trouble(window.fault))
@@ -136,7 +136,7 @@ impl Conditions {
     }
 }
 
-/// Whether a fault makes calls fail, or bring less than they should.
+/// Whether a fault makes calls fail, or return less than they should.
 const fn is_trouble(fault: Fault) -> bool {
     !matches!(
         fault,
@@ -151,25 +151,25 @@ const fn is_trouble(fault: Fault) -> bool {
 }
 
 impl Oracle {
-    /// A process is stopped, with its clocks or without.
+    /// A process is paused, with or without its clocks.
     pub(crate) fn stands_still(&self, life: LifeId) {
         let now = self.0.time.now();
         self.lock().conditions.falls_asleep(life, now);
     }
 
-    /// It goes on.
+    /// A process continues after a pause.
     pub(crate) fn moves_again(&self, life: LifeId) {
         let now = self.0.time.now();
         self.lock().conditions.wakes_up(life, now);
     }
 
-    /// Whether it has ever stood still.
+    /// Whether a process was ever paused.
     pub(crate) fn has_stood_still(&self, link: &Link) -> bool {
         let conditions = &self.lock().conditions;
         conditions.slept_since(link.life.process, Duration::ZERO)
     }
 
-    /// Its wall clock is set.
+    /// The wall clock of a process is set.
     pub(crate) fn clock_is_set(&self, life: LifeId) {
         let now = self.0.time.now();
         self.lock().conditions.is_set(life, now);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_dates_excuse_only_what_goes_by_dates() {
+    fn wrong_dates_excuse_only_checks_that_depend_on_dates() {
         let windows = vec![
             window(Fault::DateOff, None, &[]),
             window(Fault::DateMissing, Some(1), &[]),

@@ -1,7 +1,7 @@
-//! Messages of virtual queues: I2 and I3 for them, and what a delete means.
+//! Messages of virtual queues: I2, I3, and the effects of deletes.
 //!
-//! A message's body is its name: `v<host>/<queue>-<number>`. Those of which SQS is given two with the same body begin
-//! with `e`, and are counted only.
+//! A message's body is its name: `v<host>/<queue>-<number>`. Messages that share one body have a name that begins with `e`,
+//! and are only counted.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::{Oracle, requests};
 use crate::coverage::{Check, Fault};
 use crate::network::Link;
 
-/// The body of messages that all have the same.
+/// The body of messages that all have the same body.
 pub const EQUAL: &str = "equal";
 
-/// What the oracle calls those of one queue.
+/// The oracle's name for the messages with equal bodies of one queue.
 #[must_use]
 pub fn equal_name(queue: &str) -> String {
     format!("e{queue}-{EQUAL}")
@@ -24,13 +24,13 @@ pub fn equal_name(queue: &str) -> String {
 pub(super) struct MessageFacts {
     /// How often SQS accepted it.
     pub(super) accepted: u32,
-    /// When SQS accepted it last, in true time.
+    /// When SQS last accepted it, in true time.
     pub(super) accepted_at: Duration,
-    /// How many of them were received by the user of its queue.
+    /// How often the user of its queue has received it.
     pub(super) received: u32,
-    /// The user has asked for its deletion.
+    /// Whether the user has called delete.
     pub(super) asked_delete: bool,
-    /// The deletion took effect.
+    /// Whether the deletion took effect.
     pub(super) deleted: bool,
 }
 
@@ -53,7 +53,7 @@ impl Oracle {
             &mut state,
             Check::NotCorrupted,
             !requests::is_changed(body),
-            || format!("{queue} received {body}"),
+            || format!("{queue} received the changed body {body}"),
         );
         let body = requests::unchanged(body);
         let own = body
@@ -61,21 +61,21 @@ impl Oracle {
             .and_then(|rest| rest.rsplit_once('-'))
             .is_some_and(|(to, _)| to == queue);
         self.checked(&mut state, Check::OwnMessages, own, || {
-            format!("{queue} received {body}")
+            format!("{queue} received {body}, a message of another queue")
         });
         let receipt = message.receipt_handle();
         if let Some(receipt) = receipt.and_then(|handle| state.receipts.get(handle)) {
             let (given, until) = (receipt.given, receipt.hidden_until);
-            // Whoever stands still cannot look at the time.
+            // A paused process cannot check the time.
             let slept = state.conditions.slept_since(link.life.process, given);
             self.asked(&mut state, Check::StillHidden, slept, now < until, || {
                 format!(
-                    "{body} was handed out {:?} after its visibility ended",
+                    "{body} was received {:?} after its visibility had ended",
                     now.saturating_sub(until)
                 )
             });
         }
-        // A copy that SQS delivered while it hid the message may be in a buffer when the message is deleted.
+        // A duplicate that SQS delivered while the message was hidden may be in a buffer when the message is deleted.
         let accepted = message.message_id().and_then(|id| state.accepted.get(id));
         let duplicated = accepted.is_some_and(|accepted| accepted.duplicated);
         let Some(facts) = state.messages.get_mut(body) else {
@@ -86,7 +86,9 @@ impl Oracle {
         let again = facts.deleted && facts.accepted <= 1;
         if let Some(most) = self.0.promises.prompt {
             self.checked(&mut state, Check::NotStarved, took <= most, || {
-                format!("{body} was received {took:?} after it was sent")
+                format!(
+                    "{body} was received {took:?} after SQS accepted it, expected at most {most:?}"
+                )
             });
         }
         if body.starts_with('v') {
@@ -100,12 +102,12 @@ impl Oracle {
         }
     }
 
-    /// SQS has done what the user said of a message: it is hidden for so long, or deleted.
+    /// SQS has carried out the user's last call for a message: it is hidden for this time, or deleted (`None`).
     pub fn has_the_word(&self, receipt: &str, hidden: Option<Duration>) {
         self.lock().words.insert(receipt.to_owned(), hidden);
     }
 
-    /// At the end of a run: each last word has held, else a later change would have been seen.
+    /// At the end of a run: counts a check for each user's last call, because a later change would have been a violation.
     pub fn looks_at_words(&self) {
         let mut state = self.lock();
         for _ in 0..state.words.len() {
@@ -113,12 +115,12 @@ impl Oracle {
         }
     }
 
-    /// The user takes his word back: he is about to say something else.
+    /// The user is about to make another call for a message, so the last one no longer counts.
     pub fn takes_back(&self, receipt: &str) {
         self.lock().words.remove(receipt);
     }
 
-    /// The user asks to delete what it has received.
+    /// The user deletes a message that it has received.
     pub fn asks_to_delete(&self, queue: &str, message: &Message) {
         let named = (message.body() == Some(EQUAL)).then(|| equal_name(queue));
         let body = named.as_deref().or(message.body()).unwrap_or_default();
@@ -139,7 +141,7 @@ impl Oracle {
                 facts.accepted > 0 && queue.is_some_and(|(queue, _)| used(queue))
             })
             .map(|(body, facts)| {
-                // Of two with the same body both must come.
+                // All messages with equal bodies must be received.
                 let least = if body.starts_with('e') {
                     facts.accepted
                 } else {
@@ -150,12 +152,12 @@ impl Oracle {
             .collect();
         for (body, all, received) in of_used {
             self.checked(&mut state, Check::AllReceived, all, || {
-                format!("{body} was accepted, and received {received} times")
+                format!("{body} was accepted but received only {received} times")
             });
         }
     }
 
-    /// Counts a message that comes although it is hidden, or a copy that comes late.
+    /// Counts a message that is delivered although it is hidden.
     pub(super) fn is_duplicate(&self) {
         self.fault(Fault::Duplicate);
     }

@@ -1,16 +1,16 @@
-//! Knows what was sent, accepted, delivered, handled and answered, and says at once when something is wrong.
+//! The oracle knows what was sent, accepted, delivered, handled and answered, and reports the first violation at once.
 //!
-//! Owns: the facts, the checks, and how often each was made. Does not own: anything that happens. Whoever does something
-//! tells it, and it looks whether that was right; nothing here changes the run.
+//! Owns: the facts, the checks, and their counts. Does not own: any action. All other modules report their actions to the
+//! oracle, and the oracle checks them. Nothing here changes the run.
 //!
 //! | file | question |
 //! |---|---|
-//! | `requests` | does each request end as it should, and is each handled as it should be? |
-//! | `replies` | to which request is a reply, and what became of it? |
+//! | `requests` | does each request end correctly, and is each request handled correctly? |
+//! | `replies` | which request does a reply belong to, and has SQS accepted it? |
 //! | `servers` | which responders could have handled a request in time? |
-//! | `conditions` | what hinders which process, and when? |
+//! | `conditions` | which faults affect which process, and when? |
 //! | `messages` | does each message of a virtual queue reach its user? |
-//! | `leases` | is no live host deleted, and every dead one in time? |
+//! | `leases` | is no live host deleted, and is every dead host deleted in time? |
 //! | `calls` | what did SQS accept, and are there too many calls? |
 
 mod calls;
@@ -62,44 +62,44 @@ struct Inner {
 struct State {
     coverage: Coverage,
     violation: Option<Violation>,
-    /// By body, which names the request.
+    /// The requests by body, which identifies the request.
     requests: BTreeMap<String, RequestFacts>,
-    /// Bodies of those that have not ended.
+    /// The bodies of requests that have not ended.
     pending: BTreeSet<String>,
-    /// Messages of virtual queues, by body.
+    /// The messages of virtual queues, by body.
     messages: BTreeMap<String, MessageFacts>,
-    /// By message id: what SQS accepted.
+    /// The messages that SQS has accepted, by message id.
     accepted: HashMap<String, Accepted>,
-    /// Lives whose tasks have ended, and when.
+    /// The lives whose tasks have ended, and when.
     tasks_ended: BTreeMap<crate::process::LifeId, Duration>,
-    /// Lives that were asked to shut down, or were dropped.
+    /// The lives whose shutdown has begun, or that were dropped.
     ending: HashSet<crate::process::LifeId>,
-    /// By receipt handle: what the user said last of the message.
+    /// The effect of the user's last call for a message, by receipt handle: hidden for this time, or deleted (`None`).
     words: HashMap<String, Option<Duration>>,
-    /// By receipt handle: what it was given for.
+    /// The deliveries, by receipt handle.
     receipts: HashMap<String, Receipt>,
-    /// What a life was told that SQS had accepted.
+    /// The sends that SQS has accepted according to an answer that the life has received.
     heard: HashSet<(crate::process::LifeId, String)>,
-    /// Who handled what, and how often.
+    /// How often each life has handled each request.
     handled: HashMap<(crate::process::LifeId, String), u32>,
-    /// By message id: messages of other programs.
+    /// The messages of other programs, by message id.
     strange: HashMap<String, Strange>,
-    /// Names of queues that were deleted.
+    /// The names of queues that were deleted.
     deleted_queues: HashSet<String>,
     rates: Rates,
     calls: CallTable,
-    /// Bodies that SQS has handed out.
+    /// The bodies that SQS has delivered.
     delivered: HashSet<Arc<str>>,
     call_numbers: u64,
     leases: LeaseFacts,
     replies: Replies,
     servers: Servers,
     conditions: Conditions,
-    /// When a request must have been handled.
+    /// The times by which requests must have been handled.
     due: BTreeSet<(Duration, String)>,
 }
 
-/// A message that SQS has.
+/// A message that SQS has accepted.
 #[derive(Debug, Clone)]
 struct Accepted {
     queue: String,
@@ -107,36 +107,36 @@ struct Accepted {
     at: Duration,
     latest_receipt: String,
     hidden_until: Duration,
-    /// SQS has delivered it while it was hidden.
+    /// Whether SQS has delivered it while it was hidden.
     duplicated: bool,
 }
 
-/// What a receipt handle was given for.
+/// A delivery of a message.
 #[derive(Debug, Clone)]
 struct Receipt {
     message: String,
     given: Duration,
-    /// Until when SQS hides the message for its holder.
+    /// Until when SQS hides the message after this delivery.
     hidden_until: Duration,
 }
 
-/// What a plan promises besides.
+/// Additional requirements of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Promises {
-    /// Messages of virtual queues are received so soon after SQS accepted them.
+    /// The maximum time from SQS's acceptance of a message of a virtual queue to its receipt.
     #[serde(with = "humantime_serde")]
     pub prompt: Option<Duration>,
-    /// Messages that were received so often are in the dead-letter queue.
+    /// The number of receives after which a message may be in the dead-letter queue.
     pub most_receives: u32,
-    /// All responders share one reply store.
+    /// Whether all responders share one reply store.
     pub one_store: bool,
 }
 
-/// The first thing that was wrong.
+/// The first violation of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// What does not hold.
+    /// The check that failed.
     pub check: &'static str,
     /// What happened.
     pub text: String,
@@ -152,7 +152,7 @@ impl fmt::Display for Violation {
 }
 
 impl Oracle {
-    /// One that knows nothing yet.
+    /// An oracle without any facts.
     #[must_use]
     pub fn new(time: TrueTime, trace: Trace, promises: Promises, windows: Vec<Window>) -> Self {
         let state = State {
@@ -173,12 +173,12 @@ impl Oracle {
         self.note(format_args!("fault {fault}"));
     }
 
-    /// Counts a check, and keeps the first that fails.
+    /// Counts a check, and keeps the first violation.
     pub fn check(&self, check: Check, holds: bool, text: impl FnOnce() -> String) {
         self.checked(&mut self.lock(), check, holds, text);
     }
 
-    /// Something went wrong that is no check's: a panic.
+    /// Reports a violation without a check, such as a panic.
     pub fn broken(&self, what: &'static str, text: String) {
         self.violated(&mut self.lock(), what, text);
     }
@@ -188,25 +188,26 @@ impl Oracle {
         self.0.trace.note(self.0.time.now(), what);
     }
 
-    /// The first thing that was wrong, if anything was.
+    /// The first violation, if there was one.
     #[must_use]
     pub fn violation(&self) -> Option<Violation> {
         self.lock().violation.clone()
     }
 
-    /// How often each fault took place, and each check was made.
+    /// The counts of faults and checks.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
         self.lock().coverage.clone()
     }
 
-    /// What each process did, by time.
+    /// The calls of each process over time.
     #[must_use]
     pub fn calls(&self) -> CallTable {
         self.lock().calls.clone()
     }
 
-    /// Forgets all. For the end of the run: it knows requests by their processes, whose gates know it.
+    /// Forgets everything. For the end of the run, to break a cycle: requests refer to their processes, and the gates of
+    /// processes refer to the oracle.
     pub fn forget(&self) {
         *self.lock() = State::default();
     }
@@ -218,7 +219,7 @@ impl Oracle {
         }
     }
 
-    /// Makes a check unless something excuses whatever it would find, and counts which of the two.
+    /// Makes a check unless a violation would be excused, and counts the check or the excuse.
     fn asked(
         &self,
         state: &mut State,

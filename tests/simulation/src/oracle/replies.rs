@@ -1,7 +1,7 @@
-//! Replies: to which request each is, and what SQS has said of it.
+//! Replies: the request of each reply, and whether SQS has accepted or refused the reply.
 //!
-//! Owns: the return addresses of requests, as they were sent. An error reply does not name its request in its body, so
-//! only the address tells which request it is for.
+//! Owns: the return addresses of requests. An error reply does not contain the body of its request, so only the address
+//! identifies the request.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,9 +19,9 @@ pub(super) type Address = (String, String);
 
 #[derive(Debug, Default)]
 pub(super) struct Replies {
-    /// The request that has this return address.
+    /// The request of each return address.
     requests: HashMap<Address, String>,
-    /// Hosts of which a life was told that they do not exist.
+    /// The hosts that do not exist according to SQS's answer to a life.
     missing: HashSet<(LifeId, String)>,
     /// Requests of other programs, and requests to which SQS has accepted a reply, or refused one for good.
     settled: HashSet<String>,
@@ -31,11 +31,11 @@ pub(super) struct Replies {
 #[derive(Debug, Default)]
 pub(super) struct Sent {
     pub(super) id: String,
-    /// What the oracle calls the message.
+    /// The oracle's name for the message.
     pub(super) body: String,
-    /// The virtual queue that it is for.
+    /// The virtual queue to which it is sent.
     pub(super) to: Option<String>,
-    /// Where the reply goes.
+    /// The return address, if it is a request.
     pub(super) reply_to: Option<Address>,
 }
 
@@ -57,19 +57,19 @@ impl Replies {
         self.requests.insert(address, body.to_owned());
     }
 
-    /// The request that a message to this address is the reply to.
+    /// The request whose reply is a message to this address.
     pub(super) fn request_of(&self, host: &str, to: Option<&str>) -> Option<&String> {
         self.requests.get(&(host.to_owned(), to?.to_owned()))
     }
 
-    /// SQS has accepted a reply, or has refused it so that no attempt will do better.
+    /// SQS has accepted a reply, or has refused it in a way that no retry can change.
     pub(super) fn settle(&mut self, host: &str, to: Option<&str>) {
         if let Some(body) = self.request_of(host, to).cloned() {
             self.settled.insert(body);
         }
     }
 
-    /// A life was told that a host does not exist.
+    /// SQS has answered a life that a host does not exist.
     pub(super) fn is_missing(&mut self, life: LifeId, host: &str) {
         self.missing.insert((life, host.to_owned()));
     }
@@ -84,7 +84,7 @@ impl Replies {
                 .any(|((host, _), of)| of == body && self.missing.contains(&(life, host.clone())))
     }
 
-    /// Requests whose replies go to this host.
+    /// The requests whose replies go to this host.
     pub(super) fn on_host<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a String> {
         let there = self.requests.iter().filter(move |((on, _), _)| on == host);
         there.map(|(_, body)| body)
@@ -92,7 +92,7 @@ impl Replies {
 }
 
 impl Oracle {
-    /// Some other program has sent a request with this return address.
+    /// Another program has sent a request with this return address.
     pub(crate) fn is_asked_by_others(&self, host: &str, name: &str) {
         let address = (host.to_owned(), name.to_owned());
         self.lock().replies.expect(address, "of others");
@@ -102,12 +102,12 @@ impl Oracle {
     pub(super) fn knows(&self, state: &mut State, link: &Link, queue: &str, sent: &Sent) {
         let known = state.requests.contains_key(&sent.body)
             || state.messages.contains_key(&sent.body)
-            // What the user of a temporary queue sends to it.
+            // A message to a temporary queue from its own user.
             || sent.body.starts_with(&format!("t{}-", link.life))
             || state.replies.request_of(queue, sent.to.as_deref()).is_some();
         self.checked(state, Check::Understood, known, || {
             format!(
-                "{} sends {:.80} to {queue}, which is nothing that the oracle knows",
+                "{} sends {:.80} to {queue}, which the oracle does not know",
                 link.life, sent.body
             )
         });

@@ -1,7 +1,7 @@
 //! Requests: I1, I2, I3.
 //!
-//! A request's body is its name: `q<process>.<life>-<number>:<kind>`. So whoever sees it, on a queue, in a handler or in a
-//! reply, knows which it is.
+//! A request's body is its name: `q<process>.<life>-<number>:<kind>`. It identifies the request on a queue, in a handler and
+//! in a reply.
 
 use std::time::Duration;
 
@@ -15,21 +15,22 @@ use crate::coverage::Check;
 use crate::network::{CHANGED, Link};
 use crate::process::LifeId;
 
-/// A fault may cost a request so long afterwards: a call that hung ends, and the lease that it should have renewed.
+/// How long after a fault a request may still fail because of it: a hung call must end, and a lease that was not renewed
+/// must expire.
 const FORGOTTEN: Duration = Duration::from_secs(360);
-/// Timers are of whole milliseconds, and drift rounds once more.
+/// The tolerance for rounding: timers have whole milliseconds, and clock drift is rounded, too.
 const TICK: Duration = Duration::from_millis(5);
-/// What a request may take besides its handler if nothing hinders it.
+/// The maximum time of a request in addition to its handler's if no fault affects it.
 const SLOW: Duration = Duration::from_secs(5);
-/// What ends at once ends within this.
+/// The meaning of "at once".
 const AT_ONCE: Duration = Duration::from_millis(100);
-/// How late SQS's time may be known: a second cut off, and a slow answer on either side.
+/// How far a process's SQS time may be behind: `Date` has whole seconds, and answers to either process may be slow.
 const LATE: Duration = Duration::from_secs(5);
 
-/// A process calls SQS so often at least while it has something to do, and learns the time from the answer.
+/// The longest time between two answers of SQS to a busy process. Each answer gives it the time.
 const ANSWERED: Duration = Duration::from_secs(30);
 
-/// What a request needs of its requester.
+/// The actions of a requester that a request needs.
 const ALL_ACTIONS: [Action; 7] = [
     ACTIONS[0],
     ACTIONS[1],
@@ -37,31 +38,31 @@ const ALL_ACTIONS: [Action; 7] = [
     ACTIONS[3],
     Action::CreateQueue,
     Action::GetQueueAttributes,
-    // Renewals that fail for as long as a lease cost the host.
+    // If renewals fail for the retention, the host is lost.
     Action::TagQueue,
 ];
 
-/// The code of a handler that fails as asked.
+/// The error code of a handler that fails because the request asks for it.
 pub(crate) const AS_ASKED: &str = "as_asked";
-/// The code of the error that says so.
+/// The error code for an idempotency key that was used with another body.
 const REUSED: &str = "idempotency_key_reused";
 
-/// What a request asks for; the last part of its body.
+/// The kind of a request, which is the last part of its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// A reply at once.
     Echo,
-    /// A reply after so many milliseconds.
+    /// A reply after this number of milliseconds.
     Sleep(u64),
     /// The handler panics.
     Panic,
-    /// The handler answers an error.
+    /// The handler returns an error.
     Fail,
     /// The handler never returns.
     Hang,
     /// The handler never returns, and panics when it is dropped.
     HangAndPanic,
-    /// It has the same idempotency key as all others of its kind, and another body.
+    /// The request has the same idempotency key as all others of its kind, but another body.
     SameKey,
     /// The reply is too large for SQS.
     Huge,
@@ -70,7 +71,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As it stands in the body.
+    /// The text of the kind in the body.
     #[must_use]
     pub fn text(self) -> String {
         match self {
@@ -86,7 +87,7 @@ impl Kind {
         }
     }
 
-    /// What a body asks for.
+    /// The kind in a body.
     #[must_use]
     pub fn of_body(body: &str) -> Option<Self> {
         let (_, kind) = body.rsplit_once(':')?;
@@ -104,30 +105,30 @@ impl Kind {
     }
 }
 
-/// What the user asked for.
+/// The parameters of a request.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// The name of the request queue.
     pub queue: String,
-    /// What the handler does with it.
+    /// The kind of the request.
     pub kind: Kind,
-    /// How long the user waits.
+    /// The timeout of the request.
     pub timeout: Duration,
-    /// It must succeed, whatever happens. The check that fails if it does not.
+    /// The request must succeed, whatever happens. The value is the check that fails if it does not.
     pub must_succeed: Option<Check>,
-    /// It must succeed if nothing hinders it: its requester has a host of its own.
+    /// Whether its requester has its own host, so that the request must succeed if no fault affects it.
     pub own_host: bool,
 }
 
 impl Asked {
-    /// Whether it is answered with a reply if nothing hinders it.
+    /// Whether the request must get a reply if no fault affects it.
     fn succeeds(&self) -> bool {
         let takes = match self.kind {
             Kind::Echo => Duration::ZERO,
             Kind::Sleep(millis) => Duration::from_millis(millis),
             _ => return false,
         };
-        // The first request makes the host, which takes a second.
+        // The first request creates the host, which takes a second.
         self.own_host && takes + SLOW <= self.timeout
     }
 }
@@ -135,7 +136,7 @@ impl Asked {
 /// How a request ended for its user.
 #[derive(Debug)]
 pub enum Outcome {
-    /// With a reply, or an error.
+    /// With a reply or an error.
     Ended(Box<Result<Reply, RequestError>>),
     /// Its future was dropped.
     Cancelled,
@@ -146,19 +147,20 @@ pub(super) struct RequestFacts {
     link: Link,
     asked: Asked,
     begun: Duration,
-    /// On the process's own clock.
+    /// The deadline on the process's own clock.
     deadline: Duration,
     ended: bool,
-    /// Its process does not know yet that its clocks have stood still: the absolute expiry is too early.
+    /// Whether its process did not know at the begin that its clocks had been stopped, so that the absolute expiry is too
+    /// early.
     pub(super) unaware: bool,
-    /// In true time, of the last time that SQS accepted it: a send of unknown outcome is made again.
+    /// When SQS last accepted it, in true time. A send of unknown outcome is repeated.
     pub(super) accepted: Option<Duration>,
     pub(super) handled: u32,
-    /// Who began to handle it, and when.
+    /// The lives that began to handle it, and when.
     handlers: Vec<(LifeId, Duration)>,
-    /// Read often enough for its dead-letter queue.
+    /// The number of deliveries, to know whether it may be in the dead-letter queue.
     pub(super) received: u32,
-    /// Message ids of what SQS accepted: a send whose answer is lost is made again.
+    /// The message ids under which SQS accepted it. A send whose answer is lost is repeated.
     pub(super) copies: Vec<String>,
 }
 
@@ -168,23 +170,23 @@ impl RequestFacts {
         &self.asked.queue
     }
 
-    /// Whether another request with its idempotency key may have been handled in its place.
+    /// Whether another request with the same idempotency key may have been handled instead.
     pub(super) fn is_of_a_key(&self) -> bool {
         self.asked.kind == Kind::SameKey
     }
 
-    /// The process that asked.
+    /// The process of the requester.
     fn process(&self) -> usize {
         self.link.life.process
     }
 
-    /// In true time, the earliest moment at which a responder may think that its time is over.
+    /// The earliest true time at which a responder may consider the request expired.
     fn expires(&self, ahead: Duration) -> Duration {
-        // Its requester's clock may be fast.
+        // The requester's clock may be fast.
         (self.begun + self.asked.timeout.mul_f64(0.99)).saturating_sub(ahead)
     }
 
-    /// Whether somebody waits for its end.
+    /// Whether its user waits for its end.
     pub(super) fn waits(&self) -> bool {
         !self.ended && !self.link.gate.is_killed()
     }
@@ -208,7 +210,7 @@ impl Oracle {
             received: 0,
             copies: Vec::new(),
         };
-        // Clocks of two processes that are off may add up, and what is due is looked at once a second.
+        // The errors of the clocks of two processes may add up. Due requests are checked once a second.
         let ahead = state.conditions.dates_ahead(link.life.process, facts.begun) * 2;
         state.due.insert((facts.expires(ahead), body.to_owned()));
         state.pending.insert(body.to_owned());
@@ -273,7 +275,10 @@ impl Oracle {
                 let expected = reply_to(body, asked.kind);
                 let own = expected.as_deref() == Some(reply.body());
                 self.checked(&mut state, Check::OwnReply, own, || {
-                    format!("{body} got the reply {:.80}", reply.body())
+                    format!(
+                        "{body} got the reply {:.80}, expected {expected:?}",
+                        reply.body()
+                    )
                 });
             }
             Err(error) => {
@@ -295,7 +300,7 @@ impl Oracle {
             _ => None,
         };
         if let Some(check) = check {
-            // An owner gives its host up if SQS's time seems to be past the end of its lease: the careful side.
+            // An owner gives its host up if SQS's time seems to be after the end of its lease. That is safe, so it is allowed.
             let lost =
                 matches!(&**result, Err(error) if error.kind() == RequestErrorKind::HostLost);
             let told_wrongly = state
@@ -311,7 +316,7 @@ impl Oracle {
         }
     }
 
-    /// Whether anything hindered a request that ends now: a fault, a pause or a clock, on either side.
+    /// Whether a fault, a pause or a clock change affected a request that ends now, on either side.
     fn is_hindered(&self, state: &State, life: LifeId, asked: &Asked, begun: Duration) -> bool {
         let now = self.0.time.now();
         let earlier = begun.saturating_sub(FORGOTTEN);
@@ -319,7 +324,7 @@ impl Oracle {
         let clear = conditions.clear_since(life.process, &ALL_ACTIONS, now);
         let well = clear.is_some_and(|clear| clear.is_zero() || clear + FORGOTTEN <= begun)
             && !conditions.disturbed_since(life.process, earlier)
-            // No host is made without knowing the time.
+            // No host is created without knowing SQS's time.
             && !conditions.undated_since(life.process, earlier, now)
             && !state.servers.is_disturbed_since(life, earlier)
             && !state.tasks_ended.contains_key(&life)
@@ -327,7 +332,7 @@ impl Oracle {
         !well
     }
 
-    /// A handler begins with a request.
+    /// A handler begins to handle a request.
     pub fn handles(&self, link: &Link, body: &str) {
         self.note(format_args!("{} handles {body}", link.life));
         let now = self.0.time.now();
@@ -347,7 +352,7 @@ impl Oracle {
         self.handler_begins(&mut state, link);
         let here = link.life.process;
         if body.starts_with("old") {
-            // After a pause the first answer is a jump, which is doubted until the next one agrees.
+            // After a pause the first answer shows a jump of the time, which is not believed until the next answer agrees.
             let awoke = state.conditions.slept_since(here, now.saturating_sub(LATE));
             let undated = awoke || state.conditions.undated_since(here, Duration::ZERO, now);
             self.asked(&mut state, Check::NotHandledLate, undated, false, || {
@@ -360,12 +365,12 @@ impl Oracle {
         facts.handled += 1;
         let others = facts.handlers.clone();
         facts.handlers.push((link.life, now));
-        // What travels is how long the user waits from the send on. A send that is made again says the same later.
+        // The message contains the remaining time from the send on. A repeated send contains the same time later.
         let since = facts.accepted.unwrap_or_default().max(facts.begun);
         let late = now.saturating_sub(since + facts.asked.timeout);
         let (there, begun) = (facts.process(), facts.begun);
         let conditions = &state.conditions;
-        // A clock that was set is right again with the next answer.
+        // After a clock was set, the next answer corrects the process's time.
         let disturbed = [here, there]
             .into_iter()
             .any(|process| conditions.disturbed_since(process, begun.saturating_sub(ANSWERED)));
@@ -390,7 +395,7 @@ impl Oracle {
         }
     }
 
-    /// Looks at all requests that are pending.
+    /// Checks all pending requests.
     pub fn looks_at_pending(&self) {
         let mut state = self.lock();
         let true_now = self.0.time.now();
@@ -401,7 +406,7 @@ impl Oracle {
             .map(|(body, facts)| {
                 let end = facts.deadline.max(facts.link.gate.resumed()) + TICK;
                 let late = facts.link.clock.now().saturating_sub(end);
-                // Once its tasks have ended, it is to end at once, whatever its deadline.
+                // If the tasks of its process have ended, the request must end at once, whatever its deadline.
                 let ended = state.tasks_ended.get(&facts.link.life);
                 let since = ended.map(|at| true_now.saturating_sub((*at).max(facts.begun)));
                 (body.clone(), late, since)
@@ -420,7 +425,7 @@ impl Oracle {
         }
     }
 
-    /// Requests of this life that have not ended.
+    /// The number of requests of this life that have not ended.
     #[must_use]
     pub fn pending_of(&self, link: &Link) -> usize {
         let state = self.lock();
@@ -430,8 +435,8 @@ impl Oracle {
 }
 
 impl State {
-    /// A life deletes a request: that is right only if SQS has accepted a reply or will take none, or if nobody waits for
-    /// one. `None`: it is no request.
+    /// Whether a life may delete a request: only if SQS has accepted a reply or will never accept one, or if the request has
+    /// expired. `None`: it is not a request.
     pub(super) fn may_be_deleted(&self, life: LifeId, body: &str, now: Duration) -> Option<bool> {
         let facts = self.requests.get(body)?;
         let conditions = &self.conditions;
@@ -442,7 +447,7 @@ impl State {
     }
 }
 
-/// What a handler answers; `None`: an error.
+/// The reply of a handler; `None`: an error.
 #[must_use]
 pub fn reply_to(body: &str, kind: Kind) -> Option<String> {
     matches!(kind, Kind::Echo | Kind::Sleep(_) | Kind::SameKey).then(|| format!("reply to {body}"))
@@ -458,13 +463,13 @@ pub(super) fn unchanged(body: &str) -> &str {
     body.strip_suffix(CHANGED).unwrap_or(body)
 }
 
-/// Whether a request of this kind may end with this error: an answer of its handler must be the one that it gives.
+/// Whether a request of this kind may end with this error. An error from its handler must be the one that the kind asks for.
 fn is_right(kind: Kind, error: &RequestError) -> bool {
     match error.kind() {
         RequestErrorKind::ReplyTooLarge => kind == Kind::Huge,
         RequestErrorKind::Remote => error.remote().is_some_and(|remote| {
             let expected: &[&str] = match kind {
-                // A guilty one whose refusal was lost on its way may have been accepted, and be handled.
+                // A guilty request whose first call got no answer may have been accepted, and is then handled.
                 Kind::Fail | Kind::Guilty => &[AS_ASKED],
                 Kind::Panic => &["internal"],
                 Kind::Hang | Kind::HangAndPanic => &["expired"],

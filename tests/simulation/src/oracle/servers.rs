@@ -1,7 +1,8 @@
 //! Responders: which of them could have handled a request, and since when.
 //!
-//! Owns: who serves which queue, how busy each responder is, and who has received which request. Invariant: whoever is
-//! said to be free since some time was alive and awake, had a free slot, and met no fault since then.
+//! Owns: the queue of each responder, how busy each responder is, and which responder has received which request.
+//! Invariant: a responder that counts as usable since some time was alive and not paused, had a free slot, and met no fault
+//! since then.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::coverage::Check;
 use crate::network::Link;
 use crate::process::LifeId;
 
-/// What a responder calls.
+/// The actions that a responder calls.
 pub(super) const ACTIONS: [Action; 4] = [
     Action::ReceiveMessage,
     Action::SendMessageBatch,
@@ -22,17 +23,17 @@ pub(super) const ACTIONS: [Action; 4] = [
     Action::ChangeMessageVisibilityBatch,
 ];
 
-/// A responder that could have handled a request for so long must have done so.
+/// A request must have been handled if a responder was able to handle it for this time.
 const PROMPT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     all: BTreeMap<LifeId, Server>,
-    /// By message id: who has received the message last, and when.
+    /// The life that last received each message, and when, by message id.
     holders: HashMap<String, (LifeId, Duration)>,
-    /// By queue: when a responder of it ended, or stood still, last.
+    /// When a responder of each queue last ended or was paused.
     disturbed: BTreeMap<String, Duration>,
-    /// By life: when it lost its host, or began to end, last.
+    /// When each life last lost its host; `Duration::MAX` after its end has begun.
     lost: BTreeMap<LifeId, Duration>,
 }
 
@@ -42,11 +43,11 @@ struct Server {
     queue: String,
     concurrency: usize,
     started: Duration,
-    /// Handlers that run.
+    /// The number of running handlers.
     running: usize,
-    /// Messages that it has received and has neither deleted nor given back.
+    /// The messages that it has received and has neither deleted nor put back.
     hand: HashSet<String>,
-    /// Since when it has a free slot; `None`: it has none.
+    /// Since when it has had a free slot; `None`: it has none.
     free_since: Option<Duration>,
 }
 
@@ -75,12 +76,12 @@ impl Servers {
         });
     }
 
-    /// A message is on its way to somebody: who had it before has it no longer.
+    /// SQS delivers a message: its previous receiver no longer holds it.
     pub(super) fn is_handed_out(&mut self, message: &str) {
         self.holders.remove(message);
     }
 
-    /// A life has deleted a message, or given it back.
+    /// A life has deleted a message or put it back.
     pub(super) fn lets_go(&mut self, life: LifeId, message: &str, now: Duration) {
         self.with(life, now, |server| {
             server.hand.remove(message);
@@ -94,12 +95,12 @@ impl Servers {
         }
     }
 
-    /// A life has lost its host, or begins to end.
+    /// A life has lost its host.
     pub(super) fn loses_host(&mut self, life: LifeId, now: Duration) {
         self.lost.insert(life, now);
     }
 
-    /// A life is told to end.
+    /// A life begins to end.
     pub(super) fn leaves(&mut self, life: LifeId) {
         self.lost.insert(life, Duration::MAX);
     }
@@ -109,14 +110,14 @@ impl Servers {
         self.lost.get(&life).is_some_and(|at| *at >= since)
     }
 
-    /// Whether a life serves, and has not stood still since then.
+    /// Whether a life serves a queue, and has not been paused since then.
     pub(super) fn is_well_since(state: &State, life: LifeId, since: Duration) -> bool {
         let server = state.servers.all.get(&life);
         server.is_some_and(|server| server.link.gate.is_open())
             && !state.conditions.slept_since(life.process, since)
     }
 
-    /// Whether none of the queue's responders ended, stood still or met a fault since then, and each has a slot free.
+    /// Whether none of the queue's responders ended, was paused or met a fault since then, and each has a free slot.
     pub(super) fn all_well_since(
         state: &State,
         queue: &str,
@@ -138,7 +139,7 @@ impl Servers {
 }
 
 impl Server {
-    /// Since when it could handle a request. `holds`: it has that request, whatever else it does.
+    /// Since when this responder could handle a request. `holds`: it has received the request, so it needs no free slot.
     fn usable_since(&self, state: &State, now: Duration, holds: bool) -> Option<Duration> {
         if !self.link.gate.is_open() {
             return None;
@@ -193,8 +194,8 @@ impl Oracle {
             .with(link.life, now, |server| server.running += 1);
     }
 
-    /// Looks whether responders live, and at requests whose time is over: what SQS accepted must have been handled, if
-    /// some responder could do so.
+    /// Updates which responders are alive, and checks expired requests: if SQS accepted one and a responder could handle it,
+    /// it must have been handled.
     pub(crate) fn looks_at_due(&self) {
         let now = self.0.time.now();
         let mut state = self.lock();
@@ -225,7 +226,7 @@ impl Oracle {
             return;
         };
         let queue = facts.queue().to_owned();
-        // Nobody accepted it, or it is one that the first of its key speaks for.
+        // SQS has not accepted the request, or another request with the same key was handled instead.
         if facts.copies.is_empty() || facts.is_of_a_key() {
             return;
         }
@@ -236,17 +237,17 @@ impl Oracle {
             .filter_map(|copy| self.could_be_handled_since(state, &queue, copy, deadline))
             .min();
         let long = could.map(|since| deadline.saturating_sub(since));
-        // It has an order to keep, is in the dead-letter queue, or its process thinks that its time is over.
+        // FIFO order may delay the request, it may be in the dead-letter queue, or its expiry may be too early.
         let elsewhere = queue.ends_with(".fifo")
             || facts.received >= self.0.promises.most_receives
             || facts.unaware;
         let excused = elsewhere || long.is_none_or(|long| long < PROMPT);
         self.asked(state, Check::AllHandled, excused, handled, || {
-            format!("{body} was accepted by SQS, could be handled for {long:?}, and nobody has handled it by its deadline")
+            format!("{body} was accepted by SQS and could be handled for {long:?}, but no responder has handled it by its deadline")
         });
     }
 
-    /// From when on some responder could handle this copy of a request.
+    /// Since when a responder could handle this copy of a request.
     fn could_be_handled_since(
         &self,
         state: &State,

@@ -1,4 +1,4 @@
-//! What owners of temporary hosts call, and whose hosts they make and delete.
+//! The calls of owners of temporary hosts, and the hosts that they create and delete.
 
 use std::time::Duration;
 
@@ -12,15 +12,16 @@ use crate::network::{Exchange, Link};
 use crate::oracle::{Oracle, State};
 use crate::owners::{Face, RING};
 
-/// What a lease may be over by before its host is called dead, less what tags may be stale: nobody may do that earlier.
+/// The minimum time between the end of a lease and the deletion of its host: the watchers' 120 s minus the 60 s by which
+/// tags may be stale.
 const DOUBT: Duration = Duration::from_secs(60);
-/// Silence is watched for so long besides twice the retention.
+/// How long silence may be watched in addition to twice the retention.
 const WATCHED: Duration = Duration::from_secs(300);
-/// The shortest retention that silence is believed for.
+/// A shorter retention than this counts as this one when silence is judged.
 const SHORTEST: Duration = Duration::from_secs(60);
-/// A waiter that left so long ago may have caused a poll.
+/// How long after its last waiter has left a poll may still begin.
 const POLL_SLACK: Duration = Duration::from_millis(500);
-/// Calls of walks in so many seconds: 16 at once, then five a second, each tried three times at the most.
+/// The maximum number of calls of walks in `PACE_TIME`: 16 at once, then five a second, and some retries.
 const PACE_TIME: Duration = Duration::from_secs(10);
 const PACE_CALLS: usize = 16 + 50 + 24;
 
@@ -56,7 +57,7 @@ impl Oracle {
                     | Action::DeleteQueue
             );
             return self.checked(state, Check::NoRightNeeded, right, || {
-                format!("{} was given a host, and calls {action}", link.life)
+                format!("{} was given its host, but calls {action}", link.life)
             });
         }
         let busy = pending || owner.working > 0;
@@ -88,7 +89,7 @@ impl Oracle {
         let life = link.life;
         if needless && awake {
             self.checked(state, Check::NoIdlePoll, since_work <= POLL_SLACK, || {
-                format!("{life} polls, and nothing has waited for {since_work:?}")
+                format!("{life} polls although nothing has waited for {since_work:?}")
             });
         }
         if awake {
@@ -96,17 +97,17 @@ impl Oracle {
             let earlier = now.saturating_sub(IDLE_SLACK);
             let slept = state.conditions.slept_since(life.process, earlier);
             self.asked(state, Check::NoCallWhenIdle, slept, !idle, || {
-                format!("{life} calls {action}, and was idle for {since_held:?}")
+                format!("{life} calls {action} although it was idle for {since_held:?}")
             });
         }
         if walks {
             self.checked(state, Check::Paced, fast <= PACE_CALLS, || {
-                format!("{life} made {fast} calls of walks in {PACE_TIME:?}")
+                format!("{life} made {fast} calls of walks in {PACE_TIME:?}, expected at most {PACE_CALLS}")
             });
         }
     }
 
-    /// An owner has deleted a host of its own. Nobody may wait for a reply there.
+    /// An owner has deleted its own host. No request may wait for a reply there.
     fn leaves_host(&self, state: &mut State, link: &Link, name: &str) {
         let life = link.life;
         if !link.gate.is_open() {
@@ -123,7 +124,7 @@ impl Oracle {
         });
     }
 
-    /// A call has had its effect.
+    /// A call has taken effect.
     pub(in crate::oracle) fn lease_effect(&self, link: &Link, call: &LeaseCall, done: bool) {
         if !done {
             return;
@@ -162,7 +163,7 @@ impl Oracle {
             state,
             Check::BornWithLease,
             matches!(tag, Tag::Ours(_)),
-            || format!("{life} has made {name} with no lease: {tag:?}"),
+            || format!("{life} has created {name} without a lease: {tag:?}"),
         );
         let new = state.leases.names.insert(name.to_owned());
         self.checked(state, Check::NameIsNew, new, || {
@@ -189,7 +190,7 @@ impl Oracle {
         let Some(host) = state.leases.hosts.remove(name) else {
             let foreign = name.starts_with(RING);
             self.checked(state, Check::OwnPrefix, !foreign, || {
-                format!("{by} has deleted {name}, which is no host")
+                format!("{by} has deleted {name}, which is not a host")
             });
             return;
         };
@@ -221,7 +222,7 @@ impl Oracle {
                 ..
             }) => {
                 let over = sqs > stamp.as_millis() + (retention + DOUBT).as_millis() as u64;
-                // Who is told no date judges by silence.
+                // A watcher without a date judges by silence.
                 let earlier = now.saturating_sub(retention * 2 + WATCHED);
                 let undated = state.conditions.undated_since(by.process, earlier, now);
                 over || undated && silent(retention)

@@ -1,4 +1,4 @@
-//! I6: what is dead is gone in time.
+//! I6: dead hosts are deleted in time.
 
 use std::time::Duration;
 
@@ -10,38 +10,39 @@ use crate::coverage::Check;
 use crate::oracle::Oracle;
 use crate::owners::RING;
 
-/// From the end of a lease to the verdict, and then some for what a walk takes.
+/// The time from the end of a lease to the verdict, with some margin for a walk.
 const VERDICT: Duration = Duration::from_secs(180);
-/// A walk comes once in the period, with its jitter.
+/// The longest time between two walks, in periods, because of jitter.
 const TURN: f64 = 1.2;
-/// A stamp may be ahead of SQS's time by so much.
+/// How far a stamp may be ahead of SQS's time.
 const AHEAD: Duration = Duration::from_secs(120);
-/// Between two hosts that a walk reads and deletes, and then some.
+/// The time that a walk takes to read and delete one host, with some margin.
 const PACE_EACH: Duration = Duration::from_millis(700);
 
-/// When dead hosts must be gone.
+/// When dead hosts must be deleted.
 #[derive(Debug)]
 pub(crate) struct InTime {
-    /// All of them.
+    /// When all dead hosts must be deleted.
     pub(crate) until: Duration,
-    /// From then on nothing hinders a watcher.
+    /// From then on no fault affects watchers.
     well: Duration,
     limits: Limits,
-    /// Those of the hosts that were dead then.
+    /// The masks of the hosts that were dead then.
     masks: Vec<Mask>,
 }
 
-/// How long a dead host may stay from when nothing hides it any more.
+/// How long a dead host may stay after nothing hides it any more.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// After the end of its lease.
+    /// The time after the end of its lease.
     expired: Duration,
-    /// What must be watched in silence is seen once, and again when it was silent for its whole retention: so much longer
-    /// than that.
+    /// For a host that must be watched in silence: the time in addition to its retention. It is seen once, and again after
+    /// it was silent for its whole retention.
     silent: Duration,
 }
 
-/// When a dead host looks as if its owner lived and watched. Walks end there, and what follows is seen by nobody.
+/// A time in which a dead host looks as if its owner were alive and watched. Walks end there, so no watcher sees the hosts
+/// that follow.
 #[derive(Debug, Clone, Copy)]
 struct Mask {
     from: Duration,
@@ -49,14 +50,14 @@ struct Mask {
 }
 
 impl Oracle {
-    /// All is well from now on.
+    /// All faults have stopped.
     pub(crate) fn is_well(&self) {
         let now = self.0.time.now();
         self.lock().leases.well_since = Some(now);
     }
 
-    /// When all hosts must be gone that are dead now. `None`: there is no ring. `rough`: there were faults, and watchers
-    /// wait after them.
+    /// When all hosts that are dead now must be deleted. `None`: there is no ring. `rough`: whether there were faults, after
+    /// which watchers wait.
     pub(crate) fn ring_clean_by(&self, rough: bool) -> Option<InTime> {
         let now = self.0.time.now();
         let sqs = SqsTime::from_millis(self.0.time.sqs().as_millis());
@@ -73,21 +74,21 @@ impl Oracle {
             .hosts
             .iter()
             .filter(|(name, host)| leases.is_dead(name, host));
-        // Those whose stamps are in the future would take weeks.
+        // Hosts with a stamp in the future are left out, because they may take weeks.
         let expires = dead.filter(|(_, host)| !host.is_ahead_of(sqs));
         let due = expires.filter_map(|(_, host)| in_time.due(host, now, sqs));
         in_time.until = due.fold(well + in_time.limits.expired, Duration::max);
         Some(in_time)
     }
 
-    /// I6: no dead host is left of those that should be gone; none is gone of those that nobody may delete.
+    /// I6: checks that no dead host is left that must be deleted by now.
     pub(crate) fn ring_is_clean(&self, mut in_time: InTime) {
         let now = self.0.time.now();
         let sqs = SqsTime::from_millis(self.0.time.sqs().as_millis());
         let mut state = self.lock();
         let state = &mut *state;
         let leases = &state.leases;
-        // Some owner may have given up a host since.
+        // An owner may have given up a host since then.
         in_time.masks.extend(leases.masks(now, sqs));
         let dead = leases
             .hosts
@@ -102,7 +103,7 @@ impl Oracle {
         let gone: Vec<_> = leases.taken.values().copied().collect();
         for (check, name, due) in found {
             self.checked(state, check, now <= due, || {
-                format!("{name} is there, and should be gone since {due:?}")
+                format!("{name} still exists, expected its deletion by {due:?}")
             });
         }
         for check in gone {
@@ -110,7 +111,7 @@ impl Oracle {
         }
     }
 
-    /// I6, while something is broken for one of the watchers: what was dead so long ago is gone.
+    /// I6 while a fault affects one of the watchers: checks that hosts that have been dead for longer than `age` are deleted.
     pub(crate) fn is_clean_since(&self, age: Duration) {
         let now = self.0.time.now();
         let mut state = self.lock();
@@ -127,14 +128,14 @@ impl Oracle {
             .collect();
         for (name, dead) in left {
             self.checked(state, Check::DeadIsGone, dead <= age, || {
-                format!("{name} is there {dead:?} after its death; {age:?} are allowed")
+                format!("{name} still exists {dead:?} after its death, expected at most {age:?}")
             });
         }
     }
 }
 
 impl InTime {
-    /// When a dead host must be gone; `None`: nobody may delete it.
+    /// When a dead host must be deleted; `None`: it must not be deleted.
     fn due(&self, host: &Host, now: Duration, sqs: SqsTime) -> Option<Duration> {
         let (dead, limit) = match host.tag {
             Tag::Ours(Lease {
@@ -165,13 +166,13 @@ impl Host {
     }
 }
 
-/// When SQS's clock shows this time.
+/// The true time at which SQS's clock shows this time.
 fn true_time(stamp: SqsTime, now: Duration, sqs: SqsTime) -> Duration {
     (now + stamp.since(sqs)).saturating_sub(sqs.since(stamp))
 }
 
 impl LeaseFacts {
-    /// Whether it is one of the ring's, and nobody lives who holds it.
+    /// Whether a host is part of the ring and no living process holds it.
     fn is_dead(&self, name: &str, host: &Host) -> bool {
         TemporaryQueueName::parse(name).is_some_and(|parsed| parsed.prefix == RING)
             && !host
@@ -179,7 +180,7 @@ impl LeaseFacts {
                 .is_some_and(|life| self.holds_or_sleeps(life, name))
     }
 
-    /// When dead hosts look as if their owners lived and watched.
+    /// The times in which dead hosts look as if their owners were alive and watched.
     fn masks(&self, now: Duration, sqs: SqsTime) -> Vec<Mask> {
         let dead = self
             .hosts
@@ -204,7 +205,7 @@ impl LeaseFacts {
         dead.filter_map(mask).collect()
     }
 
-    /// `None`: nobody watches.
+    /// The limits; `None`: no process watches.
     fn limits(&self, rough: bool) -> Option<Limits> {
         let watches = |owner: &&Owner| {
             !owner.ended
@@ -213,11 +214,11 @@ impl LeaseFacts {
                 && owner.plan.watches
                 && !owner.plan.face_is_borrower()
         };
-        // Which of them comes by a host changes with every host that is made.
+        // The longest period counts, because the watcher of a host changes with every new host.
         let periods = self.owners.values().filter(watches);
         let period = periods.map(|owner| owner.plan.period).max()?;
         let turn = period.mul_f64(TURN);
-        // After a failure a watcher waits, too: at the longest for a period, where a right was missing.
+        // A watcher also waits after a failure: at most one period, if a permission was missing.
         let waits = if rough {
             turn + turn / 2
         } else {
@@ -232,7 +233,7 @@ impl LeaseFacts {
     }
 }
 
-/// From when on nothing is hidden for as long as it must be watched.
+/// The first time from which a host is not masked while it must be watched.
 fn unmasked(well: Duration, watched: Duration, mut masks: Vec<Mask>) -> Duration {
     masks.sort_by_key(|mask| mask.from);
     let hidden = |seen: Duration, mask: Mask| {
@@ -261,16 +262,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_watched_in_silence_is_seen_when_nothing_that_hides_it_begins_meanwhile() {
+    fn a_silent_host_is_seen_once_no_mask_begins_meanwhile() {
         assert_eq!(seen_from([]), 1_000);
         assert_eq!(seen_from([(100, 300)]), 1_000);
         assert_eq!(seen_from([(900, 1_200)]), 1_200);
-        // One after the other, in any order.
+        // Masks one after the other, in any order.
         assert_eq!(
             seen_from([(1_600, 1_900), (1_400, 1_200), (900, 1_300)]),
             1_900
         );
-        // Long after the silent ones are gone.
+        // A mask that begins after the silent hosts are deleted.
         assert_eq!(seen_from([(900, 1_200), (1_701, 9_000)]), 1_200);
     }
 }

@@ -1,14 +1,14 @@
-//! Temporary hosts: I5, I6, and what owners must and must not do.
+//! Temporary hosts: I5, I6, and other requirements of owners.
 //!
-//! Owns: who holds which host, as the owners themselves say at that very moment, and what every host's lease says. An
-//! owner whose virtual machine was paused with both its clocks cannot know better until SQS answers it: until then
-//! nothing is demanded of it.
+//! Owns: which process holds which host, as the owners themselves report at each moment, and the lease of every host. An
+//! owner whose virtual machine was paused with both clocks cannot know about the pause until SQS answers, so until then
+//! nothing is required of it.
 //!
 //! | file | question |
 //! |---|---|
-//! | `calls` | may an owner make this call; whose host does it make, renew or delete? |
-//! | `owners` | what do owners hold, and is that right? |
-//! | `in_time` | when must a dead host be gone? |
+//! | `calls` | may an owner make this call, and whose host does it create, renew or delete? |
+//! | `owners` | which hosts do owners hold, and may they? |
+//! | `in_time` | when must a dead host be deleted? |
 
 mod calls;
 mod in_time;
@@ -28,28 +28,28 @@ use crate::network::Link;
 use crate::owners::{Face, OwnerPlan, name_of};
 use crate::process::LifeId;
 
-/// A deletion, or the making of a host that nobody wants any more, may take so long.
+/// The maximum time of a deletion, or of the creation of a host that is not wanted any more.
 const IDLE_SLACK: Duration = Duration::from_secs(90);
 
-/// Tells which hosts a process may use at this moment.
+/// Returns the hosts that a process may use at this moment.
 pub(crate) type Holds = Box<dyn Fn() -> Vec<HostQueueUrl> + Send + Sync>;
 
-/// Calls of owners, by process and action.
+/// The number of calls of owners, by process and action.
 pub type ActionTable = BTreeMap<(usize, Action), u64>;
 
-/// What is known about leases.
+/// The facts about leases.
 #[derive(Default)]
 pub(super) struct LeaseFacts {
     owners: BTreeMap<LifeId, Owner>,
-    /// Queues that exist and are called as hosts are.
+    /// The existing queues that are named like hosts.
     hosts: BTreeMap<String, Host>,
-    /// Names that were ever used.
+    /// All names that were ever used.
     names: HashSet<String>,
-    /// Hosts that somebody else than their owner has deleted.
+    /// The hosts that another process than their owner has deleted.
     taken: BTreeMap<String, Check>,
-    /// Since when all is well.
+    /// When all faults stopped.
     well_since: Option<Duration>,
-    /// Requests that were pending when their host was deleted by hand, and when that was.
+    /// The requests that were pending when their host was deleted by hand, and when that was.
     lost: BTreeMap<String, Duration>,
     calls: ActionTable,
     counting: bool,
@@ -60,17 +60,17 @@ struct Owner {
     plan: OwnerPlan,
     holds: Holds,
     ended: bool,
-    /// When it was seen to be dead.
+    /// When it was first seen to be dead.
     dead: Option<Duration>,
-    /// Stopped with its clocks: what they say now means nothing.
+    /// Paused with a stopped clock, so its clocks mean nothing now.
     asleep: bool,
-    /// Both clocks have stood still. It learns of that from the answer to a call with at least this number.
+    /// Its clocks were stopped and it does not know. The answer to a call with at least this number shows the pause.
     unaware: Option<u64>,
-    /// Its wall clock was set back: after a sleep, too, only SQS can tell it the time.
+    /// Its wall clock was set back, so that after a suspension, too, only SQS's answer shows the right time.
     set_back: bool,
-    /// When it last worked: something waited.
+    /// When it was last busy: a request was pending or a queue was used.
     worked: Duration,
-    /// What is under way that the oracle does not see as a request.
+    /// The number of uses of temporary queues in progress, which the oracle does not see as requests.
     working: i64,
     /// When it last held a host.
     held: Duration,
@@ -82,15 +82,15 @@ struct Host {
     made: Duration,
     written: Duration,
     tags: Tags,
-    /// What they say.
+    /// The lease in these tags.
     tag: Tag,
-    /// How far its stamp was from SQS's time when it was made.
+    /// The difference between its stamp and SQS's time when it was created.
     skew: Duration,
 }
 
 type Tags = HashMap<String, String>;
 
-/// What a call means for leases, looked up before it takes effect.
+/// The effect of a call on leases, looked up before it takes effect.
 #[derive(Debug, Default)]
 pub(crate) enum LeaseCall {
     #[default]
@@ -125,7 +125,7 @@ impl LeaseCall {
 }
 
 impl Oracle {
-    /// A process begins that owns temporary hosts.
+    /// A process that owns temporary hosts starts.
     pub(crate) fn owns(&self, link: &Link, plan: &OwnerPlan, holds: Holds) {
         let owner = Owner {
             link: link.clone(),
@@ -144,7 +144,7 @@ impl Oracle {
         self.lock().leases.owners.insert(link.life, owner);
     }
 
-    /// It shuts down, or is dropped: it answers for no host any more.
+    /// A process begins to shut down, or is dropped. Its hosts are not checked any more.
     pub(crate) fn disowns(&self, life: LifeId) {
         let now = self.0.time.now();
         let mut state = self.lock();
@@ -157,23 +157,23 @@ impl Oracle {
         }
     }
 
-    /// Whether it was asked to shut down, or was dropped.
+    /// Whether a process has begun to shut down, or was dropped.
     pub(crate) fn is_ending(&self, life: LifeId) -> bool {
         self.lock().ending.contains(&life)
     }
 
-    /// Lets go of all handles, which are part of a circle.
+    /// Drops all handles of owners, to break a reference cycle.
     pub(crate) fn forgets_owners(&self) {
         let owners = std::mem::take(&mut self.lock().leases.owners);
         drop(owners);
     }
 
-    /// Whether a process does not know that its clocks have stood still: what it begins now may be in vain.
+    /// Whether a process does not know that its clocks were stopped, so that a request that it begins now may fail.
     pub(crate) fn is_unaware(&self, life: LifeId) -> bool {
         self.lock().leases.is_unaware(life)
     }
 
-    /// Its user begins (1) or has ended (-1) something that is no request.
+    /// The user of a process begins (1) or has ended (-1) a use of a temporary queue.
     pub(crate) fn works(&self, link: &Link, by: i64) {
         let now = self.0.time.now();
         let mut state = self.lock();
@@ -183,7 +183,7 @@ impl Oracle {
         }
     }
 
-    /// It is stopped, with its clocks or without.
+    /// A process is paused, with or without its clocks.
     pub(crate) fn falls_asleep(&self, life: LifeId, how: Fault) {
         let mut state = self.lock();
         let number = state.call_numbers + 1;
@@ -195,7 +195,7 @@ impl Oracle {
         }
     }
 
-    /// It goes on.
+    /// A process continues after a pause.
     pub(crate) fn wakes_up(&self, life: LifeId) {
         let mut state = self.lock();
         let number = state.call_numbers + 1;
@@ -205,14 +205,14 @@ impl Oracle {
         }
     }
 
-    /// Its wall clock is set.
+    /// The wall clock of a process is set.
     pub(crate) fn is_set(&self, life: LifeId, by_ms: i64) {
         if let Some(owner) = self.lock().leases.owners.get_mut(&life) {
             owner.set_back |= by_ms < 0;
         }
     }
 
-    /// Some other program has put a queue there.
+    /// Another program has created a queue.
     pub(crate) fn finds(&self, name: &str, tag: Tag) {
         let now = self.0.time.now();
         let host = Host {
@@ -226,7 +226,7 @@ impl Oracle {
         self.lock().leases.hosts.insert(name.to_owned(), host);
     }
 
-    /// Some other program has renewed its lease.
+    /// Another program has renewed the lease of its queue.
     pub(crate) fn finds_renewed(&self, name: &str) {
         let now = self.0.time.now();
         if let Some(host) = self.lock().leases.hosts.get_mut(name) {
@@ -234,7 +234,7 @@ impl Oracle {
         }
     }
 
-    /// Some other program has deleted hosts of this process. `at_once`: nothing hinders it from telling its users.
+    /// A person has deleted hosts of this process. `at_once`: no fault delays the end of its pending requests.
     pub(crate) fn loses(&self, link: &Link, names: &[String], at_once: bool) {
         let now = self.0.time.now();
         let mut state = self.lock();
@@ -246,7 +246,7 @@ impl Oracle {
         let begins = format!("q{}-", link.life);
         let pending: Vec<_> = of_life(&state, &begins).cloned().collect();
         for body in pending {
-            // One that has not been sent yet will have another host.
+            // A request that has not been sent yet will use another host.
             let sent = state
                 .requests
                 .get(&body)
@@ -257,23 +257,25 @@ impl Oracle {
         }
     }
 
-    /// A queue of some other program that nobody may delete. `in_ring`: it is under the owners' own prefix.
+    /// Checks that a queue of another program still exists. `in_ring`: whether it has the owners' own prefix.
     pub(crate) fn is_kept(&self, name: &str, in_ring: bool, exists: bool) {
         let check = if in_ring {
             Check::NotLive
         } else {
             Check::OwnPrefix
         };
-        self.check(check, exists, || format!("{name} is gone"));
+        self.check(check, exists, || {
+            format!("{name} was deleted, although it is not a dead host of this prefix")
+        });
     }
 
-    /// Calls of owners.
+    /// The calls of owners, by process and action.
     #[must_use]
     pub fn owner_calls(&self) -> ActionTable {
         self.lock().leases.calls.clone()
     }
 
-    /// Counts the calls of owners, anew, or not any more.
+    /// Starts counting the calls of owners from zero, or stops it.
     pub(crate) fn counts_owner_calls(&self, on: bool) {
         let mut state = self.lock();
         state.leases.counting = on;
@@ -284,13 +286,13 @@ impl Oracle {
 }
 
 impl LeaseFacts {
-    /// Whether this process does not know that its clocks have stood still.
+    /// Whether this process does not know that its clocks were stopped.
     pub(super) fn is_unaware(&self, life: LifeId) -> bool {
         let owner = self.owners.get(&life);
         owner.is_some_and(|owner| owner.unaware.is_some())
     }
 
-    /// Whether this process says of itself that it may use the host, and can know.
+    /// Whether this process reports that it may use the host, and is able to know.
     fn holds(&self, life: LifeId, name: &str) -> bool {
         let Some(owner) = self.owners.get(&life) else {
             return false;
@@ -318,13 +320,13 @@ impl OwnerPlan {
     }
 }
 
-/// Requests of one life that are pending.
+/// The pending requests of one life.
 fn of_life<'a>(state: &'a State, begins: &'a str) -> impl Iterator<Item = &'a String> {
     let from = state.pending.range(begins.to_owned()..);
     from.take_while(move |body| body.starts_with(begins))
 }
 
-/// What tags say. Each key is read by itself: that a reader looks at all of them is what the oracle is to find out.
+/// The lease in tags. The oracle reads each key by itself, because it checks whether the framework reads all keys.
 fn read(tags: &Tags) -> Tag {
     let end = |tag: &Tag| match tag {
         Tag::Ours(Lease {
@@ -346,7 +348,7 @@ fn read(tags: &Tags) -> Tag {
     each.max_by_key(end).unwrap_or(whole)
 }
 
-/// The check that a host with this tag is gone in time.
+/// The check for the deletion of a host with this lease in time.
 const fn goes_by(tag: &Tag) -> Check {
     match tag {
         Tag::Ours(Lease {

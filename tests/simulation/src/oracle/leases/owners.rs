@@ -1,4 +1,4 @@
-//! What owners say of themselves, each second: which hosts they hold, and whether that is right.
+//! Checks each second which hosts the owners report to hold.
 
 use std::time::Duration;
 
@@ -13,20 +13,21 @@ use crate::oracle::{Oracle, RequestFacts, State};
 use crate::owners::{Face, name_of};
 use crate::process::LifeId;
 
-/// A renewal comes after a quarter of R within a fifth, and takes so long at the most.
+/// The latest begin of a renewal, as a part of R: a quarter, plus a fifth of that for jitter.
 const RENEWED: f64 = 0.3;
+/// The maximum time of a renewal.
 const RENEWAL: Duration = Duration::from_secs(5);
-/// Pending requests hear of a lost host by the poll that is out.
+/// The time within which pending requests end after the loss of their host. The poll in flight shows the loss.
 const AT_ONCE: Duration = Duration::from_secs(12);
-/// After a pause of its machine an owner learns within so long what time it is.
+/// The time within which an owner learns SQS's time after a pause of its machine.
 const DAZED: Duration = Duration::from_secs(10);
-/// What a `Date` may be wrong by.
+/// How far a `Date` may be wrong.
 const DATES_OFF: Duration = Duration::from_secs(6);
-/// A new host is tagged in time by an owner that knows SQS's time: 30 s, and what a `Date` may be wrong by.
+/// More than the allowed error of a new host's stamp, which is 30 s and the error of a `Date`.
 const SKEWED: Duration = Duration::from_secs(60);
 
 impl Oracle {
-    /// Looks at all owners.
+    /// Checks all owners.
     pub(crate) fn looks_at_owners(&self) {
         let now = self.0.time.now();
         let mut state = self.lock();
@@ -45,7 +46,7 @@ impl Oracle {
             .map(|(body, _)| body.clone())
             .collect();
         for body in overdue {
-            // Nobody is told in a process that was killed meanwhile.
+            // In a process that was killed in the meantime, no request ends.
             let waits = state.requests.get(&body).is_some_and(RequestFacts::waits);
             if waits {
                 self.lost_ends(&mut state, &body);
@@ -81,7 +82,7 @@ impl Oracle {
         let (idle_time, face) = (owner.plan.idle_time, owner.plan.face);
         let most_idle = idle_time.mul_f64(1.25) + IDLE_SLACK;
         if face == Face::Requester {
-            // Its own clock says how long it was idle.
+            // The owner measures its idle time by its own clock.
             let since = now.saturating_sub(idle);
             let slept = state.conditions.slept_since(life.process, since);
             self.asked(
@@ -89,14 +90,14 @@ impl Oracle {
                 Check::IdleHostGoes,
                 slept,
                 held.is_empty() || idle <= most_idle,
-                || format!("{life} keeps {held:?}, and was idle for {idle:?}"),
+                || format!("{life} keeps {held:?} although it was idle for {idle:?}"),
             );
         }
         let actions = [Action::TagQueue];
         let clear = state.conditions.clear_since(life.process, &actions, now);
         let awake = state.conditions.awake_since(life.process);
         let well = clear.zip(awake).map(|(clear, awake)| {
-            // What failed is tried again after a while.
+            // Failed calls are retried after a while.
             let late = clear.max(awake);
             if late.is_zero() {
                 late
@@ -104,19 +105,19 @@ impl Oracle {
                 late + RECOVERY
             }
         });
-        // After all faults it is demanded at once: their end is not their last effect.
+        // After all faults have stopped, the time counts from that moment, without a time for recovery.
         let well_since = state.leases.well_since.or(well.filter(|well| *well <= now));
         for name in held {
             let taken = state.leases.taken.contains_key(&name);
             self.checked(state, Check::NotLive, !taken, || {
-                format!("{life} uses {name}, which somebody else has deleted as dead")
+                format!("{life} uses {name}, which another process has deleted as dead")
             });
             let Some(host) = state.leases.hosts.get(&name) else {
                 continue;
             };
             let (skew, tag) = (host.skew, host.tag);
             self.checked(state, Check::StampIsRight, skew <= SKEWED, || {
-                format!("{life} uses {name}, whose stamp was {skew:?} wrong when it was made")
+                format!("{life} uses {name}, whose stamp was {skew:?} wrong when it was created")
             });
             let Tag::Ours(lease) = tag else {
                 continue;
@@ -125,7 +126,7 @@ impl Oracle {
                 let sqs = SqsTime::from_millis(self.0.time.sqs().as_millis());
                 let age = sqs.since(stamp);
                 let right = age <= lease.retention + DATES_OFF;
-                // A machine that stood still with all its clocks learns the time from an answer, and believes the second one.
+                // After a pause with both clocks, an owner believes the new time when a second answer agrees.
                 let dazed = awake.is_none_or(|since| !since.is_zero() && now < since + DAZED);
                 self.asked(state, Check::WithinLease, dazed, right, || {
                     format!(
@@ -137,11 +138,11 @@ impl Oracle {
             let well = well_since.unwrap_or(now);
             let age = now.saturating_sub(state.leases.hosts[&name].written.max(well));
             let most = lease.retention.mul_f64(RENEWED) + RENEWAL;
-            // It cannot be late yet, or something hinders it.
+            // The renewal cannot be late yet, or a fault delays it.
             let young = now.saturating_sub(well) <= most;
             self.asked(state, Check::Renewed, young, age <= most, || {
                 format!(
-                    "{life} has not renewed the lease of {name} for {age:?}, of {:?}",
+                    "{life} has not renewed the lease of {name} for {age:?}; its retention is {:?}",
                     lease.retention
                 )
             });
@@ -154,7 +155,9 @@ impl Oracle {
         if let Some(lost) = state.leases.lost.remove(body) {
             let late = now.saturating_sub(lost);
             self.checked(state, Check::LossIsTold, late <= AT_ONCE, || {
-                format!("{body} heard {late:?} late that its host is lost")
+                format!(
+                    "{body} ended {late:?} after the loss of its host, expected at most {AT_ONCE:?}"
+                )
             });
         }
     }
