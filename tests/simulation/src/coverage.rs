@@ -34,7 +34,7 @@ macro_rules! names {
 }
 
 names! {
-    /// Something that goes wrong.
+    /// A fault that the simulation makes.
     Fault {
         /// A call is refused with `RequestThrottled`.
         Throttled "throttled",
@@ -154,7 +154,7 @@ names! {
 }
 
 names! {
-    /// Something that must hold.
+    /// A check of the oracle.
     Check {
         /// I1: a request has ended by its deadline.
         EndsInTime "I1-ends-in-time",

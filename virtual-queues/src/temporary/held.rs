@@ -17,7 +17,7 @@ use crate::sqs::{Delivery, FaultKind, Moment};
 use crate::stats::Counter;
 use crate::{Host, PendingError};
 
-/// A renewal is one attempt of this length.
+/// The timeout of a renewal, which is a single attempt.
 const RENEWAL: Duration = Duration::from_secs(5);
 /// How often the claim is checked. A sleep of the machine must be noticed, and monotonic timers may not count sleep.
 const LOOK: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ pub(super) struct Held {
     pub(super) changed: Notify,
 }
 
-/// Why a host is let go.
+/// Why a host is not kept any longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     /// The lease could not be renewed in time.
@@ -102,7 +102,7 @@ impl Held {
     }
 }
 
-/// Keeps a host until it is let go: renews its lease, gives it up in time, deletes it when nothing uses it.
+/// Keeps a host until its end: renews its lease, gives it up in time, and deletes it when nothing uses it.
 pub(super) async fn keep(
     process: Arc<Process>,
     pool: Weak<Pool>,

@@ -54,7 +54,7 @@ pub(super) struct Process {
 #[derive(Debug, Default)]
 struct Unconfirmed {
     names: BTreeSet<String>,
-    /// The number of further ones, whose names are not remembered.
+    /// The number of further creations, whose names are not remembered.
     unnamed: usize,
 }
 

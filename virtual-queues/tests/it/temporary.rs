@@ -87,7 +87,7 @@ async fn an_invalid_attribute_is_refused_by_name_before_any_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_has_its_attributes_tags_and_lease_from_its_creation_on() -> TestResult {
+async fn a_new_host_has_its_attributes_tags_and_lease() -> TestResult {
     let world = World::new();
     let temporary = builder(&world)
         .prefix("front-")
@@ -380,7 +380,7 @@ async fn a_shutdown_deletes_a_host_that_was_just_given_up() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_whose_creation_had_no_answer_is_deleted_at_shutdown() -> TestResult {
+async fn a_shutdown_deletes_hosts_whose_creation_had_no_answer() -> TestResult {
     let world = World::new();
     let temporary = temporary(&world);
     let lost = Behaviour::default().lost_answers(1.0);

@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_runs_no_destructor_before_the_end_of_the_run() {
+    fn a_crash_runs_no_destructor_during_the_run() {
         TrueTime::run(async |time| {
             let (gate, rang, ticks) = (gate(), Arc::default(), Arc::default());
             let task = tokio::spawn(gate.wrap(ticking(&time, &rang, &ticks)));

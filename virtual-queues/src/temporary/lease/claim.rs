@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_renewal_leaves_the_claim_firm_and_its_key_alone() {
+    fn an_unknown_renewal_keeps_the_claim_and_blocks_its_key() {
         let mut claim = claim();
         let random = Random::seeded(1);
         let (key, stamp) = claim.begin(at(75).now, Some(sqs(75)));

@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wall_clock_that_is_set_back_does_not_lengthen_the_lease() {
+    fn setting_the_wall_clock_back_does_not_lengthen_the_lease() {
         let mut fence = single(renewal(0));
         let set_back = Reading {
             now: at(290).now,

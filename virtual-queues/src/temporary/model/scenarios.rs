@@ -21,7 +21,7 @@ fn a_ring_that_deletes_live_hosts_is_noticed() {
 }
 
 #[test]
-fn the_one_survivor_of_a_large_fleet_cleans_up_at_its_pace() {
+fn one_survivor_of_a_large_fleet_deletes_all_dead_hosts() {
     let report = sound(Scenario {
         dead: 5_000,
         lasts: Duration::from_secs(2 * 3_600),
@@ -67,14 +67,14 @@ fn counts(owners: usize) {
 }
 
 #[test]
-fn watching_and_renewing_cost_the_same_for_each_owner_of_10_and_1_000() {
+fn watching_and_renewing_cost_each_of_1_000_owners_the_same() {
     counts(10);
     counts(1_000);
 }
 
 #[test]
 #[ignore = "slow without optimization: `cargo xtask test` runs it optimized"]
-fn watching_and_renewing_cost_the_same_for_each_owner_of_10_000() {
+fn watching_and_renewing_cost_each_of_10_000_owners_the_same() {
     counts(10_000);
 }
 
@@ -95,12 +95,12 @@ fn half_of_them_die(owners: usize) {
 }
 
 #[test]
-fn dead_hosts_cost_four_calls_each_at_the_most() {
+fn dead_hosts_cost_at_most_four_calls_each() {
     half_of_them_die(200);
 }
 
 #[test]
 #[ignore = "slow without optimization: `cargo xtask test` runs it optimized"]
-fn dead_hosts_among_10_000_cost_four_calls_each_at_the_most() {
+fn dead_hosts_among_10_000_cost_at_most_four_calls_each() {
     half_of_them_die(10_000);
 }
