@@ -22,7 +22,8 @@ use crate::stats::{Counter, Counters};
 /// host that was given up first is forgotten, and the ring deletes that host.
 const MOST_FORSAKEN: usize = 1_000;
 
-/// The longest wait for the last calls about messages of a host, before the host is deleted. SQS answers within 100 ms as a rule.
+/// The maximum wait for the last calls about messages of a host before the host is deleted. SQS usually answers within
+/// 100 ms.
 const LAST_CALLS: Duration = Duration::from_millis(500);
 
 /// The hosts of one process, its UUID, and the values that its leases are written with.
@@ -304,9 +305,9 @@ impl Process {
         }
     }
 
-    /// Waits for the calls about messages of a host that will be deleted: after the deletion they would fail.
+    /// Waits for the last calls about messages of a host before it is deleted, because they would fail after the deletion.
     pub(super) async fn settled(&self, url: &HostQueueUrl, end: Moment) {
-        // After the shutdown of the multiplexer there are none.
+        // After the shutdown of the multiplexer there are no such calls.
         if let Ok(outbox) = self.queues.outbox() {
             let now = self.sqs().clock().now();
             outbox
