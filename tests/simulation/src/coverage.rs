@@ -112,7 +112,7 @@ names! {
         KilledAfterReply "killed-after-reply",
         /// A process starts again.
         Restarted "restarted",
-        /// A process shuts down in order.
+        /// A process shuts down.
         ShutDown "shut-down",
         /// A handle is dropped without a shutdown.
         Dropped "dropped",

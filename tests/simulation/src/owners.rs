@@ -25,10 +25,10 @@ pub const LONGER: &str = "ring-x-";
 pub struct OwnerPlan {
     /// The prefix of its hosts' names.
     pub prefix: &'static str,
-    /// R.
+    /// R, the retention of its leases.
     #[serde(with = "humantime_serde")]
     pub retention: Duration,
-    /// P.
+    /// P, the period of its watch.
     #[serde(with = "humantime_serde")]
     pub period: Duration,
     /// Whether it watches other processes' hosts.

@@ -161,7 +161,7 @@ pub enum Reading {
     },
     /// From this true time on.
     From(#[serde(with = "humantime_serde")] Duration),
-    /// Always; the visibility of each message is changed before it is deleted, or given back.
+    /// Always; the visibility of each message is changed before the message is deleted or put back.
     Undecided,
 }
 

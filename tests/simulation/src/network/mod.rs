@@ -68,7 +68,7 @@ pub struct Link {
     pub gone: CancellationToken,
     /// Cancelled when all tasks of the framework have ended.
     pub ended: CancellationToken,
-    /// Set to kill the process as soon as SQS has accepted a reply of its own.
+    /// Set to kill the process as soon as SQS has accepted its next reply.
     pub trap: Arc<AtomicBool>,
 }
 

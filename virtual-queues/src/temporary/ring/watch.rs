@@ -33,7 +33,7 @@ pub(crate) struct WatchOptions {
     /// This process's UUID, with dashes. Empty for a sweep, which begins at the first host and never stops early because
     /// another process watches.
     pub(crate) process: Arc<str>,
-    /// P.
+    /// P, the period of the watch.
     pub(crate) period: Duration,
     /// The pause between two calls of a long walk.
     pub(crate) pace: Duration,
