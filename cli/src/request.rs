@@ -88,10 +88,10 @@ async fn clean_up(requester: &Requester, signals: &mut Signals) {
         biased;
         report = requester.shutdown(CLEAN_UP) => {
             if let Some(queue) = report.left_behind {
-                tracing::warn!(%queue, "the queue for the replies could not be deleted; it is yours to delete");
+                tracing::warn!(%queue, "the reply queue could not be deleted; it is yours to delete");
             }
         }
-        () = signals.next() => tracing::warn!("the queue for the replies may have been left behind"),
+        () = signals.next() => tracing::warn!("the reply queue may have been left behind"),
     }
 }
 

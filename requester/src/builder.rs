@@ -128,60 +128,60 @@ impl RequesterBuilder {
     ///
     /// The queue must be this process's alone. Two that are given the same one see each other's replies: those
     /// are put back, counted and reported, and come late.
-    pub fn reply_host(mut self, url: impl AsRef<str>) -> Self {
-        self.options.given_host = Some(url.as_ref().to_owned());
+    pub fn reply_queue(mut self, url: impl AsRef<str>) -> Self {
+        self.options.given_queue = Some(url.as_ref().to_owned());
         self
     }
 
-    /// What the name of the queue for replies begins with. Default `sqs-rpc-`; 1 to 28 letters, digits, `-` and `_`. A
+    /// What the name of the reply queue begins with. Default `sqs-rpc-`; 1 to 28 letters, digits, `-` and `_`. A
     /// random UUID and a number follow. Permissions can be given by it: `arn:aws:sqs:*:*:sqs-rpc-*`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.options.host.prefix = Some(prefix.into());
         self
     }
 
-    /// Adds a tag to the queue for replies. Default: one that says which crate made it. 40 at the most; keys of 1 to 128
+    /// Adds a tag to the reply queue. Default: one that says which crate made it. 40 at the most; keys of 1 to 128
     /// and values of 0 to 256 letters, digits, spaces and `_.:/=+-@`.
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.host.tags.push((key.into(), value.into()));
         self
     }
 
-    /// Encrypts the queue for replies with this KMS key: an id, alias or ARN. Default: with SQS's own key, which costs
+    /// Encrypts the reply queue with this KMS key: an id, alias or ARN. Default: with SQS's own key, which costs
     /// nothing. The responder then needs the rights to use the key.
     pub fn kms_key(mut self, key: impl Into<String>) -> Self {
         self.options.host.kms_key = Some(key.into());
         self
     }
 
-    /// The queue policy of the queue for replies, as JSON: who else may send to it. Default: none, so that only identities
+    /// The queue policy of the reply queue, as JSON: who else may send to it. Default: none, so that only identities
     /// of the own account with the right may.
     pub fn policy(mut self, policy: impl Into<String>) -> Self {
         self.options.host.policy = Some(policy.into());
         self
     }
 
-    /// How long the queue for replies outlives the last renewal of its lease. Default 5 minutes; 1 minute to 12 hours, in
+    /// How long the reply queue outlives the last renewal of its lease. Default 5 minutes; 1 minute to 12 hours, in
     /// whole seconds. See [`TemporaryQueuesBuilder::lease_retention`](sqs_virtual_queues::TemporaryQueuesBuilder::lease_retention).
     pub fn lease_retention(mut self, retention: Duration) -> Self {
         self.options.host.lease_retention = Some(retention);
         self
     }
 
-    /// How often to look after the queues for replies of other processes, which may have died. Default 5 minutes; 1
+    /// How often to look after the reply queues of other processes, which may have died. Default 5 minutes; 1
     /// minute to 12 hours.
     pub fn watch_period(mut self, period: Duration) -> Self {
         self.options.host.watch_period = Some(period);
         self
     }
 
-    /// Whether to look after the queues for replies of other processes at all. Default: yes.
+    /// Whether to look after the reply queues of other processes at all. Default: yes.
     pub fn watch(mut self, watch: bool) -> Self {
         self.options.host.watch = watch;
         self
     }
 
-    /// For how long the queue for replies is kept while no request is pending. Default 15 minutes; 1 minute to 7 days. The
+    /// For how long the reply queue is kept while no request is pending. Default 15 minutes; 1 minute to 7 days. The
     /// next request makes another one, and waits for it; until then nothing is called at all.
     pub fn idle_time(mut self, time: Duration) -> Self {
         self.options.host.idle_time = Some(time);
@@ -195,7 +195,7 @@ impl RequesterBuilder {
         self
     }
 
-    /// How long to wait before a new queue for replies is used. Default 1 s, as SQS asks for; 0 to 60 s. The first
+    /// How long to wait before a new reply queue is used. Default 1 s, as SQS asks for; 0 to 60 s. The first
     /// request waits it out, unless [`Requester::ready`] did before. With less, first replies may get lost.
     pub fn new_host_wait(mut self, wait: Duration) -> Self {
         self.options.host.new_host_wait = Some(wait);
@@ -224,12 +224,12 @@ impl RequesterBuilder {
         self.options.check()?;
         let given = self
             .options
-            .given_host
+            .given_queue
             .as_deref()
             .map(HostQueueUrl::parse)
             .transpose();
         let given = given.map_err(|why| {
-            InvalidOption::new("reply_host", why.url(), "the URL of a real queue")
+            InvalidOption::new("reply_queue", why.url(), "the URL of a real queue")
         })?;
         Requester::from_parts(self.sqs, self.options, given)
     }

@@ -41,10 +41,10 @@
 //! # How a request runs
 //!
 //! 1. Everything about it is checked. What SQS, or the protocol, would not take is an error before any call.
-//! 2. It gets the *reply host*: a queue that the requester makes on its first request, under a random name, keeps
+//! 2. It gets the *reply queue*: a queue that the requester makes on its first request, under a random name, keeps
 //!    by a lease, and deletes at its shutdown and when it is idle.
 //! 3. A correlation id of 192 bits, 128 of them random for this request alone, becomes its return address,
-//!    `<reply host>#<correlation id>`. From now on the host is polled.
+//!    `<reply queue>#<correlation id>`. From now on the host is polled.
 //! 4. It is sent, in one call with whatever else is sent to that queue at the time. It carries the return address, its id
 //!    and how long the requester will wait.
 //! 5. The reply completes the future, and is deleted off its path; or the deadline does; or an error that says what
@@ -66,7 +66,7 @@ mod exchange;
 mod json;
 mod options;
 mod reply;
-mod reply_host;
+mod reply_queue;
 mod request;
 mod request_builder;
 mod requester;

@@ -12,7 +12,7 @@ use sqs_rpc_protocol::TraceContext;
 use sqs_virtual_queues::sqs::{BatchOptions, Prefer, UserCode};
 
 use crate::InvalidOption;
-use crate::reply_host::HostOptions;
+use crate::reply_queue::HostOptions;
 
 /// From when a responder could not even see the deadline pass, to when SQS could not hide the request for so long.
 pub(crate) const TIMEOUT: RangeInclusive<Duration> =
@@ -40,8 +40,8 @@ pub(crate) struct Options {
     /// With what the log calls it.
     pub(crate) propagate: Option<(UserCode, Arc<Propagate>)>,
     pub(crate) host: HostOptions,
-    /// The URL of a given host, as it was given.
-    pub(crate) given_host: Option<String>,
+    /// The URL of a given reply queue, not yet parsed.
+    pub(crate) given_queue: Option<String>,
 }
 
 impl Default for Options {
@@ -57,7 +57,7 @@ impl Default for Options {
             batches: BatchOptions::default(),
             propagate: None,
             host: HostOptions::default(),
-            given_host: None,
+            given_queue: None,
         }
     }
 }
@@ -87,7 +87,7 @@ impl fmt::Debug for Options {
             .field("batches", &self.batches)
             .field("propagate", &self.propagate.is_some())
             .field("host", &self.host)
-            .field("given_host", &self.given_host)
+            .field("given_queue", &self.given_queue)
             .finish()
     }
 }

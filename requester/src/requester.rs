@@ -21,12 +21,12 @@ use crate::{
 
 /// Sends requests to queues and awaits their replies. Cheap to clone; clones share everything.
 ///
-/// It makes no call before its first request. That one makes a queue for the replies, the *reply host*, and waits until it
+/// It makes no call before its first request. That request makes the *reply queue*, and waits until the queue
 /// can be used (a second); [`ready`](Self::ready) does the same beforehand. After that a request costs about a send, a
 /// share of a receive and a share of a delete. While no request is pending, nothing is received, and some calls an hour
 /// renew the queue's lease and look after those of others; after the idle time the queue is deleted, and nothing is called.
 ///
-/// End it with [`shutdown`](Self::shutdown), which deletes the reply host. If the process is killed, another one with the
+/// End it with [`shutdown`](Self::shutdown), which deletes the reply queue. If the process is killed, another one with the
 /// same prefix deletes it, some minutes later.
 ///
 /// Its tasks run on the Tokio runtime of its first use. That runtime needs a timer (`enable_all`) and has to go on: a
@@ -77,9 +77,9 @@ impl Requester {
     pub(crate) fn from_parts(
         sqs: Sqs,
         options: Options,
-        given_host: Option<HostQueueUrl>,
+        given_queue: Option<HostQueueUrl>,
     ) -> Result<Self, InvalidOption> {
-        let shared = Arc::new(Shared::new(sqs, options, given_host)?);
+        let shared = Arc::new(Shared::new(sqs, options, given_queue)?);
         Ok(Self { shared })
     }
 
@@ -107,7 +107,7 @@ impl Requester {
         exchange(Arc::clone(&self.shared), request)
     }
 
-    /// Makes the reply host now, and waits until it can be used, so that no request has to. With one that exists, it does
+    /// Makes the reply queue now, and waits until it can be used, so that no request has to. With one that exists, it does
     /// nothing.
     ///
     /// # Errors
@@ -136,21 +136,21 @@ impl Requester {
     pub async fn ready(&self) -> Result<(), RequestError> {
         let timeout = self.shared.options.timeout;
         let deadline = self.shared.now()? + timeout;
-        match self.shared.reply_host.usable(deadline).await? {
+        match self.shared.reply_queue.usable(deadline).await? {
             Some(_) => Ok(()),
             None => Err(RequestError::timeout(timeout, Delivery::NotSent)),
         }
     }
 
     /// Ends it: refuses new requests with [`Closed`](crate::RequestErrorKind::Closed), lets pending ones end, and ends those that
-    /// have not when the time is nearly up, with `Closed`, too. Then it deletes the reply host that it made. Takes `within`
+    /// have not when the time is nearly up, with `Closed`, too. Then it deletes the reply queue that it made. Takes `within`
     /// at the longest; with nothing pending, about as long as the deletion.
     ///
     /// A second call does what the first left undone.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops the waiting; no new requests are taken, and the reply host may be left behind.
+    /// Dropping the future stops the waiting; no new requests are taken, and the reply queue may be left behind.
     ///
     /// # Examples
     ///
@@ -184,15 +184,15 @@ impl Requester {
 
     /// The queue that replies go to now: the one that was given, or the one that was made, if there is one yet.
     #[must_use]
-    pub fn reply_host(&self) -> Option<HostQueueUrl> {
-        self.shared.reply_host.url()
+    pub fn reply_queue(&self) -> Option<HostQueueUrl> {
+        self.shared.reply_queue.url()
     }
 
     /// All queues that replies may come to now, in order of name: the one that was given, or the one in use and those that
     /// it has replaced and on which requests are still pending.
     #[must_use]
-    pub fn reply_hosts(&self) -> Vec<HostQueueUrl> {
-        self.shared.reply_host.all()
+    pub fn reply_queues(&self) -> Vec<HostQueueUrl> {
+        self.shared.reply_queue.all()
     }
 
     /// All counters, and the API calls by action.
@@ -225,7 +225,7 @@ impl fmt::Debug for Requester {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Requester")
             .field("pending", &self.pending())
-            .field("reply_host", &self.shared.reply_host)
+            .field("reply_queue", &self.shared.reply_queue)
             .finish_non_exhaustive()
     }
 }

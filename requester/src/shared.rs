@@ -9,7 +9,7 @@ use sqs_virtual_queues::{Counter, VirtualQueues, mutant};
 use tokio::runtime::Handle;
 
 use crate::options::Options;
-use crate::reply_host::ReplyHost;
+use crate::reply_queue::ReplyQueue;
 use crate::slots::Slots;
 use crate::{InvalidOption, RequestError, ShutdownReport};
 
@@ -22,14 +22,14 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) queues: VirtualQueues,
     pub(crate) slots: Arc<Slots>,
-    pub(crate) reply_host: ReplyHost,
+    pub(crate) reply_queue: ReplyQueue,
 }
 
 impl Shared {
     pub(crate) fn new(
         sqs: Sqs,
         options: Options,
-        given_host: Option<HostQueueUrl>,
+        given_queue: Option<HostQueueUrl>,
     ) -> Result<Self, InvalidOption> {
         let slots = Arc::new(Slots::new(options.max_pending, sqs.counters().clone()));
         let queues = VirtualQueues::builder(sqs)
@@ -42,15 +42,15 @@ impl Shared {
             .batches(options.batches.clone())
             .build()
             .expect("Options::check allows no more than the builder does");
-        let reply_host = match given_host {
-            Some(url) => ReplyHost::given(queues.clone(), url),
-            None => ReplyHost::own(options.host.build(&queues)?),
+        let reply_queue = match given_queue {
+            Some(url) => ReplyQueue::given(queues.clone(), url),
+            None => ReplyQueue::own(options.host.build(&queues)?),
         };
         Ok(Self {
             options,
             queues,
             slots,
-            reply_host,
+            reply_queue,
         })
     }
 
@@ -73,8 +73,8 @@ impl Shared {
         if self.runtime().is_err() {
             // Without a timer nothing can be waited for.
             report.pending = self.slots.taken();
-            self.reply_host.close();
-            report.left_behind = self.reply_host.undeleted();
+            self.reply_queue.close();
+            report.left_behind = self.reply_queue.undeleted();
             return report;
         }
         let mut end = clock.now() + within;
@@ -89,12 +89,12 @@ impl Shared {
         {
             report.pending = self.slots.taken();
         }
-        self.reply_host.close();
-        let mut left = self.reply_host.delete(end).await;
+        self.reply_queue.close();
+        let mut left = self.reply_queue.delete(end).await;
         let left_behind = left.left_behind.pop();
         report.unconfirmed = left.unconfirmed;
         // Requests have ended, and no poll of a deleted host is in flight: only their last calls are.
-        let worth_waiting = self.reply_host.is_given() || left_behind.is_some();
+        let worth_waiting = self.reply_queue.is_given() || left_behind.is_some();
         let rest = end.since(clock.now());
         let queues = self
             .queues
@@ -107,7 +107,7 @@ impl Shared {
         report.abandoned_calls = queues.abandoned_calls;
         report.abandoned_polls = queues.abandoned_polls;
         if let Some((url, fault)) = left_behind {
-            tracing::warn!(host = %url, error = %fault, "the queue for replies could not be deleted");
+            tracing::warn!(host = %url, error = %fault, "the reply queue could not be deleted");
             report.left_behind = Some(url);
         }
         report
@@ -122,9 +122,9 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // A shutdown has said why it left a host behind.
         if !self.slots.is_closed()
-            && let Some(url) = self.reply_host.undeleted()
+            && let Some(url) = self.reply_queue.undeleted()
         {
-            tracing::warn!(host = %url, "a requester was dropped without a shutdown, and its queue for replies left to others");
+            tracing::warn!(host = %url, "a requester was dropped without a shutdown, and its reply queue left to others");
         }
     }
 }

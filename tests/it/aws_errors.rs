@@ -56,7 +56,7 @@ fn requester(server: &MockServer) -> Requester {
         server.uri()
     );
     Requester::builder(aws_sdk_sqs::Client::from_conf(config))
-        .reply_host(&host)
+        .reply_queue(&host)
         .build()
         .unwrap()
 }
@@ -243,7 +243,7 @@ async fn nobody_listening_is_no_hang() -> TestResult {
         .build();
     let host = format!("{endpoint}/{ACCOUNT}/sqs-rpc-00000000-0000-4000-8000-000000000000-0");
     let requester = Requester::builder(aws_sdk_sqs::Client::from_conf(config))
-        .reply_host(&host)
+        .reply_queue(&host)
         .build()?;
     let request = requester
         .request(format!("{endpoint}/{ACCOUNT}/requests"), "x")

@@ -83,7 +83,7 @@ async fn two_requesters_that_were_given_one_host_get_their_own_replies() -> Test
         .local
         .create_queue("sqs-rpc-00000000-0000-4000-8000-000000000000-0")
         .await?;
-    let given = || world.requester_builder().reply_host(&host).build();
+    let given = || world.requester_builder().reply_queue(&host).build();
     let (a, b) = (given()?, given()?);
     let responder = world.responder();
     let server = tokio::spawn(responder.serve(&world.queue_url, echo).into_future());
@@ -106,7 +106,11 @@ async fn two_requesters_that_were_given_one_host_get_their_own_replies() -> Test
     let made =
         ["CreateQueue", "TagQueue", "ListQueues", "DeleteQueue"].map(|action| calls.of(action));
     // The two queues are this test's own.
-    assert_eq!(made, [2, 0, 0, 0], "a given host needs no such right");
+    assert_eq!(
+        made,
+        [2, 0, 0, 0],
+        "a given reply queue needs no such permission"
+    );
     a.shutdown(Duration::from_secs(25)).await;
     pass(Duration::from_secs(1)).await;
     assert_eq!(world.calls("DeleteQueue"), 0);

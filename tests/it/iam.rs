@@ -160,7 +160,7 @@ async fn a_requester() -> TestResult {
             .await;
         tokio::time::sleep(10 * MINUTE).await;
         let stats = requester.stats();
-        let watches = match requester.reply_host() {
+        let watches = match requester.reply_queue() {
             Some(host) => account.lease_of(host.as_str()).await.ends_with('w'),
             None => true,
         };
@@ -209,14 +209,14 @@ async fn a_requester() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_requester_with_a_given_host_makes_no_call_but_for_messages() -> TestResult {
+async fn a_requester_with_a_given_reply_queue_calls_only_for_messages() -> TestResult {
     for without in std::iter::once(None).chain(WITH_A_GIVEN_HOST.map(|(action, _)| Some(action))) {
         let account = Account::new(&WITH_A_GIVEN_HOST, without).await;
         let host = account.local.create_queue("my-replies").await?;
         let policy = ReturnAddressPolicy::default().allow_queue(host.parse()?);
         account.serve("ALL", policy, Duration::ZERO);
         let requester = Requester::builder(account.sqs("LEAST"))
-            .reply_host(&host)
+            .reply_queue(&host)
             .build()?;
         let timeout = Duration::from_secs(20);
         let reply = requester

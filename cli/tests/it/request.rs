@@ -14,7 +14,7 @@ fn no_reply_in_time_is_code_3() {
 #[test]
 fn in_json_a_timeout_says_so_and_whether_the_request_was_sent() {
     let local = Local::start();
-    // The second that the queue for the replies needs is longer than that.
+    // The second that the reply queue needs is longer than that.
     for (timeout, least, delivery) in [("100ms", 100, "not_sent"), ("5s", 5_000, "sent")] {
         let (stdout, _) = assert_code(
             &local.request(&["--timeout", timeout, "--json", "hello"]),

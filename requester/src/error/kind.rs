@@ -6,7 +6,7 @@
 /// |---|---|---|
 /// | [`Timeout`](Self::Timeout) | no reply by the deadline | is anybody serving the queue? is the time-out long enough? |
 /// | [`Remote`](Self::Remote) | the responder answered with an error | act on [`remote`](super::RequestError::remote)'s code |
-/// | [`HostLost`](Self::HostLost) | the queue for the replies was deleted meanwhile | nothing: the next request makes a new one. Find out who deletes queues |
+/// | [`HostLost`](Self::HostLost) | the reply queue was deleted meanwhile | nothing: the next request makes a new one. Find out who deletes queues |
 /// | [`Closed`](Self::Closed) | shut down, its Tokio runtime has ended, or there is none | make requests within a runtime, before the shutdown |
 /// | [`Throttled`](Self::Throttled) | SQS or KMS asks for fewer calls | slow down; ask AWS for more |
 /// | [`AccessDenied`](Self::AccessDenied) | a policy denies a call | allow the [right](sqs_virtual_queues::sqs::Fault::right) in the IAM policy |
@@ -26,7 +26,7 @@ pub enum RequestErrorKind {
     Timeout,
     /// The responder answered with an error reply. Retryable if the [reply](super::RemoteError::retryable) says so.
     Remote,
-    /// The reply host queue vanished while the reply was awaited. Retryable.
+    /// The reply queue vanished while the reply was awaited. Retryable.
     HostLost,
     /// The requester is shut down, its Tokio runtime has ended, or there is no Tokio runtime here.
     Closed,

@@ -75,8 +75,8 @@ pub(super) async fn begin(
         outgoing.timeout(),
         ids.correlation,
     );
-    if shared.reply_host.is_given_as(&queue) {
-        return Err(RequestError::invalid(ToReplyHost).of(&queue, id));
+    if shared.reply_queue.is_given_as(&queue) {
+        return Err(RequestError::invalid(ToReplyQueue).of(&queue, id));
     }
     let slot = match shared.slots.take() {
         Ok(slot) => slot,
@@ -102,8 +102,8 @@ pub(super) async fn begin(
 
 /// A request that is sent there is a message for no virtual queue, which nobody answers.
 #[derive(Debug, thiserror::Error)]
-#[error("expected a queue that a responder serves, found the requester's own `reply_host`")]
-struct ToReplyHost;
+#[error("expected a queue that a responder serves, found the requester's own `reply_queue`")]
+struct ToReplyQueue;
 
 async fn open_and_send(
     shared: &Shared,
@@ -140,7 +140,7 @@ async fn open(
     timeout: Duration,
 ) -> Result<PendingReply, RequestError> {
     loop {
-        let Some(host) = shared.reply_host.usable(deadline).await? else {
+        let Some(host) = shared.reply_queue.usable(deadline).await? else {
             return Err(RequestError::timeout(timeout, Delivery::NotSent));
         };
         match host.expect_reply(id, deadline) {

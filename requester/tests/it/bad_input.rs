@@ -15,9 +15,9 @@ impl IntoBody for Unwritable {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_to_the_requesters_own_reply_host_is_refused() {
+async fn a_request_to_the_requesters_own_reply_queue_is_refused() {
     let bed = Bed::new().await;
-    let requester = bed.builder().reply_host(&bed.queue).build().unwrap();
+    let requester = bed.builder().reply_queue(&bed.queue).build().unwrap();
     let error = requester.request(&bed.queue, "hello").await.unwrap_err();
     assert_eq!(
         (error.kind(), error.delivery()),
@@ -131,12 +131,12 @@ async fn a_bad_option_is_told_by_build() {
             "prefix is \"a b\": 1 to 28 characters of A-Z, a-z, 0-9, `-` and `_` is allowed",
         ),
         (
-            builder().reply_host("nonsense"),
-            "reply_host is \"nonsense\": the URL of a real queue is allowed",
+            builder().reply_queue("nonsense"),
+            "reply_queue is \"nonsense\": the URL of a real queue is allowed",
         ),
     ] {
         assert_eq!(builder.build().unwrap_err().to_string(), text);
     }
     let virtual_host = format!("{}#v", bed.queue);
-    assert!(builder().reply_host(virtual_host).build().is_err());
+    assert!(builder().reply_queue(virtual_host).build().is_err());
 }

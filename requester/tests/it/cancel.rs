@@ -77,7 +77,10 @@ async fn requests_dropped_at_every_point_leave_nothing_behind() {
         "still works"
     );
     tokio::time::sleep(10 * SECOND).await;
-    assert_eq!(bed.depth(requester.reply_host().unwrap().as_str()).await, 0);
+    assert_eq!(
+        bed.depth(requester.reply_queue().unwrap().as_str()).await,
+        0
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,7 +28,7 @@ async fn nothing_is_called_before_the_first_request() {
     let requester = bed.requester();
     tokio::time::sleep(60 * SECOND).await;
     assert_eq!(requester.stats().calls.total(), 0);
-    assert_eq!(requester.reply_host(), None);
+    assert_eq!(requester.reply_queue(), None);
     requester.ready().await.unwrap();
     let calls = requester.stats().calls;
     assert_eq!(calls.of(Action::CreateQueue), 1);
@@ -51,12 +51,12 @@ async fn an_idle_hour_costs_eighty_calls_at_most_and_nothing_once_the_host_is_go
     let calls = kept.stats().calls_since(&before);
     assert!((40..=80).contains(&calls.total()), "{calls}");
     assert_eq!(calls.of(Action::ReceiveMessage), 0);
-    assert!(kept.reply_host().is_some());
+    assert!(kept.reply_queue().is_some());
 
     let usual = bed.requester();
     usual.request(&bed.queue, "hello").await.unwrap();
     tokio::time::sleep(20 * 60 * SECOND).await;
-    assert_eq!(usual.reply_host(), None);
+    assert_eq!(usual.reply_queue(), None);
     let before = usual.stats();
     tokio::time::sleep(3_600 * SECOND).await;
     assert_eq!(usual.stats().calls_since(&before).total(), 0);
@@ -78,7 +78,7 @@ async fn the_host_of_a_requester_that_died_is_deleted_by_another() {
         tokio::time::sleep(60 * SECOND).await;
         survivor.ready().await.unwrap();
     }
-    let kept = survivor.reply_host().unwrap().to_string();
+    let kept = survivor.reply_queue().unwrap().to_string();
     assert_eq!(bed.hosts().await, [kept]);
     assert_eq!(survivor.stats().hosts_swept, 1);
 }
@@ -117,7 +117,7 @@ async fn a_host_has_its_name_attributes_and_tags() {
         .build()
         .unwrap();
     requester.ready().await.unwrap();
-    let url = requester.reply_host().unwrap();
+    let url = requester.reply_queue().unwrap();
     let name = TemporaryQueueName::parse(url.queue_name()).unwrap();
     assert_eq!((name.prefix, name.number), ("front-", 0));
 
@@ -159,7 +159,7 @@ async fn a_host_can_have_a_key_and_a_retention() {
         .build()
         .unwrap();
     requester.ready().await.unwrap();
-    let url = requester.reply_host().unwrap();
+    let url = requester.reply_queue().unwrap();
     let attributes = bed.sqs.get_queue_attributes().queue_url(url.as_str());
     let attributes = attributes
         .attribute_names(QueueAttributeName::All)
@@ -189,7 +189,7 @@ async fn a_host_that_is_deleted_ends_what_is_pending_and_the_next_request_makes_
     );
     // The host's first seconds are over: that it is not found is a loss.
     tokio::time::sleep(10 * SECOND).await;
-    let lost = requester.reply_host().unwrap();
+    let lost = requester.reply_queue().unwrap();
     bed.sqs
         .delete_queue()
         .queue_url(lost.as_str())
@@ -208,7 +208,7 @@ async fn a_host_that_is_deleted_ends_what_is_pending_and_the_next_request_makes_
         requester.request(&bed.queue, "again").await.unwrap().body(),
         "again"
     );
-    let made = requester.reply_host().unwrap();
+    let made = requester.reply_queue().unwrap();
     let name = |url: &HostQueueUrl| url.queue_name().to_owned();
     let (stem, first) = name(&lost)
         .rsplit_once('-')
@@ -219,18 +219,18 @@ async fn a_host_that_is_deleted_ends_what_is_pending_and_the_next_request_makes_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_given_host_is_neither_made_nor_deleted() {
+async fn a_given_reply_queue_is_neither_made_nor_deleted() {
     let bed = Bed::new().await;
     bed.echo();
     let host = bed.local.create_queue("my-replies").await.unwrap();
-    let requester = bed.builder().reply_host(&host).build().unwrap();
+    let requester = bed.builder().reply_queue(&host).build().unwrap();
     let started = Stopwatch::start();
     assert_eq!(
         requester.request(&bed.queue, "hello").await.unwrap().body(),
         "hello"
     );
     assert!(started.elapsed() < SECOND, "it is no new queue");
-    assert_eq!(requester.reply_host().unwrap().as_str(), host);
+    assert_eq!(requester.reply_queue().unwrap().as_str(), host);
     assert!(requester.shutdown(30 * SECOND).await.is_clean());
     let calls = requester.stats().calls;
     assert_eq!(
@@ -252,7 +252,13 @@ async fn a_creation_with_an_unknown_outcome_is_tried_again_under_another_name() 
         "hello"
     );
     assert_eq!(bed.hosts().await.len(), 2);
-    assert!(requester.reply_host().unwrap().queue_name().ends_with("-1"));
+    assert!(
+        requester
+            .reply_queue()
+            .unwrap()
+            .queue_name()
+            .ends_with("-1")
+    );
     let report = requester.shutdown(5 * SECOND).await;
     assert_eq!((report.unconfirmed, report.left_behind), (0, None));
     assert!(bed.hosts().await.is_empty(), "the first one was found");
@@ -335,7 +341,7 @@ async fn two_requesters_never_share_a_host() {
     let (a, b) = (Requester::new(&bed.sqs), Requester::new(&bed.sqs));
     a.ready().await.unwrap();
     b.ready().await.unwrap();
-    assert_ne!(a.reply_host(), b.reply_host());
+    assert_ne!(a.reply_queue(), b.reply_queue());
     assert_eq!(bed.hosts().await.len(), 2);
 }
 
@@ -353,7 +359,7 @@ async fn two_requesters_that_are_given_one_host_get_their_own_replies_all_the_sa
     let bed = Bed::new().await;
     bed.echo();
     let host = bed.local.create_queue("shared").await.unwrap();
-    let given = || bed.builder().reply_host(&host).build().unwrap();
+    let given = || bed.builder().reply_queue(&host).build().unwrap();
     let (a, b) = (given(), given());
     let mut tasks = JoinSet::new();
     for i in 0..20 {

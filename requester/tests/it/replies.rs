@@ -69,7 +69,7 @@ async fn the_request_carries_what_the_responder_needs() {
         header.deadline.expiry().is_some(),
         "SQS's time is known from the answer to CreateQueue"
     );
-    assert_eq!(asked.address().0, requester.reply_host().unwrap().as_str());
+    assert_eq!(asked.address().0, requester.reply_queue().unwrap().as_str());
 
     let _pending = tokio::spawn(requester.request(&bed.queue, "x").send());
     let propagated = bed.next_request().await.header();
@@ -116,7 +116,7 @@ async fn the_second_reply_is_deleted_and_counted() {
     let requester = bed.requester();
     let host = {
         requester.ready().await.unwrap();
-        requester.reply_host().unwrap()
+        requester.reply_queue().unwrap()
     };
     assert_eq!(
         requester.request(&bed.queue, "hello").await.unwrap().body(),
@@ -189,7 +189,7 @@ async fn every_reply_goes_to_its_own_request() {
     }
     let hosts: std::collections::BTreeSet<_> = requesters
         .iter()
-        .map(|r| r.reply_host().unwrap().to_string())
+        .map(|r| r.reply_queue().unwrap().to_string())
         .collect();
     assert_eq!(hosts.len(), 4);
 }
@@ -328,7 +328,7 @@ async fn a_guessed_name_is_an_orphan_and_no_reply() {
     let (rest, last) = name.split_at(name.len() - 1);
     let guess = format!("{rest}{}", if last == "0" { "1" } else { "0" });
     let guess = VirtualQueueName::parse(&guess).unwrap();
-    let host = requester.reply_host().unwrap();
+    let host = requester.reply_queue().unwrap();
     let forged = bed
         .sqs
         .send_message()

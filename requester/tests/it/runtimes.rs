@@ -50,7 +50,7 @@ fn a_request_whose_runtime_ends_while_the_host_is_made_ends_closed() {
         let requester = Requester::new(on_tokio_time(double));
         let _begun = tokio::spawn(requester.request(&bed.queue, "hello").send());
         tokio::time::sleep(SECOND).await;
-        assert_eq!((requester.pending(), requester.reply_host()), (1, None));
+        assert_eq!((requester.pending(), requester.reply_queue()), (1, None));
         (bed, requester)
     });
     drop(first);
@@ -162,7 +162,7 @@ fn outside_of_a_runtime_it_says_so_and_lives() {
     let report = block_on(requester.shutdown(SECOND));
     assert_eq!(
         report.left_behind,
-        requester.reply_host().or(report.left_behind.clone())
+        requester.reply_queue().or(report.left_behind.clone())
     );
     assert!(
         report.left_behind.is_some(),

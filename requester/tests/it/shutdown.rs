@@ -142,7 +142,7 @@ async fn a_host_that_cannot_be_deleted_is_reported_and_tried_again_by_the_next_s
     double.fate(Action::DeleteQueue, [Fate::Refused("AccessDenied")]);
     let requester = Requester::new(on_tokio_time(double));
     requester.ready().await.unwrap();
-    let host = requester.reply_host().unwrap();
+    let host = requester.reply_queue().unwrap();
     let report = requester.shutdown(5 * SECOND).await;
     assert_eq!(report.left_behind.as_ref(), Some(&host));
     assert!(!report.is_clean());

@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 /// SQS's time when a bed is made.
 pub(crate) const START: Duration = Duration::from_secs(1_800_000_000);
 
-/// A local SQS with a request queue and a temporary queue for replies.
+/// A local SQS with a request queue and a temporary reply queue.
 pub(crate) struct Bed {
     pub(crate) client: Client,
     pub(crate) sqs: Sqs,

@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .request(&queue_url, "hello")
             .timeout(Duration::from_secs(20))
             .await;
-        let now = requester.reply_host();
+        let now = requester.reply_queue();
         if now != host {
             host = now;
             let url = host.as_ref().map_or("none", |url| url.as_str());

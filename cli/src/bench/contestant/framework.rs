@@ -18,7 +18,7 @@ use crate::failure::Failure;
 /// Longer than any load keeps a request waiting.
 const TIMEOUT: Duration = Duration::from_secs(120);
 const DRAIN: Duration = Duration::from_secs(25);
-/// How long the deletion of the queue for replies may take when somebody waits for the end.
+/// How long the deletion of the reply queue may take when somebody waits for the end.
 const CLEAN_UP: Duration = Duration::from_secs(5);
 
 /// A requester and a responder.
@@ -140,7 +140,7 @@ impl Contestant for Framework {
         async move {
             let report = self.requester.shutdown(CLEAN_UP).await;
             if let Some(queue) = report.left_behind {
-                tracing::warn!(%queue, "the queue for the replies could not be deleted; it is yours to delete");
+                tracing::warn!(%queue, "the reply queue could not be deleted; it is yours to delete");
             }
         }
         .boxed()

@@ -75,7 +75,7 @@ impl Replies {
     }
 
     /// Whether a life may delete this request: SQS has accepted a reply or refused it for good, or the life knows that
-    /// its reply host does not exist.
+    /// its reply queue does not exist.
     pub(super) fn is_settled(&self, life: LifeId, body: &str) -> bool {
         self.settled.contains(body)
             || self

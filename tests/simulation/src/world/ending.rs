@@ -11,7 +11,7 @@ use crate::oracle::{Kind, Oracle};
 use crate::plan::{Ask, BARE, ProcessPlan, REQUESTS, Role, What};
 use crate::process::Gate;
 
-/// More than the longest back-off of a poll and of the creation of a reply host, with jitter.
+/// More than the longest back-off of a poll and of the creation of a reply queue, with jitter.
 const SETTLING: Duration = Duration::from_secs(45);
 /// The timeout of the last requests.
 const PROBE: Duration = Duration::from_secs(30);
@@ -83,7 +83,7 @@ impl World<'_> {
         else {
             return 0;
         };
-        let host = requester.reply_host();
+        let host = requester.reply_queue();
         host.map_or(0, |host| self.messages_on(host.as_str()))
     }
 
@@ -153,7 +153,7 @@ impl World<'_> {
                 });
             }
             let given = asks_late || process.plan.role.works_again().is_none();
-            if !given && requester.reply_host().is_some() {
+            if !given && requester.reply_queue().is_some() {
                 let left = self.left_on_host_of(*index);
                 self.oracle.check(Check::HostDrained, left == 0, || {
                     format!("{left} messages are left on the host of {life}")

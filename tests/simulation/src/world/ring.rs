@@ -31,7 +31,7 @@ impl World<'_> {
             Face::Requester => {
                 let requester = plan.requester(sqs);
                 let handle = requester.clone();
-                let holds = Box::new(move || handle.reply_hosts());
+                let holds = Box::new(move || handle.reply_queues());
                 self.oracle.owns(link, plan, holds);
                 Parts::Requester(requester)
             }
@@ -45,7 +45,7 @@ impl World<'_> {
             Face::Borrower(of, otherwise) => {
                 let lent = self.processes.get(&of).and_then(Process::host);
                 let url = lent.unwrap_or_else(|| self.network.queue_url(otherwise));
-                let requester = Requester::builder(sqs).reply_host(url).build();
+                let requester = Requester::builder(sqs).reply_queue(url).build();
                 self.oracle.owns(link, plan, Box::new(Vec::new));
                 Parts::Requester(requester.expect("the plan is valid"))
             }
@@ -242,7 +242,7 @@ impl Process {
     /// The hosts that this process may use.
     fn hosts(&self) -> Vec<sqs_rpc_protocol::HostQueueUrl> {
         match &self.parts {
-            Parts::Requester(requester) => requester.reply_hosts(),
+            Parts::Requester(requester) => requester.reply_queues(),
             Parts::Temporary(queues) => queues.hosts(),
             _ => Vec::new(),
         }
@@ -251,7 +251,7 @@ impl Process {
     /// The host that this process uses.
     fn host(&self) -> Option<String> {
         let host = match &self.parts {
-            Parts::Requester(requester) => requester.reply_host(),
+            Parts::Requester(requester) => requester.reply_queue(),
             Parts::Temporary(queues) => queues.current_host(),
             _ => None,
         };

@@ -91,7 +91,7 @@ impl World<'_> {
     fn requester(&self, sqs: Sqs, host: Option<&str>, max_pending: usize) -> Parts {
         let mut builder = Requester::builder(sqs).max_pending(max_pending);
         if let Some(host) = host {
-            builder = builder.reply_host(self.network.queue_url(host));
+            builder = builder.reply_queue(self.network.queue_url(host));
         }
         Parts::Requester(builder.build().expect("the plan is valid"))
     }

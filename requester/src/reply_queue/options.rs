@@ -15,7 +15,7 @@ const RETENTION: RangeInclusive<Duration> =
 /// One change of the builder.
 type Change = Box<dyn FnOnce(TemporaryQueuesBuilder) -> TemporaryQueuesBuilder>;
 
-/// What a reply host is made with. What is `None` has the default of [`TemporaryQueuesBuilder`].
+/// What a reply queue is made with. What is `None` has the default of [`TemporaryQueuesBuilder`].
 #[derive(Clone)]
 pub(crate) struct HostOptions {
     pub(crate) prefix: Option<String>,

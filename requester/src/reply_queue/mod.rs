@@ -20,8 +20,8 @@ use crate::RequestError;
 
 pub(crate) use self::options::HostOptions;
 
-/// The host of one requester.
-pub(crate) struct ReplyHost {
+/// The reply queue of one requester.
+pub(crate) struct ReplyQueue {
     queues: VirtualQueues,
     source: Source,
 }
@@ -33,7 +33,7 @@ enum Source {
     Own(TemporaryQueues),
 }
 
-impl ReplyHost {
+impl ReplyQueue {
     pub(crate) fn given(queues: VirtualQueues, url: HostQueueUrl) -> Self {
         Self {
             queues,
@@ -144,9 +144,9 @@ impl From<TemporaryError> for RequestError {
     }
 }
 
-impl fmt::Debug for ReplyHost {
+impl fmt::Debug for ReplyQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplyHost")
+        f.debug_struct("ReplyQueue")
             .field("given", &self.is_given())
             .field("url", &self.url())
             .finish_non_exhaustive()
