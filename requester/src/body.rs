@@ -1,4 +1,4 @@
-//! The body of a request, and what can be made into one.
+//! [`Body`]: the body of a request; and [`IntoBody`]: types that can be made into a body.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -6,10 +6,10 @@ use std::fmt;
 
 use sqs_rpc_protocol::ContentType;
 
-/// A text and, if known, what it is.
+/// A text and, if stated, its content type.
 ///
-/// SQS takes text: at least one character, and none of the control characters but tab, line feed and carriage return.
-/// It is checked when the request is sent.
+/// SQS takes a text of at least one character, and no control characters but tab, line feed and carriage return.
+/// The text is checked when the request is sent.
 ///
 /// `Debug` shows the length only.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,11 +18,11 @@ pub struct Body {
     content_type: Option<ContentType>,
 }
 
-/// What can be sent as a body: a text, a [`Body`] or, with the feature `json`, `Json`.
+/// A type that can be sent as a body: a string, a [`Body`] or, with the feature `json`, `Json`.
 ///
 /// # Examples
 ///
-/// A format of one's own:
+/// A format of your own:
 ///
 /// ```
 /// use sqs_requester::{Body, IntoBody};
@@ -41,17 +41,17 @@ pub struct Body {
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
 pub trait IntoBody {
-    /// Makes the body.
+    /// Converts the value into a body.
     ///
     /// # Errors
     ///
-    /// Whatever goes wrong. The request then ends with kind [`Codec`](crate::RequestErrorKind::Codec), and this as its
-    /// source, without having been sent.
+    /// Return any error if the value cannot be converted. The request then fails with kind
+    /// [`Codec`](crate::RequestErrorKind::Codec) and this error as its source. It is not sent.
     fn into_body(self) -> Result<Body, Box<dyn Error + Send + Sync>>;
 }
 
 impl Body {
-    /// A body of this text, of a type that is not stated.
+    /// Makes a body of this text, without a content type.
     pub fn new(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -59,7 +59,7 @@ impl Body {
         }
     }
 
-    /// Says what it is. It travels in the request's header.
+    /// States the body's content type, which the request's header carries.
     #[must_use]
     pub fn content_type(self, content_type: ContentType) -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! Bodies in JSON, both ways.
 //!
-//! Invariant: an error about a reply's JSON says where it is wrong, never what is there.
+//! Invariant: an error about a reply's JSON gives the position of the fault, and never quotes the body.
 
 use std::error::Error;
 
@@ -10,7 +10,7 @@ use sqs_rpc_protocol::{ContentType, Json};
 
 use crate::{Body, IntoBody, Reply, RequestError};
 
-/// Stated as `application/json` in the header.
+/// The request's header states the content type `application/json`.
 impl<T: Serialize> IntoBody for Json<T> {
     fn into_body(self) -> Result<Body, Box<dyn Error + Send + Sync>> {
         Ok(Body::new(serde_json::to_string(&self.0)?).content_type(ContentType::json()))
@@ -18,19 +18,20 @@ impl<T: Serialize> IntoBody for Json<T> {
 }
 
 impl Reply {
-    /// Reads the body as JSON. The content type that the responder states does not matter: Java's state none.
+    /// Reads the body as JSON. The content type that the responder states is ignored, because responders in Java state
+    /// none.
     ///
     /// # Errors
     ///
-    /// Kind [`Codec`](crate::RequestErrorKind::Codec) if it is not JSON, or not a `T`. The text says where, and does not
-    /// quote the body.
+    /// Kind [`Codec`](crate::RequestErrorKind::Codec) if the body is not JSON, or not a `T`. The source gives the line
+    /// and column, and does not quote the body. The request was handled: do not repeat it, but correct the type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, RequestError> {
         serde_json::from_str(self.body())
             .map_err(|error| RequestError::unreadable_body(JsonError::of(&error)))
     }
 }
 
-/// What [`serde_json::Error`] says, without its text, which quotes the body.
+/// The position and category of a [`serde_json::Error`], without its text, which quotes the body.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} at line {line} column {column}")]
 struct JsonError {
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_where_and_not_what() {
+    fn an_error_gives_the_position_and_does_not_quote_the_body() {
         for (body, text) in [
             (
                 r#""canary""#,

@@ -30,25 +30,25 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | where do I begin? | [`Requester::new`] with an SDK client, [`Requester::builder`] for options |
-//! | how do I ask? | [`Requester::request`], then [`RequestBuilder`]'s options, then `.await` |
-//! | what comes back? | [`Reply`], or [`RequestError`]: its [kinds](RequestErrorKind) and what to do about each |
-//! | bodies in JSON? | [`Json`], [`RequestBuilder::json`], [`Reply::json`] |
-//! | types for a whole queue? | [`Requester::typed`] |
-//! | tower's layers? | [`Requester`] is a service of [`Request`], [`TypedService`] one of your type |
-//! | the end? | [`Requester::shutdown`] and its [`ShutdownReport`] |
+//! | Where do I begin? | [`Requester::new`] with an SDK client, [`Requester::builder`] for options |
+//! | How do I send a request? | [`Requester::request`], then [`RequestBuilder`]'s options, then `.await` |
+//! | What does it return? | [`Reply`], or [`RequestError`]: its [kinds](RequestErrorKind) and what to do about each |
+//! | How do I send JSON? | [`Json`], [`RequestBuilder::json`], [`Reply::json`] |
+//! | How do I give a queue its types? | [`Requester::typed`] |
+//! | How do I use tower's layers? | [`Requester`] is a service of [`Request`], [`TypedService`] a service of your type |
+//! | How do I shut down? | [`Requester::shutdown`] and its [`ShutdownReport`] |
 //!
 //! # How a request runs
 //!
-//! 1. Everything about it is checked. What SQS, or the protocol, would not take is an error before any call.
-//! 2. It gets the *reply queue*: a queue that the requester makes on its first request, under a random name, keeps
-//!    by a lease, and deletes at its shutdown and when it is idle.
-//! 3. A correlation id of 192 bits, 128 of them random for this request alone, becomes its return address,
-//!    `<reply queue>#<correlation id>`. From now on the host is polled.
-//! 4. It is sent, in one call with whatever else is sent to that queue at the time. It carries the return address, its id
-//!    and how long the requester will wait.
-//! 5. The reply completes the future, and is deleted off its path; or the deadline does; or an error that says what
-//!    happened and [whether the request may have been sent](RequestError::delivery).
+//! 1. The requester checks the whole request. A request that SQS or the protocol would refuse fails before any call.
+//! 2. The requester makes its *reply queue* on its first request: a queue with a random name. It keeps the queue alive
+//!    by a lease, and deletes the queue at the shutdown and when idle.
+//! 3. A correlation id of 192 bits, 128 of them random for this request alone, becomes part of the return address,
+//!    `<reply queue>#<correlation id>`. From now on the requester polls the reply queue.
+//! 4. The request is sent, in one call with other messages that go to the same queue at the time. It carries the return
+//!    address, its id and how long the requester will wait.
+//! 5. The future ends with the reply, at the deadline, or with an error that says what happened and
+//!    [whether the request may have been sent](RequestError::delivery). The reply's message is deleted afterwards.
 //!
 //! A pending request costs a slot in a table: no task, no thread. Dropping its future frees the slot at once.
 //!
@@ -56,7 +56,7 @@
 //!
 //! Each request is a span `request` of `tracing` with the fields `queue`, `correlation_id` and `request_id`.
 //! [`Requester::stats`] has all counters and API calls. Bodies, values of attributes and receipt handles are neither in
-//! logs nor in errors nor in any `Debug`.
+//! logs nor in errors nor in any `Debug` output.
 
 mod body;
 mod builder;

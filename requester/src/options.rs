@@ -1,7 +1,7 @@
-//! What a user may set, and what is refused.
+//! The options of a requester.
 //!
 //! Owns: every default and every bound. Invariant: [`Options`] that passed [`check`](Options::check) need no further
-//! look.
+//! check.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -14,7 +14,8 @@ use sqs_virtual_queues::sqs::{BatchOptions, Prefer, UserCode};
 use crate::InvalidOption;
 use crate::reply_queue::HostOptions;
 
-/// From when a responder could not even see the deadline pass, to when SQS could not hide the request for so long.
+/// At least the resolution of the deadline in the header, at most SQS's longest visibility timeout, for which a request
+/// can be hidden while it is handled.
 pub(crate) const TIMEOUT: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(12 * 60 * 60);
 const MAX_PENDING: RangeInclusive<usize> = 1..=1_000_000;
@@ -23,7 +24,7 @@ const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::f
 const VISIBILITY: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(12 * 60 * 60);
 
-/// Asks for the trace that a request belongs to.
+/// The hook that returns the trace context of a request.
 pub(crate) type Propagate = dyn Fn() -> Option<TraceContext> + Send + Sync;
 
 /// The options of a requester.
@@ -37,7 +38,7 @@ pub(crate) struct Options {
     pub(crate) visibility: Duration,
     pub(crate) prefer: Prefer,
     pub(crate) batches: BatchOptions,
-    /// With what the log calls it.
+    /// The hook, and its name for the log.
     pub(crate) propagate: Option<(UserCode, Arc<Propagate>)>,
     pub(crate) host: HostOptions,
     /// The URL of a given reply queue, not yet parsed.
@@ -63,7 +64,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Checks every option but the hosts', which [`HostOptions::build`] does.
+    /// Checks every option except those of the reply queue, which [`HostOptions::build`] checks.
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
         InvalidOption::unless_within("timeout", &self.timeout, &TIMEOUT)?;
         InvalidOption::unless_within("max_pending", &self.max_pending, &MAX_PENDING)?;
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_edges_are_allowed_and_one_beyond_is_not() {
+    fn each_bound_is_allowed_and_one_beyond_is_not() {
         let ms = Duration::from_millis(1);
         for end in [*TIMEOUT.start(), *TIMEOUT.end()] {
             assert_eq!(refused(|o| o.timeout = end), "allowed");

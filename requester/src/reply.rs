@@ -1,4 +1,4 @@
-//! What comes back.
+//! [`Reply`]: the reply to a request that succeeded.
 
 use std::fmt;
 
@@ -7,8 +7,7 @@ use sqs_rpc_protocol::{ContentType, names};
 
 /// The reply to a request that succeeded.
 ///
-/// The message that it came in is deleted from SQS by the requester. `Debug` shows neither the body nor the values of
-/// attributes.
+/// The requester deletes the reply's message from SQS. `Debug` shows neither the body nor the values of attributes.
 #[derive(Clone)]
 pub struct Reply {
     message: Message,
@@ -29,20 +28,20 @@ impl Reply {
         self.message.body().unwrap_or_default()
     }
 
-    /// What the responder says the body is, if it says so.
+    /// The content type that the responder states, if it states one.
     #[must_use]
     pub fn content_type(&self) -> Option<&ContentType> {
         self.content_type.as_ref()
     }
 
-    /// The responder's own message attributes, in no order; those of the protocol are left out.
+    /// The responder's own message attributes, in no particular order. Attributes of the protocol are left out.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &MessageAttributeValue)> {
         let all = self.message.message_attributes().into_iter().flatten();
         all.map(|(name, value)| (name.as_str(), value))
             .filter(|(name, _)| !names::is_reserved(name))
     }
 
-    /// The text of one of the responder's attributes, if it is there and of type `String` or `Number`.
+    /// The value of one of the responder's attributes, if the attribute exists and has type `String` or `Number`.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&str> {
         if names::is_reserved(name) {
@@ -51,7 +50,7 @@ impl Reply {
         self.message.message_attributes()?.get(name)?.string_value()
     }
 
-    /// The whole message, as it was received. Its receipt handle is of no use: the requester deletes the message.
+    /// The whole message, as it was received. Do not use its receipt handle: the requester deletes the message.
     #[must_use]
     pub fn into_message(self) -> Message {
         self.message

@@ -1,7 +1,7 @@
-//! A request as data: what is sent where, and with which options.
+//! A request as data: its queue, its message and its options.
 //!
-//! Owns: what the user said. Does not own: whether it is allowed, see `exchange::outgoing`. A mistake is kept and told
-//! when the request is sent, so that a chain of setters needs no `?` in its middle; the first one wins.
+//! Owns: the values that the user gave. Does not own: whether these are allowed, see `exchange::outgoing`. The first
+//! mistake is kept and returned when the request is sent, so that a chain of setters needs no `?` in its middle.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use sqs_virtual_queues::OutgoingMessage;
 
 use crate::{IntoBody, RequestError};
 
-/// A request, not yet sent: what [`Requester`](crate::Requester) takes as a [`tower_service::Service`].
+/// A request that is not yet sent: the input of [`Requester`](crate::Requester) as a [`tower_service::Service`].
 ///
-/// [`Requester::request`](crate::Requester::request) does the same and is shorter; this one can be made, kept, cloned
-/// and sent by whatever layers stand in between. Each sending of a clone is a request of its own.
+/// [`Requester::request`](crate::Requester::request) does the same and is shorter. A `Request` can be made without a
+/// requester, kept, cloned, and passed through tower's layers. Each clone that is sent is a request of its own.
 ///
 /// `Debug` shows neither the body nor the values of attributes.
 ///
@@ -50,7 +50,7 @@ pub struct Request {
     pub(crate) trace_context: Option<TraceContext>,
 }
 
-/// Where it goes, and what.
+/// Where the request goes, and its message.
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) queue: QueueUrl,
@@ -61,16 +61,16 @@ pub(crate) struct Target {
 }
 
 impl Request {
-    /// A request to a queue, real or virtual, with this body.
+    /// Prepares a request to a queue, real or virtual, with this body.
     ///
-    /// The URL is a text or one of the types of [`protocol`](crate::protocol). A malformed one is told when the request
-    /// is sent.
+    /// The URL is a string or one of the types of [`protocol`](crate::protocol). If the URL is malformed, sending the
+    /// request fails.
     pub fn new(queue_url: impl AsRef<str>, body: impl IntoBody) -> Self {
         let target = QueueUrl::parse(queue_url.as_ref()).map_err(RequestError::invalid);
         Self::to(target, body)
     }
 
-    /// As [`new`](Self::new), to a URL that was parsed before.
+    /// Like [`new`](Self::new), for a URL that was parsed before.
     pub(crate) fn to(queue: Result<QueueUrl, RequestError>, body: impl IntoBody) -> Self {
         let target = queue.and_then(|queue| {
             let body = body
@@ -94,31 +94,31 @@ impl Request {
         }
     }
 
-    /// How long to wait for the reply, from when the request is sent off. Default:
+    /// How long to wait for the reply, from the first poll of the request's future. Default:
     /// [`RequesterBuilder::timeout`](crate::RequesterBuilder::timeout). 1 ms to 12 h.
     ///
-    /// It travels with the request, so that a responder drops what nobody waits for any more.
+    /// The request carries its deadline, so that a responder drops an expired request.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Adds a message attribute of type `String`. 7 attributes at the most, of 1 character at the least; names
-    /// that begin with `SqsRpc` or `__AmazonSQS`, and `ResponseQueueUrl`, are reserved.
+    /// Adds a message attribute of type `String`. At most 7 attributes, with values of at least 1 character. The name
+    /// `ResponseQueueUrl` and names that begin with `SqsRpc` or `__AmazonSQS` are reserved.
     pub fn attribute(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.with_attribute(|message| message.attribute(name, value))
     }
 
-    /// Adds a message attribute of any type; otherwise as [`attribute`](Self::attribute).
+    /// Like [`attribute`](Self::attribute), for a message attribute of any type.
     pub fn message_attribute(self, name: impl Into<String>, value: MessageAttributeValue) -> Self {
         self.with_attribute(|message| message.message_attribute(name, value))
     }
 
-    /// The message group: on a FIFO queue, requests of one group are handled one after the other; on a standard queue, it
-    /// names the tenant of a fair queue. 1 to 128 letters, digits and punctuation.
+    /// The message group. On a FIFO queue, requests of one group are handled one after the other. On a standard queue,
+    /// the group names the tenant of a fair queue. 1 to 128 letters, digits and punctuation.
     ///
-    /// Default: none on a standard queue; on a FIFO queue, which demands one, a group of the request's own, so that it
-    /// waits for no other.
+    /// Default: none on a standard queue. A FIFO queue demands a group; the default is a group of the request's own, so
+    /// that the request does not wait for others.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         if let Ok(target) = &mut self.target {
             target.group = Some(group.into());
@@ -126,14 +126,14 @@ impl Request {
         self
     }
 
-    /// Ties together requests that mean the same, so that a responder that knows the key can answer the second like the
+    /// Marks requests that mean the same, so that a responder that knows the key answers the second request like the
     /// first. 1 to 128 bytes without control characters. Default: none.
     ///
-    /// A key belongs to one body, content type, operation and caller. A request with a key that was used for another is
-    /// answered with the error code `idempotency_key_reused`, and is not handled.
+    /// A key belongs to one body, content type, operation and caller. A request whose key was used with another body,
+    /// content type, operation or caller is answered with the error code `idempotency_key_reused`, and is not handled.
     ///
-    /// Give it to every request that is made again after an error whose
-    /// [`delivery`](RequestError::delivery) leaves open whether the first was handled.
+    /// Set a key on every request that you would send again after an error whose [`delivery`](RequestError::delivery)
+    /// does not tell whether the request was handled.
     pub fn idempotency_key(mut self, key: impl AsRef<str>) -> Self {
         match IdempotencyKey::parse(key.as_ref()) {
             Ok(key) => self.idempotency_key = Some(key),
@@ -142,14 +142,15 @@ impl Request {
         self
     }
 
-    /// The trace that the request belongs to. It travels in the header and becomes the parent of the responder's span.
-    /// Default: what [`RequesterBuilder::propagate`](crate::RequesterBuilder::propagate) says.
+    /// The trace that the request belongs to. The request's header carries it, and it becomes the parent of the
+    /// responder's span. Default: the result of [`RequesterBuilder::propagate`](crate::RequesterBuilder::propagate)'s
+    /// hook.
     pub fn trace_context(mut self, context: TraceContext) -> Self {
         self.trace_context = Some(context);
         self
     }
 
-    /// The queue that it goes to, if its URL was well-formed.
+    /// The queue that the request goes to, if its URL was well-formed.
     pub(crate) fn queue(&self) -> Option<&QueueUrl> {
         self.target.as_ref().ok().map(|target| &target.queue)
     }

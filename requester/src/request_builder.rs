@@ -1,4 +1,4 @@
-//! A request and the requester that sends it: what [`Requester::request`] returns.
+//! [`RequestBuilder`]: a request and the requester that sends it.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -10,24 +10,25 @@ use sqs_rpc_protocol::TraceContext;
 
 use crate::{Reply, Request, RequestError, Requester};
 
-/// A request about to be sent: `.await` it, or hand [`send`](Self::send) to where a plain future is needed.
+/// A request about to be sent, made by [`Requester::request`]: `.await` it, or call [`send`](Self::send) where a plain
+/// future is needed.
 ///
-/// It is sent when its future is first polled, and its time begins then.
+/// The request is sent when its future is first polled, and its timeout begins then.
 ///
 /// # Errors
 ///
-/// See [`RequestErrorKind`](crate::RequestErrorKind) for all kinds and what to do about each. Whatever is wrong with the
-/// request itself is found before any call.
+/// See [`RequestErrorKind`](crate::RequestErrorKind) for all kinds and what to do about each. A mistake in the request
+/// itself is found before any call.
 ///
 /// # Delivery
 ///
-/// [`RequestError::delivery`] says whether the request may have been sent. A responder may handle a request that timed
-/// out here; it drops those whose deadline it knows to have passed.
+/// [`RequestError::delivery`] says whether the request may have been sent. A responder may still handle a request that
+/// timed out here; it drops requests whose deadline it knows to have passed.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future gives the request up: its slot is free at once, and a reply that comes later is deleted and
-/// counted ([`Stats::late_replies`](sqs_virtual_queues::Stats::late_replies)). It may have been sent.
+/// Dropping the future gives the request up, which may have been sent. Its slot is free at once, and a reply that comes
+/// later is deleted and counted ([`Stats::late_replies`](sqs_virtual_queues::Stats::late_replies)).
 ///
 /// # Examples
 ///
@@ -72,45 +73,46 @@ impl RequestBuilder {
         Self { requester, request }
     }
 
-    /// As [`Request::timeout`].
+    /// See [`Request::timeout`].
     pub fn timeout(self, timeout: Duration) -> Self {
         self.map(|request| request.timeout(timeout))
     }
 
-    /// As [`Request::attribute`].
+    /// See [`Request::attribute`].
     pub fn attribute(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.map(|request| request.attribute(name, value))
     }
 
-    /// As [`Request::message_attribute`].
+    /// See [`Request::message_attribute`].
     pub fn message_attribute(self, name: impl Into<String>, value: MessageAttributeValue) -> Self {
         self.map(|request| request.message_attribute(name, value))
     }
 
-    /// As [`Request::group`].
+    /// See [`Request::group`].
     pub fn group(self, group: impl Into<String>) -> Self {
         self.map(|request| request.group(group))
     }
 
-    /// As [`Request::idempotency_key`].
+    /// See [`Request::idempotency_key`].
     pub fn idempotency_key(self, key: impl AsRef<str>) -> Self {
         self.map(|request| request.idempotency_key(key))
     }
 
-    /// As [`Request::trace_context`].
+    /// See [`Request::trace_context`].
     pub fn trace_context(self, context: TraceContext) -> Self {
         self.map(|request| request.trace_context(context))
     }
 
-    /// The reply as a future, for `JoinSet::spawn`, `join_all` and the like.
+    /// Sends the request and returns its reply as a plain future, for `JoinSet::spawn`, `join_all` and the like.
+    /// Nothing is sent before the first poll.
     ///
     /// # Errors
     ///
-    /// As [`RequestBuilder`] says.
+    /// See [`RequestBuilder`].
     ///
     /// # Cancel safety
     ///
-    /// Dropping it gives the request up, as [`RequestBuilder`] says.
+    /// Dropping the future gives the request up; see [`RequestBuilder`].
     pub fn send(self) -> impl Future<Output = Result<Reply, RequestError>> + Send + 'static {
         self.requester.send(self.request)
     }
@@ -147,7 +149,7 @@ mod json {
     use std::marker::PhantomData;
 
     impl RequestBuilder {
-        /// Reads the reply's body as JSON, as [`Reply::json`]: what is awaited then is a `T`.
+        /// Reads the reply's body as JSON, like [`Reply::json`]: awaiting the result returns a `T`.
         ///
         /// # Examples
         ///
@@ -177,7 +179,7 @@ mod json {
 
     /// A request about to be sent whose reply is read as JSON. Made by [`RequestBuilder::json`].
     ///
-    /// Errors, delivery and cancel safety are those of [`RequestBuilder`]; and kind
+    /// Errors, delivery and cancel safety are those of [`RequestBuilder`]. There is also an error of kind
     /// [`Codec`](crate::RequestErrorKind::Codec) if the reply's body is not a `T` in JSON.
     #[must_use = "a request does nothing unless it is awaited"]
     pub struct JsonRequest<T> {
@@ -186,15 +188,15 @@ mod json {
     }
 
     impl<T: DeserializeOwned + 'static> JsonRequest<T> {
-        /// As [`RequestBuilder::send`].
+        /// Sends the request and returns its reply as a plain future, like [`RequestBuilder::send`].
         ///
         /// # Errors
         ///
-        /// As [`JsonRequest`] says.
+        /// See [`JsonRequest`].
         ///
         /// # Cancel safety
         ///
-        /// As [`RequestBuilder`] says.
+        /// Dropping the future gives the request up; see [`RequestBuilder`].
         pub fn send(self) -> impl Future<Output = Result<T, RequestError>> + Send + 'static {
             let reply = self.request.send();
             async move { reply.await?.json() }

@@ -21,20 +21,21 @@ use crate::{
 
 /// Sends requests to queues and awaits their replies. Cheap to clone; clones share everything.
 ///
-/// It makes no call before its first request. That request makes the *reply queue*, and waits until the queue
+/// A requester makes no call before its first request. That request makes the *reply queue*, and waits until the queue
 /// can be used (a second); [`ready`](Self::ready) does the same beforehand. After that a request costs about a send, a
-/// share of a receive and a share of a delete. While no request is pending, nothing is received, and some calls an hour
-/// renew the queue's lease and look after those of others; after the idle time the queue is deleted, and nothing is called.
+/// share of a receive and a share of a delete. While no request is pending, the requester does not poll; some calls an
+/// hour renew the queue's lease and check the leases of other processes. After the idle time it deletes the queue, and
+/// makes no call at all.
 ///
-/// End it with [`shutdown`](Self::shutdown), which deletes the reply queue. If the process is killed, another one with the
-/// same prefix deletes it, some minutes later.
+/// End a requester with [`shutdown`](Self::shutdown), which deletes the reply queue. If the process is killed, another
+/// process with the same prefix deletes the queue some minutes later.
 ///
-/// Its tasks run on the Tokio runtime of its first use. That runtime needs a timer (`enable_all`) and has to go on: a
-/// current-thread runtime runs only while something is in its `block_on`. While it stands still, no reply comes, and a request
-/// that is made on another one ends half a second after its deadline.
+/// A requester's tasks run on the Tokio runtime of its first use. That runtime needs a timer (`enable_all`) and has to be
+/// driven all the time: a current-thread runtime runs only while a thread is in its `block_on`. While it is not driven,
+/// no reply comes, and a request that is made on another runtime ends half a second after its deadline.
 ///
-/// It is a [`tower_service::Service`] of [`Request`], too, always ready until its shutdown; one request too many is refused by
-/// its own future.
+/// A requester is a [`tower_service::Service`] of [`Request`], too. The service is ready until the shutdown; a request
+/// beyond [`max_pending`](RequesterBuilder::max_pending) fails in its future, not in `poll_ready`.
 ///
 /// # Examples
 ///
@@ -64,12 +65,13 @@ pub struct Requester {
 }
 
 impl Requester {
-    /// A requester with the default options, on an SDK client (or a reference to one) or an [`Sqs`].
+    /// Makes a requester with the default options, from an SDK client (or a reference to one) or an [`Sqs`].
     pub fn new(sqs: impl Into<Sqs>) -> Self {
         Self::from_parts(sqs.into(), Options::default(), None).expect("the defaults are allowed")
     }
 
-    /// Starts from an SDK client (or a reference to one), or an [`Sqs`]. Clones of one [`Sqs`] count together.
+    /// Sets up a requester with options, from an SDK client (or a reference to one) or an [`Sqs`]. All users of one
+    /// [`Sqs`] and its clones share their counters.
     pub fn builder(sqs: impl Into<Sqs>) -> RequesterBuilder {
         RequesterBuilder::new(sqs.into())
     }
@@ -83,23 +85,23 @@ impl Requester {
         Ok(Self { shared })
     }
 
-    /// A request to a queue, real or virtual: set its options, then `.await` it.
+    /// Prepares a request to a queue, real or virtual: set its options, then `.await` it.
     ///
-    /// The URL is a text or one of the types of [`protocol`](crate::protocol); the body a text, `Json`, or whatever
-    /// is [`IntoBody`]. What is wrong with either is told when the request is awaited, before any call.
+    /// The URL is a string or one of the types of [`protocol`](crate::protocol). The body is a string, `Json`, or any
+    /// other [`IntoBody`]. If either is not valid, the request fails when it is awaited, before any call.
     pub fn request(&self, queue_url: impl AsRef<str>, body: impl IntoBody) -> RequestBuilder {
         RequestBuilder::new(self.clone(), Request::new(queue_url, body))
     }
 
-    /// Sends a request that was made before. [`request`](Self::request) is shorter.
+    /// Sends a [`Request`] and waits for its reply. [`request`](Self::request) is shorter.
     ///
     /// # Errors
     ///
-    /// As [`RequestBuilder`] says.
+    /// The same as those of [`RequestBuilder`].
     ///
     /// # Cancel safety
     ///
-    /// As [`RequestBuilder`] says.
+    /// The same as that of [`RequestBuilder`]: dropping the future gives the request up, which may have been sent.
     pub fn send(
         &self,
         request: Request,
@@ -107,16 +109,18 @@ impl Requester {
         exchange(Arc::clone(&self.shared), request)
     }
 
-    /// Makes the reply queue now, and waits until it can be used, so that no request has to. With one that exists, it does
-    /// nothing.
+    /// Makes the reply queue now, and waits until the queue can be used, so that the first request does not have to. If
+    /// there is a reply queue already, this does nothing.
     ///
     /// # Errors
     ///
-    /// As of a request with the default time-out that gets no further; [`queue`](RequestError::queue) is `None`.
+    /// The errors of a request with the builder's timeout that cannot get a reply queue: its
+    /// [`delivery`](RequestError::delivery) is [`NotSent`](Delivery::NotSent), its [`queue`](RequestError::queue) is
+    /// `None`. See [`RequestErrorKind`](crate::RequestErrorKind) for what to do; a later request tries again by itself.
     ///
     /// # Cancel safety
     ///
-    /// The host is made all the same.
+    /// Dropping the future does not stop the making of the queue: the next caller uses it.
     ///
     /// # Examples
     ///
@@ -142,15 +146,17 @@ impl Requester {
         }
     }
 
-    /// Ends it: refuses new requests with [`Closed`](crate::RequestErrorKind::Closed), lets pending ones end, and ends those that
-    /// have not when the time is nearly up, with `Closed`, too. Then it deletes the reply queue that it made. Takes `within`
-    /// at the longest; with nothing pending, about as long as the deletion.
+    /// Shuts the requester down within this time. New requests fail with [`Closed`](crate::RequestErrorKind::Closed).
+    /// Pending requests may still end; shortly before the time is up, the rest of them fail with `Closed`, too. Then
+    /// the requester deletes the reply queue that it made. Without pending requests this takes about as long as the
+    /// deletion.
     ///
-    /// A second call does what the first left undone.
+    /// A second call does what the first has not done.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops the waiting; no new requests are taken, and the reply queue may be left behind.
+    /// If the future is dropped, the requester stays closed for new requests, but the reply queue may be left behind.
+    /// Call it again to go on.
     ///
     /// # Examples
     ///
@@ -176,26 +182,26 @@ impl Requester {
         self.shared.shutdown(within).await
     }
 
-    /// Requests that were begun and have not ended.
+    /// The number of pending requests: begun and not yet ended.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.shared.slots.taken()
     }
 
-    /// The queue that replies go to now: the one that was given, or the one that was made, if there is one yet.
+    /// The current reply queue: the given queue, or the queue that the requester made. `None` if it has made none yet.
     #[must_use]
     pub fn reply_queue(&self) -> Option<HostQueueUrl> {
         self.shared.reply_queue.url()
     }
 
-    /// All queues that replies may come to now, in order of name: the one that was given, or the one in use and those that
-    /// it has replaced and on which requests are still pending.
+    /// All queues on which replies may arrive now, in order of name: the given queue; or the current one, and earlier
+    /// ones on which requests are still pending.
     #[must_use]
     pub fn reply_queues(&self) -> Vec<HostQueueUrl> {
         self.shared.reply_queue.all()
     }
 
-    /// All counters, and the API calls by action.
+    /// All counters, and the number of API calls by action.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.queues.stats()
@@ -207,7 +213,7 @@ impl Service<Request> for Requester {
     type Error = RequestError;
     type Future = BoxFuture<'static, Result<Reply, RequestError>>;
 
-    /// Ready until the shutdown, and an error of kind [`Closed`](crate::RequestErrorKind::Closed) after.
+    /// Ready until the shutdown. After that, an error of kind [`Closed`](crate::RequestErrorKind::Closed).
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), RequestError>> {
         Poll::Ready(if self.shared.slots.is_closed() {
             Err(RequestError::closed(Delivery::NotSent))

@@ -1,4 +1,4 @@
-//! What all clones of a requester share.
+//! [`Shared`]: the state that all clones of a requester share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::reply_queue::ReplyQueue;
 use crate::slots::Slots;
 use crate::{InvalidOption, RequestError, ShutdownReport};
 
-/// Kept back from a shutdown's time for deleting the host and for the last calls.
+/// The part of a shutdown's time that is reserved for deleting the reply queue and for the last calls.
 const CLOSING: Duration = Duration::from_millis(500);
 
-/// The parts of a requester. Requests hold it, too, so that it lives until the last of them has ended.
+/// The parts of a requester. Pending requests hold this, too, so that it lives until the last of them has ended.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: Options,
@@ -54,7 +54,7 @@ impl Shared {
         })
     }
 
-    /// The time, if there is a runtime whose timer could ever tell it.
+    /// The time now; an error outside a Tokio runtime, because the request's timers would not run.
     pub(crate) fn now(&self) -> Result<Moment, RequestError> {
         self.runtime()
             .map_err(|NoRuntime| RequestError::no_runtime())?;
@@ -65,13 +65,14 @@ impl Shared {
         self.queues.sqs().counters().count(counter);
     }
 
-    /// Lets pending requests end until the time is up, ends the rest, deletes what was made.
+    /// Waits for pending requests until shortly before the time is up, ends the rest, and deletes the reply queue that
+    /// was made.
     pub(crate) async fn shutdown(&self, within: Duration) -> ShutdownReport {
         self.slots.close();
         let clock = self.queues.sqs().clock();
         let mut report = ShutdownReport::default();
         if self.runtime().is_err() {
-            // Without a timer nothing can be waited for.
+            // Without a runtime there is no timer to wait with.
             report.pending = self.slots.taken();
             self.reply_queue.close();
             report.left_behind = self.reply_queue.undeleted();
@@ -120,11 +121,11 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // A shutdown has said why it left a host behind.
+        // A shutdown has logged why it left a queue behind.
         if !self.slots.is_closed()
             && let Some(url) = self.reply_queue.undeleted()
         {
-            tracing::warn!(host = %url, "a requester was dropped without a shutdown, and its reply queue left to others");
+            tracing::warn!(host = %url, "a requester was dropped without a shutdown; another process has to delete its reply queue");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a shutdown did not bring to its end.
+//! [`ShutdownReport`]: what a shutdown gave up.
 
 use sqs_rpc_protocol::HostQueueUrl;
 
@@ -6,18 +6,18 @@ use sqs_rpc_protocol::HostQueueUrl;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Requests that were still pending when the time was nearly up, and ended with
+    /// The number of requests that were still pending when the time was nearly up, and failed with
     /// [`Closed`](crate::RequestErrorKind::Closed).
     pub pending: usize,
-    /// The reply queue, if it could not be deleted; the log says why. Another process with
-    /// the prefix deletes it.
+    /// The reply queue, if it could not be deleted; the log says why. Another process with the same prefix deletes it.
     pub left_behind: Option<HostQueueUrl>,
-    /// Creations of a reply queue of which nobody knows whether they took place: each may have left an empty queue behind.
-    /// The log has their names.
+    /// The number of `CreateQueue` calls for a reply queue whose outcome is unknown. Each may have left an empty queue
+    /// behind. The log has the names of these queues.
     pub unconfirmed: usize,
-    /// Polls of a given reply queue that were still out. A message in such a poll comes again.
+    /// The number of polls of a given reply queue that were still in flight. SQS redelivers a message that such a poll
+    /// receives.
     pub abandoned_polls: usize,
-    /// Sends and deletes that were not answered.
+    /// The number of sends and deletes that were not answered.
     pub abandoned_calls: usize,
 }
 

@@ -1,4 +1,4 @@
-//! How many requests are under way, and whether more may begin.
+//! How many requests are pending, and whether more may begin.
 //!
 //! Invariant: a request holds its slot from its first poll to its end or its drop, and nothing else counts it.
 
@@ -20,7 +20,8 @@ pub(crate) struct Slots {
     counters: Counters,
 }
 
-/// One request under way. Its drop frees the slot; if it has not [ended](Self::ended), that is a cancellation.
+/// One pending request. Its drop frees the slot, and counts as a cancellation unless the request has
+/// [ended](Self::ended).
 #[derive(Debug)]
 pub(crate) struct Slot {
     slots: Arc<Slots>,
@@ -30,9 +31,9 @@ pub(crate) struct Slot {
 /// Why no slot was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// As many are taken as there are.
+    /// All slots are taken; their number.
     Full(usize),
-    /// After the shutdown.
+    /// The requester is shut down.
     Closed,
 }
 
@@ -48,7 +49,7 @@ impl Slots {
     }
 
     pub(crate) fn take(self: &Arc<Self>) -> Result<Slot, Refused> {
-        // Counted before anything is looked at: a shutdown that closes now either sees this slot taken, or is seen here.
+        // Count first, then look at `closed`. A shutdown that closes now either sees this slot taken, or is seen here.
         let before = self.taken.fetch_add(1, Ordering::SeqCst);
         let mut slot = Slot {
             slots: Arc::clone(self),
@@ -73,15 +74,15 @@ impl Slots {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Gives no more slots.
+    /// Refuses further slots.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }
 
-    /// Waits until no slot is taken. To be called after [`close`](Self::close).
+    /// Waits until no slot is taken. Call it after [`close`](Self::close).
     pub(crate) async fn emptied(&self) {
         loop {
-            // Before the look: it hears of whatever happens from now on.
+            // Made before `taken` is read, so that a slot that is freed after the read still wakes it.
             let emptied = self.emptied.notified();
             if self.taken() == 0 {
                 return;
@@ -92,7 +93,7 @@ impl Slots {
 }
 
 impl Slot {
-    /// The request has a result.
+    /// Frees the slot of a request that has a result.
     pub(crate) fn ended(mut self) {
         self.ended = true;
     }
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_there_are() {
+    fn a_request_beyond_the_maximum_is_refused() {
         let slots = slots(2);
         let first = slots.take().unwrap();
         let _second = slots.take().unwrap();
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shutdown_waits_for_the_last() {
+    fn emptied_waits_for_the_last_slot() {
         let slots = slots(2);
         let (first, second) = (slots.take().unwrap(), slots.take().unwrap());
         slots.close();

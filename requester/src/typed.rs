@@ -1,4 +1,4 @@
-//! A service with the types of its requests and replies.
+//! [`TypedService`]: one queue, with the types of its requests and replies.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,7 +15,7 @@ use crate::{Json, JsonRequest, Request, RequestBuilder, RequestError, Requester}
 
 /// One queue, with requests of type `Q` and replies of type `R`, both in JSON. Made by [`Requester::typed`].
 ///
-/// It is a [`tower_service::Service`] of `Q`; [`request`](Self::request) needs no tower. Cheap to clone.
+/// It is a [`tower_service::Service`] of `Q`. Without tower, use [`request`](Self::request). Cheap to clone.
 pub struct TypedService<Q, R> {
     requester: Requester,
     queue: Result<QueueUrl, RequestError>,
@@ -24,9 +24,9 @@ pub struct TypedService<Q, R> {
 }
 
 impl Requester {
-    /// The service behind a queue, with its types.
+    /// Makes a service of one queue, with the types of its requests and replies.
     ///
-    /// A malformed URL is told by each request.
+    /// If the URL is malformed, each request fails with kind [`InvalidRequest`](crate::RequestErrorKind::InvalidRequest).
     ///
     /// # Examples
     ///
@@ -50,7 +50,7 @@ impl Requester {
     /// let pings = requester.typed::<Ping, Ping>(&queue_url);
     /// assert_eq!(pings.request(&Ping { number: 1 }).await?, Ping { number: 1 });
     ///
-    /// // With whatever layers tower has.
+    /// // With a layer of tower:
     /// let limited = ServiceBuilder::new().concurrency_limit(64).service(pings);
     /// assert_eq!(limited.oneshot(Ping { number: 2 }).await?, Ping { number: 2 });
     /// # requester.shutdown(std::time::Duration::from_secs(1)).await;
@@ -69,7 +69,7 @@ impl Requester {
 }
 
 impl<Q, R> TypedService<Q, R> {
-    /// How long each request waits for its reply. Default and bounds: as [`Request::timeout`].
+    /// How long each request waits for its reply. Default and bounds: those of [`Request::timeout`].
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self {
@@ -80,7 +80,8 @@ impl<Q, R> TypedService<Q, R> {
 }
 
 impl<Q: Serialize, R: DeserializeOwned + 'static> TypedService<Q, R> {
-    /// A request with this body: `.await` it, or [`send`](JsonRequest::send) it.
+    /// Prepares a request with this body: `.await` it, or [`send`](JsonRequest::send) it. Errors, delivery and cancel
+    /// safety are those of [`JsonRequest`].
     pub fn request(&self, body: &Q) -> JsonRequest<R> {
         let request = Request::to(self.queue.clone(), Json(body));
         let request = match self.timeout {

@@ -1,4 +1,4 @@
-//! Which failure is which kind.
+//! Which failure becomes an error of which kind.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -36,13 +36,13 @@ impl RequestError {
         )
     }
 
-    /// A body that could not be made. Nothing was sent.
+    /// The request's body could not be made. Nothing was sent.
     pub(crate) fn unwritable(why: Arc<dyn Error + Send + Sync>) -> Self {
         let cause = Cause::Failed("the body of the request cannot be written", why);
         Self::new(Kind::Codec, Delivery::NotSent, cause)
     }
 
-    /// A reply's body that is not what was expected.
+    /// The reply's body is not of the expected type.
     #[cfg_attr(
         not(feature = "json"),
         expect(dead_code, reason = "only the feature `json` reads bodies")
@@ -52,15 +52,15 @@ impl RequestError {
         Self::new(Kind::Codec, Delivery::Sent, cause)
     }
 
-    /// A reply's envelope that is not understood: nobody knows whether the request succeeded.
+    /// The reply's envelope is not valid, so that it is unknown whether the request succeeded.
     pub(crate) fn unreadable_header(why: EnvelopeError) -> Self {
-        let cause = Cause::Failed("the reply cannot be understood", Arc::new(why));
+        let cause = Cause::Failed("the reply's header cannot be read", Arc::new(why));
         Self::new(Kind::Codec, Delivery::Sent, cause)
     }
 
-    /// The reply is to some other request.
+    /// The reply belongs to another request.
     pub(crate) fn reply_to_other(why: impl Error + Send + Sync + 'static) -> Self {
-        let cause = Cause::Failed("the reply cannot be used", Arc::new(why));
+        let cause = Cause::Failed("the reply belongs to another request", Arc::new(why));
         Self::new(Kind::Codec, Delivery::Sent, cause)
     }
 
@@ -81,7 +81,7 @@ impl RequestError {
         )
     }
 
-    /// A call that failed before the request was sent, so that it certainly was not.
+    /// A call failed before the send, so that the request certainly was not sent.
     pub(crate) fn before_send(fault: Fault) -> Self {
         Self::call(fault, Delivery::NotSent)
     }
@@ -92,14 +92,14 @@ impl RequestError {
         Self::call(fault, delivery)
     }
 
-    /// The wait for the reply ended without one. `delivery` is what was known of the send then, `timeout` how long was
-    /// waited in all.
+    /// The wait for the reply ended without a reply. `delivery` is the state of the send at that time, `timeout` the
+    /// request's whole timeout.
     pub(crate) fn pending(why: PendingError, delivery: Delivery, timeout: Duration) -> Self {
         match why {
             PendingError::TimedOut => Self::timeout(timeout, delivery),
             PendingError::HostLost => Self::new(Kind::HostLost, delivery, Cause::Plain),
             PendingError::Failed(fault) => Self::call(fault, delivery),
-            // What may be added to the enum ends all waiting, too.
+            // The enum is non-exhaustive: `Closed`, and any future variant.
             _ => Self::closed(delivery),
         }
     }
@@ -146,7 +146,7 @@ impl From<ExpectError> for RequestError {
     }
 }
 
-/// Of what [`VirtualQueues`](sqs_virtual_queues::VirtualQueues) says when it is asked for a host or for the outbox.
+/// From the errors of [`VirtualQueues`](sqs_virtual_queues::VirtualQueues) when it is asked for a host or for the outbox.
 impl From<QueueError> for RequestError {
     fn from(why: QueueError) -> Self {
         match why {
@@ -214,19 +214,19 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_before_the_send_was_not_sent() {
+    fn a_fault_before_the_send_means_not_sent() {
         let error = RequestError::before_send(fault(FaultKind::TimedOut, Delivery::Unknown));
         assert_eq!(error.delivery(), Delivery::NotSent);
     }
 
     #[test]
-    fn a_refused_creation_is_not_the_requests_fault() {
+    fn a_refused_queue_creation_is_no_invalid_request() {
         let refused = Fault::of_entry(Action::CreateQueue, "InvalidAttributeName", true);
         assert_eq!(RequestError::before_send(refused).kind(), Kind::Send);
     }
 
     #[test]
-    fn denied_names_the_right_and_not_the_batch() {
+    fn denied_names_the_permission_and_not_the_batch_action() {
         let error = entry("AccessDenied");
         assert_eq!(
             error.to_string(),
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_for_people_and_never_show_a_body() {
+    fn texts_show_neither_a_body_nor_a_queue_url() {
         let queue = QueueUrl::parse("http://localhost:9324/000000000000/login").unwrap();
         let id =
             sqs_rpc_protocol::CorrelationId::new(sqs_rpc_protocol::ProcessPrefix::from_bits(1), 2);

@@ -1,8 +1,8 @@
-//! What a request that did not succeed says about itself.
+//! [`RequestError`]: why a request failed.
 //!
 //! Owns: [`RequestError`] and how it is shown. Does not own: which fault is which kind, see [`classify`].
-//! Invariant: neither `Display` nor `Debug` shows a body, an error reply's message or a receipt handle, and `Display` no queue's
-//! URL, which has the account.
+//! Invariant: neither `Display` nor `Debug` shows a body, an error reply's message or a receipt handle. `Display` shows
+//! no queue's URL either, because the URL contains the account.
 
 mod classify;
 mod kind;
@@ -19,14 +19,14 @@ use sqs_virtual_queues::sqs::{Delivery, Fault};
 
 pub use kind::RequestErrorKind;
 
-/// Why a request has no reply. Cheap to clone: whoever waits for the same thing gets the same error.
+/// Why a request has no reply. Cheap to clone.
 ///
-/// [`kind`](Self::kind) says what went wrong, and its [table](RequestErrorKind) what to do about it;
-/// [`delivery`](Self::delivery) whether the request may have been sent all the same; [`is_retryable`](Self::is_retryable)
-/// whether the cause may go away by itself.
+/// [`kind`](Self::kind) says what went wrong, and the [table of kinds](RequestErrorKind) says what to do about it.
+/// [`delivery`](Self::delivery) says whether the request may have been sent all the same.
+/// [`is_retryable`](Self::is_retryable) says whether the cause may go away by itself.
 ///
-/// `Display` is fit for the answer of a frontend: it shows neither the queue's URL nor the account. [`queue`](Self::queue),
-/// the `source` of an invalid URL, and `Debug` do.
+/// A frontend may show the text of `Display` to its users: it contains neither the queue's URL nor the account.
+/// [`queue`](Self::queue), the `source` of an invalid URL, and `Debug` contain them.
 ///
 /// # Examples
 ///
@@ -60,33 +60,33 @@ struct Inner {
 
 #[derive(Debug, Clone)]
 enum Cause {
-    /// The kind says it all.
+    /// No cause but the kind.
     Plain,
-    /// Nothing came in this time.
+    /// No reply came within this time.
     Silence(Duration),
     /// A call of SQS failed.
     Call(Fault),
     /// An error reply.
     Remote(RemoteError),
-    /// So many requests are pending.
+    /// This number of requests is pending, the maximum.
     Full(usize),
-    /// Something is wrong with what was given; its text is part of this error's.
+    /// The request is not valid; the inner error's text is part of this error's text.
     Given(Arc<dyn Error + Send + Sync>),
-    /// What was done, and why it failed.
+    /// The step that failed, and its error, which is the source.
     Failed(&'static str, Arc<dyn Error + Send + Sync>),
 }
 
-/// An error reply: what the responder says about the request.
+/// An error reply: the error that the responder reports.
 ///
 /// `Debug` does not show the message.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RemoteError {
-    /// For a program to act on.
+    /// The error code, for programs.
     pub code: ErrorCode,
-    /// For people: the reply's body. It comes from the responder; treat it like any body.
+    /// The reply's body, a text for people. It comes from the responder: treat it like any body.
     pub message: String,
-    /// Whether the same request may succeed later: what the responder says, or else its code
+    /// Whether the same request may succeed later, as the responder states. If it states nothing, the code decides
     /// ([`ReplyHeader::is_retryable`](sqs_rpc_protocol::ReplyHeader::is_retryable)).
     pub retryable: bool,
 }
@@ -98,7 +98,7 @@ impl RequestError {
         self.0.kind
     }
 
-    /// Whether the request may have been sent, and so be handled, all the same.
+    /// Whether the request may have been sent, and so may have been handled, although it failed.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         self.0.delivery
@@ -106,10 +106,10 @@ impl RequestError {
 
     /// Whether the cause may go away by itself, so that the same request may succeed later.
     ///
-    /// It does not say that a second request does no harm: unless [`delivery`](Self::delivery) is
-    /// [`NotSent`](Delivery::NotSent), the first may have been handled, or may still be. Send it again only if the
-    /// responder may handle it twice, or knows it by its
-    /// [idempotency key](crate::RequestBuilder::idempotency_key).
+    /// Retryable does not mean that a second request does no harm. Unless [`delivery`](Self::delivery) is
+    /// [`NotSent`](Delivery::NotSent), the first request may have been handled, or may still be handled. Send the request
+    /// again only if the responder may handle it twice, or if it has an
+    /// [idempotency key](crate::RequestBuilder::idempotency_key) that the responder knows.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match (&self.0.kind, &self.0.cause) {
@@ -121,7 +121,7 @@ impl RequestError {
         }
     }
 
-    /// The responder's words, if it answered with an error: kinds [`Remote`](RequestErrorKind::Remote) and
+    /// The error reply, if the responder answered with an error: for the kinds [`Remote`](RequestErrorKind::Remote) and
     /// [`ReplyTooLarge`](RequestErrorKind::ReplyTooLarge).
     #[must_use]
     pub fn remote(&self) -> Option<&RemoteError> {
@@ -131,15 +131,15 @@ impl RequestError {
         }
     }
 
-    /// The action of the SQS API that failed, if one did. For
-    /// [`AccessDenied`](RequestErrorKind::AccessDenied), its [`permission`](Action::permission) is what the IAM policy must
-    /// allow.
+    /// The action of the SQS API whose call failed, if a call failed. For
+    /// [`AccessDenied`](RequestErrorKind::AccessDenied), the IAM policy must allow the action's
+    /// [`permission`](Action::permission).
     #[must_use]
     pub fn action(&self) -> Option<Action> {
         self.fault().map(Fault::action)
     }
 
-    /// The failed call, if one failed; it has SQS's own error code.
+    /// The failed call, if a call failed. It has SQS's own error code.
     #[must_use]
     pub fn fault(&self) -> Option<&Fault> {
         match &self.0.cause {
@@ -154,13 +154,13 @@ impl RequestError {
         self.0.queue.as_ref()
     }
 
-    /// The id that ties the request to its reply; `None` if it never got so far. The same as in the logs.
+    /// The request's correlation id, which the logs show, too. `None` if the request failed before it was checked.
     #[must_use]
     pub fn correlation_id(&self) -> Option<CorrelationId> {
         self.0.correlation_id
     }
 
-    /// The same error, of this request.
+    /// Adds the queue and the correlation id of the request that failed.
     pub(crate) fn of(mut self, queue: &QueueUrl, correlation_id: CorrelationId) -> Self {
         self.0.queue = Some(queue.clone());
         self.0.correlation_id = Some(correlation_id);
@@ -199,10 +199,10 @@ impl fmt::Debug for RequestError {
 impl Error for RequestError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0.cause {
-            // The fault's own text is this error's.
+            // This error's text is the fault's own text.
             Cause::Call(fault) => fault.source(),
             Cause::Failed(_, source) => Some(&**source),
-            // What was found is in its text alone.
+            // Only the source's text shows the invalid URL.
             Cause::Given(why) if why.is::<QueueUrlError>() => Some(&**why),
             _ => None,
         }

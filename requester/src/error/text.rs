@@ -1,4 +1,4 @@
-//! How an error reads: lower case, no full stop, nothing that its source says as well, no queue's URL.
+//! The text of an error: lower case, no full stop, no text of its source, no queue's URL.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ pub(super) fn write(error: &Inner, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (Cause::Remote(remote), _) => {
             write!(f, "the responder answered with error code {}", remote.code)
         }
-        (Cause::Full(max), _) => write!(f, "{max} requests are pending, the most that are allowed"),
+        (Cause::Full(max), _) => write!(f, "{max} requests are pending, the maximum"),
         (Cause::Given(why), RequestErrorKind::TooLarge) => {
             write!(f, "request too large: {}", WithCauses(&**why))
         }

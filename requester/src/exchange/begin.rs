@@ -23,22 +23,22 @@ pub(super) struct Begun {
     queue: QueueUrl,
     ids: Ids,
     timeout: Duration,
-    /// When it began: no reply to it was sent before.
+    /// When the request began. Its reply cannot have been sent earlier.
     pub(super) started: Moment,
     progress: Progress,
     overdue: Overdue,
 }
 
-/// How far it is.
+/// How far a request is.
 enum Progress {
-    /// SQS has it.
+    /// SQS has accepted the request.
     Sent(PendingReply),
-    /// The reply was here before SQS had answered the send. Empty once it is taken.
+    /// The reply arrived before SQS had answered the send. `None` once the reply is taken.
     Answered(Option<Message>),
 }
 
 impl Begun {
-    /// Waits for the reply. To be awaited once.
+    /// Waits for the reply. Call it once.
     pub(super) async fn received(&mut self) -> Result<Message, RequestError> {
         let ended = match &mut self.progress {
             Progress::Sent(pending) => tokio::select! {
@@ -51,18 +51,18 @@ impl Begun {
         ended.map_err(|why| RequestError::pending(why, Delivery::Sent, self.timeout))
     }
 
-    /// The error, of this request.
+    /// Adds this request's queue and correlation id to the error.
     pub(super) fn blame(&self, error: RequestError) -> RequestError {
         error.of(&self.queue, self.ids.correlation)
     }
 
-    /// What the request is called in its header.
+    /// The request id in the header.
     pub(super) const fn request_id(&self) -> RequestId {
         self.ids.request
     }
 }
 
-/// Checks the request, takes its slot, and sends it. Its time begins here.
+/// Checks the request, takes its slot, and sends it. The request's timeout begins here.
 pub(super) async fn begin(
     shared: Arc<Shared>,
     request: Request,
@@ -100,7 +100,7 @@ pub(super) async fn begin(
     }
 }
 
-/// A request that is sent there is a message for no virtual queue, which nobody answers.
+/// Nobody would answer a request that is sent to a reply queue: it is a message for no virtual queue.
 #[derive(Debug, thiserror::Error)]
 #[error("expected a queue that a responder serves, found the requester's own `reply_queue`")]
 struct ToReplyQueue;
@@ -144,14 +144,14 @@ async fn open(
             return Err(RequestError::timeout(timeout, Delivery::NotSent));
         };
         match host.expect_reply(id, deadline) {
-            // It vanished a moment ago. The next look sees that, and gets another host.
+            // The host was lost a moment ago. The next `usable` sees this, and returns another host.
             Err(ExpectError::Ended(PendingError::HostLost)) => {}
             other => return Ok(other?),
         }
     }
 }
 
-/// Sends the request. Its reply may be here before SQS has answered, and its time may be up.
+/// Sends the request. Its reply may arrive, or its deadline may pass, before SQS has answered the send.
 async fn send(
     shared: &Shared,
     outgoing: Outgoing,
@@ -162,15 +162,15 @@ async fn send(
     let sqs = shared.queues.sqs();
     let timeout = outgoing.timeout();
     let remaining = timeout.saturating_sub(sqs.clock().now().since(started));
-    // Its latest bound: a request must never be dropped before its time.
+    // The latest that SQS's time can be, so that no request is dropped before its deadline.
     let expiry = sqs.latest_server_time().map(|now| now + remaining);
     let queue = outgoing.queue().host().clone();
     let (entry, header) = outgoing.into_entry(pending.url(), expiry);
     let (clock, deadline) = (sqs.clock().clone(), started + timeout);
-    // Goes with the entry, and is gone with it.
+    // The stamp owns one handle and is dropped with the entry, so that the other handle then is the only one.
     let was_out = Arc::new(AtomicBool::new(false));
     let goes_out = Arc::clone(&was_out);
-    // Each attempt says what remains then: a batch may wait for its turn, and an entry may be tried again.
+    // Each attempt writes the time that remains then: a batch may wait for its turn, and an entry may be tried again.
     let stamp = move |message: &mut SendMessageBatchRequestEntry| {
         goes_out.store(true, Ordering::Relaxed);
         header.write(message, deadline.since(clock.now()));
@@ -191,10 +191,10 @@ async fn send(
     };
     let progress = match early {
         None => Progress::Sent(pending),
-        // Who answers has got it.
+        // The responder has answered, so SQS has accepted the request.
         Some(Ok(message)) => Progress::Answered(Some(message)),
         Some(Err(why)) => {
-            // An entry that was in no call was taken back when its send was dropped.
+            // An entry that was in no call was removed, and the stamp dropped, when its send was dropped.
             let in_no_call = Arc::into_inner(was_out).is_some_and(|was_out| !was_out.into_inner());
             let delivery = if in_no_call {
                 Delivery::NotSent
@@ -205,6 +205,6 @@ async fn send(
         }
     };
     shared.count(Counter::RequestsSent);
-    tracing::debug!("the request is sent");
+    tracing::debug!("the request was sent");
     Ok(progress)
 }

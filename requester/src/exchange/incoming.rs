@@ -1,13 +1,13 @@
-//! Reading a reply.
+//! Decodes a reply.
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use sqs_rpc_protocol::{Attribute, ReplyEnvelope, ReplyStatus, RequestId, SqsTime};
 
 use crate::{Reply, RequestError};
 
-/// What the message says: the reply, or what went wrong at the responder.
+/// The reply that the message carries, or the responder's error.
 ///
-/// One that is not understood is an error, never a success; and so is one that answers another request than `own`.
+/// A message that cannot be decoded, or that answers another request than `own`, is an error, never a success.
 pub(super) fn decode(message: Message, own: RequestId) -> Result<Reply, RequestError> {
     let lookup = |name: &str| {
         let value = message.message_attributes()?.get(name)?;
@@ -32,7 +32,7 @@ pub(super) fn decode(message: Message, own: RequestId) -> Result<Reply, RequestE
     }
 }
 
-/// A responder, or somebody between, has sent a reply to the wrong return address.
+/// A responder, or a relay between, has sent a reply to the wrong return address.
 #[derive(Debug, thiserror::Error)]
 #[error("expected a reply to request {own}, found one to request {other}")]
 struct OtherRequest {
@@ -40,7 +40,7 @@ struct OtherRequest {
     other: RequestId,
 }
 
-/// SQS's stamp: when the responder sent it.
+/// SQS's timestamp of the reply: when the responder sent the message.
 pub(super) fn sent(message: &Message) -> Option<SqsTime> {
     let stamp = message
         .attributes()?
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn no_header_or_the_requests_own_is_a_success() {
+    fn no_header_or_an_echoed_request_header_is_a_success() {
         for header in [
             None,
             Some("1;req;id=00000000000000000000000000000007;ttl=1000"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_no_success() {
+    fn a_header_that_cannot_be_decoded_is_no_success() {
         for header in ["2;rep", "1;rep;code=NOT A CODE", "nonsense", ""] {
             let error = decode(message(Some(header)), OWN).unwrap_err();
             assert_eq!(error.kind(), RequestErrorKind::Codec, "{header}");

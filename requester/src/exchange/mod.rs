@@ -1,9 +1,9 @@
-//! How a request runs: check, host, slot for the reply, send, wait, read.
+//! How a request runs: check, get the reply queue, expect the reply, send, wait, read.
 //!
-//! Owns: the order of these steps. Does not own: the first half, up to the answered send ([`begin`]), what is sent
-//! ([`outgoing`]), how a reply is read ([`incoming`]), and requests on a foreign runtime ([`overdue`]).
-//! Invariants: nothing is called before everything is checked; the reply is expected before the request is sent; whatever
-//! way a request ends, its slots are free.
+//! Owns: the order of these steps. Does not own: the first half, up to the answered send ([`begin`]), the message that is
+//! sent ([`outgoing`]), how a reply is read ([`incoming`]), and requests on a foreign runtime ([`overdue`]).
+//! Invariants: there is no call before the whole request is checked; the reply is expected before the request is sent;
+//! however a request ends, its slots are freed.
 
 mod begin;
 mod incoming;
@@ -21,7 +21,7 @@ use self::begin::{Begun, begin};
 use crate::shared::Shared;
 use crate::{Reply, Request, RequestError, RequestErrorKind};
 
-/// The names of one request.
+/// The ids of one request.
 #[derive(Debug, Clone, Copy)]
 struct Ids {
     request: RequestId,
@@ -30,7 +30,7 @@ struct Ids {
 
 /// Sends a request and waits for its reply.
 ///
-/// What depends on the caller's context, span and trace, is taken here and not at the first poll.
+/// Span and trace context are taken here, in the caller's context, and not at the first poll.
 pub(crate) fn exchange(
     shared: Arc<Shared>,
     mut request: Request,
@@ -54,7 +54,7 @@ pub(crate) fn exchange(
         correlation_id = %ids.correlation,
         request_id = %ids.request,
     );
-    // On the heap: it is ten times the size of the wait that follows, which may be long.
+    // On the heap, because this future is ten times the size of the wait that follows, which may be long.
     let begun = Box::pin(begin(Arc::clone(&shared), request, ids));
     async move {
         let result = match begun.await {
@@ -71,7 +71,7 @@ pub(crate) fn exchange(
             Err(error) => Err(error),
         };
         match &result {
-            Ok(_) => tracing::debug!("the reply is here"),
+            Ok(_) => tracing::debug!("the reply was received"),
             Err(error) => {
                 if error.kind() == RequestErrorKind::Timeout {
                     shared.count(Counter::TimedOut);
@@ -84,7 +84,7 @@ pub(crate) fn exchange(
     .instrument(span)
 }
 
-/// Reads the reply, and ends the request.
+/// Decodes the reply, and frees the request's slot.
 fn finish(
     shared: &Shared,
     begun: Begun,

@@ -1,6 +1,6 @@
-//! A request on its way out: checked in full, with the protocol's attributes.
+//! Checks a request in full, and adds the protocol's attributes.
 //!
-//! Invariant: what [`Outgoing::new`] lets through is a message that SQS takes, whatever the return address will be.
+//! Invariant: SQS takes every message that [`Outgoing::new`] accepts, whatever its return address will be.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::options::TIMEOUT;
 use crate::request::Target;
 use crate::{InvalidOption, Request, RequestError};
 
-/// The bytes of a return address that are counted against the size limit before the address is known. Those of SQS have
-/// less; one that has more is left to SQS to refuse.
+/// The number of bytes that is counted for the return address before the address is known. Addresses on Amazon's SQS are
+/// shorter. With a longer address, SQS may refuse a message that is nearly as large as the limit.
 const ADDRESS_BYTES: usize = 256;
 
 /// A request that was checked and waits for its return address.
@@ -30,7 +30,7 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Checks all of it.
+    /// Checks the whole request.
     pub(super) fn new(
         request: Request,
         id: RequestId,
@@ -58,11 +58,11 @@ impl Outgoing {
         }
         let message = match group {
             Some(group) => message.group(group),
-            // SQS demands one. A group of its own waits for no other.
+            // SQS demands a group on a FIFO queue. A request in a group of its own does not wait for others.
             None if queue.host().is_fifo() => message.group(id.to_string()),
             None => message,
         };
-        // SQS's own de-duplication looks at the body alone, and equal bodies are not the same request.
+        // Content-based deduplication compares only bodies, and two requests may have equal bodies.
         let message = if queue.host().is_fifo() {
             message.deduplication(id.to_string())
         } else {
@@ -77,7 +77,7 @@ impl Outgoing {
         let name = queue
             .as_virtual()
             .map(|url| (names::VIRTUAL_QUEUE_NAME, url.name().to_string()));
-        // Stand-ins of at least the length that the real ones have, which replace them.
+        // Placeholders, at least as long as the real values that replace them.
         let own = [
             (names::RESPONSE_QUEUE_URL, "x".repeat(ADDRESS_BYTES)),
             (names::HEADER, header.encode()),
@@ -91,18 +91,18 @@ impl Outgoing {
         })
     }
 
-    /// Where it goes.
+    /// The queue that the request goes to.
     pub(super) const fn queue(&self) -> &QueueUrl {
         &self.queue
     }
 
-    /// How long its reply is waited for.
+    /// How long to wait for the reply.
     pub(super) const fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// The message, and what is written into it when it is sent. Until then its header is a stand-in of at least the
-    /// length that it will have. `expiry` is when the requester gives up, in SQS's time, if that is known.
+    /// The message, and the stamp that writes its header when it is sent. Until then the message has a placeholder, at
+    /// least as long as the real header. `expiry` is the deadline in SQS's time, if that time is known.
     pub(super) fn into_entry(
         self,
         return_address: &VirtualQueueUrl,
@@ -131,7 +131,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    /// Writes the header into a message of which this time remains.
+    /// Writes the header into the message of a request that expires after this time.
     pub(super) fn write(&self, message: &mut SendMessageBatchRequestEntry, remaining: Duration) {
         let deadline = Deadline::after(remaining);
         let mut header = self.header.clone();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn seven_attributes_of_the_user_and_no_more() {
+    fn seven_user_attributes_are_allowed_and_eight_are_not() {
         let with = |n: usize| {
             (0..n).fold(Request::new(VIRTUAL, "b"), |request, i| {
                 request.attribute(format!("a{i}"), "v")
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_allowed_says_what_is() {
+    fn an_error_says_what_is_allowed() {
         for (request, part) in [
             (Request::new("nonsense", "b"), "must begin with https://"),
             (Request::new(STANDARD, ""), "at least one character"),
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_mistake_is_told() {
+    fn the_first_mistake_is_reported() {
         let error = check(Request::new("nonsense", "").idempotency_key("")).unwrap_err();
         assert!(error.to_string().contains("URL of the queue"), "{error}");
     }
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn room_is_kept_for_the_longest_header_and_address() {
         let largest = |bytes| check(Request::new(STANDARD, "b".repeat(bytes)));
-        // Names and types of the two attributes, the address, the id, the longest time and expiry.
+        // Names and types of the two attributes, the address, the id, the longest ttl and expiry.
         let own = (16 + 6 + ADDRESS_BYTES)
             + (6 + 6 + "1;req;id=".len() + 32 + ";ttl=30000".len() + ";exp=".len() + 20);
         assert!(largest(MAX_MESSAGE_BYTES - own).is_ok());

@@ -1,8 +1,8 @@
-//! Where replies arrive: a temporary queue's host, or a queue that the requester was given.
+//! The reply queue: a temporary host, or a queue that the user has given.
 //!
-//! Owns: which of the two, and what a failure means to a request. Does not own: when a host is made, kept, given up and
-//! deleted, which is [`TemporaryQueues`]', nor polling and routing, which are [`VirtualQueues`]'.
-//! Invariant: a requester that was given a queue makes no call for it but receives and deletes of messages.
+//! Owns: the choice between the two, and the error of a request if there is no reply queue. Does not own: making,
+//! keeping, giving up and deleting hosts ([`TemporaryQueues`]), nor polling and routing ([`VirtualQueues`]). Invariant:
+//! for a given queue, the requester makes no calls but receives and deletes of messages.
 
 mod options;
 
@@ -27,9 +27,9 @@ pub(crate) struct ReplyQueue {
 }
 
 enum Source {
-    /// By the user, who also deletes it.
+    /// Given by the user, who also deletes the queue.
     Given(HostQueueUrl),
-    /// Made on the first request, and again whenever there is none.
+    /// Made on the first request, and again on a later request if there is no host then.
     Own(TemporaryQueues),
 }
 
@@ -48,10 +48,10 @@ impl ReplyQueue {
         }
     }
 
-    /// A host that can be used now. `None` if there was none by `deadline`.
+    /// Waits for a host that can be used. `None` if there is none by `deadline`.
     ///
     /// # Cancel safety
-    /// A creation that was begun goes on for those who come later.
+    /// Dropping the future does not stop the creation of a host: later callers use that host.
     pub(crate) async fn usable(&self, deadline: Moment) -> Result<Option<Host>, RequestError> {
         let hosts = match &self.source {
             Source::Given(url) => {
@@ -65,7 +65,7 @@ impl ReplyQueue {
         };
         let clock = self.queues.sqs().clock();
         let mut usable = std::pin::pin!(hosts.host());
-        // The usual way, without a timer: there is one.
+        // The usual case needs no timer: the host exists.
         if let Some(usable) = usable.as_mut().now_or_never() {
             return Ok(usable.map(Some)?);
         }
@@ -73,7 +73,7 @@ impl ReplyQueue {
         Ok(in_time.ok().transpose()?)
     }
 
-    /// The host's URL, if there is one.
+    /// The current host's URL, if there is a host.
     pub(crate) fn url(&self) -> Option<HostQueueUrl> {
         match &self.source {
             Source::Given(url) => Some(url.clone()),
@@ -81,7 +81,7 @@ impl ReplyQueue {
         }
     }
 
-    /// All hosts that may be used now.
+    /// All hosts on which replies may arrive now.
     pub(crate) fn all(&self) -> Vec<HostQueueUrl> {
         match &self.source {
             Source::Given(url) => vec![url.clone()],
@@ -89,16 +89,16 @@ impl ReplyQueue {
         }
     }
 
-    /// Ends everything that waits for a host or on one with `Closed`, and lets no more in.
+    /// Ends with `Closed` every request that waits for a host, or for a reply on an own host. Later requests end so, too.
     pub(crate) fn close(&self) {
         match &self.source {
-            // The shutdown of the virtual queues, which follows, ends what is pending.
+            // The shutdown of the virtual queues, which follows, ends the pending requests.
             Source::Given(_) => {}
             Source::Own(hosts) => hosts.close(),
         }
     }
 
-    /// Deletes what was made here, by `end`; after [`close`](Self::close).
+    /// Deletes the own hosts, until `end`. Call it after [`close`](Self::close).
     pub(crate) async fn delete(&self, end: Moment) -> TemporaryReport {
         match &self.source {
             Source::Given(_) => TemporaryReport::default(),
@@ -109,7 +109,7 @@ impl ReplyQueue {
         }
     }
 
-    /// A host that was made here and not deleted.
+    /// An own host that is not deleted.
     pub(crate) fn undeleted(&self) -> Option<HostQueueUrl> {
         match &self.source {
             Source::Given(_) => None,
@@ -117,7 +117,7 @@ impl ReplyQueue {
         }
     }
 
-    /// Whether this is the host that the user has given.
+    /// Whether `queue` is the reply queue that the user has given.
     pub(crate) fn is_given_as(&self, queue: &QueueUrl) -> bool {
         let sqs = self.queues.sqs();
         match &self.source {
@@ -128,7 +128,7 @@ impl ReplyQueue {
         }
     }
 
-    /// Whether the host is the user's.
+    /// Whether the user has given the reply queue.
     pub(crate) const fn is_given(&self) -> bool {
         matches!(self.source, Source::Given(_))
     }

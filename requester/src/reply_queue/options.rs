@@ -1,4 +1,4 @@
-//! What a requester's own hosts are made with.
+//! The options of the reply queues that a requester makes.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -8,14 +8,14 @@ use sqs_virtual_queues::{TemporaryQueues, TemporaryQueuesBuilder, VirtualQueues}
 
 use crate::InvalidOption;
 
-/// SQS's own bounds.
+/// SQS's bounds of `MessageRetentionPeriod`.
 const RETENTION: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(14 * 24 * 60 * 60);
 
-/// One change of the builder.
+/// Sets one option of the builder.
 type Change = Box<dyn FnOnce(TemporaryQueuesBuilder) -> TemporaryQueuesBuilder>;
 
-/// What a reply queue is made with. What is `None` has the default of [`TemporaryQueuesBuilder`].
+/// The options of a reply queue that the requester makes. `None` means the default of [`TemporaryQueuesBuilder`].
 #[derive(Clone)]
 pub(crate) struct HostOptions {
     pub(crate) prefix: Option<String>,
@@ -49,7 +49,7 @@ impl Default for HostOptions {
 }
 
 impl HostOptions {
-    /// Checks them all, and puts the hosts together. Makes no call.
+    /// Checks all options, and makes the handle of the temporary queues. Makes no call to SQS.
     pub(crate) fn build(&self, queues: &VirtualQueues) -> Result<TemporaryQueues, InvalidOption> {
         InvalidOption::unless_within("reply_retention", &self.retention, &RETENTION)?;
         type Builder = TemporaryQueuesBuilder;
@@ -93,7 +93,7 @@ fn change(
     Box::new(change)
 }
 
-/// A policy names accounts and roles: not for logs.
+/// Leaves out the policy, because it names accounts and roles.
 impl fmt::Debug for HostOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HostOptions")

@@ -94,10 +94,7 @@ async fn one_request_too_many_is_refused_and_the_next_after_an_end_is_not() {
     let error = requester.request(&bed.queue, "hello").await.unwrap_err();
     assert_eq!(error.kind(), RequestErrorKind::Overloaded);
     assert!(error.is_retryable());
-    assert_eq!(
-        error.to_string(),
-        "2 requests are pending, the most that are allowed"
-    );
+    assert_eq!(error.to_string(), "2 requests are pending, the maximum");
     assert_eq!(requester.stats().cancelled, 0);
     pending[0].abort();
     until(|| requester.pending() == 1).await;

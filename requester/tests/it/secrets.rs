@@ -136,7 +136,7 @@ async fn a_canary_in_bodies_and_attributes_appears_nowhere() {
 
     let logged = recorder.text();
     assert!(
-        logged.contains("the reply is here") && logged.contains("the request failed"),
+        logged.contains("the reply was received") && logged.contains("the request failed"),
         "{logged}"
     );
     for text in [logged, shown] {
@@ -168,7 +168,7 @@ async fn each_request_is_a_span_with_its_queue_and_ids() {
     assert!(
         recorder
             .text()
-            .contains("DEBUG in a span message=the request is sent\n"),
+            .contains("DEBUG in a span message=the request was sent\n"),
         "{}",
         recorder.text()
     );
