@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_gives_the_position_and_does_not_quote_the_body() {
+    fn an_error_gives_the_position_without_quoting_the_body() {
         for (body, text) in [
             (
                 r#""canary""#,

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_attributes_of_the_protocol_are_hidden_and_debug_shows_no_content() {
+    fn protocol_attributes_are_hidden_and_debug_shows_no_content() {
         let message = Message::builder()
             .body("canary")
             .receipt_handle("canary")

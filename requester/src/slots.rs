@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drop_is_counted_as_cancelled_and_an_end_is_not() {
+    fn only_a_drop_before_the_end_counts_as_cancelled() {
         let slots = slots(1);
         slots.take().unwrap().ended();
         assert_eq!(slots.counters.of(Counter::Cancelled), 0);

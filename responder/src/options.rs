@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_range_is_named_with_what_is_allowed() {
+    fn an_option_out_of_range_is_named_with_its_range() {
         let refused = [
             check(|options| options.concurrency = 100_001),
             check(|options| options.max_polls = 0),

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_not_made_for_the_requester_shows_it_nothing() {
+    fn an_internal_error_shows_nothing_to_the_requester() {
         let error = ReplyError::from(std::io::Error::other("secret"));
         assert_eq!(error.source().unwrap().to_string(), "secret");
         let reply = Reply::from(error);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_a_message_still_makes_a_body_that_sqs_takes() {
+    fn an_error_without_a_message_has_its_code_as_body() {
         let reply = Reply::from(ReplyError::new(ErrorCode::OVERLOADED, ""));
         assert_eq!(reply.body(), "overloaded");
     }

@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_damaged_message_is_as_if_it_had_not_come() {
+    async fn a_damaged_message_is_corrupted() {
         assert!(matches!(
             read(message(&[]).md5_of_body("00000000000000000000000000000000")),
             Received::Corrupted
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_requester_of_a_bad_header_is_known_only_by_an_address_that_is_allowed() {
+    async fn a_bad_header_keeps_only_an_allowed_return_address() {
         let address = |attributes: &[(&str, &str)]| match read(message(attributes)) {
             Received::Undecodable { address, .. } => address.map(|url| url.as_str().to_owned()),
             other => panic!("{other:?}"),

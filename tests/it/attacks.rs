@@ -53,7 +53,7 @@ impl World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s1_a_return_address_that_is_no_queue_url_is_refused() -> TestResult {
+async fn s1_an_invalid_return_address_is_refused() -> TestResult {
     let hostile = [
         "x",
         "http://",
@@ -89,7 +89,7 @@ async fn s1_a_return_address_that_is_no_queue_url_is_refused() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s2_a_return_address_elsewhere_is_refused_unless_it_is_allowed() -> TestResult {
+async fn s2_a_foreign_return_address_is_refused_unless_allowed() -> TestResult {
     let world = World::new().await;
     let victim = world.local.create_queue("victim").await?;
     let temporary = "sqs-rpc-00000000-0000-4000-8000-000000000000-0";
@@ -144,7 +144,7 @@ async fn s2_a_return_address_elsewhere_is_refused_unless_it_is_allowed() -> Test
 }
 
 #[tokio::test(start_paused = true)]
-async fn s6_hostile_attributes_are_counted_and_handled_never() -> TestResult {
+async fn s6_hostile_attributes_are_counted_and_never_handled() -> TestResult {
     let huge = "x".repeat(200_000);
     let attacks: [&[(&str, MessageAttributeValue)]; 5] = [
         &[("ResponseQueueUrl", binary(b"https://"))],
@@ -186,7 +186,7 @@ async fn s6_hostile_attributes_are_counted_and_handled_never() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s7_an_unknown_version_is_refused_and_unknown_fields_are_ignored() -> TestResult {
+async fn s7_unknown_versions_are_refused_and_unknown_fields_ignored() -> TestResult {
     let id = "id=00000000000000000000000000000001";
     for header in [format!("2;req;{id}"), format!("1;req;{id};{id}")] {
         let world = World::new().await;
@@ -216,7 +216,7 @@ async fn s7_an_unknown_version_is_refused_and_unknown_fields_are_ignored() -> Te
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_cannot_be_understood_ends_in_the_dead_letter_queue() -> TestResult {
+async fn an_undecodable_request_ends_as_a_dead_letter() -> TestResult {
     let world = World::new().await;
     let dead = world.local.create_queue("dead").await?;
     let arn = "arn:aws:sqs:us-east-1:000000000000:dead";
@@ -252,7 +252,7 @@ async fn a_request_that_cannot_be_understood_ends_in_the_dead_letter_queue() -> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn s13_a_guessed_idempotency_key_gets_nobody_elses_reply() -> TestResult {
+async fn s13_a_guessed_idempotency_key_gets_no_foreign_reply() -> TestResult {
     let local = LocalSqs::builder()
         .access_key(AccessKey::new("SERVICE", "secret").allow_all())
         .access_key(AccessKey::new("ADA", "secret").allow_all())

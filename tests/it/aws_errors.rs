@@ -66,7 +66,7 @@ fn queue_url(server: &MockServer) -> String {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_longer_than_any_of_sqs_is_not_read_to_its_end() -> TestResult {
+async fn an_endless_answer_is_not_read_to_its_end() -> TestResult {
     let endless = ResponseTemplate::new(200).set_body_raw(vec![b' '; 65 << 20], "application/json");
     let server = sqs_that_answers([("SendMessageBatch", endless)]).await;
     let error = requester(&server)
@@ -231,7 +231,7 @@ async fn answers_to_a_creation_of_the_reply_queue() -> TestResult {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_no_hang() -> TestResult {
+async fn a_refused_connection_is_an_error_and_no_hang() -> TestResult {
     // A port that was free a moment ago.
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     let endpoint = format!("http://{}", listener.local_addr()?);

@@ -58,7 +58,7 @@ async fn burst(bad: Duration, how: fn(Behaviour) -> Behaviour) -> (usize, Durati
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_moment_in_which_all_polls_fail_costs_no_request() -> TestResult {
+async fn a_moment_of_failing_polls_fails_no_request() -> TestResult {
     let throttled: fn(Behaviour) -> Behaviour = |usual| usual.throttled(1.0);
     let unavailable: fn(Behaviour) -> Behaviour = |usual| usual.unavailable(1.0);
     for (millis, how) in [(30, throttled), (100, throttled), (100, unavailable)] {

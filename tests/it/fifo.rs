@@ -9,7 +9,7 @@ use sqs_rpc::Body;
 use crate::support::{TestResult, World, pass};
 
 #[tokio::test(start_paused = true)]
-async fn a_group_is_answered_in_its_order_and_equal_requests_each_by_themselves() -> TestResult {
+async fn a_group_is_answered_in_order_despite_equal_bodies() -> TestResult {
     const EACH: usize = 4;
     let world = World::new().await;
     let queue = world.local.create_queue("requests.fifo").await?;

@@ -94,8 +94,7 @@ async fn hosts(client: &aws_sdk_sqs::Client) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "six minutes: `cargo xtask test` runs it"]
-async fn the_hosts_of_a_hundred_killed_processes_are_gone_within_the_bound_and_no_other()
--> TestResult {
+async fn only_the_hosts_of_killed_processes_are_deleted_in_time() -> TestResult {
     let server = Server::bind(LocalSqs::start(), "127.0.0.1:0".parse()?).await?;
     let endpoint = server.endpoint_url();
     let sqs = client(&endpoint);

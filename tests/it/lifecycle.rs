@@ -35,7 +35,7 @@ async fn an_idle_requester_does_not_poll() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_comes_through_a_poll_whose_first_waiter_has_left() -> TestResult {
+async fn a_reply_arrives_by_the_poll_of_a_dropped_request() -> TestResult {
     let world = World::new().await;
     let (requester, _server) = (world.requester(), world.serve(&world.responder()));
     requester.ready().await?;
@@ -112,7 +112,7 @@ async fn a_shutdown_lets_pending_requests_finish_within_its_time() -> TestResult
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_responder_that_stops_finishes_what_runs_and_leaves_the_rest() -> TestResult {
+async fn a_shutdown_finishes_running_requests_and_leaves_the_rest() -> TestResult {
     let world = World::new().await;
     let requester = world.requester();
     let responder = world.responder_builder().concurrency(2).build()?;

@@ -66,7 +66,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 #[tokio::test(start_paused = true)]
-async fn both_sides_have_a_span_with_the_correlation_id_and_the_queue() -> TestResult {
+async fn both_sides_have_spans_with_correlation_id_and_queue() -> TestResult {
     let log = Log::default();
     let _kept = log.keep();
     let world = World::new().await;
@@ -91,7 +91,7 @@ async fn both_sides_have_a_span_with_the_correlation_id_and_the_queue() -> TestR
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_trace_context_travels_to_the_handler_and_into_its_span() -> TestResult {
+async fn the_trace_context_reaches_the_handler_and_its_span() -> TestResult {
     let log = Log::default();
     let _kept = log.keep();
     let world = World::new().await;

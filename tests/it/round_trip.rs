@@ -64,7 +64,7 @@ async fn an_error_reply_has_its_code_and_text() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_text_keeps_an_error_code_from_the_requester() -> TestResult {
+async fn an_error_code_arrives_whatever_its_text() -> TestResult {
     const REFUSED: ErrorCode = ErrorCode::from_static("users.refused");
     let world = World::new().await;
     let (requester, responder) = (world.requester(), world.responder());
@@ -84,7 +84,7 @@ async fn no_text_keeps_an_error_code_from_the_requester() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_can_say_that_a_retry_under_its_key_may_help() -> TestResult {
+async fn a_retryable_error_is_not_kept_under_its_key() -> TestResult {
     let world = World::new().await;
     let (requester, responder) = (world.requester(), world.responder());
     let calls = Arc::new(AtomicUsize::new(0));
@@ -117,7 +117,7 @@ async fn a_service_can_say_that_a_retry_under_its_key_may_help() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_was_not_made_for_the_requester_leaks_nothing() -> TestResult {
+async fn an_internal_error_leaks_nothing() -> TestResult {
     let world = World::new().await;
     let responder = world.responder();
     let (requester, _server) = (world.requester(), world.serve(&responder));
@@ -132,7 +132,7 @@ async fn an_error_that_was_not_made_for_the_requester_leaks_nothing() -> TestRes
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_is_an_error_reply_and_hurts_nobody_else() -> TestResult {
+async fn a_panic_is_an_error_reply_and_affects_no_other() -> TestResult {
     let world = World::new().await;
     let responder = world.responder();
     let (requester, _server) = (world.requester(), world.serve(&responder));
@@ -151,8 +151,7 @@ async fn a_panic_is_an_error_reply_and_hurts_nobody_else() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_out_comes_exactly_at_the_deadline_and_the_request_is_dropped_unhandled()
--> TestResult {
+async fn a_timeout_is_exact_and_the_request_is_dropped_unhandled() -> TestResult {
     let world = World::new().await;
     let requester = world.requester();
     requester.ready().await?;

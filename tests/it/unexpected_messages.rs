@@ -16,7 +16,7 @@ fn text(value: &str) -> MessageAttributeValue {
 }
 
 #[tokio::test(start_paused = true)]
-async fn foreign_messages_on_a_host_are_counted_and_deleted_and_disturb_nobody() -> TestResult {
+async fn foreign_messages_on_a_host_are_counted_and_deleted() -> TestResult {
     let world = World::new().await;
     let (requester, _server) = (world.requester(), world.serve(&world.responder()));
     requester.ready().await?;
@@ -95,7 +95,7 @@ async fn a_second_reply_is_counted_and_deleted() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_without_a_header_is_a_success_as_javas_are() -> TestResult {
+async fn a_reply_without_a_header_is_a_success() -> TestResult {
     let world = World::new().await;
     let requester = world.requester();
     requester.ready().await?;

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fifo_queue_gets_a_deduplication_id_and_a_group_of_the_requests_own() {
+    fn a_fifo_request_gets_its_own_deduplication_id_and_group() {
         let id = RequestId::from_bits(7).to_string();
         let alone = entry(Request::new(FIFO, "hello"));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What is wrong with a request is told before any call.
+//! A request that is not valid fails before any call.
 
 use crate::support::{Bed, SECOND};
 use sqs_requester::protocol::limits::MAX_MESSAGE_BYTES;
@@ -118,7 +118,7 @@ async fn bad_input_makes_no_call_and_says_what_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_bad_option_is_told_by_build() {
+async fn build_reports_an_option_that_is_not_allowed() {
     let bed = Bed::new().await;
     let builder = || Requester::builder(&bed.sqs);
     for (builder, text) in [

@@ -6,7 +6,7 @@ use sqs_requester::RequestErrorKind;
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_request_frees_its_slot_at_once_and_its_reply_is_late() {
+async fn a_dropped_request_frees_its_slot_at_once() {
     let bed = Bed::new().await;
     let requester = bed.requester();
     requester.ready().await.unwrap();
@@ -14,7 +14,7 @@ async fn a_dropped_request_frees_its_slot_at_once_and_its_reply_is_late() {
     assert!(request.as_mut().now_or_never().is_none());
     let asked = tokio::select! {
         asked = bed.next_request() => asked,
-        _ = &mut request => panic!("nobody answered"),
+        _ = &mut request => panic!("the request ended"),
     };
     assert_eq!(requester.pending(), 1);
     drop(request);
@@ -27,7 +27,7 @@ async fn a_dropped_request_frees_its_slot_at_once_and_its_reply_is_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_never_polled_is_nothing() {
+async fn a_request_that_was_never_polled_is_not_counted() {
     let bed = Bed::new().await;
     let requester = bed.requester();
     drop(requester.request(&bed.queue, "hello").send());
@@ -36,7 +36,7 @@ async fn a_request_that_was_never_polled_is_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_request_may_go_while_the_host_is_made_for_the_others() {
+async fn a_cancelled_first_request_does_not_stop_the_host_creation() {
     let bed = Bed::new().await;
     bed.echo();
     let requester = bed.requester();
@@ -48,7 +48,7 @@ async fn the_first_request_may_go_while_the_host_is_made_for_the_others() {
     assert_eq!(
         bed.local.calls().of("CreateQueue"),
         2,
-        "the request queue and one host"
+        "the request queue and the reply queue"
     );
 }
 
@@ -84,7 +84,7 @@ async fn requests_dropped_at_every_point_leave_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_request_too_many_is_refused_and_the_next_after_an_end_is_not() {
+async fn a_request_beyond_max_pending_is_refused_until_one_ends() {
     let bed = Bed::new().await;
     let requester = bed.builder().max_pending(2).build().unwrap();
     let pending: Vec<_> = (0..2)
@@ -103,7 +103,7 @@ async fn one_request_too_many_is_refused_and_the_next_after_an_end_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_several_threads_every_request_ends_and_every_drop_is_seen() {
+async fn every_request_ends_or_is_aborted_on_several_threads() {
     let bed = Bed::new().await;
     bed.echo();
     let requester = bed.builder().new_host_wait(Duration::ZERO).build().unwrap();

@@ -1,4 +1,4 @@
-//! Time-outs.
+//! Timeouts.
 
 use crate::double::{Double, Fate};
 use crate::support::{Answer, Bed, SECOND, Stopwatch, on_tokio_time, reply};
@@ -6,7 +6,7 @@ use sqs_requester::{Action, Delivery, RequestErrorKind, Requester};
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_nobody_answers_ends_exactly_at_its_deadline() {
+async fn a_request_without_a_reply_ends_exactly_at_its_deadline() {
     let bed = Bed::new().await;
     let requester = bed.requester();
     requester.ready().await.unwrap();
@@ -28,7 +28,7 @@ async fn a_request_that_nobody_answers_ends_exactly_at_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_default_time_out_is_30_seconds() {
+async fn the_default_timeout_is_30_seconds() {
     let bed = Bed::new().await;
     let requester = bed.requester();
     let started = Stopwatch::start();
@@ -38,7 +38,7 @@ async fn the_default_time_out_is_30_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_request_waits_out_the_hosts_first_second_and_says_what_remains() {
+async fn the_first_request_waits_a_second_and_carries_the_rest() {
     let bed = Bed::new().await;
     let requester = bed.requester();
     let started = Stopwatch::start();
@@ -53,14 +53,19 @@ async fn the_first_request_waits_out_the_hosts_first_second_and_says_what_remain
     assert_eq!(asked.header().deadline.at_send(), Some(19 * SECOND));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_request_that_waited_to_be_sent_says_what_remains_then() {
-    // Sends to a FIFO queue go one call at a time.
+/// A requester and a FIFO request queue, to which sends go one call at a time. The first send's answer is 8 s late.
+async fn with_a_late_first_send() -> (Bed, Requester) {
     let bed = Bed::with_queue("requests.fifo").await;
     let double = Double::new(&bed.sqs);
     double.fate(Action::SendMessageBatch, [Fate::Late(8 * SECOND)]);
     let requester = Requester::new(on_tokio_time(double));
     requester.ready().await.unwrap();
+    (bed, requester)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_send_carries_the_remaining_time() {
+    let (bed, requester) = with_a_late_first_send().await;
     let ask = |body| {
         let request = requester.request(&bed.queue, body).timeout(20 * SECOND);
         tokio::spawn(request.send())
@@ -76,18 +81,13 @@ async fn a_request_that_waited_to_be_sent_says_what_remains_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_waited_for_its_turn_until_its_deadline_was_not_sent() {
-    // Sends to a FIFO queue go one call at a time.
-    let bed = Bed::with_queue("requests.fifo").await;
-    let double = Double::new(&bed.sqs);
-    double.fate(Action::SendMessageBatch, [Fate::Late(8 * SECOND)]);
-    let requester = Requester::new(on_tokio_time(double));
-    requester.ready().await.unwrap();
+async fn a_request_that_expires_before_its_send_was_not_sent() {
+    let (bed, requester) = with_a_late_first_send().await;
     let ask = |body| {
         let request = requester.request(&bed.queue, body).timeout(4 * SECOND);
         tokio::spawn(request.send())
     };
-    // This one is in the call whose answer is late.
+    // The first request is in the call whose answer is late.
     let first = ask("first");
     tokio::time::sleep(SECOND).await;
     let second = ask("second");
@@ -102,7 +102,7 @@ async fn a_request_that_waited_for_its_turn_until_its_deadline_was_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_within_the_hosts_first_second_is_kept_and_nothing_is_sent() {
+async fn a_deadline_before_the_host_is_usable_means_not_sent() {
     let bed = Bed::new().await;
     let requester = bed.requester();
     let started = Stopwatch::start();
@@ -150,12 +150,12 @@ async fn a_late_reply_is_deleted_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_received_while_nothing_is_pending() {
+async fn a_requester_does_not_poll_while_nothing_is_pending() {
     let bed = Bed::new().await;
     bed.serve(|_, asked| vec![Answer::body(asked.body())]);
     let requester = bed.requester();
     requester.request(&bed.queue, "hello").await.unwrap();
-    // The poll that is out serves whoever comes next, and ends by itself.
+    // The poll in flight ends by itself.
     tokio::time::sleep(30 * SECOND).await;
     let before = requester.stats();
     tokio::time::sleep(300 * SECOND).await;

@@ -38,23 +38,23 @@ use aws_smithy_types::body::SdkBody;
 use sqs_virtual_queues::Action;
 use sqs_virtual_queues::sqs::{Answer, Call, ClientApi, SqsApi};
 
-/// What becomes of one call.
+/// How a call fails.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fate {
-    /// It is refused with this code.
+    /// The call is refused with this code.
     Refused(&'static str),
-    /// It takes place, and its answer is lost.
+    /// The call takes effect, and its answer is lost.
     AnswerLost,
-    /// It takes place, and its answer comes late.
+    /// The call takes effect, and its answer is late by this time.
     Late(Duration),
     /// It reaches SQS late.
     Slow(Duration),
 }
 
-/// Those that are still to come, by action.
+/// The fates of the next calls, by action.
 type Fates = Vec<(Action, VecDeque<Fate>)>;
 
-/// The real calls, but for those that have a fate: the next of an action takes the first of its fates.
+/// Makes the real calls, except that the next call of an action takes the first of the action's fates.
 #[derive(Debug, Clone)]
 pub(crate) struct Double {
     real: ClientApi,

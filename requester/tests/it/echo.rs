@@ -1,4 +1,4 @@
-/// Answers each request on a queue with its own body, in the plainest way, as long as it is polled.
+/// Answers each request on a queue with the request's own body, by plain SDK calls. Runs until a receive fails.
 pub(crate) async fn echo(sqs: aws_sdk_sqs::Client, queue_url: String) {
     let text = |value: &str| {
         let value = aws_sdk_sqs::types::MessageAttributeValue::builder()
@@ -29,7 +29,7 @@ pub(crate) async fn echo(sqs: aws_sdk_sqs::Client, queue_url: String) {
                 .message_body(message.body().expect("a body"));
             let reply =
                 reply.message_attributes("__AmazonSQSVirtualQueuesClient.QueueName", text(name));
-            // The host may be gone: then nobody waits.
+            // If the host is deleted, nobody waits for the reply.
             let _ = reply.send().await;
             let handle = message.receipt_handle().expect("a handle");
             let _ = sqs

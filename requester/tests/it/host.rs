@@ -1,4 +1,4 @@
-//! The queue that replies go to.
+//! The reply queue.
 
 use crate::double::{Double, Fate};
 use crate::support::{Bed, SECOND, Stopwatch, on_tokio_time, until};
@@ -32,19 +32,19 @@ async fn nothing_is_called_before_the_first_request() {
     requester.ready().await.unwrap();
     let calls = requester.stats().calls;
     assert_eq!(calls.of(Action::CreateQueue), 1);
-    // SQS is asked for its time, and the first look at other hosts may have begun.
+    // One call asks SQS for its time, and the first check of other hosts may have begun.
     assert!((2..=3).contains(&calls.total()), "{calls}");
 }
 
-/// GOALS P6.
+/// Goal P6. After the idle time there are no calls at all.
 #[tokio::test(start_paused = true)]
-async fn an_idle_hour_costs_eighty_calls_at_most_and_nothing_once_the_host_is_gone() {
+async fn an_idle_hour_costs_at_most_eighty_calls() {
     let bed = Bed::new().await;
     bed.echo();
     let week = 7 * 24 * 3_600 * SECOND;
     let kept = bed.builder().idle_time(week).build().unwrap();
     kept.request(&bed.queue, "hello").await.unwrap();
-    // The poll that is out serves whoever comes next, and ends by itself.
+    // The poll in flight ends by itself.
     tokio::time::sleep(30 * SECOND).await;
     let before = kept.stats();
     tokio::time::sleep(3_600 * SECOND).await;
@@ -67,13 +67,13 @@ async fn an_idle_hour_costs_eighty_calls_at_most_and_nothing_once_the_host_is_go
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_host_of_a_requester_that_died_is_deleted_by_another() {
+async fn the_host_of_a_dead_requester_is_deleted_by_another() {
     let bed = Bed::new().await;
     let (survivor, dead) = (bed.requester(), bed.requester());
     survivor.ready().await.unwrap();
     dead.ready().await.unwrap();
     drop(dead);
-    // R + 180 s + 1.2 P; the survivor is not to go idle meanwhile.
+    // R + 180 s + 1.2 P. `ready` keeps the survivor from becoming idle.
     for _ in 0..15 {
         tokio::time::sleep(60 * SECOND).await;
         survivor.ready().await.unwrap();
@@ -84,7 +84,7 @@ async fn the_host_of_a_requester_that_died_is_deleted_by_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ready_prepays_the_first_second() {
+async fn ready_waits_the_first_second_beforehand() {
     let bed = Bed::new().await;
     bed.echo();
     let requester = bed.requester();
@@ -178,7 +178,7 @@ async fn a_host_can_have_a_key_and_a_retention() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_is_deleted_ends_what_is_pending_and_the_next_request_makes_another() {
+async fn a_deleted_host_fails_pending_requests_and_is_replaced() {
     let bed = Bed::new().await;
     let requester = bed.requester();
     let pending = tokio::spawn(
@@ -187,7 +187,7 @@ async fn a_host_that_is_deleted_ends_what_is_pending_and_the_next_request_makes_
             .timeout(300 * SECOND)
             .send(),
     );
-    // The host's first seconds are over: that it is not found is a loss.
+    // The host is no longer new, so an answer that it does not exist means that it is lost.
     tokio::time::sleep(10 * SECOND).await;
     let lost = requester.reply_queue().unwrap();
     bed.sqs
@@ -229,7 +229,7 @@ async fn a_given_reply_queue_is_neither_made_nor_deleted() {
         requester.request(&bed.queue, "hello").await.unwrap().body(),
         "hello"
     );
-    assert!(started.elapsed() < SECOND, "it is no new queue");
+    assert!(started.elapsed() < SECOND, "a given queue is not new");
     assert_eq!(requester.reply_queue().unwrap().as_str(), host);
     assert!(requester.shutdown(30 * SECOND).await.is_clean());
     let calls = requester.stats().calls;
@@ -241,7 +241,7 @@ async fn a_given_reply_queue_is_neither_made_nor_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_creation_with_an_unknown_outcome_is_tried_again_under_another_name() {
+async fn a_creation_of_unknown_outcome_is_retried_under_another_name() {
     let bed = Bed::new().await;
     bed.echo();
     let double = Double::new(&bed.sqs);
@@ -261,11 +261,11 @@ async fn a_creation_with_an_unknown_outcome_is_tried_again_under_another_name() 
     );
     let report = requester.shutdown(5 * SECOND).await;
     assert_eq!((report.unconfirmed, report.left_behind), (0, None));
-    assert!(bed.hosts().await.is_empty(), "the first one was found");
+    assert!(bed.hosts().await.is_empty(), "the first host was found");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_creation_without_an_answer_is_given_up_and_tried_again() {
+async fn a_creation_without_an_answer_times_out_and_is_retried() {
     let bed = Bed::new().await;
     let double = Double::new(&bed.sqs);
     double.fate(Action::CreateQueue, [Fate::Late(3_600 * SECOND)]);
@@ -276,7 +276,7 @@ async fn a_creation_without_an_answer_is_given_up_and_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_denied_creation_is_told_to_all_and_not_repeated_in_a_hot_loop() {
+async fn a_denied_creation_fails_all_requests_and_pauses() {
     let bed = Bed::new().await;
     bed.echo();
     let double = Double::new(&bed.sqs);
@@ -320,7 +320,7 @@ async fn a_denied_creation_is_told_to_all_and_not_repeated_in_a_hot_loop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_is_waited_out_by_the_creation() {
+async fn a_throttled_creation_is_retried() {
     let bed = Bed::new().await;
     bed.echo();
     let double = Double::new(&bed.sqs);
@@ -331,7 +331,7 @@ async fn throttling_is_waited_out_by_the_creation() {
     assert_eq!(
         requester.shutdown(SECOND).await.unconfirmed,
         0,
-        "a refusal is no unknown outcome"
+        "a refused call has a known outcome"
     );
 }
 
@@ -355,7 +355,7 @@ async fn a_request_that_waits_for_a_host_is_pending() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_requesters_that_are_given_one_host_get_their_own_replies_all_the_same() {
+async fn two_requesters_on_one_given_queue_get_their_own_replies() {
     let bed = Bed::new().await;
     bed.echo();
     let host = bed.local.create_queue("shared").await.unwrap();

@@ -1,4 +1,4 @@
-//! What comes back.
+//! Replies, and the errors of a request.
 
 use crate::double::{Double, Fate};
 use crate::support::{Answer, Bed, SECOND, Seen, Stopwatch, on_tokio_time, text};
@@ -37,7 +37,7 @@ async fn a_reply_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_request_carries_what_the_responder_needs() {
+async fn the_request_carries_its_attributes_and_header() {
     let bed = Bed::new().await;
     let trace = TraceContext::new(1, 2, 1).unwrap();
     let hook = TraceContext::new(3, 4, 1).unwrap();
@@ -97,7 +97,7 @@ async fn an_error_reply_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_is_not_understood_is_an_error_and_counted() {
+async fn an_unreadable_reply_is_an_error_and_counted() {
     let bed = Bed::new().await;
     bed.serve(|_, _| vec![Answer::body("?").header("2;rep;from=the future")]);
     let requester = bed.requester();
@@ -122,7 +122,7 @@ async fn the_second_reply_is_deleted_and_counted() {
         requester.request(&bed.queue, "hello").await.unwrap().body(),
         "first"
     );
-    // The poll that is out, or the next one, brings the second.
+    // The poll in flight, or the next one, receives the second reply.
     let _ = requester.request(&bed.queue, "hello").await.unwrap();
     tokio::time::sleep(SECOND).await;
     assert!(requester.stats().duplicate_replies >= 1);
@@ -141,7 +141,7 @@ async fn a_request_goes_to_a_virtual_queue() {
     let asked = crate::support::Asked {
         message: received.into_iter().next().unwrap(),
     };
-    // The name was how it came here; a virtual queue does not show it.
+    // A virtual queue hides the attribute with its own name.
     assert_eq!(asked.attribute(names::VIRTUAL_QUEUE_NAME), None);
     crate::support::reply(&bed.sqs, &asked, Answer::body("hi")).await;
     assert_eq!(pending.await.unwrap().unwrap().body(), "hi");
@@ -195,7 +195,7 @@ async fn every_reply_goes_to_its_own_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_may_overtake_the_answer_to_its_send() {
+async fn a_reply_may_arrive_before_the_answer_to_the_send() {
     let bed = Bed::new().await;
     bed.echo();
     let double = Double::new(&bed.sqs);
@@ -210,7 +210,7 @@ async fn a_reply_may_overtake_the_answer_to_its_send() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_send_that_fails_ends_the_request_and_frees_its_slot() {
+async fn a_failed_send_ends_the_request_and_frees_its_slot() {
     let bed = Bed::new().await;
     for (fate, kind, delivery) in [
         (
@@ -254,7 +254,7 @@ async fn a_send_that_fails_ends_the_request_and_frees_its_slot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn polls_that_are_denied_for_a_minute_end_the_request() {
+async fn polls_denied_for_a_minute_end_the_request() {
     let bed = Bed::new().await;
     let double = Double::new(&bed.sqs);
     double.fate(Action::ReceiveMessage, [Fate::Refused("AccessDenied"); 20]);
@@ -275,7 +275,7 @@ async fn polls_that_are_denied_for_a_minute_end_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_waits_no_longer_than_it_may() {
+async fn a_poll_waits_no_longer_than_poll_wait() {
     let bed = Bed::new().await;
     let requester = bed
         .builder()
@@ -300,14 +300,14 @@ async fn a_request_waits_while_the_credentials_are_refused() {
         let request = requester.request(&bed.queue, "hello").timeout(300 * SECOND);
         let reply = request.await.expect("answered");
         assert_eq!(reply.body(), "hello");
-        // Nine polls, none later than 5 s after the one before.
+        // Nine polls, each at most 5 s after the previous one.
         let took = began.elapsed();
         assert!(took > 20 * SECOND && took < 45 * SECOND, "{took:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_guessed_name_is_an_orphan_and_no_reply() {
+async fn a_reply_to_a_guessed_name_is_an_orphan() {
     let bed = Bed::new().await;
     let seen = Seen::new();
     let shown = seen.clone();
@@ -324,7 +324,7 @@ async fn a_guessed_name_is_an_orphan_and_no_reply() {
     );
     tokio::time::sleep(2 * SECOND).await;
     let name = seen.all().pop().unwrap();
-    // One digit off.
+    // The real name with another last digit.
     let (rest, last) = name.split_at(name.len() - 1);
     let guess = format!("{rest}{}", if last == "0" { "1" } else { "0" });
     let guess = VirtualQueueName::parse(&guess).unwrap();
@@ -351,7 +351,7 @@ async fn a_guessed_name_is_an_orphan_and_no_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_is_lost_with_a_poll_comes_again_before_the_deadline() {
+async fn a_reply_lost_with_a_poll_is_redelivered_in_time() {
     let bed = Bed::new().await;
     bed.echo();
     let double = Double::new(&bed.sqs);

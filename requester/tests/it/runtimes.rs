@@ -1,4 +1,4 @@
-//! Runtimes that end, and places without one.
+//! Tokio runtimes that end or are not driven, and calls outside of a runtime.
 
 use crate::double::{Double, Fate};
 use crate::secrets::Recorder;
@@ -17,7 +17,7 @@ fn runtime() -> Runtime {
 }
 
 #[test]
-fn after_its_runtime_has_ended_it_answers_closed() {
+fn requests_fail_closed_after_the_runtime_has_ended() {
     let first = runtime();
     let (bed, requester) = first.block_on(async {
         let bed = Bed::new().await;
@@ -34,14 +34,14 @@ fn after_its_runtime_has_ended_it_answers_closed() {
         closed(requester.request(&bed.queue, "hello").await.unwrap_err());
         closed(requester.request(&bed.queue, "hello").await.unwrap_err());
         closed(requester.ready().await.unwrap_err());
-        // It still deletes its host.
+        // The shutdown still deletes the host.
         assert_eq!(requester.shutdown(SECOND).await.left_behind, None);
         assert_eq!(bed.hosts().await, [""; 0]);
     });
 }
 
 #[test]
-fn a_request_whose_runtime_ends_while_the_host_is_made_ends_closed() {
+fn a_runtime_end_during_the_host_creation_means_closed() {
     let first = runtime();
     let (bed, requester) = first.block_on(async {
         let bed = Bed::new().await;
@@ -57,14 +57,14 @@ fn a_request_whose_runtime_ends_while_the_host_is_made_ends_closed() {
     runtime().block_on(async {
         let error = requester.request(&bed.queue, "hello").await.unwrap_err();
         assert_eq!(error.kind(), RequestErrorKind::Closed);
-        // The queue was made, and no answer said so: the shutdown looks for it.
+        // The queue was made, but the answer never came. The shutdown looks for the queue.
         assert_eq!(requester.shutdown(SECOND).await.unconfirmed, 0);
         assert!(bed.hosts().await.is_empty());
     });
 }
 
 #[test]
-fn a_pending_request_that_outlives_the_runtime_ends_closed() {
+fn a_pending_request_that_outlives_the_runtime_fails_closed() {
     let first = runtime();
     let (_bed, pending) = first.block_on(async {
         let bed = Bed::new().await;
@@ -84,7 +84,7 @@ fn a_pending_request_that_outlives_the_runtime_ends_closed() {
 }
 
 #[test]
-fn a_request_ends_at_its_deadline_although_nobody_drives_the_first_runtime() {
+fn a_request_ends_in_time_without_the_first_runtime() {
     let first = runtime();
     let (bed, requester) = first.block_on(async {
         let bed = Bed::new().await;
@@ -92,7 +92,7 @@ fn a_request_ends_at_its_deadline_although_nobody_drives_the_first_runtime() {
         requester.ready().await.unwrap();
         (bed, requester)
     });
-    // The first runtime is there, and none of its tasks runs.
+    // The first runtime exists, but none of its tasks runs.
     runtime().block_on(async {
         let started = Stopwatch::start();
         let request = requester.request(&bed.queue, "hello").timeout(3 * SECOND);
@@ -137,7 +137,7 @@ fn a_request_moved_off_a_runtime_that_stands_still_ends_at_its_deadline() {
 }
 
 #[test]
-fn outside_of_a_runtime_it_says_so_and_lives() {
+fn outside_of_a_runtime_requests_fail_and_later_ones_succeed() {
     let later = runtime();
     let (bed, requester) = later.block_on(async {
         let bed = Bed::new().await;
@@ -181,7 +181,11 @@ fn a_requester_that_is_dropped_without_a_shutdown_warns() {
         shut_down.ready().await.unwrap();
         shut_down.shutdown(SECOND).await;
         drop(shut_down);
-        assert_eq!(recorder.warnings(), 0, "neither did nothing, nor was ended");
+        assert_eq!(
+            recorder.warnings(),
+            0,
+            "one was unused, the other shut down"
+        );
 
         let dropped = bed.requester();
         dropped.ready().await.unwrap();

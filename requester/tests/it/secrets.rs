@@ -1,4 +1,4 @@
-//! What is never logged, and the spans that are.
+//! Secrets are never logged; and the spans of requests.
 
 use crate::support::{Answer, Bed, SECOND};
 use sqs_requester::{IntoBody as _, Json, Request};
@@ -19,14 +19,14 @@ struct Records {
     text: Mutex<String>,
     warnings: AtomicU64,
     spans: AtomicU64,
-    /// Spans that are entered now; the tests that look at it have one thread.
+    /// The number of spans that are entered now. Only tests with one thread read it.
     entered: AtomicU64,
 }
 
 impl Recorder {
     pub(crate) fn start(&self) -> DefaultGuard {
-        // Other tests hear nothing. What they say first would be thought to interest nobody, here as well, if there was not
-        // always somebody who is interested. Only the first to set it succeeds.
+        // Tracing caches for each callsite whether any subscriber is interested. Without a global subscriber, a test that
+        // records nothing could disable a callsite for this test, too. Only the first call sets the global subscriber.
         drop(tracing::subscriber::set_global_default(Self::default()));
         tracing::subscriber::set_default(self.clone())
     }
@@ -96,7 +96,7 @@ impl Subscriber for Recorder {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_canary_in_bodies_and_attributes_appears_nowhere() {
+async fn bodies_and_attributes_appear_in_no_log_and_no_debug() {
     let recorder = Recorder::default();
     let _recording = recorder.start();
     let bed = Bed::new().await;

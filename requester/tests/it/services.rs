@@ -1,4 +1,4 @@
-//! The requester as a service, with and without types.
+//! The requester as a tower service, typed and untyped.
 
 use crate::support::{Answer, Bed, SECOND, Stopwatch};
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ async fn the_requester_is_a_service_until_its_shutdown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_typed_service_speaks_its_types() {
+async fn a_typed_service_sends_and_receives_its_types() {
     let bed = Bed::new().await;
     bed.echo();
     let requester = bed.requester();
@@ -59,7 +59,7 @@ async fn a_typed_service_speaks_its_types() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_typed_service_keeps_its_time_out() {
+async fn a_typed_service_keeps_its_timeout() {
     let bed = Bed::new().await;
     let requester = bed.requester();
     requester.ready().await.unwrap();
@@ -105,7 +105,7 @@ async fn json_goes_both_ways() {
 }
 
 #[test]
-fn everything_can_be_sent_to_another_thread() {
+fn all_public_types_are_send() {
     fn check<T: Send + 'static>() {}
     fn check_sync<T: Send + Sync + Clone + 'static>() {}
     check_sync::<sqs_requester::Requester>();
@@ -116,7 +116,7 @@ fn everything_can_be_sent_to_another_thread() {
     check_sync::<sqs_requester::TypedService<Login, std::rc::Rc<()>>>();
 }
 
-/// A service keeps as many of these as it has requests pending.
+/// A service keeps one such future for each pending request.
 #[tokio::test(start_paused = true)]
 async fn the_future_of_a_request_is_small() {
     let bed = Bed::new().await;

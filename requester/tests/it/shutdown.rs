@@ -1,4 +1,4 @@
-//! The orderly end.
+//! Shutdowns of a requester.
 
 use crate::double::{Double, Fate};
 use crate::support::{Answer, Bed, SECOND, Stopwatch, on_tokio_time, reply, until};
@@ -6,7 +6,7 @@ use sqs_requester::{Action, Delivery, RequestErrorKind, Requester};
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
-async fn pending_requests_get_their_time_and_new_ones_are_refused() {
+async fn a_shutdown_waits_for_pending_requests_and_refuses_new_ones() {
     let bed = Bed::new().await;
     let requester = bed.requester();
     let pending = tokio::spawn(requester.request(&bed.queue, "hello").send());
@@ -28,14 +28,14 @@ async fn pending_requests_get_their_time_and_new_ones_are_refused() {
     assert!(shutdown.await.unwrap().is_clean());
     assert!(
         started.elapsed() < 3 * SECOND,
-        "it waits for nothing that nobody needs: {:?}",
+        "nothing is left to wait for: {:?}",
         started.elapsed()
     );
     assert_eq!(bed.hosts().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_cannot_be_deleted_at_first_is_tried_again_while_there_is_time() {
+async fn a_shutdown_retries_a_failed_deletion_while_there_is_time() {
     let bed = Bed::new().await;
     let double = Double::new(&bed.sqs);
     let requester = Requester::new(on_tokio_time(double.clone()));
@@ -50,16 +50,16 @@ async fn a_host_that_cannot_be_deleted_at_first_is_tried_again_while_there_is_ti
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_pending_when_the_time_is_up_ends_closed_and_the_host_is_deleted() {
+async fn requests_pending_at_the_end_of_a_shutdown_fail_closed() {
     let bed = Bed::new().await;
     let double = Double::new(&bed.sqs);
-    // Long enough for the poll that is out to see that the host is gone.
+    // Long enough for the poll in flight to see that the host is deleted.
     double.fate(Action::DeleteQueue, [Fate::Late(SECOND / 10)]);
     let requester = Requester::new(on_tokio_time(double));
     let pending: Vec<_> = (0..3)
         .map(|_| tokio::spawn(requester.request(&bed.queue, "hello").send()))
         .collect();
-    // The host's first seconds are over: its deletion would end them as a loss, if they did not end before.
+    // The host is no longer new, so its deletion would fail the requests with `HostLost`, if they did not end before.
     tokio::time::sleep(10 * SECOND).await;
     let started = Stopwatch::start();
     let report = requester.shutdown(5 * SECOND).await;
@@ -77,7 +77,7 @@ async fn what_is_pending_when_the_time_is_up_ends_closed_and_the_host_is_deleted
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_requester_that_did_nothing_ends_at_once_and_without_a_call() {
+async fn an_unused_requester_shuts_down_at_once_without_a_call() {
     let bed = Bed::new().await;
     let requester = bed.requester();
     let started = Stopwatch::start();
@@ -93,7 +93,7 @@ async fn a_requester_that_did_nothing_ends_at_once_and_without_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_wait_for_a_new_host_end_closed_and_the_host_is_deleted() {
+async fn requests_waiting_for_a_host_fail_closed_at_the_shutdown() {
     let bed = Bed::new().await;
     let requester = bed.builder().new_host_wait(30 * SECOND).build().unwrap();
     let waits = tokio::spawn(
@@ -116,7 +116,7 @@ async fn requests_that_wait_for_a_new_host_end_closed_and_the_host_is_deleted() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_whose_creation_is_answered_during_the_shutdown_is_deleted() {
+async fn a_host_created_during_the_shutdown_is_deleted() {
     let bed = Bed::new().await;
     let double = Double::new(&bed.sqs);
     double.fate(Action::CreateQueue, [Fate::Late(3 * SECOND)]);
@@ -136,7 +136,7 @@ async fn a_host_whose_creation_is_answered_during_the_shutdown_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_cannot_be_deleted_is_reported_and_tried_again_by_the_next_shutdown() {
+async fn an_undeleted_host_is_reported_and_retried_by_another_shutdown() {
     let bed = Bed::new().await;
     let double = Double::new(&bed.sqs);
     double.fate(Action::DeleteQueue, [Fate::Refused("AccessDenied")]);
@@ -152,7 +152,7 @@ async fn a_host_that_cannot_be_deleted_is_reported_and_tried_again_by_the_next_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_within_its_time_even_if_sqs_does_not_answer() {
+async fn a_shutdown_ends_in_time_even_if_sqs_is_silent() {
     let bed = Bed::new().await;
     let double = Double::new(&bed.sqs);
     double.fate(Action::DeleteQueue, [Fate::Late(3_600 * SECOND)]);
@@ -169,7 +169,7 @@ async fn it_ends_within_its_time_even_if_sqs_does_not_answer() {
     assert_eq!(report.pending, 1);
     assert!(
         report.left_behind.is_some(),
-        "nobody knows whether it is deleted"
+        "the outcome of the deletion is unknown"
     );
 }
 
@@ -186,13 +186,13 @@ async fn clones_are_closed_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_does_not_wait_for_a_poll_of_a_host_that_is_deleted() {
+async fn a_shutdown_abandons_the_polls_of_a_deleted_host() {
     let bed = Bed::new().await;
     bed.echo();
     let double = Double::new(&bed.sqs);
     let requester = Requester::new(on_tokio_time(double.clone()));
     requester.ready().await.unwrap();
-    // Its next poll but one is answered late, whatever ends it.
+    // The next two polls are answered late.
     requester.request(&bed.queue, "hello").await.unwrap();
     double.fate(Action::ReceiveMessage, [Fate::Late(60 * SECOND); 2]);
     tokio::time::sleep(30 * SECOND).await;
@@ -235,7 +235,7 @@ async fn a_clean_shutdown_counts_no_failed_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_creation_that_is_to_be_tried_again_is_not_after_the_shutdown() {
+async fn a_shutdown_stops_the_retries_of_a_creation() {
     let bed = Bed::new().await;
     let double = Double::new(&bed.sqs);
     double.fate(Action::CreateQueue, [Fate::Refused("RequestThrottled")]);
@@ -258,7 +258,7 @@ async fn a_creation_that_is_to_be_tried_again_is_not_after_the_shutdown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_is_made_for_a_requester_that_was_dropped_is_deleted() {
+async fn a_host_created_after_the_requesters_drop_is_deleted() {
     let bed = Bed::new().await;
     let double = Double::new(&bed.sqs);
     double.fate(Action::CreateQueue, [Fate::Late(3 * SECOND)]);

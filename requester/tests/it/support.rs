@@ -1,4 +1,4 @@
-//! What the tests share: a running SQS, a queue, and responders made of plain SDK calls.
+//! Shared by the tests: a running SQS, a queue, and responders made of plain SDK calls.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use sqs_virtual_queues::sqs::{ClientApi, Clock, Sqs, SqsApi};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// An SQS with one queue for requests.
+/// An SQS with one request queue.
 pub(crate) struct Bed {
     pub(crate) local: LocalSqs,
     pub(crate) sqs: Client,
@@ -35,7 +35,7 @@ impl Bed {
         }
     }
 
-    /// A requester on tokio's clock, which these tests pause.
+    /// A requester on tokio's clock, which most tests pause.
     pub(crate) fn requester(&self) -> Requester {
         self.builder().build().expect("allowed")
     }
@@ -44,7 +44,7 @@ impl Bed {
         Requester::builder(on_tokio_time(ClientApi::new(&self.sqs)))
     }
 
-    /// A queue on which every request is answered by `answer`.
+    /// Serves the request queue: `answer` returns the replies to each request.
     pub(crate) fn serve(&self, answer: impl Fn(&Client, &Asked) -> Vec<Answer> + Send + 'static) {
         let (sqs, queue) = (self.sqs.clone(), self.queue.clone());
         tokio::spawn(async move {
@@ -62,7 +62,7 @@ impl Bed {
         tokio::spawn(crate::echo::echo(self.sqs.clone(), self.queue.clone()));
     }
 
-    /// Waits for one request and takes it.
+    /// Waits for a request, and deletes its message.
     pub(crate) async fn next_request(&self) -> Asked {
         loop {
             if let Some(asked) = receive(&self.sqs, &self.queue).await.pop() {
@@ -71,7 +71,7 @@ impl Bed {
         }
     }
 
-    /// How many messages the queue has, received or not.
+    /// The number of messages in the queue, visible and in flight.
     pub(crate) async fn depth(&self, queue: &str) -> u32 {
         let attributes = self
             .sqs
@@ -90,7 +90,7 @@ impl Bed {
             + of(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
     }
 
-    /// All queues but the one for requests.
+    /// All queues but the request queue.
     pub(crate) async fn hosts(&self) -> Vec<String> {
         let listed = self.sqs.list_queues().send().await.expect("listed");
         listed
@@ -113,7 +113,7 @@ pub(crate) struct Asked {
     pub(crate) message: Message,
 }
 
-/// What a responder sends back.
+/// A responder's reply.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) body: String,
@@ -208,7 +208,7 @@ pub(crate) fn text(value: &str) -> MessageAttributeValue {
         .expect("complete")
 }
 
-/// Lets everything run that can without time passing, until `condition` holds.
+/// Lets other tasks run until `condition` holds, without letting time pass.
 pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
     for _ in 0..10_000 {
         if condition() {
@@ -234,7 +234,7 @@ impl Stopwatch {
     }
 }
 
-/// Collects what a closure saw.
+/// Collects values from within a closure.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Seen<T>(Arc<Mutex<Vec<T>>>);
 

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_get_better_is_not_tried_again() {
+    fn a_lasting_fault_is_not_retried() {
         for (kind, expected) in [
             (FaultKind::AccessDenied, Next::Stop(Unsent::Denied)),
             (FaultKind::Closed, Next::Stop(Unsent::Unreachable)),

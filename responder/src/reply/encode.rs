@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_to_a_virtual_queue_goes_to_its_host_with_its_name() {
+    fn a_reply_to_a_virtual_queue_carries_its_name() {
         let reply = Reply::new("42")
             .with_content_type(ContentType::json())
             .with_attribute("unit", "kg");
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_to_a_fifo_host_has_a_group_and_an_id_of_its_own() {
+    fn a_reply_to_a_fifo_host_has_its_own_group() {
         let address = format!("{HOST}.fifo#r-1");
         let random = Random::seeded(1);
         let ids = [(); 2].map(|()| {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sqs_would_refuse_is_not_sent_and_the_requester_is_told() {
+    fn an_unsendable_reply_becomes_an_error_reply() {
         let full = "x".repeat(limits::MAX_MESSAGE_BYTES);
         let too_large = send(HOST, &Reply::new(full)).unwrap_err();
         assert!(
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_reply_keeps_its_code_whatever_its_text_and_attributes_are() {
+    fn an_error_reply_keeps_its_code_whatever_its_text() {
         let code = ErrorCode::from_static("users.unknown");
         let long = "x".repeat(2 * limits::MAX_MESSAGE_BYTES);
         for text in [
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn whether_a_retry_may_help_is_in_the_header_unless_the_code_says_it() {
+    fn the_header_states_retryable_unless_the_code_implies_it() {
         let header = |reply: &Reply| attribute(&send(HOST, reply).unwrap(), names::HEADER).unwrap();
         let busy = Reply::error(ErrorCode::from_static("db.busy"), "x");
         assert!(!header(&busy).contains("retry"));
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_reply_just_fits() {
+    fn a_reply_of_exactly_the_limit_is_allowed() {
         let address = format!("{HOST}#r");
         let overhead = send(&address, &Reply::new("x")).unwrap().bytes - 1;
         let fits = Reply::new("x".repeat(limits::MAX_MESSAGE_BYTES - overhead));

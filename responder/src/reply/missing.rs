@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_forgotten_after_its_age_and_when_it_answers() {
+    fn a_missing_host_is_forgotten_by_age_or_answer() {
         let mut missing = Missing::default();
         missing.learn(&key(1), at(5));
         assert_eq!(missing.since(&key(1), at(20_004)), Some(at(5)));

@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_to_a_host_that_works_never_wait_and_leave_nothing_behind() {
+    fn replies_to_a_working_host_never_wait() {
         let mut bed = Bed::new();
         let all: Vec<_> = (0..1_000).map(|_| bed.new_turn(0, 0)).collect();
         for (ticket, turn) in all {
@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_costs_the_same_probes_for_one_reply_and_for_many() {
+    fn an_outage_costs_equal_probes_for_one_and_many_replies() {
         for replies in [1, 500] {
             let mut bed = Bed::new();
             let mut now = bed.fail();
@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_host_is_known_after_two_seconds_and_then_nobody_waits() {
+    fn a_missing_host_is_known_after_two_seconds() {
         let mut bed = Bed::new();
         let (first, _) = bed.new_turn(0, 0);
         assert!(!bed.ended(0, first, Ended::Missing, 0));

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn all_who_wait_get_the_outcome_of_the_one_who_claimed() {
+    fn all_waiters_get_the_outcome_of_the_claim() {
         let claims = Claims::default();
         let (one, other) = (key(1), key(2));
         let claim = claims.claim_or_wait(&one).now_or_never().unwrap().unwrap();
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_that_nobody_waits_for_is_not_copied() {
+    fn an_outcome_without_waiters_is_not_copied() {
         #[derive(Debug)]
         struct Never;
         impl Clone for Never {
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_wait_wake_in_the_order_in_which_they_came() {
+    fn waiters_wake_in_order_of_arrival() {
         use std::sync::atomic::{AtomicU64, Ordering};
         use std::task::{Context, Wake, Waker};
 
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_is_dropped_passes_to_one_who_waits() {
+    fn a_dropped_claim_passes_to_the_next_waiter() {
         let claims = Claims::<_, ()>::default();
         let key = key(1);
         let claim = claims.claim_or_wait(&key).now_or_never().unwrap().unwrap();

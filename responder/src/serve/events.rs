@@ -511,7 +511,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_message_that_is_extended_is_in_flight_until_it_is_settled() {
+    async fn an_extended_message_is_in_flight_until_it_is_settled() {
         let mut driver = driver(2).await;
         let tickets = driver.hand.tickets();
         advance(Duration::from_secs(16)).await;
@@ -526,7 +526,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_message_that_stays_hidden_is_in_flight_for_as_long() {
+    async fn a_message_is_in_flight_while_it_is_hidden() {
         let mut driver = driver(1).await;
         let ticket = driver.hand.tickets()[0];
         driver.settle(ticket, Then::Leave);
@@ -537,7 +537,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_message_that_is_received_again_is_in_flight_once() {
+    async fn a_redelivered_message_is_in_flight_once() {
         let mut driver = driver(1).await;
         let ticket = driver.hand.tickets()[0];
         advance(Duration::from_secs(16)).await;

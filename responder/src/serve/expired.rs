@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_of_expired_requests_is_one_line_in_ten_seconds() {
+    fn many_expired_requests_log_one_line_in_ten_seconds() {
         let mut lines = Lines::default();
         let told: Vec<_> = (0..25_000)
             .filter_map(|n| lines.dropped(Moment::from_start(Duration::from_millis(n))))

@@ -51,7 +51,7 @@ fn due(table: &mut Table, now: Moment) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn another_message_with_an_id_that_was_given_before_is_handled() {
+fn another_message_with_a_used_id_is_handled() {
     let mut table = table();
     let old = handle(&mut table, arrival("m", "old"));
     let mut later = arrival("m", "new");
@@ -62,7 +62,7 @@ fn another_message_with_an_id_that_was_given_before_is_handled() {
 }
 
 #[test]
-fn the_same_message_again_is_not_handled_and_its_newest_receipt_is_deleted() {
+fn a_redelivered_message_is_deleted_by_its_newest_receipt() {
     let mut table = table();
     let ticket = handle(&mut table, arrival("m", "old"));
     assert_eq!(table.admit(arrival("m", "new"), at(1)), Admission::Again);
@@ -73,7 +73,7 @@ fn the_same_message_again_is_not_handled_and_its_newest_receipt_is_deleted() {
 }
 
 #[test]
-fn a_fifo_group_is_handled_one_by_one_in_order_and_others_beside_it() {
+fn a_fifo_group_is_handled_in_order_one_by_one() {
     let mut table = table();
     let a1 = handle(&mut table, grouped("a1", "a"));
     assert_eq!(table.admit(grouped("a2", "a"), at(0)), Admission::Queue);
@@ -91,7 +91,7 @@ fn a_fifo_group_is_handled_one_by_one_in_order_and_others_beside_it() {
 }
 
 #[test]
-fn what_stays_in_a_fifo_queue_is_not_overtaken() {
+fn a_fifo_message_that_stays_is_not_overtaken() {
     let mut table = table();
     let a1 = handle(&mut table, grouped("a1", "a"));
     table.admit(grouped("a2", "a"), at(0));
@@ -109,7 +109,7 @@ fn what_stays_in_a_fifo_queue_is_not_overtaken() {
 }
 
 #[test]
-fn visibility_is_extended_at_half_of_it_and_again_from_when_it_was_asked_for() {
+fn visibility_is_extended_after_half_of_the_timeout() {
     let mut table = table();
     let ticket = handle(&mut table, arrival("m", "r"));
     assert_eq!(table.next_extension(), Some(at(16)));
@@ -141,7 +141,7 @@ fn extensions_that_are_due_soon_share_a_call() {
 }
 
 #[test]
-fn a_failed_extension_is_tried_again_before_the_timeout_ends_and_a_refused_one_is_not() {
+fn a_failed_extension_is_retried_unless_it_was_refused() {
     let mut table = table();
     handle(&mut table, arrival("m", "r"));
     let mut now = at(16);
@@ -213,7 +213,7 @@ fn a_message_that_is_received_again_has_another_12_hours() {
 }
 
 #[test]
-fn all_is_given_back_in_order_of_arrival() {
+fn all_messages_are_given_back_in_order_of_arrival() {
     let mut table = table();
     handle(&mut table, grouped("a1", "a"));
     table.admit(grouped("a2", "a"), at(0));

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_doubles_with_each_delivery_up_to_15_minutes() {
+    fn the_time_doubles_with_each_delivery_up_to_15_minutes() {
         let seconds = [1, 2, 3, 7, 8, 1000, u32::MAX].map(|n| hidden_after(Some(n)).as_secs());
         assert_eq!(seconds, [10, 20, 40, 640, 900, 900, 900]);
         assert_eq!(hidden_after(Some(0)), FIRST);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_letter_waits_a_second_five_times_and_longer_then() {
+    fn a_dead_letter_waits_a_second_five_times_then_longer() {
         let counts = [1, 5, 6, 7, 12, 13, u32::MAX];
         let seconds = counts.map(|n| hidden_for_dead_letters(Some(n)).as_secs());
         assert_eq!(seconds, [1, 1, 10, 20, 640, 900, 900]);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_was_lost_comes_at_once_five_times() {
+    fn a_lost_message_is_visible_at_once_five_times() {
         let counts = [1, 5, 6, 7, 13];
         let seconds = counts.map(|n| hidden_when_lost(Some(n)).as_secs());
         assert_eq!(seconds, [0, 0, 10, 20, 900]);

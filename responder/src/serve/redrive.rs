@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_count_is_read_from_the_policy_however_it_is_written() {
+    fn max_receive_count_is_read_as_number_and_as_text() {
         let arn = r#""deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead""#;
         for (policy, count) in [
             (format!(r#"{{{arn},"maxReceiveCount":3}}"#), Some(3)),

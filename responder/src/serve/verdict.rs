@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_made_for_the_requester_is_an_end_like_a_result() {
+    fn an_error_made_for_the_requester_counts_as_done() {
         let code = ErrorCode::from_static("login.locked");
         assert_eq!(
             ended(Outcome::Failed(ReplyError::new(code, "x"))),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_that_sqs_does_not_take_is_as_good_as_none() {
+    fn an_unsendable_result_counts_as_broken_and_errors_stay() {
         let error = Reply::error(ErrorCode::from_static("login.locked"), "x");
         assert_eq!(Ended::Done.with_unsendable(&Reply::new("")), Ended::Broke);
         for ended in [Ended::Done, Ended::Broke, Ended::Undecodable] {
@@ -212,13 +212,13 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_says_no_more_than_a_hidden_error() {
+    fn a_panic_has_the_reply_of_a_hidden_error() {
         let hidden = Ended::of(Outcome::Failed(ReplyError::internal("disk 7 is full"))).1;
         assert_eq!(Ended::of(Outcome::Panicked).1, hidden);
     }
 
     #[test]
-    fn who_is_answered_and_what_stays() {
+    fn each_end_has_its_verdict() {
         let verdict = |ended: Ended, one_way, count| {
             let Verdict { answer, then } = ended.verdict(one_way, Some(count), false);
             (answer, then)
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_handled_again_is_not_kept() {
+    fn no_reply_is_kept_if_the_request_is_handled_again() {
         let queue =
             HostQueueUrl::parse("https://sqs.eu-west-1.amazonaws.com/123456789012/q").unwrap();
         let by_message = ReplyKey::of_message(&queue, "m", SqsTime::from_millis(1));
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_not_done() {
+    fn a_retryable_error_is_not_done() {
         let busy = ErrorCode::from_static("db.busy");
         let error = |code: &ErrorCode| ReplyError::new(code.clone(), "x");
         assert_eq!(ended(Outcome::Failed(error(&busy))), Ended::Done);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsent_reply_keeps_the_request_only_if_that_helps() {
+    fn an_unsent_reply_keeps_the_request_only_if_redelivery_helps() {
         for unsent in [Unsent::TooLate, Unsent::NoQueue, Unsent::Refused] {
             assert_eq!(Then::Delete.unless(unsent, Ended::Done), Then::Delete);
             assert_eq!(

@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_that_hangs_is_tried_once_in_each_time_limit() {
+    fn a_store_that_hangs_is_tried_once_per_timeout() {
         let at = |secs| Moment::from_start(Duration::from_secs(secs));
         let mut silence = Silence::default();
         let mut tries = |now| silence.may_try(at(now), Duration::from_secs(5));

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_different_kinds_queues_and_operations_are_spelt_differently() {
+    fn keys_of_different_kinds_queues_and_operations_differ_as_texts() {
         let q = |name: &str| {
             queue(&format!(
                 "https://sqs.eu-west-1.amazonaws.com/123456789012/{name}"
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_has_one_key_however_its_url_is_spelt() {
+    fn a_queue_has_one_key_however_its_url_is_spelled() {
         let keys = [
             "https://sqs.us-east-1.amazonaws.com/123456789012/q",
             "https://queue.amazonaws.com/123456789012/q",
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_key_is_not_too_long() {
+    fn the_longest_key_has_at_most_512_bytes() {
         let name = "q".repeat(80);
         let queue = queue(&format!(
             "https://sqs.ap-southeast-7.amazonaws.com/123456789012/{name}"

@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_forgotten_when_there_are_too_many() {
+    fn the_oldest_reply_is_forgotten_at_the_maximum_number() {
         let mut kept = kept(2, 1_000);
         for n in 0..3 {
             complete(&mut kept, &plain(n), "x", at(n as u64));
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_needed_are_forgotten_when_they_are_too_large() {
+    fn old_replies_are_forgotten_until_a_new_one_fits() {
         let mut kept = kept(100, 10);
         for n in 0..3 {
             complete(&mut kept, &plain(n), "xxx", at(n as u64));
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_without_keys_leaves_half_of_the_room_to_replies_with_keys() {
+    fn many_replies_without_keys_leave_half_the_room_to_others() {
         for (mut kept, body) in [
             (kept(10, 1_000_000), "x"),
             (kept(1_000_000, 100), "0123456789"),
@@ -475,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_of_nothing_keeps_nothing() {
+    fn a_store_without_room_keeps_nothing() {
         for mut kept in [kept(0, 1_000), kept(10, 0)] {
             complete(&mut kept, &plain(1), "a", at(0));
             assert_eq!(there(&kept, plain, 0..2), [0; 0]);
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_of_what_has_ended() {
+    fn ended_entries_are_removed_completely() {
         let mut kept = kept(100, 1_000);
         for n in 0..10 {
             complete(&mut kept, &plain(n), "xx", at(0));

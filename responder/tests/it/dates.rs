@@ -11,7 +11,7 @@ async fn echo(Body(body): Body) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proxy_with_a_wrong_clock_is_noticed_by_the_first_request() {
+async fn the_first_request_reveals_a_proxy_with_a_wrong_clock() {
     for changes_later in [false, true] {
         let bed = Bed::start().await;
         let hour = Duration::from_secs(3600);
@@ -35,7 +35,7 @@ async fn a_proxy_with_a_wrong_clock_is_noticed_by_the_first_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_was_delayed_or_comes_again_is_no_false_alarm() {
+async fn a_delayed_or_redelivered_message_is_no_false_alarm() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, echo));
     let send = bed.client.send_message().queue_url(&bed.requests);

@@ -30,7 +30,7 @@ fn counting(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_request_twice_at_the_same_time_is_handled_once() {
+async fn two_concurrent_copies_of_a_request_are_handled_once() {
     let bed = Bed::start().await;
     let (calls, handler) = counting(5);
     let running = Running::start(bed.responder().serve(&bed.requests, handler));
@@ -45,7 +45,7 @@ async fn the_same_request_twice_at_the_same_time_is_handled_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_handled_once_by_two_servers_of_one_responder_too() {
+async fn two_serve_calls_of_one_responder_handle_a_request_once() {
     let bed = Bed::start().await;
     let (calls, handler) = counting(5);
     let responder = bed.builder().concurrency(1).build().unwrap();
@@ -63,7 +63,7 @@ async fn it_is_handled_once_by_two_servers_of_one_responder_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_comes_again_after_its_reply_is_answered_from_the_cache() {
+async fn a_redelivered_request_is_answered_from_the_store() {
     let bed = Bed::start().await;
     let (calls, handler) = counting(0);
     let running = Running::start(bed.responder().serve(&bed.requests, handler));
@@ -86,7 +86,7 @@ async fn a_request_that_comes_again_after_its_reply_is_answered_from_the_cache()
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_cache_it_is_handled_again() {
+async fn without_a_store_a_duplicate_is_handled_again() {
     let bed = Bed::start().await;
     let (calls, handler) = counting(0);
     let responder = bed
@@ -105,7 +105,7 @@ async fn without_a_cache_it_is_handled_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_with_one_idempotency_key_are_handled_once_and_each_is_answered_where_it_asks() {
+async fn requests_with_one_key_are_handled_once_and_all_answered() {
     let bed = Bed::start().await;
     let (calls, handler) = counting(3);
     let running = Running::start(bed.responder().serve(&bed.requests, handler));
@@ -140,7 +140,7 @@ async fn requests_with_one_idempotency_key_are_handled_once_and_each_is_answered
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_under_an_idempotency_key_is_tried_again_by_its_requester() {
+async fn a_retry_under_a_key_is_handled_after_a_failure() {
     let bed = Bed::start().await;
     let calls = Arc::new(AtomicUsize::new(0));
     let handler = {
@@ -169,7 +169,7 @@ async fn what_failed_under_an_idempotency_key_is_tried_again_by_its_requester() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_javas_request_whose_delete_failed_is_answered_from_the_cache_at_its_next_delivery() {
+async fn a_java_request_whose_delete_failed_is_answered_again() {
     let bed = Bed::start().await;
     let (calls, handler) = counting(0);
     bed.faults
@@ -211,7 +211,7 @@ async fn an_expired_request_is_dropped_unhandled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_request_with_a_new_timestamp_is_dropped_by_its_expiry() {
+async fn an_old_request_with_a_new_timestamp_is_dropped() {
     let bed = Bed::start().await;
     let old = |header: &mut sqs_rpc_protocol::RequestHeader| {
         header.deadline =
@@ -229,7 +229,7 @@ async fn an_old_request_with_a_new_timestamp_is_dropped_by_its_expiry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_is_ready_after_the_deadline_is_not_sent() {
+async fn a_reply_after_the_deadline_is_not_sent() {
     let bed = Bed::start().await;
     let (_, handler) = counting(15);
     let running = Running::start(bed.responder().serve(&bed.requests, handler));
@@ -246,7 +246,7 @@ async fn a_reply_that_is_ready_after_the_deadline_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_one_way_is_handled_once_too() {
+async fn a_one_way_request_is_handled_once() {
     let bed = Bed::start().await;
     let (calls, handler) = counting(0);
     bed.faults

@@ -12,7 +12,7 @@ async fn echo(Body(body): Body) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_without_an_answer_is_given_up_after_its_wait_and_5_seconds_and_replaced() {
+async fn a_poll_without_an_answer_times_out_and_is_replaced() {
     let bed = Bed::start().await;
     let mut polls = 0;
     bed.faults.set(move |action| {
@@ -30,7 +30,7 @@ async fn a_poll_without_an_answer_is_given_up_after_its_wait_and_5_seconds_and_r
 }
 
 #[tokio::test(start_paused = true)]
-async fn failing_polls_are_waited_out_with_few_calls_and_then_all_goes_on() {
+async fn failing_polls_back_off_and_serving_goes_on() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, echo));
     bed.send(&bed.ask("before")).await;
@@ -60,7 +60,7 @@ async fn failing_polls_are_waited_out_with_few_calls_and_then_all_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_that_does_not_exist_is_an_error_after_two_seconds() {
+async fn a_missing_queue_is_an_error_after_two_seconds() {
     let bed = Bed::start().await;
     let missing = bed.requests.replace("requests", "missing");
     let begun = bed.now();
@@ -86,7 +86,7 @@ async fn a_queue_that_is_a_second_late_is_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_without_the_right_to_receive_is_an_error_that_names_it() {
+async fn a_start_without_permission_to_receive_is_an_error() {
     let bed = Bed::start().await;
     bed.faults.of(Action::ReceiveMessage, DENIED);
     let error = bed
@@ -121,7 +121,7 @@ async fn credentials_that_come_late_do_not_end_serving() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_can_make_no_call_is_an_error_that_says_what_it_lacks() {
+async fn a_client_without_credentials_provider_is_an_error() {
     let bed = Bed::start().await;
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
@@ -139,7 +139,7 @@ async fn a_client_that_can_make_no_call_is_an_error_that_says_what_it_lacks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_url_of_a_real_queue_is_an_error_before_any_call() {
+async fn an_invalid_queue_url_is_an_error_before_any_call() {
     let bed = Bed::start().await;
     for url in ["requests", "", &format!("{}#virtual", bed.requests)] {
         let error = bed.responder().serve(url, echo).await.unwrap_err();
@@ -149,7 +149,7 @@ async fn what_is_no_url_of_a_real_queue_is_an_error_before_any_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_damaged_request_is_not_handled_and_comes_again() {
+async fn a_damaged_request_is_not_handled_and_is_redelivered() {
     let bed = Bed::start().await;
     bed.faults.of(Action::ReceiveMessage, Failure::Damage);
     let running = Running::start(bed.responder().serve(&bed.requests, echo));

@@ -9,7 +9,7 @@ use sqs_rpc_protocol::names;
 use crate::bed::{Ask, Bed, Running, deadline, sleep};
 
 #[tokio::test(start_paused = true)]
-async fn a_group_is_handled_in_order_one_by_one_and_groups_side_by_side() {
+async fn a_group_is_handled_in_order_and_groups_concurrently() {
     let bed = Bed::with_requests("requests.fifo").await;
     let log = Arc::new(Mutex::new(Vec::new()));
     let handler = {
@@ -84,7 +84,7 @@ async fn a_request_that_stays_is_not_overtaken_by_its_group() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_expires_while_it_waits_for_its_group_is_not_handled() {
+async fn a_request_that_expires_behind_its_group_is_not_handled() {
     let bed = Bed::with_requests("requests.fifo").await;
     let handler = async |Body(body): Body| {
         sleep(10).await;
@@ -105,7 +105,7 @@ async fn what_expires_while_it_waits_for_its_group_is_not_handled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_behind_a_request_that_stays_is_given_back_at_once() {
+async fn messages_behind_a_request_that_stays_are_given_back() {
     let bed = Bed::with_requests("requests.fifo").await;
     for group in ["a", "b"] {
         let bad_header = bed.ask("1").attribute(names::HEADER, "bad");

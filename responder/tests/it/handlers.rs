@@ -48,7 +48,7 @@ async fn a_request_is_handled_answered_and_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_javas_request_is_answered_on_its_virtual_queue() {
+async fn a_java_request_is_answered_on_its_virtual_queue() {
     let bed = Bed::start().await;
     let running = Running::start(
         bed.responder()
@@ -78,7 +78,7 @@ impl FromRef<App> for Greeting {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_argument_is_made_of_the_request() {
+async fn every_argument_is_made_from_the_request() {
     #[expect(
         clippy::too_many_arguments,
         reason = "eight are allowed, and here they are"
@@ -131,7 +131,7 @@ async fn every_argument_is_made_of_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hidden_error_says_no_more_than_internal_and_an_explicit_one_is_shown() {
+async fn only_an_explicit_error_is_shown_to_the_requester() {
     async fn fail(Body(body): Body) -> Result<Reply, ReplyError> {
         match body.as_str() {
             "hidden" => Err(std::io::Error::other("disk 7 is full"))?,
@@ -160,7 +160,7 @@ async fn a_hidden_error_says_no_more_than_internal_and_an_explicit_one_is_shown(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_is_an_error_reply_and_disturbs_nobody_else() {
+async fn a_panic_becomes_an_error_reply_and_affects_no_other() {
     let bed = Bed::start().await;
     let handler = async |Body(body): Body| {
         assert_ne!(body, "bad", "the secret of the panic");
@@ -181,7 +181,7 @@ async fn a_panic_is_an_error_reply_and_disturbs_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_one_way_request_is_handled_and_deleted_and_one_that_breaks_is_delivered_again() {
+async fn a_one_way_request_that_fails_is_redelivered() {
     let bed = Bed::start().await;
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let handler = {
@@ -221,7 +221,7 @@ async fn a_one_way_request_is_handled_and_deleted_and_one_that_breaks_is_deliver
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_is_too_large_is_an_error_reply_and_the_request_is_not_handled_again() {
+async fn a_reply_that_is_too_large_becomes_an_error_reply() {
     let bed = Bed::start().await;
     let handler = async |Body(body): Body| body.repeat(1024 * 1024);
     let running = Running::start(bed.responder().serve(&bed.requests, handler));
@@ -237,7 +237,7 @@ async fn a_reply_that_is_too_large_is_an_error_reply_and_the_request_is_not_hand
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_over_the_limit_of_the_reply_queue_is_an_error_reply_too() {
+async fn a_reply_over_the_queues_limit_becomes_an_error_reply() {
     let bed = Bed::start().await;
     let small = bed.client.create_queue().queue_name(temporary_name(1));
     let small = small
@@ -262,7 +262,7 @@ async fn a_reply_over_the_limit_of_the_reply_queue_is_an_error_reply_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_requests_are_handled_at_a_time_than_allowed() {
+async fn no_more_than_concurrency_requests_are_handled_at_once() {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     let bed = Bed::start().await;
@@ -293,7 +293,7 @@ async fn no_more_requests_are_handled_at_a_time_than_allowed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_never_ends_frees_its_slot_after_the_deadline() {
+async fn a_handler_that_hangs_frees_its_slot_after_the_deadline() {
     let bed = Bed::start().await;
     let responder = bed.builder().concurrency(1).build().unwrap();
     let running = Running::start(responder.serve(&bed.requests, async |Body(body): Body| {
@@ -315,7 +315,7 @@ async fn a_handler_that_never_ends_frees_its_slot_after_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_requester_that_still_waits_is_told_expired() {
+async fn a_requester_that_still_waits_gets_expired() {
     let bed = Bed::start().await;
     let timeout = HandlerTimeout::AfterStart(Duration::from_secs(3));
     let responder = bed.builder().handler_timeout(timeout).build().unwrap();
@@ -363,7 +363,7 @@ fn throwing_away(bed: &Bed, armed: &std::sync::Arc<std::sync::atomic::AtomicBool
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_message_of_a_lost_job_is_given_back_at_once() {
+async fn a_lost_jobs_message_is_given_back_at_once() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -399,7 +399,7 @@ async fn the_message_of_a_lost_job_is_given_back_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_whose_task_is_lost_has_failed_and_polling_goes_on() {
+async fn polling_goes_on_after_a_polls_task_is_lost() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -420,7 +420,7 @@ async fn a_poll_whose_task_is_lost_has_failed_and_polling_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_of_the_hook_after_a_job_frees_its_slot() {
+async fn a_panic_of_the_task_hook_frees_the_slot() {
     use futures::FutureExt;
     use std::sync::atomic::{AtomicBool, Ordering};
 

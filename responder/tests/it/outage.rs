@@ -15,7 +15,7 @@ async fn echo(Body(body): Body) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_queue_that_is_a_second_late_gets_its_reply() {
+async fn a_reply_queue_made_a_second_late_gets_its_reply() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, echo));
     let later = bed.replies.replace(&temporary_name(0), &temporary_name(1));
@@ -36,7 +36,7 @@ async fn a_reply_queue_that_is_a_second_late_gets_its_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_queue_that_does_not_come_is_given_up_and_the_request_deleted() {
+async fn a_reply_to_a_missing_queue_is_given_up() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, echo));
     let never = bed.replies.replace(&temporary_name(0), &temporary_name(1));
@@ -104,7 +104,7 @@ async fn requests_of_a_dead_requester_do_not_delay_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_was_missing_is_found_when_it_is_made() {
+async fn a_missing_host_that_is_made_later_gets_replies() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, echo));
     bed.send(&dead(&bed, 1)).await;
@@ -131,7 +131,7 @@ async fn a_host_that_was_missing_is_found_when_it_is_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replies_that_wait_for_their_host_leave_the_slots_to_others() {
+async fn replies_waiting_for_their_host_occupy_no_slot() {
     let bed = Bed::start().await;
     bed.faults.of(Action::SendMessageBatch, THROTTLED);
     let responder = bed.builder().concurrency(2).build().unwrap();
@@ -205,7 +205,7 @@ async fn replies_to_a_queue_that_takes_none_share_the_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_reply_is_tried_until_it_goes_and_the_request_is_handled_once() {
+async fn a_throttled_reply_is_retried_until_it_is_sent() {
     let bed = Bed::start().await;
     bed.faults.of(Action::SendMessageBatch, THROTTLED);
     let running = Running::start(bed.responder().serve(&bed.requests, echo));
@@ -227,7 +227,7 @@ async fn a_throttled_reply_is_tried_until_it_goes_and_the_request_is_handled_onc
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_does_not_go_before_the_deadline_is_given_up_and_deleted() {
+async fn a_reply_not_sent_before_the_deadline_is_given_up() {
     let bed = Bed::start().await;
     bed.faults.of(Action::SendMessageBatch, Failure::Hang);
     let running = Running::start(bed.responder().serve(&bed.requests, echo));
@@ -244,7 +244,7 @@ async fn a_reply_that_does_not_go_before_the_deadline_is_given_up_and_deleted() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_deadline_the_request_comes_back_and_is_answered_from_the_cache() {
+async fn an_unsent_reply_without_a_deadline_is_sent_after_redelivery() {
     let bed = Bed::start().await;
     bed.faults.of(Action::SendMessageBatch, THROTTLED);
     let running = Running::start(bed.responder().serve(&bed.requests, echo));
@@ -259,7 +259,7 @@ async fn without_a_deadline_the_request_comes_back_and_is_answered_from_the_cach
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_may_not_be_sent_leaves_the_request_which_does_not_spin() {
+async fn a_denied_reply_leaves_the_request_hidden_ever_longer() {
     let bed = Bed::start().await;
     let denied = Arc::new(AtomicUsize::new(0));
     let counted = denied.clone();

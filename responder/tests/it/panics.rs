@@ -27,7 +27,7 @@ async fn echo(Body(body): Body) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_the_drop_of_what_a_handler_has_captured_ends_with_the_handler() {
+async fn a_panic_in_a_handlers_drop_is_counted() {
     let bed = Bed::start().await;
     let bomb = std::sync::Arc::new(Bomb);
     let running = Running::start(
@@ -62,7 +62,7 @@ impl<'de> Deserialize<'de> for BadCodec {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_codec_that_panics_costs_one_request() {
+async fn a_panic_in_a_codec_fails_one_request() {
     let bed = Bed::start().await;
     let encoded = bed.local.create_queue("encoded").await.unwrap();
     let responder = bed.builder().concurrency(1).build().unwrap();
@@ -95,7 +95,7 @@ async fn a_codec_that_panics_costs_one_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conversion_that_panics_is_told_to_the_requester_by_hand_as_well() {
+async fn a_panic_in_into_reply_becomes_an_error_reply() {
     struct Bad;
     impl IntoReply for Bad {
         fn into_reply(self) -> Result<Reply, ReplyError> {
@@ -199,7 +199,7 @@ impl ReplyStore for BadStore {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_store_may_panic_in_its_errors_and_in_its_drop() {
+async fn a_reply_store_may_panic_in_errors_and_in_drop() {
     let bed = Bed::start().await;
     let responder = bed.builder().reply_store(BadStore).build().unwrap();
     let running = Running::start(responder.serve(&bed.requests, echo));

@@ -37,7 +37,7 @@ fn assert_grows(times: &[u64]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_header_that_cannot_be_read_is_told_once_and_the_request_stays_without_spinning() {
+async fn an_undecodable_header_is_answered_once_and_stays() {
     let bed = Bed::start().await;
     let running = Running::start(
         bed.builder()
@@ -65,7 +65,7 @@ async fn a_header_that_cannot_be_read_is_told_once_and_the_request_stays_without
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_not_the_json_expected_is_told_once_and_stays() {
+async fn an_undecodable_body_is_answered_once_and_stays() {
     let bed = Bed::start().await;
     let running = Running::start(
         bed.builder()
@@ -85,7 +85,7 @@ async fn a_body_that_is_not_the_json_expected_is_told_once_and_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_a_dead_letter_queue_it_ends_there() {
+async fn an_undecodable_request_ends_in_the_dead_letter_queue() {
     let bed = Bed::start().await;
     let dead = bed.local.create_queue("dead").await.unwrap();
     let arn = "arn:aws:sqs:us-east-1:000000000000:dead";
@@ -110,7 +110,7 @@ async fn with_a_dead_letter_queue_it_ends_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_a_refused_address_nothing_is_sent() {
+async fn nothing_is_sent_to_a_refused_address() {
     let bed = Bed::start().await;
     let orders = bed.local.create_queue("orders").await.unwrap();
     let running = Running::start(bed.responder().serve(&bed.requests, async || "pong"));
@@ -202,7 +202,7 @@ async fn hostile_addresses_and_attributes_are_counted_and_nothing_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_header_of_a_later_version_is_refused_and_unknown_fields_are_not() {
+async fn a_later_header_version_is_refused_and_unknown_fields_ignored() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, async || "pong"));
     let id = "id=0000000000000000000000000000000a";
@@ -244,7 +244,7 @@ async fn an_allow_list_lets_more_addresses_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_answered_bad_request_is_deleted() {
+async fn a_request_answered_with_bad_request_is_deleted() {
     let bed = Bed::start().await;
     let running = Running::start(
         bed.responder()
@@ -263,7 +263,7 @@ async fn what_was_answered_bad_request_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_told_is_soon_a_dead_letter() {
+async fn an_undecodable_one_way_request_is_soon_a_dead_letter() {
     for (suffix, group) in [("", None), (".fifo", Some("a"))] {
         for redrive in 1..=5 {
             let bed = Bed::with_requests(&format!("requests{suffix}")).await;
@@ -291,7 +291,7 @@ async fn what_cannot_be_told_is_soon_a_dead_letter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_good_request_becomes_a_dead_letter_with_a_bad_one() {
+async fn no_good_request_becomes_a_dead_letter() {
     for redrive in [1, 2, 3] {
         for permitted in [true, false] {
             let bed = Bed::with_requests("requests.fifo").await;
@@ -357,7 +357,7 @@ async fn no_good_request_becomes_a_dead_letter_with_a_bad_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_dead_letter_queue_its_group_waits_for_a_bad_request() {
+async fn a_group_waits_for_a_bad_request_without_dead_letters() {
     let bed = Bed::with_requests("requests.fifo").await;
     let bad = Ask::one_way("bad").attribute(names::HEADER, "9;req");
     bed.send(&bad.group("a")).await;

@@ -45,7 +45,7 @@ async fn a_message_is_answered_and_not_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_not_answered_is_an_error() {
+async fn a_message_that_is_not_answered_is_an_error() {
     let bed = Bed::start().await;
     let pong = || Reply::new("pong");
     assert_eq!(
@@ -106,7 +106,7 @@ async fn an_expired_request_is_not_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_reply_that_is_too_large_the_requester_is_told() {
+async fn a_direct_reply_that_is_too_large_becomes_an_error() {
     let bed = Bed::start().await;
     let large = Reply::new("x".repeat(1024 * 1024));
     assert_eq!(kind_of(&bed, &bed.ask("x"), large).await, Kind::TooLarge);

@@ -90,7 +90,7 @@ async fn handle(Body(body): Body) -> Result<Reply, ReplyError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_line_shows_what_is_said() {
+async fn no_log_line_shows_bodies_attributes_or_receipts() {
     let (everything, _guard) = Everything::listen();
 
     let bed = Bed::start().await;
@@ -159,7 +159,7 @@ async fn no_line_shows_what_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_span_of_a_request_has_its_ids_and_its_trace() {
+async fn the_span_of_a_request_has_ids_and_trace() {
     let (everything, _guard) = Everything::listen();
 
     let bed = Bed::start().await;

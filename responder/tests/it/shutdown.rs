@@ -31,7 +31,7 @@ fn report(drained: Drained) -> [usize; 5] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_runs_is_finished_within_the_drain_time_and_the_rest_given_back() {
+async fn a_shutdown_finishes_what_it_can_and_returns_the_rest() {
     let bed = Bed::start().await;
     let responder = bed
         .builder()
@@ -66,7 +66,7 @@ async fn what_runs_is_finished_within_the_drain_time_and_the_rest_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_as_soon_as_all_is_finished() {
+async fn a_shutdown_ends_when_all_requests_are_finished() {
     let bed = Bed::start().await;
     let responder = bed
         .builder()
@@ -87,7 +87,7 @@ async fn it_ends_as_soon_as_all_is_finished() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_last_poll_brings_is_handled() {
+async fn a_shutdown_handles_the_requests_of_the_last_poll() {
     let bed = Bed::start().await;
     let responder = bed.builder().end_idle_polls(false).build().unwrap();
     let running = Running::start(responder.serve(&bed.requests, slow));
@@ -106,7 +106,7 @@ async fn what_the_last_poll_brings_is_handled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_that_outlasts_the_drain_time_gives_back_what_it_brings() {
+async fn a_poll_after_the_drain_time_gives_its_messages_back() {
     let bed = Bed::start().await;
     let responder = bed.builder().end_idle_polls(false).build().unwrap();
     let running = Running::start(
@@ -142,7 +142,7 @@ async fn an_idle_responder_stops_within_two_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn polls_end_when_all_is_finished_and_nothing_has_come_for_a_second() {
+async fn idle_polls_end_only_when_all_requests_are_finished() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, slow));
     bed.send(&bed.ask("5")).await;
@@ -159,7 +159,7 @@ async fn polls_end_when_all_is_finished_and_nothing_has_come_for_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_in_the_instant_of_the_end_stays_hidden_for_its_visibility_timeout() {
+async fn a_request_lost_with_an_ended_poll_is_redelivered() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, slow));
     sleep(5).await;
@@ -179,7 +179,7 @@ async fn a_request_in_the_instant_of_the_end_stays_hidden_for_its_visibility_tim
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_no_drain_time_it_ends_at_once() {
+async fn a_shutdown_without_drain_time_ends_at_once() {
     let bed = Bed::start().await;
     let running = Running::start(
         bed.responder()
@@ -204,7 +204,7 @@ async fn with_no_drain_time_it_ends_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_in_time_while_sqs_does_not_answer() {
+async fn a_shutdown_ends_in_time_while_sqs_is_silent() {
     let bed = Bed::start().await;
     let running = Running::start(
         bed.responder()
@@ -226,7 +226,7 @@ async fn it_ends_in_time_while_sqs_does_not_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_signal_that_is_there_at_the_start_makes_no_call() {
+async fn a_signal_before_the_start_means_no_call() {
     let bed = Bed::start().await;
     let serve = bed
         .responder()
@@ -237,7 +237,7 @@ async fn a_signal_that_is_there_at_the_start_makes_no_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_it_cuts_off_handlers_and_its_poll_gives_back_what_it_brings() {
+async fn dropping_serve_drops_handlers_and_gives_back_new_messages() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, slow));
     bed.send(&bed.ask("5")).await;
@@ -257,7 +257,7 @@ async fn dropped_it_cuts_off_handlers_and_its_poll_gives_back_what_it_brings() {
 }
 
 #[test]
-fn in_another_runtime_it_ends_with_the_one_in_which_it_began() {
+fn serving_ends_with_the_runtime_in_which_it_began() {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().start_paused(true).build().unwrap()

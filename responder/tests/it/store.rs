@@ -208,7 +208,7 @@ async fn two_processes_with_one_store_handle_a_key_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_one_of_them_dies_the_other_handles_the_key() {
+async fn a_second_process_handles_the_key_of_a_dead_one() {
     let bed = Bed::start().await;
     // As a database, it does not notice that a process has died.
     let (store, calls) = (Flaky::new(Mode::Works, Mode::Works), Calls::default());
@@ -277,7 +277,7 @@ impl ReplyStore for Watched {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drop_frees_the_keys_of_the_handlers_that_it_cuts_off() {
+async fn a_drop_frees_the_keys_of_dropped_handlers() {
     struct Cut(Arc<Mutex<Vec<&'static str>>>);
     impl Drop for Cut {
         fn drop(&mut self) {
@@ -315,7 +315,7 @@ async fn a_drop_frees_the_keys_of_the_handlers_that_it_cuts_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_frees_the_keys_of_handlers_that_it_cuts_off() {
+async fn a_shutdown_frees_the_keys_of_dropped_handlers() {
     let bed = Bed::start().await;
     let (store, calls) = (InMemoryReplyStore::default(), Calls::default());
     let serve = sharing(&bed, &store, 1)
@@ -372,7 +372,7 @@ async fn one_key_may_be_used_by_several_operations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_one_way_request_with_a_reused_key_stays_in_the_queue() {
+async fn a_one_way_request_with_a_reused_key_stays() {
     let bed = Bed::start().await;
     let calls = Calls::default();
     let running = Running::start(bed.responder().serve(&bed.requests, calls.handler(0)));
@@ -435,7 +435,7 @@ async fn duplicates_that_wait_for_a_key_occupy_no_slot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crowd_with_one_key_is_answered_soon_after_its_handler() {
+async fn many_requests_with_one_key_are_answered_soon() {
     let bed = Bed::start().await;
     let store = InMemoryReplyStore::default();
     for id in 0..50 {
@@ -479,7 +479,7 @@ async fn duplicates_beyond_the_bound_are_given_back_and_answered_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_that_come_back_from_outside_do_not_exceed_the_concurrency() {
+async fn requests_back_from_outside_do_not_exceed_the_concurrency() {
     let bed = Bed::start().await;
     let (store, calls) = (InMemoryReplyStore::default(), Calls::default());
     let dies =
@@ -528,7 +528,7 @@ async fn a_duplicate_that_nobody_waits_for_any_more_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_store_fails_requests_without_a_key_are_handled() {
+async fn requests_without_a_key_are_handled_while_the_store_fails() {
     for (mode, longest) in [
         (Mode::Fails, 0),
         (Mode::Panics, 0),
@@ -571,7 +571,7 @@ async fn a_store_that_hangs_does_not_slow_down_a_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_store_fails_requests_with_a_key_are_given_back() {
+async fn requests_with_keys_are_given_back_while_the_store_fails() {
     for mode in [Mode::Fails, Mode::Panics, Mode::Hangs, Mode::LosesAnswers] {
         let bed = Bed::start().await;
         let calls = Calls::default();
@@ -595,7 +595,7 @@ async fn while_the_store_fails_requests_with_a_key_are_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_fails_afterwards_costs_no_reply() {
+async fn a_store_that_fails_after_the_handler_loses_no_reply() {
     for mode in [Mode::Fails, Mode::Panics, Mode::Hangs, Mode::LosesAnswers] {
         let bed = Bed::start().await;
         let calls = Calls::default();

@@ -57,7 +57,7 @@ async fn with_one_key(bed: &Bed, first: Reply, requests: u128) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_result_that_sqs_does_not_take_does_not_use_a_key_up() {
+async fn an_unsendable_result_does_not_use_up_a_key() {
     for (reply, told) in unsendable() {
         let bed = Bed::start().await;
         let answers = with_one_key(&bed, reply, 3).await;
@@ -71,7 +71,7 @@ async fn a_result_that_sqs_does_not_take_does_not_use_a_key_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_sqs_does_not_take_keeps_its_code_and_its_key() {
+async fn an_unsendable_error_keeps_its_code_and_key() {
     let bed = Bed::start().await;
     let locked = Reply::error(ErrorCode::from_static("login.locked"), "x");
     let answers = with_one_key(&bed, locked.with_attribute("a", ""), 2).await;
@@ -82,7 +82,7 @@ async fn an_error_that_sqs_does_not_take_keeps_its_code_and_its_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_key_a_copy_of_the_request_gets_the_same_answer() {
+async fn a_copy_without_a_key_gets_the_same_error() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, async || ""));
     for _ in 0..2 {
@@ -97,7 +97,7 @@ async fn without_a_key_a_copy_of_the_request_gets_the_same_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_wants_the_result_of_a_one_way_request() {
+async fn the_result_of_a_one_way_request_is_not_checked() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, async || ""));
     bed.send(&Ask::one_way("x")).await;
@@ -140,7 +140,7 @@ impl ReplyStore for Empty {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_from_a_store_is_counted_once_and_is_no_error_of_a_handler() {
+async fn an_unsendable_reply_from_a_store_is_counted_once() {
     let bed = Bed::start().await;
     let responder = bed.builder().reply_store(Empty).build().unwrap();
     let running = Running::start(responder.serve(&bed.requests, async || "pong"));

@@ -46,7 +46,7 @@ async fn a_handler_that_outlasts_the_timeout_keeps_its_request_hidden() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_came_back_while_it_is_handled_is_deleted_with_its_newest_receipt() {
+async fn a_request_redelivered_during_its_handler_is_deleted() {
     let bed = Bed::start().await;
     bed.faults
         .of(Action::ChangeMessageVisibilityBatch, THROTTLED);
@@ -81,7 +81,7 @@ async fn a_short_timeout_is_extended_in_time_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_extension_that_fails_is_tried_again_before_the_timeout_ends() {
+async fn a_failed_extension_is_retried_before_the_timeout_ends() {
     let bed = Bed::start().await;
     let mut extensions = 0;
     bed.faults.set(move |action| {
