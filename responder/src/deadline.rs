@@ -1,17 +1,16 @@
-//! Until when a requester waits, on this process's clock.
+//! [`Deadline`]: until when a requester waits, on this process's clock.
 //!
-//! Owns: the moment. Does not own: how it was found from SQS's time, which is the protocol's. Invariant: what is not
-//! known is not past.
+//! Owns: the moment. Does not own: how the moment is computed from SQS's time (`sqs-rpc-protocol`). Invariant: an unknown
+//! deadline has not passed.
 
 use std::fmt;
 use std::time::Duration;
 
 use sqs_virtual_queues::sqs::{Clock, Moment};
 
-/// Until when the requester of a request waits. Cheap to clone; an argument of handlers.
+/// Until when the requester waits for the reply. Cheap to clone; can be an argument of handlers.
 ///
-/// It is the careful side of what is known: where SQS's time is unknown, the whole time that the requester gave is
-/// taken to remain.
+/// A deadline is never too early: while SQS's time is unknown, the requester's whole timeout counts from the receive.
 ///
 /// # Examples
 ///
@@ -38,29 +37,30 @@ impl Deadline {
         Self { at, clock }
     }
 
-    /// The time that remains: zero once it is past, `None` if the requester gave none (a Java peer).
+    /// The time that remains: zero once the deadline has passed, `None` if the requester (a Java requester) sent no
+    /// deadline.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         self.at.map(|at| at.since(self.clock.now()))
     }
 
-    /// Whether nobody waits any more.
+    /// Whether the deadline has passed, so that nobody waits any more.
     #[must_use]
     pub fn is_past(&self) -> bool {
         self.remaining() == Some(Duration::ZERO)
     }
 
-    /// The moment on the clock that the responder was built with; `None` if there is none.
+    /// The deadline as a moment on the clock that the responder was built with; `None` if there is no deadline.
     #[must_use]
     pub const fn moment(&self) -> Option<Moment> {
         self.at
     }
 
-    /// Waits until it is past; for ever if there is none.
+    /// Waits until the deadline has passed; forever if there is no deadline.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it has no effect.
+    /// Dropping the future has no effect.
     pub async fn passed(&self) {
         match self.at {
             Some(at) => self.clock.sleep_until(at).await,

@@ -1,7 +1,8 @@
 //! Serve requests that arrive on an Amazon SQS queue.
 //!
-//! A responder receives requests from a queue, has a handler answer them, sends each reply to where its request says, and
-//! deletes the request. The requester may be of this project, or the Java *Amazon SQS Temporary Queue Client*.
+//! A responder receives requests from a queue, calls a handler for each, sends the reply to the request's return
+//! address, and deletes the request. The requester may be `sqs-requester`, or the Java *Amazon SQS Temporary Queue
+//! Client*.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -60,30 +61,30 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | how is a queue served? | [`Responder::serve`], [`Serve`], with the table of what becomes of a request |
-//! | what may be set? | [`ResponderBuilder`], with all defaults |
-//! | what is a handler? | [`Handler`], or any tower service: [`Responder::serve_service`] |
-//! | what can its arguments be? | [`State`], `Json`, [`Body`], [`Attributes`], [`Deadline`], [`Request`], [`MessageId`], and of the header [`RequestId`], [`IdempotencyKey`], [`TraceContext`] (also in `Option`); your own: [`FromRequest`] |
-//! | what can it return? | [`IntoReply`], [`Reply`], [`ReplyError`] |
-//! | what does the requester see of an error? | [`ReplyError`]: what was said explicitly, and nothing else |
-//! | is a request handled twice? | One responder handles a request once. Two responders may both handle it unless they share a [`ReplyStore`] |
-//! | what must a store of mine do? | [`ReplyStore`], with checks to run against it: [`store::contract`] |
-//! | where may replies go? | [`ReturnAddressPolicy`] |
-//! | how does it stop? | [`Serve::with_graceful_shutdown`], [`Drained`] |
-//! | what if I receive by myself? | [`Responder::reply`] |
-//! | how do I see what happens? | [`Responder::stats`]; a `tracing` span `handle request` for each request |
+//! | How do I serve a queue? | [`Responder::serve`], [`Serve`], with the table of what happens to a request |
+//! | Which options are there? | [`ResponderBuilder`], with all defaults |
+//! | What is a handler? | [`Handler`], or any tower service: [`Responder::serve_service`] |
+//! | Which arguments can a handler have? | [`State`], `Json`, [`Body`], [`Attributes`], [`Deadline`], [`Request`], [`MessageId`], and values of the header: [`RequestId`], [`IdempotencyKey`], [`TraceContext`] (also in `Option`); your own: [`FromRequest`] |
+//! | What can a handler return? | [`IntoReply`], [`Reply`], [`ReplyError`] |
+//! | What does the requester see of an error? | [`ReplyError`]: only the code and message that you give it explicitly |
+//! | Is a request handled twice? | One responder handles a request once. Two responders may both handle it unless they share a [`ReplyStore`] |
+//! | How do I write a store? | [`ReplyStore`], with checks to run against it: [`store::contract`] |
+//! | Where may replies go? | [`ReturnAddressPolicy`] |
+//! | How does serving stop? | [`Serve::with_graceful_shutdown`], [`Drained`] |
+//! | What if I receive messages by myself? | [`Responder::reply`] |
+//! | How do I see what happens? | [`Responder::stats`]; a `tracing` span `handle request` for each request |
 //!
 //! # Delivery
 //!
-//! SQS delivers at least once, and so does this: a request is deleted after its reply was sent, never before. If the
-//! process dies in between, another one handles the request again. Handlers should be idempotent, or use a
-//! [`ReplyStore`] that all processes share.
+//! SQS delivers at least once, and so does a responder: it deletes a request after the reply was sent, never before. If
+//! the process dies in between, another process handles the request again. Handlers should be idempotent, or all
+//! processes should share a [`ReplyStore`].
 //!
 //! # What is logged
 //!
-//! Spans and events have ids, queues, codes and counts. Bodies, attributes of users and receipt handles are never in
-//! them. The text of an error that a handler returns is: it goes to the log, and not to the requester. Bad messages are
-//! logged the 1st, 2nd, 4th, 8th time and so on, so that a flood of them is no flood of lines.
+//! Spans and events have ids, queues, codes and counts. They never have bodies, user attributes or receipt handles. The
+//! text of an error that a handler returns goes to the log, and not to the requester. The 1st, 2nd, 4th, 8th and so on
+//! bad message is logged, so that many bad messages do not flood the log.
 //!
 //! # Features
 //!

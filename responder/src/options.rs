@@ -1,7 +1,7 @@
-//! What a user may set, and what is refused.
+//! The options of a responder.
 //!
-//! Owns: every default and every bound. Invariant: an [`Options`] that passed [`check`](Options::check) needs no
-//! further look.
+//! Owns: every default and every bound. Invariant: an [`Options`] that passed [`check`](Options::check) needs no further
+//! check.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const REPLY_STORE_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(60);
 const KEEP: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 60 * 60);
-/// The longest time for which a message that is not deleted stays hidden (`serve/patience.rs`), twice.
+/// Twice the longest time for which a message that is not deleted stays hidden (`serve/patience.rs`).
 const KEEP_REPLIES: Duration = Duration::from_secs(30 * 60);
 const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(20);
 
@@ -29,22 +29,22 @@ const HANDLER_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(12 * 60 * 60);
 const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(12 * 60 * 60);
 
-/// The longest that a handler may take for a request without a deadline, if it is bounded by that.
+/// The time of a handler for a request without a deadline, with [`HandlerTimeout::AfterDeadline`].
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(60 * 60);
 
-/// How long a handler may take. When that is over, it is dropped: its slot is free, and its requester is told
-/// [`expired`](sqs_rpc_protocol::ErrorCode::EXPIRED), if it still waits.
+/// How long a handler may take. After that time the handler is dropped: its slot is free, and its requester, if it still
+/// waits, gets an error with code [`expired`](sqs_rpc_protocol::ErrorCode::EXPIRED).
 ///
 /// Default: 5 s after the request's deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandlerTimeout {
-    /// Until the request's deadline, and this much longer; 0 to 12 h. Of a request without a deadline (of a Java peer)
-    /// one hour after the handler's start.
+    /// Until this long after the request's deadline; 0 to 12 h. For a request without a deadline (from a Java
+    /// requester), one hour after the handler's start.
     AfterDeadline(Duration),
-    /// This long after the handler's start, whatever the deadline; 1 ms to 12 h.
+    /// Until this long after the handler's start, whatever the deadline; 1 ms to 12 h.
     AfterStart(Duration),
-    /// As long as it likes. Its request is hidden for 12 h at the most, and is delivered again then.
+    /// No timeout. SQS hides the request for at most 12 h, and redelivers it then.
     None,
 }
 
@@ -55,7 +55,7 @@ impl Default for HandlerTimeout {
 }
 
 impl HandlerTimeout {
-    /// Until when a handler may run that starts `now`.
+    /// When a handler that starts `now` is dropped.
     pub(crate) fn until(self, now: Moment, deadline: Option<Moment>) -> Option<Moment> {
         match self {
             Self::AfterDeadline(grace) => {
@@ -94,7 +94,7 @@ pub(crate) struct Options {
     pub(crate) reply_store: UserStore,
     pub(crate) reply_store_timeout: Duration,
     pub(crate) keep_keyed_replies: Duration,
-    /// `None`: see [`keep_replies`](Self::keep_replies).
+    /// `None`: the default that [`keep_replies`](Self::keep_replies) computes.
     pub(crate) keep_replies: Option<Duration>,
     pub(crate) prefer: Prefer,
     pub(crate) batches: BatchOptions,
@@ -123,7 +123,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Refuses what is out of range, and rounds up to the whole seconds that SQS takes.
+    /// Refuses options that are out of range, and rounds times up to the whole seconds that SQS takes.
     pub(crate) fn check(mut self) -> Result<Self, InvalidOption> {
         InvalidOption::unless_within("concurrency", &self.concurrency, &CONCURRENCY)?;
         InvalidOption::unless_within("max_polls", &self.max_polls, &MAX_POLLS)?;
@@ -146,7 +146,7 @@ impl Options {
 }
 
 impl Options {
-    /// How long a reply is kept without an idempotency key: until SQS has delivered its message again, if it does.
+    /// How long a reply without an idempotency key is kept: longer than SQS may take to redeliver its message.
     pub(crate) fn keep_replies(&self) -> Duration {
         self.keep_replies
             .unwrap_or_else(|| KEEP_REPLIES.max(self.visibility * 2))

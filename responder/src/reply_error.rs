@@ -1,7 +1,7 @@
-//! How a handler says that it failed.
+//! [`ReplyError`]: how a handler reports a failure.
 //!
-//! Owns: what the requester may see of a failure. Invariant: of an error that was not made for the requester, nothing
-//! but the code `internal` leaves the process.
+//! Owns: the part of a failure that the requester may see. Invariant: of an error that was not made for the requester,
+//! only the code `internal` and a fixed message leave the process.
 
 use std::error::Error;
 use std::fmt;
@@ -12,15 +12,15 @@ use crate::Reply;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What a requester reads when it may know no more.
+/// The message of an error that was not made for the requester.
 const INTERNAL_MESSAGE: &str = "the request could not be handled";
 
 /// Why a request was not handled.
 ///
-/// Made by `?` from any [`Error`], it sends the code [`internal`](ErrorCode::INTERNAL) and a fixed message; the
-/// error's text goes to the log only. What the requester may see is said explicitly, with [`new`](Self::new).
+/// `?` converts any [`Error`] into a `ReplyError` with the code [`internal`](ErrorCode::INTERNAL) and a fixed message;
+/// the error's own text goes to the log only. To show the requester a code and a message, use [`new`](Self::new).
 ///
-/// It does not implement [`Error`] itself, because then it could not be made from all of them.
+/// `ReplyError` does not implement [`Error`] itself, because then `?` could not convert every error into it.
 ///
 /// # Examples
 ///
@@ -50,9 +50,9 @@ pub struct ReplyError {
 }
 
 impl ReplyError {
-    /// An error that the requester may see: a code for programs, a message for people.
+    /// Makes an error that the requester may see: a code for programs, a message for people.
     ///
-    /// Any message is allowed: [`Reply::error`] says how it is made one that SQS takes.
+    /// Any message is allowed: see [`Reply::error`] for how a message that SQS would refuse is changed.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
@@ -64,11 +64,11 @@ impl ReplyError {
         }
     }
 
-    /// The request cannot be decoded; the message, which the requester may see, says why.
+    /// Makes an error for a request that cannot be decoded. The message, which the requester may see, says why.
     ///
-    /// For what makes the arguments of handlers ([`FromRequest`](crate::FromRequest)). The requester is told
-    /// [`bad_request`](ErrorCode::BAD_REQUEST), and the request is deleted. If it cannot be told, or with
-    /// [`keep_undecodable`](crate::ResponderBuilder::keep_undecodable), it stays for the dead-letter queue.
+    /// Implementations of [`FromRequest`](crate::FromRequest) return it. The requester gets an error reply with code
+    /// [`bad_request`](ErrorCode::BAD_REQUEST), and the request is deleted. If that reply cannot be sent, or with
+    /// [`keep_undecodable`](crate::ResponderBuilder::keep_undecodable), the request stays for the dead-letter queue.
     #[must_use]
     pub fn undecodable(message: impl Into<String>) -> Self {
         Self {
@@ -77,15 +77,15 @@ impl ReplyError {
         }
     }
 
-    /// An error of which the requester may see nothing, as `?` makes it of an [`Error`]. Also takes a text.
+    /// Makes an error whose text the requester may not see, from an [`Error`] or a string. `?` does the same.
     #[must_use]
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::new(ErrorCode::INTERNAL, INTERNAL_MESSAGE).with_source(source)
     }
 
-    /// Says that the same request may succeed later, whatever the code: the database is busy, say. The requester's
-    /// `RequestError::is_retryable` returns true, and under an idempotency key the error is not kept, so that a retry
-    /// with the key is handled again.
+    /// States that the same request may succeed later, whatever the code: for example, because the database is busy. The
+    /// requester's `RequestError::is_retryable` then returns true. The error is not kept under an idempotency key, so a
+    /// retry with the key is handled again.
     ///
     /// # Examples
     ///
@@ -102,7 +102,7 @@ impl ReplyError {
         self
     }
 
-    /// The same error with a cause, for the log only.
+    /// Adds a cause, for the log only.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
@@ -121,7 +121,7 @@ impl ReplyError {
         &self.message
     }
 
-    /// Whether the same request may succeed later: by [`retryable`](Self::retryable) or by its code.
+    /// Whether the same request may succeed later: because of [`retryable`](Self::retryable) or because of the code.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.retryable || self.code.is_retryable()

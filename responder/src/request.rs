@@ -1,8 +1,8 @@
-//! A request, as a handler sees it, and how it is made of an SQS message.
+//! A request as a handler sees it, and how it is made from an SQS message.
 //!
-//! Owns: what a message must be like to be handled ([`Received::read`]). Does not own: time, calls, or what becomes of
-//! a message that is not handled. Invariant: a [`Request`] was received whole, its header is valid, and its return
-//! address, if it has one, is allowed.
+//! Owns: which messages can be handled ([`Received::read`]). Does not own: time, calls, or what happens to a message
+//! that is not handled. Invariant: a [`Request`] was received whole, its header is valid, and its return address, if it
+//! has one, is allowed.
 
 use std::fmt;
 
@@ -16,9 +16,9 @@ use sqs_virtual_queues::is_intact;
 
 use crate::Deadline;
 
-/// A request: a message from the request queue that is to be handled.
+/// A request: a message from the request queue that a handler is to handle.
 ///
-/// Its `Debug` shows neither the body nor the attributes nor the receipt handle.
+/// `Debug` shows neither the body nor the attributes nor the receipt handle.
 #[derive(Clone)]
 pub struct Request {
     message: Message,
@@ -28,13 +28,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// The body. SQS allows no empty one.
+    /// The body. It is not empty, because SQS allows no empty body.
     #[must_use]
     pub fn body(&self) -> &str {
         self.message.body().unwrap_or_default()
     }
 
-    /// The body, without a copy.
+    /// The body, without copying it.
     #[must_use]
     pub fn into_body(self) -> String {
         self.message.body.unwrap_or_default()
@@ -49,56 +49,56 @@ impl Request {
         self.message.message_attributes()?.get(name)
     }
 
-    /// All message attributes that the requester set, 7 at the most from our requester.
+    /// All message attributes that the requester set; at most 7 from `sqs-requester`.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &MessageAttributeValue)> {
         let all = self.message.message_attributes().into_iter().flatten();
         all.map(|(name, value)| (name.as_str(), value))
             .filter(|(name, _)| !names::is_reserved(name))
     }
 
-    /// The queue that it came from.
+    /// The queue that the request came from.
     #[must_use]
     pub const fn queue(&self) -> &HostQueueUrl {
         &self.queue
     }
 
-    /// Where its reply goes; `None`: it is one-way.
+    /// Where the reply goes. `None` if the request is one-way.
     #[must_use]
     pub const fn return_address(&self) -> Option<&QueueUrl> {
         self.envelope.return_address.as_ref()
     }
 
-    /// Its id, the same on every delivery; `None` from a Java requester, which sends none.
+    /// The request's id, the same on every delivery. `None` from a Java requester, which sends no id.
     #[must_use]
     pub fn request_id(&self) -> Option<RequestId> {
         self.envelope.request_id()
     }
 
-    /// What ties it to other requests that mean the same thing, if the requester set it.
+    /// The key that marks requests that mean the same, if the requester set it.
     #[must_use]
     pub fn idempotency_key(&self) -> Option<&IdempotencyKey> {
         self.header()?.idempotency_key.as_ref()
     }
 
-    /// Which of several operations is meant, if the requester set it.
+    /// The operation of the service that the request is for, if the requester set it.
     #[must_use]
     pub fn operation(&self) -> Option<&Operation> {
         self.header()?.operation.as_ref()
     }
 
-    /// What the requester says that the body is.
+    /// The body's content type, if the requester stated it.
     #[must_use]
     pub fn content_type(&self) -> Option<&ContentType> {
         self.header()?.content_type.as_ref()
     }
 
-    /// The trace that it belongs to.
+    /// The trace that the request belongs to, if the requester sent one.
     #[must_use]
     pub fn trace_context(&self) -> Option<&TraceContext> {
         self.header()?.trace_context.as_ref()
     }
 
-    /// Until when its requester waits.
+    /// Until when the requester waits.
     #[must_use]
     pub const fn deadline(&self) -> &Deadline {
         &self.deadline
@@ -110,31 +110,33 @@ impl Request {
         self.message.message_id().unwrap_or_default()
     }
 
-    /// Who sent it, as SQS writes it on the message (`SenderId`): the unique id of an IAM user, or of a role and its session
-    /// (`AROA..:session`). `None` from a server that does not tell. Nothing else about a request says who is calling.
+    /// The sender, as SQS writes it on the message (`SenderId`): the unique id of an IAM user, or of a role and its
+    /// session (`AROA..:session`). `None` from a server that does not state it. Nothing else in a request proves who
+    /// sent it.
     #[must_use]
     pub fn sender_id(&self) -> Option<&str> {
         system(&self.message, &System::SenderId)
     }
 
-    /// When SQS accepted the message, in SQS's time. `None` from a server that does not tell.
+    /// When SQS accepted the message, in SQS's time. `None` from a server that does not state it.
     pub(crate) fn sent(&self) -> Option<SqsTime> {
         sent(&self.message)
     }
 
-    /// How often SQS has delivered it, about; 1 the first time. `None` if SQS did not say.
+    /// How often SQS has delivered the message, approximately; 1 the first time. `None` from a server that does not
+    /// state it.
     #[must_use]
     pub fn receive_count(&self) -> Option<u32> {
         receive_count(&self.message)
     }
 
-    /// The group that it belongs to: an order on a FIFO queue, a tenant on a standard one.
+    /// The message group: an order of handling on a FIFO queue, a tenant on a standard queue.
     #[must_use]
     pub fn group(&self) -> Option<&str> {
         system(&self.message, &System::MessageGroupId)
     }
 
-    /// The SDK's message, with everything that SQS said.
+    /// The SDK's message, as it was received.
     #[must_use]
     pub const fn message(&self) -> &Message {
         &self.message
@@ -158,25 +160,25 @@ impl fmt::Debug for Request {
     }
 }
 
-/// What a message turned out to be.
+/// The result of reading a message.
 #[derive(Debug)]
 pub(crate) enum Received {
     /// A request.
     Request(Box<Request>),
-    /// It changed on its way, or is not a whole message: as if it had not been received.
+    /// The message was damaged on its way, or lacks its id or receipt handle. It is treated as not received.
     Corrupted,
-    /// It cannot be understood. The address is there if it could be read and is allowed.
+    /// The header or the return address cannot be decoded. `address` is set if it could be read and is allowed.
     Undecodable {
         error: EnvelopeError,
         address: Option<QueueUrl>,
     },
-    /// Its reply may not be sent where it asks for.
+    /// The return address is not allowed.
     Refused(Refusal),
 }
 
 impl Received {
-    /// Reads a message from `queue`. `deadline` makes the requester's deadline of the envelope and of when SQS
-    /// accepted the message.
+    /// Reads a message from `queue`. `deadline` computes the deadline from the envelope and the time when SQS accepted
+    /// the message.
     pub(crate) fn read(
         message: Message,
         queue: &HostQueueUrl,
@@ -214,12 +216,12 @@ impl Received {
     }
 }
 
-/// The protocol's part of a message.
+/// Decodes the protocol's attributes of a message.
 pub(crate) fn envelope(message: &Message) -> Result<RequestEnvelope, EnvelopeError> {
     RequestEnvelope::decode(|name| attribute(message, name))
 }
 
-/// The return address alone, where the rest of the envelope cannot be read.
+/// Decodes the return address alone, for an envelope that cannot be decoded as a whole.
 fn return_address(message: &Message) -> Option<QueueUrl> {
     let lookup =
         |name: &str| attribute(message, name).filter(|_| name == names::RESPONSE_QUEUE_URL);
@@ -238,10 +240,10 @@ pub(crate) fn receive_count(message: &Message) -> Option<u32> {
         .ok()
 }
 
-/// SQS's time when it gave out the message, if this is the first time.
+/// SQS's time when it delivered the message, if this is the first delivery.
 ///
-/// It is later than `SentTimestamp` by as much as the message waited or was delayed (`DelaySeconds`), so that one would not do. A server
-/// that says of a message that it was received before it was sent has said nothing.
+/// `SentTimestamp` is earlier than this by the time that the message waited or was delayed (`DelaySeconds`), so it
+/// cannot be used instead. `None` if the server claims that the message was received before it was sent.
 pub(crate) fn first_received_now(message: &Message) -> Option<SqsTime> {
     if receive_count(message) != Some(1) {
         return None;
@@ -354,7 +356,7 @@ mod tests {
             read(message(&[]).set_message_id(None)),
             Received::Corrupted
         ));
-        // Java's requester and servers written by others: no header, no MD5.
+        // Java's requester sends no header, and some servers send no MD5.
         assert!(matches!(read(message(&[])), Received::Request(_)));
     }
 

@@ -50,11 +50,11 @@ pub struct Responder<S = ()> {
     state: S,
     options: Options,
     handling: Handling,
-    /// For [`reply`](Self::reply); made by its first call, since that needs a runtime.
+    /// For [`reply`](Self::reply). Made by the first call, because it needs a runtime.
     direct: Arc<OnceLock<DirectReplies>>,
 }
 
-/// Sets what a [`Responder`] does. Made by [`Responder::builder`].
+/// Sets up a [`Responder`]. Made by [`Responder::builder`].
 #[derive(Clone)]
 pub struct ResponderBuilder<S = ()> {
     sqs: Sqs,
@@ -63,9 +63,9 @@ pub struct ResponderBuilder<S = ()> {
 }
 
 impl Responder {
-    /// Starts from a client of the SDK, or from an [`Sqs`].
+    /// Sets up a responder with options, from a client of the SDK or an [`Sqs`].
     ///
-    /// The client may be dropped or used elsewhere; the responder derives its own from the client's config.
+    /// The client may be dropped or used elsewhere: the responder makes its own client from the given client's config.
     pub fn builder(sqs: impl Into<Sqs>) -> ResponderBuilder {
         let sqs = sqs.into();
         let store = InMemoryReplyStore::default().with_clock(sqs.clock().clone());
@@ -82,21 +82,21 @@ impl Responder {
 }
 
 impl<S: Clone + Send + Sync + 'static> Responder<S> {
-    /// Serves a queue with a handler: await the result. See [`Serve`] for what may be set, and [`Handler`] for what a
-    /// handler is.
+    /// Serves a queue with a handler: await the returned [`Serve`], which has further options. See [`Handler`] for the
+    /// functions that are handlers.
     ///
-    /// The queue must be a real one; a virtual queue's URL is refused when the result is awaited, as is a text that is
-    /// no queue URL.
+    /// The queue must be a real queue. If the URL is a virtual queue's, or no queue URL at all, awaiting fails with
+    /// [`InvalidQueueUrl`](crate::ServeErrorKind::InvalidQueueUrl).
     pub fn serve<Args>(&self, queue_url: impl AsRef<str>, handler: impl Handler<Args, S>) -> Serve {
         let handler = BoxedHandler::of_handler(handler, self.state.clone(), self.sqs.counters());
         self.serve_boxed(queue_url.as_ref(), handler)
     }
 
-    /// Serves a queue with a tower service: await the result.
+    /// Serves a queue with a tower service: await the returned [`Serve`].
     ///
-    /// The service is cloned for each request and is asked whether it is ready before it is called, within the
-    /// request's concurrency slot. An error of the service is answered with `internal`; for one that the requester may
-    /// see, return [`Reply::error`].
+    /// The service is cloned for each request. Within the request's concurrency slot, the clone is polled until it is
+    /// ready, and then called. An error of the service is answered with `internal`. To send an error that the requester
+    /// may see, return [`Reply::error`].
     ///
     /// # Examples
     ///
@@ -152,14 +152,15 @@ impl<S: Clone + Send + Sync + 'static> Responder<S> {
         Serve::new(sqs, options, queue_url, handler, handling)
     }
 
-    /// Answers a message, for code that receives by itself.
+    /// Answers a message, for code that receives messages by itself.
     ///
-    /// The message must have been received with all its message attributes (`MessageAttributeNames` `All`). It is not
-    /// deleted: that is the caller's to do, after this. The reply store is not asked.
+    /// The message must have been received with all its message attributes (`MessageAttributeNames` `All`). The caller
+    /// deletes the message afterwards. The reply store is not used.
     ///
-    /// A missing return queue is tried again for 2 s, since a new queue may be unknown for its first second; a throttled
-    /// or unreachable SQS is tried again until the request's deadline, or for 60 s if it has none. Replies to one queue
-    /// that does not take them wait for each other: one batch of them at a time tries.
+    /// If the return address does not exist, the reply is retried for 2 s, because a new queue may be unknown to SQS
+    /// for its first second. If SQS throttles or cannot be reached, it is retried until the request's deadline, or for
+    /// 60 s if the request has none. While a queue takes no replies, one batch of replies at a time tries it, and the
+    /// others wait.
     ///
     /// # Examples
     ///
@@ -194,14 +195,14 @@ impl<S: Clone + Send + Sync + 'static> Responder<S> {
     ///
     /// # Errors
     ///
-    /// [`SendReplyError`]: its [`kind`](SendReplyError::kind) says what to do. A one-way request is an error here, and
-    /// so is a message that was received without its attributes.
+    /// [`SendReplyError`]: its [`kind`](SendReplyError::kind) says what to do. A one-way request is an error, and so is a
+    /// message that was received without its attributes.
     ///
-    /// If the conversion of `reply` panics, that is logged and counted, and the requester is told `internal`.
+    /// A panic in the conversion of `reply` is logged and counted, and the requester gets an error with code `internal`.
     ///
     /// # Cancel safety
     ///
-    /// A reply whose future is dropped may have been sent.
+    /// If the future is dropped, the reply may have been sent.
     pub async fn reply(
         &self,
         message: &Message,
@@ -213,14 +214,15 @@ impl<S: Clone + Send + Sync + 'static> Responder<S> {
             .await
     }
 
-    /// All counters. They are those of the [`Sqs`] that it was built from, and so also count what others do with that.
+    /// All counters. They belong to the [`Sqs`] that the responder was built from, so they also count the other users
+    /// of that `Sqs`.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.sqs.counters().snapshot()
     }
 }
 
-/// A panic is answered like an error that is not for the requester.
+/// Converts a handler's value into a reply. A panic becomes an error with code `internal`.
 fn convert<R: IntoReply>(reply: R, counters: &Counters) -> Reply {
     UserCode::of::<R>("the conversion into a reply")
         .confidential()
@@ -229,7 +231,7 @@ fn convert<R: IntoReply>(reply: R, counters: &Counters) -> Reply {
 }
 
 impl<S> ResponderBuilder<S> {
-    /// The state that handlers get with [`State`](crate::State). Default: `()`. It is cloned for each request.
+    /// The state that handlers take with [`State`](crate::State). Default: `()`. The state is cloned for each request.
     #[must_use]
     pub fn state<T: Clone + Send + Sync + 'static>(self, state: T) -> ResponderBuilder<T> {
         ResponderBuilder {
@@ -239,116 +241,121 @@ impl<S> ResponderBuilder<S> {
         }
     }
 
-    /// The most requests in hand at a time, for each queue served: handled, waiting for their FIFO group, or being
-    /// answered. Default 64; 1 to 100,000. At the bound nothing more is received. 1 handles one after the other.
+    /// The maximum number of requests in hand, for each served queue: being handled, waiting for their FIFO group, or
+    /// being answered. Default 64; 1 to 100,000. At the maximum the responder receives no more. With 1, it handles one
+    /// request after the other.
     ///
-    /// Requests that wait for the outcome of another's handler, because they have its idempotency key or are copies of its
-    /// request, do not count. As many of them as this wait in hand; further ones are given back to SQS, hidden for a time
-    /// that doubles with each delivery (1 s, 2 s, 4 s, up to 15 minutes). If many requests with one key come at a time, and its
-    /// handler takes long, leave them enough deliveries before the dead-letter queue: 5 are 31 s.
+    /// Duplicates that wait for another request's handler, because they have the same idempotency key or request id, do
+    /// not count. The same maximum applies to them separately. Duplicates beyond that are given back to SQS, hidden for
+    /// a time that doubles with each delivery (1 s, 2 s, 4 s, up to 15 minutes). If many requests with one key arrive
+    /// while its handler takes long, allow them enough deliveries before the dead-letter queue: 5 deliveries last 31 s.
     ///
-    /// Requests whose replies wait, because their host does not exist or does not take them, do not count either, as long as they
-    /// are at most 2,000 (or as many as this, if that is more) and 64 MiB. Further ones wait in their slots.
+    /// Requests whose replies wait, because their host does not exist or does not take them, do not count either, up to
+    /// 64 MiB of replies and up to 2,000 requests (or this maximum, if that is more). Requests beyond that stay in
+    /// their slots.
     #[must_use]
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.options.concurrency = requests;
         self
     }
 
-    /// How long SQS hides a received request from others. Default 30 s; 1 s to 12 h, in whole seconds (rounded up).
+    /// How long SQS hides a received request from other receivers. Default 30 s; 1 s to 12 h, in whole seconds (rounded
+    /// up).
     ///
-    /// It is extended while the request is in hand, at about half of it, so it does not bound a handler's time (but for
-    /// SQS's own bound of 12 h in all). It is the time after which another process gets the requests of one that
-    /// crashed; the shorter, the more calls extend it.
+    /// The responder extends the timeout while the request is in hand, after about half of it, so the timeout does not
+    /// limit a handler's time (SQS's own limit is 12 h in all). When a process crashes, others receive its requests
+    /// after this time. A shorter timeout costs more calls to extend it.
     #[must_use]
     pub fn visibility_timeout(mut self, timeout: Duration) -> Self {
         self.options.visibility = timeout;
         self
     }
 
-    /// How long a poll waits for requests. Default, and the most, 20 s; 1 s at the least, in whole seconds (rounded
-    /// up). Shorter ones cost more calls when idle.
+    /// How long a poll waits for requests. Default 20 s; 1 s to 20 s, in whole seconds (rounded up). Shorter waits cost
+    /// more calls while the queue is idle.
     #[must_use]
     pub fn poll_wait(mut self, wait: Duration) -> Self {
         self.options.poll_wait = wait;
         self
     }
 
-    /// Whether a graceful shutdown ends the polls that are waiting when nothing else is left to do. Default: yes, so an idle
+    /// Whether a graceful shutdown ends waiting polls when nothing else is left to do. Default `true`: an idle
     /// responder stops within 2 s.
     ///
-    /// Polls are ended one second after the last of them began or brought a request. Until then SQS has answered those for which
-    /// it had a request.
+    /// Polls are ended one second after the last of them began or received a request. By then SQS has answered every
+    /// poll for which it had a request.
     ///
-    /// The price: a request that SQS hands to a poll in the instant in which that is ended is lost on its way. It stays hidden for the
-    /// [visibility timeout](Self::visibility_timeout), and is delivered again then. `false` refuses that: a shutdown
-    /// waits for the polls, up to [`poll_wait`](Self::poll_wait), and handles what they bring.
+    /// The price: if SQS gives a request to a poll in the instant in which that poll is ended, the request is lost on
+    /// its way. It stays hidden for the [visibility timeout](Self::visibility_timeout), and is redelivered then. With
+    /// `false`, a shutdown waits for the polls, up to [`poll_wait`](Self::poll_wait), and handles the requests that
+    /// they receive.
     #[must_use]
     pub fn end_idle_polls(mut self, end: bool) -> Self {
         self.options.end_idle_polls = end;
         self
     }
 
-    /// The most polls out at a time, for each queue served. Default 8; 1 to 1,000. There is one as long as polls do not
-    /// come back full.
+    /// The maximum number of concurrent polls, for each served queue. Default 8; 1 to 1,000. As long as polls do not
+    /// return full, there is a single poll at a time.
     #[must_use]
     pub fn max_polls(mut self, polls: usize) -> Self {
         self.options.max_polls = polls;
         self
     }
 
-    /// How long a handler may take: [`HandlerTimeout`]. Default: 5 s after the request's deadline; one hour in all for
-    /// a request that has none.
+    /// How long a handler may take: see [`HandlerTimeout`]. Default: until 5 s after the request's deadline; one hour
+    /// for a request without a deadline.
     #[must_use]
     pub fn handler_timeout(mut self, timeout: HandlerTimeout) -> Self {
         self.options.handler_timeout = timeout;
         self
     }
 
-    /// Whether all requests that cannot be decoded stay for the dead-letter queue of the request queue, also those whose
-    /// requester was told. Default: no, such a request is deleted once it was answered.
+    /// Whether all requests that cannot be decoded stay for the request queue's dead-letter queue, even if their
+    /// requester got an error reply. Default `false`: such a request is deleted once it was answered.
     #[must_use]
     pub fn keep_undecodable(mut self, keep: bool) -> Self {
         self.options.keep_undecodable = keep;
         self
     }
 
-    /// Which return addresses are replied to. Default: temporary queues in the request queue's account and region.
+    /// Which return addresses replies may go to. Default: temporary queues in the request queue's account and region.
     #[must_use]
     pub fn return_addresses(mut self, policy: ReturnAddressPolicy) -> Self {
         self.options.return_addresses = policy;
         self
     }
 
-    /// The queue from which the messages come that [`reply`](Responder::reply) answers: the return addresses are
-    /// checked against its account and region. Default: none, and `reply` answers nothing.
+    /// The queue whose messages [`reply`](Responder::reply) answers: return addresses are checked against its account and
+    /// region. Default: none, and `reply` fails with
+    /// [`NoRequestQueue`](crate::SendReplyErrorKind::NoRequestQueue).
     ///
-    /// [`serve`](Responder::serve) does not need it.
+    /// [`serve`](Responder::serve) does not need this option.
     #[must_use]
     pub fn request_queue(mut self, queue: HostQueueUrl) -> Self {
         self.options.request_queue = Some(queue);
         self
     }
 
-    /// Where it is written down who handles a request, and which reply it was given. Default:
-    /// [`InMemoryReplyStore::default`](crate::InMemoryReplyStore::default), so that no request is handled twice by this
-    /// responder. A store that all processes share does that for all of them: see [`ReplyStore`].
+    /// The store that records which requests are being handled, and their replies. Default:
+    /// [`InMemoryReplyStore::default`](crate::InMemoryReplyStore::default), with which this responder handles no
+    /// request twice. With a store that all processes share, none of them does: see [`ReplyStore`].
     #[must_use]
     pub fn reply_store(mut self, store: impl ReplyStore) -> Self {
         self.options.reply_store = UserStore::new(store, self.sqs.counters());
         self
     }
 
-    /// The longest that one call of the reply store may take. Default 5 s; 1 ms to 60 s. [`ReplyStore`] says what happens
-    /// then. Until then the request waits in its concurrency slot.
+    /// The timeout of one call of the reply store. Default 5 s; 1 ms to 60 s. [`ReplyStore`] says what happens after a
+    /// timeout. Until then the request waits in its concurrency slot.
     #[must_use]
     pub fn reply_store_timeout(mut self, timeout: Duration) -> Self {
         self.options.reply_store_timeout = timeout;
         self
     }
 
-    /// How long a reply to a request with an idempotency key is kept. Default 24 h; 1 s to 366 days. So long a requester
-    /// may try again with the key and is given the same reply.
+    /// How long a reply to a request with an idempotency key is kept. Default 24 h; 1 s to 366 days. During this time a
+    /// requester that tries again with the key gets the same reply.
     #[must_use]
     pub fn keep_keyed_replies(mut self, age: Duration) -> Self {
         self.options.keep_keyed_replies = age;
@@ -356,15 +363,15 @@ impl<S> ResponderBuilder<S> {
     }
 
     /// How long a reply to any other request is kept. Default: twice the
-    /// [visibility timeout](Self::visibility_timeout), but 30 min at the least; 1 s to 366 days. A request whose delete was
-    /// lost is delivered again within one visibility timeout.
+    /// [visibility timeout](Self::visibility_timeout), but at least 30 min; 1 s to 366 days. A request whose delete was
+    /// lost is redelivered within one visibility timeout.
     #[must_use]
     pub fn keep_replies(mut self, age: Duration) -> Self {
         self.options.keep_replies = Some(age);
         self
     }
 
-    /// What matters more, latency or cost: [`Prefer`] says what each does. Default [`Prefer::Balance`]. It replaces what
+    /// Whether latency or cost matters more; see [`Prefer`]. Default [`Prefer::Balance`]. This replaces the options that
     /// [`batches`](Self::batches) has set.
     #[must_use]
     pub fn prefer(mut self, prefer: Prefer) -> Self {
@@ -373,18 +380,18 @@ impl<S> ResponderBuilder<S> {
         self
     }
 
-    /// How replies and deletes share calls. Default: [`BatchOptions::default`].
+    /// How replies and deletes are put together into batches. Default: [`BatchOptions::default`].
     #[must_use]
     pub fn batches(mut self, batches: BatchOptions) -> Self {
         self.options.batches = batches;
         self
     }
 
-    /// Puts it together. Makes no call, and needs no runtime.
+    /// Makes the responder. Makes no call, and needs no runtime.
     ///
     /// # Errors
     ///
-    /// [`InvalidOption`] if an option is out of its range: it names the option, the value and what is allowed.
+    /// [`InvalidOption`] names the first option that is out of range, its value, and the allowed range.
     pub fn build(self) -> Result<Responder<S>, InvalidOption> {
         let options = self.options.check()?;
         Ok(Responder {

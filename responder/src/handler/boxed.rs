@@ -1,4 +1,4 @@
-//! One type for all that handles requests, so that the driver is compiled once.
+//! One type for all handlers and services, so that the driver is compiled once.
 
 use std::fmt;
 use std::future;
@@ -17,13 +17,14 @@ use crate::{Reply, ReplyError, Request};
 /// How a handler ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// With a reply, which may be an error that the handler made one of.
+    /// With a reply, which may be an error reply.
     Reply(Reply),
     /// With an error.
     Failed(ReplyError),
-    /// With a panic, which was logged and counted where it was caught. What it said is not kept: it may quote the request.
+    /// With a panic, which was logged and counted where it was caught. The panic's message is not kept, because it may
+    /// quote the request.
     Panicked,
-    /// It was dropped, since its time was over.
+    /// The handler was dropped at its timeout.
     Expired,
 }
 
@@ -32,7 +33,7 @@ type Ended = Result<Reply, ReplyError>;
 /// A handler, or a tower service. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct BoxedHandler {
-    /// Empty only in its drop.
+    /// `None` only during the drop.
     start: Option<Arc<Start>>,
     code: UserCode,
     counters: Counters,
@@ -81,7 +82,7 @@ impl BoxedHandler {
         }
     }
 
-    /// Handles a request, `until` then at the most. A panic ends the one request.
+    /// Handles a request, at most `until` that moment. A panic fails only this request.
     pub(crate) async fn handle(
         &self,
         request: Request,
@@ -91,7 +92,7 @@ impl BoxedHandler {
         let Some(start) = self.start.clone() else {
             return Outcome::Panicked;
         };
-        // It starts at its first poll: the clones that it makes are code of the user.
+        // `start` runs within the first poll, because it clones the handler and the state, which is code of the user.
         let work = self
             .code
             .run(&self.counters, async move { start(request).await });
@@ -112,7 +113,7 @@ impl BoxedHandler {
 
 impl Drop for BoxedHandler {
     fn drop(&mut self) {
-        // The last one drops what the handler has captured.
+        // Dropping the last clone drops the values that the handler has captured, which is code of the user.
         self.code.drop(&self.counters, self.start.take());
     }
 }

@@ -1,4 +1,4 @@
-//! Arguments of handlers: state, body, attributes, message id.
+//! Arguments of handlers: [`State`], [`Body`], [`Attributes`], [`MessageId`].
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use super::{FromRef, FromRequest};
 use crate::{ReplyError, Request};
 
-/// The responder's state, or a part of it: a clone for each request, so it should be cheap to clone.
+/// The responder's state, or a part of it. It is cloned for each request, so it should be cheap to clone.
 #[derive(Debug, Clone, Copy)]
 pub struct State<T>(pub T);
 
@@ -19,12 +19,12 @@ pub struct Body(pub String);
 #[derive(Clone, PartialEq)]
 pub struct Attributes(pub HashMap<String, MessageAttributeValue>);
 
-/// SQS's id of the message: the same on every delivery of it, and known of Java's requests, too.
+/// SQS's id of the message. It is the same on every delivery. Requests from Java have one, too.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MessageId(pub String);
 
 impl Attributes {
-    /// The value of a String attribute; `None` if it is absent or of another type.
+    /// The value of a String attribute; `None` if there is no such attribute or it has no text.
     #[must_use]
     pub fn string(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.string_value()

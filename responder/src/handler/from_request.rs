@@ -1,13 +1,13 @@
-//! The traits that make a handler's arguments.
+//! [`FromRequest`] and [`FromRef`]: the traits that make a handler's arguments.
 
 use sqs_rpc_protocol::{ContentType, IdempotencyKey, Operation, RequestId, TraceContext};
 
 use crate::{Deadline, ReplyError, Request};
 
-/// An argument of a handler: something that is made from a request and the responder's state.
+/// An argument of a handler, which is made from a request and the responder's state.
 ///
-/// `Option<..>` of the header's values says `None` where the requester sent none; the values themselves refuse such a
-/// request. A Java requester sends no header at all.
+/// Values of the header can be arguments directly or in `Option`. If the requester did not send the value, the `Option`
+/// is `None`, and without `Option` the request is refused as undecodable. A Java requester sends no header at all.
 ///
 /// # Examples
 ///
@@ -35,13 +35,13 @@ use crate::{Deadline, ReplyError, Request};
     note = "`State<T>` needs a state from which `FromRef` makes a `T`; `Json<T>` needs `T: serde::de::DeserializeOwned`"
 )]
 pub trait FromRequest<S>: Sized {
-    /// Makes it.
+    /// Makes the argument.
     ///
     /// # Errors
     ///
-    /// What the requester is told instead of a result. The request is deleted then, as after a handler's error. After
-    /// [`ReplyError::undecodable`] it stays for the dead-letter queue if the requester cannot be told, or with
-    /// [`keep_undecodable`](crate::ResponderBuilder::keep_undecodable).
+    /// The error reply that the requester gets. The handler does not run, and the request is deleted, as after a
+    /// handler's error. After [`ReplyError::undecodable`] the request stays for the dead-letter queue if the reply
+    /// cannot be sent, or with [`keep_undecodable`](crate::ResponderBuilder::keep_undecodable).
     fn from_request(request: &Request, state: &S) -> Result<Self, ReplyError>;
 }
 
@@ -71,7 +71,7 @@ pub trait FromRequest<S>: Sized {
 /// }
 /// ```
 pub trait FromRef<S> {
-    /// Takes the part out.
+    /// Makes the part from the state.
     fn from_ref(state: &S) -> Self;
 }
 
@@ -93,7 +93,7 @@ impl<S> FromRequest<S> for Deadline {
     }
 }
 
-/// A value of the header, as an option and as a must.
+/// Implements [`FromRequest`] for a value of the header, optional and required.
 macro_rules! of_header {
     ($($type:ty, $name:literal, $take:expr;)*) => {$(
         impl<S> FromRequest<S> for Option<$type> {

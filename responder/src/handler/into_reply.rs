@@ -1,29 +1,29 @@
-//! What a handler's result becomes.
+//! [`IntoReply`]: how a handler's result becomes a reply.
 
 use sqs_rpc_protocol::ContentType;
 
 use crate::{Reply, ReplyError};
 
-/// A result of a handler.
+/// A result of a handler, which can be converted into a reply.
 ///
 /// | result | reply |
 /// |---|---|
 /// | `String`, `&'static str` | the body; it must not be empty |
 /// | `Json<T>` | the value in JSON |
-/// | `()` | `null`, as JSON has it: SQS takes no empty body |
-/// | [`Reply`] | itself |
-/// | `Result<T, E>` | that of `T`, or the error reply that `E` becomes: see [`ReplyError`] |
+/// | `()` | the JSON value `null`, because SQS takes no empty body |
+/// | [`Reply`] | the reply itself |
+/// | `Result<T, E>` | the reply that `T` becomes, or the error reply that `E` becomes: see [`ReplyError`] |
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a result of a handler",
     label = "not a result of a handler",
     note = "return a `String`, a `Json<T>`, a `Reply`, `()`, or a `Result` of one of them whose error is a `ReplyError` or any `std::error::Error`"
 )]
 pub trait IntoReply {
-    /// Makes the reply.
+    /// Converts the result into a reply.
     ///
     /// # Errors
     ///
-    /// What the requester is told instead.
+    /// The error that is sent to the requester instead of a result.
     fn into_reply(self) -> Result<Reply, ReplyError>;
 }
 

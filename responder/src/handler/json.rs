@@ -1,7 +1,8 @@
-//! Bodies in JSON: what [`Json`] means as an argument of a handler, and as its result.
+//! [`Json`] as an argument of a handler, and as its result.
 //!
-//! A request whose body is not JSON, or not a `T`, is answered with `bad_request` and what is wrong with it, and stays
-//! for the dead-letter queue. The content type that the requester states does not matter: Java's requesters state none.
+//! A request whose body is not JSON, or not a `T`, is answered with the code `bad_request` and the reason, as after
+//! [`ReplyError::undecodable`]. The content type that the requester states is ignored, because requesters in Java state
+//! none.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +13,7 @@ use crate::{Reply, ReplyError, Request};
 
 impl<S, T: DeserializeOwned> FromRequest<S> for Json<T> {
     fn from_request(request: &Request, _: &S) -> Result<Self, ReplyError> {
-        // The text may quote the body: the requester may see it, the log may not.
+        // The error's text may quote the body, so it goes to the requester and not to the log.
         serde_json::from_str(request.body())
             .map(Self)
             .map_err(|error| {

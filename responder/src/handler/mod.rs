@@ -1,8 +1,8 @@
-//! Handlers in axum's manner: async functions whose arguments are taken from the request.
+//! Handlers in axum's style: async functions whose arguments are made from the request.
 //!
 //! Owns: which functions are handlers ([`Handler`]), how arguments are made ([`FromRequest`]), and how results become
-//! replies ([`IntoReply`]). Does not own: when a handler runs. Invariant: an argument that cannot be made keeps the
-//! function from being called.
+//! replies ([`IntoReply`]). Does not own: when a handler runs. Invariant: the function is called only if all its
+//! arguments could be made.
 
 mod boxed;
 mod extract;
@@ -26,8 +26,8 @@ use crate::{Reply, ReplyError, Request};
 /// - whose result implements [`IntoReply`],
 /// - and which are `Clone + Send + Sync + 'static`.
 ///
-/// `Args` is the tuple of the arguments' types; the compiler finds it. A handler runs as a task of the runtime and must
-/// not block its thread: what takes long belongs on `tokio::task::spawn_blocking`.
+/// `Args` is the tuple of the arguments' types, which the compiler infers. A handler runs as a task of the runtime and
+/// must not block its thread: use `tokio::task::spawn_blocking` for blocking work.
 ///
 /// # Examples
 ///
@@ -46,7 +46,8 @@ use crate::{Reply, ReplyError, Request};
 /// is_handler(async || "pong");
 /// ```
 ///
-/// An argument that cannot be made does not compile; the message says what can be one:
+/// A function with an argument that cannot be made does not compile. The compiler's message says which arguments are
+/// allowed:
 ///
 /// ```compile_fail
 /// # use sqs_responder::{Handler, State};
@@ -70,12 +71,13 @@ pub trait Handler<Args, S>: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever the function's arguments and result say.
+    /// The errors of the function's arguments and of its result.
     ///
     /// # Cancel safety
     ///
-    /// That of the function. It is dropped unfinished when the drain time of a shutdown is over, or when the future
-    /// that serves is dropped.
+    /// The same as that of the function. The future is dropped unfinished at the [handler's
+    /// timeout](crate::HandlerTimeout), at the end of a shutdown's drain time, and when the [`Serve`](crate::Serve)
+    /// future is dropped.
     fn handle(
         self,
         request: Request,
