@@ -245,7 +245,7 @@ impl<S> ResponderBuilder<S> {
     /// being answered. Default 64; 1 to 100,000. At the maximum the responder receives no more. With 1, it handles one
     /// request after the other.
     ///
-    /// Duplicates that wait for another request's handler, because they have the same idempotency key or request id, do
+    /// Duplicates that wait for another request's handler, because they have its idempotency key or are copies of it, do
     /// not count. The same maximum applies to them separately. Duplicates beyond that are given back to SQS, hidden for
     /// a time that doubles with each delivery (1 s, 2 s, 4 s, up to 15 minutes). If many requests with one key arrive
     /// while its handler takes long, allow them enough deliveries before the dead-letter queue: 5 deliveries last 31 s.

@@ -1,17 +1,18 @@
-//! When a reply that could not be sent is tried again, as a pure state machine.
+//! When a failed reply is tried again, and when it is given up, as a pure state machine.
 //!
-//! Owns: how long, and what it means when that is over. Does not send. Invariant: no reply is tried again at or after
-//! its deadline.
+//! Owns: the times, and the reason for giving up. Does not send. Invariant: no reply is tried again at or after its
+//! deadline.
 
 use std::time::Duration;
 
 use sqs_virtual_queues::sqs::{Backoff, Fault, FaultKind, Moment, Random};
 
-/// A queue that was just made may be unknown to SQS for a second (its documentation); twice that is waited.
+/// How long a missing queue may be a new one. SQS may not know a new queue for a second (its documentation); this is
+/// twice that.
 pub(super) const NEW_QUEUE: Duration = Duration::from_secs(2);
 
-/// How long a reply is tried that has no deadline (a Java requester's). Then the request is left to be delivered
-/// again, and is answered from the reply store.
+/// How long a reply without a deadline (to a Java requester) is tried. After that the request is left to be
+/// redelivered, and is answered from the reply store.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -28,9 +29,9 @@ pub(crate) struct Attempts {
 /// What to do after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Try again then.
+    /// Try again at this moment.
     At(Moment),
-    /// Send something smaller, or at least something else: SQS refuses this message for good.
+    /// SQS refuses this message for good. Send an error reply instead.
     Refused,
     /// Give up.
     Stop(Unsent),
@@ -39,20 +40,20 @@ pub(crate) enum Next {
 /// Why a reply was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unsent {
-    /// The deadline has passed: nobody waits.
+    /// The deadline has passed, so nobody waits.
     TooLate,
-    /// The return address does not exist: nobody waits.
+    /// The return address does not exist, so nobody waits.
     NoQueue,
     /// SQS refuses the message.
     Refused,
-    /// The responder lacks the right.
+    /// The responder lacks the permission to send.
     Denied,
     /// SQS could not be reached for too long.
     Unreachable,
 }
 
 impl Unsent {
-    /// Whether the request is to be deleted all the same, because nothing is gained if it is delivered again.
+    /// Whether to delete the request all the same, because redelivering it would not help.
     pub(crate) const fn is_final(self) -> bool {
         matches!(self, Self::TooLate | Self::NoQueue | Self::Refused)
     }
@@ -77,12 +78,12 @@ impl Attempts {
         self.first
     }
 
-    /// The deadline, as a bound of one attempt.
+    /// When an attempt ends at the latest: at the deadline.
     pub(crate) fn until(&self) -> Moment {
         self.deadline.unwrap_or(self.first + WITHOUT_DEADLINE)
     }
 
-    /// An attempt failed. `missing_since`: since when it has been known that the host does not exist.
+    /// Handles a failed attempt. `missing_since`: since when the host has been known not to exist.
     pub(crate) fn failed(
         &mut self,
         fault: &Fault,
@@ -92,7 +93,7 @@ impl Attempts {
     ) -> Next {
         let was_missing = missing_since.is_some_and(|since| since <= self.first);
         let (until, otherwise) = match fault.kind() {
-            // Others have waited for it.
+            // Earlier replies have already waited for the host.
             FaultKind::QueueNotFound if was_missing => return Next::Stop(Unsent::NoQueue),
             FaultKind::AccessDenied => return Next::Stop(Unsent::Denied),
             FaultKind::Closed => return Next::Stop(Unsent::Unreachable),
@@ -104,7 +105,8 @@ impl Attempts {
         let is_missing = otherwise == Unsent::NoQueue;
         match self.deadline {
             Some(deadline) if now >= deadline => Next::Stop(Unsent::TooLate),
-            // The deadline alone bounds a reply that SQS does not take; a missing queue is given up before.
+            // If SQS throttles or cannot be reached, only the deadline ends the attempts. A missing queue is given up
+            // earlier.
             Some(deadline) if !is_missing => Next::At((now + wait).min(deadline)),
             _ if now >= until => Next::Stop(otherwise),
             deadline => Next::At((now + wait).min(until).min(deadline.unwrap_or(until))),
@@ -131,7 +133,7 @@ mod tests {
         Moment::from_start(Duration::from_secs(secs))
     }
 
-    /// Fails every attempt until the end; returns how long that took, how many attempts, and why it ended.
+    /// Fails every attempt until the end. Returns the time, the number of attempts, and the end.
     fn run(kind: FaultKind, deadline: Option<u64>) -> (Duration, usize, Next) {
         let random = Random::seeded(3);
         let mut attempts = Attempts::new(at(100), deadline.map(|secs| at(100 + secs)));

@@ -1,7 +1,7 @@
-//! [`Responder::reply`](crate::Responder::reply): one reply for code that receives by itself.
+//! [`Responder::reply`](crate::Responder::reply): one reply, for code that receives messages by itself.
 //!
-//! Owns: what can be wrong with such a message, and the outbox of those replies. Does not own: the sending. Invariant:
-//! whoever is not answered is an error to the caller, never silence.
+//! Owns: the errors of such a message, and the outbox of these replies. Does not own: the sending. Invariant: if the
+//! reply was not sent, the caller gets an error.
 
 use std::error::Error;
 use std::fmt;
@@ -18,7 +18,7 @@ use super::sender::{Addressee, NotSent, Sender, Sent};
 use crate::options::Options;
 use crate::request;
 
-/// Sends single replies; the calls of several at a time are shared.
+/// Sends single replies. Replies that are sent at the same time share calls.
 #[derive(Debug)]
 pub(crate) struct DirectReplies(Sender);
 
@@ -48,16 +48,16 @@ pub struct SendReplyError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What is wrong.
+/// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendReplyErrorKind {
     /// The message has no attributes at all. Either it was received without them (set `MessageAttributeNames` to
-    /// `All`), or nobody asked for a reply.
+    /// `All`), or its sender wants no reply.
     MissingAttributes,
-    /// The message has attributes, but no return address: it is one-way, or only some attributes were asked for.
+    /// The message has attributes, but no return address: it is one-way, or it was received with only some attributes.
     NoReturnAddress,
-    /// The protocol's attributes cannot be read. Leave the message to the dead-letter queue.
+    /// The protocol's attributes cannot be decoded. Leave the message to the dead-letter queue.
     Undecodable,
     /// The return address is not allowed. Leave the message to the dead-letter queue, or set
     /// [`return_addresses`](crate::ResponderBuilder::return_addresses).
@@ -65,27 +65,28 @@ pub enum SendReplyErrorKind {
     /// The responder was built without [`request_queue`](crate::ResponderBuilder::request_queue), so the return
     /// address cannot be checked.
     NoRequestQueue,
-    /// The reply is one that SQS does not take: empty, with forbidden characters, or with such attributes. Nothing was
-    /// sent.
+    /// SQS refuses such a reply: its body or an attribute is empty or has forbidden characters, or there are too many
+    /// attributes. If SQS found this out and not the responder, the requester got an error reply instead.
     InvalidReply,
-    /// The reply is too large. The requester was told so in its place: delete the message.
+    /// The reply is too large. The requester got an error reply with code `reply_too_large` instead: delete the message.
     TooLarge,
-    /// The request's deadline has passed: nobody waits. Delete the message.
+    /// The request's deadline has passed, so nobody waits for the reply. Delete the message.
     Expired,
-    /// The return address does not exist: nobody waits. Delete the message.
+    /// The return address does not exist, so nobody waits for the reply. Delete the message.
     QueueNotFound,
-    /// The responder may not send to the return address.
+    /// The responder lacks the permission to send to the return address. Correct the policy, and let the message be
+    /// redelivered.
     AccessDenied,
-    /// SQS refuses the reply, and an error reply in its place as well.
+    /// SQS refused the reply, and the error reply instead of it, too. Delete the message.
     Refused,
-    /// SQS could not be reached in time. Let the message be delivered again.
+    /// SQS could not be reached in time. Let the message be redelivered.
     Unreachable,
-    /// There is no Tokio runtime here.
+    /// There is no Tokio runtime here. Call `reply` within one.
     NoRuntime,
 }
 
 impl SendReplyError {
-    /// What is wrong.
+    /// What went wrong.
     #[must_use]
     pub const fn kind(&self) -> SendReplyErrorKind {
         self.kind
@@ -104,7 +105,7 @@ impl SendReplyError {
 }
 
 impl DirectReplies {
-    /// The one of a responder, made by the first call.
+    /// The direct replies of a responder. The first call makes them.
     pub(crate) fn of<'a>(
         cell: &'a OnceLock<Self>,
         sqs: &Sqs,
@@ -184,12 +185,12 @@ impl fmt::Display for SendReplyError {
             SendReplyErrorKind::NoRequestQueue => {
                 "the return address cannot be checked: build the responder with `request_queue`"
             }
-            SendReplyErrorKind::InvalidReply => "the reply is not one that SQS takes",
-            SendReplyErrorKind::TooLarge => "the reply is too large, and the requester was told so",
+            SendReplyErrorKind::InvalidReply => "SQS does not allow such a reply",
+            SendReplyErrorKind::TooLarge => "the reply is too large; an error reply was sent instead",
             SendReplyErrorKind::Expired => "the request's deadline has passed",
             SendReplyErrorKind::QueueNotFound => "the return address does not exist",
             SendReplyErrorKind::AccessDenied => "sending to the return address is denied",
-            SendReplyErrorKind::Refused => "SQS refuses the reply",
+            SendReplyErrorKind::Refused => "SQS refused the reply",
             SendReplyErrorKind::Unreachable => "SQS could not be reached in time",
             SendReplyErrorKind::NoRuntime => "the reply cannot be sent",
         })

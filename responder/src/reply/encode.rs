@@ -1,7 +1,7 @@
-//! A reply as an SQS message.
+//! Encodes a reply as an SQS message.
 //!
-//! Owns: which attributes it has, and whether SQS will take it. Does not send. Invariant: what is returned keeps to
-//! every rule of SQS but a lower `MaximumMessageSize` of the queue, which only SQS knows.
+//! Owns: the message's attributes, and the check that SQS will take it. Does not send. Invariant: an encoded reply
+//! keeps every rule of SQS, except a lower `MaximumMessageSize` of the queue, which only SQS knows.
 
 use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
@@ -18,11 +18,11 @@ pub(crate) struct Outgoing {
     /// The real queue that it is sent to.
     pub(crate) queue: HostQueueUrl,
     pub(crate) entry: SendMessageBatchRequestEntryBuilder,
-    /// What it counts for, against SQS's limit.
+    /// The message's size, as SQS counts it against its limit.
     pub(crate) bytes: usize,
 }
 
-/// A reply that SQS would not take. The message never shows the reply.
+/// A reply that SQS would refuse. The error's text never shows the reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EncodeError {
     #[error(
@@ -44,7 +44,7 @@ pub(crate) enum EncodeError {
 }
 
 impl EncodeError {
-    /// How it is counted.
+    /// The counter for this error.
     pub(crate) const fn counter(&self) -> Counter {
         match self {
             Self::TooLarge { .. } => Counter::RepliesTooLarge,
@@ -52,7 +52,7 @@ impl EncodeError {
         }
     }
 
-    /// What the requester is told instead of `reply`. The code of an error reply stays.
+    /// The error reply that is sent instead of `reply`. If `reply` is an error, its code stays.
     pub(crate) fn instead_of(&self, reply: &Reply) -> Reply {
         if let Some(error) = reply.bare_error() {
             return error;
@@ -73,10 +73,10 @@ pub(crate) fn check(
     envelope_and_size(address, request_id, reply).map(drop)
 }
 
-/// The protocol's attributes.
+/// The protocol's attributes: name and value.
 type Envelope = Vec<(&'static str, String)>;
 
-/// The protocol's attributes, and the size of the message. Fails if SQS does not take it.
+/// The protocol's attributes, and the size of the message. Fails if SQS would refuse the message.
 fn envelope_and_size(
     address: &QueueUrl,
     request_id: Option<RequestId>,
@@ -96,7 +96,7 @@ fn envelope_and_size(
         None => ReplyHeader::ok(request_id),
         Some(code) => ReplyHeader::error(request_id, code.clone()),
     };
-    // Where the code says the same, the field is not needed.
+    // If the code is retryable by itself, the field is not needed.
     header.retryable = (reply.is_retryable() && !header.is_retryable()).then_some(true);
     header.content_type = reply.content_type().cloned();
     let envelope = ReplyEnvelope::to(address, header).encode();
@@ -108,7 +108,7 @@ fn envelope_and_size(
     Ok((envelope, bytes))
 }
 
-/// All attributes of the message.
+/// All attributes of the message: the protocol's and the user's.
 fn attributes<'a>(
     envelope: &'a [(&'static str, String)],
     reply: &'a Reply,
@@ -131,8 +131,8 @@ pub(crate) fn encode(
     }
     let queue = address.host().clone();
     if queue.is_fifo() {
-        // One group per virtual queue, so that no reply waits for another's. SQS's de-duplication by content would
-        // look at the body alone, and swallow equal replies to two requesters.
+        // One group per virtual queue, so that replies to different requests do not wait for each other. Content-based
+        // deduplication compares only bodies, and would drop one of two equal replies to two requesters.
         let group = address
             .as_virtual()
             .map_or("replies", |url| url.name().as_str());
@@ -148,7 +148,7 @@ pub(crate) fn encode(
     })
 }
 
-/// Characters of a MessageGroupId (SQS).
+/// The maximum number of characters of a MessageGroupId (SQS).
 const LONGEST_GROUP: usize = 128;
 
 fn string(value: &str) -> MessageAttributeValue {

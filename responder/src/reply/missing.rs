@@ -1,10 +1,11 @@
-//! The hosts that do not exist, as far as replies have shown it.
+//! The hosts that are known not to exist.
 //!
-//! Owns: which hosts, since when, and when that is forgotten. Does not own: how long a host must be missing until that is
-//! known (`outages.rs`). Pure. Invariant: at most [`MOST`] hosts are kept, none of them longer than [`AGE`].
+//! Owns: which hosts are missing, since when, and when they are forgotten. Does not own: how long sends to a host must
+//! fail until it counts as missing (`outages.rs`). Pure. Invariant: at most [`MOST`] hosts are kept, none of them
+//! longer than [`AGE`].
 //!
-//! A reply to such a host is still tried once, so a host that is made later under the name gets its replies. The age only
-//! bounds for how long those replies have no second attempt, which a new queue may need in its first second.
+//! A reply to a missing host is still tried once, so a host that is made later under the same name gets its replies.
+//! [`AGE`] only limits how long such replies get no second attempt, which a new queue may need in its first second.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,17 +13,19 @@ use std::time::Duration;
 use sqs_rpc_protocol::HostKey;
 use sqs_virtual_queues::sqs::Moment;
 
-/// A requester that dies leaves one host behind. Beyond this the oldest one is forgotten.
+/// The maximum number of hosts that are kept; beyond it the oldest is forgotten. A requester that dies leaves one
+/// missing host.
 const MOST: usize = 1_000;
 
-/// Counted from when it was known, not from the last reply: a host is looked for again, however many replies come.
+/// How long a host counts as missing, from when this became known. Further replies do not lengthen the time, so a host
+/// gets its retries back after it, however many replies come.
 const AGE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Default)]
 pub(super) struct Missing(HashMap<HostKey, Moment>);
 
 impl Missing {
-    /// A host is known to be missing.
+    /// Records that a host is missing.
     pub(super) fn learn(&mut self, host: &HostKey, now: Moment) {
         if self.0.len() >= MOST && !self.0.contains_key(host) {
             self.0.retain(|_, since| is_alive(*since, now));
@@ -36,7 +39,7 @@ impl Missing {
         self.0.insert(host.clone(), now);
     }
 
-    /// Since when it has been known that a host is missing.
+    /// Since when the host has been known to be missing.
     pub(super) fn since(&self, host: &HostKey, now: Moment) -> Option<Moment> {
         self.0
             .get(host)
@@ -44,7 +47,7 @@ impl Missing {
             .filter(|since| is_alive(*since, now))
     }
 
-    /// A host has answered.
+    /// Forgets a host that has answered.
     pub(super) fn exists(&mut self, host: &HostKey) {
         self.0.remove(host);
     }
@@ -90,7 +93,7 @@ mod tests {
         assert_eq!(missing.since(&key(0), now), None);
         assert_eq!(missing.since(&key(1), now), Some(at(1)));
         assert_eq!(missing.since(&key(MOST), now), Some(now));
-        // Those that are too old go together.
+        // All hosts that are too old are removed together.
         missing.learn(&key(MOST + 1), at(20_500));
         assert_eq!(missing.0.len(), MOST - 500 + 1);
     }

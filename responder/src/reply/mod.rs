@@ -1,7 +1,8 @@
-//! Replies: what a handler returns, and how it reaches the requester.
+//! Replies: the value that a handler returns, and how it is sent to the requester.
 //!
-//! Owns: the value ([`Reply`]), its message ([`encode`]), when to try a failed send again ([`attempts`], and `outages` for
-//! all that go to one host; `missing`: to hosts that do not exist) and the sending itself ([`sender`]). Does not own: which requests are answered.
+//! Owns: the value ([`Reply`]), its message ([`encode`]), the retries of one reply ([`attempts`]), the order of all
+//! replies to a host that fails (`outages`), the hosts that do not exist (`missing`), and the sending itself
+//! ([`sender`]). Does not own: which requests are answered.
 
 pub(crate) mod attempts;
 mod direct;
@@ -21,9 +22,9 @@ use std::sync::Arc;
 use sqs_rpc_protocol::limits::error_text;
 use sqs_rpc_protocol::{ContentType, ErrorCode};
 
-/// The answer to a request: a body, and whether it is the result or says what went wrong.
+/// The answer to a request: a result or an error, with a body.
 ///
-/// Handlers mostly return something [that becomes one](crate::IntoReply). Its `Debug` does not show the body.
+/// Most handlers return a value that [becomes a reply](crate::IntoReply). `Debug` does not show the body.
 ///
 /// # Examples
 ///
@@ -40,14 +41,15 @@ pub struct Reply {
     /// Shared with the copies that are kept for duplicates.
     body: Arc<String>,
     code: Option<ErrorCode>,
-    /// Of an error, whether it was said that a retry may help, though the code does not say so.
+    /// Set by [`retryable`](Self::retryable) for an error whose code is not retryable by itself.
     retryable: bool,
     content_type: Option<ContentType>,
     attributes: Vec<(String, String)>,
 }
 
 impl Reply {
-    /// A result. The body must not be empty and must keep to SQS's characters, or the requester is told `internal`.
+    /// Makes a result. If the body is empty or has characters that SQS refuses, the requester gets an error with code
+    /// `internal` instead.
     #[must_use]
     pub fn new(body: impl Into<String>) -> Self {
         Self {
@@ -59,11 +61,11 @@ impl Reply {
         }
     }
 
-    /// An error that the requester may see: a code for programs, a message for people.
+    /// Makes an error that the requester may see: a code for programs, a message for people.
     ///
-    /// Any message is allowed, because none can keep the code from the requester: characters that SQS refuses are
-    /// escaped, more than 1 KiB is cut ([`error_text`](sqs_rpc_protocol::limits::error_text)), and an empty message is
-    /// replaced by the code.
+    /// Any message is allowed, so that the requester always gets the code: characters that SQS refuses are escaped, a
+    /// message of more than 1 KiB is cut ([`error_text`](sqs_rpc_protocol::limits::error_text)), and an empty message
+    /// is replaced by the code.
     #[must_use]
     pub fn error(code: ErrorCode, message: impl Into<String>) -> Self {
         let message = match message.into() {
@@ -80,24 +82,23 @@ impl Reply {
         }
     }
 
-    /// Says that the same request may succeed later, whatever the code. The requester's `RequestError::is_retryable`
-    /// returns true, and the reply is not kept under an idempotency key. Means nothing for a result.
-    ///
-    /// Codes that say so by themselves ([`ErrorCode::is_retryable`]) do not need it.
+    /// States that the same request may succeed later, whatever the code. The requester's `RequestError::is_retryable`
+    /// then returns true, and the reply is not kept under an idempotency key. Has no effect on a result, nor on an
+    /// error whose code is retryable by itself ([`ErrorCode::is_retryable`]).
     #[must_use]
     pub fn retryable(mut self) -> Self {
         self.retryable = self.code.as_ref().is_some_and(|code| !code.is_retryable());
         self
     }
 
-    /// Says what the body is. Default: nothing said; `text/plain` for errors, `application/json` for `Json`.
+    /// States the body's content type. Default: none for results, `text/plain` for errors, `application/json` for `Json`.
     #[must_use]
     pub fn with_content_type(mut self, content_type: ContentType) -> Self {
         self.content_type = Some(content_type);
         self
     }
 
-    /// Adds a String message attribute: 7 at the most, and none of the protocol's own names.
+    /// Adds a String message attribute. At most 7 attributes; the protocol's own names are reserved.
     #[must_use]
     pub fn with_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.push((name.into(), value.into()));
@@ -110,20 +111,21 @@ impl Reply {
         &self.body
     }
 
-    /// The error code; `None` if it is a result.
+    /// The error code; `None` if the reply is a result.
     #[must_use]
     pub const fn error_code(&self) -> Option<&ErrorCode> {
         self.code.as_ref()
     }
 
-    /// Whether it is an error, and the same request may succeed later: by [`retryable`](Self::retryable) or by its code.
+    /// Whether the reply is an error, and the same request may succeed later: because of [`retryable`](Self::retryable)
+    /// or because of the code.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.error_code()
             .is_some_and(|code| self.retryable || code.is_retryable())
     }
 
-    /// What the body is, if that was said.
+    /// The body's content type, if it is stated.
     #[must_use]
     pub const fn content_type(&self) -> Option<&ContentType> {
         self.content_type.as_ref()
@@ -136,7 +138,8 @@ impl Reply {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Of an error, the code alone, which SQS always takes. `None` if it is a result, or is the code alone.
+    /// An error with the code alone, which SQS always takes. `None` for a result, and for an error that is its code
+    /// alone.
     pub(crate) fn bare_error(&self) -> Option<Self> {
         let code = self.code.clone()?;
         let bare = Self {
@@ -146,7 +149,7 @@ impl Reply {
         (bare != *self).then_some(bare)
     }
 
-    /// The bytes that it takes in memory, about: what a store counts.
+    /// The approximate size in memory, in bytes: body and attributes. Reply stores can count it against a limit.
     #[must_use]
     pub fn size(&self) -> usize {
         self.attributes()

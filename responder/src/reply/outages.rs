@@ -1,19 +1,19 @@
-//! When replies go to a host that does not take them, as a pure state machine.
+//! When replies are sent to a host that does not take them, as a pure state machine.
 //!
 //! Owns: which hosts fail, and which replies may be tried there next. Does not own: how long a single reply is tried
-//! (`attempts.rs`), the sending, or waiting.
+//! (`attempts.rs`), the sending, or the waiting.
 //!
-//! Replies to a host that works go at once, and nothing is kept of it but how many are under way. When one fails, the
-//! others wait for a back-off that they share, and then those who came first go together, as one batch: the probe.
-//! If SQS takes one of them, the host works again; else the back-off grows. So an outage costs the same calls for one
+//! Replies to a host that works are sent at once; only those in flight are recorded. When a send fails, further replies
+//! wait for a common back-off. Then the replies that arrived first are sent together, as one batch: the probe. If SQS
+//! takes one of them, the host works again; otherwise the back-off grows. So an outage costs the same calls for one
 //! reply and for a thousand.
 //!
-//! Replies to a host that does not exist wait in the same way, since a new queue may be unknown to SQS for a second. When the
-//! host is still missing 2 s after the first refusal, that is [known](super::missing): those who have waited for a second give up
-//! without an attempt of their own, and those who come later try once.
+//! Replies to a host that does not exist wait in the same way, because SQS may not know a new queue for a second. If
+//! the host is still missing 2 s after the first refusal, it is [known to be missing](super::missing): replies that
+//! have waited for a second are given up without an attempt of their own, and later replies are tried once.
 //!
-//! **Invariants:** of one host that fails, one probe is out at the most; no host waits for another; every reply that was
-//! told to go or to wait leaves by [`ended`](Outages::ended) or [`left`](Outages::left).
+//! **Invariants:** a host that fails has at most one probe in flight; no host waits for another; every reply that got
+//! [`Turn::Go`], [`Turn::Wait`] or [`Turn::WaitUntil`] leaves by [`ended`](Outages::ended) or [`left`](Outages::left).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -27,72 +27,72 @@ use super::missing::Missing;
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// A host for which there is no reply is forgotten so long after its probe would have been due.
+/// A failing host without replies is forgotten this long after its next probe would have been due.
 const FORGOTTEN: Duration = Duration::from_secs(60);
 
-/// Not worth a look at all of them.
+/// Up to this number of hosts, none is looked for that can be forgotten.
 const FEW_HOSTS: usize = 64;
 
-/// Replies in one batch (SQS).
+/// The maximum number of replies in one batch (SQS).
 const BATCH: usize = 10;
 
-/// The hosts to which replies are under way, or which fail. As large as their number.
+/// The hosts that fail, or to which replies are in flight. Its size is their number.
 #[derive(Debug, Default)]
 pub(crate) struct Outages {
     next: u64,
     hosts: HashMap<HostKey, Host>,
     missing: Missing,
-    /// So many hosts are known when those that nobody asks for are looked for the next time.
+    /// At this number of hosts, the hosts that can be forgotten are removed.
     sweep_at: usize,
 }
 
-/// Names one attempt to send one reply, in order of arrival.
+/// Identifies one attempt to send one reply. Tickets are in order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(u64);
 
 /// Whether a reply may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// Yes.
+    /// Send it now.
     Go,
-    /// Ask again then, or when something has changed.
+    /// Ask again at this moment, or when something has changed.
     WaitUntil(Moment),
-    /// Ask again when something has changed: others are trying.
+    /// Ask again when something has changed: a probe is in flight.
     Wait,
-    /// Give up: others have tried for long enough, and the host does not exist.
+    /// Give up: other replies have been tried for long enough, and the host does not exist.
     Missing,
 }
 
-/// How an attempt ended, as far as it tells of the host.
+/// What the end of an attempt tells about the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// The host answered, be it with a refusal.
+    /// SQS answered for the host: it accepted or refused the reply.
     Answered,
     /// SQS does not know the host.
     Missing,
-    /// It could not be reached, or asks for fewer calls.
+    /// SQS could not be reached, or throttled the call.
     Failed,
-    /// Nobody waited for the answer any longer.
+    /// The attempt was dropped before an answer.
     Dropped,
 }
 
 #[derive(Debug, Default)]
 struct Host {
-    /// Attempts that are out, and how many answers there had been when they went.
+    /// The attempts in flight, each with the value of `answers` when it began.
     out: BTreeMap<Ticket, u64>,
-    /// Answers, while anything is known of the host.
+    /// The number of answers since the host is in the table.
     answers: u64,
     outage: Option<Outage>,
 }
 
-/// What is known of a host after an attempt.
+/// The state of a host after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HostIs {
-    /// Nothing that matters to other replies.
+    /// The host works, as far as is known.
     Well,
-    /// Replies to it wait for each other.
+    /// Replies to the host wait for each other.
     Failing,
-    /// It does not exist, which has been known since then.
+    /// The host does not exist, which has been known since this moment.
     Missing(Moment),
 }
 
@@ -101,27 +101,27 @@ struct Outage {
     backoff: Backoff,
     /// When the next probe may go.
     probe_at: Moment,
-    /// Those who wait, and their bytes.
+    /// The replies that wait, with their sizes in bytes.
     waiting: BTreeMap<Ticket, usize>,
-    /// Those of the probe that have not ended.
+    /// The replies of the probe that have not ended.
     probe: BTreeSet<Ticket>,
-    /// Whether one of the probe was sent.
+    /// Whether a reply of the probe was sent.
     tried: bool,
-    /// When SQS first and last said that there is no such host, if it does.
+    /// When SQS first and last answered that the host does not exist, if it has done so.
     denied: Option<(Moment, Moment)>,
 }
 
-/// A reply that has waited for so long is later than its host could be unknown to SQS (its documentation).
+/// How long SQS may not know a new queue (its documentation). The host of a reply that has waited this long is not new.
 const UNKNOWN: Duration = Duration::from_secs(1);
 
 impl Outages {
-    /// Announces an attempt, which is to [ask](Self::turn) for its turn.
+    /// Makes the ticket of an attempt, which then [asks](Self::turn) for its turn.
     pub(crate) fn ticket(&mut self) -> Ticket {
         self.next += 1;
         Ticket(self.next)
     }
 
-    /// Whether a reply of so many bytes, which was there at `first`, may go to a host now.
+    /// Whether a reply of this size may be sent to the host now. `first` is when the reply's first attempt began.
     pub(crate) fn turn(
         &mut self,
         host: &HostKey,
@@ -131,7 +131,7 @@ impl Outages {
         now: Moment,
     ) -> Turn {
         let missing_since = self.missing.since(host, now);
-        // Most hosts work, and are known only while a reply is under way.
+        // Most hosts work, and are in the table only while a reply is in flight.
         if !self.hosts.contains_key(host) {
             self.hosts.insert(host.clone(), Host::default());
         }
@@ -165,7 +165,7 @@ impl Outages {
         Turn::Go
     }
 
-    /// An attempt ended. Returns whether others have to ask again.
+    /// Handles the end of an attempt. Returns whether the waiting replies have to ask again.
     pub(crate) fn ended(
         &mut self,
         host: &HostKey,
@@ -186,7 +186,7 @@ impl Outages {
                 self.missing.exists(host);
                 outage.take().is_some()
             }
-            // Nobody waits for it.
+            // The host is known to be missing, and no outage is recorded because no reply waits.
             (Ended::Missing, None) if self.missing.since(host, now).is_some() => false,
             (Ended::Missing, Some(outage)) => {
                 outage.deny(now);
@@ -203,7 +203,7 @@ impl Outages {
                 false
             }
             (_, Some(outage)) => outage.ended(ticket, now, random),
-            // If others were answered meanwhile, it was this reply's own bad luck.
+            // If other attempts were answered meanwhile, only this attempt failed and not the host.
             (Ended::Failed, outage @ None) if known.answers == answers_before => {
                 *outage = Some(Outage::begin(now, random));
                 false
@@ -214,7 +214,7 @@ impl Outages {
         changed
     }
 
-    /// What is known of a host.
+    /// The state of a host.
     pub(crate) fn is(&self, host: &HostKey, now: Moment) -> HostIs {
         if let Some(since) = self.missing.since(host, now) {
             return HostIs::Missing(since);
@@ -227,7 +227,7 @@ impl Outages {
         }
     }
 
-    /// A reply does not wait any longer. Returns whether others have to ask again.
+    /// Handles a reply that gives up waiting. Returns whether the other waiting replies have to ask again.
     pub(crate) fn left(
         &mut self,
         host: &HostKey,
@@ -246,7 +246,7 @@ impl Outages {
         changed
     }
 
-    /// Drops what is known of this host if it is nothing, and of others if nobody has asked for long.
+    /// Removes this host from the table if nothing is known about it, and other hosts if they were not used for long.
     fn forget(&mut self, host: &HostKey, now: Moment) {
         if let Some(known) = self.hosts.get_mut(host) {
             let is_over = |outage: &mut Outage| {
@@ -259,7 +259,7 @@ impl Outages {
         match self.hosts.get(host) {
             Some(known) if known.outage.is_some() && self.hosts.len() >= self.sweep_at => {
                 self.hosts.retain(|_, host| !host.is_forgotten(now));
-                // Twice as many: so a look at all costs little for each.
+                // At twice the number, so that the cost of looking at all hosts is small for each host.
                 self.sweep_at = (2 * self.hosts.len()).max(FEW_HOSTS);
             }
             Some(known) if known.outage.is_some() => {}
@@ -295,22 +295,22 @@ impl Outage {
         }
     }
 
-    /// SQS said that there is no such host.
+    /// SQS has answered that the host does not exist.
     fn deny(&mut self, now: Moment) {
         if self.denied.is_none() {
-            // Until now it failed in another way, for which one waits longer.
+            // Until now the host failed in another way, for which the back-off may have grown.
             self.backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         }
         self.denied.get_or_insert((now, now)).1 = now;
     }
 
-    /// When SQS last said that there is no such host, if it has said so for long enough.
+    /// When SQS last answered that the host does not exist, if it has done so for at least [`NEW_QUEUE`].
     fn denied_for_long(&self) -> Option<Moment> {
         let (first, last) = self.denied?;
         (last >= first + NEW_QUEUE).then_some(last)
     }
 
-    /// As many of those who wait as one batch takes. At least one waits.
+    /// Chooses the first waiting replies, as many as one batch takes. At least one reply waits.
     fn choose_probe(&mut self) {
         let mut bytes = 0;
         let fits = self.waiting.iter().take_while(|(_, size)| {
@@ -321,7 +321,7 @@ impl Outage {
         self.probe = fits.map(|(ticket, _)| *ticket).take(BATCH).collect();
     }
 
-    /// One ended with no answer. Whether that was the end of a probe.
+    /// An attempt, or a wait, ended without an answer. Returns whether it was the last of a probe.
     fn ended(&mut self, ticket: Ticket, now: Moment, random: &Random) -> bool {
         if !self.probe.remove(&ticket) || !self.probe.is_empty() {
             return false;
@@ -329,7 +329,8 @@ impl Outage {
         if std::mem::take(&mut self.tried) {
             self.probe_at = now + self.backoff.failed(random);
             if let Some((first, _)) = self.denied {
-                // When it is known, and a second later for those who came meanwhile.
+                // The next probe is due when the host can become known to be missing, and after that every second for the
+                // replies that arrived meanwhile.
                 let known_at = first + NEW_QUEUE;
                 let at = if known_at > now {
                     known_at
@@ -389,7 +390,7 @@ mod tests {
                 .ended(&self.hosts[host], ticket, how, at(millis), &self.random)
         }
 
-        /// Host 0 has failed at 0; returns when the probe is due.
+        /// Makes host 0 fail at 0 ms. Returns when the probe is due.
         fn fail(&mut self) -> u64 {
             let (ticket, turn) = self.new_turn(0, 0);
             assert_eq!(turn, Turn::Go);
@@ -441,7 +442,7 @@ mod tests {
                 for (number, ticket) in probe.iter().enumerate() {
                     let last = number + 1 == probe.len();
                     assert_eq!(bed.ended(0, *ticket, Ended::Failed, now), last);
-                    // Its own next attempt.
+                    // The reply's next attempt.
                     waiting.remove(ticket);
                     waiting.insert(bed.outages.ticket());
                 }
@@ -480,13 +481,13 @@ mod tests {
         };
         assert_eq!(known, at(now));
         assert_eq!((now, probes), (2_000, 4));
-        // One came late, and has not waited for a second.
+        // A reply that came late has not waited for a second.
         let late = bed.outages.ticket();
         assert_eq!(due(bed.turn_since(0, late, 1_500, now)), 3_000);
         for ticket in &waiting {
             assert_eq!(bed.turn(0, *ticket, now), Turn::Missing);
         }
-        // One that comes now tries once, whoever waits.
+        // A reply that comes now tries once, even if others wait.
         let new = bed.outages.ticket();
         assert_eq!(bed.turn_since(0, new, now, now), Turn::Go);
         assert!(bed.ended(0, new, Ended::Missing, now + 100));
@@ -494,7 +495,7 @@ mod tests {
         assert_eq!(bed.turn_since(0, late, 1_500, 3_000), Turn::Go);
         bed.ended(0, late, Ended::Missing, 3_000);
         assert!(bed.outages.hosts.is_empty(), "nobody waits");
-        // It is found by whoever comes when it is there.
+        // When the host exists, the next reply finds it.
         let found = bed.outages.ticket();
         assert_eq!(bed.turn_since(0, found, 4_000, 4_000), Turn::Go);
         bed.ended(0, found, Ended::Answered, 4_000);
@@ -518,7 +519,7 @@ mod tests {
         for ticket in &tickets[BATCH..] {
             assert_eq!(bed.turn(0, *ticket, now + 5), Turn::Go);
         }
-        // What is left of the probe speaks of what is over.
+        // The later ends of this probe do not begin a new outage.
         assert!(!bed.ended(0, tickets[2], Ended::Failed, now + 6));
         assert_eq!(bed.new_turn(0, now + 6).1, Turn::Go);
     }
@@ -575,8 +576,8 @@ mod tests {
         assert_eq!(bed.turn(0, *last, now), Turn::Wait);
         let host = bed.hosts[0].clone();
         for (number, ticket) in first.iter().enumerate() {
-            let told = bed.outages.left(&host, *ticket, at(now), &bed.random);
-            assert_eq!(told, number + 1 == BATCH);
+            let changed = bed.outages.left(&host, *ticket, at(now), &bed.random);
+            assert_eq!(changed, number + 1 == BATCH);
         }
         assert_eq!(bed.turn(0, *last, now), Turn::Go, "nothing was tried");
     }
@@ -609,7 +610,7 @@ mod tests {
             assert_eq!(turn, Turn::Go);
             bed.ended(0, ticket, Ended::Failed, number * 1_000);
             assert_eq!(bed.outages.is(&bed.hosts[0], at(0)), HostIs::Failing);
-            // A minute's worth, twice, and some.
+            // A minute brings 60 hosts; twice `FEW_HOSTS` is the bound.
             assert!(bed.outages.hosts.len() <= 2 * 64);
         }
     }

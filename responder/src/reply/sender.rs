@@ -1,8 +1,8 @@
-//! Sends a reply, however often that takes.
+//! Sends a reply, with retries.
 //!
-//! Owns: the loop around [`Attempts`], and what is sent instead of a reply that SQS does not take. Does not own: whose
-//! turn it is at a host that fails (`outages.rs`), nor what becomes of the request after. Invariant: of one reply, one message is accepted by SQS at the most, but for sends of
-//! unknown outcome.
+//! Owns: the loop around [`Attempts`], and the error reply that replaces a reply that SQS refuses. Does not own: whose
+//! turn it is at a host that fails (`outages.rs`), nor what happens to the request afterwards. Invariant: SQS accepts
+//! at most one message for a reply, except after sends of unknown outcome.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use super::encode::{EncodeError, Outgoing, encode};
 use super::outages::HostIs;
 use super::turns::Turns;
 
-/// Every queue takes messages of this size: SQS's least `MaximumMessageSize`.
+/// Every queue takes messages of this size in bytes: the smallest `MaximumMessageSize` that SQS allows.
 const ANY_QUEUE_TAKES: usize = 1_024;
 
-/// Who gets a reply, and until when.
+/// Where a reply goes, and until when it is wanted.
 #[derive(Debug, Clone)]
 pub(crate) struct Addressee {
     pub(crate) address: QueueUrl,
@@ -32,9 +32,9 @@ pub(crate) struct Addressee {
 pub(crate) enum Sent {
     /// The reply.
     Reply,
-    /// An error reply in its place, since the reply was too large.
+    /// An error reply instead, because the reply was too large.
     TooLarge,
-    /// An error reply in its place, for another reason.
+    /// An error reply instead, for another reason.
     Invalid,
 }
 
@@ -60,8 +60,8 @@ impl Sender {
         Self { sqs, outbox, turns }
     }
 
-    /// Sends a reply, or the error reply that tells why it cannot be sent. `on_wait` is called whenever it begins to wait
-    /// before an attempt: for its host, or after a failure.
+    /// Sends a reply, or the error reply that replaces it if SQS refuses it. `on_wait` is called whenever the reply
+    /// begins to wait before an attempt: for its turn at the host, or after a failure.
     pub(crate) async fn send(
         &self,
         to: &Addressee,
@@ -101,7 +101,7 @@ impl Sender {
                         fault,
                     });
                 }
-                // If it was out, SQS may have it, which a requester survives.
+                // If the send was in flight, SQS may have accepted it. A requester handles such a late reply.
                 Err(_) if to.deadline.is_some() => break,
                 Err(_) => {
                     return Err(NotSent {
@@ -115,17 +115,18 @@ impl Sender {
                 HostIs::Well | HostIs::Failing => None,
             };
             match attempts.failed(&failed, missing_since, clock.now(), self.sqs.random()) {
-                // Others wait there, too: they go together.
+                // Other replies wait for this host, too. `turns.wait` makes this one wait with them.
                 Next::At(_) if host == HostIs::Failing => {}
                 Next::At(at) => {
                     on_wait();
                     clock.sleep_until(at).await;
                 }
                 Next::Refused if sent == Sent::Reply => {
-                    // What could be checked was checked. What is left is the queue's own limit, if that can be it.
+                    // All of SQS's general limits were checked before. What remains is the queue's own size limit, if the
+                    // message is large enough for that.
                     let bytes = outgoing.bytes;
                     let instead = if reply.error_code().is_some() {
-                        // The code or nothing: another code would mislead.
+                        // An error keeps its code, because another code would mislead.
                         (
                             reply.bare_error().ok_or_else(NotSent::refused)?,
                             Sent::Invalid,
@@ -141,7 +142,7 @@ impl Sender {
                             Sent::Invalid,
                         )
                     };
-                    tracing::warn!(bytes, fault = %failed, "the reply queue refuses the reply");
+                    tracing::warn!(bytes, fault = %failed, "the reply queue refused the reply");
                     (outgoing, sent) = (
                         self.encode(to, &instead.0)
                             .map_err(|_| NotSent::refused())?,
@@ -205,10 +206,10 @@ impl Sender {
     }
 }
 
-const TOO_LARGE_FOR_QUEUE: &str = "the reply is larger than the reply queue takes";
+const TOO_LARGE_FOR_QUEUE: &str = "the reply is larger than the reply queue's limit";
 
 impl NotSent {
-    /// An error reply of ours is always short and valid, so this does not happen.
+    /// SQS refused even the error reply. Does not happen: the responder's own error replies are short and valid.
     const fn refused() -> Self {
         Self {
             why: Unsent::Refused,

@@ -1,7 +1,7 @@
 //! Waits for a reply's turn at its host.
 //!
-//! Owns: the lock around [`Outages`], and telling those who wait. Does not own: whose turn it is. Invariant: an attempt
-//! that is dropped at any time, waiting or out, leaves its place.
+//! Owns: the lock around [`Outages`], and waking the waiting replies. Does not own: whose turn it is. Invariant: an
+//! attempt that is dropped at any time, waiting or in flight, leaves its place.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,11 +18,11 @@ use super::outages::{Ended, HostIs, Outages, Ticket, Turn};
 pub(super) struct Turns {
     sqs: Sqs,
     outages: Mutex<Outages>,
-    /// Tells everybody who waits, in the order in which they came.
+    /// Wakes all waiting replies, in the order of their arrival.
     changed: Notify,
 }
 
-/// One attempt to send one reply, from when it waits to its end.
+/// One attempt to send one reply, from its wait to its end.
 #[derive(Debug)]
 pub(super) struct Attempt<'a> {
     turns: &'a Turns,
@@ -40,10 +40,11 @@ impl Turns {
         }
     }
 
-    /// Waits until a reply of so many bytes may be sent. At a host that works that is at once. Otherwise `on_wait` is called
-    /// before the reply, which was there at `first`, waits. `None`: others have found that the host does not exist.
+    /// Waits until a reply of this size may be sent. If the host works, this is at once. Otherwise `on_wait` is called
+    /// before each wait. `first` is when the reply's first attempt began. `None`: other replies have found that the
+    /// host does not exist.
     ///
-    /// Cancel safe: dropping it leaves the place to the next.
+    /// Cancel safe: dropping the future leaves the place to the next reply.
     pub(super) async fn wait(
         &self,
         host: &HostQueueUrl,
@@ -60,7 +61,7 @@ impl Turns {
         };
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
-            // Before it asks, so that no change is missed.
+            // Enabled before the question, so that no change is missed.
             changed.as_mut().enable();
             let turn = self
                 .outages()
@@ -96,14 +97,14 @@ impl Turns {
 }
 
 impl Attempt<'_> {
-    /// The attempt had this end. If the host [fails](HostIs::Failing), a next attempt will wait for its turn, and need not
-    /// wait before that.
+    /// Ends the attempt with this result, and returns the host's state. If the host [fails](HostIs::Failing), the next
+    /// attempt waits for its turn, so the caller need not wait before it.
     pub(super) fn ended<T>(mut self, result: &Result<T, Fault>) -> HostIs {
         self.end(match result {
             Ok(_) => Ended::Answered,
             Err(fault) if fault.is_temporary() => Ended::Failed,
             Err(fault) => match fault.kind() {
-                // Of our own.
+                // The call was not made, so it tells nothing about the host.
                 FaultKind::NotMade | FaultKind::Closed => Ended::Dropped,
                 FaultKind::QueueNotFound => Ended::Missing,
                 _ => Ended::Answered,
