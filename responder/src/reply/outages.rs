@@ -30,7 +30,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// A failing host without replies is forgotten this long after its next probe would have been due.
 const FORGOTTEN: Duration = Duration::from_secs(60);
 
-/// Up to this number of hosts, none is looked for that can be forgotten.
+/// With fewer hosts than this, it is not worth searching for hosts that can be forgotten.
 const FEW_HOSTS: usize = 64;
 
 /// The maximum number of replies in one batch (SQS).
@@ -610,7 +610,7 @@ mod tests {
             assert_eq!(turn, Turn::Go);
             bed.ended(0, ticket, Ended::Failed, number * 1_000);
             assert_eq!(bed.outages.is(&bed.hosts[0], at(0)), HostIs::Failing);
-            // A minute brings 60 hosts; twice `FEW_HOSTS` is the bound.
+            // Some 60 hosts failed within the last minute. The table grows to twice as many before it is swept.
             assert!(bed.outages.hosts.len() <= 2 * 64);
         }
     }

@@ -1,7 +1,7 @@
-//! How a responder asks a store that may fail, panic or hang.
+//! How a responder calls a store that may fail, panic or hang.
 //!
-//! Owns: the time limit of a call, its repetition, and counting. Does not own: what becomes of a request. Invariant:
-//! every call ends, within twice its time limit; a store that hangs costs that time of a few requests, not of each.
+//! Owns: the timeout of a call, its repetition, and counting. Does not own: what happens to a request. Invariant: every
+//! call ends within twice its timeout; a store that hangs delays only a few requests, not each.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::{Begun, Completed, Fingerprint, Holder, ReplyKey, ReplyStore};
 use crate::Reply;
 use crate::reply_error::BoxError;
 
-/// A reply store, with what is needed to ask it safely.
+/// Calls a reply store safely: with a timeout, a repetition and counters.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreCalls {
     store: UserStore,
@@ -23,10 +23,10 @@ pub(crate) struct StoreCalls {
     silence: Arc<Mutex<Silence>>,
 }
 
-/// A store of the user, whose code may panic, also when it is dropped. Cheap to clone.
+/// A store of the user. Its code may panic, also in its drop. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct UserStore {
-    /// Empty only in its drop.
+    /// `None` only during the drop.
     store: Option<Arc<dyn ReplyStore>>,
     code: UserCode,
     counters: Counters,
@@ -35,11 +35,12 @@ pub(crate) struct UserStore {
 /// Whether the store answers. Clones share it.
 #[derive(Debug, Default)]
 struct Silence {
-    /// Set by a call without an answer, moved on by the next that tries, and emptied by any answer.
+    /// No `begin` is called until this moment. Set by a call that timed out, moved on by the next call that tries, and
+    /// cleared by any answer.
     until: Option<Moment>,
 }
 
-/// One request's place in the store.
+/// One request's entry in the store.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) key: ReplyKey,
@@ -47,7 +48,7 @@ pub(crate) struct Place {
     pub(crate) holder: Holder,
 }
 
-/// The store could not be asked. It was counted and logged.
+/// A call of the store failed. The failure was counted, and logged if due.
 #[derive(Debug)]
 pub(crate) struct StoreFailed;
 
@@ -55,13 +56,13 @@ impl UserStore {
     pub(crate) fn new<S: ReplyStore>(store: S, counters: &Counters) -> Self {
         Self {
             store: Some(Arc::new(store)),
-            // What a panic says may quote a reply.
+            // A panic's message may quote a reply.
             code: UserCode::of::<S>("the reply store").confidential(),
             counters: counters.clone(),
         }
     }
 
-    /// Makes a call. A panic of its first line is caught as well.
+    /// Makes a call. Panics are caught both when the future is made and when it is polled.
     async fn call<'a, T>(
         &'a self,
         call: impl FnOnce(&'a dyn ReplyStore) -> BoxFuture<'a, Result<T, BoxError>> + Send,
@@ -80,12 +81,13 @@ impl UserStore {
     fn abandon_now(&self, place: &Place) {
         if let Some(store) = self.store.as_deref() {
             let free = || store.abandon_now(&place.key, place.holder);
-            // A panic is counted and logged; the lease ends.
+            // A panic is counted and logged. The key is then free when the lease ends.
             let _ = self.code.call(&self.counters, free);
         }
     }
 
-    /// What an error of the store says, with its causes.
+    /// The text of the store's error, with its causes. Reading and dropping the error is code of the user, which may
+    /// panic.
     fn text(&self, error: BoxError) -> String {
         let text = self.code.call(&self.counters, || {
             let text = WithCauses(&*error).to_string();
@@ -114,8 +116,7 @@ impl StoreCalls {
         }
     }
 
-    /// Asks whose the key is. Fails at once after a call that had no answer, but for one request in each time limit, which
-    /// tries.
+    /// Calls `begin`. After a call that timed out, fails at once, except for one request in each timeout.
     pub(crate) async fn begin_or_skip<'a>(
         &'a self,
         place: &'a Place,
@@ -129,7 +130,7 @@ impl StoreCalls {
         self.begin(place, lease).await
     }
 
-    /// Asks whose the key is.
+    /// Calls `begin`.
     pub(crate) async fn begin<'a>(
         &'a self,
         place: &'a Place,
@@ -165,12 +166,13 @@ impl StoreCalls {
         self.twice("abandon", call).await
     }
 
-    /// Abandons a place whose handler was cut off, if the store does that without waiting.
+    /// Frees the key of a handler that was dropped, if the store can do this without waiting.
     pub(crate) fn abandon_now(&self, place: &Place) {
         self.store.abandon_now(place);
     }
 
-    /// Makes a call, and once more if it failed. Not if it had no answer: its caller has waited long enough.
+    /// Makes a call, and repeats it once if it failed. A call that timed out is not repeated, because the request has
+    /// waited long enough.
     async fn twice<'a, T>(
         &'a self,
         what: &'static str,
@@ -211,7 +213,7 @@ impl StoreCalls {
 }
 
 impl Silence {
-    /// Whether a call is made now. After a call without an answer one tries in each `timeout`.
+    /// Whether to make a call now. After a call that timed out, one call in each `timeout` is made.
     fn may_try(&mut self, now: Moment, timeout: Duration) -> bool {
         match self.until {
             None => true,

@@ -1,6 +1,7 @@
-//! What every reply store must do, as checks to run against one.
+//! Checks that every reply store must pass.
 //!
-//! A store's own tests call [`all`]. Each check panics where the store does something else, and says what.
+//! A store's own tests call [`all`]. A check panics if the store does something else; the message says what was
+//! expected and what was found.
 //!
 //! # Examples
 //!
@@ -28,22 +29,23 @@ use sqs_rpc_protocol::{
 use super::{Begun, Completed, Fingerprint, Holder, ReplyKey, ReplyStore};
 use crate::Reply;
 
-/// Lets time pass, as the store sees it.
+/// A function that lets time pass on the store's clock.
 pub type Wait<'a> = &'a (dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync);
 
-/// The lease of all checks: 4 s. Those that let a lease end take as long.
+/// The lease in all checks: 4 s. A check that lets a lease end takes at least this time.
 pub const LEASE: Duration = Duration::from_secs(4);
 
-/// The age of all checks but the one that lets it end: an hour.
+/// The age in all checks but the one that lets it end: an hour.
 const AGE: Duration = Duration::from_secs(3_600);
 
-/// Runs all checks, one after the other: 30 s at the most, if the store's time is the machine's.
+/// Runs all checks, one after the other. Takes at most 30 s if the store uses the machine's clock.
 ///
-/// `run` is part of all keys. Give each run against a store that keeps its entries a number of its own, a random one say.
+/// `run` is part of all keys. If the store keeps its entries between runs, give each run a different number, for
+/// example a random one.
 ///
 /// # Panics
 ///
-/// If the store does something else than it must, or a call fails.
+/// If the store fails a check, or a call returns an error.
 pub async fn all(store: &dyn ReplyStore, wait: Wait<'_>, run: u128) {
     a_free_key_is_taken_once(store, run).await;
     one_of_many_at_a_time_takes_the_key(store, run).await;
@@ -61,7 +63,7 @@ pub async fn all(store: &dyn ReplyStore, wait: Wait<'_>, run: u128) {
     keys_do_not_touch_each_other(store, run).await;
 }
 
-/// One key, in the hands of several.
+/// One key, which several holders use.
 struct Bench<'a> {
     store: &'a dyn ReplyStore,
     key: ReplyKey,
@@ -124,7 +126,7 @@ impl<'a> Bench<'a> {
                 ask_again <= LEASE,
                 "ask again after {ask_again:?}, and the lease ends after {LEASE:?} at the most"
             ),
-            other => panic!("expected that the key is held by somebody else, found {other:?}"),
+            other => panic!("expected that another holder has the key, found {other:?}"),
         }
     }
 
@@ -138,7 +140,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// A key that nobody has is taken, and is then in progress for others.
+/// A free key is taken, and is then in progress for others.
 pub async fn a_free_key_is_taken_once(store: &dyn ReplyStore, run: u128) {
     let bench = Bench::new(store, run, "taken-once");
     assert_eq!(bench.begin(1).await, Begun::Mine);
@@ -146,7 +148,7 @@ pub async fn a_free_key_is_taken_once(store: &dyn ReplyStore, run: u128) {
     bench.is_in_progress_for(3).await;
 }
 
-/// Of 20 that ask at a time, one takes the key.
+/// Of 20 holders that ask at the same time, exactly one takes the key.
 pub async fn one_of_many_at_a_time_takes_the_key(store: &dyn ReplyStore, run: u128) {
     let bench = Bench::new(store, run, "at-a-time");
     let begun = join_all((1..=20).map(|holder| bench.begin(holder))).await;
@@ -154,7 +156,7 @@ pub async fn one_of_many_at_a_time_takes_the_key(store: &dyn ReplyStore, run: u1
     assert_eq!(mine, 1, "{begun:?}");
 }
 
-/// A holder that asks again still has the key, with a new lease: its first answer may have been lost.
+/// A holder that asks again, because its first answer may have been lost, still has the key, with a new lease.
 pub async fn its_holder_may_ask_again(store: &dyn ReplyStore, wait: Wait<'_>, run: u128) {
     let bench = Bench::new(store, run, "asks-again");
     for _ in 0..3 {
@@ -193,8 +195,8 @@ pub async fn a_reply_is_kept_as_it_is(store: &dyn ReplyStore, run: u128) {
     }
 }
 
-/// A request with the key and another fingerprint is refused, while the first is handled and afterwards, and changes
-/// nothing.
+/// A request with the key and another fingerprint is refused, both while the first request is handled and afterwards, and
+/// changes nothing.
 pub async fn another_fingerprint_is_a_mismatch(store: &dyn ReplyStore, run: u128) {
     let bench = Bench::new(store, run, "mismatch");
     assert_eq!(bench.begin(1).await, Begun::Mine);
@@ -220,7 +222,7 @@ pub async fn an_abandoned_key_is_free(store: &dyn ReplyStore, run: u128) {
     assert_eq!(begun, Begun::Mine);
 }
 
-/// A key that somebody else holds, or that is done, stays as it is when it is abandoned.
+/// Abandoning a key changes nothing if another holder has the key, or if the key is done.
 pub async fn only_its_holder_abandons_a_key(store: &dyn ReplyStore, run: u128) {
     let bench = Bench::new(store, run, "not-abandoned");
     bench.abandon(1).await;
@@ -234,7 +236,8 @@ pub async fn only_its_holder_abandons_a_key(store: &dyn ReplyStore, run: u128) {
     bench.is_done_with("reply").await;
 }
 
-/// [`ReplyStore::abandon_now`] touches neither what somebody else holds nor what is done. Of what its holder has it may do nothing.
+/// [`ReplyStore::abandon_now`] changes nothing if another holder has the key, or if the key is done. For the key's own
+/// holder it frees the key, or does nothing.
 pub async fn a_key_freed_without_waiting_was_its_holders(store: &dyn ReplyStore, run: u128) {
     let bench = Bench::new(store, run, "not-freed");
     bench.abandon_now(1);
@@ -253,11 +256,11 @@ pub async fn a_key_freed_without_waiting_was_its_holders(store: &dyn ReplyStore,
     let begun = bench.begin(2).await;
     assert!(
         matches!(begun, Begun::Mine | Begun::InProgress { .. }),
-        "expected a key that is free, or held still, found {begun:?}"
+        "expected a key that is free or still held, found {begun:?}"
     );
 }
 
-/// The key of a holder that died is free when its lease has ended, and not before.
+/// The key of a dead holder is free when its lease has ended, and not before.
 pub async fn a_lease_ends(store: &dyn ReplyStore, wait: Wait<'_>, run: u128) {
     let bench = Bench::new(store, run, "lease-ends");
     assert_eq!(bench.begin(1).await, Begun::Mine);
@@ -268,7 +271,7 @@ pub async fn a_lease_ends(store: &dyn ReplyStore, wait: Wait<'_>, run: u128) {
     bench.is_in_progress_for(1).await;
 }
 
-/// A holder whose lease ended and whose key was taken over neither overwrites nor frees it.
+/// A holder whose lease ended and whose key was taken over neither overwrites nor frees the key.
 pub async fn a_late_completer_does_not_overwrite(
     store: &dyn ReplyStore,
     wait: Wait<'_>,
@@ -286,7 +289,7 @@ pub async fn a_late_completer_does_not_overwrite(
     bench.is_done_with("second").await;
 }
 
-/// A holder whose lease ended, but whose key nobody took over, is not late.
+/// The reply of a holder whose lease ended is kept if nobody took over the key.
 pub async fn a_late_reply_is_kept_if_nobody_took_over(
     store: &dyn ReplyStore,
     wait: Wait<'_>,
@@ -299,7 +302,7 @@ pub async fn a_late_reply_is_kept_if_nobody_took_over(
     bench.is_done_with("reply").await;
 }
 
-/// A reply that is completed once more, because the answer was lost, is kept once, and the first one stays.
+/// If a reply is completed again, because the answer may have been lost, the first reply stays.
 pub async fn the_first_reply_stays(store: &dyn ReplyStore, run: u128) {
     let bench = Bench::new(store, run, "first");
     assert_eq!(bench.begin(1).await, Begun::Mine);
@@ -323,7 +326,7 @@ pub async fn an_age_ends(store: &dyn ReplyStore, wait: Wait<'_>, run: u128) {
     assert_eq!(begun, Begun::Mine);
 }
 
-/// Keys of other queues, operations and kinds are other keys.
+/// Keys of different queues, operations and kinds do not affect each other.
 pub async fn keys_do_not_touch_each_other(store: &dyn ReplyStore, run: u128) {
     let text = format!("{run:032x}");
     let key = IdempotencyKey::parse(&text).expect("32 digits are a key");
@@ -356,5 +359,5 @@ pub async fn keys_do_not_touch_each_other(store: &dyn ReplyStore, run: u128) {
 
 fn queue(name: &str) -> HostQueueUrl {
     let url = format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
-    HostQueueUrl::parse(&url).expect("it is the URL of a queue")
+    HostQueueUrl::parse(&url).expect("this is the URL of a queue")
 }

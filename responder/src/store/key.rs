@@ -1,7 +1,8 @@
-//! What names a request in a reply store, what else two requests with one name must have in common, and who handles one.
+//! [`ReplyKey`] identifies a request in a reply store, [`Fingerprint`] covers what else requests with one key must have
+//! in common, and [`Holder`] identifies the handler of a request.
 //!
 //! Owns: the three types and their texts. Does not own: what a store does with them. Invariant: a message id alone is
-//! never a name, because a server may give it again.
+//! never a key, because a server may use the id again.
 
 use std::fmt;
 
@@ -15,15 +16,17 @@ use sqs_virtual_queues::sqs::Random;
 
 use crate::Request;
 
-/// What makes two requests the same: their queue, and the first that they have of
+/// The key of a request in a reply store. Two requests are the same if they have the same queue, and the same value of
+/// the first item in this list that the request has:
 ///
 /// 1. idempotency key, together with the operation;
 /// 2. request id;
 /// 3. SQS's message id, together with `SentTimestamp` (Java's requester sends neither of the others).
 ///
-/// The queue counts by region, account and name, however its URL is spelt. A region that the URL does not tell is `-`.
+/// The queue is compared by region, account and name, however its URL is spelled. If the URL does not contain the
+/// region, the region is `-`.
 ///
-/// Its `Display` is a text of its own for each key, of 512 bytes at the most, for a store that has keys of text.
+/// `Display` writes a different text for each key, of at most 512 bytes, for a store whose keys are texts.
 ///
 /// # Examples
 ///
@@ -52,19 +55,19 @@ enum Id {
     Message(Arc<str>, SqsTime),
 }
 
-/// What two requests with one [`ReplyKey`] must have in common, as a digest: body, content type, operation and caller.
+/// A digest of what requests with one [`ReplyKey`] must have in common: body, content type, operation and caller.
 ///
 /// Two requests under one idempotency key that differ in one of these are not the same request: the second is refused with
-/// `idempotency_key_reused`, instead of being answered with the first one's reply. The caller is the `SenderId` that SQS
+/// `idempotency_key_reused`, instead of being answered with the reply to the first. The caller is the `SenderId` that SQS
 /// writes on a message, up to its first `:`, which is the unique id of an IAM user or role. The name of a role's session is
-/// not part of it, because all instances of a service share one role. So a key that is guessed is of no use to another
-/// user or role: it is never given a reply that is not its own.
+/// left out, because all instances of a service share one role. So another user or role that guesses a key never gets the
+/// reply.
 ///
-/// User attributes are not part of it.
+/// User attributes are not part of the digest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
-/// Who holds a key: a random number of 128 bits for each request that a responder begins to handle.
+/// Identifies the holder of a key: a random number of 128 bits for each request that a responder begins to handle.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Holder(u128);
 
@@ -91,7 +94,7 @@ impl ReplyKey {
         }
     }
 
-    /// The key of a message that carries no id of ours. `sent` is its `SentTimestamp`.
+    /// The key of a message without an idempotency key and request id. `sent` is its `SentTimestamp`.
     #[must_use]
     pub fn of_message(queue: &HostQueueUrl, message_id: &str, sent: SqsTime) -> Self {
         Self {
@@ -100,8 +103,8 @@ impl ReplyKey {
         }
     }
 
-    /// The key of a request. `None` if it has no id of ours and its server tells no `SentTimestamp`: nothing is known then
-    /// that names it for sure, and no store is asked.
+    /// The key of a request. `None` if the request has neither an idempotency key nor a request id, and its server
+    /// states no `SentTimestamp`. Such a request cannot be identified for sure, and no store is asked about it.
     #[must_use]
     pub fn of(request: &Request) -> Option<Self> {
         let queue = request.queue();
@@ -115,7 +118,7 @@ impl ReplyKey {
         Some(Self::of_message(queue, request.message_id(), sent))
     }
 
-    /// Whether the requester chose it, to try the same thing again.
+    /// Whether this is an idempotency key, which the requester chose.
     #[must_use]
     pub const fn is_idempotency_key(&self) -> bool {
         matches!(self.id, Id::Idempotency(..))
@@ -125,7 +128,7 @@ impl ReplyKey {
 impl fmt::Display for ReplyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.id {
-            // Neither an operation nor a queue has an `@`, so that the text is read from its end in one way.
+            // Neither an operation nor a queue contains an `@`, so the text can be split from its end in only one way.
             Id::Idempotency(key, operation) => {
                 let operation = operation.as_ref().map_or("", Operation::as_str);
                 write!(f, "key:{key}@{operation}")
@@ -155,7 +158,7 @@ impl Fingerprint {
         )
     }
 
-    /// The fingerprint of these. `sender_id` is the message's `SenderId`.
+    /// The fingerprint of a request with these parts. `sender_id` is the message's `SenderId`.
     #[must_use]
     pub fn of_parts(
         body: &str,
@@ -172,7 +175,8 @@ impl Fingerprint {
         ];
         let mut digest = Sha256::new();
         for part in parts {
-            // Its length first, so that no two lists of parts are one text. Absence is a length that no text has.
+            // The length comes first, so that different lists of parts differ in the digested bytes. A missing part has
+            // a length that no text has.
             let length = part.map_or(u64::MAX, |part| part.len() as u64);
             digest.update(length.to_be_bytes());
             digest.update(part.unwrap_or_default());
@@ -195,7 +199,7 @@ impl Fingerprint {
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A digest of a short body is as good as the body.
+        // A short body can be found from its digest by trying.
         f.write_str("Fingerprint(..)")
     }
 }
@@ -261,8 +265,8 @@ mod tests {
             key(&format!("{text}@pay"), None),
             key("@", Some("pay")),
         ];
-        let spelt: BTreeSet<_> = keys.iter().map(ReplyKey::to_string).collect();
-        assert_eq!(spelt.len(), keys.len(), "{spelt:?}");
+        let spelled: BTreeSet<_> = keys.iter().map(ReplyKey::to_string).collect();
+        assert_eq!(spelled.len(), keys.len(), "{spelled:?}");
         assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
     }
 

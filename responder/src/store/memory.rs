@@ -1,7 +1,7 @@
-//! The reply store of one process.
+//! [`InMemoryReplyStore`]: the reply store of one process.
 //!
-//! Owns: the entries, their ends, and which one goes when there are too many. Invariant: the entries stay under both
-//! bounds, whatever is asked.
+//! Owns: the entries, their ends, and the choice of entries to forget when there are too many. Invariant: the entries
+//! never exceed either bound.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -16,16 +16,17 @@ use super::{Begun, Completed, Fingerprint, Holder, ReplyKey, ReplyStore};
 use crate::Reply;
 use crate::reply_error::BoxError;
 
-/// How soon a duplicate asks again whose request is being handled. Cheap in memory; half of it is added to the latency
-/// of a duplicate that reaches another responder with the same store.
+/// How soon to ask again about a request that is being handled. Asking is cheap in memory. On average half of this time
+/// is added to the latency of a duplicate in another responder with the same store.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Keeps the replies of this process, up to a number and a size. Cheap to clone; clones share the replies.
 ///
-/// A reply is forgotten when its age ends, or when a bound is met. Then the replies go first whose age ends first, of
-/// those under idempotency keys and the others in turn, whichever are more: a flood of requests without a key leaves half
-/// of the room to those with a key. A reply that is larger than the bound is not kept. Keys that are held are not
-/// forgotten before their lease ends; if they alone meet the bound, further requests are handled without an entry.
+/// A reply is forgotten when its age ends, or to make room at a bound: then the reply whose age ends first is forgotten,
+/// either of those with an idempotency key or of those without, whichever are more. So many requests without a key
+/// leave half of the room to replies with a key. A reply that is larger than the bound is not kept. Keys that are held
+/// are not forgotten before their lease ends; if they alone reach the bound, further requests are handled without an
+/// entry.
 ///
 /// # Examples
 ///
@@ -49,7 +50,7 @@ pub struct InMemoryReplyStore {
 struct Kept {
     max_entries: usize,
     max_bytes: usize,
-    /// The number of the next entry: tells apart those that end in one moment.
+    /// The number of the next entry, which distinguishes entries that end at the same moment.
     next: u64,
     entries: HashMap<ReplyKey, Entry>,
     /// The ends of leases.
@@ -70,15 +71,15 @@ struct Done {
 struct Entry {
     fingerprint: Fingerprint,
     holder: Holder,
-    /// Its key in `held` or in `done`.
+    /// The entry's key in `held` or in `done`.
     end: (Moment, u64),
-    /// `None` while it is held.
+    /// `None` while the key is held.
     reply: Option<Reply>,
 }
 
 impl InMemoryReplyStore {
-    /// A store of at most this many entries, and of at most this many bytes of bodies and attributes. Zero entries keep
-    /// nothing, and every request is handled; zero bytes keep no reply.
+    /// Makes a store with a maximum number of entries, and a maximum number of bytes of bodies and attributes. With zero
+    /// entries nothing is kept, and every request is handled. With zero bytes no reply is kept.
     #[must_use]
     pub fn new(max_entries: usize, max_bytes: usize) -> Self {
         let kept = Kept {
@@ -92,15 +93,15 @@ impl InMemoryReplyStore {
         }
     }
 
-    /// The same store, with another clock for leases and ages. Default: Tokio's. The responder's default store has the
-    /// clock of its [`Sqs`](sqs_virtual_queues::sqs::Sqs).
+    /// Sets the clock for leases and ages. Default: Tokio's clock. The responder's default store has the clock of the
+    /// responder's [`Sqs`](sqs_virtual_queues::sqs::Sqs).
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Replies kept.
+    /// The number of kept replies.
     #[must_use]
     pub fn len(&self) -> usize {
         self.with(|kept, now| {
@@ -169,7 +170,7 @@ impl ReplyStore for InMemoryReplyStore {
     }
 
     fn abandon_now(&self, key: &ReplyKey, holder: Holder) {
-        // Asks no clock: without a runtime, Tokio's tells another time.
+        // Reads no clock, because without a runtime Tokio's clock shows another time.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.free(key, holder);
     }
@@ -199,7 +200,7 @@ impl Kept {
         }
         self.remove(key);
         self.make_room(0);
-        // Without room it is handled as without a store.
+        // Without room the request is handled as without a store.
         if self.entries.len() < self.max_entries {
             self.insert(key, fingerprint, holder, None, now + lease);
         }
@@ -250,7 +251,7 @@ impl Kept {
         }
     }
 
-    /// Forgets what has ended.
+    /// Forgets entries whose lease or age has ended.
     fn end(&mut self, now: Moment) {
         while let Some(key) = self.ended(now) {
             self.remove(&key);
@@ -268,7 +269,7 @@ impl Kept {
             })
     }
 
-    /// Forgets replies until one more entry fits, with a reply of this size; or until there are none.
+    /// Forgets replies until one more entry fits, with a reply of this size, or until no reply is left.
     fn make_room(&mut self, size: usize) {
         loop {
             let bytes = self.done[0].bytes + self.done[1].bytes;
@@ -392,7 +393,7 @@ mod tests {
         assert_eq!(completed, Completed::Kept);
     }
 
-    /// Which of these have a reply. Changes nothing.
+    /// The numbers whose key has a reply. Changes nothing.
     fn there(kept: &Kept, key: fn(u128) -> ReplyKey, numbers: Range<u128>) -> Vec<u128> {
         let has = |n: &u128| {
             kept.entries
