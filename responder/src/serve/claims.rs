@@ -1,8 +1,8 @@
-//! What this process is doing right now and must not do twice at a time: requests handled, replies sent.
+//! Work that this process must not do twice at the same time: handling a request, sending a reply.
 //!
-//! Owns: the claim on a key, and telling its outcome to those who wait. Does not own: replies that were given, and what
-//! other processes do, which are the reply store's. Invariant: of one key at most one claim exists; a claim that is dropped without an outcome is free
-//! for the next who waits.
+//! Owns: the claim on a key, and passing its outcome to the waiters. Does not own: earlier replies and other processes,
+//! which the reply store knows. Invariant: a key has at most one claim; if a claim is dropped without an outcome, the
+//! next waiter gets the key.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,27 +12,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// What is being done, with an outcome of type `T`. Cheap to clone; clones share it. As large as the number of claims.
+/// The claims on keys of type `K`, with outcomes of type `T`. Cheap to clone; clones share the claims. Its size is the
+/// number of claims.
 #[derive(Debug)]
 pub(crate) struct Claims<K, T>(Arc<Mutex<Table<K, T>>>);
 
 type Table<K, T> = HashMap<K, Arc<Work<T>>>;
 
-/// The right, and the duty, to do it.
+/// A claim on a key. Its owner does the work and then [settles](Self::settle) the claim.
 #[derive(Debug)]
 pub(crate) struct Claim<K: Eq + Hash, T> {
     key: K,
     work: Arc<Work<T>>,
     claims: Claims<K, T>,
-    /// Whether the key is free for others, who may have claimed it by now.
+    /// Whether the key was released. Another claim on it may exist by now.
     free: bool,
 }
 
-/// What one claim is about.
+/// The state of one claim, which its waiters share.
 #[derive(Debug)]
 struct Work<T> {
     state: Mutex<State<T>>,
-    /// Wakes in the order in which they came, so that the same inputs do the same. Tokio's `watch` wakes at random.
+    /// Wakes the waiters in order of their arrival, so that equal inputs have equal effects. Tokio's `watch` wakes at
+    /// random.
     ended: Notify,
 }
 
@@ -44,9 +46,9 @@ enum State<T> {
 }
 
 impl<K: Eq + Hash + Clone, T: Clone> Claims<K, T> {
-    /// Claims a key, or waits for the outcome of whoever has it.
+    /// Claims a key, or waits for the outcome of the existing claim on the key.
     ///
-    /// Cancel safe: dropping it claims nothing.
+    /// Cancel safe: dropping the future claims nothing.
     pub(crate) async fn claim_or_wait(&self, key: &K) -> Result<Claim<K, T>, T> {
         loop {
             let theirs = match self.claim(key) {
@@ -54,7 +56,7 @@ impl<K: Eq + Hash + Clone, T: Clone> Claims<K, T> {
                 Err(theirs) => theirs,
             };
             let mut ended = pin!(theirs.ended.notified());
-            // Before it looks, so that no end is missed.
+            // Enabled before the state is read, so that no end is missed.
             ended.as_mut().enable();
             if theirs.is_claimed() {
                 ended.await;
@@ -103,10 +105,11 @@ impl<T> Work<T> {
 }
 
 impl<K: Eq + Hash, T: Clone> Claim<K, T> {
-    /// Ends the claim with an outcome. Whoever comes later finds nothing here: keep a reply that was made before.
+    /// Ends the claim with an outcome, which only the present waiters get. So keep a reply in the store before the
+    /// claim ends.
     pub(crate) fn settle(mut self, outcome: &T) {
         self.release();
-        // Nobody can join those who wait any more, and mostly nobody waits.
+        // No further waiter can come. Mostly there is none, and then the outcome is not cloned.
         if Arc::strong_count(&self.work) > 1 {
             *self.work.state() = State::Settled(outcome.clone());
         }
@@ -124,7 +127,7 @@ impl<K: Eq + Hash, T> Claim<K, T> {
 
 impl<K: Eq + Hash, T> Drop for Claim<K, T> {
     fn drop(&mut self) {
-        // First: whoever wakes must find the key free.
+        // First, because a waiter that wakes must find the key free.
         self.release();
         if self.work.is_claimed() {
             *self.work.state() = State::Dropped;
@@ -177,7 +180,7 @@ mod tests {
         }
         assert!(
             claims.claim_or_wait(&one).now_or_never().unwrap().is_ok(),
-            "later ones find it free"
+            "the key is free afterwards"
         );
     }
 

@@ -1,24 +1,25 @@
-//! What a graceful shutdown did.
+//! [`Drained`]: the report of a graceful shutdown.
 
-/// How a graceful shutdown went.
+/// What a graceful shutdown finished, and what it gave back or abandoned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
-    /// Requests that were in hand or came in after the signal, and were finished.
+    /// The number of requests that were in hand or arrived after the signal, and were finished.
     pub finished: usize,
-    /// Requests whose handlers were cut off at the end of the drain time. They are among `released` or `left`: they are delivered
-    /// again, and handled again.
+    /// The number of requests whose handlers were dropped at the end of the drain time. They count in `released` or
+    /// `left`, too, because they are redelivered, and handled again.
     pub abandoned: usize,
-    /// Requests that SQS was asked to show again at once: those of `abandoned`, those whose handler had not started, and those whose
-    /// reply could not be sent in time. Those whose call SQS did not answer are among `calls_unanswered`, too.
+    /// The number of requests that SQS was asked to make visible at once: those in `abandoned`, those whose handler had
+    /// not started, and those whose reply could not be sent in time. If SQS did not answer the call, they count in
+    /// `calls_unanswered`, too.
     pub released: usize,
-    /// Such requests for which there was no time, since the drain time was zero or over: SQS shows them again when their visibility
-    /// timeout ends.
+    /// The number of such requests for which no time was left to ask SQS: they are visible when their visibility
+    /// timeouts end.
     pub left: usize,
-    /// Polls that were still out. They give back what they bring, if the runtime still runs then; otherwise SQS delivers
-    /// it again when its visibility timeout ends.
+    /// The number of polls that were still in flight. If the runtime still runs, they give back the messages that they
+    /// receive. Otherwise SQS redelivers these when their visibility timeouts end.
     pub polls_abandoned: usize,
-    /// Deletes, replies and changes of visibility that SQS had not answered in time.
+    /// The number of deletes, replies and changes of visibility that SQS did not answer in time.
     pub calls_unanswered: usize,
 }
 

@@ -1,7 +1,7 @@
-//! The driver: one loop that waits for polls, jobs and the clock, inside the future that serves.
+//! The driver: one loop that waits for polls, jobs and the clock, inside the [`Serve`](super::Serve) future.
 //!
-//! Owns: the pure parts, the set of jobs, and the loop. Does not own: what the events mean (`events.rs`) and how it ends
-//! (`shutdown.rs`). Invariant: the only tasks that outlive it are polls, which end by themselves.
+//! Owns: the pure parts, the set of jobs, and the loop. Does not own: what the events mean (`events.rs`), and how
+//! serving ends (`shutdown.rs`). Invariant: the only tasks that outlive the driver are polls, which end by themselves.
 
 use std::collections::HashMap;
 use std::future::{self, poll_fn};
@@ -37,64 +37,67 @@ use crate::reply::sender::Sender;
 use crate::store::calls::StoreCalls;
 use crate::{Deadline, Request, request};
 
-/// So many ends of jobs are taken in one turn; then others have theirs, polls that have ended first.
+/// The maximum number of ended jobs that are handled in one turn. After that the loop serves other events, ended polls
+/// first.
 const BURST: usize = 100;
 
-/// A new queue may be unknown to SQS for a second (its documentation); twice that is waited at the start.
+/// How long the queue may be missing at the start. SQS may not know a new queue for a second (its documentation); this
+/// is twice that.
 const NEW_QUEUE: Duration = Duration::from_secs(2);
 
 pub(super) struct Driver {
     pub(super) context: Arc<Context>,
     pub(super) polls: PollController,
-    /// Where polls put what they bring. Holds what all polls can bring, so none waits for room.
+    /// Receives the results of polls. It has room for all polls at once, so no poll waits for room.
     pub(super) polled: mpsc::Receiver<Polled>,
     pub(super) hand: InHand<Payload>,
-    /// `None`: the hook around tasks has thrown the job away.
+    /// A job returns `None` if the hook around tasks has dropped it.
     pub(super) jobs: JoinSet<Option<Done>>,
-    /// What is done if the task of a job ends without a word. As many as jobs.
+    /// For each job, the result that counts if its task ends without a result.
     pub(super) unless_done: HashMap<Id, Done>,
     /// Jobs that handle a request, or wait for its outcome.
     pub(super) handling: Running,
-    /// Error replies under way to messages that are not in hand, because they cannot be decoded.
+    /// The number of error replies that are being sent for messages that are not in hand, because they cannot be decoded.
     pub(super) complaints: usize,
     /// Set by the signal.
     pub(super) drain: Option<Drain>,
     pub(super) poll: Arc<Poll>,
-    /// When a poll last began, or brought requests.
+    /// When a poll last began, or received requests.
     pub(super) quiet_since: Moment,
     tasks: Tasks,
-    /// The one in which it began, where polls run.
+    /// The runtime in which serving began, where polls run.
     runtime: Handle,
     to_driver: mpsc::Sender<Polled>,
     health: Health,
     pub(super) expired_lines: Lines,
 }
 
-/// What is kept with a message in hand.
+/// The driver's data of a message in hand.
 #[derive(Debug)]
 pub(super) struct Payload {
-    /// Until a job takes it.
+    /// `None` once a job has taken the work.
     pub(super) work: Option<Work>,
     pub(super) deadline: Deadline,
     pub(super) receive_count: Option<u32>,
     pub(super) span: tracing::Span,
 }
 
-/// What is to be done with a message in hand.
+/// What to do with a message in hand.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// Its request is handled.
+    /// Handle its request.
     Handle(Box<Request>),
-    /// It will never be handled. The requester is told, if there is an address. Only on FIFO queues, where its group waits.
+    /// Do not handle it, because it cannot be decoded or its return address is refused. If there is an address, its
+    /// requester gets an error reply. Only on FIFO queues, where the group waits for the message.
     PutAside(Option<QueueUrl>),
 }
 
-/// How polling goes.
+/// Whether polls work.
 #[derive(Debug, Default)]
 struct Health {
-    /// Whether any poll has worked.
+    /// Whether any poll has succeeded.
     proven: bool,
-    /// The first of the polls that failed in a row.
+    /// When the first poll of the current row of failures failed.
     failing_since: Option<Moment>,
 }
 
@@ -163,7 +166,7 @@ impl Driver {
     ) -> Result<Drained, ServeError> {
         let mut alarm = Alarm::new(self.context.sqs.clock().clone());
         let mut contact = self.context.sqs.contact();
-        // A signal that is there already starts no poll, which could not be ended.
+        // If the signal has completed already, no poll is started, because a shutdown would have to wait for it.
         if (&mut signal).now_or_never().is_some() {
             self.start_drain(drain);
         }
@@ -177,14 +180,14 @@ impl Driver {
             let alarm_at = self.next_alarm();
             tokio::select! {
                 biased;
-                // First: the alarm of a runtime that has ended panics.
+                // First, because the alarm of a runtime that has ended panics.
                 () = has_ended(&self.runtime) => {
                     return Err(ServeError::runtime_ended(self.context.queue.clone()));
                 }
                 () = &mut signal, if self.drain.is_none() => self.start_drain(drain),
                 Some(ended) = self.jobs.join_next_with_id() => {
                     self.job_ended(ended);
-                    // What has ended by now as well, in the same turn: a turn has its price.
+                    // Also handle the jobs that have ended by now, because each turn of the loop has a cost.
                     for _ in 1..BURST {
                         let Some(ended) = self.jobs.try_join_next_with_id() else { break };
                         self.job_ended(ended);
@@ -229,7 +232,7 @@ impl Driver {
         }
     }
 
-    /// Starts a job. If its task ends without a word, that counts as `unless_done`.
+    /// Starts a job. If its task ends without a result, `unless_done` counts as its result.
     pub(super) fn start_job(
         &mut self,
         unless_done: Done,
@@ -261,7 +264,7 @@ impl Driver {
                 then: Then::GiveBack,
             }) if is_lost => {
                 let give_up = Arc::clone(&self.context).give_up(ticket);
-                // A hook that throws this job away as well must not make a circle.
+                // If the hook drops this job, too, the message is left, so that there is no endless loop.
                 let then = Then::Leave;
                 self.start_job(Done::Answered { ticket, then }, give_up);
             }
@@ -283,7 +286,7 @@ impl Driver {
         .min()
     }
 
-    /// A poll has ended.
+    /// Handles the end of a poll.
     pub(super) fn take(&mut self, polled: Polled) -> Result<(), ServeError> {
         match polled.result {
             Ok(messages) => {
@@ -301,7 +304,8 @@ impl Driver {
                 if !messages.is_empty() {
                     self.quiet_since = now;
                 }
-                // Before any is judged by SQS's time: a proxy may have replaced the `Date` by which that is known.
+                // Before any message is judged by SQS's time: a proxy may have replaced the `Date` from which that time
+                // is known.
                 for received in messages.iter().filter_map(request::first_received_now) {
                     self.context
                         .sqs
@@ -338,7 +342,7 @@ impl Driver {
                 }
                 let failures = self.polls.failures();
                 if failures.is_power_of_two() {
-                    tracing::warn!(%queue, %fault, failures, "polling fails and goes on");
+                    tracing::warn!(%queue, %fault, failures, "a poll failed; polling goes on");
                 }
             }
         }
@@ -346,15 +350,15 @@ impl Driver {
     }
 }
 
-/// Completes if it is polled elsewhere after a runtime has ended. All polls and calls of the driver have ended then, and it would wait
-/// for ever.
+/// Completes if it is polled outside of `runtime` after that has ended. All polls and calls of the driver have ended
+/// then, and the driver would wait forever.
 async fn has_ended(runtime: &Handle) {
     poll_fn(|_| {
         let here = Handle::try_current();
         if here.is_ok_and(|here| here.id() == runtime.id()) {
             return TaskPoll::Pending;
         }
-        // A runtime that has ended drops a task at once.
+        // A runtime that has ended drops a spawned task at once.
         let task = runtime.spawn(future::pending::<()>());
         let has_ended = task.is_finished();
         task.abort();

@@ -1,4 +1,4 @@
-//! Why a queue cannot be served.
+//! [`ServeError`]: why a queue cannot be served.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,8 @@ use sqs_rpc_protocol::{HostQueueUrl, QueueUrlError};
 use sqs_virtual_queues::Action;
 use sqs_virtual_queues::sqs::{Fault, NoRuntime};
 
-/// Why a queue is not served. Only what shows at the start is an error, and the end of the runtime; later faults are waited out.
+/// Why a queue cannot be served. Only faults at the start and the end of the runtime are errors. After later faults,
+/// serving goes on.
 ///
 /// # Examples
 ///
@@ -31,27 +32,30 @@ pub struct ServeError {
     source: Box<dyn Error + Send + Sync>,
 }
 
-/// What is wrong.
+/// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ServeErrorKind {
-    /// The text is no URL of a real queue. The source says what is allowed.
+    /// The text is not the URL of a real queue. The source says what is allowed.
     InvalidQueueUrl,
-    /// There is no such queue. This is found after 2 s, since a new queue may be unknown for its first second.
+    /// The queue does not exist. Reported after 2 s, because SQS may not know a new queue for its first second. Check
+    /// URL, account and region.
     QueueNotFound,
-    /// A policy denies this action. Credentials that cannot be loaded or are refused are no such error: they may be there a
-    /// moment later, and serving goes on then.
+    /// A policy denies this action: allow it in the IAM policy. Missing or refused credentials are not reported as an
+    /// error, because they may be valid a moment later; polling goes on.
     AccessDenied(Action),
-    /// No call can be made: the client has no region or no credentials provider, for instance. The source says what.
+    /// The client can make no call: for example, because it has no region or no credentials provider. The source says
+    /// what is missing.
     CannotCall,
-    /// There is no Tokio runtime here.
+    /// There is no Tokio runtime here. Await [`Serve`](crate::Serve) within one.
     NoRuntime,
-    /// The Tokio runtime in which serving began has ended, and with it its polls and calls. Serve anew in the other one.
+    /// The Tokio runtime in which serving began has ended, and all its polls and calls with it. Call
+    /// [`serve`](crate::Responder::serve) again in the current runtime.
     RuntimeEnded,
 }
 
 impl ServeError {
-    /// What is wrong.
+    /// What went wrong.
     #[must_use]
     pub const fn kind(&self) -> ServeErrorKind {
         self.kind
@@ -90,9 +94,9 @@ impl ServeError {
     }
 }
 
-/// What the end of a runtime does.
+/// The source of [`ServeErrorKind::RuntimeEnded`].
 #[derive(Debug, thiserror::Error)]
-#[error("its polls and calls have ended with it")]
+#[error("the runtime's polls and calls have ended with it")]
 struct CutOff;
 
 impl fmt::Display for ServeError {

@@ -1,8 +1,8 @@
 //! What the driver does with messages: admit, start, answer, settle.
 //!
-//! Owns: the way of a message through the pure parts and the jobs. Invariant: every message that a poll brought is
-//! admitted, deleted, hidden for a while, or (if it is damaged) left as it is; and is settled with the poll controller
-//! once it is not in hand.
+//! Owns: the way of a message through the pure parts and the jobs. Invariant: every received message is admitted,
+//! deleted, hidden for a while, or (if damaged) left as it is. Once it is not in hand, it is settled with the poll
+//! controller.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -27,10 +27,10 @@ use crate::request::{self, Received};
 use crate::{Deadline, Request};
 
 impl Driver {
-    /// A poll brought messages. Returns how many of them stay in SQS, because they are damaged.
+    /// Handles the messages of a poll. Returns how many of them stay in SQS, because they are damaged.
     pub(super) fn received(&mut self, messages: Vec<Message>) -> usize {
         let mut stay = 0;
-        // FIFO: groups of which a message stays in SQS. What came behind it must not overtake it.
+        // FIFO: groups of which a message stays in SQS. Messages behind it must not overtake it.
         let mut blocked = HashSet::new();
         for message in messages {
             let group = self
@@ -74,14 +74,15 @@ impl Driver {
             }
             Received::Corrupted => {
                 if context.count_and_tell(Counter::Corrupted) {
-                    tracing::warn!(%queue, "a message was damaged on its way");
+                    tracing::warn!(%queue, "a received message is damaged");
                 }
                 self.polls.settled(1);
                 return Stays::Yes;
             }
             Received::Undecodable { error, address } => {
                 if context.count_and_tell(Counter::Undecodable) {
-                    // Its causes quote the header, which the dead-letter queue shows in full.
+                    // The error's causes are not logged, because they quote the header. The dead-letter queue shows the
+                    // header.
                     tracing::warn!(%queue, %error, "a request cannot be decoded");
                 }
                 let keep = context.options.keep_undecodable;
@@ -95,7 +96,7 @@ impl Driver {
             }
             Received::Refused(refusal) => {
                 if context.count_and_tell(Counter::AddressesRefused) {
-                    tracing::warn!(%queue, %refusal, "a request stays on its queue");
+                    tracing::warn!(%queue, %refusal, "the return address of a request is refused; the request stays on its queue");
                 }
                 if queue.is_fifo() {
                     self.put_aside(key, receipt, group, count, None);
@@ -107,7 +108,7 @@ impl Driver {
         Stays::No
     }
 
-    /// Takes in a message that will never be handled. What is behind it in its group waits in hand for what becomes of it.
+    /// Admits a message that will never be handled. Messages behind it in its group wait in hand until it is settled.
     fn put_aside(
         &mut self,
         key: MessageKey,
@@ -130,18 +131,19 @@ impl Driver {
         });
     }
 
-    /// The requester of a message that cannot be decoded.
+    /// The addressee of the error reply for a message that cannot be decoded.
     fn addressee(&self, address: QueueUrl) -> Addressee {
         let Context { sqs, options, .. } = &*self.context;
         Addressee {
             address,
             request_id: None,
-            // On a standard queue its visibility timeout is not extended: it is settled well before that ends.
+            // On a standard queue the visibility timeout of such a message is not extended, so the reply is given up
+            // well before that timeout ends.
             deadline: Some(sqs.clock().now() + options.visibility / 2),
         }
     }
 
-    /// Tells a requester that its request cannot be decoded. The message waits for the outcome.
+    /// Starts the error reply for a message that cannot be decoded. The message is settled when the reply has ended.
     fn complain(&mut self, address: QueueUrl, receipt: String, count: Option<u32>) {
         let context = Arc::clone(&self.context);
         let to = self.addressee(address);
@@ -154,7 +156,7 @@ impl Driver {
         self.start_job(lost, context.complain(to, receipt, count));
     }
 
-    /// What a message is, and why it has expired if it has.
+    /// Reads a message, and says why it has expired if it has.
     fn read(&self, message: Message) -> (Received, Option<Judged>) {
         let Context {
             sqs,
@@ -215,7 +217,7 @@ impl Driver {
         match self.hand.admit(arrival, self.context.sqs.clock().now()) {
             Admission::Handle(ticket) => self.handle(ticket),
             Admission::Queue => {}
-            // It is counted as in flight twice, until the timeout of the first receive ends, which it mostly has.
+            // The message counts as in flight twice until the timeout of its first receive ends, which mostly has ended.
             Admission::Again => self.context.count(Counter::DuplicateRequests),
         }
     }
@@ -258,7 +260,7 @@ impl Driver {
         self.start_job(lost, job);
     }
 
-    /// A job has ended.
+    /// Handles the end of a job.
     pub(super) fn done(&mut self, done: Done) {
         match done {
             Done::Answered { ticket, then } => self.settle(ticket, then),
@@ -288,7 +290,7 @@ impl Driver {
         }
     }
 
-    /// A message leaves.
+    /// Removes a message from the table, and deletes or hides it.
     fn settle(&mut self, ticket: Ticket, then: Then) {
         if let Some(drain) = &mut self.drain {
             drain.drained.finished += 1;
@@ -335,7 +337,8 @@ impl Driver {
         next
     }
 
-    /// A message is not in flight any more. One that was extended is known by its receipt handle.
+    /// Tells the poll controller that a message is not in flight any more. A message whose visibility was extended is
+    /// known to the controller by its receipt handle.
     fn settled(&mut self, extended: Option<&str>) {
         match extended {
             Some(receipt) => {
@@ -352,7 +355,8 @@ impl Driver {
         }
     }
 
-    /// Starts a message that waited for its group. If nobody waits for it any more, returns the one behind it.
+    /// Starts a message that waited for its group. If the message has expired, deletes it and returns the next of its
+    /// group.
     fn start(&mut self, ticket: Ticket) -> Option<Ticket> {
         if self.hand.payload(ticket)?.deadline.is_past() {
             self.context.count(Counter::Expired);
@@ -372,7 +376,7 @@ impl Driver {
         self.polls.settled(1);
     }
 
-    /// One line in 10 s at the most.
+    /// Logs at most one line in 10 s.
     fn tell_of_expired(&mut self, message_id: Option<&str>, judged: Option<Judged>) {
         let now = self.context.sqs.clock().now();
         if let Some(dropped) = self.expired_lines.dropped(now) {
@@ -386,12 +390,12 @@ impl Driver {
                 age = judged.age.map(tracing::field::debug),
                 judged_by = %judged.clock,
                 dropped,
-                "requests were dropped as expired: nobody waits for them any more"
+                "expired requests were dropped: nobody waits for their replies any more"
             );
         }
     }
 
-    /// Leaves a message to SQS, hidden for a while, in which it is in flight.
+    /// Leaves a message to SQS, hidden for this time. The message is in flight until that ends.
     fn put_back(&mut self, receipt: String, hidden: Duration) {
         self.put_back_one(receipt, false, hidden);
     }
@@ -426,7 +430,7 @@ fn group(message: &Message) -> Option<String> {
         .cloned()
 }
 
-/// The span in which a request is handled and answered. Nothing of its contents is in it.
+/// The span in which a request is handled and answered. It has nothing of the request's contents.
 fn span(request: &Request) -> tracing::Span {
     use tracing::field::{Empty, display};
 
@@ -472,7 +476,7 @@ mod tests {
     use crate::handler::BoxedHandler;
     use crate::options::Options;
 
-    /// A driver whose handlers never end, with messages in hand. Its visibility timeout is 30 s.
+    /// A driver with this number of messages in hand, whose handlers never end. The visibility timeout is 30 s.
     async fn driver(messages: usize) -> Driver {
         let local = LocalSqs::start();
         let queue = local.create_queue("requests").await.unwrap();
@@ -504,7 +508,7 @@ mod tests {
     }
 
     fn in_flight(driver: &mut Driver) -> usize {
-        // What has expired is forgotten here.
+        // The controller forgets messages here whose timeouts have ended.
         driver.polls.set_demand(0);
         driver.polls.start(driver.context.sqs.clock().now());
         driver.polls.in_flight()
@@ -542,7 +546,7 @@ mod tests {
         let ticket = driver.hand.tickets()[0];
         advance(Duration::from_secs(16)).await;
         extend(&mut driver).await;
-        // Its next extensions fail.
+        // No further extension is made, so the message becomes visible.
         advance(Duration::from_secs(31)).await;
         driver.start_polls();
         let polled = driver.polled.recv().await.unwrap();

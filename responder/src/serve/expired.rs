@@ -1,4 +1,4 @@
-//! What is logged of requests that are dropped because nobody waits for them any more.
+//! The log of requests that are dropped because they have expired.
 //!
 //! Owns: which clock judged a request, and how often that is logged. Does not own: the decision
 //! ([`Deadline::remaining`](sqs_rpc_protocol::Deadline::remaining)). Pure.
@@ -9,30 +9,31 @@ use std::time::Duration;
 use sqs_rpc_protocol::{Deadline, SqsTime};
 use sqs_virtual_queues::sqs::Moment;
 
-/// One line in so much time at the most.
+/// At most one line is logged in this time.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Why a request is expired.
+/// Why a request counts as expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Judged {
     pub(super) clock: JudgedBy,
-    /// SQS's time less the `SentTimestamp`, if both are known.
+    /// SQS's time minus the `SentTimestamp`, if both are known.
     pub(super) age: Option<Duration>,
 }
 
-/// The clock that judged a request.
+/// The clock by which a request has expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JudgedBy {
-    /// Its time to live is over: SQS's time, by the `Date` of answers, less its `SentTimestamp`.
+    /// The request's age has reached its time to live. The age is SQS's time, from the `Date` of answers, minus the
+    /// `SentTimestamp`.
     Age,
-    /// Its absolute expiry is past by SQS's time.
+    /// The request's absolute expiry has passed in SQS's time.
     Expiry,
-    /// It came in time, and its time ended here, by the monotonic clock.
+    /// The request was received in time, and expired here, by the monotonic clock.
     Here,
 }
 
 impl Judged {
-    /// Of a request that has expired on its way.
+    /// Judges a request that had expired when it was received.
     pub(super) fn on_arrival(
         deadline: Deadline,
         server_now: Option<SqsTime>,
@@ -51,14 +52,14 @@ impl Judged {
 impl fmt::Display for JudgedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Age => "SQS's time less SentTimestamp",
+            Self::Age => "SQS's time minus SentTimestamp",
             Self::Expiry => "absolute expiry in SQS's time",
             Self::Here => "monotonic clock of this process",
         })
     }
 }
 
-/// Limits the lines.
+/// Limits the number of logged lines.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     next: Option<Moment>,
@@ -66,7 +67,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// One more was dropped. Returns how many were since the last line, this one included, if a line is due.
+    /// Counts a dropped request. If a line is due, returns the number of requests that were dropped since the last line.
     pub(super) fn dropped(&mut self, now: Moment) -> Option<u64> {
         self.since += 1;
         if self.next.is_some_and(|next| now < next) {

@@ -1,12 +1,12 @@
 //! The messages that this process has received and not yet settled, as a pure state machine.
 //!
-//! Owns: which message waits for its group, whose visibility timeout is extended when, and which receipt handle is the
-//! newest. Does not own: handlers, calls, clocks, nor which requests are the same (`claims.rs`). It takes `now` and an
-//! event and says what to do.
+//! Owns: which message waits for its group, when each visibility timeout is extended, and which receipt handle is the
+//! newest. Does not own: handlers, calls, clocks, nor which requests are the same (`claims.rs`). The methods take `now`
+//! and an event, and return what to do.
 //!
-//! **Invariants:** a message is in it once; of all messages of one FIFO group at most one is past the queue, and they
-//! leave it in the order in which they came; every admitted message leaves by [`delete`](InHand::delete),
-//! [`leave`](InHand::leave) or [`give_back`](InHand::give_back), once.
+//! **Invariants:** a message is in the table once; of one FIFO group at most one message is being handled, in order of
+//! arrival; every admitted message leaves once, by [`delete`](InHand::delete), [`leave`](InHand::leave) or
+//! [`give_back`](InHand::give_back).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -14,24 +14,26 @@ use std::time::Duration;
 use sqs_rpc_protocol::SqsTime;
 use sqs_virtual_queues::sqs::Moment;
 
-/// The longest that SQS hides a message after one receive, however often that is extended. It counts from the receive that gave
-/// the receipt handle: "an Amazon SQS message's visibility timeout has a 12-hour maximum limit from when Amazon SQS receives the
-/// ReceiveMessage request" (Developer Guide). A message that is received again has another 12 hours.
+/// The longest time that SQS hides a message after one receive, however often the timeout is extended. It counts from
+/// the receive that gave the receipt handle: "an Amazon SQS message's visibility timeout has a 12-hour maximum limit
+/// from when Amazon SQS receives the ReceiveMessage request" (Developer Guide). A message that is received again has
+/// another 12 hours.
 const LONGEST_HIDDEN: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Kept free of [`LONGEST_HIDDEN`]: SQS counts from its own receive, which was a little earlier than our answer.
+/// The part of [`LONGEST_HIDDEN`] that is not used, because SQS counts from a little earlier than the answer arrived
+/// here.
 const LONGEST_HIDDEN_MARGIN: Duration = Duration::from_secs(60);
 
-/// Names a message in hand. Never used twice.
+/// Identifies a message in hand. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Ticket(u64);
 
-/// Which message it is, however often it is received. A server that starts again may give an id once more, so the id alone
-/// would take another message for this one.
+/// Identifies a message, however often it is received. A restarted server may use an id again for another message, so
+/// the id alone is not enough.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct MessageKey {
     pub(crate) id: String,
-    /// Its `SentTimestamp`, if SQS told it.
+    /// The `SentTimestamp`, if the server states it.
     pub(crate) sent: Option<SqsTime>,
 }
 
@@ -40,7 +42,7 @@ pub(crate) struct MessageKey {
 pub(crate) struct Arrival<P> {
     pub(crate) key: MessageKey,
     pub(crate) receipt: String,
-    /// The group whose order counts: `None` on a standard queue.
+    /// The group whose order is kept. `None` on a standard queue.
     pub(crate) group: Option<String>,
     pub(crate) payload: P,
 }
@@ -50,9 +52,9 @@ pub(crate) struct Arrival<P> {
 pub(crate) enum Admission {
     /// Handle it.
     Handle(Ticket),
-    /// Nothing: an earlier message of its group is in hand.
+    /// Nothing yet, because an earlier message of its group is in hand.
     Queue,
-    /// Nothing: it is the same message once more. Its new receipt handle replaces the old one.
+    /// Nothing, because the message is in hand already. The new receipt handle replaces the old one.
     Again,
 }
 
@@ -60,7 +62,7 @@ pub(crate) enum Admission {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Extension {
     pub(crate) ticket: Ticket,
-    /// Tells an answer that concerns an older receipt handle.
+    /// Distinguishes answers that concern an older receipt handle.
     generation: u32,
     pub(crate) receipt: String,
     /// The new timeout, from now.
@@ -70,11 +72,11 @@ pub(crate) struct Extension {
 /// How an [`Extension`] ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extended {
-    /// SQS did it.
+    /// SQS has extended the timeout.
     Done,
-    /// It failed and may succeed when tried again.
+    /// It failed, and may succeed when tried again.
     TryAgain,
-    /// SQS refused it: the message is not ours any more.
+    /// SQS refused it, because the message no longer belongs to this receiver.
     Refused,
 }
 
@@ -88,16 +90,17 @@ pub(crate) struct Out<P> {
     pub(crate) payload: P,
 }
 
-/// The table. `P` is what the owner keeps with a message.
+/// The table. `P` is the owner's data of a message.
 #[derive(Debug)]
 pub(crate) struct InHand<P> {
     visibility: Duration,
     next: u64,
     held: BTreeMap<Ticket, Held<P>>,
     by_message: HashMap<MessageKey, Ticket>,
-    /// FIFO only: messages of a group in order of arrival. The first is past the queue.
+    /// FIFO only: messages of a group in order of arrival. The first is being handled.
     groups: HashMap<String, VecDeque<Ticket>>,
-    /// When to extend whose timeout. A message is absent while its extension is out, and once it cannot be extended.
+    /// When to extend which timeout. A message is absent while its extension is in flight, and once it cannot be
+    /// extended.
     due: BTreeSet<(Moment, Ticket)>,
 }
 
@@ -108,7 +111,7 @@ struct Held<P> {
     group: Option<String>,
     payload: P,
     received: Moment,
-    /// Until when SQS hides it, as far as is known.
+    /// Until when SQS hides the message, as far as is known.
     hidden_until: Moment,
     extend_at: Option<Moment>,
     is_extended: bool,
@@ -128,7 +131,7 @@ impl<P> InHand<P> {
         }
     }
 
-    /// Messages in hand.
+    /// The number of messages in hand.
     pub(crate) fn len(&self) -> usize {
         self.held.len()
     }
@@ -142,7 +145,7 @@ impl<P> InHand<P> {
         self.held.is_empty()
     }
 
-    /// What is kept with a message, as long as it is in hand.
+    /// The owner's data of a message, as long as the message is in hand.
     pub(crate) fn payload(&mut self, ticket: Ticket) -> Option<&mut P> {
         self.held.get_mut(&ticket).map(|held| &mut held.payload)
     }
@@ -152,7 +155,7 @@ impl<P> InHand<P> {
         self.held.get(&ticket).map(|held| held.receipt.clone())
     }
 
-    /// Takes in a message.
+    /// Adds a message.
     pub(crate) fn admit(&mut self, arrival: Arrival<P>, now: Moment) -> Admission {
         if let Some(&ticket) = self.by_message.get(&arrival.key) {
             self.received_again(ticket, arrival.receipt, now);
@@ -192,7 +195,8 @@ impl<P> InHand<P> {
         }
     }
 
-    /// A message is done, and is to be deleted, or left without regard to its group. Also returns the next of its group, to be handled.
+    /// Removes a message that is to be deleted, or left without its group waiting for it. Also returns the next message
+    /// of its group, to be handled.
     pub(crate) fn delete(&mut self, ticket: Ticket) -> Option<(Out<P>, Option<Ticket>)> {
         let (out, group) = self.remove(ticket)?;
         let next = group.and_then(|group| {
@@ -207,7 +211,8 @@ impl<P> InHand<P> {
         Some((out, next))
     }
 
-    /// A message is not deleted: it stays in SQS. Also returns those behind it in its group, which must not overtake it.
+    /// Removes a message that stays in SQS. Also removes and returns the messages behind it in its group, which must
+    /// not overtake it.
     pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<(Out<P>, Vec<Out<P>>)> {
         let (out, group) = self.remove(ticket)?;
         let behind = group
@@ -234,7 +239,8 @@ impl<P> InHand<P> {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// The extensions to make now. If any is due, those that will soon be go with it, so that they share calls.
+    /// The extensions to make now. If an extension is due, those that are due soon are made with it, so that they share
+    /// calls.
     pub(crate) fn extensions(&mut self, now: Moment) -> Vec<Extension> {
         if self.next_extension().is_none_or(|at| at > now) {
             return Vec::new();
@@ -251,7 +257,7 @@ impl<P> InHand<P> {
             held.extend_at = None;
             let left =
                 (LONGEST_HIDDEN - LONGEST_HIDDEN_MARGIN).saturating_sub(now.since(held.received));
-            // SQS takes whole seconds.
+            // SQS takes whole seconds only.
             let timeout = Duration::from_secs(self.visibility.min(left).as_secs());
             if now + timeout > held.hidden_until {
                 let (generation, receipt) = (held.generation, held.receipt.clone());
@@ -266,7 +272,8 @@ impl<P> InHand<P> {
         extensions
     }
 
-    /// An extension that was asked for at `asked` ended. Returns until when the message is hidden then, if that is later.
+    /// Handles the end of an extension that was asked for at `asked`. Returns until when the message is hidden, if the
+    /// timeout was extended.
     pub(crate) fn extended(
         &mut self,
         extension: &Extension,
@@ -313,7 +320,7 @@ impl<P> InHand<P> {
         self.due.insert((at, ticket));
     }
 
-    /// Takes a message out of everything but its group.
+    /// Removes a message from everything but its group.
     fn remove(&mut self, ticket: Ticket) -> Option<(Out<P>, Option<String>)> {
         let mut held = self.held.remove(&ticket)?;
         self.by_message.remove(&held.key);

@@ -34,7 +34,7 @@ fn table() -> Table {
 fn admitted(admission: Admission) -> Ticket {
     match admission {
         Admission::Handle(ticket) => ticket,
-        other => panic!("expected to handle it: {other:?}"),
+        other => panic!("expected `Handle`, found {other:?}"),
     }
 }
 
@@ -116,7 +116,7 @@ fn visibility_is_extended_after_half_of_the_timeout() {
     assert!(due(&mut table, at(15)).is_empty());
     let extensions = table.extensions(at(16));
     assert_eq!((extensions.len(), extensions[0].timeout), (1, VISIBILITY));
-    assert_eq!(table.next_extension(), None, "it is out");
+    assert_eq!(table.next_extension(), None, "the extension is in flight");
     table.extended(&extensions[0], Extended::Done, at(16), at(18));
     assert_eq!(table.next_extension(), Some(at(32)));
     table.delete(ticket).unwrap();
@@ -192,7 +192,7 @@ fn a_message_that_is_received_again_has_another_12_hours() {
     let extensions = table.extensions(at(9_000));
     let until = table.extended(&extensions[0], Extended::Done, at(9_000), at(9_001));
     assert_eq!(until, Some(at(27_000)));
-    // Its extensions failed from then on, and SQS delivered it once more.
+    // Suppose that later extensions failed, and SQS redelivered the message.
     let again = table.admit(arrival("m", "second"), hour(11));
     assert_eq!(again, Admission::Again);
     let mut hidden_until = Vec::new();
@@ -206,7 +206,7 @@ fn a_message_that_is_received_again_has_another_12_hours() {
     assert_eq!(
         hidden_until,
         [27_000, 36_000, 43_140],
-        "of the second receive"
+        "counted from the second receive"
     );
     let (out, _) = table.delete(ticket).unwrap();
     assert!(out.is_extended);

@@ -1,7 +1,7 @@
-//! What runs beside the driver: handlers, replies, extensions.
+//! The jobs that run beside the driver: handlers, replies, extensions.
 //!
-//! Owns: the futures, and what they count. Does not own: the messages, which are the driver's; a job returns a [`Done`]
-//! that says what became of its part. Invariant: a job ends with a [`Done`], whatever the user's code in it does.
+//! Owns: the futures, and what they count. Does not own: the messages, which belong to the driver; a job returns a
+//! [`Done`] with its outcome. Invariant: a job ends with a [`Done`], whatever the user's code in it does.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -28,7 +28,7 @@ use crate::reply::sender::{Addressee, NotSent, Sender, Sent};
 use crate::store::calls::StoreCalls;
 use crate::{Reply, Request};
 
-/// What the driver and all jobs of one served queue need.
+/// Shared by the driver and all jobs of one served queue.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) sqs: Sqs,
@@ -38,7 +38,7 @@ pub(super) struct Context {
     pub(super) handling: Handling,
     pub(super) slots: Slots,
     pub(super) store: StoreCalls,
-    /// What its handlers hold in the store.
+    /// The keys in the store that the handlers hold.
     pub(super) held: Held,
     pub(super) sending: Sending,
     pub(super) outbox: Outbox,
@@ -46,35 +46,36 @@ pub(super) struct Context {
     pub(super) redrive: Redrive,
 }
 
-/// The replies that are being sent, by where they go and which request they answer.
+/// The replies that are being sent, by return address and request id.
 pub(super) type Sending =
     Claims<(HostKey, Option<VirtualQueueName>, RequestId), Result<Sent, NotSent>>;
 
 /// A job that has ended.
 #[derive(Debug)]
 pub(super) enum Done {
-    /// A message is done with: its request was handled, here or elsewhere, now or before, and its reply was sent or not.
+    /// A message is finished. `then` says what to do with it.
     Answered { ticket: Ticket, then: Then },
-    /// Visibility timeouts were extended, or not.
+    /// Visibility timeouts were extended, or extending them failed.
     Extended {
         asked: Moment,
         results: Vec<(Extension, Extended)>,
     },
-    /// The requester of a message that cannot be decoded was told, or could not be.
+    /// The error reply for a message that cannot be decoded was sent, or could not be sent.
     Complained {
         receipt: String,
         count: Option<u32>,
+        /// Whether the error reply was sent.
         told: bool,
     },
 }
 
-/// Counts the requests that are being handled, or wait for the outcome of another's handler, until the last clone of
-/// this one is dropped.
+/// Counts the requests that are being handled, or wait for the outcome of another request's handler: each has a clone
+/// of this counter.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Running(Arc<()>);
 
 impl Running {
-    /// How many there are besides the counter itself.
+    /// The number of clones.
     pub(super) fn count(&self) -> usize {
         Arc::strong_count(&self.0) - 1
     }
@@ -85,15 +86,15 @@ impl Context {
         self.sqs.counters().count(counter);
     }
 
-    /// Counts, and says whether this one is to be logged: the 1st, 2nd, 4th, 8th, .., so that a flood of bad messages
-    /// is not a flood of lines.
+    /// Counts, and returns whether to log this occurrence: the 1st, 2nd, 4th, 8th and so on, so that many bad messages
+    /// do not flood the log.
     pub(super) fn count_and_tell(&self, counter: Counter) -> bool {
         self.count(counter);
         self.sqs.counters().of(counter).is_power_of_two()
     }
 
-    /// Handles a request, or finds the reply that is or was given to it elsewhere, and sends the reply to `to`. `None`:
-    /// the request is one-way.
+    /// Handles a request, or finds the reply that it got elsewhere, and sends the reply to `to`. `to` is `None` if the
+    /// request is one-way.
     pub(super) async fn handle_and_answer(
         self: Arc<Self>,
         ticket: Ticket,
@@ -102,7 +103,7 @@ impl Context {
         running: Running,
     ) -> Done {
         let receive_count = request.receive_count();
-        // Panics of the handler and of the store are caught closer to them; this is for what nobody thought of.
+        // Panics of the handler and of the store are caught inside. This catches any other panic.
         let work = AssertUnwindSafe(self.handle_once(*request))
             .catch_unwind()
             .await;
@@ -131,7 +132,8 @@ impl Context {
         Done::Answered { ticket, then }
     }
 
-    /// On a FIFO queue the rest of the group waits for a message that stays, unless that was its last delivery.
+    /// On a FIFO queue the rest of the group waits for a message that stays, unless this was its last delivery before the
+    /// dead-letter queue.
     async fn in_its_group(&self, then: Then, receive_count: Option<u32>) -> Then {
         if then.stays()
             && self.queue.is_fifo()
@@ -145,7 +147,8 @@ impl Context {
         then
     }
 
-    /// What becomes of a message of a FIFO queue that will never be handled. Its group waits for that.
+    /// Settles a message of a FIFO queue that will never be handled: sends the error reply, and decides what to do with
+    /// the message. Its group waits for this.
     pub(super) async fn put_aside(
         self: Arc<Self>,
         ticket: Ticket,
@@ -164,9 +167,9 @@ impl Context {
         Done::Answered { ticket, then }
     }
 
-    /// The job of this message was lost.
+    /// Gives a message back whose job was lost.
     pub(super) async fn give_up(self: Arc<Self>, ticket: Ticket) -> Done {
-        // First: whoever receives the message must find its key free.
+        // First, because the next receiver of the message must find its key free.
         self.abandon_lost().await;
         Done::Answered {
             ticket,
@@ -193,7 +196,7 @@ impl Context {
         }
     }
 
-    /// Checks a handler's reply before it is kept or sent: one that SQS does not take is replaced by an error reply.
+    /// Checks a handler's reply before it is kept or sent. A reply that SQS would refuse is replaced by an error reply.
     fn sendable(
         &self,
         to: &QueueUrl,
@@ -206,7 +209,7 @@ impl Context {
             Err(error) => {
                 if self.count_and_tell(error.counter()) {
                     let error = WithCauses(&error);
-                    tracing::warn!(%error, "the handler's reply is none that SQS takes");
+                    tracing::warn!(%error, "SQS would refuse the handler's reply");
                 }
                 (ended.with_unsendable(&reply), error.instead_of(&reply))
             }
@@ -223,7 +226,7 @@ impl Context {
                 }
             },
             Outcome::Failed(error) if error.is_undecodable() => {
-                // What is wrong with it may quote the request: only the requester reads that.
+                // The error's message may quote the request, so it goes to the requester only.
                 if self.count_and_tell(Counter::Undecodable) {
                     tracing::warn!("the handler's arguments cannot be made from the request");
                 }
@@ -233,7 +236,8 @@ impl Context {
                 let code = error.code();
                 match error.source() {
                     Some(source) => {
-                        // As a text: a subscriber that follows the causes of an error that is its own cause would never end.
+                        // Logged as text: for an error that is its own cause, a subscriber that follows the causes
+                        // would never end.
                         tracing::warn!(%code, error = %WithCauses(source), "the handler failed");
                     }
                     None => tracing::debug!(%code, "the handler returned an error"),
@@ -242,13 +246,13 @@ impl Context {
             Outcome::Panicked => {}
             Outcome::Expired => {
                 if self.count_and_tell(Counter::HandlersExpired) {
-                    tracing::warn!("a handler was dropped, since its time was over");
+                    tracing::warn!("a handler was dropped at its timeout");
                 }
             }
         }
     }
 
-    /// Sends a reply for a message, and says what becomes of that.
+    /// Sends a reply, and returns what to do with the request's message.
     async fn answer(&self, to: &Addressee, reply: &Reply, then: Then, ended: Ended) -> Then {
         match self.send_or_wait(to, reply).await {
             Ok(_) => then,
@@ -269,16 +273,17 @@ impl Context {
         }
     }
 
-    /// Sends a reply. While one is being sent to the same request, another waits for what becomes of that: a send whose
-    /// answer is lost makes duplicates, and each would try its own copy until the deadline. One that waits leaves its slot.
+    /// Sends a reply. While a reply to the same request is being sent to the same address, waits for its outcome
+    /// instead and frees the slot. Without this, each duplicate of a request would try its own copy of the reply until
+    /// the deadline.
     async fn send_or_wait(&self, to: &Addressee, reply: &Reply) -> Result<Sent, NotSent> {
         let mut outside = None;
         let mut go_outside = || self.go_outside(&mut outside, reply);
-        // Without an id, replies to two requests may go to one address.
+        // Requests without an id may be different requests with the same return address.
         let Some(id) = to.request_id else {
             return self.sender.send(to, reply, go_outside).await;
         };
-        // The same place, however it is spelled.
+        // The same key for all spellings of the host's URL.
         let host = self.sqs.host_key(to.address.host());
         let name = to.address.as_virtual().map(|url| url.name().clone());
         let work = (host, name, id);
@@ -300,14 +305,14 @@ impl Context {
         }
     }
 
-    /// A reply begins to wait. If there is no room outside, it waits in its slot.
+    /// Frees the slot of a reply that begins to wait. If there is no room outside, the reply keeps its slot.
     fn go_outside(&self, outside: &mut Option<Outside>, reply: &Reply) {
         if outside.is_none() {
             *outside = self.slots.reply_goes_outside(reply.size());
         }
     }
 
-    /// Tells a requester that its request's header cannot be decoded.
+    /// Sends the error reply for a message whose header cannot be decoded.
     pub(super) async fn complain(
         self: Arc<Self>,
         to: Addressee,
@@ -336,7 +341,7 @@ impl Context {
         told
     }
 
-    /// Extends visibility timeouts; the outbox makes batches of them.
+    /// Extends visibility timeouts. The outbox puts the changes into batches.
     pub(super) async fn extend(self: Arc<Self>, extensions: Vec<Extension>) -> Done {
         let asked = self.sqs.clock().now();
         let results = extensions.into_iter().map(|extension| async {
@@ -362,7 +367,7 @@ impl Context {
             Err(fault) if fault.is_temporary() => Extended::TryAgain,
             Err(fault) => {
                 if fault.kind() == FaultKind::AccessDenied {
-                    tracing::warn!(queue = %self.queue, %fault, "requests that take long will be delivered again");
+                    tracing::warn!(queue = %self.queue, %fault, "requests that take longer than the visibility timeout will be redelivered");
                 }
                 Extended::Refused
             }

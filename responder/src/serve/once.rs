@@ -1,9 +1,9 @@
-//! How a request is handled once, among all that share a reply store.
+//! How a request is handled once, among all responders that share a reply store.
 //!
-//! Owns: the order of asking: this responder's other requests, then the store; the renewal of a lease while the handler
-//! runs; and what is kept afterwards. Does not own: the handler's end (`jobs.rs`), nor the message's (`verdict.rs`).
-//! Invariants: under an idempotency key no handler runs unless the store said so; a request that waits for another's
-//! handler occupies no slot.
+//! Owns: the order of checks (this responder's other requests, then the store); the renewal of a lease while the
+//! handler runs; and the reply that is kept afterwards. Does not own: the handler's end (`jobs.rs`), nor the message's
+//! end (`verdict.rs`). Invariants: under an idempotency key no handler runs unless the store answered [`Begun::Mine`];
+//! a request that waits for another request's handler occupies no slot.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -25,49 +25,49 @@ use crate::store::calls::{Place, StoreCalls, StoreFailed};
 use crate::store::{Begun, Completed, Fingerprint, Holder, ReplyKey};
 use crate::{Deadline, Reply, Request};
 
-/// The requests that are being handled, in all queues that one responder serves.
+/// The requests that are being handled, from all queues that one responder serves.
 pub(crate) type Handling = Claims<(ReplyKey, Fingerprint), (Ended, Reply)>;
 
-/// The shortest lease: it must outlive a call of the store that hangs, and the next.
+/// The shortest lease. It has to outlast a call of the store that hangs, and the next call.
 const SHORTEST_LEASE: Duration = Duration::from_secs(20);
-/// The longest: so long a key is held by a process that died.
+/// The longest lease. A process that dies holds its keys for up to this time.
 const LONGEST_LEASE: Duration = Duration::from_secs(5 * 60);
 
-/// Bounds of what a store may say about when to ask again.
+/// Bounds of the store's `ask_again`.
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// The places in the store that this queue's handlers hold.
+/// The keys in the store that this queue's handlers hold.
 #[derive(Debug, Default)]
 pub(super) struct Held(Mutex<Places>);
 
 #[derive(Debug, Default)]
 struct Places {
     held: BTreeMap<Holder, Place>,
-    /// Those of jobs that were lost, until the store is told.
+    /// The places of lost jobs, until they are abandoned in the store.
     lost: Vec<Place>,
 }
 
-/// A place in the store that is held, until this is dropped.
+/// Holds a place in the store until this value is dropped.
 #[derive(Debug)]
 struct Holding<'a> {
     held: &'a Held,
     store: &'a StoreCalls,
     place: &'a Place,
-    /// Whether the store has been told what became of it.
+    /// Whether the place was completed or abandoned in the store.
     is_told: bool,
 }
 
-/// What the store says of a request.
+/// The store's answer about a request.
 enum Asked {
-    /// It is to be handled. `true`: the place in the store is held.
+    /// Handle the request. `true` if the place in the store is held.
     Handle(bool),
-    /// It is not.
+    /// Do not handle the request; it has this end and reply.
     Ended(Ended, Reply),
 }
 
 impl Context {
-    /// Handles a request, or finds what it came to: here or in another process, now or before.
+    /// Handles a request, or finds the outcome of handling it elsewhere: in this or another process, now or earlier.
     pub(super) async fn handle_once(&self, request: Request) -> (Ended, Reply) {
         let Some(key) = ReplyKey::of(&request) else {
             return self.handle_in_slot(request).await;
@@ -107,14 +107,15 @@ impl Context {
             }
         };
         let outcome = self.handle_held(key, fingerprint, request, outside).await;
-        // Its own deadline is over, which says nothing about the others that wait.
+        // `Unwanted` means that this request's own deadline has passed. Other waiters may have later deadlines, so the
+        // claim passes to one of them.
         if outcome.0 != Ended::Unwanted {
             claim.settle(&outcome);
         }
         outcome
     }
 
-    /// Asks the store, and handles the request if the store says so.
+    /// Asks the store, and handles the request if the store allows it.
     async fn handle_held(
         &self,
         key: ReplyKey,
@@ -141,14 +142,14 @@ impl Context {
         if ended.is_lasting(&place.key, one_way) {
             self.keep(&place, &reply).await;
         } else {
-            // If that fails, it is counted, and the lease ends.
+            // If this fails, it is counted, and the key is free when the lease ends.
             drop(self.store.abandon(&place).await);
         }
         holding.is_told = true;
         (ended, reply)
     }
 
-    /// Asks the store until it knows.
+    /// Asks the store until the request is to be handled here, or has an outcome.
     async fn ask(&self, place: &Place, deadline: &Deadline, mut outside: Option<Outside>) -> Asked {
         loop {
             let begun = self.store.begin_or_skip(place, self.lease()).await;
@@ -170,7 +171,8 @@ impl Context {
                     self.count(Counter::DuplicatesPutBack);
                     return Asked::Ended(Ended::PutBack, nothing());
                 }
-                // Ids that are ours or SQS's are not chosen: it is another request, or the store is of no help.
+                // A request id or message id is not chosen by a user. A mismatch then means another request, and a
+                // failure that the store cannot help: handle the request as without a store.
                 Ok(Begun::Mismatch | Begun::Done(_)) | Err(StoreFailed) => {
                     return Asked::Handle(false);
                 }
@@ -197,7 +199,7 @@ impl Context {
     /// Runs the handler, and renews the lease as long as it runs.
     async fn handle_renewing(&self, place: &Place, request: Request) -> (Ended, Reply) {
         let mut work = pin!(self.handle_in_slot(request));
-        // Most are done before a timer is needed.
+        // Most handlers end at once, without the need for a timer.
         if let Poll::Ready(outcome) = futures::poll!(&mut work) {
             return outcome;
         }
@@ -219,7 +221,7 @@ impl Context {
             wait = match self.store.begin(place, lease).await {
                 Ok(Begun::Mine) => lease / 2,
                 Err(StoreFailed) => lease / 8,
-                // It is lost: its reply will be superseded.
+                // The lease is lost. `complete` will answer `Superseded`.
                 Ok(_) => std::future::pending().await,
             };
         }
@@ -239,20 +241,20 @@ impl Context {
         if let Ok(Completed::Superseded) = self.store.complete(place, reply, age).await
             && self.count_and_tell(Counter::RepliesSuperseded)
         {
-            tracing::warn!(queue = %self.queue, "a handler outlived its lease, and its request was handled elsewhere, too");
+            tracing::warn!(queue = %self.queue, "a handler's lease ended before the handler, and its request was handled elsewhere, too");
         }
     }
 
-    /// Gives up what lost jobs held, so that their requests can be handled once more.
+    /// Abandons the places of lost jobs, so that their requests can be handled again.
     pub(super) async fn abandon_lost(&self) {
         let lost = self.held.take_lost();
         join_all(lost.iter().map(|place| self.store.abandon(place))).await;
     }
 
-    /// Gives up what handlers hold that are cut off. Not awaited longer than until `at`.
+    /// Abandons the places of handlers that are dropped. Waits until `at` at the longest.
     pub(super) async fn abandon(&self, held: &[Place], at: Moment) {
         let abandon = held.iter().map(|place| self.store.abandon(place));
-        // What is not abandoned in time ends with its lease.
+        // Keys that are not abandoned in time are free when their leases end.
         drop(self.sqs.clock().timeout_at(at, join_all(abandon)).await);
     }
 
@@ -260,7 +262,7 @@ impl Context {
         self.options.visibility.clamp(SHORTEST_LEASE, LONGEST_LEASE)
     }
 
-    /// Too many wait already: SQS keeps it.
+    /// Too many duplicates wait already, so the message is given back to SQS.
     fn no_room(&self) -> (Ended, Reply) {
         self.count(Counter::DuplicatesPutBack);
         (Ended::NoRoom, nothing())
@@ -283,7 +285,7 @@ impl Held {
         }
     }
 
-    /// All places, which are held no longer.
+    /// Takes all places out, held and lost.
     pub(super) fn take(&self) -> Vec<Place> {
         let Places { held, lost } = self.with(std::mem::take);
         held.into_values().chain(lost).collect()
@@ -300,12 +302,12 @@ impl Held {
 
 impl Drop for Holding<'_> {
     fn drop(&mut self) {
-        // The handler's future is dropped by now. Maybe nobody is left who could tell the store otherwise.
+        // The handler's future is already dropped. If serving was dropped, nothing else abandons the place.
         if !self.is_told {
             self.store.abandon_now(self.place);
         }
         self.held.with(|places| {
-            // Unless a shutdown has taken it, which tells the store itself.
+            // If a shutdown has taken the place, the shutdown abandons it.
             if let Some(place) = places.held.remove(&self.place.holder)
                 && !self.is_told
             {
@@ -318,11 +320,11 @@ impl Drop for Holding<'_> {
 fn key_reused() -> Reply {
     Reply::error(
         ErrorCode::IDEMPOTENCY_KEY_REUSED,
-        "the idempotency key belongs to a request with another body, content type or operation, or of another caller",
+        "the idempotency key belongs to a request with another body, content type or operation, or from another caller",
     )
 }
 
-/// In place of a reply that is not sent.
+/// A placeholder for a reply that is not sent.
 fn nothing() -> Reply {
     Reply::error(ErrorCode::INTERNAL, "")
 }

@@ -1,15 +1,17 @@
-//! Messages in hand that wait for somebody else's handler, or for the host of their reply, and so occupy no handler's slot.
+//! Messages in hand that wait for another request's handler, or for the host of their reply, and so occupy no slot of a
+//! handler.
 //!
-//! Owns: how many there are, and the bound of handlers at a time. Does not own: what they wait for. Invariant: never more
-//! handlers run than there are slots, though those that waited come back when they like.
+//! Owns: their number, and the maximum number of concurrent handlers. Does not own: what the messages wait for.
+//! Invariant: there are never more running handlers than slots, although waiting requests may come back at any time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
-/// At least this many replies may wait outside, however few slots there are: a requester that dies may leave as many requests.
+/// At least this many replies may wait outside, however few slots there are, because a dead requester may leave as many
+/// requests.
 pub(super) const FEWEST_REPLIES: usize = 2_000;
-/// And at most this many bytes of replies.
+/// The maximum number of bytes of the replies that wait outside.
 const REPLY_BYTES: usize = 64 * 1024 * 1024;
 
 /// The slots of one served queue, and the messages outside of them. Cheap to clone.
@@ -22,11 +24,11 @@ struct Inner {
     handlers: Semaphore,
     concurrency: usize,
     waiting: Mutex<Waiting>,
-    /// Told when a message goes outside: there is room for another.
+    /// Notified when a message goes outside, because there is room for another message then.
     changed: Notify,
 }
 
-/// What is outside.
+/// The messages that are outside.
 #[derive(Debug, Default)]
 struct Waiting {
     requests: usize,
@@ -34,16 +36,16 @@ struct Waiting {
     reply_bytes: usize,
 }
 
-/// A message that is outside, until it is dropped.
+/// A message that is outside, until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Outside {
     slots: Arc<Inner>,
-    /// The bytes of its reply, if that is what waits.
+    /// The size of the reply in bytes, if a reply waits and not a request.
     reply: Option<usize>,
 }
 
 impl Slots {
-    /// So many handlers at a time.
+    /// Slots for this number of concurrent handlers.
     pub(super) fn new(concurrency: usize) -> Self {
         Self(Arc::new(Inner {
             handlers: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)),
@@ -53,7 +55,8 @@ impl Slots {
         }))
     }
 
-    /// A request that waits for another's handler leaves the slot to others. `None`: as many wait outside as there are slots.
+    /// Frees the slot of a request that waits for another request's handler. `None` if the maximum number waits
+    /// outside, which is the number of slots.
     pub(super) fn go_outside(&self) -> Option<Outside> {
         let mut waiting = self.0.waiting();
         if waiting.requests >= self.0.concurrency {
@@ -64,7 +67,8 @@ impl Slots {
         Some(self.outside_with(None))
     }
 
-    /// A reply that waits for its host leaves the slot to others. `None`: as many wait outside as may.
+    /// Frees the slot of a reply that waits for its host. `None` if the maximum number, or size, of replies waits
+    /// outside.
     pub(super) fn reply_goes_outside(&self, bytes: usize) -> Option<Outside> {
         let mut waiting = self.0.waiting();
         let most = self.0.concurrency.max(FEWEST_REPLIES);
@@ -86,23 +90,23 @@ impl Slots {
         }
     }
 
-    /// Messages outside.
+    /// The number of messages outside.
     pub(super) fn outside(&self) -> usize {
         let waiting = self.0.waiting();
         waiting.requests + waiting.replies
     }
 
-    /// Waits until a message has gone outside since the last call. For the driver alone.
+    /// Waits until a message has gone outside since the last call. Only the driver calls this.
     ///
-    /// Cancel safe: nothing is missed.
+    /// Cancel safe: no change is missed.
     pub(super) async fn changed(&self) {
         self.0.changed.notified().await;
     }
 
-    /// A slot for a handler, in the order in which they asked. There nearly always is one: the driver receives no more
-    /// messages than there are slots, and only those that come back from outside are beyond that.
+    /// Waits for a slot for a handler, in order of the calls. A slot is nearly always free: the driver receives no more
+    /// messages than there are slots, so only requests that come back from outside may have to wait.
     pub(super) async fn handler(&self) -> Option<SemaphorePermit<'_>> {
-        // It is never closed.
+        // The semaphore is never closed.
         self.0.handlers.acquire().await.ok()
     }
 }
@@ -153,7 +157,7 @@ mod tests {
         assert!(slots.reply_goes_outside(10).is_none());
         assert!(
             slots.go_outside().is_some(),
-            "requests have room of their own"
+            "requests have a bound of their own"
         );
         assert_eq!(slots.outside(), FEWEST_REPLIES);
         drop(many);

@@ -1,7 +1,7 @@
-//! How long a message is hidden that is not deleted.
+//! How long a message that is not deleted is hidden.
 //!
-//! Owns: the numbers. Invariant: where there is no dead-letter queue, a message that never goes away costs four
-//! deliveries an hour at the most, once it has been delivered some times.
+//! Owns: the numbers. Invariant: without a dead-letter queue, a message that is never deleted costs at most four
+//! deliveries an hour after its first deliveries.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use sqs_virtual_queues::mutant;
 const FIRST: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
-/// How long to hide a message after its delivery of this number; `None` where SQS did not say which it was.
+/// How long to hide a message after the delivery with this number. `None` if the server does not state the number.
 pub(super) fn hidden_after(receive_count: Option<u32>) -> Duration {
     if mutant!("undecodable-spins") {
         return Duration::ZERO;
@@ -18,7 +18,7 @@ pub(super) fn hidden_after(receive_count: Option<u32>) -> Duration {
     doubled(FIRST, receive_count)
 }
 
-/// This long after the first delivery, and twice as long after each further one.
+/// `first` after the first delivery, and twice as long after each further delivery, up to [`LONGEST`].
 fn doubled(first: Duration, receive_count: Option<u32>) -> Duration {
     let doublings = receive_count.unwrap_or(1).saturating_sub(1);
     first
@@ -26,20 +26,21 @@ fn doubled(first: Duration, receive_count: Option<u32>) -> Duration {
         .min(LONGEST)
 }
 
-/// Most handlers are done by then. SQS knows whole seconds only.
+/// Most handlers have ended by then. SQS takes whole seconds only.
 const FIRST_WITHOUT_ROOM: Duration = Duration::from_secs(1);
 
-/// How long to hide a message whose request is being handled elsewhere, if there is no room in which to wait for the reply.
+/// How long to hide a message whose request is being handled elsewhere, if there is no room to wait for the reply.
 pub(super) fn hidden_without_room(receive_count: Option<u32>) -> Duration {
     doubled(FIRST_WITHOUT_ROOM, receive_count)
 }
 
-/// Redrive policies mostly move a message after so many deliveries or fewer.
+/// Most redrive policies move a message after at most this number of deliveries.
 const USUAL_REDRIVE: u32 = 5;
 const BEFORE_REDRIVE: Duration = Duration::from_secs(1);
 
-/// How long to hide a message that will never be handled. A dead-letter queue gets it soon, and its FIFO group goes on;
-/// where it is still delivered, there is none, or a patient one.
+/// How long to hide a message that will never be handled: short at first, so that the message reaches a dead-letter
+/// queue soon and its FIFO group goes on. If the message is still delivered after [`USUAL_REDRIVE`] deliveries, there
+/// is no dead-letter queue, or its policy allows many deliveries.
 pub(super) fn hidden_for_dead_letters(receive_count: Option<u32>) -> Duration {
     match receive_count {
         Some(count) if count <= USUAL_REDRIVE && !mutant!("undecodable-spins") => BEFORE_REDRIVE,
@@ -48,8 +49,8 @@ pub(super) fn hidden_for_dead_letters(receive_count: Option<u32>) -> Duration {
     }
 }
 
-/// How long to hide a message whose job was lost. The next delivery will mostly be handled: at once, but for a message that is lost
-/// again and again.
+/// How long to hide a message whose job was lost. It is visible at once, because the next delivery will mostly be
+/// handled, unless its job was lost again and again.
 pub(super) fn hidden_when_lost(receive_count: Option<u32>) -> Duration {
     match receive_count {
         Some(count) if count <= USUAL_REDRIVE => Duration::ZERO,

@@ -1,8 +1,8 @@
-//! Polls: how messages come in.
+//! Polls receive messages.
 //!
-//! Owns: one poll's call, and what becomes of its messages if nobody takes them. Does not own: how many polls
-//! there are, nor when they are ended early (`shutdown.rs`). Invariant: every poll reports to its driver, or gives back what
-//! it brings.
+//! Owns: one poll's call, and what happens to its messages if the driver has ended. Does not own: the number of polls,
+//! nor when they are ended early (`shutdown.rs`). Invariant: every poll reports to its driver, or gives its messages
+//! back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,51 +18,51 @@ use sqs_virtual_queues::sqs::{Delivery, Fault, FaultKind, Moment, Sqs};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// What every poll of a queue needs.
+/// Shared by all polls of a queue.
 #[derive(Debug)]
 pub(super) struct Poll {
     pub(super) sqs: Sqs,
     pub(super) queue: HostQueueUrl,
     pub(super) wait: Duration,
     pub(super) visibility: Duration,
-    /// Ends the polls that are out as if they had brought nothing. Cancelled in a shutdown.
+    /// Ends the polls in flight as if they had received nothing. Cancelled in a shutdown.
     pub(super) end: CancellationToken,
 }
 
 /// A poll that has ended.
 #[derive(Debug)]
 pub(super) struct Polled {
-    /// How many messages it asked for.
+    /// The maximum number of messages that the poll asked for.
     pub(super) size: usize,
-    /// When it began.
+    /// When the poll began.
     pub(super) started: Moment,
     pub(super) result: Result<Vec<Message>, Fault>,
 }
 
-/// Tells the driver of a poll, whatever happens to its task.
+/// Reports the end of a poll to the driver, even if the poll's task is dropped.
 #[derive(Debug)]
 struct Report {
-    /// Until it was told.
+    /// `None` once the poll was reported.
     driver: Option<mpsc::Sender<Polled>>,
     size: usize,
     started: Moment,
 }
 
-/// The task of a poll panicked, or the hook around tasks has thrown it away.
+/// The task of a poll panicked, or the hook around tasks has dropped it.
 #[derive(Debug, thiserror::Error)]
 #[error("the task of a poll ended without an answer")]
 struct PollLost;
 
 impl Poll {
-    /// Polls once and hands over what comes. It runs as a task of its own, so that it outlives the driver. If that task ends without
-    /// a word, the poll has failed.
+    /// Polls once, and sends the result to the driver. Runs as a task of its own, so that it can outlive the driver. If
+    /// the task ends without a result, the poll has failed.
     pub(super) fn run(
         self: Arc<Self>,
         size: usize,
         driver: mpsc::Sender<Polled>,
     ) -> impl Future<Output = ()> + Send + 'static {
         let started = self.sqs.clock().now();
-        // Made here, since the task may be dropped before it runs.
+        // Made here, because the task may be dropped before it runs.
         let report = Report {
             driver: Some(driver),
             size,
@@ -97,7 +97,7 @@ impl Poll {
             .message_system_attribute_names(MessageSystemAttributeName::All)
     }
 
-    /// The driver is gone, and its outbox as well: makes the messages visible to others, in one call.
+    /// Makes the messages visible to other receivers, in one call, because the driver and its outbox have ended.
     async fn give_back(&self, polled: Polled) {
         let Ok(messages) = polled.result else { return };
         let handles = messages
@@ -110,10 +110,10 @@ impl Poll {
         if entries.is_empty() {
             return;
         }
-        tracing::debug!(queue = %self.queue, messages = entries.len(), "a poll outlived its responder; messages given back");
+        tracing::debug!(queue = %self.queue, messages = entries.len(), "a poll ended after its responder; its messages are given back");
         let input =
             ChangeMessageVisibilityBatchInputBuilder::default().queue_url(self.queue.as_str());
-        // If it fails they come again when their visibility timeout ends.
+        // If the call fails, the messages are redelivered when their visibility timeouts end.
         drop(
             self.sqs
                 .change_message_visibility_batch(input.set_entries(Some(entries)))
@@ -143,7 +143,7 @@ impl Drop for Report {
             Delivery::Unknown,
             PollLost,
         );
-        // There is room for all polls. Without a driver nobody counts them.
+        // The channel has room for all polls. Without a driver, nothing needs the report.
         drop(driver.try_send(self.of(Err(fault))));
     }
 }

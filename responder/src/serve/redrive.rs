@@ -1,7 +1,7 @@
-//! How often SQS delivers a message before it moves it to the dead-letter queue, as far as that is known.
+//! How often SQS delivers a message before it moves the message to the dead-letter queue.
 //!
-//! Owns: asking for it, and for how long the answer counts. Does not own: what becomes of messages. Only FIFO queues ask, because only
-//! there a message that stays holds up others.
+//! Owns: reading the number from the queue, and how long the answer is kept. Does not own: what happens to messages.
+//! Used for FIFO queues only, because only there a message that stays delays others.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use sqs_rpc_protocol::HostQueueUrl;
 use sqs_virtual_queues::sqs::{FaultKind, Moment, Sqs};
 
-/// A change of the policy is noticed after so long.
+/// How long the answer is kept. A change of the policy takes effect after at most this time.
 const AGE: Duration = Duration::from_secs(60);
 
 /// What is known of one queue's redrive policy.
@@ -21,12 +21,12 @@ pub(super) struct Redrive(Mutex<Option<Known>>);
 #[derive(Debug, Clone, Copy)]
 struct Known {
     until: Moment,
-    /// `None`: there is no policy, or the responder may not know it.
+    /// `None` if there is no policy, or the policy could not be read.
     most: Option<u32>,
 }
 
 impl Redrive {
-    /// Whether SQS will deliver a message no more after its delivery of this number: its policy moves it.
+    /// Whether the delivery with this number is the message's last before SQS moves it to the dead-letter queue.
     pub(super) async fn is_last(
         &self,
         sqs: &Sqs,
@@ -68,8 +68,8 @@ async fn ask(sqs: &Sqs, queue: &HostQueueUrl) -> Option<u32> {
             if fault.kind() == FaultKind::AccessDenied {
                 tracing::warn!(
                     %queue, %fault,
-                    "it is not known after how many deliveries a message is moved to the dead-letter queue: requests that are received \
-                     behind one that stays are given back, and may be moved as well"
+                    "the redrive policy cannot be read: requests that are received behind one that stays are given back, and may \
+                     be moved to the dead-letter queue with it"
                 );
             }
             None
@@ -77,7 +77,7 @@ async fn ask(sqs: &Sqs, queue: &HostQueueUrl) -> Option<u32> {
     }
 }
 
-/// `maxReceiveCount`, a number or a text, of a policy in JSON.
+/// Reads `maxReceiveCount`, a number or a string, from a policy in JSON.
 fn max_receive_count(policy: &str) -> Option<u32> {
     let (_, rest) = policy.split_once("\"maxReceiveCount\"")?;
     let number = rest.trim_start_matches([' ', ':', '"', '\t', '\n', '\r']);

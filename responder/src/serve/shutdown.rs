@@ -1,7 +1,7 @@
-//! How serving ends in order.
+//! The graceful shutdown of serving.
 //!
-//! Owns: the points in time, when polls are ended early, and what is given back. Invariant: nothing is awaited after the drain
-//! time.
+//! Owns: its points in time, when polls are ended early, and which messages are given back. Invariant: nothing is
+//! awaited after the drain time.
 
 use std::time::Duration;
 
@@ -11,19 +11,20 @@ use sqs_virtual_queues::sqs::Moment;
 use super::Drained;
 use super::driver::Driver;
 
-/// The most of the drain time that is kept for giving back.
+/// The maximum part of the drain time that is reserved for giving messages back.
 const FOR_GIVING_BACK: Duration = Duration::from_secs(1);
 
-/// In a shutdown, polls that have brought nothing for this long are ended. SQS answers a poll at once if it has a message, so what
-/// can be lost is only a message that comes in the instant of the end. An idle responder is to stop within 2 s.
+/// In a shutdown, polls are ended when none of them has received anything for this long. SQS answers a poll at once if
+/// it has a message, so only a message that arrives in the instant of the end can be lost on its way. An idle responder
+/// has to stop within 2 s.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// A shutdown under way.
 #[derive(Debug)]
 pub(super) struct Drain {
-    /// Until when handlers and polls are waited for.
+    /// Until when to wait for handlers and polls.
     pub(super) work_until: Moment,
-    /// Until when SQS's answers are waited for.
+    /// Until when to wait for SQS's answers.
     end: Moment,
     pub(super) drained: Drained,
 }
@@ -41,7 +42,7 @@ impl Driver {
         tracing::info!(queue = %self.context.queue, in_hand, polls, "shutting down");
     }
 
-    /// Whether there is nothing to wait for any more, or no time.
+    /// Whether nothing is left to wait for, or the time is up.
     pub(super) fn is_drained(&self) -> bool {
         let Some(drain) = &self.drain else {
             return false;
@@ -50,7 +51,7 @@ impl Driver {
         idle || self.context.sqs.clock().now() >= drain.work_until
     }
 
-    /// When the polls that are out are ended, if nothing comes until then and nothing else is left to do.
+    /// When to end the polls in flight, if no message comes until then. `None` while other work is left.
     pub(super) fn idle_polls_end(&self) -> Option<Moment> {
         let ends = self.drain.is_some()
             && self.context.options.end_idle_polls
@@ -69,9 +70,9 @@ impl Driver {
         }
     }
 
-    /// Gives back what is left.
+    /// Gives the remaining messages back, and frees their keys in the store.
     pub(super) async fn finish(mut self) -> Drained {
-        // From here on polls give back by themselves what they bring. What lies in the channel is ours to give back.
+        // From here on polls give back the messages that they receive. Messages in the channel are given back here.
         self.polled.close();
         let now = self.context.sqs.clock().now();
         while let Ok(polled) = self.polled.try_recv() {
@@ -82,7 +83,7 @@ impl Driver {
                 .filter_map(|message| message.receipt_handle);
             receipts.for_each(|receipt| self.give_back(receipt));
         }
-        // What has ended is settled, before any is aborted.
+        // Jobs that have ended are settled before the others are aborted.
         while let Some(ended) = self.jobs.try_join_next_with_id() {
             self.job_ended(ended);
         }
@@ -96,7 +97,7 @@ impl Driver {
         let Some(Drain { end, drained, .. }) = self.drain.take() else {
             return Drained::default();
         };
-        // Before others receive what is given back, if the store is quick.
+        // Keys are freed at the same time. A quick store frees them before others receive the messages.
         let context = &self.context;
         let (calls_unanswered, ()) =
             tokio::join!(context.outbox.shutdown(end), context.abandon(&held, end));
@@ -110,7 +111,7 @@ impl Driver {
         drained
     }
 
-    /// Asks SQS to show a message again, if there is time for a call.
+    /// Makes a message visible again in SQS, if there is time for a call.
     fn give_back(&mut self, receipt: String) {
         let Some(drain) = &mut self.drain else {
             return;

@@ -1,6 +1,7 @@
-//! What becomes of a request that was handled, as pure functions.
+//! What happens to a request that was handled, as pure functions.
 //!
-//! Owns: the table in [`Serve`](super::Serve)'s documentation, from the handler's end on. Does not do anything.
+//! Owns: the table in [`Serve`](super::Serve)'s documentation, from the handler's end on. Only decides, and acts on
+//! nothing.
 
 use sqs_rpc_protocol::ErrorCode;
 use sqs_virtual_queues::mutant;
@@ -9,53 +10,54 @@ use crate::handler::Outcome;
 use crate::reply::attempts::Unsent;
 use crate::{Reply, ReplyKey};
 
-/// How a handler ended, as far as it matters to others.
+/// How a handler ended, or why it was not called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// With a result, or with an error that was made for the requester.
+    /// It returned a result, or a lasting error that was made for the requester.
     Done,
-    /// With an error that was not, or that may not come again (retryable, or cut off at its time limit), with a panic, not
-    /// within its time, or with a result that SQS does not take.
+    /// It returned an error that was not made for the requester, a retryable error, or a result that SQS would refuse;
+    /// or it panicked, or was dropped at its timeout.
     Broke,
-    /// It was not called: its arguments could not be made from the request.
+    /// It was not called, because its arguments could not be made from the request.
     Undecodable,
-    /// It was not called: the idempotency key belongs to another request.
+    /// It was not called, because the idempotency key belongs to another request.
     Reused,
-    /// It was not called: nobody knows whether the request was handled.
+    /// It was not called, because the store failed and so it is unknown whether the request was handled.
     PutBack,
-    /// It was not called: the request is being handled elsewhere, and too many wait for its reply already.
+    /// It was not called, because the request is being handled elsewhere and too many duplicates wait for the reply
+    /// already.
     NoRoom,
-    /// It was not called: the request was being handled elsewhere, and nobody waits for its reply any more.
+    /// It was not called, because the request was being handled elsewhere until its deadline.
     Unwanted,
 }
 
-/// The message's end.
+/// What to do with the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
-    /// It is deleted.
+    /// Delete it.
     Delete,
-    /// It stays in SQS, hidden for a time that grows.
+    /// Leave it in SQS, hidden for a time that grows with each delivery.
     Leave,
-    /// It stays in SQS, hidden for a time that is short at first: what it waits for may be there soon.
+    /// Leave it in SQS, hidden for a time that is short at first, because the reply that it waits for may exist soon.
     LeaveSoon,
-    /// It stays in SQS for the dead-letter queue, since it will never be handled.
+    /// Leave it in SQS for the dead-letter queue, because it will never be handled.
     LeaveForDeadLetters,
-    /// It stays in SQS after its last delivery: the next thing that happens to it is its move to the dead-letter queue.
+    /// Leave it in SQS after its last delivery: SQS moves it to the dead-letter queue next.
     DeadLetter,
-    /// It is given back to SQS at once, since what it came to was lost.
+    /// Give it back to SQS at once, because its job was lost.
     GiveBack,
 }
 
 /// What to do with one message whose request was handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// Whether the reply is sent.
+    /// Whether to send the reply.
     pub(super) answer: bool,
     pub(super) then: Then,
 }
 
 impl Ended {
-    /// Sorts an outcome, and makes the reply that the requester gets.
+    /// Classifies a handler's outcome, and makes the reply for the requester.
     pub(super) fn of(outcome: Outcome) -> (Self, Reply) {
         match outcome {
             Outcome::Reply(reply) if is_passing(&reply) => (Self::Broke, reply),
@@ -79,7 +81,8 @@ impl Ended {
         }
     }
 
-    /// What it is if `reply` is none that SQS takes, and the requester is told so in its place. An error keeps its code, and so its end.
+    /// The end of a handler whose `reply` SQS would refuse, so that an error reply is sent instead. A result becomes
+    /// [`Broke`](Self::Broke). An error stays what it was, because its code is still sent.
     pub(super) fn with_unsendable(self, reply: &Reply) -> Self {
         match reply.error_code() {
             Some(_) => self,
@@ -87,12 +90,12 @@ impl Ended {
         }
     }
 
-    /// Whether messages that come later for the same key are answered with the reply, instead of being handled again.
+    /// Whether to keep the reply, and answer later messages with the same key with it, instead of handling them again.
     pub(super) fn is_lasting(self, key: &ReplyKey, one_way: bool) -> bool {
         match self {
             Self::Done => true,
-            // The requester was told and decides: under one idempotency key it tries again what failed, and wants another
-            // outcome, not the same. Of a one-way request nobody was told: it gets another chance.
+            // A requester that tries again with the same idempotency key wants another outcome, not the same error.
+            // Nobody got the error of a one-way request, so the request is handled again.
             Self::Broke => !one_way && !key.is_idempotency_key(),
             Self::Undecodable | Self::Reused | Self::PutBack | Self::NoRoom | Self::Unwanted => {
                 false
@@ -102,7 +105,7 @@ impl Ended {
 
     /// What to do with one message that carries the request.
     ///
-    /// `keep`: whether one that cannot be decoded stays, although its requester was told.
+    /// `keep`: whether a request that cannot be decoded stays in SQS, although the error reply was sent.
     pub(super) fn verdict(self, one_way: bool, receive_count: Option<u32>, keep: bool) -> Verdict {
         match self {
             Self::Done => Verdict {
@@ -145,12 +148,12 @@ impl Ended {
     }
 }
 
-/// Whether it is an error that another attempt may not have.
+/// Whether the reply is an error that another attempt may not have.
 fn is_passing(reply: &Reply) -> bool {
     reply.is_retryable() || reply.error_code() == Some(&ErrorCode::EXPIRED)
 }
 
-/// Whether the requester is told that its request cannot be decoded: once is enough.
+/// Whether this is the first delivery. The error reply for an undecodable request that stays is sent only then.
 pub(super) fn is_first(receive_count: Option<u32>) -> bool {
     receive_count.is_none_or(|count| count <= 1)
 }
@@ -164,7 +167,7 @@ impl Then {
         )
     }
 
-    /// After a reply could not be sent to a request that ended so.
+    /// What to do with the message instead, if the reply could not be sent. `ended` is how the handler ended.
     pub(super) fn unless(self, unsent: Unsent, ended: Ended) -> Self {
         match ended {
             Ended::Undecodable => Self::LeaveForDeadLetters,
