@@ -71,11 +71,11 @@ impl Ended {
             }
             Outcome::Expired => (
                 Self::Broke,
-                Reply::error(ErrorCode::EXPIRED, "the handler's time was over"),
+                Reply::error(ErrorCode::EXPIRED, "the handler did not end within its timeout"),
             ),
             Outcome::Panicked if mutant!("panic-told-as-expired") => (
                 Self::Broke,
-                Reply::error(ErrorCode::EXPIRED, "the handler's time was over"),
+                Reply::error(ErrorCode::EXPIRED, "the handler did not end within its timeout"),
             ),
             Outcome::Panicked => (Self::Broke, crate::ReplyError::internal("panicked").into()),
         }
