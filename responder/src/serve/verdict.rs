@@ -71,11 +71,17 @@ impl Ended {
             }
             Outcome::Expired => (
                 Self::Broke,
-                Reply::error(ErrorCode::EXPIRED, "the handler did not end within its timeout"),
+                Reply::error(
+                    ErrorCode::EXPIRED,
+                    "the handler did not end within its timeout",
+                ),
             ),
             Outcome::Panicked if mutant!("panic-told-as-expired") => (
                 Self::Broke,
-                Reply::error(ErrorCode::EXPIRED, "the handler did not end within its timeout"),
+                Reply::error(
+                    ErrorCode::EXPIRED,
+                    "the handler did not end within its timeout",
+                ),
             ),
             Outcome::Panicked => (Self::Broke, crate::ReplyError::internal("panicked").into()),
         }

@@ -1,4 +1,4 @@
-//! What the tests share: a local SQS, a requester made of plain SDK calls, and a seam that fails on demand.
+//! Shared by the tests: a local SQS, a requester made of plain SDK calls, and an `SqsApi` that fails on demand.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -68,7 +68,7 @@ impl Bed {
             inner: ClientApi::new(&client),
             faults: faults.clone(),
         };
-        // Paused time has a wall clock of its own.
+        // The wall clock follows Tokio's paused time.
         let sqs = Sqs::builder(api)
             .clock(Clock::tokio(wall))
             .random(Random::seeded(1))
@@ -127,7 +127,7 @@ impl Bed {
         Ask::one_way(body).attribute(names::RESPONSE_QUEUE_URL, &self.replies)
     }
 
-    /// A request of a requester of ours.
+    /// A request as `sqs-requester` sends it, with a header.
     pub(crate) fn ask_with(
         &self,
         body: &str,
@@ -139,7 +139,7 @@ impl Bed {
         self.ask(body).attribute(names::HEADER, &header.encode())
     }
 
-    /// The next reply, within 20 seconds; it is deleted.
+    /// Receives and deletes the next reply, within 20 seconds.
     pub(crate) async fn reply(&self) -> Option<Reply> {
         let message = self.receive(&self.replies, 20).await?;
         let delete = self.client.delete_message().queue_url(&self.replies);
@@ -161,7 +161,7 @@ impl Bed {
         received.messages.unwrap_or_default().pop()
     }
 
-    /// Messages in the request queue: visible, and in flight.
+    /// The numbers of messages in the request queue: visible, and in flight.
     pub(crate) async fn left(&self) -> (u32, u32) {
         use QueueAttributeName::{
             ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible,
@@ -179,7 +179,7 @@ impl Bed {
         )
     }
 
-    /// Waits until what is counted is so, for an hour at the most.
+    /// Waits until the condition on the counters holds, for at most an hour.
     pub(crate) async fn until(&self, what: &str, so: impl Fn(&Stats) -> bool) {
         for _ in 0..36_000 {
             if so(&self.stats()) {
@@ -202,7 +202,7 @@ impl Bed {
     }
 }
 
-/// The name of a temporary queue, of the default policy.
+/// A name of a temporary queue, which the default policy of return addresses allows.
 pub(crate) fn temporary_name(n: u32) -> String {
     format!("sqs-rpc-0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a-{n}")
 }
@@ -293,14 +293,14 @@ impl Running {
         self.task.await.unwrap().unwrap()
     }
 
-    /// As if the future that serves were dropped.
+    /// Drops the future that serves.
     pub(crate) async fn drop_it(self) {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
     }
 }
 
-/// Which calls fail, and how; shared with the seam.
+/// Which calls fail, and how. Shared with [`Faulty`].
 #[derive(Clone, Default)]
 pub(crate) struct Faults(
     Arc<Mutex<Option<Decide>>>,
@@ -312,13 +312,13 @@ type Decide = Box<dyn FnMut(Action) -> Option<Failure> + Send>;
 
 #[derive(Clone, Copy)]
 pub(crate) enum Failure {
-    /// SQS answers with this error code and status; nothing was done.
+    /// SQS answers with this error code and status, and the call has no effect.
     Code(&'static str, u16),
-    /// No answer ever.
+    /// The call never has an answer, nor an effect.
     Hang,
     /// The client panics.
     Panic,
-    /// A receive whose messages have other bodies than SQS sent.
+    /// A receive whose messages have bodies that differ from those that SQS sent.
     Damage,
 }
 
@@ -334,7 +334,7 @@ impl Faults {
         self.set(move |called| (called == action).then_some(failure));
     }
 
-    /// SQS does what it is asked, also by calls that are out, and its answers do not arrive.
+    /// The calls of this action, also those in flight, take effect, and their answers do not arrive.
     pub(crate) fn hold(&self, action: Action) {
         *self.1.lock().unwrap() = Some(action);
     }
@@ -362,7 +362,7 @@ impl Faults {
     }
 }
 
-/// A seam that asks before each call.
+/// Makes the real calls, except those that [`Faults`] make fail.
 struct Faulty {
     inner: ClientApi,
     faults: Faults,
@@ -424,7 +424,7 @@ faulty! {
         ChangeMessageVisibilityBatchOutput ChangeMessageVisibilityBatchError;
 }
 
-/// What a faulty network does to an output.
+/// Damages an output, like a faulty network.
 trait Damage {
     fn damage(&mut self) {}
 }

@@ -26,7 +26,7 @@ async fn the_first_request_reveals_a_proxy_with_a_wrong_clock() {
             header.deadline = deadline(Duration::from_secs(30));
         }))
         .await;
-        let reply = bed.reply().await.expect("it is not dropped as expired");
+        let reply = bed.reply().await.expect("the request has not expired");
         assert_eq!(reply.body(), "x");
         assert_eq!(bed.sqs.earliest_server_time(), None, "unknown from now on");
         assert_eq!(bed.stats().expired, 0);
@@ -42,7 +42,7 @@ async fn a_delayed_or_redelivered_message_is_no_false_alarm() {
     let send = send.message_body("delayed").delay_seconds(900);
     send.send().await.unwrap();
     bed.until("it is handled", |stats| stats.handled == 1).await;
-    // Received by another process, which died.
+    // Another process receives the request, and dies.
     running.stop().await;
     bed.send(&bed.ask("again")).await;
     let receive = bed.client.receive_message().queue_url(&bed.requests);

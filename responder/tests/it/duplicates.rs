@@ -10,7 +10,7 @@ use sqs_rpc_protocol::names;
 use crate::bed::{Ask, Bed, Running, START, deadline, deadline_and_expiry, sleep};
 use sqs_virtual_queues::Action;
 
-/// A handler that takes `secs` and answers with how often it was called.
+/// A counter of calls, and a handler that takes `secs` and answers with the number of its call.
 fn counting(
     secs: u64,
 ) -> (
@@ -54,7 +54,7 @@ async fn two_serve_calls_of_one_responder_handle_a_request_once() {
         bed.send(&bed.ask_with("x", 1, |_| {})).await;
         sleep(1).await;
     }
-    assert_eq!(bed.left().await, (0, 2), "both have one");
+    assert_eq!(bed.left().await, (0, 2), "each has one copy");
     bed.until_deleted().await;
     for running in running {
         running.stop().await;

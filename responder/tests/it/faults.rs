@@ -1,4 +1,4 @@
-//! Polls that fail, and a start that cannot succeed.
+//! Polls that fail, and starts that cannot succeed.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn failing_polls_back_off_and_serving_goes_on() {
         Failure::Code("Oops", 503),
     ] {
         bed.faults.of(Action::ReceiveMessage, failure);
-        // The poll that is out ends, then 10 minutes of failures.
+        // The poll in flight ends. Then polls fail for 10 minutes.
         sleep(20).await;
         let before = bed.stats().calls.of(Action::ReceiveMessage);
         sleep(600).await;

@@ -76,7 +76,7 @@ async fn a_request_that_stays_is_not_overtaken_by_its_group() {
         Some("bad_request".to_owned()),
         "the request's header cannot be decoded".to_owned(),
     );
-    // Of group "b" the bad one was answered, and so is gone.
+    // The bad request of group "b" was answered, and so deleted.
     let good = |body: &str| (None, body.to_owned());
     assert_eq!(replies[..2], [good("3"), good("4")]);
     assert_eq!(replies.last(), Some(&bad));
@@ -132,5 +132,5 @@ async fn messages_behind_a_request_that_stays_are_given_back() {
         "the others are visible, and blocked by their groups"
     );
     running.stop().await;
-    assert_eq!(bed.stats().replies_sent, 2, "of the bad ones");
+    assert_eq!(bed.stats().replies_sent, 2, "to the bad requests");
 }

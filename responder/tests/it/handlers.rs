@@ -1,4 +1,4 @@
-//! What handlers get, and what their results become.
+//! The arguments of handlers, and the replies that their results become.
 
 use std::time::Duration;
 
@@ -338,8 +338,8 @@ async fn a_requester_that_still_waits_gets_expired() {
     assert!(running.stop().await.is_clean());
 }
 
-/// A bed's SQS with a hook around tasks that drops the task that is polled when `armed` is set. Nothing but the user's code, and
-/// so a job, sets it.
+/// A bed's SQS with a hook around tasks. The hook drops a task that sets `armed` while it is polled. Only the user's
+/// code, which runs in a job, sets it.
 fn throwing_away(bed: &Bed, armed: &std::sync::Arc<std::sync::atomic::AtomicBool>) -> Sqs {
     use futures::FutureExt;
 
@@ -432,7 +432,7 @@ async fn a_panic_of_the_task_hook_frees_the_slot() {
             let hook = std::sync::Arc::clone(&hook);
             async move {
                 task.await;
-                // Set by the handler: the task that panics is the one that ran it.
+                // The handler sets the flag, so the task that ran the handler panics.
                 assert!(!hook.swap(false, Ordering::Relaxed), "the hook panics");
             }
             .boxed()

@@ -58,7 +58,7 @@ async fn a_reply_to_a_missing_queue_is_given_up() {
     assert_eq!(bed.stats().handled, 1);
 }
 
-/// A return address at a host that does not exist, as a dead requester leaves it.
+/// A request whose return address is on a host that does not exist, like those of a dead requester.
 fn dead(bed: &Bed, number: u128) -> Ask {
     let host = bed.replies.replace(&temporary_name(0), &temporary_name(9));
     bed.ask_with("dead", number, |header| {
@@ -91,9 +91,9 @@ async fn requests_of_a_dead_requester_do_not_delay_others() {
     let took = bed.now().since(begun);
     assert!(took < Duration::from_secs(4), "{took:?}");
     bed.until_deleted().await;
-    // From now on each costs one attempt, and no time.
+    // From now on each such request costs one attempt, and no wait.
     let calls = bed.stats().calls.of(Action::SendMessageBatch);
-    assert!(calls < 20, "they share the attempts: {calls}");
+    assert!(calls < 20, "the replies share attempts: {calls}");
     for number in 0..10 {
         bed.send(&dead(&bed, number + 5_000)).await;
         sleep(1).await;
@@ -114,7 +114,7 @@ async fn a_missing_host_that_is_made_later_gets_replies() {
     bed.send(&dead(&bed, 2)).await;
     bed.until("it is answered", |stats| stats.replies_sent == 1)
         .await;
-    // And is waited for when it is gone once more.
+    // Replies are retried again when the host is deleted again.
     bed.local
         .client()
         .delete_queue()
@@ -140,7 +140,7 @@ async fn replies_waiting_for_their_host_occupy_no_slot() {
         let ask = |header: &mut sqs_rpc_protocol::RequestHeader| {
             header.deadline = deadline(Duration::from_secs(60));
         };
-        // Each comes twice: the second waits for the first one's reply.
+        // Each request is sent twice. The second copy waits for the first one's reply.
         for _ in 0..2 {
             bed.send(&bed.ask_with("x", number, ask)).await;
         }
@@ -199,7 +199,7 @@ async fn replies_to_a_queue_that_takes_none_share_the_attempts() {
     bed.until("all are sent", |stats| stats.replies_sent == REPLIES)
         .await;
     let more = bed.stats().calls.of(Action::SendMessageBatch) - calls;
-    assert!(more <= 8, "a probe, and what is left in batches: {more}");
+    assert!(more <= 8, "a probe, and the rest in batches: {more}");
     bed.until_deleted().await;
     running.stop().await;
 }

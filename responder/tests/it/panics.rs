@@ -1,4 +1,4 @@
-//! Code of the user that panics where nobody expects it: it is counted, and nothing else stops.
+//! Panics in code of the user are counted, and stop nothing else.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::bed::{Bed, Failure, Running, sleep};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Panics when it is dropped for the last time.
+/// Panics in its drop.
 struct Bomb;
 
 impl Drop for Bomb {

@@ -1,4 +1,4 @@
-//! Requests that are not handled: they cannot be decoded, or ask for replies where none may go.
+//! Requests that are not handled, because they cannot be decoded or their return address is refused.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sqs_virtual_queues::Action;
 
 use crate::bed::{Ask, Bed, Running, sleep, string, temporary_name};
 
-/// When the one message in the request queue was delivered, in seconds, for an hour.
+/// The seconds at which the one message in the request queue was delivered, during an hour.
 async fn deliveries(bed: &Bed, counted: impl Fn(&sqs_responder::Stats) -> u64) -> Vec<u64> {
     let mut times = Vec::new();
     for second in 0..3600 {
@@ -54,13 +54,13 @@ async fn an_undecodable_header_is_answered_once_and_stays() {
     );
     let times = deliveries(&bed, |stats| stats.undecodable).await;
     assert_grows(&times);
-    assert!(bed.reply().await.is_none(), "once is enough");
+    assert!(bed.reply().await.is_none(), "only one error reply is sent");
     running.stop().await;
     assert_eq!(bed.stats().handled, 0);
     assert_eq!(
         bed.left().await.0 + bed.left().await.1,
         1,
-        "it is still there"
+        "the request is still in the queue"
     );
 }
 
@@ -135,7 +135,7 @@ async fn nothing_is_sent_to_a_refused_address() {
         (stats.handled, stats.calls.of(Action::SendMessageBatch)),
         (0, 0)
     );
-    assert_eq!(bed.left().await, (0, 5), "they stay, hidden");
+    assert_eq!(bed.left().await, (0, 5), "the requests stay, hidden");
 }
 
 #[tokio::test(start_paused = true)]
@@ -308,7 +308,8 @@ async fn no_good_request_becomes_a_dead_letter() {
             }
             let group = |ask: Ask| ask.group("a");
             bed.send(&group(bed.ask("1"))).await;
-            // It cannot be decoded, nor told; so with its arguments; told; with a refused address.
+            // In turn: the header cannot be decoded, one-way; the arguments cannot be made, one-way; the arguments
+            // cannot be made, answered; the return address is refused.
             let bad = Ask::one_way("bad").attribute(names::HEADER, "9;req");
             bed.send(&group(bad)).await;
             bed.send(&group(bed.ask("2"))).await;

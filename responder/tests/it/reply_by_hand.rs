@@ -1,4 +1,4 @@
-//! `Responder::reply`, for code that receives by itself.
+//! `Responder::reply`, for code that receives messages by itself.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ async fn an_expired_request_is_not_answered() {
         header.deadline = deadline(Duration::from_secs(5))
     }))
     .await;
-    // SQS's time is learnt from the answers to calls; this one is made through the seam.
+    // SQS's time is learned from the answers to the responder's own calls, so this receive is made with `bed.sqs`.
     let input =
         aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageInputBuilder::default();
     let input = input

@@ -1,4 +1,4 @@
-//! What is in no log line: bodies, attributes of users, receipt handles, texts of panics.
+//! No log line has bodies, user attributes, receipt handles or texts of panics.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::bed::{Ask, Bed, DENIED, Running, sleep, temporary_name};
 
 const CANARY: &str = "canary-7f3a";
 
-/// Keeps every field of every span and event of our crates, at every level.
+/// Keeps every field of every span and event of this project's crates, at all levels.
 #[derive(Clone, Default)]
 struct Everything(Arc<Mutex<Vec<String>>>);
 
@@ -24,7 +24,7 @@ impl Visit for Fields<'_> {
         self.0.push_str(&format!(" {}={value:?}", field.name()));
     }
 
-    /// With all causes, as subscribers print it.
+    /// Writes the error with all its causes, as subscribers do.
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
         let causes = std::iter::successors(Some(value), |error| error.source());
         causes.for_each(|cause| self.0.push_str(&format!(" {}={cause}", field.name())));
@@ -32,10 +32,10 @@ impl Visit for Fields<'_> {
 }
 
 impl Everything {
-    /// Hears what this thread says, until the guard is dropped.
+    /// Records this thread's spans and events, until the guard is dropped.
     fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
-        // Other tests hear nothing. What they say first would be thought to interest nobody, here as well, if there was not
-        // always somebody who is interested. Only the first to set it succeeds.
+        // Tracing caches for each callsite whether any subscriber is interested. Without a global subscriber, a test that
+        // records nothing could disable a callsite for this test, too. Only the first call sets the global subscriber.
         drop(tracing::subscriber::set_global_default(
             tracing_subscriber::registry(),
         ));

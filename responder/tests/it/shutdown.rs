@@ -1,4 +1,4 @@
-//! Graceful shutdown, and none.
+//! Graceful shutdowns, drops, and the end of a runtime.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn a_shutdown_finishes_what_it_can_and_returns_the_rest() {
     assert_eq!(
         bed.left().await,
         (1, 0),
-        "the other is visible to others at once"
+        "the other request is visible at once"
     );
     assert_eq!(bed.stats().released, 1);
 }
@@ -119,7 +119,11 @@ async fn a_poll_after_the_drain_time_gives_its_messages_back() {
     bed.send(&bed.ask("1")).await;
     sleep(1).await;
     assert_eq!(bed.stats().handled, 0);
-    assert_eq!(bed.left().await, (1, 0), "visible, though the poll took it");
+    assert_eq!(
+        bed.left().await,
+        (1, 0),
+        "visible, although the poll received it"
+    );
     assert_eq!(
         bed.stats().calls.of(Action::ChangeMessageVisibilityBatch),
         1
@@ -150,7 +154,7 @@ async fn idle_polls_end_only_when_all_requests_are_finished() {
     let begun = bed.now();
     let stopped = tokio::spawn(running.stop());
     sleep(4).await;
-    // While a handler runs, the poll is not ended, and brings this.
+    // While a handler runs, the poll is not ended, and receives this request.
     bed.send(&bed.ask("2")).await;
     assert_eq!(report(stopped.await.unwrap()), [2, 0, 0, 0, 0]);
     let took = bed.now().since(begun).as_secs();
@@ -163,12 +167,16 @@ async fn a_request_lost_with_an_ended_poll_is_redelivered() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, slow));
     sleep(5).await;
-    // SQS's answer is under way when the poll is ended.
+    // SQS's answer is on its way when the poll is ended.
     bed.faults.hold(Action::ReceiveMessage);
     bed.send(&bed.ask("0")).await;
     sleep(1).await;
     assert_eq!(report(running.stop().await), [0, 0, 0, 0, 0]);
-    assert_eq!(bed.left().await, (0, 1), "the price");
+    assert_eq!(
+        bed.left().await,
+        (0, 1),
+        "hidden until its visibility timeout ends"
+    );
     bed.faults.clear();
     let next = Running::start(bed.responder().serve(&bed.requests, slow));
     let begun = bed.now();
@@ -197,7 +205,7 @@ async fn a_shutdown_without_drain_time_ends_at_once() {
     assert!(!drained.is_clean());
     assert_eq!(bed.now().since(begun), Duration::ZERO);
     sleep(1).await;
-    assert_eq!(bed.left().await, (0, 1), "nobody gave it back");
+    assert_eq!(bed.left().await, (0, 1), "not given back");
     assert_eq!(bed.stats().released, 0);
     sleep(31).await;
     assert_eq!(bed.left().await, (1, 0));
@@ -249,7 +257,7 @@ async fn dropping_serve_drops_handlers_and_gives_back_new_messages() {
     assert_eq!(
         bed.left().await,
         (1, 1),
-        "the new one is visible, the other until its timeout ends not"
+        "the new request is visible, the other is hidden until its timeout ends"
     );
     sleep(40).await;
     assert_eq!(bed.left().await, (2, 0));
@@ -279,7 +287,7 @@ fn serving_ends_with_the_runtime_in_which_it_began() {
             let responder = bed.builder().concurrency(1).build().unwrap();
             let mut serving = Box::pin(responder.serve(&bed.requests, slow).into_future());
             tokio::select! {
-                _ = &mut serving => panic!("it serves"),
+                _ = &mut serving => panic!("serving ended"),
                 () = sleep(30) => {}
             }
             (bed, serving)

@@ -1,4 +1,4 @@
-//! Reply stores: shared ones, and those that fail, panic or hang.
+//! Reply stores that are shared, and stores that fail, panic or hang.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -19,23 +19,23 @@ use crate::bed::{Ask, Bed, Running, deadline, sleep};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What the store does instead of what it should.
+/// How a [`Flaky`] store behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Works,
     Fails,
     Hangs,
-    /// It panics before there is a future.
+    /// It panics when it is called, before it returns a future.
     Panics,
-    /// It does what it should, and its answer is lost.
+    /// Its calls take effect, but never return.
     LosesAnswers,
-    /// Mostly it works; it fails one call in ten, and loses one answer in fifty.
+    /// It fails one call in ten, and loses one answer in fifty.
     Shaky,
-    /// As shaky, but it only loses answers.
+    /// It loses one answer in fifty.
     ShakyAnswers,
 }
 
-/// A store that works, until it is told otherwise.
+/// A store whose failures can be set. It has no `abandon_now`, like a database.
 #[derive(Debug, Clone)]
 struct Flaky {
     inner: InMemoryReplyStore,
@@ -119,7 +119,7 @@ impl ReplyStore for Flaky {
     }
 }
 
-/// How often handlers were called, and how many ran at a time at the most.
+/// Counts the calls of handlers, how many run now, and how many ran at the same time at most.
 #[derive(Debug, Clone, Default)]
 struct Calls(Arc<(AtomicUsize, AtomicUsize, AtomicUsize)>);
 
@@ -167,7 +167,7 @@ fn sharing(bed: &Bed, store: &(impl ReplyStore + Clone), concurrency: usize) -> 
         .unwrap()
 }
 
-/// All replies that come until there are none for 20 s: where each goes, with its code or body.
+/// Receives all replies until none comes for 20 s. Returns the virtual queue of each, and its code or body.
 async fn replies(bed: &Bed) -> Vec<(String, String)> {
     let mut replies = Vec::new();
     while let Some(reply) = bed.reply().await {
@@ -210,7 +210,7 @@ async fn two_processes_with_one_store_handle_a_key_once() {
 #[tokio::test(start_paused = true)]
 async fn a_second_process_handles_the_key_of_a_dead_one() {
     let bed = Bed::start().await;
-    // As a database, it does not notice that a process has died.
+    // Like a database, this store does not notice that a process has died.
     let (store, calls) = (Flaky::new(Mode::Works, Mode::Works), Calls::default());
     let dies =
         Running::start(sharing(&bed, &store, 1).serve(&bed.requests, calls.handler(1_000_000)));
@@ -233,7 +233,7 @@ async fn a_second_process_handles_the_key_of_a_dead_one() {
     assert_eq!(calls.count(), 2);
 }
 
-/// Writes down when it is told to free a key without waiting.
+/// Logs each call of `abandon_now`.
 #[derive(Debug, Clone)]
 struct Watched {
     inner: InMemoryReplyStore,
@@ -339,7 +339,7 @@ async fn a_key_with_another_request_is_refused_and_deleted() {
     let running = Running::start(bed.responder().serve(&bed.requests, calls.handler(3)));
     bed.send(&keyed(&bed, 1, "order-17", "create")).await;
     sleep(1).await;
-    // While the first is handled, and afterwards.
+    // Another request with the key arrives while the first is handled, and again afterwards.
     bed.send(&keyed(&bed, 2, "order-17", "cancel")).await;
     sleep(5).await;
     bed.send(&keyed(&bed, 3, "order-17", "cancel")).await;
@@ -408,7 +408,8 @@ async fn duplicates_that_wait_for_a_key_occupy_no_slot() {
                 other.serve(&bed.requests, calls.handler(20)),
             ));
             bed.send(&keyed(&bed, 100, "k", "slow")).await;
-            bed.until("it has it", |stats| stats.handled == 1).await;
+            bed.until("the key is held", |stats| stats.handled == 1)
+                .await;
         }
         let responder = sharing(&bed, &store, 8);
         running.push(Running::start(
@@ -468,7 +469,7 @@ async fn duplicates_beyond_the_bound_are_given_back_and_answered_later() {
         bed.send(&keyed(&bed, id, "k", "slow")).await;
     }
     sleep(5).await;
-    // One is handled, two wait, and the rest was given back: three times.
+    // One request is handled, two wait, and the others were given back three times each.
     let stats = bed.stats();
     assert_eq!((stats.duplicates_put_back, calls.count()), (3 * 17, 1));
     sleep(60).await;
@@ -581,7 +582,7 @@ async fn requests_with_keys_are_given_back_while_the_store_fails() {
         bed.send(&keyed(&bed, 1, "k", "x")).await;
         bed.until("it is given back", |stats| stats.duplicates_put_back == 1)
             .await;
-        // The slot is free, and the store works again.
+        // The slot is free. Let the store work again.
         store.set(Mode::Works, Mode::Works);
         bed.send(&bed.ask_with("fast", 2, |_| {})).await;
         assert_eq!(bed.reply().await.unwrap().body(), "1", "{mode:?}");
@@ -607,7 +608,7 @@ async fn a_store_that_fails_after_the_handler_loses_no_reply() {
         assert_eq!(bed.reply().await.unwrap().body(), "1", "{mode:?}");
         let took = bed.now().since(asked).as_secs();
         assert!(took <= 7, "{mode:?}: {took} s");
-        // Its key is held until the lease ends, or the reply was kept after all.
+        // The key is held until the lease ends; or, if only the answer was lost, the reply was kept.
         bed.send(&keyed(&bed, 2, "k", "x")).await;
         sleep(40).await;
         let again = if mode == Mode::LosesAnswers { "1" } else { "2" };
@@ -667,8 +668,8 @@ async fn a_reply_is_kept_for_a_day_under_a_key() {
     running.stop().await;
 }
 
-/// F56: processes that share a store die and come back, and the store fails now and then. Each key is handled to its end
-/// once, and every request is answered with its one reply.
+/// F56: processes that share a store die and restart, and the store fails now and then. For each key, a handler ends
+/// once, and every request gets its reply.
 #[tokio::test(start_paused = true)]
 async fn f56_each_key_is_handled_to_its_end_once() {
     const KEYS: u64 = 8;
@@ -723,7 +724,7 @@ async fn f56_each_key_is_handled_to_its_end_once() {
     }
 }
 
-/// A store as somebody else would write it: rows of text, each method one conditional write.
+/// A store as a user would write it from the documentation: rows of text, each method one conditional write.
 #[derive(Debug)]
 struct Rows(Clock, Mutex<BTreeMap<String, Row>>);
 
@@ -736,7 +737,7 @@ struct Row {
 }
 
 impl Rows {
-    /// Writes if there is no row, or `may` says so of the one that is there; returns that otherwise.
+    /// Writes the row if there is none, or if `may` allows it for the existing row. Otherwise returns the existing row.
     fn write(
         &self,
         key: &ReplyKey,

@@ -1,4 +1,4 @@
-//! Replies that SQS does not take.
+//! Replies that SQS refuses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -13,7 +13,7 @@ use crate::bed::{Ask, Bed, Running};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Results that SQS does not take, and what the requester is told.
+/// Results that SQS refuses, and the code of the error reply that is sent instead.
 fn unsendable() -> Vec<(Reply, &'static str)> {
     let eight = (0..8).fold(Reply::new("x"), |reply, i| {
         reply.with_attribute(format!("a{i}"), "x")
@@ -28,8 +28,8 @@ fn unsendable() -> Vec<(Reply, &'static str)> {
     ]
 }
 
-/// Sends one request after the other, all with one key; the first reply is `first`, all others are "good". Returns what
-/// each is answered.
+/// Sends one request after the other, all with one key. The handler returns `first` at its first call, and "good"
+/// later. Returns the code or body of each reply.
 async fn with_one_key(bed: &Bed, first: Reply, requests: u128) -> Vec<String> {
     let calls = Arc::new(AtomicUsize::new(0));
     let handler = move || {
@@ -108,7 +108,7 @@ async fn the_result_of_a_one_way_request_is_not_checked() {
     assert_eq!((stats.handled, stats.replies_unsendable), (1, 0));
 }
 
-/// A store in which somebody has kept an empty reply for every request.
+/// A store that has an empty reply for every request.
 #[derive(Debug)]
 struct Empty;
 

@@ -23,7 +23,7 @@ async fn a_handler_that_outlasts_the_timeout_keeps_its_request_hidden() {
         sleep(3).await;
         assert!(
             bed.receive(&bed.requests, 0).await.is_none(),
-            "nobody else gets it"
+            "no other receiver gets a request"
         );
     }
     for _ in 0..5 {
