@@ -1,4 +1,4 @@
-//! Attacks: rows S1, S2, S6, S7 and S13. (S10 is in `observability`.)
+//! Attacks: the security rows S1, S2, S6, S7 and S13. (S10 is in `observability`.)
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn binary(value: &[u8]) -> MessageAttributeValue {
 }
 
 impl World {
-    /// Sends a request as an attacker would; returns when the responder has decided about it.
+    /// Sends a request as an attacker would. Returns when the responder has decided about the request.
     async fn attack(&self, responder: &Responder, attributes: &[(&str, MessageAttributeValue)]) {
         let before = responder.stats();
         let body = serde_json::to_string(&Sum::Add(1, 1)).unwrap();
@@ -47,7 +47,7 @@ impl World {
             decided(&responder.stats()) > decided(&before)
         })
         .await;
-        // Less than the time after which a request that cannot be handled is delivered again.
+        // Less than the time after which an undecodable request is redelivered.
         pass(Duration::from_millis(500)).await;
     }
 }
@@ -167,7 +167,7 @@ async fn s6_hostile_attributes_are_counted_and_never_handled() -> TestResult {
     let world = World::new().await;
     let responder = world.responder();
     let _server = world.serve(&responder);
-    // All ten attributes used, none of them ours: a request like any other, one-way.
+    // With all ten attributes, none of them the protocol's, this is a normal one-way request.
     let ten: Vec<_> = (0..10).map(|n| (format!("a{n}"), text("v"))).collect();
     let ten: Vec<_> = ten
         .iter()
@@ -175,7 +175,7 @@ async fn s6_hostile_attributes_are_counted_and_never_handled() -> TestResult {
         .collect();
     world.attack(&responder, &ten).await;
     assert_eq!(responder.stats().one_way, 1);
-    // And the responder goes on.
+    // The responder still works.
     let requester = world.requester();
     let sum: u64 = requester
         .request(&world.queue_url, Json(Sum::Add(1, 1)))
@@ -264,7 +264,7 @@ async fn s13_a_guessed_idempotency_key_gets_no_foreign_reply() -> TestResult {
     };
     let requests = local.create_queue("requests").await?;
     let responder = Responder::builder(client("SERVICE")).build()?;
-    let handler = async || "the secret of who asked";
+    let handler = async || "the caller's secret";
     let _server = tokio::spawn(responder.serve(&requests, handler).into_future());
     let (ada, eve) = (Requester::new(client("ADA")), Requester::new(client("EVE")));
     let ask = |who: &Requester| {
@@ -272,12 +272,12 @@ async fn s13_a_guessed_idempotency_key_gets_no_foreign_reply() -> TestResult {
         request.idempotency_key("2026-11-27").send()
     };
     for _ in 0..2 {
-        assert_eq!(ask(&ada).await?.body(), "the secret of who asked");
+        assert_eq!(ask(&ada).await?.body(), "the caller's secret");
     }
     let error = ask(&eve).await.unwrap_err();
     let code = &error.remote().unwrap().code;
     assert_eq!(code, &ErrorCode::IDEMPOTENCY_KEY_REUSED);
-    assert_eq!(ask(&ada).await?.body(), "the secret of who asked");
+    assert_eq!(ask(&ada).await?.body(), "the caller's secret");
     assert_eq!(
         (responder.stats().handled, responder.stats().keys_reused),
         (1, 1)

@@ -1,4 +1,4 @@
-//! AWS's own error documents come out as the right kinds.
+//! AWS's own error documents become errors of the right kinds.
 
 use std::error::Error;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::support::TestResult;
 
 const ACCOUNT: &str = "123456789012";
 
-/// An SQS that knows the answers to some actions, and lets every receive wait.
+/// A server that has these answers to some actions, and answers every receive with no message after 2 s.
 async fn sqs_that_answers(
     answers: impl IntoIterator<Item = (&'static str, ResponseTemplate)>,
 ) -> MockServer {
@@ -44,7 +44,7 @@ fn error(status: u16, code: &str) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_json(body)
 }
 
-/// A requester that repeats nothing, so that a test takes no time.
+/// A requester whose SDK client retries nothing, so that the tests are quick.
 fn requester(server: &MockServer) -> Requester {
     let config = client(&server.uri())
         .config()

@@ -1,4 +1,4 @@
-//! Many requests at once, while SQS fails all polls for a moment.
+//! Many concurrent requests, while all polls fail for a moment.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use crate::support::{TestResult, World};
 const CALLERS: usize = 300;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Requests from many callers; half a second later all receives fail for `bad`. Returns the failed requests and the longest one.
+/// Sends requests from many callers. After half a second all receives fail for the time `bad`. Returns the number of
+/// failed requests, and the longest time of a request.
 async fn burst(bad: Duration, how: fn(Behaviour) -> Behaviour) -> (usize, Duration) {
     let world = World::new().await;
     let usual = Behaviour::default().latency(Latency::Fixed(Duration::from_millis(20)));

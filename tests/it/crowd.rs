@@ -1,4 +1,4 @@
-//! Many at the same time.
+//! Many concurrent requests, and several requesters.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -33,10 +33,11 @@ async fn a_thousand_concurrent_requests_each_get_their_own_reply() -> TestResult
     assert_eq!(handled.iter().sum::<u64>(), 1_000);
     assert!(
         handled.iter().all(|handled| *handled > 0),
-        "all three took part: {handled:?}"
+        "all three handled requests: {handled:?}"
     );
 
-    // Batches are worth it: far less than a call for each send, receive and delete of a request and of its reply.
+    // Because of batches, there are far fewer calls than one for each send, receive and delete of a request and its
+    // reply.
     let calls = world.local.calls();
     let per_request = calls.total() as f64 / 1_000.0;
     assert!(per_request < 2.0, "{per_request} calls a request: {calls}");
@@ -69,7 +70,7 @@ async fn two_requesters_never_share_a_reply() -> TestResult {
             .collect::<BTreeSet<_>>()
             .len(),
         2,
-        "a host each"
+        "each has its own host"
     );
     assert_eq!(a.stats().foreign_replies + b.stats().foreign_replies, 0);
     server.abort();
@@ -100,12 +101,12 @@ async fn two_requesters_on_one_given_host_get_their_own_replies() -> TestResult 
     }
     assert!(
         a.stats().foreign_replies + b.stats().foreign_replies > 0,
-        "the test saw what it is about"
+        "a requester received a reply to the other"
     );
     let calls = world.local.calls();
     let made =
         ["CreateQueue", "TagQueue", "ListQueues", "DeleteQueue"].map(|action| calls.of(action));
-    // The two queues are this test's own.
+    // This test itself made the two queues.
     assert_eq!(
         made,
         [2, 0, 0, 0],

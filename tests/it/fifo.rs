@@ -18,7 +18,7 @@ async fn a_group_is_answered_in_order_despite_equal_bodies() -> TestResult {
     let handler = move |Body(body): Body| {
         let log = Arc::clone(&log);
         async move {
-            // The earlier ones take longer: only the group keeps them in order.
+            // Earlier requests take longer, so only the group keeps them in order.
             let already = log.lock().unwrap().len() as u64;
             pass(Duration::from_millis(100_u64.saturating_sub(10 * already))).await;
             log.lock().unwrap().push(body.clone());
@@ -49,7 +49,7 @@ async fn a_group_is_answered_in_order_despite_equal_bodies() -> TestResult {
         assert_eq!(of_group, expected.iter().collect::<Vec<_>>());
     }
 
-    // Their bodies alone are equal: none is taken for a duplicate of another.
+    // Requests with equal bodies are no duplicates of each other.
     let equal = (0..EACH).map(|_| requester.request(&queue, "same").group("a").send());
     for reply in join_all(equal).await {
         assert_eq!(reply?.body(), "same");

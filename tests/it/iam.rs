@@ -1,4 +1,4 @@
-//! The policies of `docs/iam.md`: enough, and nothing in them too much.
+//! The policies of `docs/iam.md` are sufficient, and each of their permissions is needed.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -16,10 +16,10 @@ use crate::support::TestResult;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOSTS: &str = "sqs-rpc-*";
 
-/// A right: an action on the queues of a name.
-type Right = (Action, &'static str);
+/// A permission: an action on the queues with a name.
+type Permission = (Action, &'static str);
 
-const REQUESTER: [Right; 8] = [
+const REQUESTER: [Permission; 8] = [
     (Action::SendMessage, "requests"),
     (Action::CreateQueue, HOSTS),
     (Action::TagQueue, HOSTS),
@@ -29,24 +29,24 @@ const REQUESTER: [Right; 8] = [
     (Action::ListQueueTags, HOSTS),
     (Action::ListQueues, "*"),
 ];
-const WITH_A_GIVEN_HOST: [Right; 3] = [
+const WITH_A_GIVEN_HOST: [Permission; 3] = [
     (Action::SendMessage, "requests"),
     (Action::ReceiveMessage, "my-replies"),
     (Action::DeleteMessage, "my-replies"),
 ];
-const RESPONDER: [Right; 4] = [
+const RESPONDER: [Permission; 4] = [
     (Action::ReceiveMessage, "requests"),
     (Action::DeleteMessage, "requests"),
     (Action::ChangeMessageVisibility, "requests"),
     (Action::SendMessage, HOSTS),
 ];
-const SWEEP: [Right; 3] = [
+const SWEEP: [Permission; 3] = [
     (Action::ListQueues, "*"),
     (Action::ListQueueTags, HOSTS),
     (Action::DeleteQueue, HOSTS),
 ];
 
-/// An account with a key that has all these rights but one.
+/// An account with an access key that has all given permissions but one.
 struct Account {
     local: LocalSqs,
     clock: Clock,
@@ -54,10 +54,12 @@ struct Account {
 }
 
 impl Account {
-    async fn new(rights: &[Right], without: Option<Action>) -> Self {
+    async fn new(permissions: &[Permission], without: Option<Action>) -> Self {
         let wall = UNIX_EPOCH + Duration::from_secs(1_790_000_000);
         let key = AccessKey::new("LEAST", "secret");
-        let given = rights.iter().filter(|(action, _)| Some(*action) != without);
+        let given = permissions
+            .iter()
+            .filter(|(action, _)| Some(*action) != without);
         let key = given.fold(key, |key, (action, queues)| key.allow([*action], *queues));
         let local = LocalSqs::builder()
             .start_time(wall)
@@ -83,7 +85,7 @@ impl Account {
             .build()
     }
 
-    /// Answers each request after `work` with what it says.
+    /// Answers each request with its own body, after the time `work`.
     fn serve(&self, id: &str, allowed: ReturnAddressPolicy, work: Duration) -> Responder {
         let responder = Responder::builder(self.sqs(id));
         let responder = responder.return_addresses(allowed).build().unwrap();
@@ -95,7 +97,7 @@ impl Account {
         responder
     }
 
-    /// Leaves a host whose owner does not live any more.
+    /// Leaves a host behind whose owner is dead.
     async fn leave_a_dead_host(&self) {
         let requester = Requester::builder(self.sqs("ALL")).lease_retention(MINUTE);
         requester.build().unwrap().ready().await.unwrap();
@@ -107,7 +109,7 @@ impl Account {
         listed.unwrap().queue_urls().len()
     }
 
-    /// The lease of the only host whose owner lives.
+    /// The lease of a host.
     async fn lease_of(&self, host: &str) -> String {
         let tags = self
             .client("ALL")
@@ -128,17 +130,17 @@ fn denied(stats: &Stats) -> Option<Call> {
     first
 }
 
-/// The action that a right is for.
-fn call_without(right: Action) -> Call {
-    match right {
-        // Tags are part of the creation.
+/// The call that is denied without a permission.
+fn call_without(permission: Action) -> Call {
+    match permission {
+        // Tags are set by CreateQueue.
         Action::TagQueue => Call::CreateQueue,
         Action::DeleteMessage => Call::DeleteMessageBatch,
         Action::SendMessage => Call::SendMessageBatch,
         Action::ChangeMessageVisibility => Call::ChangeMessageVisibilityBatch,
-        right => *Call::ALL
+        permission => *Call::ALL
             .iter()
-            .find(|call| call.name() == right.name())
+            .find(|call| call.name() == permission.name())
             .unwrap(),
     }
 }
@@ -209,7 +211,7 @@ async fn a_requester() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_requester_with_a_given_reply_queue_calls_only_for_messages() -> TestResult {
+async fn with_a_given_reply_queue_there_are_only_message_calls() -> TestResult {
     for without in std::iter::once(None).chain(WITH_A_GIVEN_HOST.map(|(action, _)| Some(action))) {
         let account = Account::new(&WITH_A_GIVEN_HOST, without).await;
         let host = account.local.create_queue("my-replies").await?;
@@ -276,7 +278,7 @@ async fn a_responder() -> TestResult {
                 "{seen}"
             ),
         }
-        // What is not kept hidden, deleted or answered is delivered again, and not handled again.
+        // A request that is not kept hidden, deleted or answered is redelivered, but not handled again.
         let again = !matches!(without, None | Some(Action::ReceiveMessage));
         assert_eq!(stats.duplicate_requests > 0, again, "{seen}");
         assert_eq!(
@@ -314,7 +316,7 @@ async fn a_sweep() -> TestResult {
                 assert_eq!(
                     named.is_ok(),
                     action == Action::DeleteQueue,
-                    "a dry run does without"
+                    "a dry run does not need this permission"
                 );
             }
         }

@@ -1,8 +1,8 @@
-//! Real processes, killed: what they leave behind is deleted by those that live.
+//! Real processes are killed, and the surviving processes delete their hosts.
 //!
-//! The processes are those of `src/bin/killed_requester.rs`. Time is real, and so are the sockets: R and P are at their
-//! least, a minute, and the whole takes some six minutes. Each sleep here is on the wall clock, because the processes
-//! have clocks of their own that no test can move.
+//! The processes are those of `src/bin/killed_requester.rs`. Time and sockets are real. R and P have their minimum of a
+//! minute, and the test takes about six minutes. Each sleep here is on the wall clock, because a test cannot move the
+//! clocks of other processes.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -20,7 +20,7 @@ use crate::support::TestResult;
 const KILLS: usize = 100;
 const AT_A_TIME: usize = 10;
 const SURVIVORS: usize = 4;
-/// I6: R + 180 s + 1.2 P. No watcher dies after the last kill; the rest is for a machine that is busy.
+/// I6: R + 180 s + 1.2 P. No watcher dies after the last kill. The last 30 s are reserve for a busy machine.
 const BOUND: Duration = Duration::from_secs(60 + 180 + 72 + 30);
 
 struct Process {
@@ -28,7 +28,7 @@ struct Process {
     lines: Lines<BufReader<ChildStdout>>,
 }
 
-/// What a process said.
+/// What a process printed.
 #[derive(Debug, Default)]
 struct Said {
     hosts: Vec<String>,
@@ -51,10 +51,10 @@ impl Process {
         })
     }
 
-    /// Lives for a while, and is killed wherever it is.
+    /// Lets the process live for this time, and then kills it, whatever it does.
     async fn live(mut self, life: Duration) -> Said {
         let mut said = Said::default();
-        // Wall clock: the length of a real process's life.
+        // Wall clock, because the process is real.
         let end = tokio::time::sleep(life);
         tokio::pin!(end);
         loop {
@@ -105,7 +105,7 @@ async fn only_the_hosts_of_killed_processes_are_deleted_in_time() -> TestResult 
     let serving = tokio::spawn(responder.serve(&queue_url, echo).into_future());
 
     let random = Random::from_os();
-    // They live until everything is over.
+    // The survivors live until the end of the test.
     let (over, _) = tokio::sync::broadcast::channel::<()>(1);
     let mut survivors = tokio::task::JoinSet::new();
     for _ in 0..SURVIVORS {
@@ -140,7 +140,7 @@ async fn only_the_hosts_of_killed_processes_are_deleted_in_time() -> TestResult 
     let last_kill = Instant::now();
     let at_first = hosts(&sqs).await.len();
     println!(
-        "{KILLS} killed, {had_hosts} of them with a host, {replies} replies; {at_first} hosts are there"
+        "{KILLS} killed, {had_hosts} of them with a host, {replies} replies; {at_first} hosts exist"
     );
     assert!(at_first > SURVIVORS + KILLS / 4, "{at_first}");
 
@@ -149,7 +149,7 @@ async fn only_the_hosts_of_killed_processes_are_deleted_in_time() -> TestResult 
         if left.len() <= SURVIVORS || last_kill.elapsed() > BOUND {
             break left;
         }
-        // Wall clock: other processes delete the hosts, and only SQS can be asked whether they have.
+        // Wall clock, because other processes delete the hosts.
         tokio::time::sleep(Duration::from_secs(2)).await;
     };
     println!(
@@ -157,7 +157,7 @@ async fn only_the_hosts_of_killed_processes_are_deleted_in_time() -> TestResult 
         left.len(),
         last_kill.elapsed()
     );
-    // Wall clock: long enough for the other processes to feel a wrong delete.
+    // Wall clock. Long enough for the survivors to notice a wrong delete.
     tokio::time::sleep(Duration::from_secs(5)).await;
     over.send(())?;
     let mut alive = BTreeSet::new();
@@ -176,7 +176,7 @@ async fn only_the_hosts_of_killed_processes_are_deleted_in_time() -> TestResult 
         );
         alive.extend(said.hosts);
     }
-    assert_eq!(left, alive, "all others are gone");
+    assert_eq!(left, alive, "only the survivors' hosts are left");
     serving.abort();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Beginnings and ends.
+//! Starts, idle times and shutdowns.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn a_reply_arrives_by_the_poll_of_a_dropped_request() -> TestResult {
         .request(&world.queue_url, Json(Sum::Add(1, 1)))
         .json()
         .await?;
-    // Of the receives, those of the responder are made with a longer visibility; count the host's by its messages.
+    // The requester has counters of its own, so only its own receives count.
     assert_eq!(
         (
             requester.stats().replies_received,
@@ -73,7 +73,7 @@ async fn a_shutdown_lets_pending_requests_finish_within_its_time() -> TestResult
     let world = World::new().await;
     let (requester, _server) = (world.requester(), world.serve(&world.responder()));
     requester.ready().await?;
-    // A host that is older than the first seconds, in which it may be unknown.
+    // Let the host become older than the first seconds, in which SQS may not know it.
     pass(Duration::from_secs(10)).await;
     let quick = tokio::spawn(
         requester
@@ -133,7 +133,7 @@ async fn a_shutdown_finishes_running_requests_and_leaves_the_rest() -> TestResul
         (drained.abandoned, responder.stats().replies_sent),
         (0, responder.stats().handled)
     );
-    // Another takes over at once: nothing was left hidden.
+    // Another responder takes over at once, because no request was left hidden.
     let start = tokio::time::Instant::now();
     let _server = world.serve(&world.responder());
     for request in requests {

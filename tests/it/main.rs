@@ -1,4 +1,5 @@
-//! What needs both sides, one module per behaviour. Time is Tokio's paused clock, except where a socket is involved.
+//! Tests of requester and responder together, one module per behaviour. Time is Tokio's paused clock, except where a
+//! socket is involved.
 
 #![allow(
     clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! What can be seen, and what must not be.
+//! Spans, and secrets that must not be logged.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -16,10 +16,10 @@ use crate::support::{Sum, TestResult, World, pass};
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Keeps all that our crates say, at the finest level, until the guard is dropped.
+    /// Keeps all log lines of this project's crates, at all levels, until the guard is dropped.
     fn keep(&self) -> tracing::subscriber::DefaultGuard {
-        // Other tests hear nothing. What they say first would be thought to interest nobody, here as well, if there was not
-        // always somebody who is interested. Only the first to set it succeeds.
+        // Tracing caches for each callsite whether any subscriber is interested. Without a global subscriber, a test that
+        // records nothing could disable a callsite for this test, too. Only the first call sets the global subscriber.
         drop(tracing::subscriber::set_global_default(
             tracing_subscriber::registry(),
         ));
@@ -120,7 +120,7 @@ async fn the_trace_context_reaches_the_handler_and_its_span() -> TestResult {
     Ok(())
 }
 
-/// S10: a canary in every place that holds a secret is sung in no log line.
+/// S10: a canary text is in every place that holds a secret, and appears in no log line.
 #[tokio::test(start_paused = true)]
 async fn s10_bodies_handles_and_tokens_are_in_no_log_line() -> TestResult {
     const CANARY: &str = "canary-7f3a";
@@ -153,7 +153,7 @@ async fn s10_bodies_handles_and_tokens_are_in_no_log_line() -> TestResult {
         let error = requester.request(&world.queue_url, body).await.unwrap_err();
         assert!(!format!("{error} {error:?}").contains(CANARY));
     }
-    // Undecodable, refused, an orphan, a late reply, a time-out.
+    // An undecodable request, a refused one, an orphan, a timeout.
     let host = world.other_queues().await.remove(0);
     for (name, value) in [
         ("SqsRpc", CANARY),
@@ -195,7 +195,7 @@ async fn s10_bodies_handles_and_tokens_are_in_no_log_line() -> TestResult {
     assert!(text.lines().count() > 20, "the test saw a log:\n{text}");
     let sung: Vec<_> = text.lines().filter(|line| line.contains(CANARY)).collect();
     assert!(sung.is_empty(), "{sung:#?}");
-    // The local SQS's receipt handles are long and opaque; none may appear either.
+    // The local SQS's receipt handles are long and opaque. None of them may appear either.
     let receive = world
         .client
         .receive_message()

@@ -1,4 +1,4 @@
-//! The same over sockets: local-sqs's HTTP server, and the SDK's own HTTP client.
+//! Requests over sockets, with local-sqs's HTTP server and the SDK's own HTTP client.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ async fn a_login_over_sockets() -> TestResult {
         .queue_urls
         .unwrap_or_default();
     assert_eq!(left.len(), 2, "the requester's host is deleted: {left:?}");
-    // The server may have ended with an error, which the next line shows.
+    // If serving has already ended, the next line shows its error.
     let _ = stop.send(());
     serving.await??;
     server.shutdown().await;

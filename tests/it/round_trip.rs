@@ -1,4 +1,4 @@
-//! One request and what becomes of it.
+//! One request and its outcomes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -168,7 +168,7 @@ async fn a_timeout_is_exact_and_the_request_is_dropped_unhandled() -> TestResult
     assert!(error.is_retryable());
     assert_eq!(world.messages_on(&world.queue_url).await, 1);
 
-    // A responder that comes too late does not work for nobody. It must know SQS's time, from a call or two.
+    // A late responder drops the expired request, once it knows SQS's time from a call or two.
     pass(Duration::from_secs(5)).await;
     let responder = world.responder();
     let _server = world.serve(&responder);
@@ -196,7 +196,7 @@ async fn a_dropped_request_frees_its_slot_at_once() -> TestResult {
         );
     }
     assert_eq!((requester.pending(), requester.stats().cancelled), (0, 1));
-    // The reply that comes all the same is found by the next request's poll, or by the one that is still out.
+    // The late reply is received by the next request's poll, or by the poll that is still in flight.
     pass(Duration::from_secs(5)).await;
     let sum: u64 = requester
         .request(&world.queue_url, Json(Sum::Add(1, 2)))

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Shared by the tests.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-/// A local SQS with a request queue; requesters and responders on it tell its time.
+/// A local SQS with a request queue. Requesters and responders on it have the same clock.
 pub(crate) struct World {
     pub(crate) local: LocalSqs,
     pub(crate) client: aws_sdk_sqs::Client,
@@ -34,7 +34,7 @@ impl World {
         }
     }
 
-    /// What another process would have: a client, a random source and counters of its own.
+    /// An `Sqs` like that of another process: with its own client, random source and counters.
     pub(crate) fn sqs(&self) -> Sqs {
         Sqs::builder(ClientApi::new(&self.local.client()))
             .clock(self.clock.clone())
@@ -73,7 +73,7 @@ impl World {
         self.local.calls().of(action)
     }
 
-    /// Names of the queues that exist, without the one for requests.
+    /// The URLs of all queues but the request queue.
     pub(crate) async fn other_queues(&self) -> Vec<String> {
         let urls = self
             .client
@@ -88,7 +88,7 @@ impl World {
             .collect()
     }
 
-    /// Messages on a queue, visible or not.
+    /// The number of messages in a queue, visible and in flight.
     pub(crate) async fn messages_on(&self, queue_url: &str) -> usize {
         use aws_sdk_sqs::types::QueueAttributeName as Name;
         let names = [
@@ -108,7 +108,7 @@ impl World {
     }
 }
 
-/// A responder that runs.
+/// A running responder.
 pub(crate) struct Server {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Drained>,
@@ -116,7 +116,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn stop(self) -> Drained {
-        // It may have ended by itself, with an error that the next line shows.
+        // If serving has already ended, the next line shows its error.
         let _ = self.stop.send(());
         self.task.await.unwrap()
     }
@@ -148,7 +148,7 @@ pub(crate) async fn calculate(Json(sum): Json<Sum>) -> Result<Json<u64>, ReplyEr
     }))
 }
 
-/// Gives back what it gets.
+/// A handler that returns the request's body.
 pub(crate) async fn echo(Body(body): Body) -> String {
     body
 }
@@ -157,7 +157,7 @@ pub(crate) async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// Waits for a condition that other tasks bring about, for ten minutes of virtual time at the most.
+/// Waits until the condition holds, for at most ten minutes of virtual time.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     for _ in 0..60_000 {
         if condition() {
@@ -165,5 +165,5 @@ pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
         }
         pass(Duration::from_millis(10)).await;
     }
-    panic!("ten minutes passed, and still not: {what}");
+    panic!("waited ten minutes in vain until {what}");
 }

@@ -1,4 +1,4 @@
-//! Messages on a host that nobody waits for.
+//! Messages on a reply queue that no request waits for.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ async fn a_second_reply_is_counted_and_deleted() -> TestResult {
             .await?;
     }
     assert_eq!(request.await??.body(), "first");
-    // What is left is found when somebody waits the next time.
+    // The second reply is received when the next request polls.
     let next = requester
         .request(&world.queue_url, "x")
         .timeout(Duration::from_secs(2));

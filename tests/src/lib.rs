@@ -1,8 +1,8 @@
-//! What the integration tests of sqs-rpc share with the programs that they start.
+//! Shared by the integration tests of sqs-rpc and the programs that they start.
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 
-/// A client as a process of its own would make it.
+/// Makes a client of the SDK that talks to this endpoint over HTTP.
 #[must_use]
 pub fn client(endpoint_url: &str) -> aws_sdk_sqs::Client {
     let config = aws_sdk_sqs::Config::builder()

@@ -1,6 +1,6 @@
-//! A process with a requester that asks until the process is killed: `killed_requester ENDPOINT QUEUE_URL`.
+//! A process that sends requests until it is killed: `killed_requester ENDPOINT QUEUE_URL`.
 //!
-//! It prints a line for each change of its host and for each reply. The test `kill` starts and kills it.
+//! It prints a line for each new host, reply and error. The test `kill` starts and kills it.
 
 #![expect(clippy::print_stdout, reason = "the test reads what it prints")]
 
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(_) => println!("reply"),
             Err(error) => println!("error {:?}: {error}", error.kind()),
         }
-        // Wall clock: the pause of a real process between its requests.
+        // Wall clock, because the process is real.
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
