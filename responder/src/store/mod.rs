@@ -61,8 +61,10 @@ use crate::reply_error::BoxError;
 /// The responder abandons the key instead of keeping the reply, so that a later request with the key is handled again:
 ///
 /// - if the request could not be decoded;
-/// - if the request is one-way or has an idempotency key, and the handler failed with a panic, `internal`, `expired` or a
-///   [retryable](Reply::is_retryable) error, or returned a result that SQS would refuse (for example, an empty one).
+/// - if the handler failed with a panic, `internal`, `expired` or a [retryable](Reply::is_retryable) error, and the request
+///   is one-way or has an idempotency key;
+/// - if the handler returned a result that SQS would refuse (for example, an empty one), and the request has an idempotency
+///   key.
 ///
 /// A result that SQS would refuse is never kept: if a reply is kept, it is the error reply that was sent instead. The
 /// exception is a reply queue whose own limit (`MaximumMessageSize`) is lower than SQS's 1 MiB. That limit shows only
