@@ -94,7 +94,7 @@ impl Shared {
         let mut left = self.reply_queue.delete(end).await;
         let left_behind = left.left_behind.pop();
         report.unconfirmed = left.unconfirmed;
-        // Requests have ended, and no poll of a deleted host is in flight: only their last calls are.
+        // All requests have ended. If the host is deleted, no poll is in flight either, only the last calls.
         let worth_waiting = self.reply_queue.is_given() || left_behind.is_some();
         let rest = end.since(clock.now());
         let queues = self

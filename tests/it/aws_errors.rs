@@ -232,7 +232,7 @@ async fn answers_to_a_creation_of_the_reply_queue() -> TestResult {
 
 #[tokio::test]
 async fn a_refused_connection_is_an_error_and_no_hang() -> TestResult {
-    // A port that was free a moment ago.
+    // A port on which nothing listens any more.
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     let endpoint = format!("http://{}", listener.local_addr()?);
     drop(listener);

@@ -1,7 +1,7 @@
-//! The end of a request whose host's driver cannot end it.
+//! [`Overdue`] ends a request that the driver of its host cannot end.
 //!
-//! Owns: a timer for requests that are awaited on another runtime than the driver's. Does not own: deadlines in general, which the
-//! driver of the host keeps for all requests, without a timer for each.
+//! Owns: a timer for requests that are awaited on another runtime than the driver's. Does not own: deadlines in general, which
+//! the driver of the host keeps for all requests, without a timer for each.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,19 +13,19 @@ use sqs_virtual_queues::VirtualQueues;
 use sqs_virtual_queues::sqs::Moment;
 use tokio::runtime::{Handle, Id};
 
-/// How long after its deadline a request ends by itself. Before that, the driver ends it.
+/// How long after its deadline a request ends by itself. Normally, the driver has ended it before.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Completes half a second after the deadline if it is polled on another runtime than the one that drives the hosts, because
-/// nobody may be driving that one any more. On the driver's own runtime it never completes and has no timer.
+/// Completes [`GRACE`] after the deadline if it is polled on another runtime than the one that drives the hosts, because the
+/// other runtime may not be driven any more. On the driver's own runtime it never completes and has no timer.
 ///
-/// Each poll looks anew where it is: a future may be moved to another runtime while it waits.
+/// Each poll checks the current runtime again, because a future may be moved to another runtime while it waits.
 pub(super) struct Overdue {
     queues: VirtualQueues,
-    /// Where the request began. Its host may have no driver yet.
+    /// The runtime on which the request began. It counts while the host has no driver yet.
     began_on: Option<Id>,
     at: Moment,
-    /// With the runtime whose timer it is.
+    /// The timer, and the runtime that it belongs to.
     timer: Option<(Id, BoxFuture<'static, ()>)>,
 }
 
@@ -49,7 +49,7 @@ impl Future for Overdue {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let home = self.queues.runtime().or(self.began_on);
-        // Outside of all runtimes there is no timer.
+        // Outside of a runtime there is no timer.
         let Some(here) = current().filter(|here| Some(*here) != home) else {
             self.timer = None;
             return Poll::Pending;

@@ -47,7 +47,7 @@ pub(crate) enum Fate {
     AnswerLost,
     /// The call takes effect, and its answer is late by this time.
     Late(Duration),
-    /// It reaches SQS late.
+    /// The call reaches SQS late by this time.
     Slow(Duration),
 }
 

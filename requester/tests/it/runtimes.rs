@@ -104,7 +104,7 @@ fn a_request_ends_in_time_without_the_first_runtime() {
 }
 
 #[test]
-fn a_request_moved_off_a_runtime_that_stands_still_ends_at_its_deadline() {
+fn a_request_moved_off_a_stopped_runtime_ends_in_time() {
     for created_late in [false, true] {
         let first = runtime();
         let (requester, mut request) = first.block_on(async {
@@ -122,7 +122,7 @@ fn a_request_moved_off_a_runtime_that_stands_still_ends_at_its_deadline() {
             assert!(early.is_err());
             Stopwatch::start()
         });
-        // From now on the first runtime stands still.
+        // From now on the first runtime is not driven.
         let error = runtime().block_on(request).unwrap_err();
         let delivery = if created_late {
             Delivery::NotSent
