@@ -1,5 +1,6 @@
 //! Messages on a reply queue that no request waits for.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
@@ -13,6 +14,26 @@ fn text(value: &str) -> MessageAttributeValue {
         .string_value(value)
         .build()
         .unwrap()
+}
+
+type Attributes = HashMap<String, MessageAttributeValue>;
+
+/// Receives a request by a plain SDK call. Returns its message attributes.
+async fn receive_request(world: &World) -> Result<Attributes, Box<dyn std::error::Error>> {
+    let receive = world
+        .client
+        .receive_message()
+        .queue_url(&world.queue_url)
+        .wait_time_seconds(20);
+    let received = receive.message_attribute_names("All").send().await?;
+    let message = received.messages.unwrap().remove(0);
+    Ok(message.message_attributes.unwrap())
+}
+
+/// The host and name of a request's return address.
+fn return_address(attributes: &Attributes) -> (&str, &str) {
+    let address = attributes["ResponseQueueUrl"].string_value().unwrap();
+    address.split_once('#').unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,24 +76,9 @@ async fn a_second_reply_is_counted_and_deleted() -> TestResult {
     let requester = world.requester();
     requester.ready().await?;
     let request = tokio::spawn(requester.request(&world.queue_url, "hello").send());
-    // A responder that answers twice.
-    let receive = world
-        .client
-        .receive_message()
-        .queue_url(&world.queue_url)
-        .wait_time_seconds(20);
-    let received = receive
-        .message_attribute_names("All")
-        .send()
-        .await?
-        .messages
-        .unwrap()
-        .remove(0);
-    let address = received.message_attributes.unwrap()["ResponseQueueUrl"]
-        .string_value
-        .clone()
-        .unwrap();
-    let (host, name) = address.split_once('#').unwrap();
+    // The test answers the request twice.
+    let attributes = receive_request(&world).await?;
+    let (host, name) = return_address(&attributes);
     for body in ["first", "second"] {
         let send = world
             .client
@@ -101,28 +107,15 @@ async fn a_reply_without_a_header_is_a_success() -> TestResult {
     requester.ready().await?;
     for copies_header in [false, true] {
         let request = tokio::spawn(requester.request(&world.queue_url, "hello").send());
-        let receive = world
-            .client
-            .receive_message()
-            .queue_url(&world.queue_url)
-            .wait_time_seconds(20);
-        let received = receive
-            .message_attribute_names("All")
-            .send()
-            .await?
-            .messages
-            .unwrap()
-            .remove(0);
-        let attributes = received.message_attributes.unwrap();
-        let address = attributes["ResponseQueueUrl"].string_value.clone().unwrap();
-        let (host, name) = address.split_once('#').unwrap();
+        let attributes = receive_request(&world).await?;
+        let (host, name) = return_address(&attributes);
         let mut send = world
             .client
             .send_message()
             .queue_url(host)
             .message_body("from Java");
         if copies_header {
-            // A responder that answers with the attributes of the request.
+            // Some responders copy the attributes of the request.
             send = send.message_attributes("SqsRpc", attributes["SqsRpc"].clone());
         }
         send.message_attributes("__AmazonSQSVirtualQueuesClient.QueueName", text(name))

@@ -56,6 +56,13 @@ async fn with_one_key(bed: &Bed, first: Reply, requests: u128) -> Vec<String> {
     answers
 }
 
+/// Sends request 1, without a key, and expects an error reply with code `internal`.
+async fn is_answered_with_internal(bed: &Bed) {
+    bed.send(&bed.ask_with("x", 1, |_| {})).await;
+    let reply = bed.reply().await.unwrap();
+    assert_eq!(reply.code().as_deref(), Some("internal"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_unsendable_result_does_not_use_up_a_key() {
     for (reply, told) in unsendable() {
@@ -86,9 +93,7 @@ async fn a_copy_without_a_key_gets_the_same_error() {
     let bed = Bed::start().await;
     let running = Running::start(bed.responder().serve(&bed.requests, async || ""));
     for _ in 0..2 {
-        bed.send(&bed.ask_with("x", 1, |_| {})).await;
-        let reply = bed.reply().await.unwrap();
-        assert_eq!(reply.code().as_deref(), Some("internal"));
+        is_answered_with_internal(&bed).await;
     }
     bed.until_deleted().await;
     running.stop().await;
@@ -144,9 +149,7 @@ async fn an_unsendable_reply_from_a_store_is_counted_once() {
     let bed = Bed::start().await;
     let responder = bed.builder().reply_store(Empty).build().unwrap();
     let running = Running::start(responder.serve(&bed.requests, async || "pong"));
-    bed.send(&bed.ask_with("x", 1, |_| {})).await;
-    let reply = bed.reply().await.unwrap();
-    assert_eq!(reply.code().as_deref(), Some("internal"));
+    is_answered_with_internal(&bed).await;
     bed.until_deleted().await;
     running.stop().await;
     let stats = bed.stats();
