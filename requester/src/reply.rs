@@ -8,6 +8,26 @@ use sqs_rpc_protocol::{ContentType, names};
 /// The reply to a request that succeeded.
 ///
 /// The requester deletes the reply's message from SQS. `Debug` shows neither the body nor the values of attributes.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use sqs_requester::Requester;
+/// # mod responder { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/echo.rs")); }
+/// # let local = local_sqs::LocalSqs::start();
+/// # let queue_url = local.create_queue("echo").await?;
+/// # tokio::spawn(responder::echo(local.client(), queue_url.clone()));
+/// # let requester = Requester::new(&local.client());
+/// let reply = requester.request(&queue_url, "hello").await?;
+/// assert_eq!(reply.body(), "hello");
+/// assert_eq!(reply.content_type(), None);
+/// assert_eq!(reply.attribute("tenant"), None);
+/// # requester.shutdown(std::time::Duration::from_secs(1)).await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Reply {
     message: Message,

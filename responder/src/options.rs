@@ -36,6 +36,22 @@ const WITHOUT_DEADLINE: Duration = Duration::from_secs(60 * 60);
 /// waits, gets an error with code [`expired`](sqs_rpc_protocol::ErrorCode::EXPIRED).
 ///
 /// Default: 5 s after the request's deadline.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use sqs_responder::{HandlerTimeout, Responder};
+///
+/// # let local = local_sqs::LocalSqs::start();
+/// # let client = local.client();
+/// let timeout = |secs| HandlerTimeout::AfterStart(Duration::from_secs(secs));
+/// let responder = Responder::builder(client.clone()).handler_timeout(timeout(30)).build()?;
+/// # drop(responder);
+/// let refused = Responder::builder(client).handler_timeout(timeout(50_000)).build();
+/// assert_eq!(refused.unwrap_err().to_string(), "handler_timeout is 50000s: 1ms to 43200s is allowed");
+/// # Ok::<(), sqs_responder::InvalidOption>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandlerTimeout {

@@ -110,6 +110,34 @@ impl RequestError {
     /// [`NotSent`](Delivery::NotSent), the first request may have been handled, or may still be handled. Send the request
     /// again only if the responder may handle it twice, or if it has an
     /// [idempotency key](crate::RequestBuilder::idempotency_key) that the responder knows.
+    ///
+    /// # Examples
+    ///
+    /// Tries a request once more, if the first attempt certainly was not sent:
+    ///
+    /// ```
+    /// use sqs_requester::{Delivery, Reply, RequestError, Requester};
+    ///
+    /// async fn ask_twice(requester: &Requester, queue_url: &str) -> Result<Reply, RequestError> {
+    ///     match requester.request(queue_url, "hello").await {
+    ///         Err(error) if error.is_retryable() && error.delivery() == Delivery::NotSent => {
+    ///             requester.request(queue_url, "hello").await
+    ///         }
+    ///         result => result,
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # mod responder { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/echo.rs")); }
+    /// # let local = local_sqs::LocalSqs::start();
+    /// # let queue_url = local.create_queue("echo").await?;
+    /// # tokio::spawn(responder::echo(local.client(), queue_url.clone()));
+    /// # let requester = Requester::new(&local.client());
+    /// assert_eq!(ask_twice(&requester, &queue_url).await?.body(), "hello");
+    /// # requester.shutdown(std::time::Duration::from_secs(1)).await;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match (&self.0.kind, &self.0.cause) {
