@@ -23,7 +23,7 @@ use sqs_virtual_queues::sqs::{Clock, Moment};
 ///     if time < Duration::from_millis(50) {
 ///         return Err(ReplyError::new(ErrorCode::OVERLOADED, "too little time is left"));
 ///     }
-///     Ok(format!("searched for {time:?} at the most"))
+///     Ok(format!("searched for at most {time:?}"))
 /// }
 /// ```
 #[derive(Clone)]

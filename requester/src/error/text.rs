@@ -40,7 +40,7 @@ pub(super) fn write(error: &Inner, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         (Cause::Given(why), _) => write!(f, "invalid request: {}", WithCauses(&**why)),
         (Cause::Failed(what, _), _) => f.write_str(what),
-        (Cause::Plain, RequestErrorKind::HostLost) => f.write_str("the reply queue is gone"),
+        (Cause::Plain, RequestErrorKind::HostLost) => f.write_str("the reply queue was deleted"),
         (Cause::Plain, RequestErrorKind::Closed) => {
             f.write_str("the requester is shut down, or its runtime has ended")
         }

@@ -503,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_lets_all_go() {
+    fn one_answer_ends_the_outage() {
         let mut bed = Bed::new();
         let now = bed.fail();
         let tickets: Vec<_> = (0..30).map(|_| bed.outages.ticket()).collect();
@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_fails_or_hangs_holds_up_no_other() {
+    fn a_failing_host_does_not_delay_another() {
         let mut bed = Bed::new();
         let now = bed.fail();
         let (hangs, turn) = bed.new_turn(0, now);
@@ -548,7 +548,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_fails_where_others_are_answered_is_alone() {
+    fn a_failure_beside_answers_begins_no_outage() {
         for answered_first in [true, false] {
             let mut bed = Bed::new();
             let ((bad, _), (good, _)) = (bed.new_turn(0, 0), bed.new_turn(0, 0));
@@ -564,7 +564,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_leaves_makes_room_for_the_next() {
+    fn a_reply_that_leaves_makes_room_for_the_next() {
         let mut bed = Bed::new();
         let now = bed.fail();
         let tickets: Vec<_> = (0..=BATCH).map(|_| bed.outages.ticket()).collect();
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_nobody_asks_for_are_forgotten() {
+    fn unused_failing_hosts_are_forgotten() {
         let mut bed = Bed::new();
         for number in 0..1_000 {
             bed.hosts[0] = key(&format!("a{number}"));

@@ -14,7 +14,7 @@ use sqs_virtual_queues::sqs::{FaultKind, Moment, Sqs};
 /// How long the answer is kept. A change of the policy takes effect after at most this time.
 const AGE: Duration = Duration::from_secs(60);
 
-/// What is known of one queue's redrive policy.
+/// The redrive policy of one queue, as far as it is known.
 #[derive(Debug, Default)]
 pub(super) struct Redrive(Mutex<Option<Known>>);
 

@@ -19,7 +19,7 @@ const FOR_GIVING_BACK: Duration = Duration::from_secs(1);
 /// has to stop within 2 s.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// A shutdown under way.
+/// A shutdown in progress.
 #[derive(Debug)]
 pub(super) struct Drain {
     /// Until when to wait for handlers and polls.

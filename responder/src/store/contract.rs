@@ -124,7 +124,7 @@ impl<'a> Bench<'a> {
         match self.begin(holder).await {
             Begun::InProgress { ask_again } => assert!(
                 ask_again <= LEASE,
-                "ask again after {ask_again:?}, and the lease ends after {LEASE:?} at the most"
+                "expected an `ask_again` of at most the lease, {LEASE:?}, found {ask_again:?}"
             ),
             other => panic!("expected that another holder has the key, found {other:?}"),
         }

@@ -23,10 +23,10 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// Keeps the replies of this process, up to a number and a size. Cheap to clone; clones share the replies.
 ///
 /// A reply is forgotten when its age ends, or to make room at a bound: then the reply whose age ends first is forgotten,
-/// either of those with an idempotency key or of those without, whichever are more. So many requests without a key
-/// leave half of the room to replies with a key. A reply that is larger than the bound is not kept. Keys that are held
-/// are not forgotten before their lease ends; if they alone reach the bound, further requests are handled without an
-/// entry.
+/// either of those with an idempotency key or of those without, whichever are more. Therefore a flood of requests
+/// without keys leaves half of the room to replies with keys. A reply that is larger than the bound is not kept. Keys
+/// that are held are not forgotten before their lease ends; if they alone reach the bound, further requests are handled
+/// without an entry.
 ///
 /// # Examples
 ///

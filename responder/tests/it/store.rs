@@ -508,7 +508,7 @@ async fn requests_back_from_outside_do_not_exceed_the_concurrency() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_duplicate_that_nobody_waits_for_any_more_is_dropped() {
+async fn an_expired_duplicate_is_dropped() {
     let bed = Bed::start().await;
     let calls = Calls::default();
     let running = Running::start(bed.responder().serve(&bed.requests, calls.handler(60)));
