@@ -1,21 +1,20 @@
 //! The id that ties a reply to its request.
 //!
-//! Owns its form. Does not own the table of what is pending, nor the random bits: they are handed
-//! in. Invariant: a correlation id is a valid [`VirtualQueueName`], and has one spelling.
+//! Owns the form of the id. Does not own the table of pending requests, and does not make the random
+//! bits: the caller passes them. Invariant: a correlation id is a valid [`VirtualQueueName`] and has one
+//! spelling.
 
 use crate::{Excerpt, VirtualQueueName, hex, text::parsed_id};
 use std::fmt;
 
-/// Hex digits of the process prefix, the dash, hex digits of the rest.
 const PREFIX_DIGITS: usize = 16;
 const RANDOM_DIGITS: usize = 32;
 
 /// Ties a reply to its request: it *is* the name of the virtual queue that the reply is sent to.
 ///
 /// Written as the [`ProcessPrefix`] (16 hex digits), a dash, and 128 random bits (32 hex digits),
-/// all lower case. The random part is what keeps others from guessing where a reply is awaited; the
-/// prefix tells a process its own replies from those of another one that was given the same host
-/// queue by mistake.
+/// all lower case. The random part prevents others from guessing the address of a reply. By the prefix
+/// a process recognizes replies to another process that uses the same host queue by mistake.
 ///
 /// # Examples
 ///
@@ -34,18 +33,18 @@ pub struct CorrelationId {
     random: u128,
 }
 
-/// What all correlation ids of one process begin with: 64 random bits.
+/// The first part of all correlation ids of one process: 64 random bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessPrefix(u64);
 
 impl CorrelationId {
-    /// The id made of a process's prefix and 128 bits, fresh and random for each request.
+    /// The id made of a process's prefix and 128 bits. Draw new random bits for each request.
     pub const fn new(prefix: ProcessPrefix, random: u128) -> Self {
         Self { prefix, random }
     }
 
-    /// The id that a virtual queue's name spells, or `None` if the name has another form (it is a
-    /// user's own queue, or a Java requester's).
+    /// Reads the id from the name of a virtual queue. `None` if the name has another form: the queue of a
+    /// user or of a Java requester.
     pub fn from_name(name: &VirtualQueueName) -> Option<Self> {
         Self::from_text(name.as_str())
     }
@@ -61,7 +60,7 @@ impl CorrelationId {
         })
     }
 
-    /// The prefix of the process that made it.
+    /// The prefix of the process that made the id.
     pub const fn prefix(self) -> ProcessPrefix {
         self.prefix
     }
@@ -71,12 +70,12 @@ impl CorrelationId {
         self.random
     }
 
-    /// Whether the process with this prefix made it.
+    /// Whether the process with this prefix made the id.
     pub fn is_from(self, process: ProcessPrefix) -> bool {
         self.prefix == process
     }
 
-    /// The virtual queue's name that it is.
+    /// The id as the name of a virtual queue.
     pub fn to_name(self) -> VirtualQueueName {
         VirtualQueueName::new_unchecked(&self.to_string())
     }
@@ -91,13 +90,12 @@ impl CorrelationId {
 }
 
 impl ProcessPrefix {
-    /// The prefix that these 64 random bits make. Draw them once, when a process (or rather: a
-    /// requester) starts.
+    /// The prefix made of these 64 random bits. Draw them once, when a requester starts.
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
-    /// The bits that it was made from.
+    /// The bits that the prefix was made from.
     pub const fn bits(self) -> u64 {
         self.0
     }
@@ -149,10 +147,10 @@ impl fmt::Debug for ProcessPrefix {
     }
 }
 
-/// A text that is no [`CorrelationId`].
+/// A text that is not a [`CorrelationId`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{found} is not a correlation id: 16 lower-case hex digits, a dash and 32 more are allowed"
+    "{found} is not a correlation id: expected 16 lower-case hex digits, a dash and 32 lower-case hex digits"
 )]
 #[non_exhaustive]
 pub struct CorrelationIdError {
@@ -171,12 +169,12 @@ mod tests {
             let id = CorrelationId::new(ProcessPrefix::from_bits(prefix), random);
             prop_assert_eq!(CorrelationId::parse(&id.to_string()), Ok(id));
             prop_assert_eq!(CorrelationId::from_name(&id.to_name()), Some(id));
-            // The name was made unchecked; this is the check.
+            // `to_name` does not check the name, so this test does.
             prop_assert_eq!(VirtualQueueName::parse(&id.to_string()), Ok(id.to_name()));
         }
 
         #[test]
-        fn what_is_accepted_is_written_the_same_again(text in "\\PC{0,60}|[0-9a-f]{15,17}-[0-9a-f]{31,33}") {
+        fn an_accepted_text_is_written_the_same_again(text in "\\PC{0,60}|[0-9a-f]{15,17}-[0-9a-f]{31,33}") {
             if let Ok(id) = CorrelationId::parse(&text) {
                 prop_assert_eq!(id.to_string(), text);
             }
@@ -184,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_other_queues_are_none() {
+    fn names_of_other_queues_are_no_correlation_ids() {
         let java = VirtualQueueName::parse(
             "__RequesterClientQueues__0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a",
         )
@@ -193,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_prefix_is_told_apart() {
+    fn the_prefix_of_another_process_is_recognized() {
         let id = CorrelationId::new(ProcessPrefix::from_bits(1), 5);
         assert!(!id.is_from(ProcessPrefix::from_bits(2)));
     }

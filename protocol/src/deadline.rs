@@ -1,35 +1,34 @@
-//! Until when somebody waits for a reply, in SQS's time.
+//! Until when the requester waits for a reply, in SQS's time.
 //!
-//! Owns the arithmetic. Has no clock: the caller says what SQS's time is, at its earliest bound, or
-//! that it does not know. Invariant: what is not known never makes a request expired.
+//! Owns the arithmetic and has no clock: the caller passes the earliest bound of SQS's time, or `None`
+//! if SQS's time is not known. Invariant: a request never expires because a value is unknown.
 
 use std::{fmt, time::Duration};
 
-/// The longest remaining time that travels, 14 days: SQS keeps no message for longer.
+/// The longest remaining time that is sent: 14 days, because SQS keeps no message for longer.
 pub const MAX_REMAINING: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// How long after the absolute expiry a request is dropped: 60 s.
 ///
-/// The expiry was stamped with the requester's estimate of SQS's time, and is compared with the
-/// responder's. Each may be off by some seconds: a `Date` header has whole seconds, arrives late by
-/// up to a round trip, and a clock drifts until the next sample. A minute is well beyond that, and
-/// costs nothing: while a request is fresh its age decides, which compares SQS's time with SQS's
-/// own stamp; the expiry is for messages that come back from a dead-letter queue, minutes to days
-/// later.
+/// The requester sets the expiry from its estimate of SQS's time, and the responder compares the expiry
+/// with its own estimate. Each estimate may be wrong by some seconds: a `Date` header has whole seconds
+/// and arrives up to a round trip late, and a clock drifts until the next sample. A minute is well beyond
+/// that and costs nothing. For a fresh request the age decides, which compares SQS's time with SQS's own
+/// timestamp; the expiry is for messages that a dead-letter queue redrives minutes to days later.
 pub const EXPIRY_SLACK: Duration = Duration::from_secs(60);
 
 /// An instant of SQS's time: milliseconds since 1970, as in the message attribute `SentTimestamp`.
 ///
-/// It never comes from a machine's own clock.
+/// Never taken from the clock of the own machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SqsTime(u64);
 
 /// Until when the requester waits.
 ///
-/// It travels as the time that remained when the request was sent, and, where the requester knew
-/// SQS's time, as the instant at which that ends. The first is measured against the age of the
-/// message and so needs no agreement of clocks; the second, with [`EXPIRY_SLACK`], stops requests
-/// whose `SentTimestamp` was renewed by a dead-letter queue's redrive.
+/// A request carries the time that remained when it was sent and, if the requester knew SQS's time, the
+/// instant at which this time ends (the expiry). The remaining time is compared with the age of the
+/// message, so the clocks of the machines need not agree. The expiry, with [`EXPIRY_SLACK`], stops
+/// requests whose `SentTimestamp` was renewed by the redrive of a dead-letter queue.
 ///
 /// # Examples
 ///
@@ -73,7 +72,7 @@ impl Deadline {
         }
     }
 
-    /// The same deadline, with the instant of SQS's time at which it ends.
+    /// The same deadline with an expiry: the instant of SQS's time at which the deadline ends.
     #[must_use]
     pub fn with_expiry(self, expiry: SqsTime) -> Self {
         Self {
@@ -97,10 +96,10 @@ impl Deadline {
         self.remaining.is_none() && self.expiry.is_none()
     }
 
-    /// The time that remains, zero once expired, or `None` if no bound is known.
+    /// The remaining time: zero if expired, `None` if no bound is known.
     ///
-    /// `server_now` is SQS's time at its *earliest* bound; `sent` the message's `SentTimestamp`.
-    /// The age is their difference, and zero where either is unknown.
+    /// `server_now` is the *earliest* bound of SQS's time, and `sent` is the message's `SentTimestamp`.
+    /// The age is their difference, or zero if one of them is unknown.
     pub fn remaining(
         &self,
         server_now: Option<SqsTime>,
@@ -123,7 +122,7 @@ impl Deadline {
         }
     }
 
-    /// Whether nobody waits any more: no time [remains](Self::remaining).
+    /// Whether the requester no longer waits: no time [remains](Self::remaining).
     pub fn expired(&self, server_now: Option<SqsTime>, sent: Option<SqsTime>) -> bool {
         self.remaining(server_now, sent) == Some(Duration::ZERO)
     }
@@ -142,12 +141,12 @@ impl SqsTime {
 
     /// Reads the value of `SentTimestamp`: decimal milliseconds. `None` for anything else.
     pub fn parse_millis(text: &str) -> Option<Self> {
-        // `u64::from_str` alone would take a leading `+`.
+        // `u64::from_str` alone would accept a leading `+`.
         let decimal = text.bytes().all(|b| b.is_ascii_digit());
         decimal.then(|| text.parse().ok()).flatten().map(Self)
     }
 
-    /// The time from `earlier` to this, zero if `earlier` is later.
+    /// The time from `earlier` to this instant, or zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -156,7 +155,7 @@ impl SqsTime {
 impl std::ops::Add<Duration> for SqsTime {
     type Output = Self;
 
-    /// Whole milliseconds are added; the sum saturates.
+    /// Adds whole milliseconds; the sum saturates.
     fn add(self, after: Duration) -> Self {
         Self(
             self.0
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_does_not_expire() {
+    fn unknown_values_expire_no_request() {
         let deadline = Deadline::after(TTL).with_expiry(SENT + TTL);
         assert!(!deadline.expired(None, Some(SENT)));
         assert_eq!(deadline.remaining(None, Some(SENT)), Some(TTL));
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_clock_behind_the_stamp_is_age_zero() {
+    fn the_age_is_zero_if_sqs_time_is_before_sent_timestamp() {
         assert_eq!(
             Deadline::after(TTL).remaining(Some(SqsTime::from_millis(5)), Some(SENT)),
             Some(TTL)
@@ -210,16 +209,16 @@ mod tests {
     }
 
     #[test]
-    fn an_old_request_out_of_a_dead_letter_queue_is_stopped_by_its_expiry() {
+    fn the_expiry_stops_an_old_request_from_a_dead_letter_queue() {
         let deadline = Deadline::after(TTL).with_expiry(SENT + TTL);
-        // Redriven a day later: the stamp is new, so the age alone would let it pass.
+        // Redriven a day later: SentTimestamp is new, so the age alone would not stop the request.
         let redriven = SENT + Duration::from_secs(86_400);
         assert!(!Deadline::after(TTL).expired(Some(redriven), Some(redriven)));
         assert!(deadline.expired(Some(redriven), Some(redriven)));
     }
 
     #[test]
-    fn the_expiry_has_its_slack() {
+    fn a_request_expires_a_slack_after_its_expiry() {
         let deadline = Deadline::NONE.with_expiry(SENT);
         assert!(!deadline.expired(after(EXPIRY_SLACK - MS), None));
         assert!(deadline.expired(after(EXPIRY_SLACK), None));

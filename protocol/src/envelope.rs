@@ -1,8 +1,8 @@
-//! Which message attributes a request and a reply have.
+//! The message attributes of requests and replies.
 //!
-//! Owns the mapping between attributes and values, in one place for both sides. Does not own
-//! messages: attributes come by a look-up, and go as pairs. Invariant: what is encoded is decoded
-//! to the same value again.
+//! Owns the mapping between attributes and values, in one place for both sides. Does not own messages:
+//! decoding reads attributes through a lookup function, and encoding returns pairs. Invariant: decoding
+//! an encoded value gives the same value.
 
 use crate::{
     Deadline, HeaderError, QueueUrl, QueueUrlError, ReplyHeader, RequestHeader, RequestId,
@@ -13,25 +13,25 @@ use crate::{
 /// A message attribute as it was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attribute<'a> {
-    /// The data type, as in `String`.
+    /// The data type, for example `String`.
     pub data_type: &'a str,
-    /// The value, if it is not a binary one.
+    /// The value, unless it is binary.
     pub string_value: Option<&'a str>,
 }
 
 /// The protocol's part of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestEnvelope {
-    /// Where the reply goes; `None`: nobody waits for one (a one-way request).
+    /// Where the reply goes. `None`: a one-way request, for which no reply is expected.
     pub return_address: Option<QueueUrl>,
-    /// The header; `None`: a peer without one (Java).
+    /// The header. `None`: the peer sends no header (Java).
     pub header: Option<RequestHeader>,
 }
 
 /// The protocol's part of a reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplyEnvelope {
-    /// The virtual queue that it is for; `None` where the return address is a real queue.
+    /// The virtual queue that receives the reply. `None` if the return address is a real queue.
     pub virtual_queue: Option<VirtualQueueName>,
     /// The header.
     pub header: ReplyHeader,
@@ -66,11 +66,11 @@ impl RequestEnvelope {
         address.into_iter().chain(header).collect()
     }
 
-    /// Reads the attributes of a request; `lookup` finds one by its name.
+    /// Reads the attributes of a request; `lookup` finds an attribute by name.
     ///
     /// # Errors
     ///
-    /// [`EnvelopeError`]. The request cannot be answered; it stays for the dead-letter queue.
+    /// [`EnvelopeError`]. The request cannot be answered; leave it for the dead-letter queue.
     pub fn decode<'a>(
         lookup: impl Fn(&str) -> Option<Attribute<'a>>,
     ) -> Result<Self, EnvelopeError> {
@@ -84,7 +84,7 @@ impl RequestEnvelope {
         })
     }
 
-    /// Until when the requester waits; none where there is no header.
+    /// Until when the requester waits; [`Deadline::NONE`] without a header.
     pub fn deadline(&self) -> Deadline {
         self.header
             .as_ref()
@@ -98,7 +98,7 @@ impl RequestEnvelope {
 }
 
 impl ReplyEnvelope {
-    /// The envelope of a reply to `return_address`. It is sent to the address's
+    /// The envelope of a reply to `return_address`. Send the reply to the address's
     /// [`host`](QueueUrl::host).
     pub fn to(return_address: &QueueUrl, header: ReplyHeader) -> Self {
         Self {
@@ -118,14 +118,14 @@ impl ReplyEnvelope {
             .collect()
     }
 
-    /// Reads the attributes of a reply; `lookup` finds one by its name.
+    /// Reads the attributes of a reply; `lookup` finds an attribute by name.
     ///
-    /// No header, or the request's own copied back, is success: see
+    /// A reply without a header, or with a copy of the request's header, is a success: see
     /// [`ReplyHeader::from_attribute`].
     ///
     /// # Errors
     ///
-    /// [`EnvelopeError`]. It is not known then whether the request succeeded.
+    /// [`EnvelopeError`]. Whether the request succeeded is then not known.
     pub fn decode<'a>(
         lookup: impl Fn(&str) -> Option<Attribute<'a>>,
     ) -> Result<Self, EnvelopeError> {
@@ -136,11 +136,11 @@ impl ReplyEnvelope {
     }
 }
 
-/// The virtual queue that a message on a host queue is for; `None` if it has no such attribute.
+/// The virtual queue that a message on a host queue is for; `None` if the message has no such attribute.
 ///
 /// # Errors
 ///
-/// [`EnvelopeError`] if there is one that is no name. The message is an orphan.
+/// [`EnvelopeError`] if the attribute is not a valid name. The message is an orphan.
 pub fn virtual_queue_name<'a>(
     lookup: impl Fn(&str) -> Option<Attribute<'a>>,
 ) -> Result<Option<VirtualQueueName>, EnvelopeError> {
@@ -158,7 +158,7 @@ fn text<'a>(
         .transpose()
 }
 
-/// Attributes that are no envelope.
+/// Attributes that are not a valid envelope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
@@ -168,14 +168,14 @@ pub enum EnvelopeError {
         /// Its name.
         name: &'static str,
     },
-    /// The return address is no queue URL.
+    /// The return address is not a queue URL.
     #[error("the return address (attribute ResponseQueueUrl) is malformed")]
     ReturnAddress(#[from] QueueUrlError),
     /// The name of the virtual queue is malformed.
     #[error("the name of the virtual queue is malformed")]
     VirtualQueueName(#[from] VirtualQueueNameError),
-    /// The header is malformed, of a later version, or of the other kind.
-    #[error("the header (attribute SqsRpc) is not understood")]
+    /// The header is malformed, has a later version, or has the other kind.
+    #[error("the header (attribute SqsRpc) is not valid")]
     Header(#[from] HeaderError),
 }
 
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn no_attributes_are_a_one_way_request() {
+    fn a_request_without_attributes_is_one_way() {
         assert_eq!(
             RequestEnvelope::decode(|_| None),
             Ok(RequestEnvelope::default())
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn other_types_are_refused_and_labels_allowed() {
+    fn other_types_are_refused_and_labels_are_allowed() {
         for (data_type, string_value) in [
             ("Number", Some("1")),
             ("Binary", None),
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_has_its_error() {
+    fn each_attribute_has_its_own_error() {
         let request =
             |name, value| RequestEnvelope::decode(lookup(&pairs(&[(name, value)]))).unwrap_err();
         assert!(matches!(

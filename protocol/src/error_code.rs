@@ -1,8 +1,8 @@
 //! The codes of error replies.
 //!
-//! Owns the syntax and the codes that the framework itself sends. Does not own the message beside
-//! the code, which is the body of the reply. Invariant: a code is 1 to 64 characters of
-//! `[a-z0-9_.-]`, and so is safe in a log or a label.
+//! Owns the syntax and the codes that the framework itself sends. Does not own the error message, which
+//! is the body of the reply. Invariant: a code is 1 to 64 characters of `[a-z0-9_.-]`, so it is safe in
+//! logs and metric labels.
 
 use crate::{Excerpt, text::parsed_text};
 use std::borrow::Cow;
@@ -10,11 +10,10 @@ use std::borrow::Cow;
 /// The longest code, in characters.
 const MAX_CHARS: usize = 64;
 
-/// Says what went wrong at the responder, for a program to act on: 1 to 64 characters of
-/// `[a-z0-9_.-]`.
+/// A machine-readable error of the responder: 1 to 64 characters of `[a-z0-9_.-]`.
 ///
-/// Users make their own, with [`from_static`](Self::from_static) or [`parse`](Self::parse); a dot
-/// keeps families apart (`login.unknown_user`). Of the constants, the framework itself sends all but
+/// Users define their own codes with [`from_static`](Self::from_static) or [`parse`](Self::parse); a dot
+/// separates families (`login.unknown_user`). The framework itself sends all of the constants except
 /// [`OVERLOADED`](Self::OVERLOADED) and [`SHUTTING_DOWN`](Self::SHUTTING_DOWN), which are for services.
 ///
 /// # Examples
@@ -31,31 +30,30 @@ const MAX_CHARS: usize = 64;
 pub struct ErrorCode(Cow<'static, str>);
 
 impl ErrorCode {
-    /// The handler failed and said no more, or it panicked. A caller cannot tell which, on purpose:
-    /// the details are in the responder's log.
+    /// The handler failed without a code of its own, or it panicked. The reply hides on purpose which of
+    /// the two happened; the details are in the responder's log.
     pub const INTERNAL: Self = Self::from_static("internal");
-    /// The request was understood as a message, but the handler's arguments could not be made from
-    /// it.
+    /// The message is a valid request, but the handler's arguments could not be parsed from it.
     pub const BAD_REQUEST: Self = Self::from_static("bad_request");
-    /// The request was handled, and its reply is too large for SQS. It is not handled again.
+    /// The request was handled, but its reply is too large for SQS. The request is not handled again.
     pub const REPLY_TOO_LARGE: Self = Self::from_static("reply_too_large");
-    /// The handler did not end within its time limit and was cut off. It may have had some effect.
+    /// The handler did not finish within its time limit and was stopped. It may have had effects.
     pub const EXPIRED: Self = Self::from_static("expired");
-    /// The request's idempotency key was used before by a request with another body, content type or
-    /// operation, or by another caller. The request was not handled.
+    /// An earlier request used the same idempotency key with another body, content type or operation, or
+    /// came from another caller. The request was not handled.
     pub const IDEMPOTENCY_KEY_REUSED: Self = Self::from_static("idempotency_key_reused");
-    /// The service has no room for the request, which was not handled. Sent by services, never by the
-    /// framework: a responder receives no more requests than it has room for.
+    /// The service is overloaded and did not handle the request. Sent by services, never by the framework:
+    /// a responder receives only as many requests as it has free slots.
     pub const OVERLOADED: Self = Self::from_static("overloaded");
-    /// The service is shutting down, and the request was not handled. Sent by services, never by the
-    /// framework: a responder that shuts down gives its requests back to the queue.
+    /// The service is shutting down and did not handle the request. Sent by services, never by the
+    /// framework: a responder that shuts down puts its requests back into the queue.
     pub const SHUTTING_DOWN: Self = Self::from_static("shutting_down");
 
-    /// A code from a literal, checked when the program is compiled if it initialises a constant.
+    /// A code from a literal. In a constant, the check runs at compile time.
     ///
     /// # Panics
     ///
-    /// If it is no code. Use [`parse`](Self::parse) for anything but a literal.
+    /// If the literal is not a valid code. Use [`parse`](Self::parse) for anything but a literal.
     pub const fn from_static(code: &'static str) -> Self {
         assert!(
             is_code(code),
@@ -84,9 +82,9 @@ impl ErrorCode {
         &self.0
     }
 
-    /// Whether the code alone says that the same request may succeed a little later, and was not handled:
-    /// [`OVERLOADED`](Self::OVERLOADED) and [`SHUTTING_DOWN`](Self::SHUTTING_DOWN). A reply can say so with any code:
-    /// [`ReplyHeader::is_retryable`](crate::ReplyHeader::is_retryable).
+    /// Whether the code alone means that the request was not handled and may succeed a little later:
+    /// [`OVERLOADED`](Self::OVERLOADED) and [`SHUTTING_DOWN`](Self::SHUTTING_DOWN). A reply can mark any other code as
+    /// retryable, too: [`ReplyHeader::is_retryable`](crate::ReplyHeader::is_retryable).
     pub fn is_retryable(&self) -> bool {
         *self == Self::OVERLOADED || *self == Self::SHUTTING_DOWN
     }
@@ -110,11 +108,9 @@ const fn is_code(text: &str) -> bool {
     true
 }
 
-/// A text that is no [`ErrorCode`].
+/// A text that is not an [`ErrorCode`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{found} is not an error code: 1 to 64 characters of a-z, 0-9, `_`, `.` and `-` are allowed"
-)]
+#[error("{found} is not an error code: expected 1 to 64 characters of a-z, 0-9, `_`, `.` and `-`")]
 #[non_exhaustive]
 pub struct ErrorCodeError {
     /// What was found instead.
@@ -153,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_not_handled_is_retryable() {
+    fn only_codes_of_unhandled_requests_are_retryable() {
         assert!(ErrorCode::OVERLOADED.is_retryable() && ErrorCode::SHUTTING_DOWN.is_retryable());
         for code in [
             ErrorCode::INTERNAL,

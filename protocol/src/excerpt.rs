@@ -1,18 +1,18 @@
 //! A piece of foreign text that is safe to put into an error or a log line.
 //!
-//! Owns the cut and the clean-up, nothing else. Invariant: an excerpt is printable ASCII and has a
-//! bounded length, whatever it was made from.
+//! Invariant: an excerpt is printable ASCII (besides the mark `…`) and has a bounded length, whatever
+//! the original text is.
 
 use std::fmt;
 
-/// The characters kept of a value, before the mark that says that there was more.
+/// The number of characters that are kept; a longer text ends with the mark `…`.
 const MAX_CHARS: usize = 96;
 
-/// The beginning of a value that was refused, printable and bounded.
+/// The beginning of a refused value, printable and of bounded length.
 ///
 /// Characters other than printable ASCII are shown as `?`, and text after the first 96 characters
-/// as `…`. Of a URL, credentials before an `@` and anything after a `?` are left out, since both
-/// may be secrets.
+/// as `…`. In a URL, everything before an `@` and everything after a `?` is left out, because both
+/// may contain secrets.
 ///
 /// # Examples
 ///
@@ -33,10 +33,10 @@ impl Excerpt {
         Self(kept.into())
     }
 
-    /// The beginning of `url`, without what may be a secret.
+    /// The beginning of `url`, without the parts that may be secrets.
     pub(crate) fn of_url(url: &str) -> Self {
         let mut kept = String::new();
-        // No queue URL has an `@`, so everything before one may be part of a password.
+        // No queue URL contains an `@`, so everything before an `@` may be part of a password.
         let rest = match url.rsplit_once('@') {
             Some((_, rest)) => {
                 kept.push_str("…@");

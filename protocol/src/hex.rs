@@ -1,14 +1,14 @@
 //! Lower-case hexadecimal of fixed width.
 //!
-//! Owns the one spelling of the ids: no sign, no upper case, no other length, so that two texts
-//! name the same id only if they are the same text.
+//! Each id has exactly one spelling: no sign, no upper case, no other length. So two texts name the
+//! same id only if the texts are equal.
 
-/// The number that exactly `digits` lower-case hex digits spell; `digits` is 32 at most.
+/// Parses exactly `digits` lower-case hex digits; `digits` is at most 32.
 pub(crate) fn parse(text: &str, digits: usize) -> Option<u128> {
     debug_assert!(digits <= 32, "a u128 has 32 hex digits");
     let well_formed =
         text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    // `from_str_radix` alone would also take a sign and upper case.
+    // `from_str_radix` alone would also accept a sign and upper case.
     well_formed
         .then(|| u128::from_str_radix(text, 16).ok())
         .flatten()
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_one_spelling_is_taken() {
+    fn only_lower_case_of_the_exact_length_is_accepted() {
         assert_eq!(parse("00ff", 4), Some(255));
         for refused in [
             "", "0ff", "000ff", "+0ff", "-0ff", "00FF", "00fg", " 0ff", "é0",

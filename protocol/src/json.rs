@@ -1,13 +1,13 @@
-//! The wrapper that says "this body is JSON".
+//! The wrapper for bodies in JSON.
 //!
-//! It stands here because requester and responder share it and do not know each other. What it does, each of them
-//! says for itself, with serde, which this crate does without.
+//! It is in this crate because requester and responder share it and do not depend on each other. Each of the two
+//! implements the conversion with serde; this crate does not depend on serde.
 
 use std::fmt;
 
-/// A value that travels as a body in JSON: of a request and of a reply, on both sides.
+/// A value that is sent as a JSON body, in requests and replies, on both sides.
 ///
-/// `Debug` shows the type only, since the value is a body.
+/// `Debug` shows only the type, because bodies must not appear in logs.
 ///
 /// # Examples
 ///

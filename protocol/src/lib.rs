@@ -1,8 +1,8 @@
-//! What sqs-rpc puts on the wire: names, queue URLs, the header, deadlines, error codes.
+//! The wire format of sqs-rpc: names, queue URLs, the header, deadlines, error codes.
 //!
-//! This crate is pure. It does no I/O, has no clock, no randomness and no AWS SDK in it: text comes
-//! in, values go out, and whoever needs the time or random bits hands them in. `docs/protocol.md`
-//! in the repository is the specification; this crate is its implementation.
+//! This crate is pure: it parses and writes text, and contains no I/O, no clock, no random source and
+//! no AWS SDK. The caller passes the time and random bits as arguments. `docs/protocol.md` in the
+//! repository is the specification; this crate is its implementation.
 //!
 //! # Tour
 //!
@@ -13,14 +13,14 @@
 //! | which request does a reply answer? | [`CorrelationId`], [`ProcessPrefix`], [`RequestId`] |
 //! | what travels beside the body? | [`Header`]: [`RequestHeader`] or [`ReplyHeader`] |
 //! | which attributes is that, exactly? | [`RequestEnvelope`], [`ReplyEnvelope`], [`names`] |
-//! | does anybody still wait? | [`Deadline`], [`SqsTime`] |
-//! | what went wrong over there? | [`ErrorCode`] |
+//! | does the requester still wait? | [`Deadline`], [`SqsTime`] |
+//! | what went wrong at the responder? | [`ErrorCode`] |
 //! | may a reply be sent to this address? | [`ReturnAddressPolicy`], [`TemporaryQueueName`] |
-//! | will SQS take this message? | [`limits`] |
+//! | does SQS accept this message? | [`limits`] |
 //! | is the body JSON? | [`Json`] |
 //!
-//! Every type is parsed once and valid after. Parsing never panics, and its errors say what was
-//! found, cut short and made printable ([`Excerpt`]), and what is allowed.
+//! Every type is parsed once and is valid from then on. Parsing never panics. Its errors show the text
+//! that was found, shortened and printable ([`Excerpt`]), and what is allowed.
 //!
 //! # Examples
 //!

@@ -1,37 +1,38 @@
-//! What SQS takes, checked before a call is made.
+//! The limits of SQS for messages, checked before a call.
 //!
-//! Owns the numbers and character rules of SQS for messages. Does not own what this crate itself
-//! writes: those texts are within the limits by construction. Source of the rules: the SQS API
-//! reference, `SendMessage` and `MessageAttributeValue`.
+//! Owns the numbers and character rules. The texts that this crate itself writes are within the limits
+//! by construction. Source of the rules: the SQS API reference, `SendMessage` and
+//! `MessageAttributeValue`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::{Excerpt, names};
 
-/// Message attributes on one message, ours included.
+/// Maximum number of message attributes on one message, including the protocol's own.
 pub const MAX_ATTRIBUTES: usize = 10;
 
-/// Message attributes that a user may set on a request or a reply: [`MAX_ATTRIBUTES`] less the
-/// three of the protocol.
+/// Maximum number of message attributes that a user may set on a request or a reply:
+/// [`MAX_ATTRIBUTES`] minus the three of the protocol.
 pub const MAX_USER_ATTRIBUTES: usize = 7;
 
-/// Bytes of one message, and of one batch: body, and names, types and values of attributes. 1 MiB.
+/// Maximum number of bytes of one message, and of one batch: 1 MiB. The body counts, and the names,
+/// types and values of attributes.
 ///
-/// A queue can be set lower, by its attribute `MaximumMessageSize`.
+/// The queue attribute `MaximumMessageSize` can set a lower limit.
 pub const MAX_MESSAGE_BYTES: usize = 1_048_576;
 
-/// Characters in the name of a message attribute.
+/// Maximum number of characters in the name of a message attribute.
 pub const MAX_ATTRIBUTE_NAME: usize = 256;
 
-/// Checks that SQS takes this text as a message body.
+/// Checks that SQS accepts this text as a message body.
 ///
-/// The size is not checked here, since attributes count too: see [`message_size`] and
+/// The size is not checked here, because attributes count too: see [`message_size`] and
 /// [`MAX_MESSAGE_BYTES`].
 ///
 /// # Errors
 ///
-/// [`BodyError`], which says where the text is wrong and never shows it.
+/// [`BodyError`], which gives the position of the error and never shows the text.
 ///
 /// # Examples
 ///
@@ -42,7 +43,7 @@ pub const MAX_ATTRIBUTE_NAME: usize = 256;
 /// assert_eq!(check_body(""), Err(BodyError::Empty));
 /// assert_eq!(
 ///     check_body("a\u{0}b").unwrap_err().to_string(),
-///     "character U+0000 at byte 1 is not allowed: SQS takes U+0009, U+000A, U+000D, U+0020 to U+D7FF, \
+///     "character U+0000 at byte 1 is not allowed: SQS accepts U+0009, U+000A, U+000D, U+0020 to U+D7FF, \
 ///      U+E000 to U+FFFD and U+10000 to U+10FFFF",
 /// );
 /// ```
@@ -50,7 +51,7 @@ pub fn check_body(body: &str) -> Result<(), BodyError> {
     if body.is_empty() {
         return Err(BodyError::Empty);
     }
-    // Nearly every body. Without an early end the compiler looks at many bytes at once.
+    // Fast path for nearly every body. Without an early exit the compiler vectorizes the loop.
     let plain = |byte: u8| matches!(byte, b' '..=b'~');
     if body.bytes().fold(true, |all, byte| all & plain(byte)) {
         return Ok(());
@@ -64,8 +65,8 @@ pub fn check_body(body: &str) -> Result<(), BodyError> {
     }
 }
 
-/// Checks that SQS takes this text as the value of a String attribute: the same rules as for a
-/// body.
+/// Checks that SQS accepts this text as the value of a String attribute. The rules are the same as for
+/// a body.
 ///
 /// # Errors
 ///
@@ -77,12 +78,12 @@ pub fn check_attribute_value(value: &str) -> Result<(), BodyError> {
 /// The longest text of an error reply, in bytes: 1 KiB.
 pub const MAX_ERROR_TEXT_BYTES: usize = 1_024;
 
-/// The text of an error reply as it is sent, so that no text can keep its error code from the requester.
+/// Makes the text of an error reply acceptable to SQS, so that every error code reaches the requester.
 ///
 /// A character that SQS refuses is written as its escape (`\u{1b}`). A text of more than [`MAX_ERROR_TEXT_BYTES`] is
-/// cut between two characters, or escapes, and ends in `…`. An empty text stays empty, which SQS refuses.
+/// cut between two characters or escapes and ends in `…`. An empty text stays empty, and SQS refuses it.
 ///
-/// Applied to its own result, it changes nothing.
+/// The function is idempotent.
 ///
 /// # Examples
 ///
@@ -98,7 +99,7 @@ pub fn error_text(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(MAX_ERROR_TEXT_BYTES);
-    // Where it is cut if more comes than there is room for.
+    // Where the text is cut if the rest does not fit.
     let mut cut = 0;
     for c in text.chars() {
         if is_allowed(c) {
@@ -119,7 +120,7 @@ pub fn error_text(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Checks that SQS takes this as the name of a message attribute.
+/// Checks that SQS accepts this text as the name of a message attribute.
 ///
 /// # Errors
 ///
@@ -155,8 +156,8 @@ pub fn check_attribute_name(name: &str) -> Result<(), AttributeNameError> {
     Ok(())
 }
 
-/// Checks that a user may set a message attribute of this name: [`check_attribute_name`], and not
-/// one of the protocol's own ([`names::is_reserved`]).
+/// Checks that a user may set a message attribute of this name: the name passes
+/// [`check_attribute_name`] and is not reserved ([`names::is_reserved`]).
 ///
 /// # Errors
 ///
@@ -169,8 +170,8 @@ pub fn check_user_attribute_name(name: &str) -> Result<(), AttributeNameError> {
     Ok(())
 }
 
-/// The bytes that a message counts for, against [`MAX_MESSAGE_BYTES`]: its body, and of each message
-/// attribute the name, the data type and the value, given as its number of bytes.
+/// The size of a message in bytes, to compare with [`MAX_MESSAGE_BYTES`]: the body, and the name, data
+/// type and value of each message attribute. `attributes` has the value as its number of bytes.
 pub fn message_size<'a>(
     body: &str,
     attributes: impl IntoIterator<Item = (&'a str, &'a str, usize)>,
@@ -184,20 +185,20 @@ pub fn message_size<'a>(
 }
 
 fn is_allowed(c: char) -> bool {
-    // A `char` is never a surrogate, so U+D800 to U+DFFF need no mention.
+    // A `char` is never a surrogate, so U+D800 to U+DFFF need no check.
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
 }
 
-/// A text that SQS refuses as a body or as an attribute's value. It never shows the text.
+/// A text that SQS refuses as a body or as an attribute's value. The error never shows the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BodyError {
-    /// There is none: SQS takes one character at the least.
-    #[error("the text is empty: SQS takes at least one character")]
+    /// The text is empty: SQS accepts at least one character.
+    #[error("the text is empty: SQS accepts at least one character")]
     Empty,
-    /// A character that XML has no place for.
+    /// A character that XML does not allow.
     #[error(
-        "character U+{code_point:04X} at byte {at} is not allowed: SQS takes U+0009, U+000A, U+000D, U+0020 to U+D7FF, \
+        "character U+{code_point:04X} at byte {at} is not allowed: SQS accepts U+0009, U+000A, U+000D, U+0020 to U+D7FF, \
          U+E000 to U+FFFD and U+10000 to U+10FFFF"
     )]
     ForbiddenCharacter {
@@ -208,38 +209,38 @@ pub enum BodyError {
     },
 }
 
-/// A name that a message attribute cannot have.
+/// A name that SQS or the protocol does not allow for a message attribute.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttributeNameError {
-    /// It is empty.
+    /// The name is empty.
     #[error("the name of a message attribute is empty: 1 to 256 characters are allowed")]
     Empty,
-    /// It is longer than [`MAX_ATTRIBUTE_NAME`].
+    /// The name is longer than [`MAX_ATTRIBUTE_NAME`].
     #[error("attribute name {name} has {length} bytes: 1 to 256 characters are allowed")]
     TooLong {
-        /// Its bytes.
+        /// The length of the name in bytes.
         length: usize,
-        /// Its beginning.
+        /// The beginning of the name.
         name: Excerpt,
     },
-    /// It has a character that is not allowed.
+    /// The name has a character that is not allowed.
     #[error(
         "attribute name {0} has a forbidden character: A-Z, a-z, 0-9, `_`, `-` and `.` are allowed"
     )]
     Character(Excerpt),
-    /// It begins or ends with a dot, or has two in a row.
+    /// The name begins or ends with a dot, or has two dots in a row.
     #[error(
-        "attribute name {0} has a dot at its beginning or end, or two in a row, which SQS does not allow"
+        "attribute name {0} begins or ends with a dot or has two dots in a row, which SQS does not allow"
     )]
     Dot(Excerpt),
-    /// It begins with a prefix that Amazon keeps for itself.
+    /// The name begins with a prefix that Amazon reserves.
     #[error("attribute name {0} begins with `AWS.` or `Amazon.`, which SQS does not allow")]
     AwsPrefix(Excerpt),
-    /// It is a name of the protocol ([`names::is_reserved`]).
+    /// The name is reserved by the protocol ([`names::is_reserved`]).
     #[error(
-        "attribute name {0} is reserved: any name but `ResponseQueueUrl` and those that begin with `SqsRpc` or \
-         `__AmazonSQS` is allowed"
+        "attribute name {0} is reserved: `ResponseQueueUrl` and names that begin with `SqsRpc` or \
+         `__AmazonSQS` are not allowed"
     )]
     Reserved(Excerpt),
 }
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn attribute_names() {
+    fn attribute_names_are_checked_as_sqs_does() {
         for allowed in [
             "a",
             "a.b-c_D9",
@@ -345,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn names_types_and_values_count() {
+    fn message_size_counts_names_types_and_values() {
         assert_eq!(
             message_size("body", [("ab", "String", 1), ("d", "Binary.x", 2)]),
             4 + (2 + 6 + 1) + (1 + 8 + 2)
@@ -360,7 +361,7 @@ mod tests {
         }
 
         #[test]
-        fn an_error_text_is_always_one_that_sqs_takes(text in any::<String>(), times in 1..2_000_usize) {
+        fn sqs_accepts_every_error_text(text in any::<String>(), times in 1..2_000_usize) {
             let text = text.repeat(times);
             let safe = error_text(&text);
             prop_assert!(safe.len() <= MAX_ERROR_TEXT_BYTES);

@@ -1,8 +1,7 @@
-//! Every name that sqs-rpc and Java's client put into SQS: message attributes, queue attributes,
-//! tags.
+//! The names of message attributes, queue attributes and tags that sqs-rpc and Java's client use.
 //!
-//! Owns the spelling and nothing else. Invariant: a constant here never changes, since peers of
-//! another version and in Java read it.
+//! Owns the spelling and nothing else. Invariant: a constant here never changes, because peers of
+//! other versions and Java peers read these names.
 
 /// Message attribute (String) of a request: the queue URL that the reply goes to. Java's name.
 pub const RESPONSE_QUEUE_URL: &str = "ResponseQueueUrl";
@@ -18,8 +17,8 @@ pub const HEADER: &str = "SqsRpc";
 /// sent to SQS.
 pub const HOST_QUEUE_URL: &str = "HostQueueUrl";
 
-/// Queue attribute of a temporary queue: the seconds without use after which it is deleted. Never
-/// sent to SQS.
+/// Queue attribute of a temporary queue: the number of seconds without use after which the queue is
+/// deleted. Never sent to SQS.
 pub const IDLE_RETENTION: &str = "IdleQueueRetentionPeriodSeconds";
 
 /// Tag of a temporary host queue: its retention in seconds. Java's name, for Java's sweepers.
@@ -29,22 +28,22 @@ pub const LEASE_RETENTION_TAG: &str = "__IdleQueueRetentionPeriodSeconds";
 /// sweepers.
 pub const LEASE_HEARTBEAT_TAG: &str = "__AmazonSQSIdleQueueDeletingClient.LastHeartbeatTimestamp";
 
-/// Tag of a temporary host queue: our own lease, the one that we judge by.
+/// Tag of a temporary host queue: our own lease. Our hosts decide by this tag whether a host is alive.
 pub const LEASE_TAG: &str = "SqsRpcLease";
 
-/// What the names of our temporary host queues begin with, unless the user says otherwise.
+/// The default prefix of the names of our temporary host queues.
 ///
-/// It differs from Java's [`JAVA_HOST_PREFIX`], because Java's sweeper compares the clocks of
-/// machines: with one prefix for both, our hosts would be only as safe as Java's clocks.
+/// It differs from [`JAVA_HOST_PREFIX`], because Java's sweeper compares the clocks of different
+/// machines. With the same prefix, a wrong clock in a Java process could delete our hosts.
 pub const DEFAULT_HOST_PREFIX: &str = "sqs-rpc-";
 
-/// What the names of Java's temporary host queues begin with by default.
+/// The default prefix of the names of Java's temporary host queues.
 pub const JAVA_HOST_PREFIX: &str = "__RequesterClientQueues__";
 
 /// Whether a message attribute of this name belongs to the protocol, so that a user may not set it.
 ///
-/// That is [`RESPONSE_QUEUE_URL`], and everything that begins with [`HEADER`] or with
-/// `__AmazonSQS`: room for later versions, and for Java's.
+/// Reserved are [`RESPONSE_QUEUE_URL`] and all names that begin with [`HEADER`] or `__AmazonSQS`, so
+/// that later versions and Java's client can add attributes.
 ///
 /// # Examples
 ///
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_message_attributes_of_ours_are_reserved_and_allowed_by_sqs() {
+    fn our_message_attributes_are_reserved_and_allowed_by_sqs() {
         for name in [RESPONSE_QUEUE_URL, VIRTUAL_QUEUE_NAME, HEADER] {
             assert!(is_reserved(name), "{name}");
             assert_eq!(crate::limits::check_attribute_name(name), Ok(()), "{name}");
@@ -71,14 +70,14 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_users_are_not_reserved() {
+    fn names_of_users_are_not_reserved() {
         for name in ["tenant", "responsequeueurl", "QueueName", "X-SqsRpc", ""] {
             assert!(!is_reserved(name), "{name}");
         }
     }
 
     #[test]
-    fn our_hosts_are_not_swept_by_java() {
+    fn our_prefix_is_not_within_javas_prefix() {
         assert!(!DEFAULT_HOST_PREFIX.starts_with(JAVA_HOST_PREFIX));
         assert!(!JAVA_HOST_PREFIX.starts_with(DEFAULT_HOST_PREFIX));
     }

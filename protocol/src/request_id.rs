@@ -1,16 +1,16 @@
 //! The id of one request.
 //!
-//! Owns its text. Does not make random bits: they are handed in. Invariant: one id has one
-//! spelling.
+//! Owns the text of the id. Does not make the random bits: the caller passes them. Invariant: one id
+//! has one spelling.
 
 use crate::{Excerpt, hex, text::parsed_id};
 use std::fmt;
 
 /// Names one request, on both sides and in logs.
 ///
-/// 128 random bits, written as 32 lower-case hex digits. A send that is tried again keeps its id; a
-/// request that the user makes again has a new one (an [idempotency key](crate::IdempotencyKey)
-/// ties those together).
+/// 128 random bits, written as 32 lower-case hex digits. A retried send keeps the id. A request that
+/// the user makes again has a new id; an [idempotency key](crate::IdempotencyKey) shows that the two
+/// requests are the same.
 ///
 /// # Examples
 ///
@@ -26,12 +26,12 @@ use std::fmt;
 pub struct RequestId(u128);
 
 impl RequestId {
-    /// The id that these 128 random bits make.
+    /// The id made of these 128 random bits.
     pub const fn from_bits(bits: u128) -> Self {
         Self(bits)
     }
 
-    /// The bits that it was made from.
+    /// The bits that the id was made from.
     pub const fn bits(self) -> u128 {
         self.0
     }
@@ -64,9 +64,9 @@ impl fmt::Debug for RequestId {
 
 parsed_id!(RequestId, RequestIdError);
 
-/// A text that is no [`RequestId`].
+/// A text that is not a [`RequestId`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found} is not a request id: 32 lower-case hex digits are allowed")]
+#[error("{found} is not a request id: expected 32 lower-case hex digits")]
 #[non_exhaustive]
 pub struct RequestIdError {
     /// What was found instead.
@@ -87,7 +87,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_accepted_is_written_the_same_again(text in "\\PC{0,40}|[0-9a-fA-F]{30,34}") {
+        fn an_accepted_text_is_written_the_same_again(text in "\\PC{0,40}|[0-9a-fA-F]{30,34}") {
             if let Ok(id) = RequestId::parse(&text) {
                 prop_assert_eq!(id.to_string(), text);
             }
@@ -98,7 +98,7 @@ mod tests {
     fn the_error_says_what_was_found_and_what_is_allowed() {
         assert_eq!(
             RequestId::parse("XY").unwrap_err().to_string(),
-            "\"XY\" is not a request id: 32 lower-case hex digits are allowed"
+            "\"XY\" is not a request id: expected 32 lower-case hex digits"
         );
     }
 }

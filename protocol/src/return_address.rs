@@ -1,16 +1,16 @@
-//! Whether a reply may be sent to an address that a stranger wrote.
+//! Whether a reply may be sent to the address in a request.
 //!
-//! Owns the rule. Does not send. The danger: whoever may send requests names the queue that the
-//! reply goes to, and the responder sends it with its own rights. Invariant: by default only the
-//! temporary queues of the own account and region are replied to.
+//! Owns the rule and does not send. The danger: the sender of a request chooses the queue that the reply
+//! goes to, and the responder sends the reply with its own permissions. Invariant: by default, replies go
+//! only to temporary queues in the account and region of the request queue.
 
 use crate::{HostKey, HostQueueUrl, QueueUrl, TemporaryQueueName};
 
-/// Which return addresses a responder replies to.
+/// The return addresses that a responder may reply to.
 ///
-/// By default: a queue (or a virtual queue on one) in the account and region of the request queue,
-/// with a name as our and Java's temporary queues have it ([`TemporaryQueueName`]). An allow-list
-/// adds to that.
+/// By default: queues in the account and region of the request queue whose names have the form of our
+/// or Java's temporary queues ([`TemporaryQueueName`]), and virtual queues on them. An allow-list adds
+/// more queues.
 ///
 /// # Examples
 ///
@@ -27,17 +27,17 @@ use crate::{HostKey, HostQueueUrl, QueueUrl, TemporaryQueueName};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReturnAddressPolicy {
-    /// Replies go anywhere.
+    /// Replies may go to any queue.
     any: bool,
     /// Whole queues, in any account and region.
     queues: Vec<HostQueueUrl>,
-    /// Beginnings of queue names, in the own account and region.
+    /// Prefixes of queue names, in the account and region of the request queue.
     name_prefixes: Vec<String>,
 }
 
 impl ReturnAddressPolicy {
-    /// Every address. Only where everybody who may send requests may also send to every queue that
-    /// the responder may.
+    /// Allows every address. Use this only if every sender of requests may itself send to every queue
+    /// that the responder may send to.
     pub fn any() -> Self {
         Self {
             any: true,
@@ -45,14 +45,14 @@ impl ReturnAddressPolicy {
         }
     }
 
-    /// Adds one queue, in whatever account and region, under any of its host names.
+    /// Allows one queue, in any account and region, under any of its host names.
     #[must_use]
     pub fn allow_queue(mut self, queue: HostQueueUrl) -> Self {
         self.queues.push(queue);
         self
     }
 
-    /// Adds all queues of the own account and region whose names begin with `prefix`.
+    /// Allows all queues in the account and region of the request queue whose names begin with `prefix`.
     ///
     /// An empty prefix allows every queue of the account.
     #[must_use]
@@ -61,14 +61,14 @@ impl ReturnAddressPolicy {
         self
     }
 
-    /// Checks the address in a request that came from `request_queue`.
+    /// Checks the return address of a request that was received from `request_queue`.
     ///
     /// # Errors
     ///
-    /// [`Refusal`], which says why; nothing may be sent to the address then.
+    /// [`Refusal`], which gives the reason. Send nothing to the address then.
     pub fn check(&self, request_queue: &HostQueueUrl, address: &QueueUrl) -> Result<(), Refusal> {
         let host = address.host();
-        // What the responder's client would send to: its region is that of the request queue.
+        // The responder's client has the region of the request queue.
         let key = |url| HostKey::new(url, request_queue.region());
         if self.any || self.queues.iter().any(|queue| key(queue) == key(host)) {
             return Ok(());
@@ -82,7 +82,7 @@ impl ReturnAddressPolicy {
             return Err(Refusal::OtherRegion {
                 found: match host.region() {
                     Some(region) if host.is_aws() || !request_queue.is_aws() => region.to_owned(),
-                    _ => "an unknown region".to_owned(),
+                    _ => "(unknown)".to_owned(),
                 },
             });
         }
@@ -101,32 +101,29 @@ impl ReturnAddressPolicy {
     }
 }
 
-/// Why a return address is not replied to. What it shows is short and printable, since the address
-/// was parsed.
+/// Why a return address is refused. The texts in it are short and printable, because they are from a
+/// parsed address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The queue is in another account than the request queue.
-    #[error(
-        "the return address is in account {found}, and only the request queue's own is allowed"
-    )]
+    #[error("cannot reply to account {found}: only the account of the request queue is allowed")]
     OtherAccount {
         /// The account: 12 digits.
         found: String,
     },
     /// The queue is in another region than the request queue, or at another service.
-    #[error("the return address is in {found}, and only the request queue's own region is allowed")]
+    #[error("cannot reply to region {found}: only the region of the request queue is allowed")]
     OtherRegion {
-        /// The region.
+        /// The region, or `(unknown)`.
         found: String,
     },
-    /// The queue's name is not that of a temporary queue, nor in the allow-list.
+    /// The queue's name does not have the form of a temporary queue and is not in the allow-list.
     #[error(
-        "the return address is queue {name}, and only names that end in a UUID and a number, or are in the allow-list, \
-         are allowed"
+        "cannot reply to queue {name}: it is not a temporary queue (the name ends in a UUID and a number) and not in the allow-list"
     )]
     NotTemporary {
-        /// The queue's name: 80 characters at the most.
+        /// The queue's name: at most 80 characters.
         name: String,
     },
 }
@@ -226,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_queue_behind_a_name_of_the_users_own_dns_is_answered() {
+    fn request_queues_may_have_a_host_name_from_private_dns() {
         let requests = HostQueueUrl::parse("https://sqs.corp.example/123456789012/login").unwrap();
         let own = address("https://sqs.eu-west-1.amazonaws.com/123456789012/p-UUID-1#r");
         assert_eq!(
@@ -254,7 +251,7 @@ mod tests {
             Ok(())
         );
         assert!(policy.check(&requests(), &aws("replies").into()).is_err());
-        // A prefix is for the own account and region only.
+        // A prefix allows only queues in the account and region of the request queue.
         let other = address("https://sqs.eu-west-1.amazonaws.com/210987654321/replies-a");
         assert!(matches!(
             policy.check(&requests(), &other),
@@ -262,7 +259,7 @@ mod tests {
         ));
     }
 
-    /// Addresses that come close to what is allowed.
+    /// Addresses that are allowed, or nearly.
     fn close_addresses() -> impl Strategy<Value = HostQueueUrl> {
         let authority = select(vec![
             "sqs.eu-west-1.amazonaws.com",
@@ -281,7 +278,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_allowed_has_the_account_and_a_temporary_name_and_no_other_region(
+        fn allowed_addresses_share_account_and_region_and_are_temporary(
             requests in close_addresses(),
             address in close_addresses(),
         ) {
@@ -298,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn any_is_any() {
+    fn the_policy_any_allows_every_address() {
         let anywhere = address("https://sqs.us-east-1.amazonaws.com/210987654321/orders");
         assert_eq!(
             ReturnAddressPolicy::any().check(&requests(), &anywhere),

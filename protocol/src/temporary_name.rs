@@ -1,14 +1,15 @@
 //! The form of the names of temporary host queues.
 //!
-//! Owns the form, ours and Java's. Does not decide anything by it: who may be sent a reply is the
-//! [`ReturnAddressPolicy`](crate::ReturnAddressPolicy)'s, and what may be deleted is the ring's.
+//! Owns the form of our names and of Java's. Makes no decisions:
+//! [`ReturnAddressPolicy`](crate::ReturnAddressPolicy) decides where a reply may be sent, and the ring
+//! decides which queues are deleted.
 
 use crate::hex;
 
-/// The name of a temporary host queue, taken apart: prefix, random UUID, `-` and a number.
+/// The parts of the name of a temporary host queue: prefix, random UUID, `-` and a number.
 ///
-/// Java's failover queues (`-Failover`) and FIFO queues (`.fifo`) have the same form with that at
-/// the end.
+/// The names of Java's failover queues end in `-Failover` after that, and the names of FIFO queues in
+/// `.fifo`.
 ///
 /// # Examples
 ///
@@ -22,13 +23,13 @@ use crate::hex;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TemporaryQueueName<'a> {
-    /// What stands before the UUID; may be empty.
+    /// The text before the UUID; may be empty.
     pub prefix: &'a str,
-    /// The UUID of the process that made it, in lower case with dashes.
+    /// The UUID of the process that created the queue, in lower case with dashes.
     pub uuid: &'a str,
-    /// Which of its queues it is.
+    /// The number of the queue within its process.
     pub number: u32,
-    /// Whether it is Java's replacement of a queue that was deleted in use.
+    /// Whether the queue is Java's replacement for a queue that was deleted while in use.
     pub is_failover: bool,
     /// Whether it is a FIFO queue.
     pub is_fifo: bool,
@@ -39,10 +40,10 @@ const UUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 const UUID_CHARS: usize = 36;
 
 impl<'a> TemporaryQueueName<'a> {
-    /// Takes a queue's name apart, or `None` if it has another form.
+    /// Splits a queue's name into its parts. `None` if the name has another form.
     pub fn parse(name: &'a str) -> Option<Self> {
-        // Java appends `-Failover` to the whole name, so it comes after `.fifo`; SQS would refuse
-        // that, so ours is before.
+        // Java appends `-Failover` to the whole name, so after `.fifo`, which SQS refuses. In a valid name
+        // `-Failover` is before `.fifo`.
         let (rest, is_fifo) = strip(name, ".fifo");
         let (rest, is_failover) = strip(rest, "-Failover");
         let (rest, number) = rest.rsplit_once('-')?;
@@ -68,8 +69,8 @@ fn strip<'a>(name: &'a str, end: &str) -> (&'a str, bool) {
     }
 }
 
-/// Whether a text of [`UUID_CHARS`] is a UUID. Groups and dashes fill it, so there is no room for a
-/// sixth group.
+/// Whether a text of [`UUID_CHARS`] is a UUID. Five groups and four dashes already have this length, so
+/// a sixth group is impossible.
 fn is_uuid(text: &str) -> bool {
     let mut groups = text.split('-');
     UUID_GROUPS.iter().all(|digits| {
@@ -87,7 +88,7 @@ mod tests {
     const UUID: &str = "0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a";
 
     #[test]
-    fn ours_and_javas() {
+    fn our_names_and_javas_are_parsed() {
         let name = format!("__RequesterClientQueues__{UUID}-0");
         assert_eq!(
             TemporaryQueueName::parse(&name).unwrap().prefix,
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names() {
+    fn other_names_are_refused() {
         for name in [
             "orders".to_owned(),
             UUID.to_owned(),
@@ -130,7 +131,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_put_together_is_taken_apart(
+        fn the_parts_of_a_composed_name_are_found(
             prefix in "[A-Za-z0-9_-]{0,30}",
             uuid in "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
             number: u32,

@@ -1,9 +1,9 @@
-//! The traits that every parsed text of this crate has.
+//! The traits that every parsed text of this crate implements.
 //!
-//! Owns no rule: a type's rules are in its `parse`. The macro only spells out the standard ways to
-//! call it, so that all of them agree.
+//! The rules of a type are in its `parse`. The macros here implement the standard traits by calling
+//! `parse`, so that all of them agree.
 
-/// `FromStr` and `TryFrom<&str>` by way of `parse`.
+/// Implements `FromStr` and `TryFrom<&str>` by calling `parse`.
 macro_rules! parsed_id {
     ($type:ident, $error:ty) => {
         impl std::str::FromStr for $type {
@@ -24,8 +24,8 @@ macro_rules! parsed_id {
     };
 }
 
-/// [`parsed_id`], and what else a type can do that keeps its text: `TryFrom<String>`, and
-/// `AsRef<str>` and `Display` by way of `as_str`.
+/// [`parsed_id`], and for types that keep their text also `TryFrom<String>`, and `AsRef<str>` and
+/// `Display` by calling `as_str`.
 macro_rules! parsed_text {
     ($type:ident, $error:ty) => {
         crate::text::parsed_id!($type, $error);

@@ -1,47 +1,47 @@
-//! Why a text is no header.
+//! Why a text is not a header.
 
 use super::{HeaderKind, MAX_HEADER_BYTES, VERSION, fields::MAX_FIELDS};
 use crate::{ErrorCodeError, Excerpt, RequestIdError};
 
-/// A text that is no [`Header`](super::Header).
+/// A text that is not a [`Header`](super::Header).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderError {
-    /// It is longer than [`MAX_HEADER_BYTES`](super::MAX_HEADER_BYTES).
-    #[error("the header has {length} bytes, and {MAX_HEADER_BYTES} are allowed")]
+    /// The text is longer than [`MAX_HEADER_BYTES`](super::MAX_HEADER_BYTES).
+    #[error("the header has {length} bytes, at most {MAX_HEADER_BYTES} are allowed")]
     TooLong {
-        /// Its bytes.
+        /// The length of the header in bytes.
         length: usize,
     },
-    /// It does not begin with a version.
-    #[error("the header begins with {found}, not with a version number")]
+    /// The text does not begin with a version.
+    #[error("expected a version number at the beginning of the header, found {found}")]
     Version {
-        /// What is there instead.
+        /// The text that was found instead.
         found: Excerpt,
     },
-    /// It has a version that is not known: the peer is newer.
-    #[error("the header has version {found}, and version {VERSION} is understood")]
+    /// The version is unknown: the peer is newer.
+    #[error("expected header version {VERSION}, found {found}")]
     UnsupportedVersion {
         /// The version.
         found: Excerpt,
     },
-    /// It is neither a request's nor a reply's.
-    #[error("the header is of kind {found}, and req and rep are allowed")]
+    /// The kind is neither request nor reply.
+    #[error("expected header kind req or rep, found {found}")]
     Kind {
         /// The kind.
         found: Excerpt,
     },
-    /// It is a reply's where a request's is expected.
-    #[error("the header is a {found}'s, and a {expected}'s is expected")]
+    /// The header has the other kind than expected: a reply instead of a request.
+    #[error("expected the header of a {expected}, found the header of a {found}")]
     OtherKind {
-        /// The kind that it has.
+        /// The kind of the header.
         found: HeaderKind,
-        /// The kind that belongs there.
+        /// The expected kind.
         expected: HeaderKind,
     },
     /// A field is not `name=value`, or its name is malformed.
     #[error(
-        "{found} is not a header field: a name of 1 to 16 characters of a-z and 0-9, `=` and a value are allowed"
+        "{found} is not a header field: expected a name of 1 to 16 characters of a-z and 0-9, `=` and a value"
     )]
     Syntax {
         /// The field.
@@ -50,13 +50,13 @@ pub enum HeaderError {
     /// There are too many fields.
     #[error("the header has more than {MAX_FIELDS} fields")]
     TooManyFields,
-    /// A field is there twice.
+    /// A field occurs twice.
     #[error("the header has the field {name} twice")]
     Duplicate {
         /// Its name.
         name: Excerpt,
     },
-    /// A field that must be there is not.
+    /// A required field is missing.
     #[error("the header has no field `{name}`")]
     Missing {
         /// Its name.
@@ -67,7 +67,7 @@ pub enum HeaderError {
     Field {
         /// Its name.
         name: &'static str,
-        /// What is wrong with its value.
+        /// What is wrong with the value.
         source: FieldError,
     },
 }
@@ -76,53 +76,53 @@ pub enum HeaderError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FieldError {
-    /// It is not well percent-encoded, or not UTF-8 below that.
+    /// The value is not correctly percent-encoded, or the decoded bytes are not UTF-8.
     #[error(
-        "{found} is not percent-encoded UTF-8: printable ASCII without spaces, and % with two hex digits, are allowed"
+        "{found} is not percent-encoded UTF-8: expected printable ASCII without spaces, and % with two hex digits"
     )]
     Encoding {
         /// The value.
         found: Excerpt,
     },
-    /// It is no number.
+    /// The value is not a number.
     #[error(
-        "{found} is not a number: decimal digits up to 18446744073709551615 without a leading zero are allowed"
+        "{found} is not a number: expected decimal digits up to 18446744073709551615 without a leading zero"
     )]
     Number {
         /// The value.
         found: Excerpt,
     },
-    /// It is neither `1` nor `0`.
-    #[error("{found} is not a flag: 1 and 0 are allowed")]
+    /// The value is neither `1` nor `0`.
+    #[error("{found} is not a flag: expected 1 or 0")]
     Flag {
         /// The value.
         found: Excerpt,
     },
-    /// It is no request id.
+    /// The value is not a request id.
     #[error(transparent)]
     RequestId(#[from] RequestIdError),
-    /// It is no error code.
+    /// The value is not an error code.
     #[error(transparent)]
     ErrorCode(#[from] ErrorCodeError),
-    /// It is no idempotency key.
+    /// The value is not an idempotency key.
     #[error(
-        "{found} is not an idempotency key: 1 to 128 bytes without control characters are allowed"
+        "{found} is not an idempotency key: expected 1 to 128 bytes without control characters"
     )]
     IdempotencyKey {
         /// The value.
         found: Excerpt,
     },
-    /// It is no operation.
+    /// The value is not an operation.
     #[error(
-        "{found} is not an operation: 1 to 128 characters of A-Z, a-z, 0-9 and `_.:/-` are allowed"
+        "{found} is not an operation: expected 1 to 128 characters of A-Z, a-z, 0-9 and `_.:/-`"
     )]
     Operation {
         /// The value.
         found: Excerpt,
     },
-    /// It is no content type.
+    /// The value is not a content type.
     #[error(
-        "{found} is not a content type: 1 to 128 printable ASCII characters with no space at either end are allowed"
+        "{found} is not a content type: expected 1 to 128 printable ASCII characters with no space at either end"
     )]
     ContentType {
         /// The value.

@@ -1,5 +1,5 @@
-//! The grammar below version and kind: `name=value` fields, separated by `;`, values
-//! percent-encoded.
+//! The grammar of the fields after version and kind: `name=value`, separated by `;`, with
+//! percent-encoded values.
 //!
 //! Owns the syntax, not the meaning of any field. Invariant: field names are unique.
 
@@ -8,18 +8,18 @@ use crate::Excerpt;
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 
-/// Enough for any version to come, and few enough to look for duplicates by comparing.
+/// Enough for later versions, and few enough to find duplicates by comparing all pairs.
 pub(super) const MAX_FIELDS: usize = 32;
 const MAX_NAME: usize = 16;
-/// Most headers have less, so that the text is not moved while it grows.
+/// Most headers are shorter than this initial capacity, so the text is not reallocated while it grows.
 const USUAL_BYTES: usize = 128;
 
-/// The fields of one header, still encoded.
+/// The fields of one header, with values still encoded.
 #[derive(Debug)]
 pub(super) struct Fields<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Fields<'a> {
-    /// Splits the text after version, kind and a `;`, if there is more than those two.
+    /// Splits the text after version and kind; `None` if nothing follows them.
     pub(super) fn parse(text: Option<&'a str>) -> Result<Self, HeaderError> {
         let mut fields: Vec<(&str, &str)> = Vec::new();
         for field in text.into_iter().flat_map(|text| text.split(';')) {
@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
         Ok(Self(fields))
     }
 
-    /// The value of a field, decoded and then parsed.
+    /// The value of a field, decoded and parsed.
     pub(super) fn read<T, E: Into<FieldError>>(
         &self,
         name: &'static str,
@@ -60,7 +60,7 @@ impl<'a> Fields<'a> {
             .map_err(|source| HeaderError::Field { name, source })
     }
 
-    /// The value of a field that must be there.
+    /// The value of a required field.
     pub(super) fn require<T, E: Into<FieldError>>(
         &self,
         name: &'static str,
@@ -69,7 +69,7 @@ impl<'a> Fields<'a> {
         self.read(name, parse)?.ok_or(HeaderError::Missing { name })
     }
 
-    /// The value of a field whose errors do not matter.
+    /// The decoded value of a field; `None` also if the encoding is malformed.
     pub(super) fn read_lenient(&self, name: &'static str) -> Option<Cow<'a, str>> {
         self.0
             .iter()
@@ -96,7 +96,7 @@ impl Writer {
             self.0.push(';');
             self.0.push_str(name);
             self.0.push('=');
-            // Nor can this, as long as the value's own Display does not.
+            // Writing to a String cannot fail, and the Display of the values does not.
             let _ = write!(Encoder(&mut self.0), "{value}");
         }
         self
@@ -111,7 +111,7 @@ impl Writer {
     }
 }
 
-/// A decimal number in its one spelling.
+/// Parses a decimal number without sign and leading zeros, so that a number has one spelling.
 pub(super) fn decimal(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let canonical = digits && (text == "0" || !text.starts_with('0'));
@@ -141,19 +141,19 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9'))
 }
 
-/// What stands for itself: printable ASCII without the separator and the escape.
+/// Bytes that are not encoded: printable ASCII except the separator and the escape character.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b';' | b'%')
 }
 
-/// Encodes what is written to it.
+/// Percent-encodes the text that is written to it.
 struct Encoder<'a>(&'a mut String);
 
 impl fmt::Write for Encoder<'_> {
     fn write_str(&mut self, value: &str) -> fmt::Result {
         let mut rest = value;
         while let Some(first) = rest.bytes().position(|byte| !is_plain(byte)) {
-            // At a byte that is not plain ASCII a character begins.
+            // The first byte that is not plain is always the beginning of a character.
             let end = first + rest[first..].chars().next().map_or(1, char::len_utf8);
             self.0.push_str(&rest[..first]);
             for byte in rest[first..end].bytes() {
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_must_be_is_encoded() {
+    fn only_characters_that_are_not_plain_are_encoded() {
         assert_eq!(encoded("a=b/c,d+e"), "a=b/c,d+e");
         assert_eq!(encoded("a;b%c d\né"), "a%3Bb%25c%20d%0A%C3%A9");
     }

@@ -1,8 +1,8 @@
-//! The `SqsRpc` header: what travels beside the body, in one String attribute.
+//! The `SqsRpc` header: the protocol's data beside the body, in one String attribute.
 //!
-//! Owns its text: version, kind, fields. Does not own the other attributes (that is the
-//! [`RequestEnvelope`](crate::RequestEnvelope)). Invariants: what is encoded is parsed to the same
-//! value again; it has [`MAX_HEADER_BYTES`] at the most, and printable ASCII only.
+//! Owns the text of the header: version, kind, fields. The other attributes belong to
+//! [`RequestEnvelope`](crate::RequestEnvelope). Invariants: parsing an encoded header gives the same
+//! value; an encoded header has at most [`MAX_HEADER_BYTES`] and only printable ASCII.
 //! `docs/protocol.md` has the grammar.
 
 mod error;
@@ -22,13 +22,13 @@ use crate::Excerpt;
 use fields::{Fields, Writer};
 use std::fmt;
 
-/// The version that is written, and the only one that is understood.
+/// The version that this crate writes, and the only version that it reads.
 pub const VERSION: u16 = 1;
 
-/// The longest header, in bytes. A longer one is refused; none that this crate writes is longer.
+/// The longest header, in bytes. A longer header is refused, and this crate writes no longer header.
 pub const MAX_HEADER_BYTES: usize = 3_072;
 
-/// The header of a message: a request's or a reply's.
+/// The header of a message: of a request or of a reply.
 ///
 /// # Examples
 ///
@@ -50,7 +50,7 @@ pub enum Header {
     Reply(ReplyHeader),
 }
 
-/// Whether a header is a request's or a reply's.
+/// Whether a header belongs to a request or to a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HeaderKind {
@@ -63,8 +63,8 @@ pub enum HeaderKind {
 impl Header {
     /// Reads a header.
     ///
-    /// Fields that are not known are skipped, so that a later minor change of the protocol is read;
-    /// a trace context that is invalid is dropped, since a request is worth more than its trace.
+    /// Unknown fields are skipped, so that headers with fields of later protocol changes can be read. An
+    /// invalid trace context is dropped, because a request is worth more than its trace.
     ///
     /// # Errors
     ///
@@ -75,8 +75,7 @@ impl Header {
             return Err(HeaderError::TooLong { length: text.len() });
         }
         let (version, rest) = split_first(text);
-        // Nothing after the version may be looked at before it is known: another version may mean
-        // anything by it.
+        // Check the version first: in another version, the text after it may have another meaning.
         match fields::decimal(version) {
             Some(version) if version == u64::from(VERSION) => {}
             Some(_) => {
@@ -99,7 +98,7 @@ impl Header {
         }
     }
 
-    /// The header's text: printable ASCII, [`MAX_HEADER_BYTES`] at the most.
+    /// The header's text: printable ASCII, at most [`MAX_HEADER_BYTES`].
     pub fn encode(&self) -> String {
         match self {
             Self::Request(header) => header.encode(),
@@ -107,12 +106,12 @@ impl Header {
         }
     }
 
-    /// The version that it is written in.
+    /// The version of the header.
     pub fn version(&self) -> u16 {
         VERSION
     }
 
-    /// Whose header it is.
+    /// Whether this is the header of a request or of a reply.
     pub fn kind(&self) -> HeaderKind {
         match self {
             Self::Request(_) => HeaderKind::Request,
@@ -121,7 +120,7 @@ impl Header {
     }
 }
 
-/// What stands before the first `;`, and what after it.
+/// The text before the first `;`, and the text after it.
 fn split_first(text: &str) -> (&str, Option<&str>) {
     match text.split_once(';') {
         Some((first, rest)) => (first, Some(rest)),
@@ -147,7 +146,7 @@ impl HeaderKind {
         }
     }
 
-    /// A text that begins with version and kind.
+    /// A writer whose text begins with version and kind.
     fn writer(self) -> Writer {
         Writer::new(VERSION, self.as_str())
     }
@@ -308,7 +307,7 @@ mod tests {
         }
 
         #[test]
-        fn fields_of_the_future_are_skipped(header in arbitrary::header(), value in "[!-$&-:<-~]{0,20}") {
+        fn unknown_fields_are_skipped(header in arbitrary::header(), value in "[!-$&-:<-~]{0,20}") {
             let text = format!("{};x9={value}", header.encode());
             if text.len() <= MAX_HEADER_BYTES {
                 prop_assert_eq!(Header::parse(&text), Ok(header));

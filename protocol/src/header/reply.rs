@@ -1,7 +1,7 @@
 //! The header of a reply.
 //!
-//! Owns which fields a reply has, and what is understood where there is none. Invariant: a peer
-//! that knows nothing of headers (Java) is understood as success.
+//! Owns the fields of a reply, and the meaning of a missing header. Invariant: a reply from a peer that
+//! sends no header (Java) is a success.
 
 use super::{
     ContentType, Header, HeaderError, HeaderKind,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{ErrorCode, RequestId};
 
-/// What a reply says beside its body. Of an error reply, the body is the message for people.
+/// The protocol's data of a reply. The body of an error reply is a message for people.
 ///
 /// # Examples
 ///
@@ -25,12 +25,12 @@ use crate::{ErrorCode, RequestId};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplyHeader {
-    /// The request that it answers, if that had an id. Field `id`.
+    /// The id of the request that is answered, if the request had an id. Field `id`.
     pub request_id: Option<RequestId>,
-    /// Whether the request was handled. Field `code`, absent where it was.
+    /// Whether the request was handled. Field `code`, absent on success.
     pub status: ReplyStatus,
-    /// Of an error reply, whether the same request may succeed later: what the responder says of it. Field `retry`, `1`
-    /// or `0`. `None`, the field's absence: as the [code](ErrorCode::is_retryable) says. Means nothing on a success.
+    /// Whether the responder says that the same request may succeed later. Field `retry`, `1` or `0`. If the field is
+    /// absent (`None`), the [code](ErrorCode::is_retryable) decides. Without meaning on success.
     pub retryable: Option<bool>,
     /// What the body is. Field `ct`.
     pub content_type: Option<ContentType>,
@@ -39,10 +39,10 @@ pub struct ReplyHeader {
 /// Whether a request was handled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ReplyStatus {
-    /// It was; the body is the result.
+    /// The request was handled; the body is the result.
     #[default]
     Ok,
-    /// It was not, or failed; the body is a message for people.
+    /// The request was not handled, or it failed; the body is a message for people.
     Error(ErrorCode),
 }
 
@@ -64,7 +64,7 @@ impl ReplyHeader {
         }
     }
 
-    /// The error code, if it is an error reply.
+    /// The error code of an error reply.
     pub fn error_code(&self) -> Option<&ErrorCode> {
         match &self.status {
             ReplyStatus::Ok => None,
@@ -72,14 +72,14 @@ impl ReplyHeader {
         }
     }
 
-    /// Whether it is an error reply, and the same request may succeed later: what [`retryable`](Self::retryable)
-    /// says, and where that says nothing, what the [code](ErrorCode::is_retryable) says.
+    /// Whether this is an error reply and the same request may succeed later: [`retryable`](Self::retryable)
+    /// decides, and if it is `None`, the [code](ErrorCode::is_retryable).
     pub fn is_retryable(&self) -> bool {
         self.error_code()
             .is_some_and(|code| self.retryable.unwrap_or_else(|| code.is_retryable()))
     }
 
-    /// The header's text, as [`Header::encode`].
+    /// The header's text, see [`Header::encode`].
     pub fn encode(&self) -> String {
         HeaderKind::Reply
             .writer()
@@ -90,15 +90,15 @@ impl ReplyHeader {
             .finish()
     }
 
-    /// What the header's attribute on a reply says.
+    /// Reads the header attribute of a reply.
     ///
-    /// None at all, or the *request's* header copied back (a Java responder may return the
-    /// attributes that it got), means success, with nothing known.
+    /// A missing header, or a copy of the *request's* header (a Java responder may return the attributes
+    /// that it received), means success without further details.
     ///
     /// # Errors
     ///
-    /// [`HeaderError`] if it is malformed or of a later version. It is not known then whether the
-    /// request succeeded.
+    /// [`HeaderError`] if the header is malformed or has a later version. Whether the request succeeded is
+    /// then not known.
     pub fn from_attribute(value: Option<&str>) -> Result<Self, HeaderError> {
         match value.map(Header::parse).transpose()? {
             Some(Header::Reply(header)) => Ok(header),
@@ -124,7 +124,7 @@ mod tests {
     use crate::RequestHeader;
 
     #[test]
-    fn nothing_and_a_copied_request_header_are_success() {
+    fn a_missing_or_copied_request_header_is_success() {
         let copied = RequestHeader::new(RequestId::from_bits(5)).encode();
         assert_eq!(
             ReplyHeader::from_attribute(None),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_not_understood_is_not_success() {
+    fn a_malformed_header_is_no_success() {
         for text in [
             "",
             "2;rep",
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_responders_word_on_a_retry_beats_the_codes() {
+    fn the_retry_field_takes_precedence_over_the_code() {
         let of = |text| {
             ReplyHeader::from_attribute(Some(text))
                 .unwrap()

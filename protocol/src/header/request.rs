@@ -1,6 +1,6 @@
 //! The header of a request.
 //!
-//! Owns which fields a request has. Invariant: encoding and parsing are inverse to each other.
+//! Owns the fields of a request. Invariant: parsing an encoded header gives the same value.
 
 use super::{
     ContentType, Header, HeaderError, HeaderKind, IdempotencyKey, Operation, TraceContext,
@@ -10,7 +10,7 @@ use super::{
 use crate::{Deadline, RequestId, SqsTime};
 use std::time::Duration;
 
-/// What a request says beside its body. Make one with [`new`](Self::new) and set what it has.
+/// The protocol's data of a request. Make a header with [`new`](Self::new) and set its fields.
 ///
 /// # Examples
 ///
@@ -31,16 +31,16 @@ use std::time::Duration;
 pub struct RequestHeader {
     /// Names the request. Field `id`.
     pub request_id: RequestId,
-    /// Until when its requester waits. Fields `ttl` (remaining ms) and `exp` (SQS's time, ms).
+    /// Until when the requester waits. Fields `ttl` (remaining ms) and `exp` (SQS's time, ms).
     /// Default: none.
     pub deadline: Deadline,
-    /// Ties it to requests that mean the same. Field `key`.
+    /// Shared by requests that mean the same. Field `key`.
     pub idempotency_key: Option<IdempotencyKey>,
-    /// Which operation of a service is meant; reserved. Field `op`.
+    /// The operation of a service; reserved. Field `op`.
     pub operation: Option<Operation>,
     /// What the body is. Field `ct`.
     pub content_type: Option<ContentType>,
-    /// The trace that it belongs to. Fields `tp` and `ts`; dropped where it is invalid.
+    /// The trace that the request belongs to. Fields `tp` and `ts`; dropped if invalid.
     pub trace_context: Option<TraceContext>,
 }
 
@@ -57,7 +57,7 @@ impl RequestHeader {
         }
     }
 
-    /// The header's text, as [`Header::encode`].
+    /// The header's text, see [`Header::encode`].
     pub fn encode(&self) -> String {
         let trace = self.trace_context.as_ref();
         HeaderKind::Request
@@ -82,7 +82,7 @@ impl RequestHeader {
     ///
     /// # Errors
     ///
-    /// [`HeaderError`]; [`OtherKind`](HeaderError::OtherKind) if it is a reply's.
+    /// [`HeaderError`]; [`OtherKind`](HeaderError::OtherKind) for the header of a reply.
     pub fn parse(text: &str) -> Result<Self, HeaderError> {
         match Header::parse(text)? {
             Header::Request(header) => Ok(header),
@@ -110,7 +110,7 @@ impl RequestHeader {
     }
 }
 
-/// The trace context, as far as it is valid: a request is worth more than its trace.
+/// The trace context without its invalid parts: a request is worth more than its trace.
 fn trace_context(fields: &Fields<'_>) -> Option<TraceContext> {
     let context = TraceContext::parse(&fields.read_lenient("tp")?).ok()?;
     let state = fields
@@ -130,7 +130,7 @@ mod tests {
     const TP: &str = "tp=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn an_invalid_trace_context_is_dropped_and_no_more() {
+    fn only_the_invalid_part_of_a_trace_context_is_dropped() {
         let trace = |fields: &str| {
             RequestHeader::parse(&format!("1;req;{ID};{fields}"))
                 .unwrap()
@@ -166,18 +166,18 @@ mod tests {
     }
 
     #[test]
-    fn a_replys_header_is_no_requests() {
+    fn the_header_of_a_reply_is_refused() {
         let error = RequestHeader::parse("1;rep").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the header is a reply's, and a request's is expected"
+            "expected the header of a request, found the header of a reply"
         );
     }
 
     #[test]
     fn the_longest_header_fits() {
-        // Each value as long as it may be, of characters that are encoded where the value may have
-        // them.
+        // Each value has its maximum length and, if the value allows them, only characters that are
+        // percent-encoded.
         let mut header = RequestHeader::new(RequestId::from_bits(u128::MAX));
         header.deadline =
             Deadline::after(Duration::MAX).with_expiry(SqsTime::from_millis(u64::MAX));

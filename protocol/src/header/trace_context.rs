@@ -1,17 +1,17 @@
 //! W3C Trace Context: `traceparent` and `tracestate`.
 //!
 //! Owns their validation, after <https://www.w3.org/TR/trace-context/>. Does not make spans.
-//! Invariant: ids are never zero, as the standard wants.
+//! Invariant: ids are never zero, as the standard requires.
 
 use crate::{Excerpt, hex, text::parsed_text};
 use std::{fmt, sync::Arc};
 
-/// The longest `tracestate` that travels, in characters: what the standard asks to propagate at the
-/// least.
+/// The longest `tracestate` that is sent, in characters: the minimum that the standard asks to
+/// propagate.
 const MAX_STATE: usize = 512;
-/// The most members of a `tracestate`.
+/// The maximum number of members of a `tracestate`.
 const MAX_MEMBERS: usize = 32;
-/// The length of a `traceparent` of version 00, and of what a later version begins with.
+/// The length of a `traceparent` of version 00. Later versions begin with a text of this length.
 const PARENT_CHARS: usize = 55;
 
 /// The trace that a request belongs to. Becomes the parent of the responder's span.
@@ -41,7 +41,7 @@ pub struct TraceContext {
 pub struct TraceState(Arc<str>);
 
 impl TraceContext {
-    /// A context of these ids, or `None` if one is zero, which the standard forbids.
+    /// A context with these ids, or `None` if an id is zero, which the standard forbids.
     pub fn new(trace_id: u128, parent_id: u64, flags: u8) -> Option<Self> {
         (trace_id != 0 && parent_id != 0).then_some(Self {
             trace_id,
@@ -53,11 +53,11 @@ impl TraceContext {
 
     /// Reads a `traceparent`.
     ///
-    /// One of a later version than 00 is read as far as 00 goes, as the standard says.
+    /// From a version later than 00, only the fields of version 00 are read, as the standard says.
     ///
     /// # Errors
     ///
-    /// [`TraceContextError`] if it is malformed, or one of its ids is zero.
+    /// [`TraceContextError`] if the text is malformed or an id is zero.
     pub fn parse(traceparent: &str) -> Result<Self, TraceContextError> {
         Self::from_traceparent(traceparent).ok_or_else(|| TraceContextError::Parent {
             found: Excerpt::of(traceparent),
@@ -125,11 +125,11 @@ impl TraceContext {
 }
 
 impl TraceState {
-    /// Reads a `tracestate`: 1 to 32 members `key=value`, 512 characters at the most.
+    /// Reads a `tracestate`: 1 to 32 members `key=value`, at most 512 characters.
     ///
     /// # Errors
     ///
-    /// [`TraceContextError::State`] if it is malformed.
+    /// [`TraceContextError::State`] if the text is malformed.
     pub fn parse(text: &str) -> Result<Self, TraceContextError> {
         let mut members = text.split(',');
         let valid = text.len() <= MAX_STATE
@@ -188,13 +188,13 @@ fn is_value(value: &str) -> bool {
             .all(|b| matches!(b, b' '..=b'~') && !matches!(b, b',' | b'='))
 }
 
-/// A text that is no `traceparent`, or no `tracestate`.
+/// A text that is not a `traceparent` or not a `tracestate`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TraceContextError {
     /// The `traceparent` is malformed.
     #[error(
-        "{found} is not a traceparent: 00, 32, 16 and 2 lower-case hex digits with dashes between, and no id of zeros, are allowed"
+        "{found} is not a traceparent: expected 00, then 32, 16 and 2 lower-case hex digits, separated by dashes, and no id of zeros"
     )]
     Parent {
         /// What was found instead.
@@ -202,7 +202,7 @@ pub enum TraceContextError {
     },
     /// The `tracestate` is malformed.
     #[error(
-        "{found} is not a tracestate: 1 to 32 members key=value with commas between, 512 characters in all, are allowed"
+        "{found} is not a tracestate: expected 1 to 32 members key=value, separated by commas, at most 512 characters in all"
     )]
     State {
         /// What was found instead.
@@ -219,7 +219,7 @@ mod tests {
     const SPAN: &str = "00f067aa0ba902b7";
 
     #[test]
-    fn traceparents() {
+    fn traceparents_are_validated() {
         let known = TraceContext::parse(&format!("00-{TRACE}-{SPAN}-00")).unwrap();
         assert!(!known.is_sampled());
         for later in [
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn tracestates() {
+    fn tracestates_are_validated() {
         let member = "k=v,";
         for allowed in [
             "a=b",

@@ -1,6 +1,7 @@
-//! The texts in a header that users choose: idempotency key, operation, content type.
+//! The header fields whose texts users choose: idempotency key, operation, content type.
 //!
-//! Owns their rules. Invariant: each is bounded, so that a header of them all is never too long.
+//! Owns their rules. Invariant: each value is bounded, so that a header with all of them is never too
+//! long.
 
 use super::FieldError;
 use crate::{Excerpt, text::parsed_text};
@@ -9,24 +10,24 @@ use std::sync::Arc;
 /// The longest of these values, in bytes.
 const MAX_BYTES: usize = 128;
 
-/// Ties together requests that mean the same thing, so that a responder can answer the second like
-/// the first. It belongs to one body, content type, operation and caller: a responder refuses another
-/// request with it (`idempotency_key_reused`).
+/// Marks requests that mean the same, so that a responder answers the second like the first. A key
+/// belongs to one body, content type, operation and caller: a responder refuses a different request
+/// with the same key (`idempotency_key_reused`).
 ///
 /// 1 to 128 bytes of UTF-8 without control characters. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyKey(Arc<str>);
 
-/// Which of several operations of a service is meant. Reserved: the framework carries it, and uses it
-/// as the scope of an idempotency key alone.
+/// One of several operations of a service. Reserved: the framework carries the operation and uses it
+/// only as the scope of an idempotency key.
 ///
 /// 1 to 128 characters of `[A-Za-z0-9_.:/-]`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Operation(Arc<str>);
 
-/// What the body is, as in HTTP: `application/json`.
+/// The type of the body, as in HTTP: `application/json`.
 ///
-/// 1 to 128 printable ASCII characters with no space at either end. It is carried, not interpreted.
+/// 1 to 128 printable ASCII characters with no space at either end. Carried, not interpreted.
 /// Cheap to clone.
 ///
 /// # Examples
@@ -46,7 +47,7 @@ impl IdempotencyKey {
     ///
     /// # Errors
     ///
-    /// [`FieldError::IdempotencyKey`] if it is empty, too long, or has control characters.
+    /// [`FieldError::IdempotencyKey`] if the text is empty, too long, or has control characters.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         if is_bounded(text) && !text.chars().any(char::is_control) {
             Ok(Self(text.into()))
@@ -68,7 +69,7 @@ impl Operation {
     ///
     /// # Errors
     ///
-    /// [`FieldError::Operation`] if it is empty, too long, or has other characters.
+    /// [`FieldError::Operation`] if the text is empty, too long, or has other characters.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let is_allowed =
             |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'/' | b'-');
@@ -92,8 +93,8 @@ impl ContentType {
     ///
     /// # Errors
     ///
-    /// [`FieldError::ContentType`] if it is empty, too long, has other characters, or a space at
-    /// either end.
+    /// [`FieldError::ContentType`] if the text is empty, too long, has other characters, or has a space
+    /// at either end.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let is_allowed = |b: u8| b == b' ' || b.is_ascii_graphic();
         if is_bounded(text) && text.trim_ascii() == text && text.bytes().all(is_allowed) {
@@ -120,7 +121,7 @@ impl ContentType {
         &self.0
     }
 
-    /// Whether it is `application/json`, or ends in `+json`; parameters do not matter.
+    /// Whether the type is `application/json` or ends in `+json`; parameters do not matter.
     pub fn is_json(&self) -> bool {
         let essence = self.essence();
         let ends_in = |end: &str| {
@@ -132,7 +133,7 @@ impl ContentType {
         essence.eq_ignore_ascii_case("application/json") || ends_in("+json")
     }
 
-    /// Whether it is `text/plain`; parameters do not matter.
+    /// Whether the type is `text/plain`; parameters do not matter.
     pub fn is_text(&self) -> bool {
         self.essence().eq_ignore_ascii_case("text/plain")
     }
@@ -160,7 +161,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_edges() {
+    fn lengths_and_characters_are_checked() {
         let long = "x".repeat(MAX_BYTES + 1);
         for text in ["", "a\nb", "a\u{7f}", &long] {
             assert!(IdempotencyKey::parse(text).is_err(), "{text}");
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_recognised() {
+    fn json_is_recognized() {
         for json in [
             "application/json",
             "Application/JSON; charset=utf-8",

@@ -1,13 +1,13 @@
-//! Which service a host name speaks for: a region of Amazon SQS, or a server of its own.
+//! Which service a host name belongs to: a region of Amazon SQS, or another server.
 //!
-//! Owns the list of Amazon's host names and the spellings of local ones. Does not own paths.
+//! Owns the list of Amazon's host names and the spellings of local host names. Does not own paths.
 //!
-//! Amazon's names are those of the SDK's endpoint rules and partitions, and the older ones that SQS
-//! still answers with:
+//! Amazon's names are from the SDK's endpoint rules and partitions, plus the older names that SQS still
+//! returns:
 //!
 //! | form | example |
 //! |---|---|
-//! | today's | `sqs.us-west-2.amazonaws.com`, `sqs.cn-north-1.amazonaws.com.cn` |
+//! | current | `sqs.us-west-2.amazonaws.com`, `sqs.cn-north-1.amazonaws.com.cn` |
 //! | FIPS | `sqs-fips.us-east-1.amazonaws.com` |
 //! | dual-stack | `sqs.us-west-2.api.aws` |
 //! | VPC endpoint | `vpce-0a1b2c-3d4e.sqs.us-west-2.vpce.amazonaws.com` |
@@ -19,8 +19,9 @@
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The ends of SQS's host names, one or two for each AWS partition, and how the names of its regions
-/// begin. Empty: as those of no other partition.
+/// The suffixes of SQS's host names, one or two for each AWS partition, each with the prefix of the
+/// region names in the partition. An empty prefix stands for all regions that have no prefix of another
+/// partition.
 const SUFFIXES: [(&str, &str); 14] = [
     ("amazonaws.com", ""),
     ("amazonaws.com.cn", "cn-"),
@@ -38,15 +39,15 @@ const SUFFIXES: [(&str, &str); 14] = [
     ("api.aws.hci.ic.gov", "us-isof-"),
 ];
 
-/// The longest name of a region, in bytes. Amazon's have 14 at the most.
+/// The longest name of a region, in bytes. Amazon's have at most 14.
 const MAX_REGION: usize = 32;
 
-/// The name of a region in lower case: small enough to be kept in place.
+/// The name of a region in lower case, stored inline without allocation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Region([u8; MAX_REGION]);
 
 impl Region {
-    /// `None` for what is no name: empty, too long, or not of letters, digits, `-` and `_`.
+    /// `None` if the name is empty, too long, or has characters other than letters, digits, `-` and `_`.
     pub(super) fn new(name: &str) -> Option<Self> {
         let valid = (1..=MAX_REGION).contains(&name.len())
             && name
@@ -66,14 +67,14 @@ impl Region {
     }
 }
 
-/// What a host name without its port says.
+/// The meaning of a host name without its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint<'a> {
     /// Amazon SQS in this region.
     Amazon(&'a str),
-    /// A name in the form of Amazon's, with a region that its suffix does not have.
+    /// A name in the form of Amazon's, with a region that is not in the partition of the suffix.
     WrongPartition,
-    /// Another server, in one spelling, and its region if the name tells it.
+    /// Another server, in normalized spelling, and the region if the name contains a region.
     Other {
         /// The name without the region, in lower case; `localhost` for the loopback interface.
         name: Cow<'a, str>,
@@ -81,7 +82,7 @@ pub(super) enum Endpoint<'a> {
     },
 }
 
-/// Reads a host name that is well-formed.
+/// Reads a well-formed host name.
 pub(super) fn endpoint(host: &str) -> Endpoint<'_> {
     for (suffix, partition) in SUFFIXES {
         let Some(rest) = strip_suffix(host, suffix) else {
@@ -99,7 +100,7 @@ pub(super) fn endpoint(host: &str) -> Endpoint<'_> {
     other(host)
 }
 
-/// Host and port; the port is empty if there is none.
+/// Splits host and port; the port is empty if missing.
 pub(super) fn split_port(authority: &str) -> (&str, &str) {
     match authority.rsplit_once(':') {
         // The last colon of `[::1]` is within the brackets.
@@ -108,7 +109,7 @@ pub(super) fn split_port(authority: &str) -> (&str, &str) {
     }
 }
 
-/// How the names of the regions of a region's partition begin.
+/// The prefix of the region names in the partition of `region`.
 fn partition_of(region: &str) -> &'static str {
     SUFFIXES
         .iter()
@@ -150,7 +151,7 @@ fn other(host: &str) -> Endpoint<'_> {
             (region_label(region), rest)
         }
         _ => match host.split_once('.') {
-            // LocalStack, as Amazon: us-east-1 is not named.
+            // LocalStack, like Amazon, leaves us-east-1 out of the name.
             Some((queue, rest)) if queue.eq_ignore_ascii_case("queue") && is_loopback(rest) => {
                 (Some("us-east-1"), rest)
             }
@@ -161,7 +162,7 @@ fn other(host: &str) -> Endpoint<'_> {
     let name = if is_loopback(rest) {
         Cow::Borrowed("localhost")
     } else if let Some(address) = ipv6(rest) {
-        // An address has many spellings.
+        // An IPv6 address has many spellings.
         Cow::Owned(format!("[{address}]"))
     } else if rest.bytes().any(|b| b.is_ascii_uppercase()) {
         Cow::Owned(rest.to_ascii_lowercase())
@@ -171,8 +172,8 @@ fn other(host: &str) -> Endpoint<'_> {
     Endpoint::Other { name, region }
 }
 
-/// Whether a name stands for this machine: the loopback interface, all interfaces, or LocalStack's
-/// public name for the former.
+/// Whether a name means this machine: the loopback interface, all interfaces, or LocalStack's public
+/// name for the loopback interface.
 fn is_loopback(host: &str) -> bool {
     let ends_in = |name| host.eq_ignore_ascii_case(name) || strip_suffix(host, name).is_some();
     if ends_in("localhost") || ends_in("localhost.localstack.cloud") {
@@ -193,7 +194,7 @@ fn ipv6(host: &str) -> Option<Ipv6Addr> {
     host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
-/// The label, if it has the form of a region: `us-gov-west-1`.
+/// The label, if it has the form of a region name: `us-gov-west-1`.
 fn region_label(label: &str) -> Option<&str> {
     let (letters, number) = label.rsplit_once('-')?;
     let well_formed = letters
@@ -206,7 +207,7 @@ fn region_label(label: &str) -> Option<&str> {
     (well_formed && label.len() <= 32).then_some(label)
 }
 
-/// What stands before `.suffix`, in any casing.
+/// The text before `.suffix`, ignoring case.
 fn strip_suffix<'a>(host: &'a str, suffix: &str) -> Option<&'a str> {
     let dot = host.len().checked_sub(suffix.len() + 1)?;
     let (rest, end) = (host.get(..dot)?, host.get(dot..)?);
@@ -223,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn host_names_of_amazon_tell_their_region() {
+    fn the_region_is_read_from_amazons_host_names() {
         for (host, region) in [
             ("sqs.us-west-2.amazonaws.com", "us-west-2"),
             ("sqs.cn-north-1.amazonaws.com.cn", "cn-north-1"),
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn region_and_suffix_name_the_same_partition() {
+    fn a_region_of_another_partition_is_refused() {
         for host in [
             "sqs.eu-west-1.amazonaws.com.cn",
             "sqs.cn-north-1.amazonaws.com",
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn other_host_names_are_in_one_spelling() {
+    fn other_host_names_are_normalized() {
         for (host, name, region) in [
             ("localhost", "localhost", None),
             ("LocalHost", "localhost", None),
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_look_like_amazons_are_not() {
+    fn names_that_only_resemble_amazons_are_other_servers() {
         for host in [
             "sqs.us-west-2.amazonaws.com.evil.example",
             "sqs.us-west-2.evil-amazonaws.com",

@@ -1,12 +1,11 @@
-//! Why a text is no queue URL.
+//! Why a text is not a queue URL.
 
 use super::name::VirtualQueueNameError;
 use crate::Excerpt;
 
-/// A text that is no queue URL.
+/// A text that is not a queue URL.
 ///
-/// Its text says what was found and what is allowed; credentials and query parameters are never
-/// shown.
+/// The error shows what was found and what is allowed, but never credentials and query parameters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{url} is not the URL of a {what}: {kind}")]
 pub struct QueueUrlError {
@@ -33,12 +32,12 @@ impl QueueUrlError {
         }
     }
 
-    /// What was found, cut short and made printable.
+    /// The text that was found, shortened and printable.
     pub fn url(&self) -> &Excerpt {
         &self.url
     }
 
-    /// What is wrong with it.
+    /// What is wrong with the URL.
     pub fn kind(&self) -> &QueueUrlErrorKind {
         &self.kind
     }
@@ -48,40 +47,40 @@ impl QueueUrlError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueUrlErrorKind {
-    /// It is too long.
-    #[error("it has {length} bytes, and {max} are allowed")]
+    /// The URL is too long.
+    #[error("it has {length} bytes, at most {max} are allowed")]
     TooLong {
-        /// Its bytes.
+        /// The length of the URL in bytes.
         length: usize,
-        /// What is allowed.
+        /// The maximum length in bytes.
         max: usize,
     },
-    /// The scheme is missing or another one.
+    /// The scheme is missing, or neither `http` nor `https`.
     #[error("it must begin with https:// or http://")]
     Scheme,
-    /// It has a user name or a password.
+    /// The URL contains a user name or a password.
     #[error("user names and passwords are not allowed")]
     UserInfo,
-    /// It has a query.
+    /// The URL contains a query.
     #[error("a query (after `?`) is not allowed")]
     Query,
-    /// A host queue's URL has a fragment.
-    #[error("a fragment (after `#`) is allowed in the URL of a virtual queue only")]
+    /// The URL of a host queue has a fragment.
+    #[error("a fragment (after `#`) is allowed only in the URL of a virtual queue")]
     Fragment,
     /// The host name or the port is malformed.
     #[error("it must name a host, as in sqs.eu-west-1.amazonaws.com or localhost:9324")]
     Authority,
-    /// A host name in the form of Amazon's has a region of another AWS partition.
+    /// One of Amazon's host names has a region of another AWS partition.
     #[error(
         "its region must be in the partition of its host name, as in sqs.cn-north-1.amazonaws.com.cn"
     )]
     Partition,
-    /// A host name of Amazon's has a port that SQS does not have.
-    #[error("SQS has the ports 443 and 80 only")]
+    /// One of Amazon's host names has a port that SQS does not serve.
+    #[error("Amazon SQS serves only the ports 443 and 80")]
     Port,
-    /// The path does not end in account and queue name, or, at Amazon, is more than these.
+    /// The path does not end in account and queue name, or contains more than that at Amazon.
     #[error(
-        "its path must end in an account of 12 digits and a queue name, and at Amazon be nothing else"
+        "its path must end in an account of 12 digits and a queue name, and contain nothing else at Amazon"
     )]
     Path,
     /// The queue's name is malformed.
@@ -89,7 +88,7 @@ pub enum QueueUrlErrorKind {
         "the queue name must have 1 to 80 characters of A-Z, a-z, 0-9, `_` and `-`, and may end in .fifo within these 80"
     )]
     QueueName,
-    /// A virtual queue's URL has no `#`.
+    /// The URL of a virtual queue has no `#`.
     #[error("the name of the virtual queue, after a `#`, is missing")]
     NoVirtualName,
     /// The virtual queue's name is malformed.

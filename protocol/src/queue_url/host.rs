@@ -1,7 +1,7 @@
 //! The URL of a real queue.
 //!
-//! Owns its syntax, and the question whether two URLs mean the same queue. Invariant: the offsets
-//! cut the text at ASCII characters, so that every accessor is a slice.
+//! Owns the syntax, and the rule whether two URLs mean the same queue. Invariant: the offsets are at
+//! ASCII characters of the text, so that every accessor returns a slice.
 
 use super::{
     HostKey, QueueUrl, QueueUrlError, QueueUrlErrorKind as Kind,
@@ -11,7 +11,7 @@ use super::{
 use crate::text::parsed_text;
 use std::{fmt, sync::Arc};
 
-/// The longest URL, in bytes. Those of Amazon have 200 at the most.
+/// The longest URL, in bytes. Amazon's URLs have at most 200.
 const MAX_BYTES: usize = 1_024;
 const ACCOUNT_DIGITS: usize = 12;
 const MAX_NAME: usize = 80;
@@ -19,14 +19,14 @@ const MAX_NAME: usize = 80;
 /// The URL of a real SQS queue, as SQS and local servers write it. Cheap to clone.
 ///
 /// `http` or `https`, a host, and a path that ends in an account of 12 digits and the queue's name.
-/// No user name, no query, no fragment; 1,024 bytes at the most. With a host name of Amazon's the
-/// path has nothing else, the region is one of the partition of the name, and the port is 443 or 80.
+/// No user name, no query, no fragment; at most 1,024 bytes. In Amazon's URLs the path contains nothing
+/// else, the region is in the partition of the host name, and the port is 443 or 80.
 ///
-/// Two are equal if they mean the same queue: account and name must be equal, and the service too.
-/// At Amazon that is the region, whatever the host name (legacy, VPC endpoint, FIPS, dual-stack, and
-/// either scheme). Elsewhere it is host, port and region, where `localhost`, its addresses and
-/// LocalStack's name for it are one host. The text is kept as it was given, because SQS wants it
-/// back; there is neither hash nor order, because a table of queues must have [`HostKey`]s.
+/// Two URLs are equal if they mean the same queue: account, name and service are equal. The service at
+/// Amazon is the region, whatever the host name (legacy, VPC endpoint, FIPS, dual-stack) and the scheme.
+/// Elsewhere the service is host, port and region, where `localhost`, its addresses and LocalStack's name
+/// for it are the same host. The original text is kept, because SQS expects it in calls. There is neither
+/// hash nor order, because tables of queues must use [`HostKey`]s.
 ///
 /// # Examples
 ///
@@ -46,15 +46,15 @@ const MAX_NAME: usize = 80;
 #[derive(Clone)]
 pub struct HostQueueUrl {
     text: Arc<str>,
-    /// Which server it is, in one spelling: host, port and the path before the account without its region. `None` for
+    /// The server in normalized spelling: host, port, and the path before the account without the region. `None` for
     /// Amazon.
     server: Option<Arc<str>>,
     region: Option<Region>,
-    /// Where the scheme's `://` has ended.
+    /// The offset after the scheme's `://`.
     authority_start: u16,
-    /// Where the path begins, with a slash.
+    /// The offset of the slash that begins the path.
     path_start: u16,
-    /// Where the account begins; the name follows it and a slash.
+    /// The offset of the account; a slash and the name follow the account.
     account_start: u16,
 }
 
@@ -84,30 +84,30 @@ impl HostQueueUrl {
         &self.text[start..start + ACCOUNT_DIGITS]
     }
 
-    /// The queue's name, with `.fifo` if it has that.
+    /// The queue's name, including `.fifo` of a FIFO queue.
     pub fn queue_name(&self) -> &str {
         &self.text[usize::from(self.account_start) + ACCOUNT_DIGITS + 1..]
     }
 
-    /// Whether it is a FIFO queue: its name ends in `.fifo`.
+    /// Whether the queue is a FIFO queue: its name ends in `.fifo`.
     pub fn is_fifo(&self) -> bool {
         self.queue_name().ends_with(".fifo")
     }
 
-    /// The region, in lower case, where the URL tells it: by a host name of Amazon's, by one that
-    /// begins with `sqs.<region>.` or `<region>.queue.`, or by a path `/queue/<region>/…` of a local
+    /// The region in lower case, if the URL contains a region: in one of Amazon's host names, in a host name
+    /// that begins with `sqs.<region>.` or `<region>.queue.`, or in the path `/queue/<region>/…` of a local
     /// server.
     pub fn region(&self) -> Option<&str> {
         self.region.as_ref().map(Region::as_str)
     }
 
-    /// Whether the host name is one of Amazon SQS. A name that the user's own DNS gives an endpoint
-    /// is not.
+    /// Whether the host name is one of Amazon SQS. A name from the user's own DNS for an endpoint of
+    /// Amazon is not.
     pub fn is_aws(&self) -> bool {
         self.server.is_none()
     }
 
-    /// [`parse`](Self::parse), for the callers that have a longer text to show in the error.
+    /// [`parse`](Self::parse) for callers whose error shows a longer text.
     pub(super) fn parse_kind(text: &str) -> Result<Self, Kind> {
         if text.len() > MAX_BYTES {
             return Err(Kind::TooLong {
@@ -119,8 +119,7 @@ impl HostQueueUrl {
             .strip_prefix("https://")
             .or_else(|| text.strip_prefix("http://"))
             .ok_or(Kind::Scheme)?;
-        // In this order, so that each is named for what it is: `user:p?w@host` has user
-        // information.
+        // The order matters: `user:p?w@host` must be reported as user information, not as a query.
         for (mark, kind) in [
             ('@', Kind::UserInfo),
             ('?', Kind::Query),
@@ -158,11 +157,11 @@ impl HostQueueUrl {
         })
     }
 
-    /// Whether `other` can be in the region of this queue.
+    /// Whether `other` may be in the region of this queue.
     ///
-    /// At Amazon the regions must be equal. Elsewhere host names prove nothing: one local server
-    /// has as many as there are containers that reach it, and a VPC endpoint has those of the
-    /// user's own DNS. There, only a different region speaks against it.
+    /// At Amazon the regions must be equal. Elsewhere host names prove nothing: each container may reach a
+    /// local server by another name, and a VPC endpoint may have names from the user's own DNS. There, only
+    /// a different region is refused.
     pub(crate) fn admits_region_of(&self, other: &Self) -> bool {
         match (self.region, other.region) {
             (Some(a), Some(b)) => a == b && (other.is_aws() || !self.is_aws()),
@@ -171,14 +170,14 @@ impl HostQueueUrl {
         }
     }
 
-    /// The key, with the region of the client where the URL tells none.
+    /// The key, with the region of the client if the URL contains no region.
     pub(super) fn key_of(&self, client_region: impl FnOnce() -> Option<Region>) -> HostKey {
         let region = self.region.or_else(client_region);
         HostKey::of(region, Arc::clone(&self.text), self.account_start)
     }
 }
 
-// By what they mean. The key of a table sees even more through the spelling, because it knows the client.
+// Compares the queues, not the spelling. `HostKey` recognizes even more spellings, because it knows the client's region.
 impl PartialEq for HostQueueUrl {
     fn eq(&self, other: &Self) -> bool {
         let identity = |url: &Self| url.key_of(|| None);
@@ -188,7 +187,7 @@ impl PartialEq for HostQueueUrl {
 
 impl Eq for HostQueueUrl {}
 
-/// Which server a URL means, `None` for Amazon, and the region if it tells one.
+/// The server of a URL (`None` for Amazon), and the region if the URL contains a region.
 fn service(
     url: &str,
     authority: &str,
@@ -216,11 +215,11 @@ fn service(
     }
 }
 
-/// A host name or address, and maybe a port.
+/// Whether the text is a host name or address with an optional port.
 fn is_authority(authority: &str) -> bool {
     let (host, port) = split_port(authority);
     let port_is_valid = if port.is_empty() {
-        // `host:` is no port.
+        // A colon without a port, as in `host:`, is not valid.
         !authority.ends_with(':')
     } else {
         port.len() <= 5
@@ -233,7 +232,7 @@ fn is_authority(authority: &str) -> bool {
             host.len() <= 253
                 && host.split('.').all(|label| {
                     (1..=63).contains(&label.len())
-                        // Container hosts do have underscores.
+                        // Names of containers may have underscores.
                         && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
                 })
         }
@@ -241,8 +240,8 @@ fn is_authority(authority: &str) -> bool {
     host_is_valid && port_is_valid
 }
 
-/// A piece of the path in front of the account; `.` and `..` would be cut out by some and not by
-/// others.
+/// Whether the text is a valid path segment before the account. `.` and `..` are refused, because some
+/// HTTP clients remove them and others do not.
 fn is_segment(segment: &str) -> bool {
     !matches!(segment, "" | "." | "..")
         && segment
@@ -289,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts() {
+    fn the_parts_of_a_url_are_found() {
         let plain = url("https://sqs.us-west-2.amazonaws.com/123456789012/q");
         assert_eq!(plain.authority(), "sqs.us-west-2.amazonaws.com");
         assert_eq!(
@@ -318,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn malformed_urls_are_refused_with_the_reason() {
         assert_eq!(kind(""), Kind::Scheme);
         assert_eq!(kind("q"), Kind::Scheme);
         assert_eq!(kind("HTTPS://h/123456789012/q"), Kind::Scheme);
@@ -400,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn local_servers_are_told_apart_by_host_port_and_path() {
+    fn local_servers_differ_by_host_port_and_path() {
         let queue = url("http://localhost:9324/000000000000/q");
         for same in [
             "http://[::1]:9324/000000000000/q",
@@ -431,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn amazons_host_names_take_account_and_name_and_nothing_else() {
+    fn paths_at_amazon_have_only_account_and_name() {
         for path in [
             "210987654321/victim/123456789012/q",
             "queue/eu-west-1/123456789012/q",
@@ -455,7 +454,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn being_the_same_queue_goes_both_ways(a in arbitrary::host(), b in arbitrary::host()) {
+        fn equality_is_symmetric(a in arbitrary::host(), b in arbitrary::host()) {
             prop_assert_eq!(a == b, b == a);
         }
 

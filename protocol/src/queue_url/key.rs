@@ -1,7 +1,7 @@
 //! Which queue a URL means, whatever its spelling.
 //!
-//! Owns the identity of host queues: the only thing that tables of queues may have as their key.
-//! Does not own the spelling, which is [`HostQueueUrl`]'s.
+//! Owns the identity of host queues: the only allowed key of tables of queues. The spelling belongs to
+//! [`HostQueueUrl`].
 
 use super::{HostQueueUrl, endpoint::Region};
 use std::{
@@ -14,14 +14,14 @@ use std::{
 /// The identity of a host queue, as a client sees it: the key of every table of queues.
 ///
 /// One queue has many URLs: legacy, dual-stack, FIPS and VPC endpoints, either scheme, upper and
-/// lower case, `localhost` and its addresses, the region in the path or in the host name. All of
-/// them have one key, and different queues have different keys. A URL itself has neither hash nor
-/// order, so that its text cannot be a key by mistake.
+/// lower case, `localhost` and its addresses, the region in the path or in the host name. All URLs of a
+/// queue have the same key, and different queues have different keys. A URL has neither hash nor order,
+/// so that its text cannot be used as a key by mistake.
 ///
-/// A client sends all its calls to one endpoint, and the URL only says which queue is meant. So an
-/// endpoint that is not known to be Amazon's (a local server, a VPC endpoint under a name of the
-/// user's own DNS, a proxy) is the client's own, and what counts is account and name, and the
-/// region: the one in the URL, or else the client's own.
+/// A client sends all its calls to one endpoint, and the URL only names the queue. So a host name that
+/// is not one of Amazon's (a local server, a VPC endpoint under a name from the user's own DNS, a proxy)
+/// is taken to be the client's endpoint. The key is then account, name and region: the region in the URL,
+/// or else the client's region.
 ///
 /// Cheap to clone.
 ///
@@ -42,15 +42,15 @@ pub struct HostKey {
     region: Option<Region>,
     /// A URL of the queue.
     text: Arc<str>,
-    /// Where in `text` the account begins; the name follows it and a slash.
+    /// The offset of the account in `text`; a slash and the name follow the account.
     account_start: u16,
 }
 
 impl HostKey {
-    /// The key of the queue that `url` means to a client of this region.
+    /// The key of the queue that `url` means for a client of this region.
     ///
-    /// `client_region` decides only for URLs that tell no region. `None`: it is not known, and all
-    /// such URLs are taken to be in one region of their own.
+    /// `client_region` matters only for URLs without a region. If it is `None` (unknown), all such URLs are
+    /// taken to be in one region that differs from all known regions.
     pub fn new(url: &HostQueueUrl, client_region: Option<&str>) -> Self {
         url.key_of(|| client_region.and_then(Region::new))
     }
@@ -63,7 +63,7 @@ impl HostKey {
         }
     }
 
-    /// The region, where it is known: in lower case.
+    /// The region in lower case, if known.
     pub fn region(&self) -> Option<&str> {
         self.region.as_ref().map(Region::as_str)
     }
@@ -100,12 +100,12 @@ impl Ord for HostKey {
 
 impl Hash for HostKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Tables have many queues of few regions.
+        // The region is left out: a table has many queues of few regions.
         self.queue().hash(state);
     }
 }
 
-/// A text of its own for each key: region (`-` if it is not known), account and name, as in
+/// Each key has a different text: region (`-` if unknown), account and name, for example
 /// `eu-west-1/123456789012/login`.
 impl fmt::Display for HostKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_a_queue_has_its_key() {
+    fn all_spellings_of_a_queue_have_one_key() {
         let spellings = [
             "https://sqs.us-east-1.amazonaws.com/123456789012/q",
             "http://sqs.us-east-1.amazonaws.com:80/123456789012/q",

@@ -1,10 +1,9 @@
 //! Where messages go: the URLs of host queues and of virtual queues.
 //!
-//! Owns their syntax and what it tells: account, region, name. Does not own whether a queue exists,
-//! nor whether a reply may be sent there (that is
-//! [`ReturnAddressPolicy`](crate::ReturnAddressPolicy)). Invariant: a value of a type here is
-//! well-formed, and its text is exactly the text that was parsed. Two URLs are equal if they mean
-//! the same queue; tables of queues have [`HostKey`]s as their keys.
+//! Owns their syntax and parts: account, region, name. Does not know whether a queue exists.
+//! [`ReturnAddressPolicy`](crate::ReturnAddressPolicy) decides whether a reply may be sent to a URL.
+//! Invariant: a value of a type here is well-formed, and its text is exactly the text that was parsed.
+//! Two URLs are equal if they mean the same queue; tables of queues use [`HostKey`]s as keys.
 
 mod endpoint;
 mod error;
@@ -21,9 +20,9 @@ pub use virtual_url::VirtualQueueUrl;
 
 use crate::text::parsed_text;
 
-/// The URL of a queue: a real one, or a virtual one on a host queue.
+/// The URL of a real queue, or of a virtual queue on a host queue.
 ///
-/// Cheap to clone. Two are equal if they mean the same queue: see [`HostQueueUrl`].
+/// Cheap to clone. Two URLs are equal if they mean the same queue: see [`HostQueueUrl`].
 ///
 /// # Examples
 ///
@@ -46,11 +45,11 @@ pub enum QueueUrl {
 }
 
 impl QueueUrl {
-    /// Reads a URL; one with a `#` is a virtual queue's.
+    /// Reads a URL; a URL with a `#` is the URL of a virtual queue.
     ///
     /// # Errors
     ///
-    /// [`QueueUrlError`], which says what is wrong and what is allowed.
+    /// [`QueueUrlError`], which shows what is wrong and what is allowed.
     pub fn parse(text: &str) -> Result<Self, QueueUrlError> {
         if text.contains('#') {
             VirtualQueueUrl::parse(text).map(Self::Virtual)
@@ -67,7 +66,7 @@ impl QueueUrl {
         }
     }
 
-    /// The real queue: itself, or the one that carries the virtual queue.
+    /// The real queue: this queue itself, or the host of the virtual queue.
     pub fn host(&self) -> &HostQueueUrl {
         match self {
             Self::Host(url) => url,
@@ -75,7 +74,7 @@ impl QueueUrl {
         }
     }
 
-    /// The virtual queue's URL, if it is one.
+    /// The URL of the virtual queue; `None` for a real queue.
     pub fn as_virtual(&self) -> Option<&VirtualQueueUrl> {
         match self {
             Self::Host(_) => None,

@@ -1,6 +1,6 @@
 //! The name of a virtual queue.
 //!
-//! Owns its syntax. Does not own who has which name: names are unique on one host queue only.
+//! Owns the syntax of the name. Names are unique only within one host queue, and the host assigns them.
 
 use crate::{Excerpt, text::parsed_text};
 use std::{
@@ -10,12 +10,12 @@ use std::{
     sync::Arc,
 };
 
-/// The longest name, in characters: what SQS allows for a queue.
+/// The longest name, in characters: the limit of SQS for the names of queues.
 const MAX_CHARS: usize = 80;
 
 /// The name of a virtual queue: 1 to 80 characters of `[A-Za-z0-9_-]`.
 ///
-/// Cheap to clone. A name says nothing without its host queue; together they are a
+/// Cheap to clone. A name identifies a virtual queue only together with its host queue, as a
 /// [`VirtualQueueUrl`](crate::VirtualQueueUrl).
 ///
 /// # Examples
@@ -29,9 +29,9 @@ const MAX_CHARS: usize = 80;
 /// ```
 #[derive(Clone)]
 pub struct VirtualQueueName {
-    /// The name, or the whole URL that ends in it: a `VirtualQueueUrl` keeps one text for both.
+    /// The name, or the whole URL that ends in the name: a `VirtualQueueUrl` stores one text for both.
     text: Arc<str>,
-    /// Where in `text` the name begins.
+    /// The offset of the name in `text`.
     start: u16,
 }
 
@@ -40,7 +40,7 @@ impl VirtualQueueName {
     ///
     /// # Errors
     ///
-    /// [`VirtualQueueNameError`] if it is empty, too long, or has other characters.
+    /// [`VirtualQueueNameError`] if the text is empty, too long, or has other characters.
     pub fn parse(text: &str) -> Result<Self, VirtualQueueNameError> {
         Self::check(text).map(|()| Self::new_unchecked(text))
     }
@@ -53,7 +53,7 @@ impl VirtualQueueName {
     /// Checks the syntax of a name.
     pub(super) fn check(text: &str) -> Result<(), VirtualQueueNameError> {
         let fits = (1..=MAX_CHARS).contains(&text.len());
-        // All bytes are looked at, even after a bad one: without a way out of the loop they are looked at many at a time.
+        // The loop checks all bytes, even after a bad byte: without an early exit the compiler vectorizes the loop.
         if fits
             && text
                 .bytes()
@@ -67,7 +67,7 @@ impl VirtualQueueName {
         }
     }
 
-    /// A name that is known to be valid.
+    /// Makes a name from a text that is known to be valid.
     pub(crate) fn new_unchecked(name: &str) -> Self {
         debug_assert!(Self::check(name).is_ok());
         Self {
@@ -88,12 +88,12 @@ impl VirtualQueueName {
     }
 }
 
-/// What names of queues, real and virtual, are made of.
+/// Whether the byte is allowed in the names of real and virtual queues.
 pub(super) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-// By the name alone: the text may be a whole URL.
+// Compares only the name, because the text may be a whole URL.
 impl PartialEq for VirtualQueueName {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()
@@ -120,7 +120,7 @@ impl Hash for VirtualQueueName {
     }
 }
 
-/// Hash and order are those of the text, so a map with names as keys can be asked with a `&str`.
+/// Hash and order are the same as of the `str`, so a map with names as keys can be searched with a `&str`.
 impl std::borrow::Borrow<str> for VirtualQueueName {
     fn borrow(&self) -> &str {
         self.as_str()
@@ -135,10 +135,10 @@ impl fmt::Debug for VirtualQueueName {
     }
 }
 
-/// A text that is no [`VirtualQueueName`].
+/// A text that is not a [`VirtualQueueName`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{found} is not the name of a virtual queue: 1 to 80 characters of A-Z, a-z, 0-9, `_` and `-` are allowed"
+    "{found} is not the name of a virtual queue: expected 1 to 80 characters of A-Z, a-z, 0-9, `_` and `-`"
 )]
 #[non_exhaustive]
 pub struct VirtualQueueNameError {
@@ -154,7 +154,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn the_edges() {
+    fn lengths_and_characters_are_checked() {
         for name in ["a", "-", "_", &"x".repeat(80)] {
             assert!(VirtualQueueName::parse(name).is_ok(), "{name}");
         }
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_out_of_a_url_equals_the_name_alone() {
+    fn a_name_from_a_url_equals_the_name_alone() {
         let url = VirtualQueueUrl::parse("http://localhost:9324/000000000000/host#name").unwrap();
         let alone = VirtualQueueName::parse("name").unwrap();
         assert_eq!(*url.name(), alone);

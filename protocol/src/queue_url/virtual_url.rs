@@ -1,7 +1,6 @@
 //! The URL of a virtual queue.
 //!
-//! Owns the join of host queue and name. Invariant: `as_str` is the host's URL, a `#`, and the
-//! name.
+//! Joins host queue and name. Invariant: `as_str` is the host's URL, a `#`, and the name.
 
 use super::{
     HostQueueUrl, QueueUrl, QueueUrlError, QueueUrlErrorKind as Kind,
@@ -12,7 +11,8 @@ use std::{fmt, sync::Arc};
 
 /// The URL of a virtual queue: `<host queue URL>#<name>`. Cheap to clone.
 ///
-/// Two are equal if they have the same name on the same host queue, however that is spelled.
+/// Two URLs are equal if they have the same name on the same host queue, however the host's URL is
+/// spelled.
 ///
 /// # Examples
 ///
@@ -28,7 +28,7 @@ use std::{fmt, sync::Arc};
 #[derive(Clone, PartialEq, Eq)]
 pub struct VirtualQueueUrl {
     host: HostQueueUrl,
-    /// Its whole text is the URL's.
+    /// The whole text of the name is the URL.
     name: VirtualQueueName,
 }
 
@@ -43,13 +43,13 @@ impl VirtualQueueUrl {
     ///
     /// # Errors
     ///
-    /// [`QueueUrlError`], which says what is wrong and what is allowed.
+    /// [`QueueUrlError`], which shows what is wrong and what is allowed.
     pub fn parse(text: &str) -> Result<Self, QueueUrlError> {
         let refuse = |kind| QueueUrlError::virtual_url(text, kind);
         let (host, name) = text
             .split_once('#')
             .ok_or_else(|| refuse(Kind::NoVirtualName))?;
-        // Refused with the whole text in the error, not only with the host's part.
+        // `parse_kind`, so that the error shows the whole text and not only the host's URL.
         let host = HostQueueUrl::parse_kind(host).map_err(refuse)?;
         VirtualQueueName::check(name)
             .map_err(|error: VirtualQueueNameError| refuse(error.into()))?;
@@ -61,18 +61,18 @@ impl VirtualQueueUrl {
         self.name.whole_text()
     }
 
-    /// The host queue that carries it.
+    /// The host queue that carries the virtual queue.
     pub fn host(&self) -> &HostQueueUrl {
         &self.host
     }
 
-    /// Its name on that host.
+    /// The name of the virtual queue on its host.
     pub fn name(&self) -> &VirtualQueueName {
         &self.name
     }
 
     fn join(host: HostQueueUrl, text: Arc<str>) -> Self {
-        // A host's URL is bounded, so this fits.
+        // The length of a host's URL is bounded, so the offset fits.
         let start = u16::try_from(host.as_str().len() + 1).unwrap_or(u16::MAX);
         Self {
             host,
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn malformed_urls_are_refused_with_the_reason() {
         let kind = |text| VirtualQueueUrl::parse(text).unwrap_err().kind().clone();
         assert_eq!(kind("http://h/123456789012/q"), Kind::NoVirtualName);
         assert!(matches!(

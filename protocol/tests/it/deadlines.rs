@@ -7,7 +7,7 @@ use std::time::Duration;
 const FILE: &str = include_str!("../vectors/deadlines.txt");
 
 #[test]
-fn vectors_remain_as_long_as_the_file_says() {
+fn the_remaining_times_are_as_the_file_says() {
     let mut seen = 0;
     for (line, vector) in vectors(FILE) {
         let columns = vector.split(' ').map(|column| match column {

@@ -1,4 +1,4 @@
-//! `headers.txt`, and what the fields of its fullest header mean.
+//! `headers.txt`, and the meaning of the fields of its longest header.
 
 use crate::vectors;
 use sqs_rpc_protocol::{
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const FILE: &str = include_str!("../vectors/headers.txt");
 
-/// The word that the file has for an error.
+/// The word for an error in the file.
 fn reason(error: &HeaderError) -> String {
     match error {
         HeaderError::TooLong { .. } => "too-long",
@@ -90,7 +90,7 @@ fn the_fields_of_a_reply_mean_what_the_specification_says() {
 }
 
 #[test]
-fn a_header_has_a_longest_length() {
+fn a_header_that_is_too_long_is_refused() {
     let of = |length: usize| {
         let start = "1;rep;later=";
         format!("{start}{}", "x".repeat(length - start.len()))
@@ -103,19 +103,16 @@ fn a_header_has_a_longest_length() {
 #[test]
 fn errors_say_what_was_found_and_what_is_allowed() {
     let message = |text| Header::parse(text).unwrap_err().to_string();
-    assert_eq!(
-        message("2;rep"),
-        "the header has version \"2\", and version 1 is understood"
-    );
+    assert_eq!(message("2;rep"), "expected header version 1, found \"2\"");
     assert_eq!(
         message("1;call"),
-        "the header is of kind \"call\", and req and rep are allowed"
+        "expected header kind req or rep, found \"call\""
     );
     let error = Header::parse("1;rep;code=Internal").unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(error.to_string(), "the header's field `code` is malformed");
     assert!(
-        source.starts_with("\"Internal\" is not an error code: 1 to 64"),
+        source.starts_with("\"Internal\" is not an error code: expected 1 to 64"),
         "{source}"
     );
 }

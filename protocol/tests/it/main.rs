@@ -1,6 +1,6 @@
-//! The golden vectors: what every implementation of the protocol must read and refuse in the same way.
+//! The golden vectors: texts that every implementation of the protocol must read and refuse in the same way.
 //!
-//! The files in `tests/vectors` say in their heads how they are to be read.
+//! The head of each file in `tests/vectors` describes the format.
 
 mod deadlines;
 mod headers;
@@ -9,7 +9,7 @@ mod return_addresses;
 
 /// The lines of a vector file with their numbers, without comments and empty lines.
 ///
-/// Blanks at the end of a line count: a refused value may be empty.
+/// Spaces at the end of a line count: a refused value may be empty.
 fn vectors(file: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = file
         .lines()

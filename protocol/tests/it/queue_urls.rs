@@ -7,7 +7,7 @@ use sqs_rpc_protocol::{
 
 const FILE: &str = include_str!("../vectors/queue-urls.txt");
 
-/// The word that the file has for an error.
+/// The word for an error in the file.
 fn reason(kind: &QueueUrlErrorKind) -> &'static str {
     match kind {
         QueueUrlErrorKind::Scheme => "scheme",
@@ -24,7 +24,7 @@ fn reason(kind: &QueueUrlErrorKind) -> &'static str {
 }
 
 fn host(text: &str) -> HostQueueUrl {
-    HostQueueUrl::parse(text).expect("the file says that it is one")
+    HostQueueUrl::parse(text).expect("the file has the URL of a host queue here")
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn errors_say_what_was_found_and_what_is_allowed() {
     assert_eq!(
         message("http://h/123456789012/q#a b"),
         "\"http://h/123456789012/q#a b\" is not the URL of a virtual queue: \"a b\" is not the name of a virtual \
-         queue: 1 to 80 characters of A-Z, a-z, 0-9, `_` and `-` are allowed"
+         queue: expected 1 to 80 characters of A-Z, a-z, 0-9, `_` and `-`"
     );
 }
 

@@ -22,7 +22,7 @@ fn vectors_are_allowed_and_refused_as_the_file_says() {
             Err(other) => panic!("no word for {other}"),
         };
         assert_eq!(found, verdict, "line {line}");
-        // The explicit opt-in takes all of them.
+        // The policy `any` allows all addresses.
         assert_eq!(
             ReturnAddressPolicy::any().check(&requests, &address),
             Ok(()),

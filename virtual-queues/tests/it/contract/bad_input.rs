@@ -18,7 +18,7 @@ async fn messages_sqs_would_refuse_are_refused_before_any_call(subject: &Subject
         (
             body().attribute("__AmazonSQSVirtualQueuesClient.QueueName", "x"),
             "InvalidParameterValue",
-            "QueueName\" is reserved: any name but",
+            "QueueName\" is reserved: `ResponseQueueUrl` and names",
         ),
         (
             with(10),
