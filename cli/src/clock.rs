@@ -1,10 +1,10 @@
-//! How long something took. The one place of this crate that reads a clock.
+//! Stopwatch, wall time and CPU time. The only module of this crate that reads a clock.
 
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// A stopwatch that runs from its making, on tokio's clock: under a paused one it shows virtual time.
+/// A stopwatch on tokio's clock that runs from its creation; with a paused clock it measures virtual time.
 #[derive(Debug)]
 pub(crate) struct Stopwatch(Instant);
 
@@ -19,13 +19,13 @@ impl Stopwatch {
     }
 }
 
-/// What the clock on the wall shows.
+/// The current wall-clock time.
 #[expect(clippy::disallowed_methods, reason = "the clock module")]
 pub(crate) fn wall_time() -> SystemTime {
     SystemTime::now()
 }
 
-/// The time that all threads of this process have computed so far; `None` where the system does not say.
+/// The CPU time of all threads of this process so far; `None` if the system does not report it.
 #[cfg(unix)]
 pub(crate) fn cpu_time() -> Option<Duration> {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -35,13 +35,13 @@ pub(crate) fn cpu_time() -> Option<Duration> {
     ))
 }
 
-/// Windows says it to unsafe code only.
+/// On Windows the CPU time is only available to unsafe code.
 #[cfg(not(unix))]
 pub(crate) fn cpu_time() -> Option<Duration> {
     None
 }
 
-/// What was added to [`cpu_time`] since.
+/// The CPU time that was used since `before`.
 pub(crate) fn cpu_since(before: Option<Duration>) -> Option<Duration> {
     Some(cpu_time()?.saturating_sub(before?))
 }

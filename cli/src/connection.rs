@@ -1,4 +1,4 @@
-//! How SQS is reached: the usual AWS environment, and the region of the queue.
+//! Makes SDK clients from the AWS environment and the region of the queue.
 
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -11,22 +11,22 @@ use crate::failure::Failure;
 /// Options of the commands that call SQS.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Connection {
-    /// Where SQS is, if not at Amazon's own address
+    /// Endpoint of SQS, if not Amazon's own
     #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_SQS", value_parser = endpoint_url)]
     endpoint_url: Option<String>,
 }
 
 impl Connection {
-    /// A client for the region that the queue is in, with the credentials of the AWS environment.
+    /// A client for the region of the queue, with the credentials of the AWS environment.
     pub(crate) async fn client(&self, queue: &HostQueueUrl) -> Result<Client, Failure> {
         let of_queue = queue.region().map(|region| Region::new(region.to_owned()));
-        let hint = "the queue's URL names no region, and none is set: set AWS_REGION";
+        let hint = "no region found in the queue's URL or the AWS environment: set AWS_REGION";
         self.in_region(of_queue, hint).await
     }
 
     /// A client for the region of the AWS environment.
     pub(crate) async fn any_client(&self) -> Result<Client, Failure> {
-        self.in_region(None, "no region is set: set AWS_REGION")
+        self.in_region(None, "no region found: set AWS_REGION")
             .await
     }
 
@@ -42,7 +42,7 @@ impl Connection {
     }
 }
 
-/// Checks the region before the first call: without a good one calls fail without a reason that helps.
+/// Checks the region before the first call, because with a wrong region calls fail with unhelpful errors.
 pub(crate) fn check_region(config: &SdkConfig, hint: &str) -> Result<(), Failure> {
     match config.region() {
         None => Err(Failure::usage(hint)),
@@ -55,7 +55,7 @@ pub(crate) fn check_region(config: &SdkConfig, hint: &str) -> Result<(), Failure
     }
 }
 
-/// The name of a region, of Amazon's or of one's own.
+/// Checks the name of a region, which may be a private name.
 pub(crate) fn region(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let ends = |text: &str| text.starts_with('-') || text.ends_with('-');
@@ -67,7 +67,7 @@ pub(crate) fn region(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The address of a server, or empty for none, as a variable of the environment often is.
+/// The address of a server, or an empty text, because an environment variable is often set but empty.
 fn endpoint_url(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Ok(String::new());
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_is_a_part_of_a_host_name() {
+    fn a_region_has_the_form_of_a_host_label() {
         assert!(region("eu-central-1").is_ok() && region("elasticmq").is_ok());
         let long = "a".repeat(64);
         for text in ["", "US-EAST-1", "us east", "-a", "a-", "a/b", &long] {

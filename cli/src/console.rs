@@ -1,14 +1,14 @@
-//! What is written to stdout and stderr.
+//! Writes to stdout and stderr.
 //!
-//! **Invariant:** a reader that has gone is no failure: a command in a pipe before `head` ends without a word, and nothing
-//! that is written panics.
+//! **Invariant:** a closed pipe is not a failure: a command in a pipe before `head` ends silently, and writing never
+//! panics.
 
 use std::fmt;
 use std::io::{self, Write as _};
 
 use crate::failure::Failure;
 
-/// Writes a result to stdout, at once.
+/// Writes a result to stdout and flushes it.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     stdout
@@ -17,9 +17,9 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::output(&error))
 }
 
-/// Writes a line to stderr. A terminal that is gone is no reason to stop.
+/// Writes a line to stderr. Errors are ignored, because a closed terminal must not stop the command.
 pub(crate) fn say(line: impl fmt::Display) {
-    // In one piece, so that lines of several threads are not mixed.
+    // One write per line, so that lines of several threads are not mixed.
     let line = format!("{line}\n");
     drop(io::stderr().lock().write_all(line.as_bytes()));
 }

@@ -1,6 +1,6 @@
-//! How a command says that it failed: one line on stderr, an exit code, and with `--json` an object on stdout.
+//! How a command reports a failure: one line on stderr, an exit code, and with `--json` an object on stdout.
 //!
-//! **Invariant:** what comes from elsewhere cannot write more than that line, nor steer the terminal.
+//! **Invariant:** texts from other sources stay within this line and cannot control the terminal.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -13,8 +13,8 @@ use crate::console::{print, say};
 
 /// The exit codes, for the help.
 pub(crate) const EXIT_CODES: &str = "\
-Exit codes: 0 success, 1 the responder answered with an error, 2 wrong usage or an invalid request, 3 no reply in time, \
-4 anything else, such as an interrupt
+Exit codes: 0 success, 1 the responder returned an error, 2 wrong usage or an invalid request, 3 no reply in time, \
+4 any other failure, such as an interrupt
 
 With --json a failure is also printed to stdout, as a JSON object: error.kind is one word, error.message is the line on stderr";
 
@@ -24,25 +24,25 @@ type BoxError = Box<dyn Error + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
-    /// One word, if the exit code does not say enough.
+    /// A kind that is more specific than the exit code.
     kind: Option<&'static str>,
     error: BoxError,
-    /// The result on stdout says it already.
+    /// Whether the result on stdout already contains the failure.
     in_result: bool,
 }
 
-/// The exit codes. They are documented: scripts rest on them.
+/// The exit codes. They are documented, and scripts depend on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// The responder answered with an error.
+    /// The responder returned an error.
     Remote = 1,
-    /// What was asked for is not possible. Clap's own code, too.
+    /// Wrong usage or an invalid request. Clap uses the same code.
     Usage = 2,
     /// No reply in time.
     Timeout = 3,
     /// Anything else.
     Other = 4,
-    /// Nobody reads the output any more, as in a pipe before `head`. It is no failure, and there is nothing to say.
+    /// The reader of the output has closed the pipe, as `head` does. Not a failure, so nothing is printed.
     ReaderGone = 0,
 }
 
@@ -64,7 +64,7 @@ impl Failure {
         Self::new(Exit::Other, error)
     }
 
-    /// A signal came before the end.
+    /// A signal arrived before the command was finished.
     pub(crate) fn interrupted(text: &'static str) -> Self {
         Self {
             kind: Some("interrupted"),
@@ -72,7 +72,7 @@ impl Failure {
         }
     }
 
-    /// The same failure, of which the result on stdout tells programs already.
+    /// Marks the failure as already contained in the result on stdout.
     pub(crate) fn in_result(self) -> Self {
         Self {
             in_result: true,
@@ -100,11 +100,11 @@ impl Failure {
         json!({ "kind": kind, "message": self.to_string() })
     }
 
-    /// Says it, to programs on stdout, too, if `json` is wanted.
+    /// Prints the failure to stderr, and with `json` also to stdout, and returns the exit code.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
         if self.exit != Exit::ReaderGone {
             if json && !self.in_result {
-                // If that fails, too, there is stderr.
+                // If stdout fails, stderr still has the failure.
                 let _ = print(&format!("{}\n", json!({ "error": self.to_json() })));
             }
             say(format_args!("sqs-rpc: {self}"));
@@ -120,10 +120,10 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The maximum number of causes in a text: an error may be its own cause.
+/// The maximum number of causes in a text, because an error may be its own cause.
 const CAUSES: usize = 16;
 
-/// An error and its causes in one line. A cause whose text is in that of the error above it is left out.
+/// An error and its causes in one line. A cause is left out if the text above it already contains the cause's text.
 #[derive(Debug)]
 pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
 
@@ -145,7 +145,7 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// A text in which control characters are written out.
+/// A text with escaped control characters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OneLine<'a>(pub(crate) &'a str);
 
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_follow_in_one_line_and_none_is_said_twice() {
+    fn causes_follow_in_one_line_without_repetition() {
         assert_eq!(
             chain(&["cannot send", "no connection", "refused"]),
             "cannot send: no connection: refused"
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_is_its_own_cause_has_an_end() {
+    fn the_text_of_an_error_that_is_its_own_cause_ends() {
         #[derive(Debug)]
         struct Snake;
         impl fmt::Display for Snake {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_from_elsewhere_stays_in_its_line() {
+    fn control_characters_are_escaped() {
         assert_eq!(chain(&["a\nb\u{1b}[2J"]), "a\\nb\\u{1b}[2J");
     }
 }

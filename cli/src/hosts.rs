@@ -1,4 +1,4 @@
-//! What `queues` and `sweep` have in common: how a host is shown.
+//! How `queues` and `sweep` show a host.
 
 use std::io::{self, IsTerminal as _};
 use std::pin::pin;
@@ -10,7 +10,7 @@ use sqs_rpc::virtual_queues::{Doubt, Examined, Tag, Verdict};
 
 use crate::console::say;
 
-/// How many hosts were looked at, for a person at the terminal. It is drawn from the start, before any call is answered.
+/// The number of examined hosts, for a person at the terminal. Drawn from the start, before any call is answered.
 pub(crate) fn progress() -> ProgressBar {
     let bar = ProgressBar::no_length();
     if !io::stderr().is_terminal() {
@@ -23,10 +23,10 @@ pub(crate) fn progress() -> ProgressBar {
     bar
 }
 
-/// A call that takes longer is said to do so: a call that fails is repeated, which can take half a minute.
+/// A longer call is reported on stderr. Failed calls are retried, which can take half a minute.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Waits for SQS, and says so if that takes long.
+/// Waits for SQS, and reports on stderr if the call takes long.
 pub(crate) async fn answer<T>(call: impl Future<Output = T>, bar: &ProgressBar) -> T {
     let mut call = pin!(call);
     tokio::select! {
@@ -34,7 +34,7 @@ pub(crate) async fn answer<T>(call: impl Future<Output = T>, bar: &ProgressBar) 
         answer = &mut call => return answer,
         () = tokio::time::sleep(PATIENCE) => {}
     }
-    let line = "sqs-rpc: no answer from SQS for 5s; it is still being tried";
+    let line = "sqs-rpc: no answer from SQS for 5s; still waiting";
     bar.suspend(|| say(line));
     call.await
 }
@@ -57,19 +57,19 @@ pub(crate) const fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// The verdict, and why.
+/// The verdict and its reason.
 pub(crate) fn verdict(host: &Examined) -> String {
     match host.verdict {
         Verdict::Alive { watches: true } => "alive".to_owned(),
         Verdict::Alive { watches: false } => "alive; does not watch others".to_owned(),
         Verdict::Dead => "dead".to_owned(),
         Verdict::Unknown(Doubt::JustOver(left)) => {
-            format!("just over; dead in {} unless renewed", seconds(left))
+            format!("lease expired; dead in {} unless renewed", seconds(left))
         }
-        Verdict::Unknown(Doubt::Future) => "its stamp is in the future".to_owned(),
+        Verdict::Unknown(Doubt::Future) => "its lease has a stamp in the future".to_owned(),
         Verdict::Unknown(Doubt::Silent(left)) => {
             format!(
-                "can only be watched in silence; dead in {} if nothing changes",
+                "watched for a renewal; dead in {} unless renewed",
                 seconds(left)
             )
         }
@@ -79,7 +79,7 @@ pub(crate) fn verdict(host: &Examined) -> String {
     }
 }
 
-/// After what time the verdict may be another one, if it is a question of time.
+/// The time after which the verdict may change; `None` if it does not depend on time.
 pub(crate) const fn wait(verdict: Verdict) -> Option<Duration> {
     match verdict {
         Verdict::Unknown(Doubt::JustOver(left) | Doubt::Silent(left)) => Some(left),
@@ -101,7 +101,7 @@ pub(crate) fn to_json(host: &Examined) -> Value {
     })
 }
 
-/// A time in whole seconds, as people write it.
+/// A time in whole seconds, for people.
 pub(crate) fn seconds(time: Duration) -> String {
     humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
 }

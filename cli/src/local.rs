@@ -1,14 +1,14 @@
-//! `sqs-rpc local`: an SQS on this machine.
+//! `sqs-rpc local`: an in-memory SQS on this machine.
 //!
 //! | file | question |
 //! |---|---|
-//! | `queues` | which queues are there from the start? |
+//! | `queues` | which queues exist from the start? |
 //! | `config` | which queues does a TOML file describe? |
-//! | `faults` | what goes wrong, and how often? |
-//! | `introduction` | what are people and programs told at the start? |
-//! | `elasticmq`, `hocon` | what does the configuration of ElasticMQ mean here? |
+//! | `faults` | which faults are injected, and how often? |
+//! | `introduction` | what is printed when the server is ready? |
+//! | `elasticmq`, `hocon` | how is a configuration of ElasticMQ converted? |
 //!
-//! **Invariant:** everything that was asked for is checked before the port is bound.
+//! **Invariant:** all arguments are checked before the port is bound.
 
 mod config;
 mod elasticmq;
@@ -36,50 +36,50 @@ use crate::failure::Failure;
 use crate::number;
 use crate::signals::Signals;
 
-/// Run an SQS in memory on this machine, until Ctrl-C; nothing is kept
+/// Run an in-memory SQS on this machine until Ctrl-C; no data is kept
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Arguments {
-    /// Address to listen at, of IPv4 or IPv6; 0.0.0.0 and :: are all addresses of this machine
+    /// IPv4 or IPv6 address to listen on; 0.0.0.0 and :: mean all addresses of this machine
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host)]
     host: IpAddr,
-    /// Port to listen on; 0 takes a free one
+    /// Port to listen on; 0 selects a free port
     #[arg(long, default_value_t = 9324)]
     port: u16,
-    /// Queue to create, and its attributes by their names in SQS; may be given more than once
+    /// Queue to create, with SQS's attribute names; may be given more than once
     ///
-    /// A name that ends in .fifo makes a FIFO queue. DeadLetterQueue and MaxReceiveCount, always together, name another queue
-    /// of these: --queue jobs,VisibilityTimeout=10,DeadLetterQueue=dead,MaxReceiveCount=3 --queue dead
+    /// A name that ends in .fifo makes a FIFO queue. DeadLetterQueue, the name of another given queue, and MaxReceiveCount must be
+    /// given together: --queue jobs,VisibilityTimeout=10,DeadLetterQueue=dead,MaxReceiveCount=3 --queue dead
     #[arg(long = "queue", value_name = "NAME[,ATTRIBUTE=VALUE]...", value_parser = queues::parse)]
     queues: Vec<QueueSpec>,
     /// TOML file with queues to create
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print the queues of an elasticmq.conf as a file for --config, and end
+    /// Print the queues of an elasticmq.conf as a file for --config, and exit
     #[arg(long, value_name = "FILE", exclusive = true)]
     convert_elasticmq: Option<PathBuf>,
-    /// Region of requests that are not signed, and of the queues above
+    /// Region of unsigned requests and of the given queues
     #[arg(long, default_value = "us-east-1", value_parser = region)]
     region: String,
-    /// Account of the callers and of the queues above: twelve digits
+    /// Account of the callers and of the given queues: 12 digits
     #[arg(long, default_value = "000000000000", value_parser = account)]
     account: String,
-    /// Key that may do everything; may be given more than once. Then every request has to be signed with one of them
+    /// Access key with all permissions; may be given more than once. If given, every request must be signed with such a key
     #[arg(long = "access-key", value_name = "ID:SECRET", value_parser = access_key)]
     access_keys: Vec<AccessKey>,
-    /// Decides about ids, receipt handles and faults, so that a run can be repeated [default: ids that no other run has]
+    /// Seed of ids, receipt handles and faults, to repeat a run [default: random ids]
     #[arg(long, value_name = "NUMBER", value_parser = number::seed)]
     seed: Option<u64>,
-    /// Origin whose pages may use this from a browser, such as http://localhost:3000, or *; may be given more than once
+    /// Origin whose pages may use this server from a browser, such as http://localhost:3000, or *; may be given more than once
     #[arg(long, value_name = "ORIGIN")]
     cors: Vec<AllowedOrigin>,
     /// Write a line to stderr for each request: time, action, queue, status, outcome, duration; never a body
     #[arg(long)]
     log: bool,
-    /// Print one line of JSON to stdout when it is ready, instead of the introduction on stderr
+    /// Print one line of JSON to stdout when the server is ready, instead of the introduction on stderr
     #[arg(long)]
     pub(crate) json: bool,
-    /// End when stdin ends, too: a program that starts this and keeps a pipe to it leaves nothing behind, however it ends
+    /// Also stop when stdin ends: if a program starts this command with a pipe as stdin, the server ends with the program
     #[arg(long)]
     until_stdin_ends: bool,
     #[command(flatten)]
@@ -87,7 +87,7 @@ pub(crate) struct Arguments {
 }
 
 const MORE: &str = "\
-A file for --config has a table for each queue, with the same names:
+A file for --config has a table for each queue, with the same attribute names:
 
   [queues.jobs]
   VisibilityTimeout = 10
@@ -97,7 +97,7 @@ A file for --config has a table for each queue, with the same names:
 
   [queues.dead]
 
-GET /health is answered 200 as soon as it listens.";
+GET /health returns 200 as soon as the server listens.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(file) = &arguments.convert_elasticmq {
@@ -110,7 +110,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     queues::create(&sqs, &arguments.region, &arguments.account, &queues)
         .await
         .map_err(Failure::usage)?;
-    // Not before: the queues would meet the faults.
+    // Set after the queues are created, so that no fault hits their creation.
     sqs.set_behaviour(behaviour);
 
     let address = SocketAddr::from((arguments.host, arguments.port));
@@ -146,22 +146,22 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     tokio::select! {
         biased;
-        // In a hurry.
+        // A second signal stops the server without waiting.
         () = signals.next() => {}
         () = server.shutdown() => {}
     }
     Ok(())
 }
 
-/// Waits for the end of stdin, or for ever if that is not wanted.
+/// Waits for the end of stdin, or forever if `wanted` is false.
 async fn until_stdin_ends(wanted: bool) {
     if !wanted {
         return std::future::pending().await;
     }
     let (ended, end) = oneshot::channel();
-    // A thread of its own, which the end of this process ends: tokio's would have to be waited for.
+    // A plain thread, because it ends with the process; tokio would wait for a blocking task of its own.
     thread::spawn(move || {
-        // An error is an end, too.
+        // A read error counts as the end of stdin.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         let _ = ended.send(());
     });
@@ -189,7 +189,7 @@ fn start(arguments: &Arguments) -> Result<LocalSqs, Failure> {
     for (place, key) in arguments.access_keys.iter().enumerate() {
         let before = &arguments.access_keys[..place];
         if before.iter().any(|other| other.id() == key.id()) {
-            let text = format!("access key {:?} is given twice", key.id());
+            let text = format!("access key {:?} is given more than once", key.id());
             return Err(Failure::usage(text));
         }
         sqs = sqs.access_key(key.clone());
@@ -200,7 +200,7 @@ fn start(arguments: &Arguments) -> Result<LocalSqs, Failure> {
     Ok(sqs.build())
 }
 
-/// A request, for people; the time is that of UTC.
+/// The log line of a request, with the time in UTC.
 fn log_line(trace: &Trace, at: std::time::SystemTime) -> String {
     let at = humantime::format_rfc3339_millis(at);
     format!("{at} {trace}")
@@ -209,11 +209,11 @@ fn log_line(trace: &Trace, at: std::time::SystemTime) -> String {
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
     let error: Box<dyn Error + Send + Sync> = match error.kind() {
         io::ErrorKind::AddrInUse => format!(
-            "port {} is taken: choose another with --port, or any free one with --port 0",
+            "port {} is already in use: choose another port with --port, or a free port with --port 0",
             address.port()
         )
         .into(),
-        _ => format!("cannot listen at {address}: {error}").into(),
+        _ => format!("cannot listen on {address}: {error}").into(),
     };
     Failure::other(error)
 }
@@ -222,7 +222,7 @@ fn host(text: &str) -> Result<IpAddr, String> {
     if text == "localhost" {
         return Ok(Ipv4Addr::LOCALHOST.into());
     }
-    // As it stands in a URL, too.
+    // IPv6 addresses may have brackets, as in a URL.
     let address = text
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'))
@@ -239,7 +239,7 @@ fn account(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The secret is in no error.
+/// Errors never contain the secret.
 fn access_key(text: &str) -> Result<AccessKey, String> {
     let (id, secret) = text
         .split_once(':')
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_both_kinds_are_read() {
+    fn ipv4_and_ipv6_addresses_are_read() {
         for (text, expected) in [
             ("127.0.0.1", "127.0.0.1"),
             ("localhost", "127.0.0.1"),

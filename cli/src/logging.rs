@@ -1,19 +1,19 @@
-//! What is logged, to stderr.
+//! Sets up logging to stderr.
 
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
 
-/// Our crates in detail, everybody else's warnings.
+/// Debug messages of our crates, warnings of all others.
 const VERBOSE: &str = "warn,sqs_rpc=debug,sqs_requester=debug,sqs_responder=debug,sqs_virtual_queues=debug,local_sqs=debug";
 
-/// `RUST_LOG` wins; without it, warnings only unless `verbose`.
+/// `RUST_LOG` takes precedence; without it only warnings are logged, unless `verbose`.
 pub(crate) fn start(verbose: bool) -> Result<(), Failure> {
     let given = std::env::var_os(EnvFilter::DEFAULT_ENV).filter(|text| !text.is_empty());
     let filter = match given {
         Some(text) => text.to_str().and_then(|text| EnvFilter::try_new(text).ok()).ok_or_else(|| {
             Failure::usage(format!(
-                "expected what to log in RUST_LOG, such as info or warn,sqs_rpc=debug, found {text:?}"
+                "expected a log filter in RUST_LOG, such as info or warn,sqs_rpc=debug, found {text:?}"
             ))
         })?,
         None => EnvFilter::new(if verbose { VERBOSE } else { "warn" }),
@@ -21,7 +21,7 @@ pub(crate) fn start(verbose: bool) -> Result<(), Failure> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        // Said on stderr, too: that would panic if a terminal that is gone is the reason.
+        // Printing an internal error to stderr would panic if a closed terminal is its cause.
         .log_internal_errors(false)
         .init();
     Ok(())

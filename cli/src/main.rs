@@ -1,17 +1,17 @@
-//! The `sqs-rpc` command: a local SQS, and both halves of a request from a shell.
+//! The `sqs-rpc` command: a local SQS, and requests and responders from a shell.
 //!
 //! | module | question |
 //! |---|---|
-//! | [`local`], [`request`], [`serve`], [`queues`], [`sweep`] | one command each: its options, and what it does |
+//! | [`local`], [`request`], [`serve`], [`queues`], [`sweep`], [`bench`] | one command each: its options, and what it does |
 //! | [`hosts`] | how is a temporary host shown? |
 //! | [`connection`] | how is SQS reached? |
-//! | [`usage`] | how does it say that its arguments are none? |
-//! | [`number`], [`time`] | which numbers and times does an option take? |
-//! | [`failure`] | how does it say that it failed, and with which exit code? |
-//! | [`console`] | how does it write to stdout and stderr? |
-//! | [`signals`], [`logging`], [`clock`] | what they have in common |
+//! | [`usage`] | how are invalid arguments reported? |
+//! | [`number`], [`time`] | which numbers and times does an option accept? |
+//! | [`failure`] | how is a failure reported, and with which exit code? |
+//! | [`console`] | how is text written to stdout and stderr? |
+//! | [`signals`], [`logging`], [`clock`] | shared by all commands |
 //!
-//! **Invariant:** results go to stdout, everything else to stderr, so that a command can stand in a pipe.
+//! **Invariant:** results go to stdout, everything else to stderr, so that a command can be used in a pipe.
 
 mod bench;
 mod clock;
@@ -40,7 +40,7 @@ use crate::failure::Failure;
 #[derive(Debug, Parser)]
 #[command(name = "sqs-rpc", version, after_help = failure::EXIT_CODES)]
 struct Arguments {
-    /// Say on stderr what is going on; RUST_LOG, if set, says more precisely what to log
+    /// Log to stderr in detail; RUST_LOG, if set, takes precedence
     #[arg(long, short, global = true)]
     verbose: bool,
     #[command(subcommand)]
@@ -76,7 +76,7 @@ async fn main() -> ExitCode {
 }
 
 impl Command {
-    /// Whether programs read the output.
+    /// Whether the output is JSON for programs.
     const fn json(&self) -> bool {
         match self {
             Self::Local(arguments) => arguments.json,
@@ -107,12 +107,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn the_options_fit_together() {
+    fn the_options_are_consistent() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn the_page_about_local_has_each_option_and_no_other() {
+    fn the_page_about_local_lists_exactly_its_options() {
         let mut all = Arguments::command();
         all.build();
         let local = all.find_subcommand("local").unwrap();

@@ -1,10 +1,10 @@
-//! Numbers on the command line. Each has bounds, and an error names them.
+//! Numbers on the command line. Each has bounds, and errors show the bounds.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// Reads a whole number, or one with a fraction, that is within the bounds.
+/// Reads a whole or fractional number within the bounds.
 pub(crate) fn within<T>(text: &str, allowed: RangeInclusive<T>) -> Result<T, String>
 where
     T: FromStr + PartialOrd + Display,
@@ -14,7 +14,7 @@ where
     number.ok_or_else(|| format!("expected a number from {least} to {most}, found {text:?}"))
 }
 
-/// What chance rests on: any number that fits.
+/// The seed of random decisions: any 64-bit number.
 pub(crate) fn seed(text: &str) -> Result<u64, String> {
     within(text, 0..=u64::MAX)
 }
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_says_what_was_expected_and_what_was_found() {
+    fn an_error_has_the_bounds_and_the_text_found() {
         assert_eq!(within("3", 1..=3), Ok(3));
         assert_eq!(within("0.5", 0.5..=1.0), Ok(0.5));
         for text in ["0", "4", "", "x", "-1", "1.5", "99999999999999999999999"] {

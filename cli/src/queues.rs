@@ -1,4 +1,4 @@
-//! `sqs-rpc queues`: the hosts under a prefix.
+//! `sqs-rpc queues`: lists the hosts with a prefix.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -14,17 +14,17 @@ use crate::failure::Failure;
 use crate::hosts::{self, seconds};
 use crate::signals::Signals;
 
-/// Queues whose messages are counted at a time. SQS states no limit for GetQueueAttributes; this many calls are few beside
-/// those of the queues' owners.
+/// Maximum number of concurrent GetQueueAttributes calls. SQS states no limit for this action, and eight calls are few compared
+/// with the calls of the queues' owners.
 const AT_A_TIME: usize = 8;
 
-/// List the temporary host queues under a prefix: the age of each lease, and whether its owner lives
+/// List the temporary host queues with a prefix: the age of each lease, and whether its owner is alive
 ///
-/// Nothing is changed. Needs the rights sqs:ListQueues and sqs:ListQueueTags; sqs:GetQueueAttributes for the numbers of
-/// messages.
+/// Nothing is changed. Needs the permissions sqs:ListQueues and sqs:ListQueueTags, and sqs:GetQueueAttributes for the numbers
+/// of messages.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What stands before the UUID in the names of the hosts, all of it
+    /// The whole text before the UUID in the names of the hosts
     #[arg(long, default_value = sqs_rpc::protocol::names::DEFAULT_HOST_PREFIX)]
     prefix: String,
     /// Print a JSON array instead of a table
@@ -38,7 +38,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(Failure::other)?;
     tokio::select! {
         biased;
-        () = signals.next() => Err(Failure::interrupted("interrupted before every host was known")),
+        () = signals.next() => Err(Failure::interrupted("interrupted before all hosts were examined")),
         result = list(arguments) => result,
     }
 }
@@ -73,7 +73,7 @@ async fn list(arguments: Arguments) -> Result<(), Failure> {
         });
         format!("{}\n", Value::Array(rows.collect()))
     } else if rows.is_empty() {
-        format!("no temporary queues under {}\n", arguments.prefix)
+        format!("no temporary queues with prefix {}\n", arguments.prefix)
     } else {
         format!("{}\n", table(&rows).trim_fmt())
     };
@@ -101,7 +101,7 @@ fn table(rows: &[(Examined, Option<u64>)]) -> Table {
     table
 }
 
-/// All messages of a queue, about; `None` if it cannot be told.
+/// The approximate number of all messages of a queue; `None` if the call fails.
 async fn messages(client: &Client, host: &Examined) -> Option<u64> {
     let names = [
         QueueAttributeName::ApproximateNumberOfMessages,

@@ -15,32 +15,32 @@ use crate::failure::{Exit, Failure};
 use crate::signals::Signals;
 use crate::time;
 
-/// How long the reply queue's deletion may take. It is made for this one request.
+/// How long the deletion of the reply queue, which is created for this request alone, may take.
 const CLEAN_UP: Duration = Duration::from_secs(5);
 
 /// Send a request to a queue and print the reply
 ///
-/// The body is sent as it is, and so is the reply printed; a newline is added if it has none at its end.
+/// The body is sent unchanged. The reply is printed unchanged, with a newline added if it does not end in one.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// URL of the request queue
     #[arg(long, value_name = "URL")]
     queue_url: String,
-    /// How long this may take in all; a second of it is for the new queue that the reply comes to
+    /// Timeout of the whole command, including one second to create the reply queue
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time::parse)]
     timeout: Duration,
-    /// Message attribute for the responder; up to 7 may be given
+    /// Message attribute for the responder; may be given up to 7 times
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attribute)]
     attributes: Vec<(String, String)>,
-    /// Message group: an order on a FIFO queue, a tenant on another
+    /// Message group: the order on a FIFO queue, the tenant on a standard queue
     #[arg(long)]
     group: Option<String>,
-    /// Print a JSON object instead: body, attributes and elapsed_ms, or error
+    /// Print a JSON object with body, attributes and elapsed_ms, or with error, instead of the reply
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
     connection: Connection,
-    /// Body of the request; - or nothing reads it from stdin
+    /// Body of the request; if missing or -, it is read from stdin
     body: Option<String>,
 }
 
@@ -82,16 +82,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Deletes the reply queue, unless a person is in too much of a hurry.
+/// Deletes the reply queue; a second signal stops the deletion.
 async fn clean_up(requester: &Requester, signals: &mut Signals) {
     tokio::select! {
         biased;
         report = requester.shutdown(CLEAN_UP) => {
             if let Some(queue) = report.left_behind {
-                tracing::warn!(%queue, "the reply queue could not be deleted; it is yours to delete");
+                tracing::warn!(%queue, "the reply queue could not be deleted; delete it yourself");
             }
         }
-        () = signals.next() => tracing::warn!("the reply queue may have been left behind"),
+        () = signals.next() => tracing::warn!("the reply queue may not have been deleted"),
     }
 }
 
@@ -115,7 +115,7 @@ fn failure(error: RequestError) -> Failure {
         RequestErrorKind::Timeout => Exit::Timeout,
         _ => Exit::Other,
     };
-    // The error's own text leaves out what the responder says, since logs are no place for it; a terminal is.
+    // The text of the error leaves out the responder's message, which must not appear in logs. On a terminal it is shown.
     match error.remote() {
         Some(remote) if !remote.message.is_empty() => {
             Failure::new(exit, format!("{error}: {}", remote.message))
@@ -130,7 +130,7 @@ fn body(given: Option<String>) -> Result<String, Failure> {
         Some(body) if body != "-" => return Ok(body),
         None if stdin.is_terminal() => {
             return Err(Failure::usage(
-                "no body: give it as an argument or on stdin (- reads from the terminal)",
+                "expected a body as an argument or on stdin, found none (- reads from the terminal)",
             ));
         }
         _ => {}
@@ -139,7 +139,7 @@ fn body(given: Option<String>) -> Result<String, Failure> {
     match stdin.read_to_string(&mut body) {
         Ok(_) => Ok(body),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(Failure::usage(
-            "the body on stdin is not UTF-8, and SQS takes nothing else",
+            "expected UTF-8 as the body on stdin, found other bytes",
         )),
         Err(error) => Err(Failure::other(format!("cannot read stdin: {error}"))),
     }
@@ -148,7 +148,7 @@ fn body(given: Option<String>) -> Result<String, Failure> {
 fn attribute(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("NAME=VALUE is expected".to_owned()),
+        _ => Err(format!("expected NAME=VALUE, found {text:?}")),
     }
 }
 
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attribute_is_parted_at_its_first_equals_sign() {
+    fn an_attribute_is_split_at_its_first_equals_sign() {
         assert_eq!(attribute("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
         assert!(attribute("=b").is_err());
         assert!(attribute("a").is_err());

@@ -1,6 +1,6 @@
-//! The wish of a person or a supervisor that the process ends.
+//! Signals that ask the process to end.
 //!
-//! **Invariant:** once it listens, no signal of these ends the process by itself; whoever listens must act.
+//! **Invariant:** after [`Signals::listen`], these signals no longer end the process by themselves; the caller must end it.
 
 use std::io;
 
@@ -23,7 +23,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From now on signals wait for [`next`](Self::next).
+    /// Starts to catch signals; [`next`](Self::next) returns them.
     #[cfg(unix)]
     pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
@@ -48,7 +48,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one. Dropping the future loses none.
+    /// Waits for the next signal. Dropping the future loses no signal.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             biased;
@@ -69,7 +69,7 @@ async fn hung_up(signal: &mut Option<tokio::signal::windows::CtrlClose>) -> Opti
     signal.as_mut()?.recv().await
 }
 
-/// Whether this was started with SIGHUP ignored. Only Linux says so without unsafe code.
+/// Whether this process was started with SIGHUP ignored. Without unsafe code, only Linux reports it.
 #[cfg(unix)]
 fn hang_up_is_ignored() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hang_up(&status))
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bit_of_the_mask_is_the_hang_up() {
+    fn the_lowest_bit_of_the_mask_is_sighup() {
         assert!(ignores_hang_up("Name:\tx\nSigIgn:\t0000000000001001\n"));
         for other in ["SigIgn:\t0000000000001000\nSigBlk:\t1", "SigIgn:\tx", ""] {
             assert!(!ignores_hang_up(other), "{other}");

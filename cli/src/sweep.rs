@@ -13,38 +13,39 @@ use crate::failure::Failure;
 use crate::hosts;
 use crate::signals::Signals;
 
-/// Between two walks, at the most.
+/// Maximum time between two walks.
 const BETWEEN: Duration = Duration::from_secs(60);
 
-/// Delete the temporary host queues under a prefix whose owners are dead
+/// Delete the temporary host queues with a prefix whose owners are dead
 ///
-/// It judges as the processes themselves do: a host is dead if its lease is over by two minutes in SQS's own time. What is
-/// only in doubt, or can only be watched in silence, is waited for and looked at again, until every host is known; --once
-/// ends after the first look, and Ctrl-C at once, with exit code 4. Needs the rights sqs:ListQueues, sqs:ListQueueTags and, without --dry-run, sqs:DeleteQueue.
+/// The rules are the same as in the running processes: a host is dead if its lease expired two minutes ago in SQS's own time.
+/// Undecided hosts, such as hosts whose leases can only be watched for a renewal, are examined again until all are decided;
+/// with --once they are examined only once. Ctrl-C stops at once, with exit code 4. Needs the permissions sqs:ListQueues,
+/// sqs:ListQueueTags and, without --dry-run, sqs:DeleteQueue.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What stands before the UUID in the names of the hosts, all of it
+    /// The whole text before the UUID in the names of the hosts
     #[arg(long, default_value = sqs_rpc::protocol::names::DEFAULT_HOST_PREFIX)]
     prefix: String,
-    /// Only say which hosts are dead
+    /// Only report dead hosts, delete nothing
     #[arg(long)]
     dry_run: bool,
-    /// Look once, and wait for nothing
+    /// Examine each host once, without waiting for undecided hosts
     #[arg(long)]
     once: bool,
-    /// Print a JSON object at the end instead of lines; it has an error if hosts are missing in it
+    /// Print a JSON object at the end instead of lines; if the sweep is not complete, the object has an error
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
     connection: Connection,
 }
 
-/// What all walks saw.
+/// The results of all walks.
 #[derive(Default)]
 struct Seen {
     examined: usize,
     dead: Vec<Examined>,
-    /// Of the last walk: those that are a question of time.
+    /// The hosts of the last walk that time will decide.
     waiting: Vec<Examined>,
 }
 
@@ -59,7 +60,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut seen = Seen::default();
     let result = tokio::select! {
         biased;
-        () = signals.next() => Err(Failure::interrupted("interrupted before every host was known")),
+        () = signals.next() => Err(Failure::interrupted("interrupted before all hosts were examined")),
         result = walk(&mut sweep, &arguments, &bar, &mut seen) => result,
     };
     bar.finish_and_clear();
@@ -116,7 +117,10 @@ async fn walk(
                 bar.suspend(|| print(&line))?;
             }
         }
-        bar.set_message(format!("waiting for {} hosts in doubt", seen.waiting.len()));
+        bar.set_message(format!(
+            "waiting for {} undecided hosts",
+            seen.waiting.len()
+        ));
         tokio::time::sleep((shortest + Duration::from_secs(1)).min(BETWEEN)).await;
     }
 }
@@ -127,15 +131,18 @@ fn why(host: &Examined) -> String {
         .map(hosts::seconds)
         .unwrap_or_default();
     match host.age {
-        Some(age) => format!("its lease of {retention} is {} old", hosts::seconds(age)),
-        None => format!("it was silent for more than its lease of {retention}"),
+        Some(age) => format!(
+            "its lease of {retention} was last renewed {} ago",
+            hosts::seconds(age)
+        ),
+        None => format!("its lease of {retention} was not renewed while it was watched"),
     }
 }
 
 impl Seen {
     fn summary(&self, dry_run: bool, complete: bool) -> String {
         let done = if dry_run { "dead" } else { "deleted" };
-        let so_far = if complete { "" } else { "not complete: " };
+        let so_far = if complete { "" } else { "incomplete: " };
         let (examined, dead) = (self.examined, self.dead.len());
         let mut text = format!("{so_far}{examined} hosts, {dead} {done}\n");
         for host in &self.waiting {

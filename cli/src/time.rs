@@ -1,20 +1,20 @@
-//! Times as people write them: `500ms`, `30s`, `1h 30m`.
+//! Times on the command line: `500ms`, `30s`, `1h 30m`.
 
 use std::time::Duration;
 
-/// Reads a time. A number without a unit could be anything, so it is refused.
+/// Reads a time. A number without a unit is ambiguous, so it is refused.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| {
         format!("expected a time such as 500ms, 30s or 1h 30m, found {text:?}: {error}")
     })
 }
 
-/// The same, with a bound.
+/// Reads a time with an upper bound.
 pub(crate) fn up_to(text: &str, most: Duration) -> Result<Duration, String> {
     let time = parse(text)?;
     if time > most {
         let most = humantime::format_duration(most);
-        return Err(format!("expected a time of {most} at most, found {text:?}"));
+        return Err(format!("expected a time of at most {most}, found {text:?}"));
     }
     Ok(time)
 }
@@ -29,7 +29,7 @@ mod tests {
         assert_eq!(up_to("1m", most), Ok(most));
         assert_eq!(
             up_to("1h", most),
-            Err("expected a time of 1m at most, found \"1h\"".to_owned())
+            Err("expected a time of at most 1m, found \"1h\"".to_owned())
         );
         assert!(up_to("60", most).is_err());
     }

@@ -1,4 +1,4 @@
-//! Arguments that clap refuses: its text on stderr, and with `--json` an object on stdout.
+//! Reports arguments that clap refuses: clap's text on stderr, and with `--json` an object on stdout.
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use crate::console::print;
 use crate::failure::{Exit, Failure};
 
-/// Says what is wrong. Help and version, which are no errors to clap's callers, go to stdout.
+/// Prints the error. Help and version, which clap returns as errors, go to stdout with exit code 0.
 pub(crate) fn report(error: &clap::Error) -> ExitCode {
-    // A terminal that is gone is no reason to panic.
+    // Write errors are ignored, because a closed terminal must not cause a panic.
     let _ = error.print();
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
@@ -21,14 +21,14 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
     ExitCode::from(Exit::Usage as u8)
 }
 
-/// Whether programs read the output. The arguments of another command, after `--`, are none of ours.
+/// Whether `--json` was given. Arguments after `--` belong to another command.
 fn wants_json(arguments: impl Iterator<Item = impl AsRef<OsStr>>) -> bool {
     arguments
         .take_while(|argument| argument.as_ref() != "--")
         .any(|argument| argument.as_ref() == "--json")
 }
 
-/// Clap's text without the usage below it, in one line.
+/// Clap's text in one line, without the usage part.
 fn message(text: &str) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let first = text.split("\n\n").next().unwrap_or(text);
@@ -41,13 +41,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_two_hyphens_is_not_ours() {
+    fn arguments_after_two_hyphens_are_ignored() {
         assert!(wants_json(["request", "--json", "--", "x"].iter()));
         assert!(!wants_json(["serve", "--", "jq", "--json"].iter()));
     }
 
     #[test]
-    fn the_text_becomes_one_line_without_usage() {
+    fn the_text_of_clap_becomes_one_line_without_usage() {
         let text = "error: these are missing:\n  --queue-url <URL>\n\nUsage: sqs-rpc request\n";
         assert_eq!(message(text), "these are missing: --queue-url <URL>");
     }

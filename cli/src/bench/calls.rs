@@ -1,8 +1,8 @@
-//! What a contestant asks of SQS: calls, entries and billed calls, by action.
+//! Counts the calls of a contestant: calls, entries and billed calls, by action.
 //!
-//! Owns: the count. It is taken by an interceptor of the SDK, so that every contestant is counted in the same way, on
-//! any server. Does not own: what a call costs (`outcome.rs`). Invariant: attempts are counted, not operations: a call
-//! that the SDK repeats is paid for twice.
+//! Owns: the count. An interceptor of the SDK counts, so that the calls of every contestant are counted in the same way, on
+//! any server. Does not own: the price of a call (`outcome.rs`). Invariant: attempts are counted, not operations, because
+//! SQS charges a call that the SDK retries twice.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,10 +21,10 @@ use aws_sdk_sqs::types::{Message, SendMessageBatchRequestEntry};
 use aws_smithy_runtime_api::client::interceptors::context::Input;
 use sqs_rpc::virtual_queues::sqs::message_size;
 
-/// SQS counts each 64 KiB of payload as one call (its pricing page).
+/// SQS charges each 64 KiB of payload as one call (SQS pricing page).
 const BILLED_CHUNK: usize = 64 * 1024;
 
-/// Counts the calls of every client that it was given to. Clones share the count.
+/// Counts the calls of all clients that have this interceptor. Clones share the count.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CallCounter(Arc<Mutex<Calls>>);
 
@@ -36,9 +36,9 @@ pub(super) struct Calls(pub(super) BTreeMap<String, Count>);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Count {
     pub(super) calls: u64,
-    /// Messages in them: sent, received or deleted.
+    /// Messages in these calls: sent, received or deleted.
     pub(super) entries: u64,
-    /// What SQS charges for them.
+    /// The number of calls that SQS charges.
     pub(super) billed: u64,
 }
 
@@ -86,7 +86,7 @@ impl Calls {
         self.0.get(action).copied().unwrap_or_default()
     }
 
-    /// The numbers of calls alone.
+    /// The number of calls of each action.
     pub(super) fn by_action(&self) -> BTreeMap<String, u64> {
         let calls = self.0.iter();
         calls
@@ -94,7 +94,7 @@ impl Calls {
             .collect()
     }
 
-    /// Messages a call of this action, on average; `None` without a call.
+    /// Average number of messages in a call of this action; `None` without a call.
     pub(super) fn fill(&self, action: &str) -> Option<f64> {
         let count = self.of(action);
         (count.calls > 0).then(|| count.entries as f64 / count.calls as f64)
@@ -153,7 +153,7 @@ impl Intercept for CallCounter {
     }
 }
 
-/// What a call's payload adds to the call itself.
+/// The entries of a call, and the calls that SQS charges for its payload in addition to the call itself.
 fn payload(entries: usize, bytes: usize) -> Count {
     Count {
         calls: 0,

@@ -1,7 +1,7 @@
-//! The load: how requests are made, and how long each takes.
+//! The load: sends requests and measures how long each takes.
 //!
-//! Owns: the order of requests, and the times. Does not own: who serves them. Invariant: a request that fails ends the
-//! run; a table with holes in it compares nothing.
+//! Owns: the order of requests, and the times. Does not own: the contestants. Invariant: a failed request ends the run, because
+//! a table with missing results compares nothing.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,33 +16,33 @@ use super::contestant::Contestant;
 use crate::clock::Stopwatch;
 use crate::failure::Failure;
 
-/// From a microsecond to two minutes, three digits.
+/// Range of the histogram: from one microsecond to two minutes, with three significant digits.
 const RANGE: (u64, u64, u8) = (1, 120_000_000, 3);
 
-/// How requests come.
+/// How requests are sent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Load {
-    /// So many callers, each with its next request as soon as it has its reply.
+    /// A number of callers; each sends its next request as soon as it has a reply.
     Closed {
-        /// Callers.
+        /// Number of callers.
         callers: usize,
-        /// Requests of all of them together.
+        /// Number of requests of all callers together.
         requests: u64,
     },
-    /// Requests at a steady rate, whether replies come or not.
+    /// Requests at a constant rate, independent of the replies.
     Open {
-        /// Requests a second.
+        /// Requests per second.
         rate: f64,
-        /// How many.
+        /// Number of requests.
         requests: u64,
     },
 }
 
-/// What came of it.
+/// The measured times.
 #[derive(Debug)]
 pub(super) struct Timing {
-    /// In microseconds.
+    /// The latency of each request in microseconds.
     pub(super) latencies: Histogram<u64>,
     pub(super) elapsed: Duration,
 }
@@ -54,12 +54,12 @@ impl Load {
         }
     }
 
-    /// Whether replies come seconds apart even if all is well.
+    /// Whether replies are seconds apart even without a failure.
     pub(super) const fn is_slow(&self) -> bool {
         matches!(*self, Self::Open { rate, .. } if rate < 1.0)
     }
 
-    /// A short load of the same kind, to get connections, polls and rates going.
+    /// A short load of the same kind, to warm up connections, polls and rates.
     pub(super) fn warm_up(&self) -> Self {
         match *self {
             Self::Closed { callers, requests } => Self::Closed {
@@ -73,7 +73,7 @@ impl Load {
         }
     }
 
-    /// Puts this load on a contestant, and calls `tick` after each reply.
+    /// Runs this load on a contestant, and calls `tick` after each reply.
     pub(super) async fn put_on(
         &self,
         contestant: &Arc<dyn Contestant>,
@@ -111,7 +111,7 @@ async fn closed(
     tick: impl Fn() + Clone + Send + 'static,
 ) -> Result<Histogram<u64>, Failure> {
     let begun = Arc::new(AtomicU64::new(0));
-    // One for all: each takes some hundred kilobytes.
+    // All callers share one histogram, because each needs some hundred kilobytes.
     let all = Arc::new(Mutex::new(histogram()?));
     let mut tasks = JoinSet::new();
     for _ in 0..callers {

@@ -9,20 +9,20 @@ use super::calls::Calls;
 use super::contestant::Name;
 use super::load::{Load, Timing};
 
-/// What SQS charges for a million calls of a standard queue, in dollars (its pricing page, us-east-1).
+/// The price of a million calls of a standard queue in dollars (SQS pricing page, us-east-1).
 const DOLLARS_PER_MILLION_CALLS: f64 = 0.40;
 /// The actions whose calls carry several messages.
 const BATCHED: [&str; 3] = ["SendMessageBatch", "ReceiveMessage", "DeleteMessageBatch"];
 
-/// What one run showed.
+/// The result of one run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Outcome {
     #[serde(flatten)]
     pub(super) load: Load,
-    /// Bytes of a body.
+    /// Size of a body in bytes.
     pub(super) payload: usize,
     pub(super) contestant: Name,
-    /// Long polls on each queue, of a contestant with a fixed number.
+    /// Number of long polls on each queue, for a contestant with a fixed number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) polls: Option<usize>,
     #[serde(flatten)]
@@ -37,14 +37,14 @@ pub(super) struct Rpc {
     pub(super) p99_ms: f64,
     pub(super) p999_ms: f64,
     pub(super) calls_per_rpc: f64,
-    /// Messages a call, by action.
+    /// Average number of messages per call, by action.
     pub(super) fill: BTreeMap<String, f64>,
     pub(super) dollars_per_million_rpc: f64,
-    /// Of both ends, in microseconds; `None` where SQS itself is in the same process.
+    /// CPU time of both ends in microseconds; `None` if SQS itself runs in the same process.
     pub(super) cpu_us_per_rpc: Option<f64>,
-    /// Threads of the system at the end of the load; `None` where it does not say.
+    /// Number of operating system threads at the end of the load; `None` if the system does not report it.
     pub(super) os_threads: Option<u64>,
-    /// Calls by action.
+    /// Number of calls by action.
     pub(super) calls: BTreeMap<String, u64>,
 }
 
@@ -71,7 +71,7 @@ impl Rpc {
     }
 }
 
-/// `None` where the system does not say it as Linux does.
+/// `None` on systems without Linux's `/proc`.
 fn os_threads() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let mut lines = status.lines();
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_those_of_one_request() {
+    fn figures_are_per_request() {
         let mut latencies = Histogram::new(3).unwrap();
         for micros in [1_000, 2_000, 3_000, 4_000] {
             latencies.record(micros).unwrap();

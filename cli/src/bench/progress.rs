@@ -1,4 +1,4 @@
-//! The progress bar on stderr, nothing where stderr is no terminal; and a line if there is none any more.
+//! The progress bar on stderr, hidden if stderr is not a terminal, and a line on stderr if there is no progress.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,37 +10,37 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::console::say;
 use crate::failure::Failure;
 
-/// After this time without a reply, the command says so on stderr.
+/// After this time without a reply, a line on stderr reports it.
 const SILENCE: Duration = Duration::from_secs(10);
 
 const TEMPLATE: &str = "{msg:40} {wide_bar} {pos}/{len} {eta}";
 
-/// Shows how far the run is.
+/// Shows the progress of the run.
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
     bar: ProgressBar,
-    /// So far, those of warm-ups included.
+    /// Number of replies so far, including those of warm-ups.
     replies: Arc<AtomicU64>,
 }
 
 impl Progress {
     pub(super) fn start() -> Result<Self, Failure> {
         let style = ProgressStyle::with_template(TEMPLATE).map_err(Failure::other)?;
-        // It draws nothing where stderr is no terminal.
+        // `ProgressBar` draws nothing if stderr is not a terminal.
         Ok(Self {
             bar: ProgressBar::new(0).with_style(style),
             replies: Arc::default(),
         })
     }
 
-    /// A run with so many steps.
+    /// Begins a run with this number of steps.
     pub(super) fn begin(&self, label: &str, steps: u64) {
         self.bar.reset();
         self.bar.set_length(steps);
         self.bar.set_message(label.to_owned());
     }
 
-    /// To be called after each reply of a warm-up.
+    /// Returns a function to be called after each reply of a warm-up.
     pub(super) fn warm_up(&self) -> impl Fn() + Clone + Send + 'static {
         let replies = Arc::clone(&self.replies);
         move || {
@@ -48,7 +48,7 @@ impl Progress {
         }
     }
 
-    /// To be called after each step.
+    /// Returns a function to be called after each step.
     pub(super) fn tick(&self) -> impl Fn() + Clone + Send + 'static {
         let (bar, reply) = (self.bar.clone(), self.warm_up());
         move || {
@@ -57,7 +57,7 @@ impl Progress {
         }
     }
 
-    /// Says, once a silence, that no reply comes. It never ends.
+    /// Reports on stderr, once for each silence, that no reply comes. Never returns.
     pub(super) async fn watch(&self) -> Infallible {
         let replies = || self.replies.load(Ordering::Relaxed);
         let (mut seen, mut said) = (replies(), false);
@@ -65,7 +65,7 @@ impl Progress {
             tokio::time::sleep(SILENCE).await;
             let now = replies();
             if now == seen && !said {
-                let line = "sqs-rpc: no reply for 10s; the bench fails when a request has waited for 2m, Ctrl-C ends it now";
+                let line = "sqs-rpc: no reply for 10s; the bench fails when a request has waited for 2m; press Ctrl-C to stop now";
                 self.bar.suspend(|| say(line));
             }
             (seen, said) = (now, now == seen);

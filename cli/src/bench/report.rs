@@ -1,4 +1,4 @@
-//! How outcomes are shown: a table for people, a line of JSON each for programs.
+//! Prints outcomes: a table for people, or one line of JSON per outcome for programs.
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
@@ -22,7 +22,7 @@ const HEAD: [&str; 11] = [
     "$/million",
 ];
 
-/// A line of JSON for each outcome.
+/// Prints a line of JSON for each outcome.
 pub(super) fn json(outcomes: &[Outcome]) -> Result<(), Failure> {
     for outcome in outcomes {
         let line = serde_json::to_string(outcome).map_err(Failure::other)?;
@@ -31,7 +31,7 @@ pub(super) fn json(outcomes: &[Outcome]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What was run, and a table of all outcomes, with the ratio to what each was compared with.
+/// Prints what was measured, and a table of all outcomes with the ratios of compared contestants.
 pub(super) fn table(what: &str, outcomes: &[Outcome]) -> Result<(), Failure> {
     let table = render(outcomes);
     print(&format!("{what}\n{table}\n"))
@@ -81,7 +81,7 @@ fn figures(rpc: &Rpc) -> [String; 8] {
     ]
 }
 
-/// After an outcome that was compared: the framework's figures as multiples of the other's.
+/// The row after a compared contestant: the framework's figures as multiples of the contestant's.
 fn ratio(outcomes: &[Outcome], other: &Outcome) -> Option<Vec<String>> {
     if other.contestant == Name::SqsRpc {
         return None;

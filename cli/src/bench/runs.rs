@@ -1,7 +1,7 @@
-//! Who is put under which load, in which order.
+//! Which contestant runs under which load, and in which order.
 //!
-//! Does not own: load, server, contestants. Invariant: contestants that are compared run one after the other on the same
-//! server, each on queues of its own; one that was started is stopped, however its run ends.
+//! Does not own: load, server, contestants. Invariant: compared contestants run one after the other on the same server, each
+//! with its own queues; a started contestant is always stopped, however its run ends.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,15 +14,15 @@ use super::{Arguments, Compare};
 use crate::clock::{cpu_since, cpu_time};
 use crate::failure::Failure;
 
-/// The bare program is tried with each of these numbers of polls; the best counts.
+/// The bare program runs with each of these numbers of polls; the best result is reported.
 const POLLS: [usize; 4] = [1, 2, 4, 8];
 
-/// What all runs share.
+/// The state that all runs share.
 pub(super) struct Bench {
     pub(super) server: Server,
     pub(super) arguments: Arguments,
     pub(super) progress: Progress,
-    /// The contestant of the run. Set before it starts, and empty once it was stopped.
+    /// The contestant of the current run. Set before its start, `None` after its stop.
     running: Mutex<Option<Arc<dyn Contestant>>>,
 }
 
@@ -36,7 +36,7 @@ impl Bench {
         }
     }
 
-    /// Every load on every contestant.
+    /// Runs every load on every contestant.
     pub(super) async fn run(&self) -> Result<Vec<Outcome>, Failure> {
         let mut outcomes = Vec::new();
         for &payload in &self.arguments.payload {
@@ -52,7 +52,8 @@ impl Bench {
         Ok(outcomes)
     }
 
-    /// A rate is one load, whatever the number of callers; the largest number is what the responder gets ready for.
+    /// The numbers of callers to run with. With a rate there is only one load, and the largest number sets the responder's
+    /// concurrency.
     fn callers(&self) -> &[usize] {
         let all = &self.arguments.concurrency;
         match (self.arguments.rate, all.iter().max()) {
@@ -107,7 +108,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Deletes every queue that there is still, after an interrupt or a failure, too.
+    /// Deletes all remaining queues, also after an interrupt or a failure.
     pub(super) async fn clean_up(&self) {
         let running = self.set_running(None);
         if let Some(contestant) = running {
@@ -121,7 +122,7 @@ impl Bench {
         std::mem::replace(&mut *running, contestant)
     }
 
-    /// Says so if no reply comes, where replies should come every second or so.
+    /// Runs `run` and reports a silence on stderr, unless the load itself has fewer than one reply per second.
     async fn watched<T>(&self, load: &Load, run: impl Future<Output = T>) -> T {
         if self.server.is_model() || load.is_slow() {
             return run.await;
@@ -133,7 +134,7 @@ impl Bench {
         }
     }
 
-    /// Starts a contestant, puts a load on it when it is warm, and stops it.
+    /// Starts a contestant, warms it up, runs the load, and stops the contestant.
     async fn measure(
         &self,
         contestant: impl Contestant + 'static,
@@ -146,7 +147,7 @@ impl Bench {
         contestant.start().await?;
         self.progress
             .begin(&format!("{load}, {payload} B, {name}"), load.requests());
-        tracing::debug!(%load, payload, %name, "a run begins");
+        tracing::debug!(%load, payload, %name, "starting a run");
         let body = "x".repeat(payload);
         let warm_up = load.warm_up();
         self.watched(
@@ -159,7 +160,7 @@ impl Bench {
         let timing = load.put_on(&contestant, &body, self.progress.tick());
         let timing = self.watched(load, timing).await?;
         let calls = self.server.calls.snapshot().since(&calls);
-        // In the model SQS computes in this very process.
+        // In the model SQS runs in this process, so its CPU time cannot be separated.
         let cpu = cpu_since(cpu).filter(|_| !self.server.is_model());
         contestant.stop().await;
         self.set_running(None);

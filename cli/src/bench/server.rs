@@ -1,7 +1,7 @@
-//! Where SQS is, and whose time it has.
+//! The SQS that is measured, and its clock.
 //!
-//! Owns: the clients of both ends, the clock that goes with them, the queues of a run. Does not own: the load.
-//! Invariant: a server that this made is gone when the [`Server`] is dropped.
+//! Owns: the clients of both ends, their clock, and the queues of a run. Does not own: the load.
+//! Invariant: a server process that this module started ends when the [`Server`] is dropped.
 
 use std::process::Stdio;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,29 +21,29 @@ use super::contestant::Ends;
 use crate::connection::check_region;
 use crate::failure::{Chain, Failure};
 
-/// SQS's documentation asks to wait for a second before a new queue is used.
+/// SQS's documentation requires to wait one second before a new queue is used.
 const NEW_QUEUE: Duration = Duration::from_millis(1_100);
 
-/// A server that has gone would let the end wait without end.
+/// Limits the clean-up, because a server that does not answer would block it forever.
 const CLEAN_UP: Duration = Duration::from_secs(10);
 
-/// What a person may choose.
+/// The SQS that the user chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     /// `local-sqs` in this process, as slow as Amazon's SQS, in virtual time.
     Model,
-    /// `sqs-rpc local`, in a process of its own.
+    /// `sqs-rpc local` in a separate process.
     Local,
     /// Any server.
     Url(String),
-    /// Whatever the AWS environment says.
+    /// Amazon SQS as configured in the AWS environment.
     Aws,
 }
 
 /// A queue of a run.
 struct Made {
     name: String,
-    /// `None` as long as its creation was not answered, which it never is if the run is interrupted meanwhile.
+    /// `None` until CreateQueue is answered; it stays `None` if the run is interrupted before.
     url: Option<String>,
 }
 
@@ -51,16 +51,16 @@ struct Made {
 pub(super) struct Server {
     pub(super) calls: CallCounter,
     config: Builder,
-    /// The time of the model.
+    /// The clock of the model; `None` for all other places.
     model: Option<Clock>,
-    /// The queues made so far.
+    /// The queues created so far.
     queues: Mutex<Vec<Made>>,
-    /// Ends with this, and with this process, however that ends.
+    /// Ends when this value is dropped and when this process ends, however it ends.
     _process: Option<Child>,
 }
 
 impl Server {
-    /// Finds it, or starts it. [`Place::Model`] needs a paused clock.
+    /// Connects to the server, or starts it. [`Place::Model`] needs a paused clock.
     pub(super) async fn start(place: &Place, seed: u64) -> Result<Self, Failure> {
         match place {
             Place::Model => Ok(Self::model(seed)),
@@ -76,7 +76,7 @@ impl Server {
                 let region = RegionProviderChain::default_provider();
                 let loader = aws_config::defaults(BehaviorVersion::latest()).region(region);
                 let config = loader.load().await;
-                check_region(&config, "no region is set: set AWS_REGION")?;
+                check_region(&config, "no region found: set AWS_REGION")?;
                 Ok(Self::new(Builder::from(&config), None))
             }
         }
@@ -112,17 +112,17 @@ impl Server {
         }
     }
 
-    /// Whether SQS is in this process, and its time virtual.
+    /// Whether SQS runs in this process with virtual time.
     pub(super) const fn is_model(&self) -> bool {
         self.model.is_some()
     }
 
-    /// A client with connections of its own.
+    /// A client with its own connections.
     pub(super) fn client(&self) -> Client {
         Client::from_conf(self.config.clone().build())
     }
 
-    /// The framework's way to SQS through a client.
+    /// The framework's access to SQS through a client.
     pub(super) fn sqs(&self, client: &Client) -> Sqs {
         let api = Sqs::builder(ClientApi::new(client));
         match &self.model {
@@ -131,7 +131,7 @@ impl Server {
         }
     }
 
-    /// Both ends of a run, on a new request queue.
+    /// The clients of both ends of a run, and a new request queue.
     pub(super) async fn ends(&self) -> Result<Ends, Failure> {
         let asking = self.client();
         let request_queue = self.queue(&asking, "requests").await?;
@@ -142,10 +142,10 @@ impl Server {
         })
     }
 
-    /// A new queue that can be used.
+    /// Creates a queue and waits until it can be used.
     pub(super) async fn queue(&self, client: &Client, kind: &str) -> Result<String, Failure> {
         let n = self.queues().len();
-        // Another run's may be there still.
+        // The number keeps names apart, because queues of other runs may still exist.
         let name = format!("sqs-rpc-bench-{}-{kind}-{n}", std::process::id());
         self.queues().push(Made {
             name: name.clone(),
@@ -153,7 +153,9 @@ impl Server {
         });
         let made = client.create_queue().queue_name(name).send().await;
         let url = made.map_err(Failure::other)?.queue_url;
-        let url = url.ok_or_else(|| Failure::other("CreateQueue answered no URL"))?;
+        let url = url.ok_or_else(|| {
+            Failure::other("expected a queue URL in the answer to CreateQueue, found none")
+        })?;
         if let Some(made) = self.queues().get_mut(n) {
             made.url = Some(url.clone());
         }
@@ -161,11 +163,11 @@ impl Server {
         Ok(url)
     }
 
-    /// Deletes what [`queue`](Self::queue) made, as far as that is possible in a short time.
+    /// Deletes the queues that [`queue`](Self::queue) created, within [`CLEAN_UP`].
     pub(super) async fn delete_queues(&self) {
         let delete = self.delete_each_queue();
         if tokio::time::timeout(CLEAN_UP, delete).await.is_err() {
-            tracing::warn!("no answer from SQS: queues of the bench were left behind");
+            tracing::warn!("no answer from SQS: queues of the bench were not deleted");
         }
     }
 
@@ -175,7 +177,7 @@ impl Server {
         for Made { name, url } in queues {
             let url = match url {
                 Some(url) => Some(url),
-                // It may be there all the same.
+                // The queue may exist although CreateQueue was not answered.
                 None => {
                     let found = client.get_queue_url().queue_name(&name).send().await;
                     found.ok().and_then(|found| found.queue_url)
@@ -184,7 +186,7 @@ impl Server {
             let Some(url) = url else { continue };
             if let Err(error) = client.delete_queue().queue_url(&url).send().await {
                 let error = Chain(&error).to_string();
-                tracing::warn!(%url, error, "a queue of the bench was left behind");
+                tracing::warn!(%url, error, "a queue of the bench was not deleted");
             }
         }
     }
@@ -194,11 +196,11 @@ impl Server {
     }
 }
 
-/// As the flag is named in the Windows API, "Process Creation Flags".
+/// From the Windows API, "Process Creation Flags".
 #[cfg(windows)]
 const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
 
-/// The latencies of the real SQS, without its misfortunes.
+/// The latencies of the real SQS, without its faults.
 fn like_aws() -> Behaviour {
     Behaviour::default()
         .latency(Latency::aws_call())
@@ -206,17 +208,17 @@ fn like_aws() -> Behaviour {
         .settling(Duration::from_secs(1))
 }
 
-/// Starts this very program as a server, and reads its address from what it says.
+/// Starts this program as a server, and reads the server's address from its stdout.
 async fn start_local() -> Result<(Child, String), Failure> {
     let program = std::env::current_exe().map_err(Failure::other)?;
     let mut command = Command::new(program);
     command
         .args(["local", "--port", "0", "--json", "--until-stdin-ends"])
-        // Never written to: it ends when this process ends, also if that is killed.
+        // Nothing is written to this pipe. It closes when this process ends, even if it is killed, and the server stops then.
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true);
-    // The terminal's Ctrl-C is for this process, which has queues to delete on that server.
+    // The terminal's Ctrl-C must not stop the server, because this process still deletes queues there.
     #[cfg(unix)]
     command.process_group(0);
     #[cfg(windows)]
@@ -231,10 +233,12 @@ async fn start_local() -> Result<(Child, String), Failure> {
         .next_line()
         .await
         .map_err(Failure::other)?;
-    let said: serde_json::Value =
+    let introduction: serde_json::Value =
         serde_json::from_str(&line.unwrap_or_default()).unwrap_or_default();
-    let url = said["endpoint_url"].as_str().map(str::to_owned);
-    let url = url.ok_or_else(|| Failure::other("the server did not say where it is"))?;
-    tracing::debug!(url, "the server listens");
+    let url = introduction["endpoint_url"].as_str().map(str::to_owned);
+    let url = url.ok_or_else(|| {
+        Failure::other("expected the server to print its endpoint_url, found none")
+    })?;
+    tracing::debug!(url, "the server is listening");
     Ok((process, url))
 }

@@ -1,4 +1,4 @@
-//! The file of `--config`: a table for each queue.
+//! Reads the file of `--config`: a table for each queue.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::queues::{self, QueueSpec};
 
-/// Reads the queues of a TOML file. An error says the line.
+/// Reads the queues of a TOML file. Errors contain the line number.
 pub(super) fn read(file: &Path) -> Result<Vec<QueueSpec>, String> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
@@ -51,7 +51,7 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Vec<QueueSpec>, String> {
             found.push((name.span().start, queue));
         }
     }
-    // In the order of the file, not of the names.
+    // In the order of the file, not sorted by name.
     found.sort_by_key(|(start, _)| *start);
     Ok(found.into_iter().map(|(_, queue)| queue).collect())
 }
@@ -61,7 +61,7 @@ fn not_queues(name: &str, value: &Spanned<DeValue<'_>>) -> String {
     format!("expected a table for each queue, such as [queues.jobs], found {kind} {name}")
 }
 
-/// What a value is, for errors.
+/// The kind of a value, for errors.
 fn kind(value: &Spanned<DeValue<'_>>) -> &'static str {
     match value.get_ref() {
         DeValue::Table(_) => "the table",
@@ -73,7 +73,7 @@ fn kind(value: &Spanned<DeValue<'_>>) -> &'static str {
     }
 }
 
-/// What is wrong, and where.
+/// The place of an error and its text.
 type Wrong = (Range<usize>, String);
 
 fn fill(queue: &mut QueueSpec, table: &DeTable<'_>) -> Result<(), Wrong> {
@@ -115,7 +115,7 @@ fn fill(queue: &mut QueueSpec, table: &DeTable<'_>) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// A value as SQS takes it: all its attributes are strings.
+/// A value as a string, because all attributes of SQS are strings.
 fn scalar(name: &str, value: &Spanned<DeValue<'_>>) -> Result<String, Wrong> {
     match value.get_ref() {
         DeValue::String(text) => Ok(text.clone().into_owned()),
@@ -160,7 +160,7 @@ ContentBasedDeduplication = true
     }
 
     #[test]
-    fn an_error_says_the_line_and_what_was_expected() {
+    fn an_error_has_the_line_and_what_was_expected() {
         for (text, expected) in [
             ("[queues.a]\nx = = 1", "f, line 2: "),
             (

@@ -1,7 +1,7 @@
-//! The queues of a configuration of ElasticMQ, as a file for `--config`.
+//! Converts the queues of an ElasticMQ configuration to a file for `--config`.
 //!
-//! The keys are those of ElasticMQ's README, "Automatically creating queues on startup". What SQS does not have is refused,
-//! so that nothing is lost in silence; what is about the server and not its queues is named in a comment.
+//! The keys are from ElasticMQ's README, "Automatically creating queues on startup". Features that SQS does not have are
+//! refused, so that nothing is lost silently. Settings of the server are listed in comments of the output.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use crate::failure::OneLine;
 
 const KEYS: &str = "defaultVisibilityTimeout, delay, receiveMessageWait, deadLettersQueue, fifo, contentBasedDeduplication and tags";
 
-/// The TOML of a file.
+/// Converts a file to TOML.
 pub(super) fn convert(file: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
@@ -33,7 +33,7 @@ fn toml_of(text: &str) -> Result<String, Wrong> {
         let line = node.line;
         let (name, queue) = queue(name, node)?;
         if all.contains_key(&name) {
-            return Err(Wrong::new(line, format!("queue {name:?} is there twice")));
+            return Err(Wrong::new(line, format!("queue {name:?} occurs twice")));
         }
         all.insert(name, queue.into());
     }
@@ -47,14 +47,14 @@ fn toml_of(text: &str) -> Result<String, Wrong> {
                 };
                 writeln!(
                     text,
-                    "# Not here but on the command line: --region {:?} --account {:?}",
+                    "# Give these on the command line: --region {:?} --account {:?}",
                     value("region"),
                     value("accountId")
                 )
             }
             _ => writeln!(
                 text,
-                "# Left out, since it is about the server: {}",
+                "# Left out, because it is a setting of the server: {}",
                 OneLine(name)
             ),
         };
@@ -69,7 +69,7 @@ fn toml_of(text: &str) -> Result<String, Wrong> {
     Ok(text)
 }
 
-/// The name of a queue, and its table.
+/// Converts a queue to its name and its table.
 fn queue(name: String, node: Node) -> Result<(String, toml::Table), Wrong> {
     let mut keys = object(node, &name)?;
     let fifo = match keys.remove("fifo") {
@@ -85,7 +85,7 @@ fn queue(name: String, node: Node) -> Result<(String, toml::Table), Wrong> {
             "delay" => table.extend([seconds("DelaySeconds", node)?]),
             "receiveMessageWait" => table.extend([seconds("ReceiveMessageWaitTimeSeconds", node)?]),
             "contentBasedDeduplication" => {
-                // A standard queue has no such attribute, not even with the value false.
+                // SQS refuses this attribute on a standard queue, even with the value false.
                 let value = boolean(node, &key)?;
                 if fifo {
                     table.insert("ContentBasedDeduplication".to_owned(), value.into());
@@ -113,7 +113,7 @@ fn queue(name: String, node: Node) -> Result<(String, toml::Table), Wrong> {
                 return Err(Wrong::new(
                     line,
                     format!(
-                        "{key} is a feature of ElasticMQ that SQS does not have: take it out, and send to both queues yourself"
+                        "{key} is a feature of ElasticMQ that SQS does not have: remove it, and send to both queues yourself"
                     ),
                 ));
             }
@@ -128,7 +128,7 @@ fn queue(name: String, node: Node) -> Result<(String, toml::Table), Wrong> {
     Ok((with_suffix(name, fifo), table))
 }
 
-/// ElasticMQ adds the suffix, too.
+/// Adds the suffix `.fifo` to the name of a FIFO queue, as ElasticMQ does.
 fn with_suffix(name: String, fifo: bool) -> String {
     if fifo && !name.ends_with(".fifo") {
         name + ".fifo"
@@ -195,20 +195,20 @@ fn string(node: Node, key: &str) -> Result<String, Wrong> {
         Value::Text(text) if text.contains("${") => Err(Wrong::new(
             node.line,
             format!(
-                "expected a plain value as {key}, found the substitution {text:?}: put its value there"
+                "expected a plain value as {key}, found the substitution {text:?}: replace it by its value"
             ),
         )),
         Value::Text(text) => Ok(text),
         Value::Object(_) | Value::Array => Err(Wrong::new(
             node.line,
-            format!("expected a plain value as {key}, found more than one"),
+            format!("expected a plain value as {key}, found an object or an array"),
         )),
     }
 }
 
 fn boolean(node: Node, key: &str) -> Result<bool, Wrong> {
     let line = node.line;
-    // All forms that HOCON has.
+    // All spellings that HOCON allows.
     match string(node, key)?.as_str() {
         "true" | "yes" | "on" => Ok(true),
         "false" | "no" | "off" => Ok(false),
@@ -224,7 +224,7 @@ fn whole_seconds(node: Node, key: &str) -> Result<i64, Wrong> {
     let text = string(node, key)?;
     let unit_at = text.find(|char: char| !char.is_ascii_digit());
     let (number, unit) = text.split_at(unit_at.unwrap_or(text.len()));
-    // The words that HOCON has for its units; a number alone counts milliseconds.
+    // The units of HOCON; a number without a unit is in milliseconds.
     let unit = match unit.trim() {
         "" | "ms" | "milli" | "millis" | "millisecond" | "milliseconds" => "ms",
         "s" | "second" | "seconds" => "s",
@@ -249,7 +249,7 @@ mod tests {
     use super::*;
     use crate::local::config;
 
-    /// That of ElasticMQ's README, without `copyTo` and `moveTo`.
+    /// The configuration in ElasticMQ's README, without `copyTo` and `moveTo`.
     const README: &str = r#"
 include classpath("application.conf")
 
@@ -299,12 +299,12 @@ aws {
 "#;
 
     #[test]
-    fn the_configuration_of_the_readme_becomes_ours() {
+    fn the_configuration_of_the_readme_is_converted() {
         let expected = r#"# For `sqs-rpc local --config`.
-# Not here but on the command line: --region "us-west-2" --account "000000000000"
-# Left out, since it is about the server: generate-node-address
-# Left out, since it is about the server: node-address
-# Left out, since it is about the server: rest-sqs
+# Give these on the command line: --region "us-west-2" --account "000000000000"
+# Left out, because it is a setting of the server: generate-node-address
+# Left out, because it is a setting of the server: node-address
+# Left out, because it is a setting of the server: rest-sqs
 
 [queues."dead.fifo"]
 
@@ -333,7 +333,7 @@ tag2 = "tagged2"
     }
 
     #[test]
-    fn what_cannot_be_had_here_is_refused_with_its_line() {
+    fn unsupported_settings_are_refused_with_their_line() {
         for (keys, part) in [
             ("copyTo = \"a\"", "copyTo is a feature of ElasticMQ"),
             ("moveTo = a", "moveTo is a feature of ElasticMQ"),
@@ -363,7 +363,7 @@ tag2 = "tagged2"
     }
 
     #[test]
-    fn times_are_read_as_hocon_has_them() {
+    fn times_are_read_with_the_units_of_hocon() {
         for (text, expected) in [
             ("10 seconds", 10),
             ("10s", 10),

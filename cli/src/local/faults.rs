@@ -1,4 +1,4 @@
-//! What goes wrong, and how often: each setting of [`Behaviour`] as an option.
+//! Options for faults and delays: one for each setting of [`Behaviour`].
 
 use std::time::Duration;
 
@@ -7,41 +7,41 @@ use local_sqs::{Behaviour, Date, Latency};
 
 use crate::{number, time};
 
-/// Options that make the server behave badly. Without them nothing goes wrong.
+/// Options that inject faults and delays. Without them the server has none.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "What goes wrong (a P is a probability from 0 to 1)")]
+#[command(next_help_heading = "Faults and delays (P is a probability from 0 to 1)")]
 pub(super) struct Faults {
-    /// Behave as Amazon's SQS does on a normal day; each option below replaces one part of that
+    /// Behave like Amazon SQS on a normal day; the options below replace single settings
     #[arg(long)]
     like_amazon: bool,
-    /// Each call takes so long; MEDIAN..P99 draws it
+    /// Time that each call takes; MEDIAN..P99 draws random times
     #[arg(long, value_name = "TIME", value_parser = latency)]
     latency: Option<Latency>,
-    /// A message arrives so long after it was sent; MEDIAN..P99 draws it
+    /// Time from the send until a message can be received; MEDIAN..P99 draws random times
     #[arg(long, value_name = "TIME", value_parser = latency)]
     delivery: Option<Latency>,
-    /// A new queue does not exist yet for so long
+    /// Time after CreateQueue during which the new queue does not exist yet
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     settling: Option<Duration>,
-    /// Sends to a deleted queue are accepted and vanish for so long, 60s at most
+    /// Time during which sends to a deleted queue are accepted and lost, at most 60s
     #[arg(long, value_name = "TIME", value_parser = deletion)]
     deletion: Option<Duration>,
-    /// Tags are read up to so long after they were replaced
+    /// Maximum time during which replaced tags can still be read
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     stale_tags: Option<Duration>,
-    /// What the Date header says: exact, absent, ahead:TIME, behind:TIME or wavering:TIME
+    /// The Date header of answers: exact, absent, ahead:TIME, behind:TIME or wavering:TIME
     #[arg(long, value_name = "DATE", value_parser = date)]
     date: Option<Date>,
-    /// A message can be received again at once
+    /// A received message is delivered again at once
     #[arg(long, value_name = "P", value_parser = probability)]
     duplicates: Option<f64>,
-    /// A receive takes a message out of order
+    /// A receive returns a message out of order
     #[arg(long, value_name = "P", value_parser = probability)]
     reordering: Option<f64>,
-    /// A receive finds fewer messages than there are
+    /// A receive misses messages that are in the queue
     #[arg(long, value_name = "P", value_parser = probability)]
     missed: Option<f64>,
-    /// Approximate numbers of messages are wrong by up to this part of them, from 0 to 1
+    /// Maximum relative error of the approximate numbers of messages, from 0 to 1
     #[arg(long, value_name = "PART", value_parser = probability)]
     count_error: Option<f64>,
     /// A call is refused with RequestThrottled
@@ -50,16 +50,16 @@ pub(super) struct Faults {
     /// A call is refused with ServiceUnavailable, status 503
     #[arg(long, value_name = "P", value_parser = probability)]
     unavailable: Option<f64>,
-    /// A call has its effect, and its connection breaks before the answer
+    /// A call has its effect, but the connection breaks before the answer
     #[arg(long, value_name = "P", value_parser = probability)]
     lost_answers: Option<f64>,
     /// An entry of a batch fails
     #[arg(long, value_name = "P", value_parser = probability)]
     failed_entries: Option<f64>,
-    /// So many messages of a queue are in flight at most [default: 120000]
+    /// Maximum number of messages of a queue in flight [default: 120000]
     #[arg(long, value_name = "N", value_parser = most_in_flight)]
     most_in_flight: Option<usize>,
-    /// Actions that --throttled, --unavailable and --lost-answers are about, with commas between them [default: all]
+    /// Actions that --throttled, --unavailable and --lost-answers apply to, separated by commas [default: all]
     #[arg(long, value_name = "ACTION", value_delimiter = ',', value_parser = action)]
     only: Vec<Action>,
 }
@@ -78,7 +78,7 @@ impl Faults {
         } else {
             Behaviour::default()
         };
-        /// Each setting that was given.
+        /// Applies each setting that was given.
         macro_rules! set {
             ($($name:ident)*) => {
                 $(if let Some(value) = self.$name { all = all.$name(value); })*
@@ -98,7 +98,7 @@ fn latency(text: &str) -> Result<Latency, String> {
     let (median, p99) = (time::parse(median)?, time::parse(p99)?);
     if median.is_zero() || p99 < median {
         return Err(format!(
-            "expected MEDIAN..P99, a time above zero and one that is not shorter, such as 6ms..30ms, found {text:?}"
+            "expected MEDIAN..P99 with a median above zero and a P99 that is not shorter, such as 6ms..30ms, found {text:?}"
         ));
     }
     Ok(Latency::Spread { median, p99 })
@@ -123,12 +123,12 @@ fn probability(text: &str) -> Result<f64, String> {
     number::within(text, 0.0..=1.0)
 }
 
-/// SQS states this bound, and the engine keeps it.
+/// The bound is stated by SQS, and the engine enforces it.
 fn deletion(text: &str) -> Result<Duration, String> {
     time::up_to(text, Duration::from_secs(60))
 }
 
-/// SQS's own quota is the most.
+/// The upper bound is SQS's own quota.
 fn most_in_flight(text: &str) -> Result<usize, String> {
     number::within(text, 0..=120_000)
 }
@@ -185,13 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn a_normal_day_of_amazon_can_be_changed_in_parts() {
+    fn an_option_replaces_a_setting_of_like_amazon() {
         let expected = Behaviour::like_aws().settling(Duration::ZERO);
         assert_eq!(behaviour("--like-amazon --settling 0s"), Ok(expected));
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_with_what_was_expected() {
+    fn invalid_values_are_refused_with_what_was_expected() {
         for (line, part) in [
             ("--throttled 1.5", "from 0 to 1, found \"1.5\""),
             ("--throttled=-1", "from 0 to 1, found \"-1\""),
@@ -199,7 +199,7 @@ mod tests {
             ("--latency 30ms..6ms", "found \"30ms..6ms\""),
             ("--latency 0s..6ms", "found \"0s..6ms\""),
             ("--latency 5", "unit"),
-            ("--deletion 1h", "1m at most, found \"1h\""),
+            ("--deletion 1h", "at most 1m, found \"1h\""),
             ("--most-in-flight 120001", "from 0 to 120000, found"),
             ("--most-in-flight x", "from 0 to 120000, found \"x\""),
             ("--date soon", "found \"soon\""),

@@ -1,14 +1,14 @@
-//! The part of HOCON that configurations of ElasticMQ are written in.
+//! A parser for the part of HOCON that ElasticMQ configurations use.
 //!
-//! Objects, paths as keys, quoted and unquoted values, arrays, comments; a key that is given again replaces a value, and
-//! merges an object. Substitutions and `include` in a place that matters are no part of it; whoever reads a value refuses them.
+//! Supported are objects, paths as keys, quoted and unquoted values, arrays and comments. A repeated key replaces a value and
+//! merges an object. Includes are skipped, and substitutions are kept as text, which the reader of the value refuses.
 
 use std::collections::BTreeMap;
 
-/// Objects and arrays in each other.
+/// Maximum depth of nested objects and arrays.
 const DEEPEST: usize = 64;
 
-/// A value, and the line that it begins in.
+/// A value, and the line where its key begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Node {
     pub(super) line: usize,
@@ -18,12 +18,12 @@ pub(super) struct Node {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
     Object(BTreeMap<String, Node>),
-    /// Its elements are nothing that a queue has.
+    /// The elements are dropped, because no setting of a queue is an array.
     Array,
     Text(String),
 }
 
-/// What is wrong, and in which line.
+/// An error and its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub(super) line: usize,
@@ -37,7 +37,7 @@ impl Wrong {
     }
 }
 
-/// Reads a whole file. Its braces may be missing.
+/// Reads a whole file. The outer braces may be missing.
 pub(super) fn parse(text: &str) -> Result<BTreeMap<String, Node>, Wrong> {
     let mut parser = Parser {
         rest: text.strip_prefix('\u{feff}').unwrap_or(text),
@@ -72,7 +72,7 @@ impl<'a> Parser<'a> {
         Some(char)
     }
 
-    /// The next `bytes` as they are.
+    /// Takes the next `bytes` unchanged.
     fn raw(&mut self, bytes: usize) -> &'a str {
         let (text, rest) = self.rest.split_at(bytes);
         self.rest = rest;
@@ -97,7 +97,7 @@ impl<'a> Parser<'a> {
         self.rest.starts_with('#') || self.rest.starts_with("//")
     }
 
-    /// Spaces and comments, and the ends of lines if `lines`.
+    /// Skips spaces and comments, and line ends if `lines` is true.
     fn skip_space(&mut self, lines: bool) {
         loop {
             match self.peek() {
@@ -115,7 +115,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The members of an object, and its end.
+    /// Reads the members of an object up to and including its end.
     fn members(&mut self, end: Option<char>) -> Result<BTreeMap<String, Node>, Wrong> {
         let began = self.line;
         let mut members = BTreeMap::new();
@@ -143,7 +143,7 @@ impl<'a> Parser<'a> {
             if let [word] = path.as_slice()
                 && word.starts_with("include ")
             {
-                // What it brings are defaults of the server.
+                // An included file has only defaults of the server.
                 continue;
             }
             self.skip_space(false);
@@ -166,7 +166,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A key, taken apart at its dots. An `include` is one word with what follows.
+    /// Reads a key and splits it at its dots. An `include` with its argument is one word.
     fn path(&mut self) -> Result<Vec<String>, Wrong> {
         let mut path = Vec::new();
         let mut part = String::new();
@@ -199,7 +199,7 @@ impl<'a> Parser<'a> {
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(self.wrong(format!(
-                "expected at most {DEEPEST} values in each other, found more"
+                "expected at most {DEEPEST} nested values, found more"
             )));
         }
         let value = if self.take("{") {
@@ -234,10 +234,10 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Quoted and unquoted pieces up to the end of the value, put together.
+    /// Joins quoted and unquoted pieces up to the end of the value.
     fn text(&mut self) -> Result<String, Wrong> {
         let mut text = String::new();
-        // Up to here nothing may be trimmed.
+        // The end of the last quoted piece; the text before it must not be trimmed.
         let mut quoted = None;
         loop {
             match self.peek() {
@@ -250,7 +250,7 @@ impl<'a> Parser<'a> {
                 Some(found @ ('{' | '[')) => {
                     return Err(self.wrong(format!("expected the end of a value, found {found:?}")));
                 }
-                // A substitution; kept as it is written, with its braces.
+                // A substitution, kept unchanged with its braces.
                 Some('$') if self.rest.starts_with("${") => {
                     let end = self
                         .rest
@@ -274,7 +274,7 @@ impl<'a> Parser<'a> {
 
     fn quoted(&mut self) -> Result<String, Wrong> {
         let began = self.line;
-        let unended = || Wrong::new(began, "expected a quote at the end of a text, found none");
+        let unended = || Wrong::new(began, "expected a closing quote, found none");
         if self.take("\"\"\"") {
             let end = self.rest.find("\"\"\"").ok_or_else(unended)?;
             let text = self.raw(end).to_owned();
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_the_line() {
+    fn an_error_has_its_line() {
         for (source, line, part) in [
             ("a {\n b = 1\n", 1, "expected a } for this object"),
             ("a = 1\nb", 2, "expected = or { after the key \"b\""),

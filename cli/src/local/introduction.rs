@@ -1,27 +1,27 @@
-//! What people and programs are told when the server is ready. Pure.
+//! The texts that are printed when the server is ready. Pure.
 
 use std::fmt::Write as _;
 
 use serde_json::json;
 
-/// How the server is reached.
+/// How to reach the server.
 #[derive(Debug)]
 pub(super) struct Introduction {
     pub(super) endpoint_url: String,
     pub(super) region: String,
     pub(super) account: String,
-    /// The id of a key, if requests have to be signed.
+    /// The id of a key, if requests must be signed.
     pub(super) key_id: Option<String>,
     /// Names and URLs.
     pub(super) queues: Vec<(String, String)>,
 }
 
 impl Introduction {
-    /// What a person needs to begin; the lines can be pasted. Its end shows that the server is ready.
+    /// The introduction for a person, with lines to paste into a shell. The last line shows that the server is ready.
     pub(super) fn text(&self) -> String {
         let endpoint = &self.endpoint_url;
         let mut text =
-            format!("SQS in memory at {endpoint}; Ctrl-C ends it, and nothing is kept\n\n");
+            format!("in-memory SQS at {endpoint}; press Ctrl-C to stop, no data is kept\n\n");
         if !self.queues.is_empty() {
             text.push_str("queues:\n");
             for (_, url) in &self.queues {
@@ -40,10 +40,10 @@ impl Introduction {
         set("AWS_ENDPOINT_URL_SQS", endpoint);
         set("AWS_REGION", &self.region);
         match &self.key_id {
-            // The secret is not shown: what is on a terminal is also in logs.
+            // The secret is not shown, because terminal output often ends up in logs.
             Some(id) => {
                 set("AWS_ACCESS_KEY_ID", id);
-                text.push_str("and AWS_SECRET_ACCESS_KEY with the secret of that key\n");
+                text.push_str("and set AWS_SECRET_ACCESS_KEY to the secret of this key\n");
             }
             None => {
                 set("AWS_ACCESS_KEY_ID", "local");
@@ -52,12 +52,12 @@ impl Introduction {
         }
         let _ = write!(
             text,
-            "\nversion 1 of the AWS CLI wants --endpoint-url {endpoint} in each command, too\n\nready"
+            "\nversion 1 of the AWS CLI also needs --endpoint-url {endpoint} in each command\n\nready"
         );
         text
     }
 
-    /// The same in one line, for programs.
+    /// The introduction as one line of JSON, for programs.
     pub(super) fn json(&self) -> String {
         let queues: serde_json::Map<_, _> = self
             .queues
@@ -90,7 +90,7 @@ mod tests {
 
     #[cfg(not(windows))]
     #[test]
-    fn the_introduction_can_be_pasted_and_ends_when_ready() {
+    fn the_introduction_can_be_pasted_and_ends_with_ready() {
         let text = introduction(None).text();
         assert!(text.contains("\n  http://127.0.0.1:1/0/a\n"), "{text}");
         let exports: Vec<_> = text
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn for_programs_it_is_one_line() {
+    fn for_programs_the_introduction_is_one_line() {
         let line = introduction(None).json();
         assert_eq!(line.lines().count(), 1);
         let object: serde_json::Value = serde_json::from_str(&line).unwrap();

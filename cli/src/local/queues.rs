@@ -1,7 +1,7 @@
-//! The queues that are there from the start.
+//! The queues that exist from the start.
 //!
-//! Owns how a queue is described on the command line, and what must hold for all of them together. What SQS itself checks is
-//! the engine's, so that it is said once.
+//! Owns the syntax of a queue on the command line, and the rules for all queues together. The engine checks the rules of SQS
+//! itself, so they are not repeated here.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use local_sqs::LocalSqs;
 use local_sqs::engine::{Action, SETTABLE_ATTRIBUTES};
 use serde_json::{Value, json};
 
-/// The name of another of these queues, for messages that were received too often.
+/// The name of another given queue, for messages that were received too often.
 pub(super) const DEAD_LETTER_QUEUE: &str = "DeadLetterQueue";
-/// How often a message is received before it goes to the dead-letter queue.
+/// How often a message is received before it is moved to the dead-letter queue.
 pub(super) const MAX_RECEIVE_COUNT: &str = "MaxReceiveCount";
 const REDRIVE_POLICY: &str = "RedrivePolicy";
-/// The tags of a queue, in a file.
+/// The key of a queue's tags in a file.
 pub(super) const TAGS: &str = "Tags";
 
 /// A queue to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueueSpec {
     pub(super) name: String,
-    /// Those of SQS, and the two above.
+    /// Attributes of SQS, [`DEAD_LETTER_QUEUE`] and [`MAX_RECEIVE_COUNT`].
     pub(super) attributes: BTreeMap<String, String>,
     pub(super) tags: BTreeMap<String, String>,
-    /// Where this was said, for errors.
+    /// The place where the queue was given, for errors.
     pub(super) origin: String,
 }
 
@@ -41,7 +41,7 @@ pub(super) fn parse(text: &str) -> Result<QueueSpec, String> {
     for part in parts {
         let Some((attribute, value)) = part.split_once('=') else {
             return Err(format!(
-                "expected ATTRIBUTE=VALUE after the comma, found {part:?} (JSON has to stand in a file for --config)"
+                "expected ATTRIBUTE=VALUE after the comma, found {part:?} (put JSON into a file for --config)"
             ));
         };
         check_attribute(attribute)?;
@@ -49,7 +49,7 @@ pub(super) fn parse(text: &str) -> Result<QueueSpec, String> {
             .attributes
             .insert(attribute.to_owned(), value.to_owned());
         if before.is_some() {
-            return Err(format!("attribute {attribute} is given twice"));
+            return Err(format!("attribute {attribute} is given more than once"));
         }
     }
     Ok(queue)
@@ -72,7 +72,7 @@ fn check_attribute(name: &str) -> Result<(), String> {
     }
     let names = attribute_names();
     let hint = if name == TAGS {
-        " (tags have to stand in a file for --config)"
+        " (put tags into a file for --config)"
     } else {
         ""
     };
@@ -81,7 +81,7 @@ fn check_attribute(name: &str) -> Result<(), String> {
     ))
 }
 
-/// Checks what must hold for all of them together.
+/// Checks the rules for all queues together.
 pub(super) fn check(queues: &[QueueSpec]) -> Result<(), String> {
     let mut seen: BTreeMap<&str, &QueueSpec> = BTreeMap::new();
     for queue in queues {
@@ -90,7 +90,7 @@ pub(super) fn check(queues: &[QueueSpec]) -> Result<(), String> {
         }
         if let Some(before) = seen.insert(&queue.name, queue) {
             return Err(format!(
-                "queue {:?} is given twice: {} and {}",
+                "queue {:?} is given more than once: {} and {}",
                 queue.name, before.origin, queue.origin
             ));
         }
@@ -128,7 +128,7 @@ pub(super) fn check(queues: &[QueueSpec]) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes the queues, which [`check`] has accepted.
+/// Creates the queues that [`check`] has accepted.
 pub(super) async fn create(
     sqs: &LocalSqs,
     region: &str,
@@ -157,7 +157,7 @@ pub(super) async fn create(
             json!({ "QueueName": queue.name, "Attributes": attributes, "tags": queue.tags });
         call(queue, Action::CreateQueue, members).await?;
     }
-    // Not before all are there: a dead-letter queue has to exist.
+    // Redrive policies are set after all queues are created, because a dead-letter queue must exist first.
     for queue in queues {
         let given = |name: &str| queue.attributes.get(name);
         let policy = match (given(DEAD_LETTER_QUEUE), given(MAX_RECEIVE_COUNT)) {
@@ -197,12 +197,9 @@ mod tests {
         assert_eq!(queue.attributes["Policy"], "a=b");
         for (text, part) in [
             ("jobs,Delay=1", "found \"Delay\""),
-            (
-                "jobs,Tags=a",
-                "found \"Tags\" (tags have to stand in a file",
-            ),
+            ("jobs,Tags=a", "found \"Tags\" (put tags into a file"),
             ("jobs,DelaySeconds", "found \"DelaySeconds\""),
-            ("jobs,DelaySeconds=1,DelaySeconds=2", "twice"),
+            ("jobs,DelaySeconds=1,DelaySeconds=2", "more than once"),
             ("jobs,", "found \"\""),
         ] {
             let error = parse(text).unwrap_err();
@@ -216,7 +213,7 @@ mod tests {
         assert!(all(&[dead, "dead"]).is_ok());
         for (texts, part) in [
             (&[""][..], "expected a name"),
-            (&["a", "a"], "queue \"a\" is given twice"),
+            (&["a", "a"], "queue \"a\" is given more than once"),
             (&[dead, "other"], "(jobs, other)"),
             (&["a,DeadLetterQueue=b", "b"], "expected MaxReceiveCount"),
             (&["a,MaxReceiveCount=3"], "expected DeadLetterQueue"),
@@ -264,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_sqs_would_refuse_is_refused_with_the_queue() {
+    async fn errors_of_sqs_are_reported_with_the_queue() {
         for (texts, part) in [
             (&["a b"][..], "--queue a b: "),
             (

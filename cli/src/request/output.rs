@@ -1,4 +1,4 @@
-//! What `request` prints. Pure.
+//! The output of `request`. Pure.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(crate) fn plain(body: &str) -> String {
     format!("{body}{end}")
 }
 
-/// One line with a JSON object: the reply or the error, and how long it took.
+/// One line with a JSON object: the reply or the error, and the elapsed time.
 pub(crate) fn json(outcome: &Result<Reply, RequestError>, elapsed: Duration) -> String {
     let mut object = match outcome {
         Ok(reply) => json!({ "body": reply.body(), "attributes": attributes(reply) }),
@@ -24,7 +24,7 @@ pub(crate) fn json(outcome: &Result<Reply, RequestError>, elapsed: Duration) -> 
     format!("{object}\n")
 }
 
-/// The responder's attributes that are text; SQS's binary ones have no place in JSON.
+/// The reply's attributes with text values; binary attributes cannot be shown in JSON.
 fn attributes(reply: &Reply) -> Map<String, Value> {
     let text = reply
         .attributes()
@@ -46,7 +46,7 @@ fn error_object(error: &RequestError) -> Value {
     object
 }
 
-/// Names that scripts may rest on.
+/// The names are documented, and scripts may depend on them.
 fn kind(kind: RequestErrorKind) -> &'static str {
     match kind {
         RequestErrorKind::Timeout => "timeout",

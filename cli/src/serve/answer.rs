@@ -1,4 +1,4 @@
-//! What the caller is told of a command's end. Pure.
+//! Makes the reply from a finished command. Pure.
 
 use std::process::ExitStatus;
 
@@ -8,16 +8,16 @@ use sqs_rpc::{ErrorCode, ReplyError};
 
 use super::process::Finished;
 
-/// The command exited with another code than 0, or was ended by a signal.
+/// The command exited with a code other than 0, or a signal killed it.
 const FAILED: ErrorCode = ErrorCode::from_static("command.failed");
-/// The command printed something that a message cannot carry.
+/// The command printed bytes that are not UTF-8.
 const NOT_TEXT: ErrorCode = ErrorCode::from_static("command.not_utf8");
-/// The command printed a character that a message cannot carry, such as that of a colour.
+/// The command printed a character that SQS does not accept, for example in a color code.
 const BAD_CHARACTER: ErrorCode = ErrorCode::from_static("command.bad_character");
-/// The command printed nothing, and SQS takes no empty message.
+/// The command printed nothing, and SQS accepts no empty message.
 const NO_OUTPUT: ErrorCode = ErrorCode::from_static("command.no_output");
 
-/// The reply. Nobody waits for that of a one-way request: if its command failed, the request is to stay in the queue.
+/// Makes the reply. A one-way request has no caller that waits, so if its command failed, the request stays in the queue.
 pub(crate) fn to(finished: &Finished, one_way: bool) -> Result<Reply, ReplyError> {
     if !finished.status.success() {
         let ended = describe(finished.status);
@@ -33,16 +33,16 @@ pub(crate) fn to(finished: &Finished, one_way: bool) -> Result<Reply, ReplyError
             Ok(()) => Ok(Reply::new(text)),
             Err(BodyError::Empty) => Err(ReplyError::new(
                 NO_OUTPUT,
-                "the command succeeded and printed nothing",
+                "expected output of the command, found none",
             )),
             Err(error) => Err(ReplyError::new(
                 BAD_CHARACTER,
-                format!("the command printed something that SQS does not take: {error}"),
+                format!("the output of the command is not valid in SQS: {error}"),
             )),
         },
         Err(_) => Err(ReplyError::new(
             NOT_TEXT,
-            "the command printed something that is not UTF-8",
+            "expected UTF-8 as the output of the command, found other bytes",
         )),
     }
 }
@@ -50,7 +50,7 @@ pub(crate) fn to(finished: &Finished, one_way: bool) -> Result<Reply, ReplyError
 fn describe(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("the command exited with code {code}"),
-        None => "the command was ended by a signal".to_owned(),
+        None => "the command was killed by a signal".to_owned(),
     }
 }
 
@@ -68,7 +68,7 @@ mod tests {
         }
     }
 
-    fn told(finished: &Finished) -> (String, String) {
+    fn error_of(finished: &Finished) -> (String, String) {
         let error = to(finished, false).unwrap_err();
         (error.code().to_string(), error.message().to_owned())
     }
@@ -78,32 +78,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_is_the_reply_as_it_is() {
+    fn the_output_is_the_reply_unchanged() {
         assert_eq!(to(&finished(0, b" a\n"), false).unwrap().body(), " a\n");
     }
 
     #[test]
-    fn each_failure_is_told_apart() {
-        let exited_with_3 = told(&finished(3 << 8, b"half"));
+    fn each_failure_has_its_error_code() {
+        let exited_with_3 = error_of(&finished(3 << 8, b"half"));
         assert_eq!(
             exited_with_3,
             pair("command.failed", "the command exited with code 3")
         );
-        let killed = told(&finished(9, b""));
+        let killed = error_of(&finished(9, b""));
         assert_eq!(
             killed,
-            pair("command.failed", "the command was ended by a signal")
+            pair("command.failed", "the command was killed by a signal")
         );
-        assert_eq!(told(&finished(0, b"")).0, "command.no_output");
-        assert_eq!(told(&finished(0, b"\xff")).0, "command.not_utf8");
-        let (code, message) = told(&finished(0, b"a\x1b[31m"));
+        assert_eq!(error_of(&finished(0, b"")).0, "command.no_output");
+        assert_eq!(error_of(&finished(0, b"\xff")).0, "command.not_utf8");
+        let (code, message) = error_of(&finished(0, b"a\x1b[31m"));
         assert_eq!(code, "command.bad_character");
         assert!(message.contains("U+001B at byte 1"), "{message}");
         assert!(to(&finished(0, b"\x1b"), true).is_ok());
     }
 
     #[test]
-    fn a_one_way_request_needs_no_output_and_stays_if_its_command_failed() {
+    fn a_one_way_request_stays_only_if_its_command_failed() {
         assert!(to(&finished(0, b""), true).is_ok());
         assert_eq!(
             to(&finished(1 << 8, b""), true).unwrap_err().code(),

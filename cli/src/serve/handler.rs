@@ -1,6 +1,6 @@
-//! One request: start the command, wait for it, answer.
+//! Handles one request: starts the command, waits for its end, and replies.
 //!
-//! **Invariant:** at the deadline the command is dead, and its place is free for another request.
+//! **Invariant:** at the deadline the command is killed, and its concurrency slot is free for another request.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::answer;
 use super::process::{Process, RunError};
 use crate::clock::Stopwatch;
 
-/// Handles requests with a command.
+/// Handles requests by running a command.
 #[derive(Debug)]
 pub(crate) struct CommandHandler {
     program: OsString,
@@ -21,16 +21,16 @@ pub(crate) struct CommandHandler {
 }
 
 impl CommandHandler {
-    /// The command line is a program and its arguments.
+    /// Makes a handler from a program and its arguments.
     ///
     /// # Errors
-    /// There is no such program, or it must not be executed: said before the first request is taken.
+    /// The program does not exist or is not executable. Checked here, before the first request is received.
     pub(crate) fn new(command_line: Vec<OsString>, expose_stderr: bool) -> Result<Self, String> {
         let mut words = command_line.into_iter();
         let program = words
             .next()
             .filter(|it| !it.is_empty())
-            .ok_or("no command is given")?;
+            .ok_or("expected a command, found none")?;
         let found = which::which(&program).map_err(|error| {
             format!(
                 "cannot start {}: {}",
@@ -55,14 +55,14 @@ impl CommandHandler {
         let deadline = request.deadline().clone();
         let message_id = request.message_id().to_owned();
         let watch = Stopwatch::start();
-        tracing::debug!(message_id, "a request came, and its command runs");
+        tracing::debug!(message_id, "request received, running its command");
         let finished = tokio::select! {
             biased;
             finished = process.run(request.into_body()) => finished,
             () = deadline.passed() => {
                 drop(process);
-                tracing::warn!(message_id, "the deadline has passed: the command was killed");
-                return Err(ReplyError::new(ErrorCode::EXPIRED, "the command did not end in time"));
+                tracing::warn!(message_id, "the command was killed at the deadline");
+                return Err(ReplyError::new(ErrorCode::EXPIRED, "the command did not finish before the deadline"));
             }
         };
         match finished {
@@ -76,7 +76,7 @@ impl CommandHandler {
             }
             Err(RunError::TooLong) => Err(ReplyError::new(
                 ErrorCode::REPLY_TOO_LARGE,
-                "the command printed more than a message can hold",
+                "the output of the command is too large for a message",
             )),
             Err(RunError::Io(error)) => Err(ReplyError::internal(error)),
         }
@@ -104,13 +104,13 @@ impl CommandHandler {
     }
 }
 
-/// Why a program is none.
+/// Why a program cannot be started.
 fn why(program: &OsStr, error: which::Error) -> String {
     let path = Path::new(program);
     match path.metadata() {
-        // A name without a path is looked for in other folders.
+        // A name without a path is searched for in PATH, so the file of this name does not matter.
         _ if path.components().count() < 2 => error.to_string(),
-        Ok(found) if found.is_dir() => "it is a folder".to_owned(),
+        Ok(found) if found.is_dir() => "it is a directory".to_owned(),
         Ok(_) => "it is not executable".to_owned(),
         Err(error) => error.to_string(),
     }

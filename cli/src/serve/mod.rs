@@ -2,12 +2,12 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `handler` | what happens with one request? |
-//! | `process` | how does a command run, and how does it end? |
-//! | `stderr` | what did it say last? |
-//! | `answer` | what is the caller told? (pure) |
+//! | `handler` | how is one request handled? |
+//! | `process` | how does a command run and end? |
+//! | `stderr` | what is the last line on stderr? |
+//! | `answer` | which reply does the caller get? (pure) |
 //!
-//! **Invariant:** no command outlives the request that it was started for.
+//! **Invariant:** no command runs longer than the request that it was started for.
 
 mod answer;
 mod handler;
@@ -32,30 +32,30 @@ use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::{number, time};
 
-/// How long a poll waits for requests. Shorter than SQS's 20 s, since a poll is never cut off, and whoever presses Ctrl-C
-/// waits for it.
+/// How long a poll waits for requests. Shorter than SQS's maximum of 20 s, because a poll is never aborted, and after Ctrl-C the
+/// shutdown waits for the poll.
 const POLL_WAIT: Duration = Duration::from_secs(5);
 
 /// Serve a queue: run a command for each request
 ///
-/// The command gets the body on stdin, and what it prints is the reply, as it is. If it exits with another code than 0,
-/// prints nothing or something that a message cannot carry, the caller gets an error. Its stderr is ours.
+/// The command gets the body on stdin, and its stdout is the reply, unchanged. If the command exits with a code other than 0, or
+/// prints nothing or a text that SQS does not accept, the caller gets an error. The command inherits stderr.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = ENVIRONMENT)]
 pub(crate) struct Arguments {
     /// URL of the request queue
     #[arg(long, value_name = "URL")]
     queue_url: String,
-    /// Most commands that run at a time [default: one for each CPU]
+    /// Maximum number of concurrent commands [default: the number of CPUs]
     #[arg(long, value_name = "N", value_parser = concurrency)]
     concurrency: Option<usize>,
-    /// How long SQS hides a request from others; extended while its command runs
+    /// Visibility timeout of a request; extended while its command runs
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time::parse)]
     visibility: Duration,
-    /// How long the commands that run may take after Ctrl-C, SIGTERM or SIGHUP
+    /// How long running commands may take to finish after Ctrl-C, SIGTERM or SIGHUP
     #[arg(long, value_name = "TIME", default_value = "25s", value_parser = drain)]
     drain: Duration,
-    /// Tell callers the last line that a failed command wrote to stderr; without this, its exit code only
+    /// Send callers the last line that a failed command wrote to stderr, instead of its exit code
     #[arg(long)]
     expose_stderr: bool,
     #[command(flatten)]
@@ -66,20 +66,20 @@ pub(crate) struct Arguments {
 }
 
 const ENVIRONMENT: &str = "\
-The command's environment is ours, and:
-  SQS_RPC_MESSAGE_ID   SQS's id of the message, the same if it is delivered again
-  SQS_RPC_REQUEST_ID   the request's id, if its sender gave it one (Java's do not)
-  SQS_RPC_DEADLINE_MS  milliseconds that are left when the command starts; after that it is killed, together with the
-                       processes that it started. Not set if the sender gave no time.
+The command inherits the environment, and gets these variables:
+  SQS_RPC_MESSAGE_ID   SQS's id of the message, the same if the message is redelivered
+  SQS_RPC_REQUEST_ID   the request's id; not set if the sender gave none (Java's client)
+  SQS_RPC_DEADLINE_MS  milliseconds until the deadline when the command starts. At the deadline the command is killed,
+                       together with the processes that it started. Not set if the sender gave no deadline.
 
-What the caller gets instead of a reply, as the code of its error:
-  command.failed         the command exited with another code than 0, or a signal ended it
-  command.no_output      it printed nothing
-  command.not_utf8       it printed something that is not UTF-8
-  command.bad_character  it printed a character that SQS does not take: control characters, as those of colours, but for
-                         tabs and ends of lines; U+FFFE and U+FFFF
+Error codes that the caller gets instead of a reply:
+  command.failed         the command exited with a code other than 0, or a signal killed it
+  command.no_output      the command printed nothing
+  command.not_utf8       the command printed bytes that are not UTF-8
+  command.bad_character  the command printed a character that SQS does not accept: U+FFFE, U+FFFF, or a control character
+                         (as in color codes) other than tabs and line ends
 
-Ctrl-C, SIGTERM or SIGHUP (Ctrl-Break on Windows) stops receiving and waits for what runs; a second one ends at once.";
+Ctrl-C, SIGTERM or SIGHUP (Ctrl-Break on Windows) stops receiving and waits for running commands; a second signal stops at once.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let queue = HostQueueUrl::parse(&arguments.queue_url).map_err(Failure::usage)?;
@@ -103,11 +103,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         })
         .drain(arguments.drain)
         .with_graceful_shutdown(async move {
-            // Dropped without a word, it means the same.
+            // A dropped sender means the same as a sent message.
             let _ = stopped.await;
         });
     let mut serving = pin!(serve.into_future());
-    say(format_args!("serving {queue}; Ctrl-C ends it"));
+    say(format_args!("serving {queue}; press Ctrl-C to stop"));
 
     tokio::select! {
         biased;
@@ -115,26 +115,26 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         () = signals.next() => {}
     }
     say(format_args!(
-        "finishing what runs, for {:?} at the most; Ctrl-C again ends at once",
+        "waiting up to {:?} for running commands; press Ctrl-C again to stop at once",
         arguments.drain
     ));
     drop(stop);
     tokio::select! {
         biased;
         outcome = &mut serving => finish(outcome),
-        () = signals.next() => Err(Failure::other("ended at once; requests that were not finished are delivered again")),
+        () = signals.next() => Err(Failure::other("stopped at once; unfinished requests will be redelivered")),
     }
 }
 
 fn finish(outcome: Result<Drained, sqs_rpc::responder::ServeError>) -> Result<(), Failure> {
     match outcome {
         Ok(drained) if drained.is_clean() => {
-            say(format_args!("stopped; nothing was cut off"));
+            say(format_args!("stopped; no command was killed"));
             Ok(())
         }
         Ok(drained) => {
             say(format_args!(
-                "stopped; {} commands were cut off, {} requests given back",
+                "stopped; {} commands were killed, {} requests put back into the queue",
                 drained.abandoned, drained.released
             ));
             Ok(())
@@ -148,7 +148,7 @@ fn concurrency(text: &str) -> Result<usize, String> {
     number::within(text, 1..=100_000)
 }
 
-/// No longer than a request can be kept from others.
+/// At most SQS's maximum visibility timeout of 12 hours.
 fn drain(text: &str) -> Result<Duration, String> {
     time::up_to(text, Duration::from_secs(12 * 3_600))
 }
@@ -157,7 +157,7 @@ fn cpus() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-/// What a person at the terminal needs to know.
+/// Prints a line for a person at the terminal.
 fn say(text: std::fmt::Arguments<'_>) {
     console::say(format_args!("sqs-rpc: {text}"));
 }

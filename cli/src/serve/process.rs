@@ -1,8 +1,9 @@
-//! A command while it runs.
+//! A running command.
 //!
-//! Owns: its processes, its pipes. Does not own: what its end means.
+//! Owns: the processes and pipes of the command. Does not own: the reply.
 //!
-//! **Invariant:** when it is dropped before its end, the processes that it started are killed; on Unix also when it has ended.
+//! **Invariant:** if a [`Process`] is dropped before the command has ended, the command and the processes that it started are
+//! killed. On Unix those processes are also killed when the command ends.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -16,38 +17,38 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::stderr::{self, Tail};
 
-/// After the end of a command, its pipes are read for this long at most. Everything that it wrote is in them already, but a
-/// process that left its group may hold them open.
+/// After the end of a command, its pipes are read for at most this time. The pipes already have all output of the command, but
+/// a process that left the command's process group may keep them open.
 const LAST_READ: Duration = Duration::from_millis(100);
 
-/// A command that was started.
+/// A started command.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    /// The group that the command leads, until it was killed.
+    /// The process group that the command leads; `None` after it was killed.
     group: Option<Group>,
 }
 
-/// A command that came to its end by itself.
+/// A command that has ended by itself.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,
-    /// The end of its stderr, if that was asked for.
+    /// The end of the command's stderr, if requested.
     pub(crate) stderr: Option<Tail>,
 }
 
 /// Why a command has no result.
 #[derive(Debug)]
 pub(crate) enum RunError {
-    /// It printed more than fits into a message.
+    /// The output is too large for a message.
     TooLong,
-    /// Its pipes failed.
+    /// Reading or writing a pipe failed.
     Io(io::Error),
 }
 
 impl Process {
-    /// Starts it. A variable without a value is not set, whatever our own environment has.
+    /// Starts the command. A variable without a value is removed from the inherited environment.
     pub(crate) fn start<const N: usize>(
         program: &OsStr,
         arguments: &[OsString],
@@ -71,7 +72,7 @@ impl Process {
                 None => command.env_remove(name),
             };
         }
-        // A group of its own: it can be killed as a whole, and the terminal's Ctrl-C does not reach it.
+        // A separate process group can be killed as a whole and does not receive the terminal's Ctrl-C.
         #[cfg(unix)]
         command.process_group(0);
         #[cfg(windows)]
@@ -83,15 +84,15 @@ impl Process {
         })
     }
 
-    /// Gives it the body and waits for its end, and not for that of the processes that it started: those are killed then.
-    /// Dropping the future leaves it running.
+    /// Writes the body to the command and waits for its end. The processes that it started are not waited for but killed.
+    /// Dropping the future leaves the command running.
     pub(crate) async fn run(&mut self, body: String) -> Result<Finished, RunError> {
         let (stdin, stdout) = (self.child.stdin.take(), self.child.stdout.take());
         let stderr = self.child.stderr.take();
         let keeps_stderr = stderr.is_some();
         let (mut printed, mut tail) = (Vec::new(), Tail::default());
         let status = {
-            // At the same time, since each pipe that nobody serves can block the command.
+            // All pipes are served at the same time, because a full or empty pipe can block the command.
             let pipes = async {
                 tokio::try_join!(
                     async { write(stdin, body).await.map_err(RunError::Io) },
@@ -142,7 +143,7 @@ impl Drop for Process {
 
 #[cfg(unix)]
 type Group = rustix::process::Pid;
-/// The command's own id. It is nobody else's as long as the [`Child`] is there.
+/// The process id of the command. It is not reused as long as the [`Child`] exists.
 #[cfg(windows)]
 type Group = u32;
 
@@ -156,34 +157,34 @@ fn group(child: &Child) -> Option<Group> {
     child.id()
 }
 
-/// Kills what is left of a group, once: later its number may be that of another group.
+/// Kills the remaining processes of a group. Only once, because the id of the group may be reused later.
 #[cfg(unix)]
 fn kill_group(group: &mut Option<Group>) {
     if let Some(group) = group.take() {
-        // It fails only if the whole group has gone already.
+        // This fails only if no process of the group exists any more.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
 }
 
-/// What a command that has ended left behind, Windows does not know any more.
+/// After the end of a command, Windows cannot find the processes that the command started.
 #[cfg(windows)]
 fn kill_group(group: &mut Option<Group>) {
     *group = None;
 }
 
-/// As the flag is named in the Windows API, "Process Creation Flags".
+/// From the Windows API, "Process Creation Flags".
 #[cfg(windows)]
 const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
 
-/// Kills a command that still runs, and what it has started. It has to be done before the command itself ends, and without
-/// unsafe code a program of Windows has to do it; it takes some milliseconds.
+/// Kills a running command and the processes that it started. This only works before the command ends. Without unsafe code, only
+/// the Windows program `taskkill` can do it, which takes some milliseconds.
 #[cfg(windows)]
 fn kill_tree(group: &mut Option<Group>) {
     if let Some(id) = group.take() {
         let mut kill = std::process::Command::new("taskkill");
         kill.args(["/T", "/F", "/PID"]).arg(id.to_string());
         let quiet = kill.stdin(Stdio::null()).stdout(Stdio::null());
-        // If it fails, the child is killed all the same, as every child that is dropped.
+        // If `taskkill` fails, dropping the child still kills the command itself.
         let _ = quiet.stderr(Stdio::null()).status();
     }
 }
@@ -193,7 +194,7 @@ async fn write(stdin: Option<ChildStdin>, body: String) -> io::Result<()> {
         return Ok(());
     };
     match stdin.write_all(body.as_bytes()).await {
-        // It need not read what it does not want to know.
+        // A command may ignore its stdin.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }

@@ -1,19 +1,19 @@
-//! What a command says on stderr: passed on, and its end kept.
+//! Forwards the stderr of a command, and keeps its end.
 
 use std::io;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::ChildStderr;
 
-/// So much of the end is kept.
+/// Maximum number of bytes that are kept.
 const KEPT: usize = 4096;
 
-/// The end of an output.
+/// The last bytes of an output.
 #[derive(Debug, Default)]
 pub(crate) struct Tail(Vec<u8>);
 
-/// Passes everything on to our own stderr until it ends, and keeps its end in `tail`. If nobody reads ours any more, the
-/// command is not to notice.
+/// Forwards everything to our own stderr until the command's stderr ends, and keeps the last bytes in `tail`. Errors of our own
+/// stderr are ignored, so that a closed terminal does not affect the command.
 pub(crate) async fn follow(stderr: Option<ChildStderr>, tail: &mut Tail) -> io::Result<()> {
     let Some(mut from) = stderr else {
         return Ok(());
@@ -38,7 +38,7 @@ impl Tail {
         self.0.drain(..surplus);
     }
 
-    /// The last line that is not empty. Control characters and what is not UTF-8 become U+FFFD.
+    /// The last line that is not empty. Control characters and invalid UTF-8 are replaced by U+FFFD.
     pub(crate) fn last_line(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.0);
         let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_with_something_in_it_counts() {
+    fn the_last_line_that_is_not_empty_is_found() {
         assert_eq!(
             last_line(&[b"one\ntw", b"o\n\n  \n"]).as_deref(),
             Some("two")
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_end_is_kept() {
+    fn only_the_last_bytes_are_kept() {
         let mut tail = Tail::default();
         (0..100).for_each(|_| tail.push(&[b'x'; 1000]));
         assert_eq!(tail.0.len(), KEPT);

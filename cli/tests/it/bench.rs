@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{Local, Running, assert_code, run, start_logging};
 
-/// What it prints as JSON, a value a line.
+/// The JSON output of the bench: one value per line.
 fn outcomes(arguments: &[&str]) -> Vec<Value> {
     let arguments = [&["bench"], arguments, &["--json"]].concat();
     let (stdout, _) = assert_code(&run(&arguments), 0);
@@ -20,7 +20,7 @@ fn number(outcome: &Value, pointer: &str) -> f64 {
 }
 
 #[test]
-fn in_the_model_many_callers_share_their_calls_and_one_does_not() {
+fn in_the_model_many_callers_share_calls() {
     let outcomes = outcomes(&[
         "rpc",
         "--concurrency",
@@ -35,17 +35,20 @@ fn in_the_model_many_callers_share_their_calls_and_one_does_not() {
     };
     for outcome in [alone, together] {
         assert_eq!(number(outcome, "/requests"), 640.0);
-        assert!(outcome["cpu_us_per_rpc"].is_null(), "SQS is in the process");
+        assert!(
+            outcome["cpu_us_per_rpc"].is_null(),
+            "SQS runs in this process"
+        );
     }
     assert!(number(alone, "/calls_per_rpc") > 4.0, "{alone}");
     assert_eq!(number(alone, "/fill/SendMessageBatch"), 1.0);
     assert!(number(together, "/calls_per_rpc") < 2.0, "{together}");
-    // Two sends and two deliveries of 10 ms each at the median: no request is faster.
+    // No request is faster than two sends and two deliveries, each with a median of 10 ms.
     assert!(number(alone, "/p50_ms") > 20.0, "{alone}");
 }
 
 #[test]
-fn at_a_rate_requests_come_whether_replies_do_or_not() {
+fn with_a_rate_requests_do_not_wait_for_replies() {
     let outcomes = outcomes(&[
         "rpc",
         "--rate",
@@ -58,7 +61,7 @@ fn at_a_rate_requests_come_whether_replies_do_or_not() {
         "unbatched",
     ]);
     let [ours, unbatched] = outcomes.as_slice() else {
-        panic!("two runs, whatever the numbers of callers: {outcomes:?}");
+        panic!("expected two runs, for one load: {outcomes:?}");
     };
     assert_eq!(unbatched["contestant"], "unbatched");
     for outcome in [ours, unbatched] {
@@ -69,7 +72,7 @@ fn at_a_rate_requests_come_whether_replies_do_or_not() {
 }
 
 #[test]
-fn over_http_both_contestants_do_the_same_work_on_the_same_server() {
+fn over_http_both_contestants_run_on_one_server() {
     let local = Local::start();
     let outcomes = outcomes(&[
         "rpc",
@@ -96,12 +99,12 @@ fn over_http_both_contestants_do_the_same_work_on_the_same_server() {
     assert_eq!(
         local.queue_names(),
         ["jobs"],
-        "what the bench made, it deleted"
+        "the bench deleted its queues"
     );
 }
 
 #[test]
-fn a_table_says_what_was_run() {
+fn a_table_has_the_settings_of_the_run() {
     let run = run(&[
         "bench",
         "rpc",
@@ -125,7 +128,7 @@ fn a_table_says_what_was_run() {
     }
 }
 
-/// A bench that would run for a long time, at the start of its first run.
+/// Starts a bench that runs for a long time, and waits for the start of its first run.
 fn endless(place: &[&str]) -> Running {
     let load = [
         "--concurrency",
@@ -137,7 +140,7 @@ fn endless(place: &[&str]) -> Running {
     ];
     let arguments = [&["bench", "rpc", "--json"], place, &load].concat();
     let running = start_logging(&arguments, "warn,sqs_rpc=debug");
-    running.stderr.until(|line| line.contains("a run begins"));
+    running.stderr.until(|line| line.contains("starting a run"));
     running
 }
 
@@ -161,7 +164,7 @@ fn an_interrupt_ends_the_bench_and_deletes_its_queues() {
 }
 
 #[test]
-fn in_the_model_an_interrupt_ends_the_bench_too() {
+fn an_interrupt_ends_the_bench_in_the_model() {
     let bench = endless(&[]);
     bench.terminate();
     let (status, stdout, _) = bench.wait_for_all();
@@ -170,7 +173,7 @@ fn in_the_model_an_interrupt_ends_the_bench_too() {
 }
 
 #[test]
-fn the_server_of_a_bench_ends_with_it_however_it_ends() {
+fn the_server_of_a_bench_always_ends_with_the_bench() {
     for (code, end) in [
         (None, Running::kill as fn(&Running)),
         (Some(4), Running::terminate),
@@ -178,16 +181,16 @@ fn the_server_of_a_bench_ends_with_it_however_it_ends() {
     ] {
         let bench = endless(&["--on-local"]);
         end(&bench);
-        // The server shares its stderr: that ends when both have.
+        // The server shares stderr with the bench, so stderr ends when both have ended.
         let (status, _, stderr) = bench.wait_for_all();
         assert_eq!(status.code(), code);
-        let left_behind = |line: &String| line.contains("left behind");
+        let left_behind = |line: &String| line.contains("deleted");
         assert!(!stderr.iter().any(left_behind), "{stderr:?}");
     }
 }
 
 #[test]
-fn a_bench_whose_server_hangs_says_so_and_can_be_ended() {
+fn a_bench_reports_a_hanging_server_and_can_be_interrupted() {
     let local = Local::start();
     let bench = endless(&["--endpoint-url", &local.endpoint]);
     local.process.stop();
@@ -197,12 +200,15 @@ fn a_bench_whose_server_hangs_says_so_and_can_be_ended() {
     let (status, stderr) = bench.wait();
     assert_eq!(status.code(), Some(4));
     let said = |text: &str| stderr.iter().any(|line| line.contains(text));
-    assert!(said("left behind") && said("interrupted"), "{stderr:?}");
+    assert!(
+        said("were not deleted") && said("interrupted"),
+        "{stderr:?}"
+    );
 }
 
 #[test]
 fn a_bench_that_fails_deletes_its_queues() {
-    // The queue is made, but the bench never learns its URL.
+    // The queue is created, but the bench never receives its URL.
     let local = Local::start_with(&["--lost-answers", "1", "--only", "CreateQueue"]);
     let arguments = ["bench", "rpc", "--endpoint-url", &local.endpoint];
     assert_code(&run(&arguments), 4);
@@ -210,7 +216,7 @@ fn a_bench_that_fails_deletes_its_queues() {
 }
 
 #[test]
-fn loads_that_cannot_be_are_refused() {
+fn invalid_loads_are_refused() {
     for (option, value, expected) in [
         ("--concurrency", "0", "from 1 to 100000, found \"0\""),
         ("--concurrency", "100001", "from 1 to 100000, found"),
@@ -242,7 +248,7 @@ fn loads_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn a_rate_below_one_is_not_shown_as_none() {
+fn a_rate_below_one_is_shown_with_its_fraction() {
     let load = ["--rate", "0.01", "--payload", "64", "--requests", "2"];
     let (stdout, _) = assert_code(&run(&[&["bench", "rpc"], &load[..]].concat()), 0);
     assert!(stdout.contains("0.01 a second"), "{stdout}");

@@ -7,9 +7,13 @@ use serde_json::Value;
 
 const UUID: &str = "0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a";
 
-/// Dead, alive, just over, of Java's, without a lease, with one that cannot be read, and no host at all.
+/// Creates these hosts: dead, alive, lease expired, of Java, without a lease, with an unreadable lease; and a queue that is not
+/// a host.
 fn some_hosts(local: &Local) -> [String; 6] {
-    #[expect(clippy::disallowed_methods, reason = "a lease that is alive is of now")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the lease of a living host has a current time"
+    )]
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
@@ -47,8 +51,8 @@ fn queues_shows_every_host_and_its_verdict() {
     for (name, said) in names.iter().zip([
         "dead",
         "alive",
-        "just over; dead in",
-        "can only be watched in silence; dead in 6m",
+        "lease expired; dead in",
+        "watched for a renewal; dead in 6m",
         "it has no lease; never deleted",
         "its lease cannot be read; never deleted",
     ]) {
@@ -59,7 +63,7 @@ fn queues_shows_every_host_and_its_verdict() {
         lines[1].contains("1h") && lines[1].contains("1m"),
         "{stdout}"
     );
-    assert_eq!(stderr, "", "no progress where nobody sits");
+    assert_eq!(stderr, "", "no progress bar without a terminal");
 
     let (stdout, _) = assert_code(&local.run(&["queues", "--json", "--prefix", "sqs-rpc-"]), 0);
     let rows: Vec<Value> = serde_json::from_str(&stdout).unwrap();
@@ -79,7 +83,7 @@ fn queues_shows_every_host_and_its_verdict() {
 }
 
 #[test]
-fn a_dry_run_names_exactly_the_dead_and_a_sweep_deletes_exactly_those() {
+fn a_sweep_deletes_exactly_the_hosts_of_its_dry_run() {
     let local = Local::start();
     let names = some_hosts(&local);
     let before = local.queue_names();
@@ -91,7 +95,7 @@ fn a_dry_run_names_exactly_the_dead_and_a_sweep_deletes_exactly_those() {
         .collect();
     assert_eq!(dead.len(), 1, "{stdout}");
     assert!(
-        dead[0].contains(&names[0]) && dead[0].contains("its lease of 1m is 1h"),
+        dead[0].contains(&names[0]) && dead[0].contains("its lease of 1m was last renewed 1h"),
         "{stdout}"
     );
     let silent = stdout
@@ -99,7 +103,7 @@ fn a_dry_run_names_exactly_the_dead_and_a_sweep_deletes_exactly_those() {
         .find(|line| line.starts_with(&names[3]))
         .unwrap();
     assert!(
-        silent.contains("watched in silence; dead in 6m"),
+        silent.contains("watched for a renewal; dead in 6m"),
         "{silent}"
     );
     assert_eq!(local.queue_names(), before);
@@ -113,7 +117,7 @@ fn a_dry_run_names_exactly_the_dead_and_a_sweep_deletes_exactly_those() {
     assert_eq!(
         waiting.len(),
         2,
-        "the one that is just over, and Java's: {stdout}"
+        "the host with the expired lease and Java's host: {stdout}"
     );
     let mut left = before;
     left.retain(|name| *name != names[0]);
@@ -121,10 +125,10 @@ fn a_dry_run_names_exactly_the_dead_and_a_sweep_deletes_exactly_those() {
 }
 
 #[test]
-fn nothing_to_see_and_wrong_usage() {
+fn without_hosts_nothing_is_listed_and_bad_prefixes_are_refused() {
     let local = Local::start();
     let (stdout, _) = assert_code(&local.run(&["queues"]), 0);
-    assert_eq!(stdout, "no temporary queues under sqs-rpc-\n");
+    assert_eq!(stdout, "no temporary queues with prefix sqs-rpc-\n");
     let (stdout, _) = assert_code(&local.run(&["sweep"]), 0);
     assert_eq!(stdout, "0 hosts, 0 deleted\n", "nothing to wait for");
     let (_, stderr) = assert_code(&local.run(&["sweep", "--prefix", "a.b"]), 2);

@@ -20,7 +20,7 @@ fn http(local: &Local, head: &str) -> String {
     answer
 }
 
-/// Writes a file for one test; its path.
+/// Writes a file for one test and returns its path.
 fn file(name: &str, text: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, text).unwrap();
@@ -41,7 +41,7 @@ fn attributes(local: &Local, queue: &str) -> std::collections::HashMap<String, S
 }
 
 #[test]
-fn it_says_on_stderr_where_it_is_and_ends_cleanly_when_told() {
+fn the_introduction_is_on_stderr_and_sigterm_ends_the_server() {
     let process = start(&["local", "--port", "0", "--queue", "jobs"]);
     let introduction = process.stderr.until(|line| line == "ready").join("\n");
     assert!(
@@ -59,7 +59,7 @@ fn it_says_on_stderr_where_it_is_and_ends_cleanly_when_told() {
 }
 
 #[test]
-fn each_wish_that_it_ends_is_heard() {
+fn each_signal_ends_the_server() {
     for end in [
         Running::terminate as fn(&Running),
         Running::interrupt,
@@ -74,15 +74,15 @@ fn each_wish_that_it_ends_is_heard() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn who_ignores_the_terminal_from_the_start_outlives_it() {
+fn a_server_started_with_sighup_ignored_keeps_ignoring_it() {
     let process = start_without_hang_up(&["local", "--port", "0"]);
     process.stderr.until(|line| line == "ready");
     assert!(process.ignores_hang_up());
 }
 
 #[test]
-fn on_demand_it_ends_when_stdin_ends() {
-    // Nothing is on it from the start.
+fn with_until_stdin_ends_the_server_ends_with_stdin() {
+    // Stdin is empty from the start.
     let process = start(&["local", "--port", "0", "--json", "--until-stdin-ends"]);
     let (status, stdout, stderr) = process.wait_for_all();
     assert!(status.success(), "{status}: {stderr:?}");
@@ -90,7 +90,7 @@ fn on_demand_it_ends_when_stdin_ends() {
 }
 
 #[test]
-fn for_programs_it_is_one_line_of_json() {
+fn with_json_the_introduction_is_one_line() {
     let local = Local::start_with(&["--region", "eu-west-1", "--account", "111122223333"]);
     let url = format!("{}/111122223333/jobs", local.endpoint);
     let expected = serde_json::json!({
@@ -111,7 +111,7 @@ fn for_programs_it_is_one_line_of_json() {
 }
 
 #[test]
-fn it_listens_at_addresses_of_both_kinds() {
+fn the_server_listens_on_ipv4_and_ipv6() {
     for (host, expected) in [
         ("localhost", "http://127.0.0.1:"),
         ("0.0.0.0", "http://127.0.0.1:"),
@@ -164,7 +164,7 @@ fn queues_have_the_attributes_of_command_line_and_file() {
 }
 
 #[test]
-fn a_configuration_of_elasticmq_becomes_ours() {
+fn a_configuration_of_elasticmq_is_converted() {
     let conf = file(
         "elasticmq.conf",
         "queues {\n q1 { defaultVisibilityTimeout = 10 seconds\n deadLettersQueue { name = q2, maxReceiveCount = 3 } }\n q2 { }\n}\n",
@@ -184,7 +184,7 @@ fn a_configuration_of_elasticmq_becomes_ours() {
 }
 
 #[test]
-fn with_keys_requests_have_to_be_signed() {
+fn with_access_keys_requests_must_be_signed() {
     let mut local = Local::start_with(&["--access-key", "AKIDONE:s:1", "--access-key", "TWO:s2"]);
     let refused = local.call(|client| client.list_queues().send());
     assert_eq!(refused.unwrap_err().code(), Some("InvalidClientTokenId"));
@@ -215,7 +215,7 @@ fn the_same_seed_gives_the_same_ids() {
 }
 
 #[test]
-fn faults_come_as_they_are_asked_for_and_spare_the_given_queues() {
+fn faults_are_injected_after_the_given_queues_are_created() {
     let local = Local::start_with(&[
         "--like-amazon",
         "--settling",
@@ -227,7 +227,7 @@ fn faults_come_as_they_are_asked_for_and_spare_the_given_queues() {
     ]);
     let refused = local.call(|client| client.list_queues().send());
     assert_eq!(refused.unwrap_err().code(), Some("ServiceUnavailable"));
-    // It was there before, so it has settled; a new queue has not.
+    // The given queue has settled, a new queue has not.
     assert_eq!(attributes(&local, "jobs")["VisibilityTimeout"], "30");
     local.create("new", Vec::new());
     let url = local.queue_url.replace("/jobs", "/new");
@@ -262,7 +262,7 @@ fn health_and_cors_are_answered() {
 }
 
 #[test]
-fn on_demand_it_logs_a_line_a_request_and_no_body() {
+fn with_log_each_request_is_a_line_without_its_body() {
     let local = Local::start_with(&["--log"]);
     assert_code(&local.request(&["--timeout", "3s", "canary"]), 3);
     http(&local, "GET /?Action=Nonsense HTTP/1.1");
@@ -286,20 +286,20 @@ fn on_demand_it_logs_a_line_a_request_and_no_body() {
 }
 
 #[test]
-fn a_taken_port_is_an_error_that_says_what_to_do() {
+fn a_port_in_use_is_an_error_with_advice() {
     let local = Local::start();
     let port = local.endpoint.rsplit(':').next().unwrap();
     let (stdout, stderr) = assert_code(&run(&["local", "--port", port]), 4);
     assert_eq!(stdout, "");
     let expected = format!(
-        "sqs-rpc: port {port} is taken: choose another with --port, or any free one with --port 0\n"
+        "sqs-rpc: port {port} is already in use: choose another port with --port, or a free port with --port 0\n"
     );
     assert_eq!(stderr, expected);
 }
 
 #[test]
 fn bad_input_is_code_2_before_the_port_is_bound() {
-    // Taken: whoever binds it first would end with code 4.
+    // The port is in use, so a command that binds it before the check would end with code 4.
     let local = Local::start();
     let port = local.endpoint.rsplit(':').next().unwrap();
     let broken = file("broken.toml", "[queues.a]\nVisibilityTimeout = = 1\n");
@@ -312,7 +312,7 @@ fn bad_input_is_code_2_before_the_port_is_bound() {
         (&["--access-key", "AKID"], "expected ID:SECRET"),
         (
             &["--access-key", "A:b", "--access-key", "A:c"],
-            "given twice",
+            "given more than once",
         ),
         (&["--cors", "localhost"], "found \"localhost\""),
         (&["--seed", "x"], "to 18446744073709551615, found \"x\""),
@@ -320,7 +320,7 @@ fn bad_input_is_code_2_before_the_port_is_bound() {
             &["--most-in-flight", "9999999"],
             "from 0 to 120000, found \"9999999\"",
         ),
-        (&["--deletion", "1h"], "1m at most, found \"1h\""),
+        (&["--deletion", "1h"], "at most 1m, found \"1h\""),
         (&["--throttled", "2"], "from 0 to 1, found \"2\""),
         (&["--only", "SendMessage"], "--throttled"),
         (&["--queue", "a b"], "--queue a b: "),
@@ -334,7 +334,7 @@ fn bad_input_is_code_2_before_the_port_is_bound() {
         ),
         (
             &["--queue", "a", "--queue", "a"],
-            "queue \"a\" is given twice",
+            "queue \"a\" is given more than once",
         ),
         (
             &["--queue", "jobs", "--config", &jobs],

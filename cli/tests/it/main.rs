@@ -1,11 +1,11 @@
-//! The command as people run it: the real binary, over HTTP on this machine.
+//! Tests of the real binary, over HTTP on this machine.
 //!
-//! It needs a Unix: a shell, signals, process groups.
+//! They need a Unix system: a shell, signals, process groups.
 
 #![cfg(unix)]
 #![expect(
     clippy::unwrap_used,
-    reason = "a test fails by panicking, in its helpers too"
+    reason = "a test fails by panicking, also in its helper functions"
 )]
 
 mod bench;

@@ -1,4 +1,4 @@
-//! Arguments, environments and pipes that are not as they should be.
+//! Invalid arguments, environments and pipes.
 
 use std::process::{Output, Stdio};
 
@@ -6,7 +6,7 @@ use crate::support::{Local, assert_code, run, seen};
 use serde_json::Value;
 
 #[test]
-fn a_reader_that_has_gone_ends_a_command_without_a_word() {
+fn a_closed_stdout_ends_a_command_silently() {
     let local = Local::start();
     for arguments in [&["queues"][..], &["queues", "--json"], &["sweep", "--once"]] {
         let mut command = local.command(arguments);
@@ -27,7 +27,7 @@ fn a_reader_that_has_gone_ends_a_command_without_a_word() {
 }
 
 #[test]
-fn a_terminal_that_has_gone_changes_no_exit_code() {
+fn a_closed_stderr_does_not_change_the_exit_code() {
     let local = Local::start();
     for (arguments, code) in [
         (&["queues", "--prefix", "a b"][..], 2),
@@ -48,7 +48,7 @@ fn a_terminal_that_has_gone_changes_no_exit_code() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_output_that_cannot_be_written_is_code_4() {
+fn a_failed_write_to_stdout_is_code_4() {
     let local = Local::start();
     let full = std::fs::File::create("/dev/full").unwrap();
     let mut command = local.command(&["queues"]);
@@ -62,7 +62,7 @@ fn an_output_that_cannot_be_written_is_code_4() {
 }
 
 #[test]
-fn an_endpoint_that_is_no_url_is_code_2() {
+fn an_invalid_endpoint_is_code_2() {
     let local = Local::start();
     let queue_url = local.queue_url.as_str();
     for arguments in [
@@ -86,19 +86,19 @@ fn an_endpoint_that_is_no_url_is_code_2() {
 }
 
 #[test]
-fn a_filter_for_logs_that_is_none_is_code_2() {
+fn an_invalid_log_filter_is_code_2() {
     let local = Local::start();
     let mut command = local.command(&["queues"]);
     let output = command.env("RUST_LOG", "=[").output().unwrap();
     let (_, stderr) = assert_code(&output, 2);
     assert_eq!(
         stderr,
-        "sqs-rpc: expected what to log in RUST_LOG, such as info or warn,sqs_rpc=debug, found \"=[\"\n"
+        "sqs-rpc: expected a log filter in RUST_LOG, such as info or warn,sqs_rpc=debug, found \"=[\"\n"
     );
 }
 
 #[test]
-fn the_longest_times_make_no_server_fail() {
+fn the_longest_times_do_not_break_the_server() {
     let forever = "500000000000y";
     for option in ["--settling", "--delivery", "--stale-tags"] {
         let local = Local::start_with(&[option, forever]);
@@ -118,13 +118,13 @@ fn the_version_is_that_of_the_command() {
 }
 
 #[test]
-fn a_region_that_is_none_is_code_2_before_the_first_call() {
+fn an_invalid_region_is_code_2_before_the_first_call() {
     let local = Local::start_with(&["--log"]);
     local
         .process
         .stderr
         .until(|line| line.contains("CreateQueue jobs"));
-    // The host names no region, so that of the environment counts.
+    // The queue's URL contains no region, so the region of the environment is used.
     let queue_url = local.queue_url.as_str();
     for region in ["", "bad region", "-x"] {
         for arguments in [
@@ -146,7 +146,7 @@ fn a_region_that_is_none_is_code_2_before_the_first_call() {
     assert!(log.is_empty(), "{log:?}");
 }
 
-/// The error on stdout, which is the line on stderr.
+/// The error on stdout, which must equal the line on stderr.
 #[track_caller]
 fn json_error(output: &Output, code: i32) -> Value {
     let (stdout, stderr) = assert_code(output, code);
@@ -166,7 +166,7 @@ fn json_error(output: &Output, code: i32) -> Value {
 }
 
 #[test]
-fn in_json_wrong_usage_is_an_object_too() {
+fn with_json_wrong_usage_is_an_object() {
     let local = Local::start();
     let queue_url = local.queue_url.as_str();
     for arguments in [
@@ -193,16 +193,16 @@ fn in_json_wrong_usage_is_an_object_too() {
         let kind = error["kind"].as_str().unwrap();
         assert!(["usage", "invalid_request"].contains(&kind), "{error}");
     }
-    // Help is no failure, and another command's --json is not ours.
+    // Help is not a failure, and --json of another command is ignored.
     assert_code(&run(&["request", "--json", "--help"]), 0);
     let (stdout, _) = assert_code(&run(&["serve", "--", "jq", "--json"]), 2);
     assert_eq!(stdout, "");
 }
 
 #[test]
-fn in_json_an_error_has_its_whole_cause() {
+fn with_json_an_error_has_all_its_causes() {
     let local = Local::start();
-    // Nobody listens there.
+    // No server listens on this port.
     let nowhere = ["--endpoint-url", "http://127.0.0.1:1"];
     let queue_url = local.queue_url.as_str();
     let request = [
@@ -223,7 +223,7 @@ fn in_json_an_error_has_its_whole_cause() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_is_said_soon_and_an_interrupt_is_no_success() {
+fn a_silent_server_is_reported_and_an_interrupt_is_code_4() {
     let local = Local::start_with(&["--latency", "1h"]);
     for (arguments, examined) in [
         (&["queues", "--json"][..], Value::Null),
@@ -236,7 +236,7 @@ fn a_server_that_does_not_answer_is_said_soon_and_an_interrupt_is_no_success() {
         waiting.terminate();
         let (status, stdout, stderr) = waiting.wait_for_all();
         assert_eq!(status.code(), Some(4), "{stderr:?}");
-        let said = ["sqs-rpc: interrupted before every host was known"];
+        let said = ["sqs-rpc: interrupted before all hosts were examined"];
         assert_eq!(stderr, said);
         assert_eq!(stdout.len(), 1, "{stdout:?}");
         let object: Value = serde_json::from_str(&stdout[0]).unwrap();
@@ -248,5 +248,5 @@ fn a_server_that_does_not_answer_is_said_soon_and_an_interrupt_is_no_success() {
     waiting.hang_up();
     let (status, stdout, _) = waiting.wait_for_all();
     assert_eq!(status.code(), Some(4));
-    assert_eq!(stdout, ["not complete: 0 hosts, 0 deleted"]);
+    assert_eq!(stdout, ["incomplete: 0 hosts, 0 deleted"]);
 }

@@ -1,4 +1,4 @@
-//! `sqs-rpc request`, mostly where it is refused; with a reply it is in `serve`.
+//! `sqs-rpc request`, mostly failures; requests with a reply are in `serve`.
 
 use crate::support::{Local, assert_code, run};
 use serde_json::Value;
@@ -12,9 +12,9 @@ fn no_reply_in_time_is_code_3() {
 }
 
 #[test]
-fn in_json_a_timeout_says_so_and_whether_the_request_was_sent() {
+fn with_json_a_timeout_shows_whether_the_request_was_sent() {
     let local = Local::start();
-    // The second that the reply queue needs is longer than that.
+    // The reply queue needs one second, so the request is not sent within 100 ms.
     for (timeout, least, delivery) in [("100ms", 100, "not_sent"), ("5s", 5_000, "sent")] {
         let (stdout, _) = assert_code(
             &local.request(&["--timeout", timeout, "--json", "hello"]),
@@ -29,7 +29,7 @@ fn in_json_a_timeout_says_so_and_whether_the_request_was_sent() {
 }
 
 #[test]
-fn a_url_that_is_none_is_code_2() {
+fn an_invalid_queue_url_is_code_2() {
     let (_, stderr) = assert_code(&run(&["request", "--queue-url", "jobs", "hello"]), 2);
     assert!(
         stderr.contains("\"jobs\" is not the URL of a host queue"),
@@ -39,7 +39,7 @@ fn a_url_that_is_none_is_code_2() {
 }
 
 #[test]
-fn what_sqs_would_not_take_is_code_2() {
+fn a_request_that_sqs_would_refuse_is_code_2() {
     let local = Local::start();
     for (arguments, said) in [
         (&["--attribute", "__AmazonSQSx=1", "hello"][..], "reserved"),
@@ -51,11 +51,11 @@ fn what_sqs_would_not_take_is_code_2() {
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
     let (_, stderr) = assert_code(&local.request_with_stdin(&[], b"\xff"), 2);
-    assert!(stderr.contains("not UTF-8"), "{stderr}");
+    assert!(stderr.contains("expected UTF-8"), "{stderr}");
 }
 
 #[test]
-fn options_that_make_no_sense_are_code_2() {
+fn invalid_options_are_code_2() {
     assert_code(&run(&["request", "hello"]), 2);
     let url = "http://127.0.0.1:1/000000000000/jobs";
     let (_, stderr) = assert_code(

@@ -1,4 +1,4 @@
-//! `sqs-rpc serve`, and `request` with somebody who answers.
+//! `sqs-rpc serve`, and `request` with a responder.
 
 use crate::support::{Local, assert_code, run};
 use serde_json::Value;
@@ -18,7 +18,7 @@ fn a_request_gets_what_the_command_prints() {
 }
 
 #[test]
-fn in_json_a_reply_comes_with_its_attributes_and_its_time() {
+fn with_json_a_reply_has_attributes_and_elapsed_time() {
     let local = Local::start();
     let _serving = local.serve(&[], "cat");
     let (stdout, _) = assert_code(
@@ -32,7 +32,7 @@ fn in_json_a_reply_comes_with_its_attributes_and_its_time() {
 }
 
 #[test]
-fn the_queue_for_the_reply_is_deleted_in_the_end() {
+fn the_reply_queue_is_deleted_at_the_end() {
     let local = Local::start();
     let serving = local.serve(
         &[],
@@ -53,14 +53,14 @@ fn the_queue_for_the_reply_is_deleted_in_the_end() {
 }
 
 #[test]
-fn a_command_that_fails_is_code_1_and_its_stderr_is_not_told() {
+fn a_failed_command_is_code_1_and_its_stderr_is_not_sent() {
     let local = Local::start();
     let serving = local.serve(&[], "echo half; echo secret >&2; exit 7");
     let (stdout, stderr) = assert_code(&local.request(&["hello"]), 1);
     assert_eq!(stdout, "");
     let expected = "sqs-rpc: the responder answered with error code command.failed: the command exited with code 7\n";
     assert_eq!(stderr, expected);
-    // Whoever runs the responder sees it.
+    // The stderr of the command is on the responder's stderr.
     serving.stderr.until(|line| line == "secret");
 
     let (stdout, _) = assert_code(&local.request(&["--json", "hello"]), 1);
@@ -74,7 +74,7 @@ fn a_command_that_fails_is_code_1_and_its_stderr_is_not_told() {
 }
 
 #[test]
-fn stderr_is_told_on_request() {
+fn with_expose_stderr_its_last_line_is_sent() {
     let local = Local::start();
     let serving = local.serve(
         &["--expose-stderr"],
@@ -89,7 +89,7 @@ fn stderr_is_told_on_request() {
 }
 
 #[test]
-fn output_that_a_message_cannot_carry_is_an_error_reply() {
+fn output_that_sqs_refuses_is_an_error_reply() {
     let local = Local::start();
     let script = r#"read what; case "$what" in
         nothing) ;;
@@ -104,7 +104,7 @@ fn output_that_a_message_cannot_carry_is_an_error_reply() {
         ("bytes", "error code command.not_utf8: "),
         (
             "color",
-            "error code command.bad_character: the command printed something that SQS does not take: character U+001B at byte 0",
+            "error code command.bad_character: the output of the command is not valid in SQS: character U+001B at byte 0",
         ),
         ("much", "the reply is too large for SQS"),
         ("endless", "the reply is too large for SQS"),
@@ -115,7 +115,7 @@ fn output_that_a_message_cannot_carry_is_an_error_reply() {
 }
 
 #[test]
-fn a_command_knows_its_request_and_how_long_it_has() {
+fn a_command_gets_ids_and_deadline_in_its_environment() {
     let local = Local::start();
     let _serving = local.serve(
         &[],
@@ -130,13 +130,13 @@ fn a_command_knows_its_request_and_how_long_it_has() {
 }
 
 #[test]
-fn at_the_deadline_a_command_and_all_that_it_started_is_killed() {
+fn at_the_deadline_a_command_and_its_processes_are_killed() {
     let local = Local::start();
-    // The shell waits for a process of its own, which shares its stderr.
+    // The shell waits for a child process, which shares its stderr.
     let script = r#"read what; if [ "$what" = slow ]; then sleep 1000; true; fi; echo done"#;
     let serving = local.serve(&["--concurrency", "1"], script);
     assert_code(&local.request(&["--timeout", "5s", "slow\n"]), 3);
-    // Its place is free again.
+    // The concurrency slot is free again.
     assert_eq!(assert_code(&local.request(&["fast\n"]), 0).0, "done\n");
     serving
         .stderr
@@ -171,8 +171,8 @@ fn ctrl_c_lets_a_command_finish() {
     serving.interrupt();
     serving
         .stderr
-        .until(|line| line.contains("finishing what runs"));
-    // Opening it waits for the command, which a test that fails has lost.
+        .until(|line| line.contains("for running commands"));
+    // Opening the fifo blocks until the command opens it, so a thread does it: a failed test must not hang.
     std::thread::spawn({
         let fifo = fifo.clone();
         move || std::fs::write(fifo, ", and goodbye")
@@ -181,12 +181,12 @@ fn ctrl_c_lets_a_command_finish() {
     assert_eq!(request.stdout.until(|_| true), ["hello, and goodbye"]);
     let (status, stderr) = serving.wait();
     assert!(status.success(), "{status}");
-    assert_eq!(stderr, ["sqs-rpc: stopped; nothing was cut off"]);
+    assert_eq!(stderr, ["sqs-rpc: stopped; no command was killed"]);
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
-fn a_second_ctrl_c_ends_at_once_and_kills_what_runs() {
+fn a_second_ctrl_c_kills_running_commands_and_ends_at_once() {
     let local = Local::start();
     let serving = local.serve(&[], "echo started >&2; sleep 1000; true");
     let _request = local.start_request(&["hello"]);
@@ -194,9 +194,9 @@ fn a_second_ctrl_c_ends_at_once_and_kills_what_runs() {
     serving.interrupt();
     serving
         .stderr
-        .until(|line| line.contains("finishing what runs"));
+        .until(|line| line.contains("for running commands"));
     serving.interrupt();
-    // Ends only when the sleeping process has, too: it holds the same stderr.
+    // Stderr ends only when the sleeping process has ended, too, because both share it.
     let (status, stderr) = serving.wait();
     assert_eq!(status.code(), Some(4), "{stderr:?}");
 }
@@ -208,7 +208,7 @@ fn a_program_that_cannot_be_started_is_refused_at_once() {
         ("/no/such/program", "No such file"),
         ("no-such-program", "cannot find"),
         ("/etc/passwd", "it is not executable"),
-        ("/etc", "it is a folder"),
+        ("/etc", "it is a directory"),
     ] {
         let url = local.queue_url.clone();
         let (_, stderr) = assert_code(
@@ -223,7 +223,7 @@ fn a_program_that_cannot_be_started_is_refused_at_once() {
 }
 
 #[test]
-fn a_program_that_vanishes_is_an_internal_error_and_is_said() {
+fn a_deleted_program_is_an_internal_error_and_is_logged() {
     let local = Local::start();
     let folder = std::env::temp_dir().join(format!("sqs-rpc-vanishes-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -241,7 +241,7 @@ fn a_program_that_vanishes_is_an_internal_error_and_is_said() {
 }
 
 #[test]
-fn a_command_answers_although_its_children_hold_its_pipes() {
+fn a_reply_does_not_wait_for_children_that_hold_pipes() {
     let local = Local::start();
     let serving = local.serve(
         &["--expose-stderr"],
@@ -253,7 +253,7 @@ fn a_command_answers_although_its_children_hold_its_pipes() {
 }
 
 #[test]
-fn what_cannot_be_served_is_said() {
+fn invalid_arguments_of_serve_are_code_2() {
     let (_, stderr) = assert_code(&run(&["serve", "--queue-url", "jobs", "--", "cat"]), 2);
     assert!(
         stderr.contains("\"jobs\" is not the URL of a host queue"),
@@ -272,7 +272,7 @@ fn what_cannot_be_served_is_said() {
         ),
         ("--concurrency", "0", "from 1 to 100000, found \"0\""),
         ("--visibility", "13h", "46800s: 1s to 43200s is allowed"),
-        ("--drain", "1y", "12h at most, found \"1y\""),
+        ("--drain", "1y", "at most 12h, found \"1y\""),
     ] {
         let url = local.queue_url.as_str();
         let arguments = ["serve", "--queue-url", url, option, value, "--", "cat"];
@@ -282,31 +282,31 @@ fn what_cannot_be_served_is_said() {
 }
 
 #[test]
-fn when_the_terminal_is_closed_no_command_is_left() {
+fn a_closed_terminal_ends_all_commands() {
     let local = Local::start();
     let serving = local.serve(&["--drain", "1ms"], "echo started >&2; sleep 1000; true");
     let _request = local.start_request(&["hello"]);
     serving.stderr.until(|line| line == "started");
     serving.hang_up();
-    // Ends only when the sleeping process has, too: it holds the same stderr.
+    // Stderr ends only when the sleeping process has ended, too, because both share it.
     let (status, stderr) = serving.wait();
     assert!(status.success(), "{status}: {stderr:?}");
     assert!(
         stderr
             .iter()
-            .any(|line| line.contains("1 commands were cut off")),
+            .any(|line| line.contains("1 commands were killed")),
         "{stderr:?}"
     );
 }
 
 #[test]
-fn on_demand_each_request_is_logged_without_its_body() {
+fn with_verbose_each_request_is_logged_without_its_body() {
     let local = Local::start();
     let serving = local.serve(&["-v"], "cat");
     assert_code(&local.request(&["canary"]), 0);
     let began = serving
         .stderr
-        .until(|line| line.contains("a request came, and its command runs"));
+        .until(|line| line.contains("request received, running its command"));
     let ended = serving
         .stderr
         .until(|line| line.contains("the command has ended"));
@@ -322,7 +322,7 @@ fn on_demand_each_request_is_logged_without_its_body() {
 }
 
 #[test]
-fn a_command_does_not_notice_that_nobody_reads_our_stderr() {
+fn a_command_finishes_although_our_stderr_is_closed() {
     let local = Local::start();
     let script = "yes | head -n 50000 >&2; echo done";
     let serving = local.serve(&["--expose-stderr"], script);

@@ -1,7 +1,7 @@
-//! Starting and stopping the command.
+//! Starts and stops the command.
 //!
-//! Every process is stopped by its id when its handle is dropped. Nothing sleeps: what is waited for is a line, the end
-//! of an output, or the end of a process; each with a limit after which the test fails instead of hanging.
+//! Every process is killed by its id when its handle is dropped. No test sleeps: tests wait for a line, the end of an output, or
+//! the end of a process, each with a limit after which the test fails instead of hanging.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -15,10 +15,10 @@ use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::operation::create_queue::builders::CreateQueueFluentBuilder;
 use serde_json::Value;
 
-/// Nothing that these tests wait for takes as long, not even on a busy machine.
+/// Longer than all that these tests wait for takes, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// The command with these arguments, and nothing of AWS in its environment.
+/// The command with these arguments, without AWS variables in its environment.
 fn sqs_rpc(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sqs-rpc"));
     for (name, _) in std::env::vars_os() {
@@ -31,7 +31,7 @@ fn sqs_rpc(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs it to its end.
+/// Runs the command to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     output(sqs_rpc(arguments))
 }
@@ -44,7 +44,7 @@ pub(crate) struct Local {
     pub(crate) region: String,
     /// Id and secret.
     pub(crate) key: (String, String),
-    /// What it said when it was ready.
+    /// The JSON that the server printed when it was ready.
     pub(crate) introduction: Value,
 }
 
@@ -59,7 +59,7 @@ impl Local {
         Self::start_alone(&arguments)
     }
 
-    /// Without any queue; `queue_url` is that of `jobs`, whether or not it is there.
+    /// Starts a server without a queue; `queue_url` is the URL of `jobs`, even if this queue does not exist.
     pub(crate) fn start_alone(options: &[&str]) -> Self {
         let mut arguments = vec!["local", "--port", "0", "--json"];
         arguments.extend(options);
@@ -79,7 +79,7 @@ impl Local {
         }
     }
 
-    /// Makes a queue with tags.
+    /// Creates a queue with tags.
     pub(crate) fn create(&self, name: &str, tags: Vec<(&str, String)>) {
         let made = self.call(|client| {
             let make = client.create_queue().queue_name(name);
@@ -115,7 +115,7 @@ impl Local {
         runtime.block_on(call(aws_sdk_sqs::Client::from_conf(config)))
     }
 
-    /// The names of all queues that there are.
+    /// The names of all queues.
     pub(crate) fn queue_names(&self) -> Vec<String> {
         let listed = self.call(|client| client.list_queues().send()).unwrap();
         let name = |url: &String| url.rsplit('/').next().unwrap().to_owned();
@@ -157,12 +157,12 @@ impl Local {
         Running::start(self.command(arguments))
     }
 
-    /// Sends a request to the queue and runs until it has ended.
+    /// Sends a request to the queue and waits for the end of the command.
     pub(crate) fn request(&self, arguments: &[&str]) -> Output {
         output(self.request_command(arguments))
     }
 
-    /// The same, with a body on stdin.
+    /// Sends a request with a body on stdin.
     pub(crate) fn request_with_stdin(&self, arguments: &[&str], stdin: &[u8]) -> Output {
         let mut command = self.request_command(arguments);
         let mut child = command
@@ -175,7 +175,7 @@ impl Local {
         child.wait_with_output().unwrap()
     }
 
-    /// A request that is still running.
+    /// Starts a request without waiting for its end.
     pub(crate) fn start_request(&self, arguments: &[&str]) -> Running {
         Running::start(self.request_command(arguments))
     }
@@ -205,19 +205,19 @@ fn output(mut command: Command) -> Output {
     }
 }
 
-/// The command while it runs.
+/// Starts the command.
 pub(crate) fn start(arguments: &[&str]) -> Running {
     Running::start(sqs_rpc(arguments))
 }
 
-/// The same, and it logs.
+/// Starts the command with a log filter.
 pub(crate) fn start_logging(arguments: &[&str], filter: &str) -> Running {
     let mut command = sqs_rpc(arguments);
     command.env("RUST_LOG", filter);
     Running::start(command)
 }
 
-/// The same, with SIGHUP ignored from the start, as `nohup` does it.
+/// Starts the command with SIGHUP ignored, as `nohup` does.
 #[cfg(target_os = "linux")]
 pub(crate) fn start_without_hang_up(arguments: &[&str]) -> Running {
     let mut command = Command::new("sh");
@@ -226,7 +226,7 @@ pub(crate) fn start_without_hang_up(arguments: &[&str]) -> Running {
     Running::start(command)
 }
 
-/// A process that runs until it is told to stop.
+/// A process that runs until it is stopped.
 pub(crate) struct Running {
     child: Child,
     pub(crate) stdout: Lines,
@@ -250,12 +250,12 @@ impl Running {
         }
     }
 
-    /// As a supervisor does it.
+    /// Sends SIGTERM, as a supervisor does.
     pub(crate) fn terminate(&self) {
         signal(&self.child.id().to_string(), "TERM");
     }
 
-    /// As a terminal that is closed does it; as a supervisor where these tests themselves run under `nohup`.
+    /// Sends SIGHUP, as a closed terminal does; SIGTERM if these tests themselves run under `nohup`.
     pub(crate) fn hang_up(&self) {
         let name = if ignores_hang_up("self") {
             "TERM"
@@ -265,40 +265,40 @@ impl Running {
         signal(&self.child.id().to_string(), name);
     }
 
-    /// Whether the closing of its terminal is nothing to it.
+    /// Whether the process ignores SIGHUP.
     #[cfg(target_os = "linux")]
     pub(crate) fn ignores_hang_up(&self) -> bool {
         ignores_hang_up(&self.child.id().to_string())
     }
 
-    /// From now on nobody reads its stderr: the pipe breaks at the next line.
+    /// Stops reading the process's stderr: the pipe breaks at the next line.
     pub(crate) fn unread(mut self) -> Self {
         self.stderr = Lines(mpsc::channel().1);
         self
     }
 
-    /// It hangs from now on.
+    /// Sends SIGSTOP, so that the process hangs.
     pub(crate) fn stop(&self) {
         signal(&self.child.id().to_string(), "STOP");
     }
 
-    /// Without a chance to do anything more.
+    /// Sends SIGKILL, so that the process cannot clean up.
     pub(crate) fn kill(&self) {
         signal(&self.child.id().to_string(), "KILL");
     }
 
-    /// As Ctrl-C does it: the terminal tells the whole process group.
+    /// Sends SIGINT to the whole process group, as Ctrl-C in a terminal does.
     pub(crate) fn interrupt(&self) {
         signal(&format!("-{}", self.child.id()), "INT");
     }
 
-    /// Waits for the end of the process and of all that share its stderr; what was left on that.
+    /// Waits for the end of the process and of all processes that share its stderr; returns the rest of stderr.
     pub(crate) fn wait(self) -> (ExitStatus, Vec<String>) {
         let (status, _, stderr) = self.wait_for_all();
         (status, stderr)
     }
 
-    /// As [`wait`](Self::wait), with what was left on stdout before what was left on stderr.
+    /// As [`wait`](Self::wait), but returns the rest of stdout and of stderr.
     pub(crate) fn wait_for_all(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
         let stderr = self.stderr.to_the_end();
         let status = self.child.wait().unwrap();
@@ -308,13 +308,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The lines of an output, as they come.
+/// The lines of an output, as they arrive.
 pub(crate) struct Lines(Receiver<String>);
 
 impl Lines {
@@ -327,7 +327,7 @@ impl Lines {
         Self(receiver)
     }
 
-    /// All lines up to the first that is wanted, which is the last.
+    /// All lines up to and including the first wanted line.
     pub(crate) fn until(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
@@ -355,7 +355,7 @@ impl Lines {
     }
 }
 
-/// As Linux says it: the last bit of the ignored signals.
+/// Whether SIGHUP, the lowest bit of Linux's mask of ignored signals, is set.
 fn ignores_hang_up(process: &str) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -380,7 +380,7 @@ pub(crate) fn seen(output: &Output) -> (Option<i32>, String, String) {
     )
 }
 
-/// Asserts on the exit code, and shows the outputs if it is another.
+/// Asserts the exit code, shows the outputs if it differs, and returns them.
 #[track_caller]
 pub(crate) fn assert_code(output: &Output, code: i32) -> (String, String) {
     let (found, stdout, stderr) = seen(output);

@@ -1,8 +1,8 @@
-//! The same work by plain SDK calls, as good as a careful program makes it without this framework.
+//! The same work with plain SDK calls, as a careful program does it without this framework.
 //!
-//! Ten messages to a send or a delete wherever ten are there within two milliseconds, a fixed number of long polls on
-//! each queue, replies found by an attribute. What it lacks is what a framework is for: no deadline, no error, no
-//! check, no extension of a visibility timeout, no repetition, and a reply queue that somebody has made before.
+//! Batches of up to ten messages that arrive within two milliseconds (50 ms for deletes), a fixed number of long polls on each
+//! queue, and an attribute that matches replies to requests. The features of a framework are missing: no deadlines, error
+//! handling, checks, extension of visibility timeouts or retries, and the reply queue must already exist.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -27,13 +27,13 @@ use crate::failure::Failure;
 const REPLY_TO: &str = "ReplyTo";
 const ID: &str = "Id";
 const BATCH: usize = 10;
-/// How long a send that is not full waits for company.
+/// How long a send that is not full waits for more messages.
 const LINGER: Duration = Duration::from_millis(2);
-/// The same for a delete, which nobody waits for.
+/// How long a delete that is not full waits. Longer than [`LINGER`], because no caller waits for a delete.
 const DELETE_LINGER: Duration = Duration::from_millis(50);
-/// Calls out at a time, of each kind.
+/// Maximum number of concurrent calls of each kind.
 const CALLS_OUT: usize = 8;
-/// Entries that wait for a call.
+/// Maximum number of entries that wait for a call.
 const WAITING: usize = 10_000;
 
 type Pending = Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>;
@@ -53,7 +53,7 @@ struct Outgoing {
 }
 
 impl Bare {
-    /// Starts both ends, with so many long polls on each of the two queues.
+    /// Starts both ends, with `polls` long polls on each of the two queues.
     pub(in crate::bench) fn start(
         ends: &Ends,
         reply_queue: &str,
@@ -62,7 +62,7 @@ impl Bare {
     ) -> Self {
         let pending = Pending::default();
         let mut tasks = JoinSet::new();
-        // One that waits alone waits for nobody.
+        // With fewer callers than fit into a batch, waiting cannot fill the batch.
         let linger = if concurrency < BATCH {
             Duration::ZERO
         } else {
@@ -114,13 +114,13 @@ impl Contestant for Bare {
             requests
                 .send(Outgoing { id, body })
                 .await
-                .map_err(|_| Failure::other("the bare program has ended"))?;
+                .map_err(|_| Failure::other("the bare program has stopped"))?;
             reply.await.map_err(Failure::other)
         }
         .boxed()
     }
 
-    /// It was made started.
+    /// Does nothing: [`Bare::start`] has already started both ends.
     fn start(&self) -> BoxFuture<'_, Result<(), Failure>> {
         futures::future::ready(Ok(())).boxed()
     }
@@ -161,7 +161,7 @@ impl Sender {
     }
 }
 
-/// A queue and who receives from it.
+/// A queue and the client that receives from it.
 struct End {
     client: Client,
     queue: String,
@@ -175,7 +175,7 @@ impl End {
         }
     }
 
-    /// Polls for ever and hands over what comes, while the next poll is out already.
+    /// Polls in an endless loop and passes received messages to `take`; the next poll starts at once.
     async fn poll(self: Arc<Self>, mut take: impl FnMut(Vec<Message>) -> BoxFuture<'static, ()>) {
         let mut taking = FuturesUnordered::new();
         loop {
@@ -201,7 +201,7 @@ impl End {
         }
     }
 
-    /// Deletes what is put into the channel.
+    /// Deletes the messages whose receipt handles are sent into the channel.
     fn deletes(self: &Arc<Self>, tasks: &mut JoinSet<()>) -> mpsc::Sender<String> {
         let (handles, to_delete) = mpsc::channel(WAITING);
         let end = Arc::clone(self);
@@ -224,7 +224,7 @@ impl End {
             .collect();
         let Ok(entries) = entries else { return };
         let delete = self.client.delete_message_batch().queue_url(&self.queue);
-        // What could not be deleted is delivered again, and is late then.
+        // A message that was not deleted is redelivered, and counts as a late reply then.
         drop(delete.set_entries(Some(entries)).send().await);
     }
 }
@@ -240,7 +240,7 @@ fn take_replies(messages: Vec<Message>, pending: &Pending, acknowledged: &mpsc::
     }
 }
 
-/// Sends every body back, in one call, then lets the requests be deleted.
+/// Sends all bodies back in one call, then queues the requests for deletion.
 async fn echo(client: Client, messages: Vec<Message>, answered: mpsc::Sender<String>) {
     let Some(reply_to) = messages
         .first()
@@ -275,11 +275,11 @@ async fn send(
 ) {
     let Ok(entries) = entries else { return };
     let send = client.send_message_batch().queue_url(queue);
-    // A request that was not sent stays pending, and the load says so.
+    // A request that was not sent stays pending, and the load reports it.
     drop(send.set_entries(Some(entries)).send().await);
 }
 
-/// Calls with up to ten entries, as soon as ten are there or the first has waited long enough.
+/// Makes calls with up to ten entries, as soon as ten entries wait or the first has waited for `linger`.
 async fn in_batches<T, C, F>(mut entries: mpsc::Receiver<T>, linger: Duration, call: C)
 where
     C: Fn(Vec<T>) -> F,
@@ -305,12 +305,12 @@ where
     }
 }
 
-/// Empty when nothing will come any more.
+/// Collects the next batch; empty when the channel is closed.
 async fn next_batch<T>(entries: &mut mpsc::Receiver<T>, linger: Duration) -> Vec<T> {
     let mut batch = Vec::with_capacity(BATCH);
     entries.recv_many(&mut batch, BATCH).await;
     if !linger.is_zero() && !batch.is_empty() {
-        let company = async {
+        let more = async {
             while batch.len() < BATCH {
                 let room = BATCH - batch.len();
                 if entries.recv_many(&mut batch, room).await == 0 {
@@ -318,8 +318,8 @@ async fn next_batch<T>(entries: &mut mpsc::Receiver<T>, linger: Duration) -> Vec
                 }
             }
         };
-        // Whether it is full by then or not, it goes.
-        let _ = tokio::time::timeout(linger, company).await;
+        // The batch is sent after the linger time even if it is not full.
+        let _ = tokio::time::timeout(linger, more).await;
     }
     batch
 }

@@ -1,4 +1,4 @@
-//! This framework, with its default options but for the bounds that the load needs.
+//! This framework with its default options, except the limits that the load needs.
 
 use std::future::IntoFuture as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,10 +15,10 @@ use tokio::task::JoinHandle;
 use super::{Contestant, Ends};
 use crate::failure::Failure;
 
-/// Longer than any load keeps a request waiting.
+/// Longer than a request waits under any load.
 const TIMEOUT: Duration = Duration::from_secs(120);
 const DRAIN: Duration = Duration::from_secs(25);
-/// How long the deletion of the reply queue may take when somebody waits for the end.
+/// How long the deletion of the reply queue may take after an interrupt or a failure.
 const CLEAN_UP: Duration = Duration::from_secs(5);
 
 /// A requester and a responder.
@@ -26,7 +26,7 @@ pub(in crate::bench) struct Framework {
     requester: Requester,
     request_queue: String,
     responder: Responder,
-    /// Empty until it is started and once it is stopped.
+    /// `None` before the start and after the stop.
     serving: Mutex<Option<Serving>>,
 }
 
@@ -36,7 +36,7 @@ struct Serving {
 }
 
 impl Framework {
-    /// Both, which have made nothing yet.
+    /// Builds both ends; they create no queue before the start.
     pub(in crate::bench) fn new(
         ends: &Ends,
         sqs: impl Fn(&aws_sdk_sqs::Client) -> Sqs,
@@ -47,7 +47,7 @@ impl Framework {
         Self::with(ends, sqs, concurrency, prefer, batches)
     }
 
-    /// The same with nobody waiting for company.
+    /// The same without waiting for more messages in a batch.
     pub(in crate::bench) fn unbatched(
         ends: &Ends,
         sqs: impl Fn(&aws_sdk_sqs::Client) -> Sqs,
@@ -94,7 +94,7 @@ impl Framework {
 }
 
 impl Contestant for Framework {
-    /// The requester's host can be used when this returns.
+    /// When this returns, the requester's host is ready for use.
     fn start(&self) -> BoxFuture<'_, Result<(), Failure>> {
         async move {
             self.requester.ready().await.map_err(Failure::other)?;
@@ -125,7 +125,7 @@ impl Contestant for Framework {
             self.requester.shutdown(DRAIN).await;
             if let Some(Serving { stop, task }) = serving {
                 drop(stop);
-                // What was measured is measured; how the end went changes nothing.
+                // The measurement is complete, so the result of the shutdown does not matter.
                 drop(task.await);
             }
         }
@@ -133,14 +133,14 @@ impl Contestant for Framework {
     }
 
     fn end(&self) -> BoxFuture<'_, ()> {
-        // Its polls would have to be waited for, and its queue is deleted with what is in it.
+        // A graceful stop would wait for the polls. Messages need no care, because the queue is deleted.
         if let Some(serving) = self.serving().take() {
             serving.task.abort();
         }
         async move {
             let report = self.requester.shutdown(CLEAN_UP).await;
             if let Some(queue) = report.left_behind {
-                tracing::warn!(%queue, "the reply queue could not be deleted; it is yours to delete");
+                tracing::warn!(%queue, "the reply queue could not be deleted; delete it yourself");
             }
         }
         .boxed()

@@ -1,7 +1,7 @@
-//! Who is measured: both ends of a request, over two queues.
+//! The contestants that are measured: both ends of a request, with two queues.
 //!
-//! Owns: what a contestant can do. Does not own: the load (`load.rs`) and where SQS is (`server.rs`). Invariant: every
-//! contestant echoes the body, and each end has an SDK client of its own, as two processes would.
+//! Owns: the interface of a contestant. Does not own: the load (`load.rs`) and the server (`server.rs`). Invariant: every
+//! contestant echoes the body, and each end has its own SDK client, as two processes would.
 
 mod bare;
 mod framework;
@@ -17,27 +17,27 @@ use crate::failure::Failure;
 pub(super) use bare::Bare;
 pub(super) use framework::Framework;
 
-/// Both ends.
+/// A requester and a responder.
 pub(super) trait Contestant: Send + Sync {
-    /// Starts both; what they need exists and can be used then.
+    /// Starts both ends. Everything that they need exists and is ready when this returns.
     fn start(&self) -> BoxFuture<'_, Result<(), Failure>>;
 
     /// Sends one request and waits for its reply.
     fn call(&self, body: String) -> BoxFuture<'static, Result<(), Failure>>;
 
-    /// Stops both ends, once. What is still pending may fail.
+    /// Stops both ends. Called once; pending requests may fail.
     fn stop(&self) -> BoxFuture<'_, ()>;
 
-    /// Ends both at once, also if they were not quite started, and deletes the queues that they made themselves.
+    /// Stops both ends without waiting, even during their start, and deletes the queues that they created.
     fn end(&self) -> BoxFuture<'_, ()>;
 }
 
-/// What each contestant is made from.
+/// The parts that each contestant is made of.
 #[derive(Debug, Clone)]
 pub(super) struct Ends {
-    /// Of the end that asks.
+    /// The client of the requesting end.
     pub(super) asking: Client,
-    /// Of the end that answers.
+    /// The client of the answering end.
     pub(super) answering: Client,
     pub(super) request_queue: String,
 }
@@ -48,7 +48,7 @@ pub(super) struct Ends {
 pub(super) enum Name {
     /// This framework.
     SqsRpc,
-    /// This framework with every message in a call of its own, as far as it does that.
+    /// This framework with, as far as possible, each message in its own call.
     Unbatched,
     /// Plain SDK calls.
     BareSdk,
