@@ -1,7 +1,7 @@
-//! How unkind the SQS is: what the real one does sometimes, or on a bad day.
+//! Delays and faults: what the real SQS does sometimes, or on a bad day.
 //!
-//! Owns the options and the dice. Everything is drawn from one seeded generator that is separate from the one that
-//! makes ids, so that switching a fault on changes no id.
+//! Owns the options and the random decisions. All decisions come from one seeded generator. A separate generator makes
+//! ids, so that enabling a fault changes no id.
 
 mod chance;
 mod latency;
@@ -12,10 +12,10 @@ pub use latency::Latency;
 use crate::engine::Action;
 use std::time::Duration;
 
-/// What goes wrong, and how often. By default nothing does.
+/// Delays and faults, and how often they happen. By default there are none.
 ///
-/// A probability is between 0, never, and 1, always; values outside of that count as the nearer end. All draws come from
-/// [`Builder::seed`](crate::Builder::seed), so the same calls in the same order meet the same faults.
+/// A probability is between 0 (never) and 1 (always); values outside count as the nearer bound. All random decisions depend
+/// on [`Builder::seed`](crate::Builder::seed), so the same calls in the same order meet the same faults.
 ///
 /// # Examples
 ///
@@ -62,20 +62,20 @@ pub struct Behaviour {
     pub(crate) only: Vec<Action>,
 }
 
-/// What the `Date` header of an answer says.
+/// The `Date` header of answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Date {
     /// SQS's time.
     #[default]
     Exact,
-    /// SQS's time and this much more.
+    /// SQS's time plus this duration.
     Ahead(Duration),
-    /// SQS's time less this much.
+    /// SQS's time minus this duration.
     Behind(Duration),
-    /// Off by up to this much in either direction, by another amount in each answer.
+    /// SQS's time plus or minus a random duration up to this; drawn anew for each answer.
     Wavering(Duration),
-    /// There is none.
+    /// No header.
     Absent,
 }
 
@@ -103,9 +103,9 @@ impl Default for Behaviour {
 }
 
 impl Behaviour {
-    /// The real SQS on a normal day: calls and deliveries take their time, new queues rest for a second, tags are up to a
-    /// minute old, sends to a queue that is being deleted vanish, a few messages come twice or out of order, short
-    /// polls miss some, counts are approximate.
+    /// The real SQS on a normal day: calls and deliveries take time, a new queue can be used after a second, tags are up to a
+    /// minute old, sends to a queue that is being deleted are lost, a few messages arrive twice or out of order, short polls
+    /// miss some messages, and counts are approximate.
     pub fn like_aws() -> Self {
         Self::default()
             .latency(Latency::aws_call())
@@ -119,41 +119,41 @@ impl Behaviour {
             .count_error(0.1)
     }
 
-    /// How long each call takes; half of it passes before its effect, half after it. Default: none. Long ones run into
-    /// the client's time-outs. Needs a tokio runtime.
+    /// How long each call takes; half of the time passes before the effect, half after it. Default: none. Long latencies exceed
+    /// the client's timeouts. Needs a tokio runtime.
     pub fn latency(mut self, latency: Latency) -> Self {
         self.latency = latency;
         self
     }
 
-    /// How long it takes from a send to a standard queue until the message can be received. Default: none. Meanwhile it
-    /// counts as delayed.
+    /// The time from a send to a standard queue until the message can be received. Default: none. Until then the message counts
+    /// as delayed.
     pub fn delivery(mut self, delivery: Latency) -> Self {
         self.delivery = delivery;
         self
     }
 
-    /// For how long a new queue does not exist for those who use it; SQS asks to wait for one second. Default: zero.
-    /// Queues that were made before this is set are not concerned.
+    /// How long after its creation calls do not find a new queue; SQS's documentation requires to wait one second. Default:
+    /// zero. Does not apply to queues that already exist.
     pub fn settling(mut self, settling: Duration) -> Self {
         self.settling = settling;
         self
     }
 
-    /// For how long sends to a deleted queue are accepted and vanish. Default: zero. SQS says up to 60 s, and more than
-    /// that counts as 60 s.
+    /// How long sends to a deleted queue are accepted and lost. Default: zero. SQS documents up to 60 s; larger values count as
+    /// 60 s.
     pub fn deletion(mut self, deletion: Duration) -> Self {
         self.deletion = deletion;
         self
     }
 
-    /// How old the tags may be that `ListQueueTags` answers; each answer's age is drawn anew. Default: zero.
+    /// The maximum age of the tags that `ListQueueTags` returns; the age is drawn anew for each answer. Default: zero.
     pub fn stale_tags(mut self, age: Duration) -> Self {
         self.stale_tags = age;
         self
     }
 
-    /// What the `Date` header says. Default: [`Date::Exact`].
+    /// The `Date` header of answers. Default: [`Date::Exact`].
     pub fn date(mut self, date: Date) -> Self {
         self.date = date;
         self
@@ -166,22 +166,22 @@ impl Behaviour {
         self
     }
 
-    /// The probability that a receive from a standard queue takes not the oldest message but one of the 32 behind it.
+    /// The probability that a receive from a standard queue returns one of the next 32 messages instead of the oldest.
     /// Default: 0.
     pub fn reordering(mut self, probability: f64) -> Self {
         self.reordering = probability;
         self
     }
 
-    /// The probability that a receive from a standard queue finds fewer messages than there are: a short poll perhaps
-    /// none, a long one at least one. Default: 0.
+    /// The probability that a receive from a standard queue finds fewer messages than the queue has: a short poll possibly none,
+    /// a long poll at least one. Default: 0.
     pub fn missed(mut self, probability: f64) -> Self {
         self.missed = probability;
         self
     }
 
-    /// By which part the approximate numbers of messages are wrong at most: 0.1 is ten per cent in either direction.
-    /// Default: 0. At 1 they are between nothing and twice the truth.
+    /// The maximum relative error of the approximate numbers of messages: 0.1 is ten per cent in either direction. Default: 0.
+    /// At 1 the numbers are between zero and twice the true number.
     pub fn count_error(mut self, part: f64) -> Self {
         self.count_error = part;
         self
@@ -193,32 +193,32 @@ impl Behaviour {
         self
     }
 
-    /// The probability that a call is refused with `ServiceUnavailable`, state 503, with no effect. Default: 0.
+    /// The probability that a call is refused with `ServiceUnavailable`, status 503, with no effect. Default: 0.
     pub fn unavailable(mut self, probability: f64) -> Self {
         self.unavailable = probability;
         self
     }
 
-    /// The probability that a call has its effect and its connection breaks before the answer. Default: 0.
+    /// The probability that a call has its effect but the connection breaks before the answer. Default: 0.
     pub fn lost_answers(mut self, probability: f64) -> Self {
         self.lost_answers = probability;
         self
     }
 
-    /// The probability that an entry of a batch fails, with no effect; SQS is to blame. Default: 0.
+    /// The probability that an entry of a batch fails with no effect, as a fault of SQS. Default: 0.
     pub fn failed_entries(mut self, probability: f64) -> Self {
         self.failed_entries = probability;
         self
     }
 
-    /// How many messages of a queue are in flight at most. Default: 120,000, SQS's quota. Beyond it a short poll of a
+    /// The maximum number of messages of a queue in flight. Default: 120,000, SQS's quota. At the maximum, a short poll of a
     /// standard queue is refused with `OverLimit`, and every other receive finds nothing; at 0 nothing is ever received.
     pub fn most_in_flight(mut self, most: usize) -> Self {
         self.most_in_flight = most;
         self
     }
 
-    /// Which actions are throttled, unavailable, or lose their answers. Default, and of none: all.
+    /// The actions that are throttled, unavailable, or lose their answers. Default, and for an empty list: all.
     pub fn only(mut self, actions: impl IntoIterator<Item = Action>) -> Self {
         self.only = actions.into_iter().collect();
         self

@@ -1,10 +1,10 @@
-//! Counting API calls.
+//! Counts API calls.
 
 use crate::engine::Action;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How many calls of each action there were, failed ones included.
+/// The number of calls of each action, including failed calls.
 ///
 /// # Examples
 ///
@@ -33,7 +33,7 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// Calls of one action, by its name in the API; zero of a name that is none.
+    /// The number of calls of one action, by its name in the API; zero for an unknown name.
     pub fn of(&self, action: &str) -> u64 {
         Action::from_name(action)
             .and_then(|action| self.counts.get(&action))
@@ -41,7 +41,7 @@ impl Calls {
             .unwrap_or(0)
     }
 
-    /// Calls of all actions.
+    /// The number of calls of all actions.
     pub fn total(&self) -> u64 {
         self.counts.values().sum()
     }
@@ -59,7 +59,7 @@ impl Calls {
         }
     }
 
-    /// Each action that was called, with its count, in order of the actions' names.
+    /// Each called action with its count, in order of the actions' names.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.counts
             .iter()
@@ -72,7 +72,7 @@ impl Calls {
 }
 
 impl fmt::Display for Calls {
-    /// The most frequent action first; `none` if there were none.
+    /// The most frequent action first; `none` without calls.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut counts: Vec<_> = self.iter().collect();
         counts.sort_by_key(|&(_, count)| std::cmp::Reverse(count));

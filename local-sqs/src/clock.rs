@@ -1,7 +1,7 @@
-//! The only place that asks what time it is.
+//! The only module that reads a clock.
 //!
-//! Time is a wall time taken at the start, and tokio's monotonic clock since: where a test pauses or advances tokio's
-//! clock, SQS's time stands still or moves with it.
+//! SQS's time is the wall time at the start plus the time that has passed on tokio's monotonic clock. So if a test pauses or
+//! advances tokio's clock, SQS's time does the same.
 
 use crate::engine::Timestamp;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +15,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows `wall` now, or the system's time.
+    /// A clock that now shows `wall`, or the system's time if `wall` is `None`.
     #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
     pub(crate) fn start(wall: Option<SystemTime>) -> Self {
         let wall = wall.unwrap_or_else(SystemTime::now);
@@ -36,13 +36,13 @@ impl Clock {
     }
 }
 
-/// Tokio's clock, for waits that have nothing to do with SQS's time.
+/// Tokio's clock, for waits that do not depend on SQS's time.
 #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
 pub(crate) fn instant() -> Instant {
     Instant::now()
 }
 
-/// Says how long ago it was made, on tokio's clock.
+/// Returns a function that measures the time since this call, on tokio's clock.
 #[cfg(feature = "contract")]
 #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
 pub(crate) fn stopwatch() -> impl Fn() -> Duration {

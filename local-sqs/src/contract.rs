@@ -1,9 +1,8 @@
-//! The contract suite: what a server must do to be an SQS, as functions over a client of the AWS SDK.
+//! The contract suite: checks that a server behaves like SQS, as functions that take a client of the AWS SDK.
 //!
-//! Owns a table of checks, [`CHECKS`]; each makes queues of its own and knows nothing of the server but its answers. Where
-//! SQS leaves freedom, a check asks for no more than SQS promises: it waits for a message that may come late, and takes
-//! an error's old name or its new one. This crate runs all of them against itself; anybody can run them against any
-//! server, the real one included.
+//! Owns a table of checks, [`CHECKS`]. Each check creates its own queues and sees only the answers of the server. A check
+//! asks for no more than SQS promises: it waits for a message that may be late, and accepts both the old and the new name of
+//! an error. This crate runs all checks against itself; they can run against any server, including the real SQS.
 //!
 //! # Examples
 //!
@@ -45,13 +44,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-/// One behaviour, and how to see whether a server has it.
+/// A check of one behaviour.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Check {
-    /// Its name: the group and the behaviour, as in `queues::a_name_is_unique`.
+    /// The group and the behaviour, for example `queues::url_is_found_by_name`.
     pub name: &'static str,
-    /// How long it has to wait for the server's clock, about; zero if it need not wait.
+    /// How long the check waits for the server's clock, approximately; zero if it does not wait.
     pub waits: Duration,
     run: for<'a> fn(&'a Subject) -> Running<'a>,
 }
@@ -59,15 +58,15 @@ pub struct Check {
 type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Disagreement>> + Send + 'a>>;
 
 impl Check {
-    /// Looks whether the subject behaves so, and deletes the queues that it made for that.
+    /// Runs the check on the subject, and deletes the queues that the check created.
     ///
     /// # Errors
     ///
-    /// What was seen instead.
+    /// [`Disagreement`] with the behaviour that was seen instead.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, its queues stay.
+    /// If the future is dropped, the queues of the check remain.
     pub async fn run(&self, subject: &Subject) -> Result<(), Disagreement> {
         let subject = subject.part();
         let seen = (self.run)(&subject).await;
@@ -78,7 +77,7 @@ impl Check {
 
 macro_rules! checks {
     ($($group:ident { $($check:ident $(waits $seconds:literal)?,)* })*) => {
-        /// All checks. Those that wait for less than 3 s are worth running against a server whose clock is the wall's.
+        /// All checks. On a server with real time, it is reasonable to run only checks that wait for less than 3 s.
         pub const CHECKS: &[Check] = &[
             $($(Check {
                 name: concat!(stringify!($group), "::", stringify!($check)),

@@ -1,7 +1,7 @@
-//! The engine with the polls that wait at it: what every driver of the engine needs.
+//! The engine together with its waiting polls: the part that every driver of the engine needs.
 //!
-//! Owns the engine, and for each poll that waits its answer, or that there is another instant to look at. Does not own:
-//! the lock around it, the time, and the waiting. Invariant: a poll that has left takes nothing.
+//! Owns the engine, and for each waiting poll its answer and a notification. Does not own: the lock around the desk, the time,
+//! and the waiting. Invariant: a poll that has left receives no messages.
 
 use crate::engine::{
     Caller, Effect, Engine, Error, Output, PollId, Request, Submitted, Timestamp, api::outputs,
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// An [`Engine`] whose long polls can be waited for, for a simulation of one's own. It is to be kept behind a lock.
+/// An [`Engine`] with long polls that callers can wait for, for your own simulation. Keep the desk behind a lock.
 ///
 /// # Examples
 ///
@@ -47,20 +47,20 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub struct Desk {
     engine: Engine,
-    /// An entry for each poll whose caller is still there. The engine's effects fill it, the caller takes it out.
+    /// An entry for each poll whose caller still waits. The engine's effects set the answer, and the caller takes it.
     polls: HashMap<PollId, Slot>,
 }
 
-/// What there is for a poll.
+/// The state of a poll.
 #[derive(Debug)]
 pub enum Look {
-    /// Its end.
+    /// The poll has ended with this answer.
     Answered(Result<Output, Error>),
-    /// Nothing yet. Look again then, or when it is told.
+    /// No answer yet. Look again at `until`, or after a notification.
     Wait {
-        /// `None`: there is no such instant.
+        /// The next instant to look; `None` if there is no such instant.
         until: Option<Timestamp>,
-        /// Told once when there is an answer, or an earlier instant.
+        /// Notified once when there is an answer or an earlier instant.
         changed: Arc<Notify>,
     },
 }
@@ -72,7 +72,7 @@ struct Slot {
 }
 
 impl Desk {
-    /// Nobody waits yet.
+    /// A desk without waiting polls.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
         Self {
@@ -81,12 +81,13 @@ impl Desk {
         }
     }
 
-    /// The engine, for all but requests.
+    /// The engine, for everything except requests.
     pub fn engine(&mut self) -> &mut Engine {
         &mut self.engine
     }
 
-    /// Carries out a request. A poll that waits is to be looked at at once, and has to [leave](Self::leave).
+    /// Executes a request. After a waiting poll was returned, call [`look`](Self::look) at once, and finally
+    /// [`leave`](Self::leave).
     pub fn submit(&mut self, now: Timestamp, caller: &Caller, request: Request) -> Submitted {
         let submitted = self.engine.submit(now, caller, request);
         if let Submitted::Waiting(poll) = &submitted {
@@ -96,7 +97,7 @@ impl Desk {
         submitted
     }
 
-    /// What there is for a poll now. One that has left gets no messages.
+    /// The current state of a poll. A poll that has left gets no messages.
     pub fn look(&mut self, now: Timestamp, poll: PollId) -> Look {
         self.engine.advance(now);
         self.deliver();
@@ -112,14 +113,14 @@ impl Desk {
         }
     }
 
-    /// Whoever waited goes, for whatever reason: answered, ended, dropped.
+    /// Removes a poll whose caller no longer waits, whether it was answered, ended or dropped.
     pub fn leave(&mut self, poll: PollId) {
         self.polls.remove(&poll);
         self.engine.cancel(poll);
         self.deliver();
     }
 
-    /// Hands the engine's effects to those who wait for them.
+    /// Passes the engine's effects to the waiting callers.
     fn deliver(&mut self) {
         for effect in self.engine.effects() {
             let (poll, answer) = match effect {

@@ -1,7 +1,7 @@
-//! The thin part around the engine: a lock, a clock, and the polls that wait.
+//! The thin layer around the engine: a lock, a clock, and the waiting of polls.
 //!
-//! Owns the engine. Each waiting poll sleeps in its caller's own task until the engine says that something is due, so
-//! there is no task and no timer while nobody waits. Invariant: the lock is never held across an await.
+//! Owns the engine. Each waiting poll sleeps in its caller's task until the engine has something due, so without waiting polls
+//! there is no task and no timer. Invariant: the lock is never held across an await.
 
 use crate::behaviour::Behaviour;
 use crate::calls::Calls;
@@ -30,20 +30,20 @@ struct State {
     calls: Calls,
 }
 
-/// An answer, and what goes into its headers.
+/// An answer, and the values of its headers.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) result: Result<Output, Error>,
     pub(crate) request_id: String,
-    /// For the header `Date`, if there is one.
+    /// The value of the header `Date`, if the answer has this header.
     pub(crate) date: Option<Timestamp>,
 }
 
-/// The answer was lost on its way; the call may have had its effect.
+/// The answer was lost; the call may have had its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lost;
 
-/// What a call meets on its way.
+/// The faults and the latency that were drawn for a call.
 struct Fate {
     latency: Duration,
     refused: Option<Error>,
@@ -66,15 +66,15 @@ impl Driver {
         self.lock().calls.clone()
     }
 
-    /// Behaves so from now on.
+    /// Replaces the behaviour from now on.
     pub(crate) fn set_behaviour(&self, behaviour: Behaviour) {
         self.lock().desk.engine().set_behaviour(behaviour);
     }
 
-    /// Carries out a request, if its caller may ask for that. `end` ends a poll that waits; it then answers nothing.
+    /// Executes a request if its caller is authorized. `end` ends a waiting poll, which then returns no messages.
     ///
-    /// Dropped while it waits, it has taken nothing. Dropped after messages were put into it, they stay hidden until
-    /// their visibility ends, as in SQS.
+    /// If the future is dropped while a poll waits, the poll has received nothing. If it is dropped after the poll received
+    /// messages, the messages stay hidden until their visibility timeout ends, as in SQS.
     pub(crate) async fn call(
         &self,
         caller: Result<Caller, Error>,
@@ -102,7 +102,7 @@ impl Driver {
         }
     }
 
-    /// The answer to something that is no request of the API.
+    /// The answer to bytes that are not a request of the API.
     pub(crate) fn refuse(&self, error: Error) -> Answer {
         if let Some(Watcher(watch)) = &self.watcher {
             watch(&Trace::refused(&error));
@@ -143,7 +143,7 @@ impl Driver {
                 Look::Answered(answer) => return answer,
                 Look::Wait { until, changed } => (until, changed),
             };
-            // Without a runtime there is no timer: what is not there at once is not waited for.
+            // Without a runtime there is no timer, so the poll returns at once.
             let (Some(wake_at), Ok(_runtime)) = (wake_at, Handle::try_current()) else {
                 return Ok(nothing());
             };
@@ -160,13 +160,14 @@ impl Driver {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The engine is consistent after each call, and a panic in it is a bug that the next call may show, too.
+        // A poisoned lock is ignored: the engine is consistent after each call, and a panic in it is a bug that the next call
+        // may show, too.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Counts a call and draws its fate.
+    /// Counts a call and draws its faults and latency.
     fn meet(&mut self, request: &Request) -> Fate {
         self.calls.add(request.action());
         let (behaviour, chance) = self.desk.engine().faults();
@@ -199,7 +200,7 @@ impl State {
     }
 }
 
-/// A caller that waits; when it goes, for whatever reason, its poll goes, too.
+/// A waiting caller; its poll is removed when this guard is dropped.
 struct Leaving<'a> {
     driver: &'a Driver,
     poll: PollId,
@@ -211,7 +212,7 @@ impl Drop for Leaving<'_> {
     }
 }
 
-/// Waits, if there is a runtime that can.
+/// Waits, if there is a tokio runtime.
 async fn pause(duration: Duration) {
     if !duration.is_zero() && Handle::try_current().is_ok() {
         tokio::time::sleep(duration).await;

@@ -1,10 +1,11 @@
-//! The engine: a whole SQS as a plain state machine.
+//! The engine: a complete SQS as a plain state machine.
 //!
-//! Owns all queues and messages of all accounts, and the polls that wait. Does no I/O, reads no clock and has no lock:
-//! each call takes the time, and what waits is answered through [`Engine::effects`]. Same seed, same calls, same answers.
+//! Owns all queues and messages of all accounts, and the waiting polls. Does no I/O, reads no clock and has no lock: each call
+//! takes the time as an argument, and waiting polls are answered through [`Engine::effects`]. The same seed and the same calls
+//! give the same answers.
 //!
-//! **Invariant:** after each call nothing is due. What has to happen at or before the latest `now` has happened, and
-//! no poll waits at a queue that has something for it.
+//! **Invariant:** after each call nothing is due: everything that is due at or before the latest `now` has happened, and no
+//! poll waits at a queue that has a message for it.
 
 mod acknowledge;
 pub mod api;
@@ -49,7 +50,7 @@ use schedule::Schedule;
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
 
-/// An in-memory SQS that is told what time it is.
+/// An in-memory SQS that takes the time as an argument.
 ///
 /// # Examples
 ///
@@ -80,11 +81,11 @@ pub struct Engine {
     rng: StdRng,
     behaviour: Behaviour,
     chance: Chance,
-    /// For queues, messages and polls alike.
+    /// The last number given to a queue, message or poll.
     next_number: u64,
     queues: BTreeMap<QueueId, Queue>,
     by_name: BTreeMap<QueueName, QueueId>,
-    /// Names that were deleted less than 60 seconds ago, and when.
+    /// Names of queues that were deleted less than 60 seconds ago, with the time of their deletion.
     deleted: HashMap<QueueName, Timestamp>,
     forgetting: BTreeMap<u64, QueueName>,
     polls: HashMap<PollId, Poll>,
@@ -93,21 +94,21 @@ pub struct Engine {
     effects: Vec<Effect>,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub enum Submitted {
-    /// It was answered.
+    /// The request was answered.
     Done(Result<Output, Error>),
-    /// It waits for messages; an [`Effect::Answered`] follows.
+    /// The request waits for messages; an [`Effect::Answered`] follows.
     Waiting(PollId),
 }
 
-/// What a call did to polls that wait.
+/// A change to a waiting poll that a call caused.
 #[derive(Debug)]
 pub enum Effect {
-    /// The poll is over, with this answer.
+    /// The poll has ended with this answer.
     Answered(PollId, Result<Output, Error>),
-    /// [`Engine::wake_at`] of this poll is earlier than it was.
+    /// [`Engine::wake_at`] of this poll is earlier than before.
     Earlier(PollId),
 }
 
@@ -125,23 +126,23 @@ enum Timer {
     Queue(QueueId),
     /// A move task moves its next message.
     Move(u64),
-    /// A poll's wait is over. After the queue's event, so that what arrives at that instant is received.
+    /// The end of a poll's wait. Ordered after `Queue`, so that a message that arrives at the same instant is received.
     Poll(PollId),
     /// A deleted name may be used again.
     Forget(u64),
 }
 
 impl Engine {
-    /// An SQS with no queues that behaves well. The seed decides about ids, and about faults once there are any.
+    /// An SQS with no queues and no faults. The seed determines ids, and faults once they are enabled.
     pub fn new(seed: u64) -> Self {
         Self::made_of(StdRng::seed_from_u64(seed), Chance::new(seed))
     }
 
-    /// As [`new`](Self::new), with ids that no other engine has: no message id, receipt handle or request id of an engine
-    /// that ran before means anything to this one. `seed` decides about faults alone.
+    /// As [`new`](Self::new), but with random ids, so that message ids, receipt handles and request ids of earlier engines are not
+    /// valid in this engine. `seed` determines only faults.
     ///
     /// # Panics
-    /// If the operating system gives no random bytes.
+    /// If the operating system provides no random bytes.
     pub fn with_fresh_ids(seed: u64) -> Self {
         let ids =
             StdRng::try_from_rng(&mut SysRng).expect("the operating system gives random bytes");
@@ -149,7 +150,8 @@ impl Engine {
     }
 
     fn made_of(mut rng: StdRng, chance: Chance) -> Self {
-        // Numbers end up in receipt handles, so they start anywhere. 2^40 leaves room for as many as anybody sends.
+        // Receipt handles contain these numbers, so they start at a random value. It is below 2^40, which leaves room for all
+        // later numbers.
         let next_number = rng.random::<u64>() >> 24;
         Self {
             now: Timestamp::default(),
@@ -168,13 +170,13 @@ impl Engine {
         }
     }
 
-    /// Behaves so from now on. What concerns transport is not the engine's: latency, `Date`, refused calls and lost
-    /// answers are for whoever drives it.
+    /// Replaces the behaviour from now on. The driver, not the engine, implements the parts that concern transport: latency,
+    /// `Date`, refused calls and lost answers.
     pub fn set_behaviour(&mut self, behaviour: Behaviour) {
         self.behaviour = behaviour;
     }
 
-    /// Carries out a request, after all that is due at `now`.
+    /// Executes a request after everything that is due at `now`.
     pub fn submit(&mut self, now: Timestamp, caller: &Caller, request: Request) -> Submitted {
         self.advance(now);
         if let Err(error) = self.check_owner(caller, &request) {
@@ -213,9 +215,9 @@ impl Engine {
         Submitted::Done(answer)
     }
 
-    /// Does what is due at `now`.
+    /// Executes everything that is due at `now`.
     pub fn advance(&mut self, now: Timestamp) {
-        // Not simply `self.now = now`: what was due in between sees the time that it was due at.
+        // Not simply `self.now = now`: each due event sees the time at which it was due.
         while let Some((at, timer)) = self.schedule.pop_due(now) {
             self.now = self.now.max(at);
             match timer {
@@ -234,14 +236,14 @@ impl Engine {
         self.now = self.now.max(now);
     }
 
-    /// When [`advance`](Self::advance) has something to do next.
+    /// The next time at which [`advance`](Self::advance) has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.schedule.next()
     }
 
-    /// When somebody should call [`advance`](Self::advance) for this poll's sake: none if it does not wait.
+    /// When [`advance`](Self::advance) must be called for this poll; `None` if the poll does not wait.
     ///
-    /// That is its end, or, for the poll that is first in its queue's line, the queue's next event.
+    /// This is the end of the poll, or, for the first waiting poll of a queue, the queue's next event if that is earlier.
     pub fn wake_at(&self, poll: PollId) -> Option<Timestamp> {
         let waiting = self.polls.get(&poll)?;
         let queue = self.queues.get(&waiting.queue)?;
@@ -250,19 +252,19 @@ impl Engine {
         events.filter(|_| is_first).chain([waiting.end]).min()
     }
 
-    /// Ends a poll whose caller has gone. It has taken nothing.
+    /// Ends a poll whose caller no longer waits. The poll has received nothing.
     pub fn cancel(&mut self, poll: PollId) {
         if let Some(waiting) = self.forget_poll(poll) {
             self.wake_first(waiting.queue);
         }
     }
 
-    /// Takes what the calls so far did to polls that wait.
+    /// Takes the changes to waiting polls since the last call of this function.
     pub fn effects(&mut self) -> Vec<Effect> {
         mem::take(&mut self.effects)
     }
 
-    /// How the engine behaves, and its dice: for the transport's faults.
+    /// The behaviour and the source of random decisions, for faults of the transport.
     pub(crate) fn faults(&mut self) -> (&Behaviour, &mut Chance) {
         (&self.behaviour, &mut self.chance)
     }
@@ -305,7 +307,7 @@ impl Engine {
         self.queues.get_mut(&id).ok_or_else(Error::no_such_queue)
     }
 
-    /// After any change to a queue: brings it up to date, serves who waits, and schedules what comes next.
+    /// Called after every change to a queue: updates its messages, serves waiting polls, and schedules its next event.
     fn settle(&mut self, id: QueueId) {
         let now = self.now;
         let Some(queue) = self.queues.get_mut(&id) else {
@@ -322,7 +324,7 @@ impl Engine {
         self.wake_first(id);
     }
 
-    /// Tells the first in line that the queue's next event is its own now.
+    /// Reports to the first waiting poll that it must now wake for the queue's next event.
     fn wake_first(&mut self, id: QueueId) {
         if let Some(&first) = self.queues.get(&id).and_then(|queue| queue.waiting.first()) {
             self.effects.push(Effect::Earlier(first));

@@ -1,6 +1,6 @@
-//! The ways in: without a socket, and over HTTP.
+//! The two front ends: in process without a socket, and over HTTP.
 //!
-//! Each only carries bytes between its transport and the wire; both answer alike.
+//! Each only passes bytes between its transport and `wire`; both give the same answers.
 
 pub(crate) mod http;
 pub(crate) mod in_process;
@@ -10,7 +10,7 @@ use crate::rights::Rights;
 use crate::wire::{Incoming, Outgoing, Protocol};
 use tokio_util::sync::CancellationToken;
 
-/// What both fronts share.
+/// The state that both front ends share.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) driver: Driver,
@@ -18,7 +18,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Answers one HTTP request; `end` ends a poll that waits.
+    /// Answers one HTTP request; `end` ends a waiting poll.
     pub(crate) async fn respond(
         &self,
         incoming: &Incoming<'_>,

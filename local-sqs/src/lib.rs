@@ -1,12 +1,12 @@
 //! An in-memory Amazon SQS for development and tests: in process, or over HTTP.
 //!
-//! - [`LocalSqs::start`] is a whole SQS in this process. Its [`client`](LocalSqs::client) is a stock
+//! - [`LocalSqs::start`] starts a complete SQS in this process. Its [`client`](LocalSqs::client) is an unmodified
 //!   [`aws_sdk_sqs::Client`] that needs no socket, no container and no account.
-//! - [`Server`] puts it behind a port, for other processes and other languages.
-//! - [`engine`] is the SQS itself: a plain state machine that takes the time as an argument, for simulations. [`Desk`] lets
-//!   long polls wait at it.
+//! - [`Server`] serves it on a port, for other processes and other languages.
+//! - [`engine`] is the SQS itself: a plain state machine that takes the time as an argument, for simulations. [`Desk`] adds
+//!   waiting long polls.
 //!
-//! It is meant to be as strict as the real one: what it accepts, SQS accepts.
+//! It is meant to be as strict as the real SQS: every request that it accepts, SQS accepts, too.
 
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -31,7 +31,7 @@ pub use local::{Builder, LocalSqs};
 pub use rights::AccessKey;
 pub use trace::Trace;
 
-/// The README's examples run as tests.
+/// Runs the README's examples as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! The handle that people hold: an in-memory SQS, ready to use.
+//! The handle of users: an in-memory SQS, ready to use.
 
 use crate::behaviour::Behaviour;
 use crate::calls::Calls;
@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 
-/// An in-memory Amazon SQS. Clones are the same SQS.
+/// An in-memory Amazon SQS. Clones share the same SQS.
 ///
-/// It needs no task, no socket and no runtime of its own: waiting polls wait in their callers' tasks, and while nobody
-/// calls, nothing runs. Time is tokio's, so under a paused clock a visibility timeout of hours passes at once.
+/// It has no task, socket or runtime of its own: polls wait in their callers' tasks, and without calls nothing runs. The
+/// clock is tokio's, so with a paused clock a visibility timeout of hours passes at once.
 ///
 /// # Examples
 ///
@@ -49,19 +49,19 @@ impl LocalSqs {
         Self::builder().build()
     }
 
-    /// An SQS with options of your own.
+    /// Builds an SQS with custom options.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// A client of the AWS SDK for it; no credentials, no socket.
+    /// A client of the AWS SDK for this SQS, without credentials or a socket.
     ///
-    /// Each call makes a new client, with its own connection settings and credentials cache; clone one where you can.
+    /// Each call makes a new client with its own connection settings and credentials cache; prefer to clone a client.
     pub fn client(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::from_conf(self.sdk_config().build())
     }
 
-    /// The configuration of [`client`](Self::client), to be changed before a client is made from it.
+    /// The configuration of [`client`](Self::client), to change it before making a client.
     ///
     /// # Examples
     ///
@@ -85,26 +85,25 @@ impl LocalSqs {
             .http_client(self.http_client())
     }
 
-    /// An HTTP client for any SDK configuration: whatever it is asked, this SQS answers.
+    /// An HTTP client for any SDK configuration: this SQS answers every request.
     pub fn http_client(&self) -> SharedHttpClient {
         SharedHttpClient::new(InProcess {
             service: self.service.clone(),
         })
     }
 
-    /// Makes a queue with default attributes, or finds it, and answers its URL. A name that ends in `.fifo` makes a
-    /// FIFO queue.
+    /// Creates a queue with default attributes, or finds the existing queue, and returns its URL. A name that ends in `.fifo`
+    /// makes a FIFO queue.
     ///
-    /// It counts as a call of `CreateQueue`.
+    /// Counts as a call of `CreateQueue`.
     ///
     /// # Errors
     ///
-    /// SQS's own: a name that none can have, one that was deleted less than a minute ago, or one that exists with other
-    /// attributes.
+    /// SQS's errors: the name is invalid, was deleted less than a minute ago, or belongs to a queue with other attributes.
     ///
     /// # Cancel safety
     ///
-    /// The queue is made when this is first polled.
+    /// The queue is created at the first poll of the future.
     pub async fn create_queue(&self, name: &str) -> Result<String, Error> {
         let fifo = name
             .ends_with(".fifo")
@@ -123,9 +122,9 @@ impl LocalSqs {
         }
     }
 
-    /// Carries out any request of the API as the default account in the default region. No key is needed.
+    /// Executes any request of the API as the default account in the default region. No access key is needed.
     ///
-    /// It is counted, and meets faults, as every other call.
+    /// Counts, and is subject to faults, as every other call.
     ///
     /// # Examples
     ///
@@ -146,12 +145,12 @@ impl LocalSqs {
     ///
     /// # Errors
     ///
-    /// SQS's own, those of [`Behaviour`], and [`ErrorKind::InternalFailure`] if the answer was lost.
+    /// SQS's errors, errors of [`Behaviour`], and [`ErrorKind::InternalFailure`] if the answer was lost.
     ///
     /// # Cancel safety
     ///
-    /// Everything but a receive that waits has its effect when this is first polled, or after half of
-    /// [`Behaviour::latency`]. Dropped while a receive waits, it has taken nothing.
+    /// Every request except a waiting receive has its effect at the first poll of the future, or after half of
+    /// [`Behaviour::latency`]. If the future is dropped while a receive waits, no message was received.
     pub async fn call(&self, request: Request) -> Result<Output, Error> {
         let Rights {
             account,
@@ -173,12 +172,12 @@ impl LocalSqs {
         answer.result
     }
 
-    /// Behaves so from now on: faults come and go while a test runs.
+    /// Replaces the behaviour from now on, so that a test can enable and disable faults.
     pub fn set_behaviour(&self, behaviour: Behaviour) {
         self.service.driver.set_behaviour(behaviour);
     }
 
-    /// How many API calls there were so far, on all ways in.
+    /// The number of API calls so far, of all clients and of the server.
     pub fn calls(&self) -> Calls {
         self.service.driver.calls()
     }
@@ -235,48 +234,49 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Decides about message ids, receipt handles and everything else that is random, so that a run can be repeated.
-    /// Default: ids that no other run has, and faults that are the same in each run. Two servers with one seed give out
-    /// the same ids: a receipt handle of one is valid at the other.
+    /// The seed of message ids, receipt handles and all other random values, to repeat a run. Default: random ids, and faults
+    /// that are the same in each run. Two servers with the same seed make the same ids, so a receipt handle of one server is
+    /// valid at the other.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// The account that callers have. Default: `000000000000`. Without [access keys](Self::access_key), a request that is
-    /// signed with a key id of twelve digits is from the account of that number.
+    /// The account of callers. Default: `000000000000`. Without [access keys](Self::access_key), a request that is signed with a
+    /// key id of 12 digits belongs to the account with this number.
     pub fn account(mut self, account: impl Into<String>) -> Self {
         self.account = account.into();
         self
     }
 
-    /// The region of requests that do not say. Default: `us-east-1`. A signed request says: its signature names a
-    /// region, and each region has queues of its own.
+    /// The region of unsigned requests. Default: `us-east-1`. The signature of a signed request contains its region, and each
+    /// region has its own queues.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = region.into();
         self
     }
 
-    /// What SQS's clock shows at the start. Default: the system's time. From then on tokio's clock counts.
+    /// The time of SQS's clock at the start. Default: the system's time. After the start, tokio's clock is used.
     pub fn start_time(mut self, time: SystemTime) -> Self {
         self.start_time = Some(time);
         self
     }
 
-    /// What goes wrong, and how often. Default: nothing.
+    /// Delays and faults. Default: none.
     pub fn behaviour(mut self, behaviour: Behaviour) -> Self {
         self.behaviour = behaviour;
         self
     }
 
-    /// A key, and what may be done with it. Default: none, and everybody may do everything in their own account, signed or
-    /// not. With the first key that ends. [`LocalSqs::create_queue`] and [`LocalSqs::call`] need no key.
+    /// Adds an access key with its permissions. Default: no keys, and every caller has all permissions in its own account, signed
+    /// or not. With at least one key, every request must be signed. [`LocalSqs::create_queue`] and [`LocalSqs::call`] need no
+    /// key.
     pub fn access_key(mut self, key: AccessKey) -> Self {
         self.keys.push(key);
         self
     }
 
-    /// Calls this for each request that was answered or refused; it should not block.
+    /// Calls `watch` for each request that was answered or refused. `watch` should not block.
     ///
     /// # Examples
     ///
@@ -304,7 +304,7 @@ impl Builder {
         self
     }
 
-    /// Starts it.
+    /// Starts the SQS.
     pub fn build(self) -> LocalSqs {
         let rights = Rights {
             account: self.account.into(),

@@ -1,7 +1,8 @@
-//! Who may do what, if anybody asks.
+//! Authentication and authorization of requests.
 //!
-//! Owns the access keys and what each allows. With no keys everybody may do everything in their own account, and no
-//! signature is looked at. Invariant: with keys, a request has no effect unless its signature is right and a rule allows it.
+//! Owns the access keys and their permissions. Without keys every caller has all permissions in its own account, and
+//! signatures are not checked. Invariant: with keys, a request has no effect unless its signature is correct and a rule
+//! allows the request.
 
 mod key;
 mod signature;
@@ -14,7 +15,7 @@ use signature::Credential;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The access keys, and who everybody is, unless a request says otherwise.
+/// The access keys, and the default caller of requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Rights {
     pub(crate) account: Arc<str>,
@@ -24,12 +25,12 @@ pub(crate) struct Rights {
 }
 
 impl Rights {
-    /// Who sent this request.
+    /// The caller of this request.
     pub(crate) fn caller(&self, incoming: &Incoming<'_>) -> Result<Caller, Error> {
         let credential = (incoming.header)("authorization").and_then(Credential::parse);
         let key_id = credential.map(|credential| credential.key_id);
         let (account, principal) = if self.keys.is_empty() {
-            // As other local servers have it: an access key that is an account's number is that account's.
+            // As in other local servers: a key id with the form of an account number belongs to this account.
             let account =
                 key_id.filter(|id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()));
             (
@@ -55,7 +56,7 @@ impl Rights {
         })
     }
 
-    /// Whether the caller's key allows the request. What the queue's own policy says is the engine's.
+    /// Checks that the caller's key allows the request. The engine checks the queue's own policy.
     pub(crate) fn check(&self, caller: &Caller, request: &Request) -> Result<(), Error> {
         if self.keys.is_empty() {
             return Ok(());
@@ -70,7 +71,7 @@ impl Rights {
             region, account, ..
         } = caller;
         let arn = format!("arn:aws:sqs:{region}:{account}:{resource}");
-        // There is no right to a batch: it is that to its messages.
+        // IAM has no permissions for batch actions: the permission for the single action includes its batch.
         let right = denied.name().trim_end_matches("Batch");
         Err(Error::access_denied(caller, right, &arn))
     }

@@ -1,32 +1,32 @@
-//! One line a request, for who wants to watch.
+//! One line for each request, for logs.
 
 use crate::engine::{Action, Error, Output, Request};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Of a queue's name, and of what comes in its place, this many characters are shown.
+/// The maximum number of characters of a queue's name that are shown.
 const LONGEST: usize = 200;
 
-/// What became of one request. Its `Display` is one line with no body and no receipt handle in it.
+/// The outcome of one request. Its `Display` is one line without bodies and receipt handles.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Trace {
-    /// The action; none of a request that was not understood.
+    /// The action; `None` for a malformed request.
     pub action: Option<Action>,
-    /// The name of the queue; `*` if it is about none.
+    /// The name of the queue; `*` if the request has no queue.
     pub queue: String,
-    /// How many messages came, or how many entries of a batch succeeded; none of other actions.
+    /// The number of received messages, listed queues or succeeded entries of a batch; `None` for other actions.
     pub count: Option<usize>,
-    /// How many entries of a batch failed.
+    /// The number of failed entries of a batch.
     pub failed: usize,
     /// The HTTP status of the answer.
     pub status: u16,
-    /// The code of the error, if it failed.
+    /// The code of the error, if the request failed.
     pub error: Option<&'static str>,
-    /// Whether the answer was lost, as [`Behaviour::lost_answers`](crate::Behaviour::lost_answers) has it.
+    /// Whether the answer was lost because of [`Behaviour::lost_answers`](crate::Behaviour::lost_answers).
     pub lost: bool,
-    /// How long it took, on SQS's clock.
+    /// The duration of the request on SQS's clock.
     pub took: Duration,
 }
 
@@ -50,7 +50,7 @@ impl Trace {
         took: Duration::ZERO,
     };
 
-    /// Of something that is no request of the API.
+    /// The trace of bytes that are not a request of the API.
     pub(crate) fn refused(error: &Error) -> Self {
         Self {
             queue: "*".to_owned(),
@@ -115,7 +115,7 @@ impl fmt::Display for Trace {
     }
 }
 
-/// A text of a caller, with control characters written out: it stays in its line and does not steer a terminal.
+/// A text of a caller with escaped control characters, so that it stays in one line and cannot control a terminal.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
@@ -130,7 +130,7 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-/// Who watches.
+/// The function that is called for each request.
 #[derive(Clone)]
 pub(crate) struct Watcher(pub(crate) Arc<dyn Fn(&Trace) + Send + Sync>);
 

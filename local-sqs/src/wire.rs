@@ -1,6 +1,6 @@
-//! SQS on the wire: from the bytes of an HTTP request to the engine's requests, and back.
+//! SQS's protocols: converts the bytes of an HTTP request to the engine's requests, and answers back to bytes.
 //!
-//! Knows both protocols and no transport. Invariant: whatever comes in, something well formed goes out.
+//! Knows both protocols and no transport. Invariant: every input, even malformed, gets a well-formed answer.
 
 mod json;
 mod query;
@@ -9,16 +9,16 @@ use crate::driver::Answer;
 use crate::engine::{Action, Error, ErrorKind, Request, Timestamp};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// What a transport knows of an HTTP request.
+/// An HTTP request, as a transport received it.
 pub(crate) struct Incoming<'a> {
     pub(crate) method: &'a str,
-    /// Headers by their names in lower case.
+    /// Finds a header by its name in lower case.
     pub(crate) header: &'a (dyn Fn(&str) -> Option<&'a str> + Sync),
-    /// Scheme and host that the caller used, with no slash at the end.
+    /// Scheme and host that the caller used, without a slash at the end.
     pub(crate) origin: String,
     /// The path, with a slash at its beginning.
     pub(crate) path: &'a str,
-    /// What follows the question mark.
+    /// The text after the question mark.
     pub(crate) query: &'a str,
     pub(crate) body: &'a [u8],
 }
@@ -31,7 +31,7 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// The protocol that a request speaks, well or badly.
+    /// The protocol of a request, even of a malformed request.
     pub(crate) fn of(incoming: &Incoming<'_>) -> Self {
         let json = |content_type: &str| content_type.starts_with("application/x-amz-json");
         let target = (incoming.header)("x-amz-target");
@@ -60,14 +60,14 @@ impl Protocol {
             Self::Json => json::decode((incoming.header)("x-amz-target"), incoming.body),
             Self::Query => query::decode(incoming),
         }?;
-        // A trace header of the HTTP request becomes the message's (X-Ray Developer Guide, "Amazon SQS and AWS X-Ray").
+        // A trace header of the HTTP request is added to the message (X-Ray Developer Guide, "Amazon SQS and AWS X-Ray").
         if let Some(trace) = (incoming.header)("x-amzn-trace-id") {
             request.trace(trace);
         }
         Ok(request)
     }
 
-    /// Writes an answer to a request of this action, if it was one.
+    /// Writes the answer to a request of this action; `action` is `None` for a malformed request.
     pub(crate) fn encode(self, action: Option<Action>, answer: &Answer) -> Outgoing {
         let mut outgoing = match self {
             Self::Json => json::encode(&answer.result),
@@ -83,7 +83,7 @@ impl Protocol {
     }
 }
 
-/// What a transport answers.
+/// An HTTP answer for a transport to send.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) status: u16,
@@ -91,7 +91,7 @@ pub(crate) struct Outgoing {
     pub(crate) body: Vec<u8>,
 }
 
-/// The last second that a date of HTTP can name: that of the year 9999.
+/// The last second that an HTTP date can express: the end of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
 
 fn date(at: Timestamp) -> String {
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_is_one_of_http() {
+    fn dates_have_the_format_of_http() {
         assert_eq!(
             date(Timestamp::from_millis(784_111_777_999)),
             "Sun, 06 Nov 1994 08:49:37 GMT"

@@ -1,4 +1,4 @@
-//! The dice.
+//! Random decisions.
 
 use super::{Date, Latency};
 use crate::engine::Timestamp;
@@ -7,10 +7,10 @@ use rand::{RngExt as _, SeedableRng as _};
 use std::f64::consts::TAU;
 use std::time::Duration;
 
-/// How many standard deviations lie between the median and the 99th percentile of a normal distribution.
+/// The number of standard deviations between the median and the 99th percentile of a normal distribution.
 const DEVIATIONS_TO_P99: f64 = 2.326;
 
-/// One seeded source of chance.
+/// A seeded source of random decisions.
 #[derive(Debug)]
 pub(crate) struct Chance {
     rng: StdRng,
@@ -18,7 +18,7 @@ pub(crate) struct Chance {
 
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
-        // Another stream than that of the ids, which has the seed itself.
+        // A different stream than the ids, which use the seed itself.
         Self {
             rng: StdRng::seed_from_u64(seed ^ 0x9e37_79b9_7f4a_7c15),
         }
@@ -41,7 +41,7 @@ impl Chance {
         }
     }
 
-    /// Between zero and this, both included.
+    /// A random number between zero and `most`, both included.
     pub(crate) fn up_to(&mut self, most: usize) -> usize {
         self.rng.random_range(0..=most)
     }
@@ -50,7 +50,7 @@ impl Chance {
         most.mul_f64(self.rng.random::<f64>())
     }
 
-    /// A count that is wrong by at most this part of it.
+    /// A count with a random relative error of at most `part`.
     pub(crate) fn approximate(&mut self, count: usize, part: f64) -> usize {
         if part <= 0.0 {
             return count;
@@ -76,7 +76,7 @@ impl Chance {
         }
     }
 
-    /// A draw from the normal distribution, after Box and Muller.
+    /// A value from the standard normal distribution, by the Box-Muller method.
     fn normal(&mut self) -> f64 {
         let (radius, angle) = (1.0 - self.rng.random::<f64>(), self.rng.random::<f64>());
         (-2.0 * radius.ln()).sqrt() * (TAU * angle).cos()
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_draws_the_same() {
+    fn the_same_seed_draws_the_same_values() {
         let draw = |seed| Chance::new(seed).sample(Latency::aws_call());
         assert_eq!(draw(3), draw(3));
         assert_ne!(draw(3), draw(4));

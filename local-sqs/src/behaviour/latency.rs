@@ -1,27 +1,27 @@
-//! How long things take.
+//! Latencies.
 
 use std::time::Duration;
 
-/// A duration, or how likely each is.
+/// A fixed duration, or a distribution of durations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Latency {
-    /// No time at all.
+    /// No latency.
     #[default]
     None,
-    /// Always the same.
+    /// Always the same duration.
     Fixed(Duration),
-    /// Log-normal: half are shorter than `median`, one in a hundred is longer than `p99`.
+    /// Log-normal: half of the durations are shorter than `median`, one in a hundred is longer than `p99`.
     Spread {
-        /// Half are shorter.
+        /// Half of the durations are shorter.
         median: Duration,
-        /// One in a hundred is longer; not less than the median.
+        /// One duration in a hundred is longer. Not less than the median.
         p99: Duration,
     },
 }
 
 impl Latency {
-    /// A call of the real SQS from within its region: 6 ms at the median, 30 ms for one in a hundred.
+    /// A call to the real SQS from within its region: 6 ms at the median, 30 ms at the 99th percentile.
     pub const fn aws_call() -> Self {
         Self::Spread {
             median: Duration::from_millis(6),
@@ -29,7 +29,7 @@ impl Latency {
         }
     }
 
-    /// From a send until the message can be received in the real SQS: 10 ms at the median, 80 ms for one in a hundred.
+    /// From a send until the message can be received in the real SQS: 10 ms at the median, 80 ms at the 99th percentile.
     pub const fn aws_delivery() -> Self {
         Self::Spread {
             median: Duration::from_millis(10),

@@ -1,4 +1,4 @@
-//! What is done with a receipt handle: deleting a message, and changing how long it stays hidden.
+//! Calls with a receipt handle: deleting a message, and changing its visibility timeout.
 
 use super::api::requests;
 use super::error::ErrorKind;
@@ -8,7 +8,7 @@ use super::store::State;
 use super::{Caller, Engine, Error, Output};
 use std::time::Duration;
 
-/// A message is not hidden for longer than this after its receive.
+/// The maximum time that a message is hidden after its receive.
 const LONGEST: Duration = Duration::from_secs(43_200);
 
 impl Engine {
@@ -37,7 +37,7 @@ impl Engine {
         Ok(Output::EMPTY)
     }
 
-    /// Deletes a message by the handle of its latest receive. A stale handle deletes nothing, and that is no error.
+    /// Deletes a message by the handle of its latest receive. A stale handle deletes nothing, without an error.
     pub(super) fn delete_received(
         &mut self,
         id: QueueId,
@@ -49,7 +49,7 @@ impl Engine {
         let latest = entry.is_some_and(|entry| entry.generation == receipt.generation);
         let in_flight = entry.is_some_and(|entry| matches!(entry.state, State::InFlight { .. }));
         if queue.settings.fifo && entry.is_some() && !(latest && in_flight) {
-            // The text names the handle, as recorded on Amazon.
+            // The text contains the handle, as recorded on Amazon.
             let handle = handle.unwrap_or_default();
             let reason = "The receipt handle has expired.";
             return Err(Error::invalid_value(handle, "ReceiptHandle", reason));
@@ -60,7 +60,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Hides a message for `seconds` from now on, by the handle of its latest receive.
+    /// Hides a message for `seconds` from now, by the handle of its latest receive.
     pub(super) fn hide_received(
         &mut self,
         id: QueueId,
@@ -81,7 +81,7 @@ impl Engine {
         let entry = store
             .get(receipt.message)
             .filter(|entry| entry.generation == receipt.generation);
-        // A message whose timeout has ended is hidden again, as long as nobody received it since (recorded on Amazon).
+        // A message whose timeout has ended is hidden again, unless it was received again since (recorded on Amazon).
         let Some(entry) = entry else {
             return Err(Error::invalid(
                 "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available \

@@ -1,7 +1,7 @@
 //! The requests and answers of the SQS API as plain data.
 //!
-//! Owns the names of all actions and their members. Checks nothing: what is missing is `None` here and an error later,
-//! as in SQS. The serde names are those of the service's model, so that the JSON protocol needs no second description.
+//! Owns the names of all actions and their members. Checks nothing: a missing member is `None` here and an error later, as in
+//! SQS. The serde names are the names in the service's model, so that the JSON protocol needs no second description.
 
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ macro_rules! actions {
             ///
             /// # Errors
             ///
-            /// The deserializer's, if a member has the wrong type. A missing member is no error here.
+            /// The deserializer's error, if a member has the wrong type. A missing member is not an error here.
             pub fn decode<'de, D: Deserializer<'de>>(self, members: D) -> Result<Request, D::Error> {
                 Ok(match self { $(Self::$action => Request::$action(Deserialize::deserialize(members)?),)* })
             }
@@ -95,7 +95,7 @@ impl fmt::Display for Action {
 }
 
 impl Request {
-    /// The queue that it is about; none of an action that is about no queue, or finds it in another way.
+    /// The URL of the request's queue; `None` if the action has no `QueueUrl` member.
     pub fn queue_url(&self) -> Option<&str> {
         let url = match self {
             Self::AddPermission(it) => &it.queue_url,
@@ -125,7 +125,7 @@ impl Request {
         url.as_deref().filter(|url| !url.is_empty())
     }
 
-    /// Gives each message that it sends this trace header, unless the message has one.
+    /// Adds this trace header to each message of a send, unless the message already has one.
     pub(crate) fn trace(&mut self, header: &str) {
         let name: Arc<str> = "AWSTraceHeader".into();
         let value = || MessageAttribute {
@@ -148,14 +148,14 @@ impl Request {
         }
     }
 
-    /// The actions that the caller must have the right to: its own, and `TagQueue` where a queue is made with tags
+    /// The actions that the caller needs permission for: the request's action, and `TagQueue` if a queue is created with tags
     /// (API reference, `CreateQueue`).
     pub(crate) fn rights(&self) -> impl Iterator<Item = Action> {
         let tags = matches!(self, Self::CreateQueue(it) if it.tags.as_ref().is_some_and(|tags| !tags.is_empty()));
         std::iter::once(self.action()).chain(tags.then_some(Action::TagQueue))
     }
 
-    /// The name of the queue that it is about, as far as rights are concerned; `*` of none.
+    /// The name of the queue that permissions are checked for; `*` if the request has no queue.
     pub(crate) fn resource(&self) -> String {
         let arn = |arn: &Option<String>| {
             arn.as_deref()

@@ -1,7 +1,7 @@
-//! Receives of a FIFO queue that a caller may repeat, because it never got the answer.
+//! Receives from a FIFO queue that a caller may repeat because it did not get the answer.
 //!
-//! Invariant: an attempt is remembered for five minutes; whether its messages are still as it left them is asked of the
-//! messages.
+//! Invariant: an attempt is remembered for five minutes. The store, not this module, knows whether the attempt's messages are
+//! unchanged.
 
 use super::Timestamp;
 use super::message::Number;
@@ -16,7 +16,7 @@ const WINDOW: Duration = Duration::from_secs(300);
 pub(super) struct Taken {
     pub(super) number: Number,
     pub(super) generation: u32,
-    /// Moved by a change of visibility, which ends the attempt.
+    /// The end of the visibility timeout. If it differs from the message's current one, the attempt cannot be repeated.
     pub(super) until: Timestamp,
 }
 
@@ -27,10 +27,10 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// What this attempt received earlier.
+    /// The messages that this attempt received earlier.
     pub(super) fn earlier(&mut self, now: Timestamp, id: &str) -> Option<&[Taken]> {
         while let Some((at, old)) = self.oldest.pop_front_if(|(at, _)| at.plus(WINDOW) <= now) {
-            // Not if it has been made again since.
+            // Keep the attempt if it was repeated since.
             if self.taken.get(&old).is_some_and(|(made, _)| *made == at) {
                 self.taken.remove(&old);
             }
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attempt_is_remembered_for_five_minutes_from_its_latest_success() {
+    fn an_attempt_is_remembered_for_five_minutes_after_its_repetition() {
         let mut attempts = Attempts::default();
         let at = Timestamp::from_millis;
         let taken = |number| {

@@ -1,4 +1,4 @@
-//! Batches: the same request up to ten times, each entry with a fate of its own.
+//! Batches: up to ten entries of the same request; each succeeds or fails by itself.
 
 use super::api::outputs::{Batch, DoneEntry, FailedEntry, SentEntry};
 use super::api::requests;
@@ -9,7 +9,7 @@ use super::{Caller, Engine, Error, Output};
 use std::collections::HashSet;
 
 const MOST_ENTRIES: usize = 10;
-/// Of all messages of a batch together, however large a message of this queue may be.
+/// The maximum size of all messages of a batch together, whatever the maximum message size of the queue is.
 const LONGEST: usize = 1_048_576;
 
 impl Engine {
@@ -44,7 +44,7 @@ impl Engine {
                 ),
             ));
         }
-        // An entry that says nothing of its order fails the whole call, as recorded on Amazon.
+        // An entry without group or de-duplication id fails the whole call, as recorded on Amazon.
         if let Some(queue) = id.and_then(|id| self.queues.get(&id))
             && queue.settings.fifo
         {
@@ -103,7 +103,7 @@ impl Engine {
         Ok(Output::Batch(batch))
     }
 
-    /// Does one thing for each entry; each succeeds or fails alone.
+    /// Calls `one` for each entry; each entry succeeds or fails by itself.
     fn carry_out<T, O>(
         &mut self,
         entries: Vec<(String, T)>,
@@ -136,7 +136,7 @@ impl Engine {
     }
 }
 
-/// The entries with their ids, if the batch as a whole is well formed.
+/// The entries with their ids, if the whole batch is well formed.
 fn checked<T>(
     entries: Option<Vec<T>>,
     id: impl Fn(&T) -> Option<&str>,

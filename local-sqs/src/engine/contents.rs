@@ -1,7 +1,7 @@
-//! What a message may contain.
+//! The rules for the contents of messages.
 //!
-//! Checks a message that is sent, on its own: characters, attributes, length. Limits are those of the Developer Guide,
-//! "Amazon SQS message quotas" and "Message attribute components".
+//! Checks a sent message by itself: characters, attributes, length. The limits are from the Developer Guide, "Amazon SQS
+//! message quotas" and "Message attribute components".
 
 use super::Error;
 use super::api::MessageAttribute;
@@ -15,10 +15,10 @@ pub(super) type Attributes = BTreeMap<Arc<str>, MessageAttribute>;
 const MOST_ATTRIBUTES: usize = 10;
 const LONGEST_NAME: usize = 256;
 
-/// Checks the body's characters; SQS takes what XML 1.0 takes.
+/// Checks the body's characters; SQS accepts the characters of XML 1.0.
 pub(super) fn check_body(body: &str) -> Result<(), Error> {
     if body.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        // Most are, and this is a tenth of the work.
+        // Fast path: most bodies are printable ASCII, and this check costs a tenth of the other one.
         return Ok(());
     }
     let forbidden = |c: &char| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
@@ -49,7 +49,7 @@ pub(super) fn check_attributes(attributes: &Attributes) -> Result<(), Error> {
     })
 }
 
-/// Checks the system attributes of a send, and answers the one that there is.
+/// Checks the system attributes of a send, and returns the trace header, if any.
 pub(super) fn trace_header(attributes: &Attributes) -> Result<Option<Arc<str>>, Error> {
     for (name, value) in attributes {
         if &**name != "AWSTraceHeader" {
@@ -69,7 +69,7 @@ pub(super) fn trace_header(attributes: &Attributes) -> Result<Option<Arc<str>>, 
         .find_map(|value| value.string_value.clone()))
 }
 
-/// What counts for the limits: the body, and names, types and values of the attributes.
+/// The length that counts for the limits: the body, and names, types and values of the attributes.
 pub(super) fn length(body: &str, attributes: &Attributes) -> usize {
     let of_value = |value: &MessageAttribute| {
         value.data_type.as_deref().map_or(0, str::len)
@@ -83,7 +83,7 @@ pub(super) fn length(body: &str, attributes: &Attributes) -> usize {
             .sum::<usize>()
 }
 
-/// Checks an id that the caller gives: of a group, of a message for de-duplication, of an attempt.
+/// Checks an id from the caller: of a group, of a message for de-duplication, or of an attempt.
 pub(super) fn check_id(id: &str, parameter: &str) -> Result<(), Error> {
     let allowed = |byte: u8| byte.is_ascii_graphic();
     if id.is_empty() || id.len() > 128 || !id.bytes().all(allowed) {
@@ -181,7 +181,7 @@ fn check_value(name: &str, value: &MessageAttribute) -> Result<(), Error> {
     text.map_or(Ok(()), check_body)
 }
 
-/// Up to 38 digits, between 10^-128 and 10^+126.
+/// Whether the text is a number with up to 38 digits, between 10^-128 and 10^+126.
 fn is_number(text: &str) -> bool {
     let digits = text.split(['e', 'E']).next().unwrap_or_default();
     let digits = digits.bytes().filter(u8::is_ascii_digit).count();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_has_the_characters_of_xml() {
+    fn a_body_may_have_the_characters_of_xml() {
         for ok in [
             "\t\n\r",
             " ~",
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_has_ten_attributes_at_most() {
+    fn a_message_has_at_most_ten_attributes() {
         let named = |count: u32| {
             (0..count)
                 .map(|i| (format!("a{i}").into(), string("String", "x")))
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trace_header_is_a_system_attribute_of_a_send() {
+    fn only_the_trace_header_is_accepted_as_system_attribute() {
         let header = trace_header(&one("AWSTraceHeader", string("String", "Root=1")));
         assert_eq!(header, Ok(Some("Root=1".into())));
         assert!(trace_header(&one("Other", string("String", "x"))).is_err());

@@ -1,6 +1,6 @@
-//! Which messages a FIFO queue has accepted lately, so that none is accepted twice.
+//! The messages that a FIFO queue has accepted lately, so that none is accepted twice.
 //!
-//! Invariant: an id is remembered for five minutes after the send that was accepted, and not renewed by one that was not.
+//! Invariant: an id is remembered for five minutes after its accepted send, and duplicates do not extend this time.
 
 use super::Timestamp;
 use std::collections::{HashMap, VecDeque};
@@ -9,14 +9,14 @@ use std::time::Duration;
 
 const WINDOW: Duration = Duration::from_secs(300);
 
-/// What was answered to the send that was accepted; a duplicate gets the same answer.
+/// The answer to the accepted send; a duplicate gets the same answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Accepted {
     pub(super) message_id: Arc<str>,
     pub(super) sequence_number: u64,
 }
 
-/// The group, if ids count in each group by itself, and the de-duplication id.
+/// The group, if the de-duplication scope is the group, and the de-duplication id.
 pub(super) type Key = (Option<Arc<str>>, Arc<str>);
 
 #[derive(Debug, Default)]
@@ -26,8 +26,8 @@ pub(super) struct Deduplication {
 }
 
 impl Deduplication {
-    /// The send that this one repeats. An id that was accepted while ids counted in the whole queue counts in each
-    /// group afterwards, too, until its five minutes are over (recorded on Amazon).
+    /// The accepted send that this send repeats. If the scope changes from the whole queue to the group, an id that was accepted
+    /// before the change still counts in every group, until its five minutes have passed (recorded on Amazon).
     pub(super) fn earlier(&mut self, now: Timestamp, key: &Key) -> Option<Accepted> {
         while let Some((_, old)) = self
             .oldest

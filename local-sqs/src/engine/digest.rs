@@ -1,7 +1,6 @@
-//! MD5 digests as SQS computes them, so that a client can tell that nothing changed on the way.
+//! MD5 digests as SQS computes them, so that a client can detect changes on the way.
 //!
-//! The encoding of attributes is the one of the SQS Developer Guide, "Calculating the MD5 message digest for message
-//! attributes".
+//! The encoding of attributes is from the SQS Developer Guide, "Calculating the MD5 message digest for message attributes".
 
 use super::api::MessageAttribute;
 use md5::{Digest, Md5};
@@ -13,12 +12,12 @@ pub(crate) fn md5_of(bytes: &[u8]) -> String {
     hex(&Md5::digest(bytes))
 }
 
-/// The digest of attributes; none of no attributes.
+/// The digest of attributes; `None` without attributes.
 pub(crate) fn md5_of_attributes<'a, I>(attributes: I) -> Option<String>
 where
     I: IntoIterator<Item = (&'a Arc<str>, &'a MessageAttribute)>,
 {
-    // In order of their names, byte by byte.
+    // In order of their names, compared byte by byte.
     let sorted: BTreeMap<_, _> = attributes.into_iter().collect();
     if sorted.is_empty() {
         return None;

@@ -3,7 +3,7 @@
 use super::name::Caller;
 use std::fmt;
 
-/// An error as SQS would answer it: a kind with its names on the wire, and a text for people.
+/// An error as SQS returns it: a kind with its names on the wire, and a text for people.
 ///
 /// # Examples
 ///
@@ -29,7 +29,7 @@ impl Error {
         }
     }
 
-    /// What went wrong.
+    /// The kind of the error.
     pub const fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -89,7 +89,7 @@ impl std::error::Error for Error {}
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident, $query:literal, $status:literal;)*) => {
-        /// What went wrong, in SQS's own terms.
+        /// The kinds of errors, in SQS's own terms.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorKind {
@@ -115,9 +115,9 @@ macro_rules! kinds {
     };
 }
 
-// Names, codes and states are those of the service's published model, and of its page "Common errors".
+// Names, codes and statuses are from the service's published model and from its page "Common errors".
 kinds! {
-    /// The caller may not do that.
+    /// The caller does not have permission.
     AccessDenied, "AccessDenied", 403;
     /// Two entries of a batch have the same id.
     BatchEntryIdsNotDistinct, "AWS.SimpleQueueService.BatchEntryIdsNotDistinct", 400;
@@ -129,15 +129,15 @@ kinds! {
     InternalFailure, "InternalFailure", 500;
     /// No action has this name.
     InvalidAction, "InvalidAction", 400;
-    /// This is no queue URL.
+    /// The text is not a queue URL.
     InvalidAddress, "InvalidAddress", 404;
     /// No queue attribute has this name.
     InvalidAttributeName, "InvalidAttributeName", 400;
     /// A queue attribute cannot have this value.
     InvalidAttributeValue, "InvalidAttributeValue", 400;
-    /// The id of a batch entry has characters that it may not have.
+    /// The id of a batch entry has characters that are not allowed.
     InvalidBatchEntryId, "AWS.SimpleQueueService.InvalidBatchEntryId", 400;
-    /// The access key is not known.
+    /// The access key is unknown.
     InvalidClientTokenId, "InvalidClientTokenId", 403;
     /// A body has characters outside of the allowed set.
     InvalidMessageContents, "InvalidMessageContents", 400;
@@ -147,7 +147,7 @@ kinds! {
     MissingAction, "MissingAction", 400;
     /// Credentials are missing.
     MissingAuthenticationToken, "MissingAuthenticationToken", 403;
-    /// The request's HTTP method is none that the service takes.
+    /// The service does not accept the request's HTTP method.
     MethodNotAllowed, "MethodNotAllowed", 405;
     /// A parameter is missing.
     MissingRequiredParameterException, "MissingParameter", 400;
@@ -161,19 +161,19 @@ kinds! {
     PurgeQueueInProgress, "AWS.SimpleQueueService.PurgeQueueInProgress", 403;
     /// A queue of this name was deleted less than 60 seconds ago.
     QueueDeletedRecently, "AWS.SimpleQueueService.QueueDeletedRecently", 400;
-    /// No such queue.
+    /// The queue does not exist.
     QueueDoesNotExist, "AWS.SimpleQueueService.NonExistentQueue", 400;
     /// A queue of this name exists with other attributes.
     QueueNameExists, "QueueAlreadyExists", 400;
-    /// This is no receipt handle of this queue.
+    /// The text is not a receipt handle of this queue.
     ReceiptHandleIsInvalid, "ReceiptHandleIsInvalid", 404;
-    /// The request has more bytes than the service reads.
+    /// The request has more bytes than the service accepts.
     RequestEntityTooLarge, "RequestEntityTooLarge", 413;
     /// The request did not arrive in time.
     RequestTimeout, "RequestTimeout", 408;
     /// Too many requests.
     RequestThrottled, "RequestThrottled", 403;
-    /// No such resource.
+    /// The resource does not exist.
     ResourceNotFoundException, "ResourceNotFoundException", 404;
     /// The request is not well formed.
     SerializationException, "MalformedInput", 400;
@@ -185,12 +185,12 @@ kinds! {
     TooManyEntriesInBatchRequest, "AWS.SimpleQueueService.TooManyEntriesInBatchRequest", 400;
     /// The service has no such operation.
     UnknownOperationException, "UnknownOperation", 404;
-    /// The queue cannot do that.
+    /// The queue does not support the operation.
     UnsupportedOperation, "AWS.SimpleQueueService.UnsupportedOperation", 400;
 }
 
 impl ErrorKind {
-    /// Whether the caller is to blame; the end of `x-amzn-query-error` and `SenderFault` say so.
+    /// Whether the error is the caller's fault, as shown in `SenderFault` and at the end of `x-amzn-query-error`.
     pub const fn is_sender_fault(self) -> bool {
         self.status() < 500
     }

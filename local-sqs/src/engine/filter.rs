@@ -1,10 +1,10 @@
-//! Which attributes a receive asks for.
+//! The attributes that a receive asks for.
 
 use super::Error;
 use super::settings;
 use std::collections::BTreeSet;
 
-/// A choice of attributes by name.
+/// A selection of attributes by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Filter {
     all: bool,
@@ -26,14 +26,14 @@ pub(super) const SYSTEM_ATTRIBUTES: [&str; 9] = [
 ];
 
 impl Filter {
-    /// Of message attributes: names, `All`, `.*` or `*`, and prefixes such as `bar.*`.
+    /// A filter of message attributes: names, `All`, `.*` or `*`, and prefixes such as `bar.*`.
     pub(super) fn of_attributes(names: Vec<String>) -> Self {
         let mut filter = Self::default();
         for name in names {
             match name.strip_suffix(".*") {
                 Some("") => filter.all = true,
                 Some(prefix) => filter.prefixes.push(prefix.to_owned()),
-                // The star alone is not documented; Amazon was recorded to take it.
+                // The star alone is not documented, but Amazon accepts it (recorded).
                 None if name == "All" || name == "*" => filter.all = true,
                 None => {
                     filter.names.insert(name);
@@ -43,7 +43,7 @@ impl Filter {
         filter
     }
 
-    /// Of system attributes: names, or `All`.
+    /// A filter of system attributes: names, or `All`.
     pub(super) fn of_system_attributes(names: Vec<String>) -> Result<Self, Error> {
         let unknown = names
             .iter()
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_asked_for_by_name_by_prefix_or_all_together() {
+    fn attributes_are_selected_by_name_prefix_or_all() {
         assert!(!filter(&[]).wants("a"));
         assert!(filter(&["a"]).wants("a") && !filter(&["a"]).wants("ab"));
         assert!(filter(&["a.*"]).wants("ab") && !filter(&["a.*"]).wants("b"));

@@ -1,6 +1,6 @@
-//! Message move tasks: taking dead letters back to where they came from, at a pace.
+//! Message move tasks: they move dead letters back to their source queues at a limited rate.
 //!
-//! Owns the tasks, running and past. Invariant: a queue is the source of at most one running task.
+//! Owns the running and past tasks. Invariant: a queue is the source of at most one running task.
 
 use super::api::{Output, outputs, requests};
 use super::error::ErrorKind;
@@ -12,9 +12,9 @@ use aws_smithy_types::base64;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// Past tasks are shown, but no more than this many of a queue.
+/// The maximum number of tasks of a queue that are kept and shown.
 const SHOWN: usize = 10;
-/// Running tasks of one account (Developer Guide, "dead-letter queue redrive").
+/// The maximum number of running tasks of one account (Developer Guide, "dead-letter queue redrive").
 const MOST_RUNNING: usize = 100;
 const MOST_PER_SECOND: u32 = 500;
 
@@ -27,7 +27,7 @@ pub(super) struct Moves {
 #[derive(Debug)]
 struct Task {
     source: QueueName,
-    /// None: each message goes back to the queue that it came from.
+    /// `None`: each message is moved back to its source queue.
     destination: Option<QueueName>,
     rate: Option<u32>,
     status: Status,
@@ -57,14 +57,14 @@ impl Status {
 }
 
 impl Task {
-    /// One message at each step.
+    /// The time between two steps; each step moves one message.
     fn pace(&self) -> Duration {
         Duration::from_secs(1) / self.rate.unwrap_or(MOST_PER_SECOND)
     }
 }
 
 impl Moves {
-    /// When the next message is moved, by any task.
+    /// When any task moves its next message.
     pub(super) fn next_step(&self) -> Option<Timestamp> {
         self.running().map(|(_, task)| task.next_step).min()
     }
@@ -129,7 +129,7 @@ impl Engine {
             .of(&source)
             .any(|(_, task)| task.status == Status::Running)
         {
-            // Which error it is, is not documented; this is what the real one is reported to answer.
+            // The error is not documented; the real SQS is reported to return this one.
             return Err(Error::new(
                 ErrorKind::InvalidParameterValueException,
                 "There is already a task running. Only one active task is allowed for a source queue arn at a given \
@@ -155,7 +155,7 @@ impl Engine {
             next_step: self.now,
         };
         self.moves.tasks.insert(number, task);
-        // The first message moves at once, as recorded on Amazon.
+        // The first message is moved at once, as recorded on Amazon.
         self.step_move(number);
         let too_old: Vec<_> = self
             .moves
@@ -166,7 +166,7 @@ impl Engine {
         too_old.into_iter().for_each(|number| {
             self.moves.tasks.remove(&number);
         });
-        // Any queue may get the next message.
+        // Any queue may get the next message, so the first poll of each queue must wake for it.
         let waited_at: BTreeSet<_> = self.polls.values().map(|poll| poll.queue).collect();
         waited_at
             .into_iter()
@@ -237,7 +237,7 @@ impl Engine {
         Ok(Output::MoveTasks(outputs::MoveTasks { results }))
     }
 
-    /// A task's timer: moves one message.
+    /// Called by a task's timer: moves one message.
     pub(super) fn step_move(&mut self, number: u64) {
         let Some(task) = self
             .moves
@@ -267,7 +267,7 @@ impl Engine {
         self.schedule.set(Timer::Move(number), next);
     }
 
-    /// Whether there was one to move.
+    /// Moves one message. Returns whether there was a message to move.
     fn move_one(
         &mut self,
         source: &QueueName,
@@ -297,7 +297,7 @@ impl Engine {
         let Some(mut message) = queue.store.remove(number) else {
             return Ok(false);
         };
-        // A message that was moved back is a new one.
+        // A message that is moved back becomes a new message.
         message.id = self.new_id().into();
         message.sent = now;
         message.enqueued = now;
@@ -339,7 +339,7 @@ impl Engine {
     }
 }
 
-/// Move tasks are the owner's.
+/// Only the owner of a queue may use move tasks.
 fn check_owner(caller: &Caller, name: &QueueName, action: &str) -> Result<(), Error> {
     if name.account == caller.account {
         Ok(())
@@ -358,7 +358,7 @@ fn checked_rate(rate: i64) -> Result<u32, Error> {
     })
 }
 
-/// A task's name for its caller: base64 of a JSON object with these two members, as recorded on Amazon.
+/// The handle of a task: base64 of a JSON object with these two members, as recorded on Amazon.
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TaskHandle {
@@ -371,7 +371,7 @@ impl TaskHandle {
         serde_json::from_slice(&base64::decode(handle).ok()?).ok()
     }
 
-    /// The number of the task; `None` if no task of this engine has such an id.
+    /// The number of the task; `None` if the id does not have the form of this engine's ids.
     fn number(&self) -> Option<u64> {
         let id: uuid::Uuid = self.task_id.parse().ok()?;
         u64::try_from(id.as_u128()).ok()

@@ -1,24 +1,24 @@
-//! Names of queues: in a URL, in an ARN, and what they may be.
+//! Names of queues: in a URL, in an ARN, and their syntax.
 
 use super::Error;
 use super::error::ErrorKind;
 use std::fmt;
 use std::sync::Arc;
 
-/// Who calls, and through which address; SQS learns both from the request's signature and host.
+/// The caller and the address that it uses; SQS reads both from the request's signature and host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The account number.
     pub account: Arc<str>,
     /// The region's name.
     pub region: Arc<str>,
-    /// Scheme and host of the queue URLs that are answered, with no slash at the end.
+    /// Scheme and host of the queue URLs that are returned, without a slash at the end.
     pub origin: Arc<str>,
     /// Shown as `SenderId`.
     pub principal: Arc<str>,
 }
 
-/// Where a queue lives; the full name of a queue.
+/// The full name of a queue, with region and account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct QueueName {
     pub(super) region: Arc<str>,
@@ -27,7 +27,7 @@ pub(super) struct QueueName {
 }
 
 impl QueueName {
-    /// The caller's queue of this name, whether or not it exists.
+    /// The caller's queue with this name, whether or not it exists.
     pub(super) fn of(caller: &Caller, name: &str) -> Self {
         Self {
             region: caller.region.clone(),
@@ -36,9 +36,9 @@ impl QueueName {
         }
     }
 
-    /// The queue that a URL's path names, or a bare name. Amazon takes a name in the place of a URL, as was recorded.
+    /// The queue in a URL's path, or with a bare name. Amazon accepts a name in place of a URL (recorded).
     ///
-    /// The host of a URL counts only if it is one of Amazon's own: its region has to be the caller's.
+    /// The host of a URL matters only if it is one of Amazon's own: its region must be the caller's.
     pub(super) fn from_url(caller: &Caller, url: &str) -> Result<Self, Error> {
         let (host, path) = match url.split_once(':') {
             Some((_, rest)) if rest.starts_with("//") => {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_names_a_queue_by_its_path_alone() {
+    fn only_the_path_of_a_url_names_the_queue() {
         let expected = QueueName::of(&caller(), "jobs");
         for url in [
             "https://sqs.us-east-1.amazonaws.com/000000000000/jobs",
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_reads_back() {
+    fn an_arn_is_read_back() {
         let queue = QueueName::of(&caller(), "jobs.fifo");
         assert_eq!(QueueName::from_arn(&queue.arn()), Some(queue));
         assert_eq!(
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn names_have_a_length_and_characters() {
+    fn lengths_and_characters_of_names_are_checked() {
         let eighty = "x".repeat(80);
         for (name, fifo, ok) in [
             ("jobs-_9", false, true),

@@ -1,7 +1,7 @@
 //! Which ready message is received next.
 //!
-//! Owns the numbers of the messages that are ready, and, for a FIFO queue, those of each group that are in flight. Does
-//! not own messages. Invariant: a group offers no message behind one of its messages that is in flight.
+//! Owns the numbers of the ready messages, and, for a FIFO queue, the numbers of the messages in flight of each group. Does
+//! not own messages. Invariant: a group offers no message behind one of its messages in flight.
 
 use super::message::Number;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,7 +14,7 @@ pub(super) enum Order {
     Fifo(Groups),
 }
 
-/// A standard queue's order: as they became ready.
+/// The order of a standard queue: as messages became ready.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     next_place: u64,
@@ -22,13 +22,13 @@ pub(super) struct Arrivals {
     place_of: HashMap<Number, u64>,
 }
 
-/// A FIFO queue's order: as they were sent, in each group; the group with the oldest message first.
+/// The order of a FIFO queue: in each group as messages were sent; the group with the oldest ready message first.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     groups: HashMap<Arc<str>, Group>,
-    /// The groups that may be received from, by their oldest ready message.
+    /// The groups that can be received from, by their oldest ready message.
     open: BTreeMap<Number, Arc<str>>,
-    /// How many messages are ready in all groups, open or not.
+    /// The number of ready messages in all groups, open or not.
     ready: usize,
 }
 
@@ -39,8 +39,8 @@ struct Group {
 }
 
 impl Group {
-    /// The oldest ready message, unless an older one is in flight. Amazon's service was recorded to deliver a message
-    /// that is visible again although later ones of its group are still in flight.
+    /// The oldest ready message, unless an older message is in flight. Amazon delivers a message that is visible again even if
+    /// later messages of its group are still in flight (recorded).
     fn first(&self) -> Option<Number> {
         let first = *self.ready.first()?;
         let is_behind = self.in_flight.first().is_some_and(|older| *older < first);
@@ -64,7 +64,7 @@ impl Order {
         }
     }
 
-    /// The message that [`pick`](Self::pick) would take first.
+    /// The message that [`pick`](Self::pick) takes first.
     pub(super) fn first(&self) -> Option<Number> {
         match self {
             Self::Standard(arrivals) => arrivals.places.values().next().copied(),
@@ -96,8 +96,8 @@ impl Order {
         }
     }
 
-    /// Takes out at most `most` messages. They are in flight until [`came_back`](Self::came_back) is called for each. `skip`
-    /// returns how many are passed over first; a FIFO queue passes over none.
+    /// Takes at most `most` messages. Each is in flight until [`came_back`](Self::came_back) is called for it. `skip` returns the
+    /// number of messages to pass over before each; a FIFO queue passes over none.
     pub(super) fn pick(&mut self, most: usize, mut skip: impl FnMut() -> usize) -> Vec<Number> {
         match self {
             Self::Standard(arrivals) => std::iter::from_fn(|| arrivals.pop(skip()))
@@ -107,7 +107,7 @@ impl Order {
         }
     }
 
-    /// Takes out one ready message: it is in flight until [`came_back`](Self::came_back) is called for it.
+    /// Takes one ready message: it is in flight until [`came_back`](Self::came_back) is called for it.
     pub(super) fn pick_one(&mut self, number: Number, group: Option<&Arc<str>>) {
         self.remove(number, group);
         if let (Self::Fifo(groups), Some(group)) = (self, group) {
@@ -117,7 +117,7 @@ impl Order {
         }
     }
 
-    /// A message that was picked is no longer in flight: it was deleted, or is about to be inserted again.
+    /// Ends the flight of a picked message, which was deleted or will be inserted again.
     pub(super) fn came_back(&mut self, number: Number, group: Option<&Arc<str>>) {
         if let (Self::Fifo(groups), Some(group)) = (self, group) {
             groups.change(group, |it| {
@@ -141,7 +141,7 @@ impl Arrivals {
         }
     }
 
-    /// Takes out the one behind `skip` others, or the last one.
+    /// Takes the message after the first `skip` messages, or the last message.
     fn pop(&mut self, skip: usize) -> Option<Number> {
         let nth = skip.min(self.places.len().saturating_sub(1));
         let (&place, &number) = self.places.iter().nth(nth)?;
@@ -152,7 +152,7 @@ impl Arrivals {
 }
 
 impl Groups {
-    /// Changes a group and puts it where it then belongs.
+    /// Changes a group and updates its place in `open`.
     fn change(&mut self, name: &Arc<str>, change: impl FnOnce(&mut Group)) {
         let group = self.groups.entry(name.clone()).or_default();
         if let Some(first) = group.first() {
@@ -176,7 +176,7 @@ impl Groups {
             let name = name.clone();
             let room = most - picked.len();
             self.change(&name, |group| {
-                // What this pick takes is not in the way of what it takes next.
+                // Messages taken by this pick do not block later messages of the same pick.
                 let end = group.in_flight.first().copied().unwrap_or(Number::MAX);
                 let taken: Vec<_> = group.ready.range(..end).take(room).copied().collect();
                 for number in taken {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standard_queue_gives_messages_as_they_became_ready() {
+    fn a_standard_queue_keeps_the_order_of_becoming_ready() {
         let mut order = Order::new(false);
         for number in [3, 1, 2] {
             order.insert(number, None);
@@ -224,11 +224,11 @@ mod tests {
         assert!(order.first().is_none(), "1 was deleted, 2 is in flight");
         order.came_back(2, Some(&a));
         order.insert(2, Some(&a));
-        assert_eq!(order.pick(10, || 0), [2, 3], "in their first order again");
+        assert_eq!(order.pick(10, || 0), [2, 3], "in their original order");
     }
 
     #[test]
-    fn a_message_before_those_in_flight_is_offered() {
+    fn a_message_before_messages_in_flight_is_offered() {
         let mut order = Order::new(true);
         let a = group("a");
         for number in [1, 2, 3] {

@@ -1,7 +1,7 @@
-//! `AddPermission` and `RemovePermission`, and what a queue's policy lets other accounts do.
+//! `AddPermission` and `RemovePermission`, and the permissions of other accounts in a queue's policy.
 //!
-//! Reads and writes the queue's `Policy`. Knows principals that are accounts, and actions; no conditions: a statement
-//! that has any allows nothing here.
+//! Reads and writes the queue's `Policy`. Supports actions, and accounts as principals, but no conditions: a statement with
+//! conditions allows nothing here.
 
 use super::api::{Action, Output, Request, requests};
 use super::error::ErrorKind;
@@ -9,10 +9,10 @@ use super::name::QueueName;
 use super::{Caller, Engine, Error};
 use serde_json::{Value, json};
 
-/// An SQS policy has no more actions in a statement.
+/// The maximum number of actions in a statement of an SQS policy.
 const MOST_ACTIONS: usize = 7;
 
-/// What only a queue's owner may do, whatever its policy says.
+/// Actions that only the owner of a queue may use, whatever the policy says.
 const OWNERS_ONLY: [Action; 12] = [
     Action::AddPermission,
     Action::CancelMessageMoveTask,
@@ -29,8 +29,8 @@ const OWNERS_ONLY: [Action; 12] = [
 ];
 
 impl Engine {
-    /// Whether the caller may do this to another account's queue; to its own it may do anything, as far as a queue is
-    /// concerned.
+    /// Checks whether the caller has permission for a request to another account's queue. Its own queues need no permission
+    /// from the policy.
     pub(super) fn check_owner(&self, caller: &Caller, request: &Request) -> Result<(), Error> {
         let action = request.action();
         let name = match request {
@@ -49,7 +49,7 @@ impl Engine {
                 .map(|url| QueueName::from_url(caller, url))
             {
                 Some(Ok(name)) => name,
-                // Its own action says what is wrong.
+                // The action itself reports the error.
                 Some(Err(_)) | None => return Ok(()),
             },
         };
@@ -100,7 +100,7 @@ impl Engine {
         });
         match &mut policy["Statement"] {
             Value::Array(statements) => statements.push(statement),
-            // One statement may stand alone.
+            // A single statement may stand without a list.
             alone @ Value::Object(_) => *alone = json!([alone.take(), statement]),
             none => *none = json!([statement]),
         }
@@ -136,7 +136,7 @@ impl Engine {
     }
 }
 
-/// Whether a policy lets another account do this.
+/// Whether a policy allows the action to another account.
 pub(super) fn allows(policy: Option<&Value>, account: &str, action: Action) -> bool {
     let Some(policy) = policy else { return false };
     if OWNERS_ONLY.contains(&action) {
@@ -157,7 +157,7 @@ fn statements(policy: &Value) -> impl Iterator<Item = &Value> {
     many(&policy["Statement"])
 }
 
-/// A list, or the one thing that stands in its place.
+/// The elements of a list, or a single value in place of a list.
 fn many(value: &Value) -> impl Iterator<Item = &Value> {
     let (list, one) = match value {
         Value::Array(list) => (list.as_slice(), None),
@@ -187,7 +187,7 @@ fn names_account(principal: &Value, account: &str) -> bool {
 }
 
 fn names_action(actions: &Value, action: Action) -> bool {
-    // The permission for the single action is that for its batch.
+    // The permission for an action of a single message includes its batch action.
     let name = action.name().trim_end_matches("Batch");
     many(actions).filter_map(Value::as_str).any(|text| {
         let short = text
@@ -213,7 +213,7 @@ fn checked_label(label: Option<String>) -> Result<String, Error> {
     Ok(label)
 }
 
-/// The actions as a policy names them.
+/// The actions with the names of a policy.
 fn checked_actions(actions: &[String]) -> Result<Vec<String>, Error> {
     if actions.len() > MOST_ACTIONS {
         let text = format!(
@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_allows_what_it_says_to_whom_it_says() {
+    fn a_policy_allows_its_actions_to_its_principals() {
         let policy = json!({ "Statement": {
             "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111111111111:root" }, "Action": ["SQS:SendMessage"]
         } });
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_cannot_give_away_what_is_the_owners() {
+    fn a_policy_cannot_allow_actions_of_the_owner() {
         let policy =
             json!({ "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": "*" }] });
         assert!(allows(Some(&policy), "1", Action::PurgeQueue));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deny_wins_and_a_condition_allows_nothing() {
+    fn a_deny_takes_precedence_and_conditions_allow_nothing() {
         let allow = json!({ "Effect": "Allow", "Principal": "*", "Action": "sqs:*" });
         let deny = json!({ "Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage" });
         let mut conditional = allow.clone();

@@ -1,4 +1,4 @@
-//! One queue: its settings, its messages, and who waits for them.
+//! One queue: its settings, its messages, and its waiting polls.
 
 use super::api::requests;
 use super::attempts::Attempts;
@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A queue's number: a queue that is deleted and made again gets another one.
+/// A queue's number: a queue that is deleted and created again gets another number.
 pub(super) type QueueId = u64;
 
-/// A long poll that waits.
+/// A waiting long poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PollId(pub(super) u64);
 
@@ -28,7 +28,7 @@ pub(super) struct Queue {
     pub(super) tags: TagHistory,
     pub(super) created: Timestamp,
     pub(super) modified: Timestamp,
-    /// From then on it exists for those who use it.
+    /// Until this time, calls do not find the queue.
     pub(super) settled: Timestamp,
     pub(super) purged: Option<Timestamp>,
     pub(super) store: Store,
@@ -36,7 +36,7 @@ pub(super) struct Queue {
     pub(super) deduplication: Deduplication,
     /// Empty in a standard queue.
     pub(super) attempts: Attempts,
-    /// Polls that wait, in order of arrival. The engine takes them out when they end.
+    /// Waiting polls, in order of arrival. The engine removes a poll when it ends.
     pub(super) waiting: BTreeSet<PollId>,
 }
 
@@ -64,18 +64,18 @@ impl Queue {
         }
     }
 
-    /// Brings the messages up to `now`.
+    /// Updates the messages to `now`.
     pub(super) fn advance(&mut self, now: Timestamp) {
         self.store.advance(now, self.settings.retention());
     }
 
-    /// When [`advance`](Self::advance) has something to do next.
+    /// The next time at which [`advance`](Self::advance) has something to do.
     pub(super) fn next_event(&self) -> Option<Timestamp> {
         self.store.next_event(self.settings.retention())
     }
 }
 
-/// What a receive asks for, checked.
+/// The checked parameters of a receive.
 #[derive(Clone, Debug)]
 pub(super) struct Demand {
     pub(super) most: usize,
@@ -83,7 +83,7 @@ pub(super) struct Demand {
     pub(super) wait: Duration,
     pub(super) system_attributes: Filter,
     pub(super) attributes: Filter,
-    /// The caller's name for this receive, if it may be repeated.
+    /// The caller's id of this receive attempt, if the receive may be repeated.
     pub(super) attempt: Option<Arc<str>>,
 }
 

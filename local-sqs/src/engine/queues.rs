@@ -1,4 +1,4 @@
-//! Making, finding, describing and deleting queues.
+//! Creating, finding, describing and deleting queues.
 
 use super::api::{outputs, requests};
 use super::error::ErrorKind;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::Duration;
 
-/// A deleted name cannot be used again for so long, and a queue not be purged twice in it.
+/// How long a deleted name cannot be used again, and the minimum time between two purges of a queue.
 const REST: Duration = Duration::from_secs(60);
 const PAGE: usize = 1000;
 
@@ -194,7 +194,7 @@ impl Engine {
         let settings = self.changed(&queue.name, queue.settings.clone(), &attributes)?;
         let now = self.now;
         let queue = self.queue_mut(id)?;
-        // On a FIFO queue a new delay is also that of the messages that are already delayed.
+        // On a FIFO queue a new delay also applies to messages that are already delayed.
         if settings.fifo && settings.delay_seconds != queue.settings.delay_seconds {
             queue
                 .store
@@ -229,7 +229,7 @@ impl Engine {
         Ok(Output::EMPTY)
     }
 
-    /// Settings with attributes changed, if they may be.
+    /// Checks and applies changed attributes, and returns the new settings.
     fn changed(
         &self,
         name: &QueueName,
@@ -292,7 +292,7 @@ impl Engine {
         Ok(settings)
     }
 
-    /// The caller's queues, in order of their names, from `start` on, or after it.
+    /// The caller's queues in order of their names, beginning at `start`, or after it if `exclusive`.
     fn names_after(
         &self,
         caller: &Caller,
@@ -317,9 +317,9 @@ impl Engine {
 /// One page of a list.
 struct Page {
     most: usize,
-    /// A token is answered only if the caller said how much it wants.
+    /// Whether the caller gave a page size; only then a token is returned.
     limited: bool,
-    /// The last name of the page before.
+    /// The last name of the previous page.
     after: Option<String>,
 }
 
@@ -373,7 +373,7 @@ fn url(queue: &Queue, caller: &Caller) -> Output {
     })
 }
 
-/// Whether a `CreateQueue` with these attributes and tags means the queue that exists.
+/// Whether a `CreateQueue` with these attributes and tags matches the existing queue.
 fn same_queue(
     existing: &Queue,
     settings: &Settings,
@@ -391,7 +391,7 @@ fn same_queue(
     {
         return exists(format!("attribute {name}"));
     }
-    // Seen on the real service, though its reference names attributes alone.
+    // Seen on the real service, although its reference mentions only attributes.
     if let Some((key, _)) = tags
         .iter()
         .find(|(key, value)| existing.tags.latest().get(*key) != Some(value))
@@ -401,7 +401,7 @@ fn same_queue(
     Ok(())
 }
 
-/// Each attribute of a queue. `count` makes exact numbers approximate.
+/// All attributes of a queue. `count` makes exact numbers approximate.
 fn describe(
     queue: &Queue,
     mut count: impl FnMut(usize) -> usize,

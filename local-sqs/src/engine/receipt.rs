@@ -1,21 +1,21 @@
-//! Receipt handles: which receive of which message of which queue.
+//! Receipt handles: each identifies a queue, a message, and a receive of this message.
 //!
-//! Invariant: a handle names one receive for ever. No number in it is used twice, so a stale handle finds nothing, and
+//! Invariant: a handle identifies the same receive forever. Its numbers are never reused, so a stale handle finds nothing, and
 //! never another message.
 
 use super::message::Number;
 use aws_smithy_types::base64;
 
-/// What a receipt handle says.
+/// The contents of a receipt handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Receipt {
-    /// Which queue: a queue that is deleted and made again is another one.
+    /// The queue's number: a queue that is deleted and created again has another number.
     pub(super) queue: u64,
     pub(super) message: Number,
     pub(super) generation: u32,
 }
 
-/// Real handles begin like this, too.
+/// Real handles begin with the same text.
 const PREFIX: &str = "AQEB";
 
 impl Receipt {
@@ -29,25 +29,25 @@ impl Receipt {
         format!("{PREFIX}{}", base64::encode(bytes))
     }
 
-    /// None if it is no handle that this crate made.
+    /// `None` if this crate did not make the handle.
     pub(super) fn decode(handle: &str) -> Option<Self> {
         let bytes: [u8; 28] = base64::decode(handle.strip_prefix(PREFIX)?)
             .ok()?
             .try_into()
             .ok()?;
-        let (said, sum) = bytes.split_at(20);
-        if check(said).to_be_bytes() != sum {
+        let (fields, sum) = bytes.split_at(20);
+        if check(fields).to_be_bytes() != sum {
             return None;
         }
         Some(Self {
-            queue: u64::from_be_bytes(said[..8].try_into().ok()?),
-            message: u64::from_be_bytes(said[8..16].try_into().ok()?),
-            generation: u32::from_be_bytes(said[16..].try_into().ok()?),
+            queue: u64::from_be_bytes(fields[..8].try_into().ok()?),
+            message: u64::from_be_bytes(fields[8..16].try_into().ok()?),
+            generation: u32::from_be_bytes(fields[16..].try_into().ok()?),
         })
     }
 }
 
-/// FNV-1a: it finds typing errors, not forgers; there is nothing here to forge.
+/// FNV-1a: it finds accidental errors, not forgeries, which do not matter here.
 fn check(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -61,7 +61,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_handle_says_what_was_put_in(queue: u64, message: u64, generation: u32) {
+        fn a_handle_round_trips(queue: u64, message: u64, generation: u32) {
             let receipt = Receipt { queue, message, generation };
             prop_assert_eq!(Receipt::decode(&receipt.encode()), Some(receipt));
         }

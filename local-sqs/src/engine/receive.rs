@@ -1,4 +1,4 @@
-//! Receiving: taking messages for a caller, and long polls that wait for them.
+//! Receiving messages, and long polls that wait for messages.
 
 use super::api::{outputs, requests};
 use super::digest::md5_of_attributes;
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A message is overtaken by one of so many behind it.
+/// With reordering, one of this number of following messages is received first.
 const FARTHEST: usize = 32;
 
 impl Engine {
@@ -25,7 +25,7 @@ impl Engine {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let queue = self.queue(id)?;
         let demand = Demand::new(request, &queue.settings)?;
-        // A FIFO queue answers nothing then, and no error.
+        // At the maximum, a FIFO queue returns no messages and no error.
         let full = queue.store.in_flight() >= self.behaviour.most_in_flight;
         if full && demand.wait.is_zero() && !queue.settings.fifo {
             return Err(Error::new(
@@ -60,7 +60,7 @@ impl Engine {
         Ok(Submitted::Waiting(poll))
     }
 
-    /// Gives what there is to polls that wait, in order of their arrival.
+    /// Gives ready messages to waiting polls, in order of the polls' arrival.
     pub(super) fn serve_waiting(&mut self, id: QueueId) {
         while let Some(queue) = self.queues.get(&id)
             && queue.store.peek().is_some()
@@ -76,7 +76,7 @@ impl Engine {
         }
     }
 
-    /// Takes messages for a receive; those that were received too often go to the dead-letter queue instead.
+    /// Takes messages for a receive. Messages that were received too often are moved to the dead-letter queue instead.
     fn take(&mut self, id: QueueId, demand: &Demand) -> Vec<outputs::Message> {
         let now = self.now;
         let most = self.found(id, demand);
@@ -119,7 +119,7 @@ impl Engine {
         messages
     }
 
-    /// How many messages this receive may find.
+    /// The maximum number of messages that this receive finds.
     fn found(&mut self, id: QueueId, demand: &Demand) -> usize {
         let Some(queue) = self.queues.get(&id) else {
             return 0;
@@ -132,7 +132,7 @@ impl Engine {
         least + self.chance.up_to(there - least)
     }
 
-    /// Remembers an attempt, and shows again at once what this receive did not hide.
+    /// Remembers an attempt, and makes duplicates and messages with visibility timeout zero visible at once.
     fn after_taking(&mut self, id: QueueId, demand: &Demand, taken: &[Number]) {
         let now = self.now;
         let Some(queue) = self.queues.get_mut(&id) else {
@@ -145,7 +145,7 @@ impl Engine {
                 .collect();
             queue.attempts.remember(now, attempt, as_taken);
         }
-        // Only now: visible before, they would have been taken again and again.
+        // After the whole receive, because otherwise the same receive would take these messages again.
         for &number in taken {
             let twice = !queue.settings.fifo && self.chance.happens(self.behaviour.duplicates);
             if twice || demand.visibility.is_zero() {
@@ -154,7 +154,7 @@ impl Engine {
         }
     }
 
-    /// The messages of an attempt that is repeated, if none was changed since; they are hidden anew.
+    /// The messages of a repeated attempt, if none was changed since; they are hidden again.
     fn take_again(&mut self, id: QueueId, demand: &Demand) -> Vec<outputs::Message> {
         let now = self.now;
         let Some((attempt, queue)) = demand.attempt.as_ref().zip(self.queues.get_mut(&id)) else {
@@ -188,12 +188,12 @@ impl Engine {
             .collect()
     }
 
-    /// Moves a message to the dead-letter queue if it has been received too often; answers that queue.
+    /// Moves a message to the dead-letter queue if it was received too often, and returns the dead-letter queue.
     fn bury(&mut self, id: QueueId, number: Number) -> Option<QueueId> {
         let queue = self.queues.get(&id)?;
         let redrive = queue.settings.redrive.as_ref()?;
         let entry = queue.store.get(number)?;
-        // This receive is counted already.
+        // The count already includes this receive.
         if entry.message.receives_here <= redrive.max_receives {
             return None;
         }
@@ -206,7 +206,7 @@ impl Engine {
         let now = self.now;
         let number = self.next_number();
         let target_queue = self.queues.get_mut(&target)?;
-        // A standard queue's dead letter keeps its age, a FIFO queue's does not, nor its sequence number.
+        // A dead letter of a standard queue keeps its age. A dead letter of a FIFO queue gets a new age and sequence number.
         if target_queue.settings.fifo {
             message.enqueued = now;
             message.sequence_number = Some(super::send::sequence_number(number));
@@ -218,7 +218,7 @@ impl Engine {
     }
 }
 
-/// A message as this receive shows it.
+/// A message with the attributes that this receive asks for.
 fn show(id: QueueId, number: Number, entry: &Entry, demand: &Demand) -> outputs::Message {
     let message = &entry.message;
     let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);

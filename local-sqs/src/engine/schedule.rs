@@ -1,13 +1,13 @@
-//! What happens when: the engine's one deadline structure.
+//! The engine's only data structure for deadlines.
 //!
-//! Owns one instant for each key, and finds the earliest. Does not know what a key means.
+//! Owns one instant for each key, and finds the earliest. Does not know the meaning of keys.
 //! Invariant: `at` and `order` hold the same pairs.
 
 use super::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
-/// One deadline for each key; setting, clearing and finding the next one cost `O(log n)`.
+/// One deadline for each key. Setting, clearing and finding the next deadline cost `O(log n)`.
 #[derive(Debug)]
 pub(super) struct Schedule<K> {
     at: HashMap<K, Timestamp>,
@@ -22,7 +22,7 @@ impl<K: Copy + Ord + Hash> Schedule<K> {
         }
     }
 
-    /// Moves the key's deadline, or takes it away.
+    /// Changes the key's deadline, or removes it.
     pub(super) fn set(&mut self, key: K, at: Option<Timestamp>) {
         let old = match at {
             Some(at) => self.at.insert(key, at),
@@ -43,7 +43,7 @@ impl<K: Copy + Ord + Hash> Schedule<K> {
         self.order.first().map(|&(at, _)| at)
     }
 
-    /// Takes out the earliest key that is due at `now`, with its deadline.
+    /// Removes and returns the earliest key that is due at `now`, with its deadline.
     pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, K)> {
         let &(at, key) = self.order.first().filter(|&&(at, _)| at <= now)?;
         self.order.remove(&(at, key));

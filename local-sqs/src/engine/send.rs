@@ -20,7 +20,7 @@ pub(super) const fn sequence_number(number: Number) -> u64 {
     FIRST_SEQUENCE_NUMBER + (number << 8)
 }
 
-/// How a message is sent.
+/// Whether a message is sent alone or in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sending {
     Alone,
@@ -41,7 +41,7 @@ impl Engine {
         Ok(Output::Sent(sent))
     }
 
-    /// The queue to send to; none if it is being deleted and what is sent to it vanishes.
+    /// The queue to send to; `None` if the queue is being deleted and the send is accepted but lost.
     pub(super) fn find_or_vanishing(
         &self,
         caller: &Caller,
@@ -59,7 +59,7 @@ impl Engine {
         }
     }
 
-    /// Answers a send that has no effect.
+    /// The answer to a send that is lost.
     pub(super) fn vanish(&mut self, request: &requests::SendMessage) -> Sent {
         Sent {
             message_id: self.new_id(),
@@ -163,14 +163,14 @@ impl Engine {
     }
 }
 
-/// What a send says about order: nothing but the tenant's key in a standard queue.
+/// Group and de-duplication id of a send. On a standard queue the group is only a tenant's key.
 struct Ordering {
     group: Option<Arc<str>>,
     deduplication_id: Option<Arc<str>>,
 }
 
 impl Ordering {
-    /// What it comes to in this queue.
+    /// Checks the ids for this queue, and fills in the de-duplication id from the content.
     fn checked(self, queue: &Queue, body: &str) -> Result<Self, Error> {
         let Self {
             group,
@@ -203,7 +203,7 @@ impl Ordering {
         })
     }
 
-    /// The group within which ids count, if not the whole queue.
+    /// The group, if the de-duplication scope is the group.
     fn deduplication_group(&self, queue: &Queue) -> Option<Arc<str>> {
         self.group
             .clone()
@@ -211,7 +211,7 @@ impl Ordering {
     }
 }
 
-/// Whether a send to a FIFO queue says what it must.
+/// Checks that a send to a FIFO queue has the required ids.
 pub(super) fn check_order(
     queue: &Queue,
     has_group: bool,
@@ -239,7 +239,7 @@ fn check_contents(
     contents::check_body(body)?;
     let most = queue.settings.maximum_message_size;
     if contents::length(body, attributes) > most as usize {
-        // Amazon words it differently for an entry of a batch, as recorded.
+        // The text for an entry of a batch differs, as recorded on Amazon.
         let invalid = match sending {
             Sending::Alone => "are invalid",
             Sending::InBatch => "cannot be validated",

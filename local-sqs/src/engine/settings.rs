@@ -1,7 +1,7 @@
-//! The attributes of a queue that can be set: their ranges, defaults and how they are shown.
+//! The attributes of a queue that can be set: their ranges, defaults and shown values.
 //!
-//! Knows no other queue, so whether a dead-letter queue exists is checked elsewhere. Ranges and defaults are those of the
-//! API reference, `SetQueueAttributes`.
+//! Knows no other queues: `queues.rs` checks whether a dead-letter queue exists. Ranges and defaults are from the API
+//! reference, `SetQueueAttributes`.
 
 use super::Error;
 use super::error::ErrorKind;
@@ -11,7 +11,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// What a queue's attributes say.
+/// The values of a queue's attributes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Settings {
     pub(super) fifo: bool,
@@ -31,16 +31,16 @@ pub(super) struct Settings {
     throughput_by_group: bool,
 }
 
-/// Where messages go that were received too often.
+/// The dead-letter queue for messages that were received too often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Redrive {
-    /// As it was given, and is shown.
+    /// The text as it was given, which is shown unchanged.
     raw: String,
     pub(super) target: QueueName,
     pub(super) max_receives: u32,
 }
 
-/// Which queues may name this one as their dead-letter queue.
+/// Which queues may use this queue as their dead-letter queue.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct RedriveAllow {
     raw: Value,
@@ -64,7 +64,7 @@ impl RedriveAllow {
     }
 }
 
-/// Names of the attributes of a queue that can be set, in alphabetical order. FIFO queues alone have some of them.
+/// Names of the attributes of a queue that can be set, in alphabetical order. Only FIFO queues have some of these attributes.
 pub const SETTABLE_ATTRIBUTES: [&str; 15] = [
     "ContentBasedDeduplication",
     "DeduplicationScope",
@@ -104,7 +104,7 @@ impl Settings {
         }
     }
 
-    /// The settings with one attribute changed.
+    /// Changes one attribute.
     pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         match name {
             "DelaySeconds" => self.delay_seconds = number(name, value, 0..=900)?,
@@ -123,7 +123,7 @@ impl Settings {
             }
             "KmsMasterKeyId" => {
                 self.kms_key = (!value.is_empty()).then(|| value.to_owned());
-                // The two kinds of encryption exclude each other; the one set last wins.
+                // The two kinds of encryption exclude each other; the kind that is set last is used.
                 self.sse_managed &= self.kms_key.is_none();
             }
             "SqsManagedSseEnabled" => {
@@ -162,7 +162,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Whether the attributes fit together, once all are set.
+    /// Checks that the attributes are consistent, after all are set.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.throughput_by_group && !self.deduplicates_by_group {
             return Err(invalid("FifoThroughputLimit"));
@@ -270,7 +270,7 @@ fn invalid(name: &str) -> Error {
     )
 }
 
-/// As [`invalid`], with what would be valid.
+/// As [`invalid`], with the expected value.
 fn expected(name: &str, what: impl fmt::Display, found: &str) -> Error {
     Error::new(
         ErrorKind::InvalidAttributeValue,
@@ -296,14 +296,14 @@ fn number(name: &str, value: &str, range: RangeInclusive<u32>) -> Result<u32, Er
 }
 
 fn boolean(name: &str, value: &str) -> Result<bool, Error> {
-    // SQS takes either case.
+    // SQS accepts upper and lower case.
     value
         .to_ascii_lowercase()
         .parse()
         .map_err(|_| expected(name, "true or false", value))
 }
 
-/// Whether it is the second of the two.
+/// Whether the value is the second of the two.
 fn choice(name: &str, value: &str, first: &str, second: &str) -> Result<bool, Error> {
     if value == first {
         Ok(false)
@@ -324,8 +324,8 @@ fn policy(name: &str, value: &str) -> Result<Option<String>, Error> {
     }
 }
 
-/// Whether a JSON value has the form of a queue's policy: a version, if any, that exists, and statements that say who may
-/// do what (IAM User Guide, "Grammar of the IAM JSON policy language").
+/// Whether a JSON value has the form of a queue's policy: a known version, if any, and statements with effect, principal and
+/// action (IAM User Guide, "Grammar of the IAM JSON policy language").
 fn is_policy(policy: &Value) -> bool {
     let version = policy.get("Version");
     let known = |version: &Value| *version == "2012-10-17" || *version == "2008-10-17";
@@ -376,7 +376,7 @@ fn redrive(value: &str) -> Result<Option<Redrive>, Error> {
         .as_str()
         .and_then(QueueName::from_arn)
         .ok_or_else(|| refuse("Invalid value for deadLetterTargetArn."))?;
-    // A number, or a string with one in it: the Java client sends a string.
+    // A number, or a string that contains a number: the Java client sends a string.
     let count = mandatory("maxReceiveCount")?;
     let parsed = count
         .as_u64()
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_policy_takes_it_away() {
+    fn an_empty_policy_removes_the_policy() {
         let policy = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:*"}}"#;
         let mut settings = set("Policy", policy).expect("valid");
         settings.set("Policy", "").expect("valid");
@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_is_none_is_refused() {
+    fn a_malformed_policy_is_refused() {
         for policy in [
             "[]",
             "{}",

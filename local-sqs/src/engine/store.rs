@@ -1,6 +1,6 @@
-//! The messages of one queue, and the state that each is in.
+//! The messages of one queue, and their states.
 //!
-//! Owns the messages, and when a hidden one becomes visible or an old one is dropped. Knows nothing of requests.
+//! Owns the messages, and the times when a hidden message becomes visible or an old message is dropped. Knows no requests.
 //! Invariant: a message is in exactly one state: ready (in `order`), delayed or in flight (in `hidden`, counted).
 
 use super::Timestamp;
@@ -16,7 +16,7 @@ use std::time::Duration;
 pub(super) struct Store {
     entries: HashMap<Number, Entry>,
     order: Order,
-    /// Delayed and in-flight messages, by when they become visible.
+    /// Delayed and in-flight messages, ordered by when they become visible.
     hidden: BTreeSet<(Timestamp, Number)>,
     by_age: BTreeSet<(Timestamp, Number)>,
     delayed: usize,
@@ -28,9 +28,9 @@ pub(super) struct Store {
 pub(super) struct Entry {
     pub(super) message: Message,
     pub(super) state: State,
-    /// Which receive this is: a handle of an earlier one is stale.
+    /// The number of the latest receive; handles of earlier receives are stale.
     pub(super) generation: u32,
-    /// When the latest receive was; of no meaning before the first.
+    /// The time of the latest receive; without meaning before the first receive.
     pub(super) received: Timestamp,
 }
 
@@ -53,7 +53,7 @@ impl Store {
         }
     }
 
-    /// Messages that can be received.
+    /// The number of messages that can be received.
     pub(super) fn ready(&self) -> usize {
         self.order.len()
     }
@@ -66,7 +66,7 @@ impl Store {
         self.in_flight
     }
 
-    /// The message that a receive would find first.
+    /// The message that a receive finds first.
     pub(super) fn peek(&self) -> Option<Number> {
         self.order.first()
     }
@@ -75,7 +75,7 @@ impl Store {
         self.entries.get(&number)
     }
 
-    /// An in-flight message as its latest receive left it.
+    /// The current state of an in-flight message, to compare with the state that an attempt remembers.
     pub(super) fn taken(&self, number: Number) -> Option<Taken> {
         let entry = self.entries.get(&number)?;
         match entry.state {
@@ -115,8 +115,8 @@ impl Store {
         self.entries.insert(number, entry);
     }
 
-    /// Receives at most `most` messages: they are in flight for `visibility`. `skip` says how many are passed over before
-    /// each.
+    /// Receives at most `most` messages, which are then in flight for `visibility`. `skip` returns the number of messages to pass
+    /// over before each.
     pub(super) fn take(
         &mut self,
         most: usize,
@@ -142,8 +142,8 @@ impl Store {
         picked
     }
 
-    /// Hides a message that was received until then; at or before `now`, it is ready at once. One that is visible again
-    /// since its latest receive is hidden again.
+    /// Hides a received message until `until`. If `until` is not after `now`, the message is ready at once. A message whose
+    /// visibility timeout has ended is hidden again.
     pub(super) fn hide_until(&mut self, number: Number, now: Timestamp, until: Timestamp) {
         let Some(entry) = self.entries.get_mut(&number) else {
             return;
@@ -165,7 +165,7 @@ impl Store {
         }
     }
 
-    /// Takes a message out, whatever its state.
+    /// Removes a message in any state.
     pub(super) fn remove(&mut self, number: Number) -> Option<Message> {
         let entry = self.entries.remove(&number)?;
         let group = entry.message.group.as_ref();
@@ -189,7 +189,7 @@ impl Store {
         *self = Self::new(matches!(self.order, Order::Fifo(_)));
     }
 
-    /// Makes visible what is due and drops what is too old.
+    /// Makes due messages visible and drops messages that are too old.
     pub(super) fn advance(&mut self, now: Timestamp, retention: Duration) {
         while let Some(&(until, number)) = self.hidden.first().filter(|&&(until, _)| until <= now) {
             self.show(until, number);
@@ -201,7 +201,7 @@ impl Store {
         }
     }
 
-    /// When [`advance`](Self::advance) has something to do next.
+    /// The next time at which [`advance`](Self::advance) has something to do.
     pub(super) fn next_event(&self, retention: Duration) -> Option<Timestamp> {
         let shown = self.hidden.first().map(|&(until, _)| until);
         let dropped = self
@@ -211,7 +211,7 @@ impl Store {
         shown.into_iter().chain(dropped).min()
     }
 
-    /// Gives all delayed messages another delay, counted from when they were sent.
+    /// Changes the delay of all delayed messages, counted from their send.
     pub(super) fn set_delay(&mut self, now: Timestamp, delay: Duration) {
         let delayed = self
             .entries
@@ -231,7 +231,7 @@ impl Store {
         }
     }
 
-    /// A hidden message becomes ready.
+    /// Makes a hidden message ready.
     fn show(&mut self, until: Timestamp, number: Number) {
         self.hidden.remove(&(until, number));
         let Some(entry) = self.entries.get_mut(&number) else {

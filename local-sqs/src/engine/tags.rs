@@ -1,6 +1,6 @@
 //! Tags of queues.
 //!
-//! Limits are those of the Developer Guide, "Tagging Amazon SQS queues", and of the tagging rules common to all of AWS.
+//! The limits are from the Developer Guide, "Tagging Amazon SQS queues", and from the tagging rules common to all of AWS.
 
 use super::api::{outputs, requests};
 use super::{Caller, Engine, Error, Output, Timestamp};
@@ -60,11 +60,11 @@ impl Engine {
     }
 }
 
-/// A queue's tags, and what they were before, as long as somebody may still read that.
+/// A queue's current tags, and earlier tags as long as they can still be read.
 #[derive(Debug)]
 pub(super) struct TagHistory {
     latest: BTreeMap<String, String>,
-    /// Older ones, and until when they were the latest; oldest first.
+    /// Earlier tags, each with the time until which they were current; oldest first.
     before: VecDeque<(Timestamp, BTreeMap<String, String>)>,
 }
 
@@ -80,13 +80,13 @@ impl TagHistory {
         &self.latest
     }
 
-    /// The tags as they were then.
+    /// The tags at this time.
     fn as_of(&self, then: Timestamp) -> &BTreeMap<String, String> {
         let old = self.before.iter().find(|(until, _)| then < *until);
         old.map_or(&self.latest, |(_, tags)| tags)
     }
 
-    /// Changes the tags; what was older than `oldest` is forgotten.
+    /// Changes the tags, and drops earlier tags that were replaced at or before `oldest`.
     fn change(
         &mut self,
         now: Timestamp,
@@ -105,7 +105,7 @@ impl TagHistory {
     }
 }
 
-/// Whether tags may be added to those that a queue has.
+/// Checks whether tags may be added to the existing tags of a queue.
 pub(super) fn check(
     existing: &BTreeMap<String, String>,
     added: &BTreeMap<String, String>,
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn old_tags_are_kept_for_as_long_as_somebody_may_read_them() {
+    fn old_tags_are_kept_while_they_can_be_read() {
         let at = Timestamp::from_millis;
         let mut history = TagHistory::new(tags([("k", "0")]));
         for (now, value) in [(10, "1"), (20, "2")] {
@@ -180,19 +180,19 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_has_fifty_tags_at_most() {
+    fn a_queue_has_at_most_fifty_tags() {
         let fifty = tags((0..50).map(|i| (i.to_string(), "x")));
         assert_eq!(check(&BTreeMap::new(), &fifty), Ok(()));
         assert_eq!(
             check(&fifty, &tags([("0", "y")])),
             Ok(()),
-            "a tag that is overwritten is no new one"
+            "an overwritten tag is not a new tag"
         );
         assert!(check(&fifty, &tags([("50", "x")])).is_err());
     }
 
     #[test]
-    fn keys_and_values_have_lengths_and_characters() {
+    fn lengths_and_characters_of_tags_are_checked() {
         for (key, value, ok) in [
             ("k".repeat(128), "", true),
             ("k".repeat(129), "", false),

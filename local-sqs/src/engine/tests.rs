@@ -1,4 +1,4 @@
-//! The engine as a whole: what it promises at each instant, with the time said explicitly.
+//! Tests of the whole engine at exact instants, with the time passed as an argument.
 
 use super::api::outputs::Message;
 use super::digest::md5_of_attributes;
@@ -18,7 +18,7 @@ struct Test {
 
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "a test says its JSON where it uses it"
+    reason = "tests write JSON values inline"
 )]
 impl Test {
     fn new(attributes: Value) -> Self {
@@ -83,7 +83,7 @@ impl Test {
         }
     }
 
-    /// Lets time pass, and answers which polls ended, when, and with how many messages.
+    /// Lets time pass, and returns which polls ended, when, and with how many messages.
     fn pass(&mut self, millis: u64) -> Vec<(PollId, u64, usize)> {
         let end = self.now + millis;
         let mut ended = Vec::new();
@@ -104,7 +104,7 @@ impl Test {
         self.engine.advance(Timestamp::from_millis(end));
         assert!(
             self.ended().is_empty(),
-            "something was due that was no deadline"
+            "an event was due without a deadline"
         );
         ended
     }
@@ -136,7 +136,7 @@ fn bodies(messages: &[Message]) -> Vec<&str> {
 }
 
 #[test]
-fn nothing_is_due_in_a_queue_where_nothing_happens() {
+fn idle_queues_have_no_deadline() {
     let mut test = Test::new(json!({}));
     for number in 0..10_000 {
         test.make(&format!("idle-{number}"), json!({}));
@@ -145,7 +145,7 @@ fn nothing_is_due_in_a_queue_where_nothing_happens() {
 }
 
 #[test]
-fn a_visibility_ends_at_its_millisecond() {
+fn a_visibility_timeout_ends_at_its_exact_millisecond() {
     let mut test = Test::new(json!({}));
     test.send("x").expect("sent");
     assert_eq!(test.receive(json!({ "VisibilityTimeout": 5 })).len(), 1);
@@ -156,7 +156,7 @@ fn a_visibility_ends_at_its_millisecond() {
 }
 
 #[test]
-fn a_digest_is_that_of_the_attributes_that_are_shown() {
+fn the_digest_covers_only_the_returned_attributes() {
     let mut test = Test::new(json!({}));
     let attribute = json!({ "DataType": "String", "StringValue": "x" });
     let attributes = json!({ "a": attribute, "b": attribute });
@@ -175,7 +175,7 @@ fn a_digest_is_that_of_the_attributes_that_are_shown() {
 }
 
 #[test]
-fn a_message_that_becomes_visible_when_a_poll_ends_is_received_by_it() {
+fn a_poll_receives_a_message_visible_at_its_last_instant() {
     let mut test = Test::new(json!({}));
     test.send("x").expect("sent");
     test.receive(json!({ "VisibilityTimeout": 5 }));
@@ -184,7 +184,7 @@ fn a_message_that_becomes_visible_when_a_poll_ends_is_received_by_it() {
 }
 
 #[test]
-fn one_message_ends_one_poll_the_one_that_came_first() {
+fn one_message_ends_only_the_first_poll() {
     let mut test = Test::new(json!({}));
     let (first, second) = (test.poll(20), test.poll(10));
     test.send("x").expect("sent");
@@ -193,7 +193,7 @@ fn one_message_ends_one_poll_the_one_that_came_first() {
 }
 
 #[test]
-fn only_the_first_in_line_wakes_for_the_queue() {
+fn only_the_first_poll_wakes_for_the_queue() {
     let mut test = Test::new(json!({ "DelaySeconds": "3" }));
     let (first, second) = (test.poll(20), test.poll(20));
     test.send("x").expect("sent");
@@ -207,7 +207,7 @@ fn only_the_first_in_line_wakes_for_the_queue() {
 }
 
 #[test]
-fn time_that_goes_back_stands_still() {
+fn time_that_goes_backwards_is_ignored() {
     let mut test = Test::new(json!({}));
     test.send("x").expect("sent");
     test.receive(json!({ "VisibilityTimeout": 5 }));
@@ -218,7 +218,7 @@ fn time_that_goes_back_stands_still() {
 }
 
 #[test]
-fn a_message_is_hidden_for_twelve_hours_after_its_receive_at_most() {
+fn a_message_is_hidden_for_at_most_twelve_hours() {
     let mut test = Test::new(json!({}));
     test.send("x").expect("sent");
     let handle = test.receive(json!({}))[0].receipt_handle.clone();
@@ -238,7 +238,7 @@ fn a_message_is_hidden_for_twelve_hours_after_its_receive_at_most() {
 }
 
 #[test]
-fn with_too_many_in_flight_a_short_poll_fails_and_a_long_one_finds_nothing() {
+fn with_too_many_in_flight_only_short_polls_fail() {
     let mut test = Test::new(json!({}));
     test.engine
         .set_behaviour(Behaviour::default().most_in_flight(12));
@@ -248,7 +248,7 @@ fn with_too_many_in_flight_a_short_poll_fails_and_a_long_one_finds_nothing() {
     let receive = json!({ "MaxNumberOfMessages": 10, "VisibilityTimeout": 600 });
     assert_eq!(test.receive(receive.clone()).len(), 10);
     let last = test.receive(receive);
-    assert_eq!(last.len(), 2, "only as many as there is room for");
+    assert_eq!(last.len(), 2, "only two more may be in flight");
     assert_eq!(
         test.done(Action::ReceiveMessage, json!({ "QueueUrl": URL })),
         Err(ErrorKind::OverLimit)
@@ -258,11 +258,11 @@ fn with_too_many_in_flight_a_short_poll_fails_and_a_long_one_finds_nothing() {
     let poll = test.poll(20);
     let delete = json!({ "QueueUrl": URL, "ReceiptHandle": last[0].receipt_handle });
     test.done(Action::DeleteMessage, delete).expect("deleted");
-    assert_eq!(test.ended(), [(poll, 1)], "there is room for one more");
+    assert_eq!(test.ended(), [(poll, 1)], "one more may be in flight");
 }
 
 #[test]
-fn a_fifo_queue_with_too_many_in_flight_answers_nothing_and_no_error() {
+fn with_too_many_in_flight_a_fifo_queue_returns_nothing() {
     let mut test = Test::new(json!({}));
     test.engine
         .set_behaviour(Behaviour::default().most_in_flight(1));
@@ -284,12 +284,12 @@ fn a_fifo_queue_with_too_many_in_flight_answers_nothing_and_no_error() {
 }
 
 #[test]
-fn the_quota_is_that_of_sqs() {
+fn the_default_quota_is_that_of_sqs() {
     assert_eq!(Behaviour::default().most_in_flight, 120_000);
 }
 
 #[test]
-fn dead_letters_that_go_in_a_circle_are_each_received_on_the_way() {
+fn dead_letters_in_a_circle_are_received_in_each_queue() {
     let mut test = Test::new(json!({}));
     test.make("p", json!({}));
     let redrive = |to: &str| json!({ "RedrivePolicy": json!({ "deadLetterTargetArn": format!("arn:aws:sqs:us-east-1:000000000000:{to}"), "maxReceiveCount": 1 }).to_string() });
@@ -300,7 +300,7 @@ fn dead_letters_that_go_in_a_circle_are_each_received_on_the_way() {
     }
     test.send("x").expect("sent");
     assert_eq!(test.receive(json!({ "VisibilityTimeout": 0 })).len(), 1);
-    // Polls at both: the circle would never end if a dead letter kept its count.
+    // Polls at both queues: moving would never end if a dead letter kept its receive count.
     let url = "http://h/000000000000/p";
     let there = messages(test.done(Action::ReceiveMessage, json!({ "QueueUrl": url })));
     assert!(there.is_empty());
@@ -316,7 +316,7 @@ fn dead_letters_that_go_in_a_circle_are_each_received_on_the_way() {
 }
 
 #[test]
-fn a_new_delay_is_that_of_the_delayed_messages_of_a_fifo_queue_only() {
+fn a_new_delay_changes_delayed_messages_only_on_fifo_queues() {
     for (fifo, expected) in [(false, 0), (true, 1)] {
         let name = if fifo { "d.fifo" } else { "d" };
         let mut test = Test::new(json!({}));
@@ -342,7 +342,7 @@ fn a_new_delay_is_that_of_the_delayed_messages_of_a_fifo_queue_only() {
 }
 
 #[test]
-fn a_shorter_retention_drops_what_is_too_old() {
+fn a_shorter_retention_drops_messages_that_are_too_old() {
     let mut test = Test::new(json!({}));
     test.send("x").expect("sent");
     test.now += 120_000;
@@ -356,7 +356,7 @@ fn a_shorter_retention_drops_what_is_too_old() {
 }
 
 #[test]
-fn the_same_seed_and_the_same_calls_have_the_same_answers() {
+fn the_same_seed_and_calls_give_the_same_answers() {
     let run = || {
         let mut test = Test::new(json!({}));
         (0..20)
@@ -366,7 +366,7 @@ fn the_same_seed_and_the_same_calls_have_the_same_answers() {
     assert_eq!(run(), run());
 }
 
-/// One step of a random life of a queue.
+/// One random action on a queue.
 #[derive(Clone, Debug)]
 enum Step {
     Send { delay: u64, group: u8 },
@@ -389,14 +389,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..80)
 }
 
-/// What the test itself knows: each message by its id, the instant until which it is hidden, and its latest handle.
+/// The expected state: for each message id, the instant until which the message is hidden, and its latest handle.
 #[derive(Default)]
 struct Model {
     hidden_until: HashMap<String, u64>,
     latest: HashMap<String, String>,
-    /// The group, and the number in order of sending.
+    /// The group of each message, and its number in order of sending.
     place: HashMap<String, (u8, usize)>,
-    /// All handles ever received, with their messages.
+    /// All received handles with the ids of their messages.
     handles: Vec<(String, String)>,
     deleted: HashSet<String>,
 }
@@ -409,16 +409,19 @@ impl Model {
         visibility: u64,
     ) -> Result<(), TestCaseError> {
         let id = &message.message_id;
-        prop_assert!(!self.deleted.contains(id), "a deleted message came again");
+        prop_assert!(
+            !self.deleted.contains(id),
+            "a deleted message was received again"
+        );
         prop_assert!(
             self.hidden_until.get(id).is_some_and(|until| *until <= now),
-            "a hidden message came"
+            "a hidden message was received"
         );
         prop_assert!(
             self.handles
                 .iter()
                 .all(|(handle, _)| *handle != message.receipt_handle),
-            "a handle came twice"
+            "a handle was returned twice"
         );
         self.hidden_until
             .insert(id.clone(), now + visibility * 1000);
@@ -501,7 +504,7 @@ fn live(steps: Vec<Step>, fifo: bool) -> Result<(), TestCaseError> {
                 let ready = model.counts(test.now)["ApproximateNumberOfMessages"];
                 prop_assert!(
                     fifo || received.len() == ready.min(most as usize),
-                    "not all that was there came"
+                    "not all ready messages were received"
                 );
                 for message in &received {
                     if fifo {
@@ -509,7 +512,7 @@ fn live(steps: Vec<Step>, fifo: bool) -> Result<(), TestCaseError> {
                         let mut before = in_flight_before.iter();
                         prop_assert!(
                             before.all(|(other, older)| *other != group || *older > number),
-                            "a message did not wait for an older one of its group"
+                            "a message did not wait for an older message of its group"
                         );
                     }
                     model.received(test.now, message, visibility)?;
@@ -588,12 +591,12 @@ fn live(steps: Vec<Step>, fifo: bool) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn a_standard_queue_agrees_with_a_model_of_it(steps in steps()) {
+    fn a_standard_queue_agrees_with_the_model(steps in steps()) {
         live(steps, false)?;
     }
 
     #[test]
-    fn a_fifo_queue_agrees_with_a_model_of_it(steps in steps()) {
+    fn a_fifo_queue_agrees_with_the_model(steps in steps()) {
         live(steps, true)?;
     }
 }

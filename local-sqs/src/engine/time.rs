@@ -1,11 +1,11 @@
-//! The engine's time: milliseconds since the Unix epoch, handed in with every event.
+//! The engine's time: milliseconds since the Unix epoch, passed with every call.
 
 use std::time::Duration;
 
-/// An instant as the engine sees it: milliseconds since the Unix epoch.
+/// An instant of the engine's time: milliseconds since the Unix epoch.
 ///
-/// The engine never reads a clock. Whoever drives it says what time it is, and time that goes back is treated as
-/// standing still.
+/// The engine never reads a clock. Its driver passes the current time; if the time goes backwards, the engine's time stands
+/// still.
 ///
 /// # Examples
 ///
@@ -35,23 +35,23 @@ impl Timestamp {
         self.0 / 1000
     }
 
-    /// This instant and `duration` more; saturates at the end of time.
+    /// This instant plus `duration`; saturates at the largest instant.
     pub const fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// This instant less `duration`; not before the epoch.
+    /// This instant minus `duration`; saturates at the epoch.
     pub const fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis(duration)))
     }
 
-    /// How long after `earlier` this is; zero if it is before it.
+    /// The duration from `earlier` to this instant; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// Whole milliseconds; saturates, as the longest [`Duration`] has more of them.
+/// Whole milliseconds; saturates, because the longest [`Duration`] has more milliseconds than fit.
 const fn millis(duration: Duration) -> u64 {
     let millis = duration.as_millis();
     if millis > u64::MAX as u128 {
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_duration_leads_to_an_end_of_time() {
+    fn the_longest_duration_saturates() {
         let now = Timestamp::from_millis(1_700_000_000_000);
         assert_eq!(now.plus(Duration::MAX).as_millis(), u64::MAX);
         assert_eq!(now.minus(Duration::MAX).as_millis(), 0);

@@ -1,4 +1,4 @@
-//! The front over HTTP/1.1.
+//! The front end over HTTP/1.1.
 //!
 //! Owns the listener and the connections. Invariant: every connection's task is in one set, and [`Server::shutdown`]
 //! waits for all of them.
@@ -33,23 +33,24 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// A message of 1 MiB whose every byte is escaped is six times as long in JSON; ten attributes come on top.
+/// A message of 1 MiB with every byte escaped is six times as long in JSON, plus ten attributes.
 const LONGEST_REQUEST: usize = 16 * 1024 * 1024;
-/// More connections than this wait to be accepted.
+/// The maximum number of open connections. More connections wait to be accepted.
 const MOST_CONNECTIONS: usize = 4096;
-/// The pause after a connection that could not be accepted.
+/// The pause after a failed accept.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
-/// A connection without a request ends after this time. SDKs keep theirs for 90 s at most, and a connection should be ended
-/// by the side that knows whether it is about to use it.
+/// An idle connection is closed after this time. SDKs keep idle connections for at most 90 s, and the client should close a
+/// connection first, because only the client knows whether it is about to send a request.
 const KEEP_ALIVE: Duration = Duration::from_secs(600);
-/// By default, a request has to arrive whole within this time.
+/// The default time within which a complete request must arrive.
 const REQUEST_TIME: Duration = Duration::from_secs(20);
-/// A shutdown waits for open requests for this long, and then ends their connections.
+/// How long a shutdown waits for open requests before it closes their connections.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(5);
 
-/// A [`LocalSqs`] behind a port, for other processes and other languages.
+/// A [`LocalSqs`] on a port, for other processes and other languages.
 ///
-/// It prints nothing and needs no credentials. `GET /health` is answered 200, for those who wait until it is there. Dropping it ends it soon; [`shutdown`](Self::shutdown) ends it in order.
+/// The server prints nothing and needs no credentials. `GET /health` returns 200, so that other programs can wait until the
+/// server is ready. Dropping the value stops the server soon; [`shutdown`](Self::shutdown) stops it gracefully.
 ///
 /// # Examples
 ///
@@ -92,7 +93,7 @@ impl Server {
         Self::builder(sqs).bind(address).await
     }
 
-    /// A server with options of your own.
+    /// Builds a server with custom options.
     pub fn builder(sqs: LocalSqs) -> ServerBuilder {
         ServerBuilder {
             sqs,
@@ -101,13 +102,13 @@ impl Server {
         }
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// What an SDK on this machine takes as its endpoint URL: `http://127.0.0.1:PORT`. A server that listens at all
-    /// addresses (`0.0.0.0` or `::`) is reached at that of the machine itself, too.
+    /// The endpoint URL for SDKs on this machine: `http://127.0.0.1:PORT`. If the server listens on all addresses (`0.0.0.0` or
+    /// `::`), this is the loopback address.
     pub fn endpoint_url(&self) -> String {
         let mut address = self.address;
         if address.ip().is_unspecified() {
@@ -128,15 +129,15 @@ impl Server {
         )
     }
 
-    /// Stops listening, ends polls that wait with no messages, and waits until every open request is answered, for 5 s at
-    /// most: a request that is still on its way then is cut off.
+    /// Stops listening, ends waiting polls with no messages, and waits at most 5 s until every open request is answered. Requests
+    /// that have not arrived completely by then are aborted.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the server ends all the same; nobody waits for it.
+    /// If the future is dropped, the server still stops, but nothing waits for its end.
     pub async fn shutdown(self) {
         drop(self.end);
-        // A panic in a connection is that connection's; there is nothing more to end.
+        // A panic ends only its own connection, so the error can be ignored.
         let _ = self.accepting.await;
     }
 }
@@ -168,14 +169,14 @@ pub struct ServerBuilder {
 }
 
 impl ServerBuilder {
-    /// Within which time a request has to arrive whole, head and body. Default: 20 s. A connection whose request takes
-    /// longer is answered 408, if its head arrived, and is closed.
+    /// The time within which a complete request, head and body, must arrive. Default: 20 s. If a request takes longer, it is
+    /// answered with 408, if its head has arrived, and its connection is closed.
     pub fn request_time(mut self, time: Duration) -> Self {
         self.request_time = time;
         self
     }
 
-    /// Pages of this origin may use the server from a browser; may be called more than once. Default: none.
+    /// Allows pages of this origin to use the server from a browser. May be called more than once. Default: no origin.
     pub fn allow_origin(mut self, origin: AllowedOrigin) -> Self {
         self.cors.0.push(origin);
         self
@@ -210,7 +211,7 @@ impl ServerBuilder {
     }
 }
 
-/// What every connection needs. Cheap to clone.
+/// The state that every connection needs. Cheap to clone.
 #[derive(Clone, Debug)]
 struct Connection {
     service: Arc<Service>,
@@ -227,7 +228,7 @@ async fn accept(listener: TcpListener, connection: Connection) {
         if room.available_permits() == 0 {
             tracing::warn!(
                 limit = MOST_CONNECTIONS,
-                "all connections are in use, others wait"
+                "all connections are in use, new connections wait"
             );
         }
         tokio::select! {
@@ -246,8 +247,8 @@ async fn accept(listener: TcpListener, connection: Connection) {
                                 drop(permit);
                             });
                         }
-                        // The peer has gone already, or the process is out of descriptors. The listener stays readable
-                        // then, so an immediate retry would spin until a connection ends.
+                        // The peer has disconnected, or the process has no free descriptors. The listener stays
+                        // readable then, so an immediate retry would spin until a connection ends.
                         Err(error) => {
                             tracing::warn!(%error, "a connection was not accepted");
                             tokio::time::sleep(AFTER_FAILED_ACCEPT).await;
@@ -266,12 +267,12 @@ async fn accept(listener: TcpListener, connection: Connection) {
 
 impl Connection {
     async fn serve(&self, stream: TcpStream) {
-        // A small answer must not wait for the acknowledgement of the one before.
+        // A small answer must not wait for the acknowledgement of the previous answer.
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
         let head = Arc::new(Head::default());
-        // An answer that is lost takes its connection with it.
+        // A lost answer closes its connection.
         let answer = service_fn(|request| async {
             let _answering = head.complete();
             self.respond(request)
@@ -288,7 +289,7 @@ impl Connection {
             biased;
             ended = connection.as_mut() => ended,
             () = head.overdue(self.request_time) => {
-                tracing::debug!(limit = ?self.request_time, "a request's head did not arrive in time");
+                tracing::debug!(limit = ?self.request_time, "the head of a request did not arrive in time");
                 return;
             }
             () = self.end.cancelled() => {
@@ -335,13 +336,13 @@ impl Connection {
         Ok(response(outgoing))
     }
 
-    /// The body of a request, if it arrives whole and in time.
+    /// Reads the body of a request, if it arrives completely and in time.
     async fn read(&self, body: Body) -> Result<Bytes, Error> {
         let too_long = || {
             let text = format!("The request is longer than {LONGEST_REQUEST} bytes.");
             Error::new(ErrorKind::RequestEntityTooLarge, text)
         };
-        // Refused by its announced length, before anything of it is read.
+        // A body that is too long by its announced length is refused before it is read.
         if body.size_hint().lower() > LONGEST_REQUEST as u64 {
             return Err(too_long());
         }
@@ -361,12 +362,12 @@ impl Connection {
     }
 }
 
-/// No queue has this path: that of a queue URL has an account's number before the name.
+/// No queue has this path, because the path of a queue URL has an account number before the name.
 fn is_health(method: &Method, path: &str) -> bool {
     path == "/health" && (method == Method::GET || method == Method::HEAD)
 }
 
-/// It is no call: it is not counted, meets no faults and needs no key.
+/// A health check is not an API call: it is not counted, is not subject to faults and needs no access key.
 fn health() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from("ok\n"));
     let text = HeaderValue::from_static("text/plain; charset=utf-8");

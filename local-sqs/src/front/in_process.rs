@@ -1,4 +1,4 @@
-//! The front without a socket: an HTTP client for the SDK that answers by itself.
+//! The front end without a socket: an HTTP client for the SDK that answers by itself.
 
 use super::Service;
 use crate::driver::Lost;
@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// An HTTP client whose every connection ends at the same in-memory SQS.
+/// An HTTP client that sends every request to the same in-memory SQS.
 #[derive(Clone, Debug)]
 pub(crate) struct InProcess {
     pub(crate) service: Arc<Service>,
@@ -42,7 +42,7 @@ async fn respond(
     service: &Service,
     mut request: HttpRequest,
 ) -> Result<HttpResponse, ConnectorError> {
-    // Read to its end, as a socket would: the SDK takes a request whose body nobody reads for stalled after 5 s.
+    // The body is read to its end, because the SDK treats a request whose body is not read for 5 s as stalled.
     let body = ByteStream::new(request.take_body()).collect().await;
     let body = body
         .map_err(|error| ConnectorError::io(error.into()))?
@@ -65,7 +65,7 @@ async fn respond(
     response(outgoing).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-/// An absolute URI, taken apart.
+/// The parts of an absolute URI.
 struct Address<'a> {
     origin: String,
     path: &'a str,
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_taken_apart() {
+    fn an_address_is_split_into_its_parts() {
         for (uri, expected) in [
             (
                 "https://sqs.us-east-1.amazonaws.com/",

@@ -1,13 +1,13 @@
-//! An access key and its rules.
+//! Access keys and their rules.
 
 use crate::engine::Action;
 use std::fmt;
 use std::sync::Arc;
 
-/// An access key, and what it allows: nothing, until [`allow`](Self::allow) says more.
+/// An access key with its permissions: none, until [`allow`](Self::allow) adds some.
 ///
-/// As soon as a [`LocalSqs`](crate::LocalSqs) has one, every request must be signed with a key that it has. A
-/// signature's age is not checked, so that tests can stop the clock.
+/// If a [`LocalSqs`](crate::LocalSqs) has at least one key, every request must be signed with one of its keys. The age of a
+/// signature is not checked, so that tests can pause the clock.
 ///
 /// # Examples
 ///
@@ -43,13 +43,13 @@ pub struct AccessKey {
 
 #[derive(Clone, Debug)]
 struct Rule {
-    /// None: all.
+    /// `None`: all actions.
     actions: Option<Vec<Action>>,
     queues: String,
 }
 
 impl AccessKey {
-    /// A key that may do nothing yet.
+    /// A key without permissions.
     pub fn new(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -59,15 +59,15 @@ impl AccessKey {
         }
     }
 
-    /// Whose it is. Default: the account of [`Builder::account`](crate::Builder::account).
+    /// The account of the key. Default: the account of [`Builder::account`](crate::Builder::account).
     pub fn account(mut self, account: impl Into<Arc<str>>) -> Self {
         self.account = Some(account.into());
         self
     }
 
-    /// Allows some actions on queues whose names match; `*` stands for any characters. An action of single messages
-    /// allows that of batches, too, as in IAM. `ListQueues` and `CancelMessageMoveTask` need a rule for `*`; a
-    /// `CreateQueue` with tags needs `TagQueue` as well.
+    /// Allows actions on queues whose names match; `*` stands for any characters. The permission for an action of single messages
+    /// includes its batch action, as in IAM. `ListQueues` and `CancelMessageMoveTask` need a rule for `*`; a `CreateQueue` with
+    /// tags also needs `TagQueue`.
     pub fn allow(
         mut self,
         actions: impl IntoIterator<Item = Action>,
@@ -80,7 +80,7 @@ impl AccessKey {
         self
     }
 
-    /// Allows everything.
+    /// Allows all actions on all queues.
     pub fn allow_all(mut self) -> Self {
         self.rules.push(Rule {
             actions: None,
@@ -89,7 +89,7 @@ impl AccessKey {
         self
     }
 
-    /// Its id.
+    /// The id of the key.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -116,7 +116,7 @@ impl AccessKey {
 }
 
 impl fmt::Debug for AccessKey {
-    /// Without the secret.
+    /// Does not show the secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             id,
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_for_single_messages_is_one_for_batches() {
+    fn a_rule_for_a_single_action_includes_its_batch() {
         let key = AccessKey::new("AKID", "s").allow([Action::SendMessage], "*");
         assert!(key.allows(Action::SendMessageBatch, "q"));
         assert!(!key.allows(Action::DeleteMessageBatch, "q"));

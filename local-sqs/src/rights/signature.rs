@@ -1,4 +1,4 @@
-//! Signatures, version 4: reading them, and signing again to see whether the result is the same.
+//! Signatures, version 4: a signature is checked by signing the request again and comparing the results.
 
 use crate::wire::Incoming;
 use aws_credential_types::Credentials;
@@ -9,7 +9,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use std::time::SystemTime;
 
-/// What the header `authorization` says.
+/// The contents of the header `authorization`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Credential<'a> {
     pub(super) key_id: &'a str,
@@ -19,7 +19,7 @@ pub(super) struct Credential<'a> {
 }
 
 impl<'a> Credential<'a> {
-    /// None if it is no such signature.
+    /// `None` if the text is not a signature of version 4.
     pub(super) fn parse(authorization: &'a str) -> Option<Self> {
         let (_, fields) = authorization.split_once(' ')?;
         let field = |name: &str| {
@@ -37,9 +37,9 @@ impl<'a> Credential<'a> {
         })
     }
 
-    /// Whether the signature is what this secret makes of the request.
+    /// Whether the request was signed with this secret.
     pub(super) fn signs(&self, incoming: &Incoming<'_>, secret: &str) -> bool {
-        // Equal in constant time or not: these secrets are made up by tests.
+        // The comparison need not take constant time, because the secrets are only for tests.
         self.again(incoming, secret)
             .is_some_and(|signature| signature == self.signature)
     }
@@ -54,7 +54,7 @@ impl<'a> Credential<'a> {
             "local-sqs",
         ));
         let mut settings = SigningSettings::default();
-        // Only those that were signed are given to it.
+        // `headers` below contains only the signed headers, so none must be excluded.
         settings.excluded_headers = None;
         let params = v4::SigningParams::builder()
             .identity(&identity)
@@ -95,7 +95,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
-    fn an_authorization_is_taken_apart() {
+    fn an_authorization_is_split_into_its_parts() {
         let header = "AWS4-HMAC-SHA256 Credential=AKID/20261123/eu-west-1/sqs/aws4_request, \
                       SignedHeaders=host;x-amz-date, Signature=abc";
         let expected = Credential {

@@ -17,7 +17,7 @@ pub(super) fn decode(target: Option<&str>, body: &[u8]) -> Result<Request, Error
         Error::new(ErrorKind::UnknownOperationException, text)
     })?;
     let body = if body.is_empty() { b"{}" } else { body };
-    // The members could be read from a list, too, in their order.
+    // Without this check, serde would also read the members from a JSON array, in their order.
     if body.trim_ascii_start().first() != Some(&b'{') {
         let text = "The body of the request is no JSON object.";
         return Err(Error::new(ErrorKind::SerializationException, text));
@@ -62,7 +62,7 @@ fn fail(error: &Error, headers: &mut Vec<(&'static str, String)>) -> (u16, Vec<u
         "x-amzn-query-error",
         format!("{};{fault}", kind.query_code()),
     ));
-    // What is refused before the service sees it is refused in the name of what stands before it.
+    // Errors that are found before the service sees the request have the namespace of the layer before the service.
     let shapes = match kind {
         ErrorKind::UnknownOperationException | ErrorKind::SerializationException => {
             "com.amazon.coral.service"
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_or_a_rest_is_malformed() {
+    fn wrong_types_and_trailing_text_are_malformed() {
         for body in [
             &br#"{"QueueUrl":1}"#[..],
             b"{} {}",

@@ -1,7 +1,7 @@
-//! The older Query protocol: a form in, XML out.
+//! The older Query protocol: requests are forms, answers are XML.
 //!
-//! It says the same as the JSON protocol with other names: lists and maps are flattened into numbered parameters. So a
-//! form is turned into the members of the JSON protocol, and an answer's members into elements, by the tables below.
+//! It has the same contents as the JSON protocol with other names: lists and maps are flattened into numbered parameters. The
+//! tables below convert a form to the members of the JSON protocol, and the members of an answer to elements.
 
 mod form;
 mod xml;
@@ -12,7 +12,7 @@ use crate::engine::{Action, Error, ErrorKind, Request};
 use form::Form;
 use serde_json::{Map, Value};
 
-/// Flattened lists of texts: the parameter, and the member.
+/// Flattened lists of texts: the name of the parameter, and the member.
 const LISTS: [(&str, &str); 6] = [
     ("AttributeName", "AttributeNames"),
     ("MessageSystemAttributeName", "MessageSystemAttributeNames"),
@@ -22,7 +22,7 @@ const LISTS: [(&str, &str); 6] = [
     ("ActionName", "Actions"),
 ];
 
-/// Flattened maps: the parameter, the member, and what the key is called.
+/// Flattened maps: the name of the parameter, the member, and the name of the key.
 const MAPS: [(&str, &str, &str); 5] = [
     ("Attribute", "Attributes", "Name"),
     ("Tag", "Tags", "Key"),
@@ -40,13 +40,13 @@ const NUMBERS: [&str; 6] = [
     "WaitTimeSeconds",
 ];
 
-/// The versions that this API has had; the last one is what all SDKs send.
+/// All versions of this API; all SDKs send the last version.
 const VERSIONS: [&str; 4] = ["2008-01-01", "2009-02-01", "2011-10-01", "2012-11-05"];
 
-/// The end of the names of a batch's entries.
+/// The suffix of the parameter names of batch entries.
 const ENTRY: &str = "BatchRequestEntry";
 
-/// Reads a request: its action and its members are form parameters, in the body or after the path.
+/// Reads a request: its action and its members are form parameters in the body or in the query of the URL.
 pub(super) fn decode(incoming: &Incoming<'_>) -> Result<Request, Error> {
     let mut form = Form::default();
     for part in [incoming.query.as_bytes(), incoming.body] {
@@ -76,7 +76,7 @@ pub(super) fn decode(incoming: &Incoming<'_>) -> Result<Request, Error> {
         return Err(Error::new(ErrorKind::NoSuchVersion, text));
     }
     let mut members = members(form)?;
-    // Older SDKs post to the queue's own address.
+    // Older SDKs send requests to the queue's own URL.
     if !members.contains_key("QueueUrl") && incoming.path.trim_matches('/').contains('/') {
         let url = format!("{}{}", incoming.origin, incoming.path);
         members.insert("QueueUrl".to_owned(), Value::String(url));
@@ -133,7 +133,7 @@ fn members(form: Form) -> Result<Map<String, Value>, Error> {
     Ok(members)
 }
 
-/// An entry has no entries: this ends the recursion.
+/// The members of a batch entry. Nested entries are removed, which ends the recursion.
 fn members_of_entry(mut entry: Form) -> Result<Map<String, Value>, Error> {
     entry.remove_parts(|name| name.ends_with(ENTRY));
     members(entry)
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_maps_and_entries_are_put_together_again() {
+    fn lists_maps_and_entries_are_read() {
         let body = "Action=SendMessageBatch&QueueUrl=http%3A%2F%2Fh%2F1%2Fq&Version=2012-11-05\
                     &SendMessageBatchRequestEntry.2.Id=b&SendMessageBatchRequestEntry.2.MessageBody=two\
                     &SendMessageBatchRequestEntry.1.Id=a&SendMessageBatchRequestEntry.1.MessageBody=one+1\
@@ -235,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn the_path_names_the_queue_if_nothing_else_does() {
+    fn the_path_names_the_queue_if_queue_url_is_missing() {
         let incoming = incoming("/000000000000/q", "Action=PurgeQueue");
         let request = decode(&incoming).expect("readable");
         assert_eq!(request.queue_url(), Some("http://h/000000000000/q"));
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn malformed_requests_are_refused() {
         for (body, kind) in [
             ("", ErrorKind::MissingAction),
             ("Action=Nonsense", ErrorKind::InvalidAction),

@@ -1,16 +1,16 @@
-//! What a successful call answers, named as in SQS's API reference.
+//! The answers of successful calls, named as in SQS's API reference.
 
 use super::MessageAttribute;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The answer to a request that succeeded.
+/// The answer to a successful request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Output {
-    /// Of an action that answers nothing.
+    /// Of an action without members in its answer.
     Empty(Empty),
     /// Of `CreateQueue` and `GetQueueUrl`.
     QueueUrl(QueueUrl),
@@ -60,7 +60,7 @@ macro_rules! outputs {
 }
 
 outputs! {
-    /// Nothing.
+    /// No members.
     Empty {}
     /// A queue's address.
     QueueUrl { queue_url: String, }
@@ -71,9 +71,9 @@ outputs! {
         #[serde(skip_serializing_if = "Option::is_none")]
         next_token: Option<String>,
     }
-    /// A page of the queues that have one dead-letter queue.
+    /// A page of the queues that use the same dead-letter queue.
     SourceQueues {
-        // In lower case in the published model.
+        // The published model spells this member in lower case.
         #[serde(rename = "queueUrls")]
         queue_urls: Vec<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,7 +107,7 @@ outputs! {
         #[serde(flatten)]
         sent: Sent,
     }
-    /// An entry of a batch was carried out.
+    /// An entry of a batch succeeded.
     DoneEntry { id: String, }
     /// An entry of a batch failed.
     FailedEntry {
@@ -116,12 +116,12 @@ outputs! {
         code: &'static str,
         message: String,
     }
-    /// Messages that were received.
+    /// Received messages.
     Messages {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         messages: Vec<Message>,
     }
-    /// A message that was received.
+    /// A received message.
     Message {
         message_id: String,
         receipt_handle: String,
@@ -163,14 +163,14 @@ outputs! {
     }
 }
 
-/// What became of each entry of a batch.
+/// The results of the entries of a batch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Batch<T> {
-    /// The entries that were carried out.
+    /// The entries that succeeded.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub successful: Vec<T>,
-    /// The entries that were not.
+    /// The entries that failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<FailedEntry>,
 }

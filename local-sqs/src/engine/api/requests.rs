@@ -1,4 +1,4 @@
-//! The members of each request, named as in SQS's API reference, which says what they mean.
+//! The members of each request, named as in SQS's API reference, which describes them.
 
 use super::MessageAttribute;
 use serde::Deserialize;
@@ -38,7 +38,7 @@ requests! {
     CreateQueue {
         queue_name: String,
         attributes: BTreeMap<String, String>,
-        // The published model spells it in lower case, the API reference does so too.
+        // The published model and the API reference spell this member in lower case.
         #[serde(rename = "tags", alias = "Tags")]
         tags: BTreeMap<String, String>,
     }
@@ -98,7 +98,7 @@ requests! {
 }
 
 impl From<SendMessageBatchEntry> for SendMessage {
-    /// The same send, alone; the entry's id goes.
+    /// The same send as a single request, without the entry's id.
     fn from(entry: SendMessageBatchEntry) -> Self {
         Self {
             queue_url: None,

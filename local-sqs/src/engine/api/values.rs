@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Bytes; base64 text on the wire.
+/// Bytes, encoded as base64 text on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blob(pub Arc<[u8]>);
 
@@ -32,7 +32,7 @@ pub struct MessageAttribute {
     /// The bytes, if the type is `Binary`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub binary_value: Option<Blob>,
-    /// `String`, `Number` or `Binary`, and a label of the caller's own after a dot.
+    /// `String`, `Number` or `Binary`, optionally with a custom label after a dot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_type: Option<Arc<str>>,
     /// The text, if the type is `String` or `Number`.

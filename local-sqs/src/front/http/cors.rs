@@ -1,6 +1,6 @@
-//! Cross-origin requests of browsers: which origins may use the server, and what their browsers are told.
+//! Cross-origin requests of browsers: the allowed origins, and the headers for browsers.
 //!
-//! Pure. The headers are those of the Fetch standard, "CORS protocol".
+//! Pure. The headers are from the Fetch standard, "CORS protocol".
 
 use bytes::Bytes;
 use http::header::{
@@ -14,10 +14,10 @@ use std::fmt;
 use std::str::FromStr;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
-/// Those that a script could not read otherwise.
+/// Headers that scripts may read only if they are listed here.
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("date, x-amz-crc32, x-amzn-query-error, x-amzn-requestid");
-/// In seconds. Browsers ask again after that.
+/// How long browsers may cache the answer, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// An origin whose pages may use a [`Server`](crate::Server) from a browser: `http://localhost:3000`, or `*` for all.
@@ -38,11 +38,11 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedOrigin {
-    /// As a browser sends it; `*` is all.
+    /// The origin as a browser sends it; `*` means all origins.
     text: HeaderValue,
 }
 
-/// A text is no origin.
+/// A text that is not an origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotAnOrigin(String);
 
@@ -51,8 +51,8 @@ impl FromStr for AllowedOrigin {
 
     /// # Errors
     ///
-    /// The text is neither `*` nor a scheme and a host, with a port if it is not the scheme's own. There is no path and no
-    /// slash at the end, because browsers send none.
+    /// The text is neither `*` nor a scheme and a host, with a port if it is not the scheme's default. A path or a slash at the
+    /// end is not allowed, because browsers send none.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refuse = || NotAnOrigin(text.to_owned());
         if text != "*" {
@@ -61,7 +61,7 @@ impl FromStr for AllowedOrigin {
             let (Some(scheme), Some(host)) = (scheme, host) else {
                 return Err(refuse());
             };
-            // Compared byte by byte, so it has to be exactly what a browser sends.
+            // Origins are compared byte by byte, so the text must be exactly what a browser sends.
             if format!("{scheme}://{host}") != text
                 || text.contains('@')
                 || text.bytes().any(|byte| byte.is_ascii_uppercase())
@@ -92,7 +92,7 @@ impl fmt::Display for NotAnOrigin {
 
 impl std::error::Error for NotAnOrigin {}
 
-/// The origins that are allowed. None: the server says nothing about origins, and browsers keep other pages away.
+/// The allowed origins. If empty, the server sends no CORS headers, and browsers block other pages.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cors(pub(super) Vec<AllowedOrigin>);
 
@@ -104,7 +104,7 @@ impl Cors {
         self.0.iter().any(allows).then(|| origin.clone())
     }
 
-    /// The answer to a browser that asks whether it may send a request; none if this is no such question.
+    /// The answer to a preflight request of a browser; `None` for other requests.
     pub(super) fn preflight(
         &self,
         method: &Method,
@@ -120,7 +120,7 @@ impl Cors {
         *response.status_mut() = StatusCode::NO_CONTENT;
         let answer = response.headers_mut();
         answer.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-        // `*` would not do: it does not stand for `authorization`.
+        // The requested headers are repeated, because `*` does not include `authorization`.
         if let Some(wanted) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
             answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
         }
@@ -132,12 +132,12 @@ impl Cors {
         Some(response)
     }
 
-    /// Says in an answer that the origin of its request is allowed.
+    /// Adds the CORS headers to an answer if the origin of the request is allowed.
     pub(super) fn mark(&self, allowed: Option<HeaderValue>, answer: &mut HeaderMap) {
         if self.0.is_empty() {
             return;
         }
-        // What a cache has for one origin must not be given to another.
+        // A cache must not return the answer for one origin to another origin.
         answer.insert(VARY, HeaderValue::from_static("origin"));
         if let Some(origin) = allowed {
             answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_what_a_browser_sends() {
+    fn an_origin_must_be_as_browsers_send_it() {
         for text in [
             "*",
             "http://localhost:3000",
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn without_origins_nothing_is_said() {
+    fn without_origins_no_header_is_added() {
         let mut answer = HeaderMap::new();
         Cors::default().mark(None, &mut answer);
         assert!(answer.is_empty());

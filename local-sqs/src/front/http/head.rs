@@ -1,7 +1,7 @@
-//! How long the head of a request takes to arrive.
+//! Measures how long the head of a request takes to arrive.
 //!
-//! Owns the state of one connection: idle, reading a head, or answering. hyper's own timeout for heads counts the idle time
-//! before a request, too, so it would end connections that SDKs keep in their pools.
+//! Owns the state of one connection: idle, reading a head, or answering. hyper's own timeout for heads includes the idle time
+//! before a request, so it would close connections that SDKs keep in their pools.
 
 use std::io;
 use std::pin::Pin;
@@ -12,17 +12,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// A stream whose first bytes after idle time begin a head.
+/// A stream that reports the beginning of a head: the first bytes after idle time.
 pub(super) struct Timed<S> {
     stream: S,
     head: Arc<Head>,
 }
 
-/// What the stream and the connection's loop share.
+/// The state that the stream and the connection's loop share.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     state: Mutex<State>,
-    /// Told when a head begins.
+    /// Notified when a head begins.
     begun: Notify,
 }
 
@@ -44,13 +44,13 @@ impl Head {
         }
     }
 
-    /// The head is complete. Idle again when the returned guard is dropped.
+    /// Marks the head as complete. The connection is idle again when the returned guard is dropped.
     pub(super) fn complete(self: &Arc<Self>) -> Answering {
         self.set(State::Answering);
         Answering(Arc::clone(self))
     }
 
-    /// Returns when a head has been on its way for longer than `limit`.
+    /// Returns when a head takes longer than `limit` to arrive.
     pub(super) async fn overdue(&self, limit: Duration) {
         loop {
             match self.state() {
@@ -70,7 +70,7 @@ impl Head {
     }
 }
 
-/// A request is being answered.
+/// A guard that exists while a request is being answered.
 pub(super) struct Answering(Arc<Head>);
 
 impl Drop for Answering {

@@ -1,12 +1,12 @@
 //! A form as a tree: `A.1.B=x` is `x` under `B` under `1` under `A`.
 //!
-//! Invariant: no tree is deeper than a request of SQS needs, whatever comes in.
+//! Invariant: no tree is deeper than a request of SQS needs, for any input.
 
 use percent_encoding::percent_decode;
 use std::collections::BTreeMap;
 use std::str::Utf8Error;
 
-/// The deepest is `SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.StringValue`.
+/// The depth of the deepest parameter, `SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.StringValue`.
 const DEEPEST: usize = 6;
 
 /// A parameter's text, and the parameters under it.
@@ -17,10 +17,10 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// Adds the parameters of another form; those that both have are the other's.
+    /// Adds the parameters of another form, and replaces existing parameters with the same name.
     ///
     /// # Errors
-    /// The form is not UTF-8 when it is decoded. What was added before the fault stays.
+    /// The decoded form is not UTF-8. Parameters that were added before the error stay.
     pub(super) fn extend(&mut self, encoded: &[u8]) -> Result<(), Utf8Error> {
         for pair in encoded
             .split(|&byte| byte == b'&')
@@ -41,7 +41,7 @@ impl Form {
         Ok(())
     }
 
-    /// Takes out a parameter's text.
+    /// Removes a parameter and returns its text.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
         self.take_part(name)?.text
     }
@@ -66,8 +66,8 @@ impl Form {
         self.parts.into_iter()
     }
 
-    /// The parts of a list, in order of their numbers. A list without numbers has one part, which is empty if it has no
-    /// text either: that is how botocore sends an empty list, and how Amazon was recorded to read it.
+    /// The parts of a list, in order of their numbers. A list without numbers has one part, or is empty if it also has no text:
+    /// botocore sends an empty list in this way, and Amazon reads it so (recorded).
     pub(super) fn into_list(self) -> impl Iterator<Item = Self> {
         let number = |name: &String| name.parse::<u32>().ok();
         if self.parts.keys().any(|name| number(name).is_some()) {
@@ -83,7 +83,7 @@ impl Form {
     }
 }
 
-/// A half of a pair, without its encoding.
+/// The decoded name or value of a pair.
 fn decoded(encoded: &[u8]) -> Result<String, Utf8Error> {
     let spaced: Vec<_> = encoded
         .iter()
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_deep_is_left_out() {
+    fn parameters_that_are_too_deep_are_ignored() {
         assert_eq!(parse("a.b.c.d.e.f.g=1"), Form::default());
         assert!(parse("a.b.c.d.e.f=1").has_parts());
     }

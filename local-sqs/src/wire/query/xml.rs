@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 const NAMESPACE: &str = "http://queue.amazonaws.com/doc/2012-11-05/";
 
-/// Flattened maps: the member, its element, and what key and value are called in it.
+/// Flattened maps: the member, its element, and the names of key and value in the element.
 const MAPS: [(&str, &str, &str, &str); 3] = [
     ("Attributes", "Attribute", "Name", "Value"),
     ("MessageAttributes", "MessageAttribute", "Name", "Value"),
@@ -47,7 +47,7 @@ pub(super) fn failure(error: &Error, request_id: &str) -> String {
             },
         );
         xml.leaf("Code", kind.query_code());
-        // The text of this protocol ends otherwise, as recorded on Amazon.
+        // The text in this protocol has another end, as recorded on Amazon.
         let shortened = match kind {
             ErrorKind::QueueDoesNotExist => error.message().strip_suffix('.'),
             _ => None,
@@ -104,7 +104,7 @@ impl Xml {
     }
 
     fn leaf(&mut self, name: &str, text: &str) {
-        // `\r` included: a reader would turn it into a line feed, and the digest would be wrong.
+        // `\r` is escaped, too, because an XML reader would turn it into a line feed, and the digest would be wrong.
         self.within(name, |xml| xml.text.push_str(&escape(text)));
     }
 
@@ -115,7 +115,7 @@ impl Xml {
     }
 }
 
-/// What an item of a list is called.
+/// The element name of the items of a list.
 fn element(action: &str, list: &str) -> String {
     match list {
         "QueueUrls" | "queueUrls" => "QueueUrl".to_owned(),
