@@ -1,6 +1,7 @@
-//! What the engine costs: the same work on a small queue and on a large one, on few queues and on many.
+//! The cost of the engine: the same work on small and large queues, and on few and many queues.
 //!
-//! A plain program: it prints nanoseconds per operation, and ratios, which are what counts on a machine that others use.
+//! A plain program: it prints nanoseconds per operation, and ratios. On a machine with other load, only the ratios are
+//! meaningful.
 
 use local_sqs::engine::{Action, Caller, Engine, Output, Request, Submitted, Timestamp};
 use serde_json::{Value, json};
@@ -58,7 +59,7 @@ impl Bench {
         }
     }
 
-    /// One message sent, one received, that one deleted.
+    /// Sends a message, receives a message, and deletes the received message.
     fn cycle(&mut self, send: &Request, receive: &Request) {
         self.call(send.clone());
         let Output::Messages(received) = self.call(receive.clone()) else {
@@ -72,7 +73,7 @@ impl Bench {
     }
 
     /// Nanoseconds per cycle.
-    #[expect(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
+    #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
     fn measure(&mut self) -> f64 {
         let send = request(
             Action::SendMessage,
@@ -100,7 +101,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn main() {
     let sizes = [(1, 10), (1, 100_000), (1, 1_000_000), (10_000, 10)];
     let mut benches = sizes.map(|(queues, messages)| Bench::new(queues, messages));
-    // They take turns, so that what else the machine does is so for all.
+    // The measurements take turns, so that other load on the machine affects all of them equally.
     let rounds: Vec<[f64; 4]> = (0..ROUNDS)
         .map(|_| benches.each_mut().map(Bench::measure))
         .collect();
@@ -108,7 +109,7 @@ fn main() {
         let cost = median(rounds.iter().map(|round| round[place]).collect());
         let ratio = median(rounds.iter().map(|round| round[place] / round[0]).collect());
         println!(
-            "send, receive, delete with {queues} queues and {messages} messages: {cost:.0} ns, {ratio:.2} times the first"
+            "send, receive, delete with {queues} queues and {messages} messages: {cost:.0} ns, {ratio:.2} times the first line"
         );
     }
 }

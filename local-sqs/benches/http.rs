@@ -1,8 +1,9 @@
-//! The HTTP front: how many messages a second go through it, and how soon a send wakes a poll that waits.
+//! The HTTP front end: messages per second, and how soon a send wakes a waiting poll.
 //!
-//! `cargo bench -p local-sqs --bench http`, or, beside a rustack server in turn, with its path after `--`; `cargo xtask
-//! bench-local` installs that first. Both servers are processes of their own, started here; the client is the same, lean
-//! one for both, and unsigned. What counts is the ratio: the machine may be busy, but it is so for both.
+//! `cargo bench -p local-sqs --bench http` measures this server alone. With the path of a rustack server after `--`, both
+//! servers take turns; `cargo xtask bench-local` first installs rustack. Both servers are started here as separate processes.
+//! The same simple client without signatures is used for both. Only the ratio is meaningful, because other load on the machine
+//! affects both servers.
 
 use bytes::Bytes;
 use http::Request;
@@ -23,7 +24,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 const ROUNDS: usize = 9;
 const CYCLES: usize = 3_000;
 const WAKES: usize = 200;
-/// What a process of this program is started with to be the server; the address follows.
+/// The argument that makes this program the server; the address follows.
 const SERVE: &str = "--serve";
 
 fn main() -> Result<(), Failure> {
@@ -35,7 +36,7 @@ fn main() -> Result<(), Failure> {
         [SERVE, address] => runtime(true)?.block_on(serve(address.parse()?)),
         [] => runtime(false)?.block_on(alone()),
         [rustack] => runtime(false)?.block_on(beside(rustack)),
-        _ => Err("the path of a rustack server, or nothing".into()),
+        _ => Err("expected the path of a rustack server, or no argument".into()),
     }
 }
 
@@ -50,7 +51,7 @@ fn runtime(server: bool) -> std::io::Result<tokio::runtime::Runtime> {
 
 async fn serve(address: SocketAddr) -> Result<(), Failure> {
     let server = Server::bind(LocalSqs::start(), address).await?;
-    // Until it is killed.
+    // Runs until it is killed.
     std::future::pending::<()>().await;
     server.shutdown().await;
     Ok(())
@@ -93,7 +94,7 @@ async fn beside(rustack: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Cycles a second, for each target one number a round; the targets take turns.
+/// Cycles per second: one number for each target and round; the targets take turns.
 async fn rates(targets: &[&Target], connections: usize) -> Result<Vec<Vec<f64>>, Failure> {
     let mut rates = vec![Vec::new(); targets.len()];
     // The first round only warms up.
@@ -189,8 +190,8 @@ impl Target {
         })
     }
 
-    /// How many times a second a message is sent, received and deleted, on so many connections.
-    #[expect(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
+    /// How many times per second a message is sent, received and deleted, with this number of connections.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
     async fn cycles(&self, connections: usize, cycles: usize) -> Result<f64, Failure> {
         let mut tasks = JoinSet::new();
         let started = Instant::now();
@@ -211,8 +212,8 @@ impl Target {
         Ok(done as f64 / started.elapsed().as_secs_f64())
     }
 
-    /// From the start of a send to the end of the answer of the poll that waited for it, at the median.
-    #[expect(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
+    /// The median time from the start of a send to the end of the answer of the waiting poll.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
     async fn wakes(&self) -> Result<Duration, Failure> {
         let (mut sender, mut poller) = (self.connect().await?, Some(self.connect().await?));
         let mut took = Vec::with_capacity(WAKES);
@@ -224,12 +225,14 @@ impl Target {
                 let handle = connection.receive(&queue_url, 20).await?;
                 Ok::<_, Failure>((connection, handle, Instant::now()))
             });
-            // Time for the poll to arrive and wait.
+            // Gives the poll time to arrive and wait.
             tokio::time::sleep(Duration::from_millis(10)).await;
             let started = Instant::now();
             sender.send(&self.queue_url).await?;
-            let (connection, handle, ended) =
-                waiting.join_next().await.ok_or("the poll is gone")???;
+            let (connection, handle, ended) = waiting
+                .join_next()
+                .await
+                .ok_or("expected the answer of the poll, found none")???;
             took.push(ended.duration_since(started));
             sender.delete(&self.queue_url, &handle).await?;
             poller = Some(connection);
@@ -259,7 +262,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Receives one message, and answers its handle. Another connection may have been quicker: then it tries again.
+    /// Receives one message, and returns its handle. Tries again if another connection was faster.
     async fn receive(&mut self, queue_url: &str, wait: u32) -> Result<String, Failure> {
         let poll = json!({ "QueueUrl": queue_url, "WaitTimeSeconds": wait });
         loop {

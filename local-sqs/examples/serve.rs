@@ -1,4 +1,4 @@
-//! Serves an in-memory SQS on a port, and prints one line a request: `cargo run --example serve -- 127.0.0.1:9324`.
+//! Serves an in-memory SQS on a port, and prints one line per request: `cargo run --example serve -- 127.0.0.1:9324`.
 
 use local_sqs::{LocalSqs, Server};
 use std::error::Error;

@@ -1,7 +1,7 @@
-//! Runs the contract suite against a server, and names every disagreement:
+//! Runs the contract suite against a server, and reports every disagreement:
 //! `cargo run -p local-sqs --features contract --example sqs_contract -- http://127.0.0.1:9324 [longest wait in seconds]`.
 //!
-//! The server's clock is the wall's, so checks that wait for longer than 3 s are left out unless told otherwise.
+//! The server uses real time, so checks that wait for longer than 3 s are skipped by default.
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::{Client, Config};
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let endpoint = arguments
         .next()
-        .ok_or("the server's endpoint URL is missing")?;
+        .ok_or("expected the server's endpoint URL, found none")?;
     let longest = Duration::from_secs(arguments.next().map_or(Ok(3), |seconds| seconds.parse())?);
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -47,6 +47,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if disagreed == 0 {
         Ok(())
     } else {
-        Err("the server disagrees".into())
+        Err("the server disagrees with SQS".into())
     }
 }

@@ -1,4 +1,4 @@
-//! What receipt handles do: deleting, and changing visibility.
+//! Receipt handles: deleting messages, and changing their visibility timeout.
 
 use super::subject::{
     INVALID_VALUE, Outcome, Subject, disagreement, ensure, ensure_code, ensure_eq, handle, only,
@@ -42,7 +42,7 @@ pub(super) async fn deleted_message_does_not_come_again(subject: &Subject) -> Ou
     ensure_eq(
         subject.receive_bodies(&url).await?,
         vec![],
-        "messages that were deleted",
+        "received deleted messages",
     )
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn stale_handle_deletes_nothing(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let first = one(subject, &url, 0).await?;
     let second = again(subject, &url, 0).await?;
-    // It may succeed or fail, but the message stays: SQS says that it "might not be deleted".
+    // The call may succeed or fail, but the message stays: SQS's documentation says that it "might not be deleted".
     let _ = subject
         .client()
         .delete_message()
@@ -104,7 +104,7 @@ pub(super) async fn visibility_is_extended(subject: &Subject) -> Outcome {
     ensure_eq(
         subject.receive_bodies(&url).await?,
         vec![],
-        "messages that are still hidden",
+        "received hidden messages",
     )?;
     subject.wait(A_SECOND).await;
     ensure_eq(
@@ -159,6 +159,6 @@ pub(super) async fn visibility_of_a_deleted_message_is_refused(subject: &Subject
     };
     ensure(
         error.as_service_error().is_some(),
-        format_args!("no answer: {error:?}"),
+        format_args!("the call got no answer: {error:?}"),
     )
 }

@@ -61,7 +61,7 @@ pub(super) async fn defaults_are_those_of_the_reference(subject: &Subject) -> Ou
         .and_then(|text| text.parse::<u64>().ok());
     ensure(
         created.is_some_and(|seconds| (1..100_000_000_000).contains(&seconds)),
-        "no time of creation in seconds",
+        "CreatedTimestamp is not a time in seconds",
     )
 }
 
@@ -82,12 +82,12 @@ pub(super) async fn some_are_asked_for_by_name(subject: &Subject) -> Outcome {
     ensure_eq(
         names,
         vec![Name::DelaySeconds],
-        "names of what was answered",
+        "names of the returned attributes",
     )?;
     let none = get.send().await?;
     ensure(
         none.attributes().is_none_or(|it| it.is_empty()),
-        "attributes that nobody asked for",
+        "returned attributes without asking",
     )
 }
 
@@ -223,7 +223,7 @@ pub(super) async fn policies_are_kept_and_taken_away(subject: &Subject) -> Outco
     ensure_eq(
         subject.attribute(&url, Name::Policy).await?,
         None,
-        "policy that was taken away",
+        "policy after its removal",
     )
 }
 
@@ -286,6 +286,6 @@ pub(super) async fn redrive_takes_a_count_as_text(subject: &Subject) -> Outcome 
         .unwrap_or_default();
     ensure(
         shown.contains(&arn),
-        format_args!("the policy that is shown is {shown}"),
+        format_args!("the returned policy is {shown}"),
     )
 }

@@ -1,4 +1,4 @@
-//! Batches: what refuses them as a whole, and what only an entry.
+//! Batches: errors of the whole batch, and errors of single entries.
 
 use super::subject::{
     MISSING, Outcome, Subject, disagreement, ensure, ensure_code, ensure_eq, handle,
@@ -100,7 +100,7 @@ pub(super) async fn an_entry_may_fail_alone(subject: &Subject) -> Outcome {
     ensure_eq(
         bad,
         vec![("bad", true)],
-        "ids that failed, and whether the sender is to blame",
+        "ids that failed, with SenderFault",
     )
 }
 

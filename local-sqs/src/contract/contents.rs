@@ -1,4 +1,4 @@
-//! What a message may contain, and that it comes back as it was sent.
+//! The allowed contents of messages, and that a message is received as it was sent.
 
 use super::subject::{
     INVALID_VALUE, MISSING, Outcome, Subject, disagreement, ensure, ensure_code, ensure_eq,
@@ -14,7 +14,7 @@ use aws_sdk_sqs::types::{
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// One mebibyte: the longest message.
+/// The longest message: 1 MiB.
 const LONGEST: usize = 1_048_576;
 
 fn text(data_type: &str, value: &str) -> Result<MessageAttributeValue, super::Disagreement> {
@@ -54,7 +54,7 @@ async fn receive_all_of(subject: &Subject, url: &str) -> Result<Message, super::
     messages
         .into_iter()
         .next()
-        .ok_or_else(|| disagreement("no message came within 5 s"))
+        .ok_or_else(|| disagreement("expected a message within 5 s, found none"))
 }
 
 pub(super) async fn answer_has_the_digests(subject: &Subject) -> Outcome {
@@ -250,7 +250,7 @@ pub(super) async fn longest_message_is_taken_and_a_longer_one_refused(
 
 pub(super) async fn attributes_count_for_the_length(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
-    // Name, type and value: 4 + 6 + 5.
+    // Name, type and value have 4 + 6 + 5 bytes.
     let body = "x".repeat(LONGEST - 15);
     let fits = send(subject, &url, &body).message_attributes("name", text("String", "value")?);
     fits.send().await?;

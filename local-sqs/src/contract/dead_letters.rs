@@ -7,7 +7,7 @@ fn policy(arn: &str, count: u32) -> String {
     format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{count}}}"#)
 }
 
-/// A queue, and the dead-letter queue to which a message goes that was received `count` times.
+/// A queue, and its dead-letter queue for messages that were received `count` times.
 async fn pair(subject: &Subject, count: u32) -> Result<(String, String), super::Disagreement> {
     let dead = subject.queue().await?;
     let policy = policy(&subject.arn(&dead).await?, count);
@@ -19,7 +19,7 @@ async fn pair(subject: &Subject, count: u32) -> Result<(String, String), super::
     ))
 }
 
-/// Receives so that the message can be received again at once.
+/// Receives with visibility timeout zero, so that the message can be received again at once.
 async fn receive(subject: &Subject, url: &str) -> Result<Vec<Message>, super::Disagreement> {
     let receive = subject
         .client()
@@ -85,7 +85,7 @@ pub(super) async fn source_queues_are_listed(subject: &Subject) -> Outcome {
     ensure_eq(
         none.queue_urls().len(),
         0,
-        "sources of a queue that has none",
+        "sources of a queue without sources",
     )
 }
 

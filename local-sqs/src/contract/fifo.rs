@@ -108,7 +108,7 @@ pub(super) async fn same_id_is_accepted_once(subject: &Subject) -> Outcome {
     )?;
     let received = subject.receive(&url).await?;
     ensure_eq(bodies(&received), vec!["1"], "bodies")?;
-    // Not even after it was deleted.
+    // The id is not accepted again even after the message was deleted.
     subject.delete(&url, handle(&received[0])?).await?;
     send("3").send().await?;
     ensure_eq(

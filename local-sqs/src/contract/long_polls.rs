@@ -1,4 +1,4 @@
-//! Long polls: what ends them, and when.
+//! Long polls: the events that end a poll, and when.
 
 use super::subject::{
     NO_SUCH_QUEUE, Outcome, Subject, ensure, ensure_code, ensure_eq, handle, only,
@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use std::time::Duration;
 
 const A_SECOND: Duration = Duration::from_secs(1);
-/// No server is late by more than this.
+/// The maximum delay that is accepted from a server.
 const SOON: Duration = Duration::from_millis(900);
 
 fn poll(subject: &Subject, url: &str) -> ReceiveMessageFluentBuilder {
@@ -21,7 +21,7 @@ fn poll(subject: &Subject, url: &str) -> ReceiveMessageFluentBuilder {
 }
 
 fn ensure_about(seen: Duration, expected: Duration, what: &str) -> Outcome {
-    // Clocks of two processes: a little earlier is no disagreement.
+    // The clocks of two processes differ, so a slightly earlier end is accepted.
     let early = seen + Duration::from_millis(50) < expected;
     ensure(
         !early && seen < expected + SOON,
@@ -50,7 +50,10 @@ pub(super) async fn empty_poll_waits_its_time(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let elapsed = stopwatch();
     let polled = poll(subject, &url).wait_time_seconds(1).send().await?;
-    ensure(polled.messages().is_empty(), "a message came from nowhere")?;
+    ensure(
+        polled.messages().is_empty(),
+        "a poll of an empty queue returned a message",
+    )?;
     ensure_about(elapsed(), A_SECOND, "the poll ended")
 }
 

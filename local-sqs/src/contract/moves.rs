@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const A_SECOND: Duration = Duration::from_secs(1);
 
-/// A queue and its dead-letter queue, with so many messages in it.
+/// A queue and its dead-letter queue, which has this number of messages.
 async fn dead_letters(
     subject: &Subject,
     count: usize,
@@ -29,7 +29,7 @@ async fn dead_letters(
         .max_number_of_messages(10)
         .visibility_timeout(0);
     let mut left = count;
-    // The second receive of each moves it.
+    // The second receive of each message moves the message.
     for _ in 0..(4 * count + 8) {
         if left == 0 {
             return Ok((url, dead));
@@ -75,7 +75,7 @@ pub(super) async fn dead_letters_move_back(subject: &Subject) -> Outcome {
         .send()
         .await?;
     let [task] = tasks.results() else {
-        return Err(disagreement("not one task is listed"));
+        return Err(disagreement("expected one listed task"));
     };
     let seen = (task.status(), task.approximate_number_of_messages_moved());
     ensure_eq(
@@ -174,5 +174,8 @@ pub(super) async fn one_task_at_a_time_which_can_be_cancelled(subject: &Subject)
         "all messages were moved within a second",
     )?;
     let left = subject.receive(&dead).await?;
-    ensure(!left.is_empty(), "nothing is left of what was not moved")
+    ensure(
+        !left.is_empty(),
+        "the messages that were not moved are missing",
+    )
 }

@@ -63,7 +63,7 @@ pub(super) async fn label_is_unique(subject: &Subject) -> Outcome {
     ensure_eq(
         policy.is_some_and(|it| it.contains("other") && it.contains("label")),
         true,
-        "both are in the policy",
+        "both statements are in the policy",
     )
 }
 

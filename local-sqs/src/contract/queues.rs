@@ -1,4 +1,4 @@
-//! Making, finding, listing, purging and deleting queues.
+//! Creating, finding, listing, purging and deleting queues.
 
 use super::subject::{
     INVALID_ATTRIBUTE, INVALID_VALUE, MISSING, NO_SUCH_QUEUE, Outcome, Subject, disagreement,
@@ -35,7 +35,7 @@ pub(super) async fn create_again_with_equal_attributes_answers_the_same_url(
         &first,
         "URL with no attributes",
     )?;
-    // A default that is said is no difference.
+    // An explicit default value counts as equal.
     let default = subject
         .named_queue(&name, [(QueueAttributeName::VisibilityTimeout, "30")])
         .await?;
@@ -187,7 +187,7 @@ pub(super) async fn list_gives_a_token_only_if_a_page_size_is_asked_for(
     ensure_eq(
         list.clone().send().await?.next_token(),
         None,
-        "token with no page size",
+        "token without a page size",
     )?;
     let mut urls = Vec::new();
     let mut token = None;
@@ -200,7 +200,7 @@ pub(super) async fn list_gives_a_token_only_if_a_page_size_is_asked_for(
             .await?;
         ensure(
             page.queue_urls().len() <= 2,
-            "a page is longer than asked for",
+            "a page is longer than the page size",
         )?;
         urls.extend(page.queue_urls().iter().cloned());
         token = page.next_token().map(str::to_owned);
@@ -342,17 +342,14 @@ pub(super) async fn purge_deletes_everything(subject: &Subject) -> Outcome {
     let handle = in_flight
         .receipt_handle()
         .ok_or_else(|| disagreement("no handle"))?;
-    // What was in flight is gone, too: it cannot be made visible again.
+    // The message in flight was purged, too, so it cannot be made visible again.
     let change = subject
         .client()
         .change_message_visibility()
         .queue_url(&url)
         .receipt_handle(handle);
     let changed = change.visibility_timeout(0).send().await;
-    ensure(
-        changed.is_err(),
-        "a message that was purged could be made visible",
-    )
+    ensure(changed.is_err(), "a purged message could be made visible")
 }
 
 pub(super) async fn purge_rests_for_a_minute(subject: &Subject) -> Outcome {

@@ -1,4 +1,4 @@
-//! Receiving, and what hides a message.
+//! Receiving, and visibility of messages.
 
 use super::subject::{
     INVALID_VALUE, Outcome, Subject, disagreement, ensure, ensure_code, ensure_eq, only,
@@ -42,10 +42,13 @@ pub(super) async fn most_ten_messages_come_at_once(subject: &Subject) -> Outcome
         subject.send(&url, &number.to_string()).await?;
     }
     let mut seen = BTreeSet::new();
-    // A short poll may miss some.
+    // A short poll may miss messages.
     for _ in 0..20 {
         let messages = subject.receive(&url).await?;
-        ensure(messages.len() <= 10, "more than ten messages came at once")?;
+        ensure(
+            messages.len() <= 10,
+            "a receive returned more than ten messages",
+        )?;
         seen.extend(messages.into_iter().filter_map(|message| message.body));
     }
     ensure_eq(seen.len(), 12, "number of messages")?;
@@ -55,10 +58,7 @@ pub(super) async fn most_ten_messages_come_at_once(subject: &Subject) -> Outcome
         .queue_url(&url)
         .send()
         .await?;
-    ensure(
-        one.messages().is_empty(),
-        "a message came that was received already",
-    )
+    ensure(one.messages().is_empty(), "a hidden message was received")
 }
 
 pub(super) async fn received_message_is_hidden(subject: &Subject) -> Outcome {
@@ -68,7 +68,7 @@ pub(super) async fn received_message_is_hidden(subject: &Subject) -> Outcome {
     ensure_eq(
         subject.receive_bodies(&url).await?,
         vec![],
-        "messages that are hidden",
+        "received hidden messages",
     )
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn system_attributes_are_those_asked_for(subject: &Subject) -> 
     };
     ensure(
         seen(receive.clone()).await?.is_empty(),
-        "attributes that nobody asked for",
+        "returned attributes without asking",
     )?;
     let all = seen(receive.clone().message_system_attribute_names(System::All)).await?;
     for name in [
@@ -124,13 +124,13 @@ pub(super) async fn system_attributes_are_those_asked_for(subject: &Subject) -> 
         vec![System::SentTimestamp],
         "names of the attributes",
     )?;
-    // The older parameter means the same.
-    #[expect(deprecated, reason = "clients in the field still send it")]
+    // The older parameter has the same meaning.
+    #[expect(deprecated, reason = "clients still send this parameter")]
     let old = seen(receive.attribute_names(QueueAttributeName::from("SentTimestamp"))).await?;
     ensure_eq(
         old.into_keys().collect(),
         vec![System::SentTimestamp],
-        "names by the older parameter",
+        "names with the older parameter",
     )
 }
 
@@ -198,7 +198,7 @@ pub(super) async fn visibility_ends(subject: &Subject) -> Outcome {
     ensure_eq(
         subject.receive_bodies(&url).await?,
         vec![],
-        "messages that are hidden",
+        "received hidden messages",
     )?;
     subject.wait(A_SECOND + A_MOMENT).await;
     let second = subject.receive_one(&url).await?;
@@ -236,7 +236,7 @@ pub(super) async fn delayed_message_comes_later(subject: &Subject) -> Outcome {
     ensure_eq(
         subject.receive_bodies(&url).await?,
         vec![],
-        "messages that are delayed",
+        "received delayed messages",
     )?;
     subject.wait(A_SECOND + A_MOMENT).await;
     ensure_eq(subject.receive_one(&url).await?.body(), Some("x"), "body")
@@ -258,7 +258,7 @@ pub(super) async fn delay_of_the_queue_is_the_default(subject: &Subject) -> Outc
     ensure_eq(
         subject.receive_bodies(&url).await?,
         vec![],
-        "messages that are delayed",
+        "received delayed messages",
     )?;
     subject.wait(A_SECOND + A_MOMENT).await;
     ensure_eq(
@@ -293,7 +293,7 @@ pub(super) async fn count_and_first_time_are_kept(subject: &Subject) -> Outcome 
     ensure_eq(
         seen().await?,
         ("2".to_owned(), first),
-        "count and first time, received again",
+        "count and first time of the second receive",
     )
 }
 

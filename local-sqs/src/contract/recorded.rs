@@ -1,7 +1,7 @@
-//! What Amazon's own service was recorded to do, by the tests of LocalStack that were validated against it.
+//! Behaviour that was recorded on Amazon SQS, by the tests of LocalStack that were validated against it.
 //!
-//! The documentation does not say it, or says it less exactly. Where the recording has a text, a part of the text is
-//! compared.
+//! The documentation does not describe this behaviour, or describes it less exactly. If the recording has a text, a part of
+//! the text is compared.
 
 use super::subject::{Disagreement, Outcome, Subject, disagreement, ensure, ensure_eq, handle};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
@@ -40,7 +40,7 @@ fn bodies(messages: &[Message]) -> Vec<&str> {
     messages.iter().filter_map(Message::body).collect()
 }
 
-/// A FIFO queue with messages of one group that are in flight, in their order.
+/// A FIFO queue with messages of one group in flight, in their order.
 async fn in_flight(
     subject: &Subject,
     sent: &[&str],

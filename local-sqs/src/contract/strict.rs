@@ -1,10 +1,10 @@
-//! What is refused although it looks harmless. Rules of the API reference and the Developer Guide, where a check names no
-//! other source.
+//! Requests that look harmless but are refused. The rules are from the API reference and the Developer Guide, unless a check
+//! names another source.
 
 use super::subject::{INVALID_ATTRIBUTE, INVALID_VALUE, Outcome, Subject, ensure_code, ensure_eq};
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 
-/// Creates a queue that has to be refused.
+/// Tries to create a queue that must be refused.
 async fn refused<const N: usize>(
     subject: &Subject,
     attributes: [(Name, &str); N],

@@ -1,4 +1,4 @@
-//! What a check works with: a client, queues of its own, and ways to say what it saw.
+//! The tools of a check: a client, its own queues, and functions that report disagreements.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The server that is looked at.
+/// The server under test.
 #[derive(Debug)]
 pub struct Subject {
     client: Client,
@@ -19,7 +19,7 @@ pub struct Subject {
     queues: Mutex<Vec<String>>,
 }
 
-/// What was seen, if it is not what SQS does.
+/// A behaviour that differs from SQS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disagreement {
     seen: String,
@@ -50,10 +50,10 @@ pub(super) fn disagreement(seen: impl Into<String>) -> Disagreement {
     Disagreement { seen: seen.into() }
 }
 
-/// How a check ends.
+/// The result of a check.
 pub(super) type Outcome = Result<(), Disagreement>;
 
-/// It must be so.
+/// Reports a disagreement unless the condition holds.
 pub(super) fn ensure(holds: bool, otherwise: impl fmt::Display) -> Outcome {
     if holds {
         Ok(())
@@ -62,20 +62,22 @@ pub(super) fn ensure(holds: bool, otherwise: impl fmt::Display) -> Outcome {
     }
 }
 
-/// Both must be equal.
+/// Reports a disagreement unless both values are equal.
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "callers have values, and references would only hide what is compared"
+    reason = "callers have values, and references would only add noise"
 )]
 pub(super) fn ensure_eq<T: PartialEq + fmt::Debug>(seen: T, expected: T, what: &str) -> Outcome {
     if seen == expected {
         Ok(())
     } else {
-        Err(disagreement(format!("{what}: {seen:?}, not {expected:?}")))
+        Err(disagreement(format!(
+            "{what}: expected {expected:?}, found {seen:?}"
+        )))
     }
 }
 
-/// The call must fail with one of these codes: servers use the names of either protocol.
+/// The call must fail with one of these codes, because servers use the names of either protocol.
 pub(super) fn ensure_code<T, E>(answer: Result<T, SdkError<E>>, codes: &[&str]) -> Outcome
 where
     E: ProvideErrorMetadata + fmt::Debug,
@@ -106,8 +108,8 @@ pub(super) const INVALID_ATTRIBUTE: &[&str] = &["InvalidAttributeValue", "Invali
 pub(super) const MISSING: &[&str] = &["MissingParameter", "MissingParameterException"];
 
 impl Subject {
-    /// The server behind a client. Its queues have names that begin with `prefix`: take another one for each run, and
-    /// one that the server has no queues with yet. At most 40 characters.
+    /// The server behind a client. The names of the queues begin with `prefix`, which has at most 40 characters. Use a different
+    /// prefix for each run, and a prefix that no queue on the server has yet.
     pub fn new(client: Client, prefix: impl Into<String>) -> Self {
         Self {
             client,
@@ -128,7 +130,7 @@ impl Subject {
         }
     }
 
-    /// Deletes the check's queues; one that cannot be deleted is left.
+    /// Deletes the check's queues. A queue that cannot be deleted remains.
     pub(super) async fn clean_up(&self) {
         let queues =
             std::mem::take(&mut *self.queues.lock().unwrap_or_else(PoisonError::into_inner));
@@ -150,7 +152,7 @@ impl Subject {
         )
     }
 
-    /// Makes a queue that is deleted after the check.
+    /// Creates a queue that is deleted after the check.
     pub(super) async fn queue(&self) -> Result<String, Disagreement> {
         self.queue_with([]).await
     }
@@ -162,7 +164,7 @@ impl Subject {
         self.named_queue(&self.new_name(), attributes).await
     }
 
-    /// Makes a FIFO queue that is deleted after the check.
+    /// Creates a FIFO queue that is deleted after the check.
     pub(super) async fn fifo<const N: usize>(
         &self,
         attributes: [(QueueAttributeName, &str); N],
@@ -216,7 +218,7 @@ impl Subject {
             .await?)
     }
 
-    /// Sends to a FIFO queue; the body is the de-duplication id, too.
+    /// Sends to a FIFO queue; the body is also the de-duplication id.
     pub(super) async fn send_in(
         &self,
         url: &str,
@@ -232,7 +234,7 @@ impl Subject {
         Ok(send.message_deduplication_id(body).send().await?)
     }
 
-    /// What is there now, up to ten.
+    /// Receives up to ten messages with a short poll.
     pub(super) async fn receive(&self, url: &str) -> Result<Vec<Message>, Disagreement> {
         let receive = self
             .client
@@ -242,7 +244,7 @@ impl Subject {
         Ok(receive.send().await?.messages.unwrap_or_default())
     }
 
-    /// What is there now, by its bodies.
+    /// The bodies of up to ten messages, received with a short poll.
     pub(super) async fn receive_bodies(&self, url: &str) -> Result<Vec<String>, Disagreement> {
         Ok(self
             .receive(url)
@@ -263,7 +265,7 @@ impl Subject {
         messages
             .into_iter()
             .next()
-            .ok_or_else(|| disagreement("no message came within 5 s"))
+            .ok_or_else(|| disagreement("expected a message within 5 s, found none"))
     }
 
     pub(super) async fn delete(&self, url: &str, handle: &str) -> Outcome {
@@ -309,14 +311,13 @@ impl Subject {
         arn.ok_or_else(|| disagreement("a queue has no ARN"))
     }
 
-    /// Lets the server's clock move: paused Tokio time for local-sqs, the wall clock for a server of others, whose
-    /// clock nobody can move.
+    /// Waits until the server's clock has moved: paused Tokio time for local-sqs, real time for other servers.
     pub(super) async fn wait(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
 }
 
-/// The handle of a message that was received.
+/// The handle of a received message.
 pub(super) fn handle(message: &Message) -> Result<&str, Disagreement> {
     message
         .receipt_handle()

@@ -50,7 +50,7 @@ pub(super) async fn tags_are_added_overwritten_and_taken_away(subject: &Subject)
     ensure_eq(
         tags(subject, &url).await?,
         expected(&[("b.c_d:e/f=g+h-i@j", "")]),
-        "tags that are left",
+        "remaining tags",
     )
 }
 

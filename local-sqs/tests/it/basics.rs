@@ -1,4 +1,4 @@
-//! One message's way through a queue.
+//! The life of one message in a queue.
 
 use crate::support::over_http;
 use aws_sdk_sqs::Client;
@@ -6,7 +6,7 @@ use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 use local_sqs::LocalSqs;
 
-/// Sends, receives and deletes, and looks at all that comes back.
+/// Sends, receives and deletes a message, and checks all answers.
 async fn one_message(client: &Client) {
     let made = client
         .create_queue()
@@ -120,12 +120,12 @@ async fn one_message(client: &Client) {
 }
 
 #[tokio::test]
-async fn in_process_a_message_comes_as_it_was_sent() {
+async fn in_process_a_message_is_received_as_sent() {
     one_message(&LocalSqs::start().client()).await;
 }
 
 #[tokio::test]
-async fn over_http_a_message_comes_as_it_was_sent() {
+async fn over_http_a_message_is_received_as_sent() {
     let (_sqs, server, client) = over_http().await;
     one_message(&client).await;
     server.shutdown().await;

@@ -1,4 +1,4 @@
-//! Each fault, by what a client sees of it.
+//! Each delay and fault, as a client sees it.
 
 use crate::support::{now, over_http};
 use aws_sdk_sqs::Client;
@@ -10,7 +10,7 @@ use local_sqs::{Behaviour, Date, Latency, LocalSqs};
 use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// An SQS, a client that tries once, and a queue that was made before anything went wrong.
+/// An SQS, a client without retries, and a queue that was created before the faults were enabled.
 async fn with(behaviour: Behaviour) -> (LocalSqs, Client, String) {
     let sqs = LocalSqs::builder()
         .seed(11)
@@ -60,7 +60,7 @@ async fn a_call_takes_its_latency() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_arrives_after_its_delivery() {
+async fn a_message_arrives_after_its_delivery_time() {
     let (_, client, url) =
         with(Behaviour::default().delivery(Latency::Fixed(Duration::from_millis(300)))).await;
     send(&client, &url, "x").await;
@@ -86,14 +86,14 @@ async fn a_new_queue_cannot_be_used_until_it_has_settled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_that_was_there_before_the_setting_can_be_used() {
+async fn settling_does_not_affect_existing_queues() {
     let (sqs, client, url) = with(Behaviour::default()).await;
     sqs.set_behaviour(Behaviour::default().settling(Duration::from_secs(1)));
     send(&client, &url, "x").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn sends_to_a_queue_that_is_being_deleted_vanish() {
+async fn sends_to_a_queue_being_deleted_are_lost() {
     let (_, client, url) = with(Behaviour::default().deletion(Duration::from_secs(30))).await;
     client
         .delete_queue()
@@ -134,7 +134,7 @@ async fn sends_to_a_queue_that_is_being_deleted_vanish() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tags_are_read_stale_until_they_are_old_enough() {
+async fn stale_tags_are_read_until_their_maximum_age() {
     let (_, client, url) = with(Behaviour::default().stale_tags(Duration::from_secs(60))).await;
     tokio::time::sleep(Duration::from_secs(600)).await;
     client
@@ -166,7 +166,7 @@ async fn tags_are_read_stale_until_they_are_old_enough() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_date_is_what_it_was_told_to_be() {
+async fn the_date_header_follows_its_setting() {
     async fn date(behaviour: Behaviour) -> Option<String> {
         let (_, client, _) = with(behaviour).await;
         let error = client
@@ -209,7 +209,7 @@ async fn a_duplicate_is_received_again_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reordered_messages_all_arrive_in_another_order() {
+async fn reordered_messages_all_arrive() {
     let (_, client, url) = with(Behaviour::default().reordering(0.5)).await;
     let sent: Vec<_> = (10..60).map(|number| number.to_string()).collect();
     for body in &sent {
@@ -225,7 +225,7 @@ async fn reordered_messages_all_arrive_in_another_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receive_may_find_fewer_messages_than_there_are() {
+async fn a_receive_may_miss_messages() {
     let (_, client, url) = with(Behaviour::default().missed(1.0)).await;
     let mut found = [BTreeSet::new(), BTreeSet::new()];
     for _ in 0..40 {
@@ -259,7 +259,7 @@ async fn a_receive_may_find_fewer_messages_than_there_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn counts_are_wrong_by_no_more_than_their_part() {
+async fn counts_are_wrong_by_at_most_the_given_part() {
     let (_, client, url) = with(Behaviour::default().count_error(0.5)).await;
     for _ in 0..10 {
         send(&client, &url, "x").await;
@@ -306,7 +306,7 @@ async fn a_refused_call_has_no_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_has_its_effect() {
+async fn a_call_with_a_lost_answer_has_its_effect() {
     let (_, client, url) = with(
         Behaviour::default()
             .lost_answers(1.0)
@@ -355,7 +355,7 @@ async fn over_http_a_lost_answer_breaks_its_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_that_fails_has_no_effect_and_is_not_the_callers_fault() {
+async fn a_failed_entry_has_no_effect_and_no_sender_fault() {
     let (_, client, url) = with(Behaviour::default().failed_entries(0.5)).await;
     let entry = |id: i32| {
         SendMessageBatchRequestEntry::builder()
@@ -404,7 +404,7 @@ async fn the_same_seed_meets_the_same_faults() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_normal_day_of_the_real_one_loses_nothing() {
+async fn like_aws_loses_no_message() {
     let (_, client, url) = with(Behaviour::like_aws()).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     for number in 0..200 {

@@ -1,5 +1,5 @@
-//! The contract suite, against both ways in, in both protocols. `SQS_CONTRACT=name` selects checks whose names contain
-//! `name`.
+//! The contract suite, in process and over HTTP, in both protocols. `SQS_CONTRACT=name` selects the checks whose names
+//! contain `name`.
 
 use crate::query_client::in_query;
 use crate::support::{http_client, over_http};
@@ -8,7 +8,7 @@ use local_sqs::LocalSqs;
 use local_sqs::contract::{CHECKS, Subject};
 use std::collections::HashSet;
 
-/// Runs all checks and names every disagreement.
+/// Runs all checks and reports every disagreement.
 async fn run(client: Client) {
     let subject = Subject::new(client, "contract");
     let mut disagreements = Vec::new();
@@ -35,7 +35,7 @@ async fn in_process() {
     run(LocalSqs::start().client()).await;
 }
 
-/// The server is in the same runtime, so the paused clock is its clock, too.
+/// The server is in the same runtime, so it uses the paused clock, too.
 #[tokio::test(start_paused = true)]
 async fn over_http_with_json() {
     let (_sqs, server, client) = over_http().await;

@@ -1,4 +1,4 @@
-//! Long polls: they wait for as long as they should, and not longer.
+//! Long polls wait exactly as long as they should.
 
 use crate::support::{now, over_http};
 use aws_sdk_sqs::Client;
@@ -22,7 +22,7 @@ async fn receive(client: &Client, url: &str) -> Vec<String> {
         .collect()
 }
 
-/// The SDK's clock, made to follow tokio's: its stalled-stream protection measures by both.
+/// A clock for the SDK that follows tokio's clock, because the SDK's stalled-stream protection uses both.
 #[derive(Debug)]
 struct TokioTime(Instant);
 
@@ -32,7 +32,8 @@ impl TimeSource for TokioTime {
     }
 }
 
-/// The SDK takes a request whose body nobody reads for stalled after 5 s, unless told otherwise; by default it is not.
+/// The SDK treats a request whose body is not read for 5 s as stalled, unless this protection is disabled. By default it is
+/// enabled.
 #[tokio::test(start_paused = true)]
 async fn stalled_stream_protection_lets_a_poll_wait() {
     let sqs = LocalSqs::start();
@@ -105,7 +106,7 @@ async fn the_end_of_a_visibility_wakes_a_poll_at_its_instant() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_visibility_that_is_shortened_wakes_a_poll_that_waits_already() {
+async fn a_shortened_visibility_timeout_wakes_a_waiting_poll() {
     let sqs = LocalSqs::start();
     let url = sqs.create_queue("jobs").await.expect("made");
     let client = sqs.client();
@@ -145,7 +146,7 @@ async fn a_visibility_that_is_shortened_wakes_a_poll_that_waits_already() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_that_is_dropped_takes_nothing_and_lets_the_next_one_wake() {
+async fn a_dropped_poll_takes_nothing_and_the_next_poll_wakes() {
     let sqs = LocalSqs::start();
     let url = sqs.create_queue("jobs").await.expect("made");
     let client = sqs.client();
@@ -158,7 +159,7 @@ async fn a_poll_that_is_dropped_takes_nothing_and_lets_the_next_one_wake() {
         .await
         .expect("sent");
     let started = now();
-    // The one that is first in line, and wakes for the queue's events, goes away.
+    // The first poll, which wakes for the queue's events, is dropped.
     let first = tokio::time::timeout(Duration::from_secs(2), receive(&client, &url));
     let (first, second) = tokio::join!(first, receive(&client, &url));
     assert!(first.is_err());
@@ -187,7 +188,9 @@ async fn a_deleted_queue_ends_its_polls() {
     };
     let started = now();
     let (polled, ()) = tokio::join!(poll, delete);
-    let error = polled.expect_err("the queue has gone").into_service_error();
+    let error = polled
+        .expect_err("the queue was deleted")
+        .into_service_error();
     assert!(error.is_queue_does_not_exist());
     assert_eq!(started.elapsed().as_secs(), 1);
 }
@@ -215,7 +218,7 @@ async fn over_http_a_send_wakes_a_poll() {
 }
 
 #[tokio::test]
-async fn a_server_that_shuts_down_ends_its_polls_with_nothing() {
+async fn a_shutdown_ends_polls_without_messages() {
     let (sqs, server, client) = over_http().await;
     let url = sqs.create_queue("jobs").await.expect("made");
     let polled = tokio::spawn({
@@ -237,6 +240,6 @@ async fn a_server_that_shuts_down_ends_its_polls_with_nothing() {
     assert_eq!(
         receive(&sqs.client(), &url).await,
         ["x"],
-        "the poll that ended took nothing"
+        "the ended poll took no message"
     );
 }

@@ -1,4 +1,4 @@
-//! The SQS of this crate as a stock client of the AWS SDK sees it, on both ways in.
+//! Tests with an unmodified client of the AWS SDK, in process and over HTTP.
 
 mod basics;
 mod behaviour;

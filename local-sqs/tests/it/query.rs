@@ -1,11 +1,11 @@
-//! The older Query protocol, as it is on the wire: no SDK for Rust speaks it.
+//! The older Query protocol on the wire, because no SDK for Rust supports it.
 
 use crate::support::over_http;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Posts a form, and answers status, headers and body.
+/// Posts a form, and returns status, headers and body.
 async fn post(address: SocketAddr, path: &str, form: &str) -> (u16, String, String) {
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
@@ -32,7 +32,7 @@ fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn a_message_comes_as_it_was_sent() {
+async fn a_message_is_received_as_sent() {
     let (_sqs, server, _) = over_http().await;
     let at = server.local_addr();
     let form = "Action=CreateQueue&Version=2012-11-05&QueueName=jobs&Attribute.1.Name=VisibilityTimeout\
@@ -97,7 +97,7 @@ async fn a_message_comes_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn a_trace_header_of_http_becomes_that_of_the_message() {
+async fn the_trace_header_of_http_is_added_to_the_message() {
     let (sqs, server, client) = over_http().await;
     let url = sqs.create_queue("jobs").await.expect("made");
     let trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
@@ -119,7 +119,7 @@ async fn a_trace_header_of_http_becomes_that_of_the_message() {
 }
 
 #[tokio::test]
-async fn an_error_is_a_document() {
+async fn an_error_is_an_xml_document() {
     let (_sqs, server, _) = over_http().await;
     let form = "Action=GetQueueUrl&QueueName=none";
     let (status, _, body) = post(server.local_addr(), "/", form).await;

@@ -1,7 +1,7 @@
-//! An SDK client that speaks the Query protocol: its JSON requests become forms, and the XML answers become JSON.
+//! An SDK client for the Query protocol: its JSON requests become forms, and the XML answers become JSON.
 //!
-//! No SDK for Rust speaks that protocol, and the contract suite needs one. The names of lists and maps are those of the
-//! service's model, written down once more on purpose: a mistake in the server's tables must not be repeated here.
+//! No SDK for Rust supports this protocol, but the contract suite needs a client for it. The names of lists and maps are from
+//! the service's model. They are written again on purpose, so that this file does not repeat a mistake in the server's tables.
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -15,7 +15,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::{Map, Value, json};
 
-/// Puts the translation before another HTTP client.
+/// Adds the translation in front of another HTTP client.
 pub(crate) fn in_query(inner: SharedHttpClient) -> SharedHttpClient {
     SharedHttpClient::new(InQuery { inner })
 }
@@ -215,7 +215,7 @@ impl Element {
     }
 }
 
-/// The members of a structure as the JSON protocol names them.
+/// The members of a structure with the names of the JSON protocol.
 fn read_members(parent: &Element) -> Value {
     let mut members = Map::new();
     for child in &parent.children {

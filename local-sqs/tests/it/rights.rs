@@ -1,4 +1,4 @@
-//! Keys, what they allow, and several accounts and regions.
+//! Access keys and their permissions, and several accounts and regions.
 
 use crate::support::http_client;
 use aws_sdk_sqs::Client;
@@ -21,7 +21,7 @@ fn with_key(client: &Client, id: &str, secret: &str) -> Client {
     )
 }
 
-/// The configuration of a client that has no credentials and signs nothing.
+/// The configuration of a client without credentials that does not sign.
 fn unsigned() -> aws_sdk_sqs::config::Builder {
     let config = aws_sdk_sqs::Config::builder().behavior_version(BehaviorVersion::latest());
     config.region(Region::new("us-east-1")).allow_no_auth()
@@ -50,7 +50,7 @@ async fn send(client: &Client, url: &str) -> Result<(), String> {
         .map_err(|error| error.code().unwrap_or_default().to_owned())
 }
 
-/// What each key may do, whatever the way in.
+/// Checks the permissions of each key.
 async fn keys_are_checked(client: &Client, anonymous: &Client) {
     let sender = with_key(client, "SENDER", "s1");
     assert_eq!(send(&sender, QUEUE).await, Ok(()));
@@ -111,7 +111,7 @@ async fn in_process_keys_are_checked() {
 }
 
 #[tokio::test]
-async fn tags_at_the_creation_need_a_right_of_their_own() {
+async fn tags_at_creation_need_their_own_permission() {
     let creator = AccessKey::new("CREATOR", "s").allow([Action::CreateQueue], "*");
     let sqs = LocalSqs::builder().access_key(creator).build();
     let create = with_key(&sqs.client(), "CREATOR", "s").create_queue();
@@ -124,7 +124,7 @@ async fn tags_at_the_creation_need_a_right_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_refused_counts_and_has_no_effect() {
+async fn a_refused_call_is_counted_and_has_no_effect() {
     let sqs = sqs();
     sqs.create_queue("jobs").await.expect("made");
     let before = sqs.calls();
@@ -160,7 +160,7 @@ async fn over_http_keys_are_checked() {
 }
 
 #[tokio::test]
-async fn a_queue_of_another_account_is_used_as_its_policy_says() {
+async fn a_policy_controls_the_use_by_other_accounts() {
     let sqs = sqs();
     sqs.create_queue("jobs").await.expect("made");
     let (owner, stranger) = (
@@ -204,7 +204,7 @@ async fn a_queue_of_another_account_is_used_as_its_policy_says() {
 }
 
 #[tokio::test]
-async fn without_keys_a_key_id_of_twelve_digits_is_an_account() {
+async fn without_keys_a_twelve_digit_key_id_is_an_account() {
     let sqs = LocalSqs::start();
     sqs.create_queue("jobs").await.expect("made");
     let other = with_key(&sqs.client(), "111122223333", "x");
@@ -232,7 +232,7 @@ async fn without_keys_a_key_id_of_twelve_digits_is_an_account() {
 }
 
 #[tokio::test]
-async fn each_region_has_queues_of_its_own() {
+async fn each_region_has_its_own_queues() {
     let sqs = LocalSqs::start();
     sqs.create_queue("jobs").await.expect("made");
     let config = sqs.sdk_config().region(Region::new("eu-west-1")).build();

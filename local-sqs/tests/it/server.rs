@@ -19,10 +19,10 @@ async fn server() -> Server {
     bound.expect("a free port")
 }
 
-/// Sends bytes, and returns what comes until the server closes the connection.
+/// Sends bytes, and returns all bytes until the server closes the connection.
 async fn exchange(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.expect("connected");
-    // A server that refuses early may close before all is written.
+    // A server that refuses early may close the connection before all bytes are written.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
@@ -34,7 +34,7 @@ fn head(method: &str, rest: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_a_head_is_given_up_in_time() {
+async fn an_incomplete_head_closes_the_connection_in_time() {
     let server = server().await;
     let started = now();
     let answer = exchange(server.local_addr(), b"POST / HTTP/1.1\r\nhost: l").await;
@@ -44,7 +44,7 @@ async fn half_a_head_is_given_up_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_a_body_is_answered_in_time() {
+async fn an_incomplete_body_is_answered_in_time() {
     let server = server().await;
     let started = now();
     let request = head("POST", "connection: close\r\ncontent-length: 50\r\n") + "Action=List";
@@ -56,7 +56,7 @@ async fn half_a_body_is_answered_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_outlives_the_time_of_a_request() {
+async fn an_idle_connection_stays_open_beyond_the_request_time() {
     let server = server().await;
     let mut stream = TcpStream::connect(server.local_addr())
         .await
@@ -68,7 +68,7 @@ async fn an_idle_connection_outlives_the_time_of_a_request() {
         let mut answer = vec![0; 12];
         stream.read_exact(&mut answer).await.expect("an answer");
         assert_eq!(answer, b"HTTP/1.1 200");
-        // The rest of this answer, whatever its length.
+        // Reads the rest of this answer, whatever its length.
         while !answer.ends_with(b"</ListQueuesResponse>") {
             answer.push(stream.read_u8().await.expect("the rest"));
         }
@@ -78,14 +78,14 @@ async fn an_idle_connection_outlives_the_time_of_a_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_does_not_wait_for_half_a_request() {
+async fn shutdown_does_not_wait_for_an_incomplete_request() {
     let server = server().await;
     let mut stream = TcpStream::connect(server.local_addr())
         .await
         .expect("connected");
     let request = head("POST", "content-length: 50\r\n") + "Action=List";
     stream.write_all(request.as_bytes()).await.expect("open");
-    // The server has the head now: it answers other connections.
+    // The server has received the head by now, because it answers another connection.
     let request = head("GET", "connection: close\r\n");
     let other = exchange(server.local_addr(), request.as_bytes()).await;
     assert!(other.contains("MissingAction"));
@@ -115,7 +115,7 @@ async fn a_request_that_is_too_long_is_refused_in_its_protocol() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused_and_harms_nobody() {
+async fn malformed_requests_are_refused_without_harm() {
     let (_sqs, server, client) = over_http().await;
     let chunked = "transfer-encoding: chunked\r\nconnection: close\r\n";
     let many = "x: y\r\n".repeat(1_000);
@@ -181,7 +181,7 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn no_id_of_one_run_is_repeated_in_the_next() {
+async fn ids_are_not_repeated_in_the_next_run() {
     let ids = |sqs: LocalSqs| async move {
         let url = sqs.create_queue("jobs").await.expect("made");
         let client = sqs.client();
@@ -221,7 +221,7 @@ async fn health_is_answered_without_a_key_and_despite_faults() {
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_alone_may_use_it() {
+async fn only_pages_of_allowed_origins_may_use_the_server() {
     let server = Server::builder(LocalSqs::start())
         .allow_origin("http://localhost:3000".parse().expect("an origin"))
         .bind("127.0.0.1:0".parse().expect("an address"))
@@ -248,7 +248,7 @@ async fn pages_of_allowed_origins_alone_may_use_it() {
         preflight.contains("access-control-allow-methods: GET, POST\r\n"),
         "{preflight}"
     );
-    // An error, too: without the header a page could not read it.
+    // Errors need the header, too, because otherwise a page could not read them.
     let answer = ask("POST", "http://localhost:3000", "").await;
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     assert!(answer.contains(allowed), "{answer}");
@@ -267,7 +267,7 @@ async fn pages_of_allowed_origins_alone_may_use_it() {
 }
 
 #[tokio::test]
-async fn without_allowed_origins_a_preflight_is_no_request_of_the_api() {
+async fn without_allowed_origins_a_preflight_is_refused() {
     let (_sqs, server, _) = over_http().await;
     let request = head(
         "OPTIONS",
@@ -280,7 +280,7 @@ async fn without_allowed_origins_a_preflight_is_no_request_of_the_api() {
 }
 
 #[tokio::test]
-async fn a_server_at_all_addresses_is_reached_at_that_of_this_machine() {
+async fn a_server_on_all_addresses_is_reached_by_loopback() {
     for (address, expected) in [
         ("0.0.0.0:0", "http://127.0.0.1:"),
         ("127.0.0.1:0", "http://127.0.0.1:"),
@@ -306,7 +306,7 @@ async fn a_server_at_all_addresses_is_reached_at_that_of_this_machine() {
 }
 
 #[tokio::test]
-async fn every_request_is_traced_also_one_that_is_not_understood() {
+async fn every_request_is_traced_even_if_malformed() {
     let (lines, seen) = mpsc::channel();
     let sqs = LocalSqs::builder()
         .trace(move |request| drop(lines.send(request.to_string())))

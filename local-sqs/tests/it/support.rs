@@ -1,11 +1,11 @@
-//! What the tests share.
+//! Functions that the tests share.
 
 use aws_sdk_sqs::Client;
 use aws_smithy_http_client::Builder as HttpBuilder;
 use local_sqs::{LocalSqs, Server};
 use tokio::time::Instant;
 
-/// An SQS over HTTP and a client that knows nothing but its address.
+/// An SQS over HTTP, and a client that knows only its address.
 pub(crate) async fn over_http() -> (LocalSqs, Server, Client) {
     let sqs = LocalSqs::start();
     let server = Server::bind(sqs.clone(), "127.0.0.1:0".parse().expect("an address"))
@@ -24,10 +24,10 @@ pub(crate) fn http_client(sqs: &LocalSqs, server: &Server) -> Client {
     Client::from_conf(config)
 }
 
-/// The tests' clock; tokio's, which most of them pause.
+/// The tests' clock: tokio's, which most tests pause.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place of these tests that asks"
+    reason = "the only place of these tests that reads the clock"
 )]
 pub(crate) fn now() -> Instant {
     Instant::now()
