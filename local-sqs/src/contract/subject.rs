@@ -71,9 +71,7 @@ pub(super) fn ensure_eq<T: PartialEq + fmt::Debug>(seen: T, expected: T, what: &
     if seen == expected {
         Ok(())
     } else {
-        Err(disagreement(format!(
-            "{what}: expected {expected:?}, found {seen:?}"
-        )))
+        Err(disagreement(format!("{what}: {seen:?}, not {expected:?}")))
     }
 }
 
