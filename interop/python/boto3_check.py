@@ -1,4 +1,4 @@
-"""Uses a queue as a program does, with boto3; the argument is the protocol that it must speak."""
+"""Uses a queue with boto3; the argument is the protocol that boto3 must use."""
 
 import sys
 
@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 sqs = boto3.client("sqs")
 assert sqs.meta.service_model.protocol == sys.argv[1], sqs.meta.service_model.protocol
 
-# Batches, one entry of which is wrong, and attributes of each kind.
+# A batch with an invalid entry, and attributes of each kind.
 url = sqs.create_queue(QueueName="orders")["QueueUrl"]
 attributes = {
     "text": {"DataType": "String", "StringValue": "grün & <b>"},
@@ -40,14 +40,14 @@ deleted = sqs.delete_message_batch(QueueUrl=url, Entries=[{"Id": "1", "ReceiptHa
 assert not deleted.get("Failed"), deleted
 assert "Messages" not in sqs.receive_message(QueueUrl=url)
 
-# FIFO: the same id twice is one message.
+# FIFO: two sends with the same id are one message.
 fifo = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
 for _ in range(2):
     sqs.send_message(QueueUrl=fifo, MessageBody="x", MessageGroupId="g", MessageDeduplicationId="1")
 count = ["ApproximateNumberOfMessages"]
 assert sqs.get_queue_attributes(QueueUrl=fifo, AttributeNames=count)["Attributes"][count[0]] == "1"
 
-# Pages, the resource interface, and an error by its class.
+# Pages, the resource interface, and an error with its class.
 page = sqs.list_queues(MaxResults=1)
 assert len(page["QueueUrls"]) == 1 and page["NextToken"], page
 assert boto3.resource("sqs").get_queue_by_name(QueueName="orders").url == url
@@ -63,4 +63,4 @@ try:
 except ClientError as error:
     assert error.response["Error"]["Code"] == "AWS.SimpleQueueService.QueueDeletedRecently", error.response
 else:
-    raise AssertionError("a name was taken too soon")
+    raise AssertionError("the name of a deleted queue was accepted too soon")

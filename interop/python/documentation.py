@@ -1,4 +1,4 @@
-"""Prints the text of Amazon's SQS API reference, as botocore carries it: no markup, single spaces."""
+"""Prints the text of Amazon's SQS API reference from botocore, without markup and with single spaces."""
 
 import html
 import re

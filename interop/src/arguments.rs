@@ -1,4 +1,4 @@
-//! What the command is asked to do.
+//! The arguments of the command.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,27 +10,27 @@ use crate::install::Piece;
 /// A part of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Part {
-    /// The contract suite of local-sqs against servers written by others
+    /// The contract suite of local-sqs on third-party servers
     Contract,
-    /// The contract suite of virtual queues, by all its faces, on the same servers
+    /// The contract suite of virtual queues, through all its interfaces, on the same servers
     VirtualQueues,
-    /// The AWS CLI, in both protocols, and boto3 against local-sqs
+    /// The AWS CLI and boto3, in both protocols, on local-sqs
     AwsCli,
-    /// The AWS SDK for Java and the Java Temporary Queue Client against local-sqs, and with this project
+    /// The AWS SDK for Java and the Java Temporary Queue Client, on local-sqs and with this project
     Java,
 }
 
-/// Run this project with software of others, which is installed first
+/// Install third-party software and test this project with it
 #[derive(Debug, PartialEq, Eq, clap::Parser)]
 #[command(name = "cargo xtask interop")]
 pub(crate) struct Arguments {
     /// Parts to run [default: all]
     #[arg(value_enum, value_name = "PART")]
     parts: Vec<Part>,
-    /// Leave out checks that wait for longer than this; 310s leaves out none
+    /// Skip checks that wait for longer than this; 310s skips none
     #[arg(long, value_name = "TIME", default_value = "65s", value_parser = humantime::parse_duration)]
     pub(crate) longest: Duration,
-    /// Write the table of disagreements to docs/interop.md, and run nothing
+    /// Write the table of disagreements to docs/interop.md without running a part
     #[arg(long)]
     pub(crate) write_docs: bool,
 }
@@ -44,7 +44,7 @@ impl Part {
     ];
 }
 
-/// As it is written on the command line.
+/// The name of the part on the command line.
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.to_possible_value();
@@ -53,7 +53,7 @@ impl fmt::Display for Part {
 }
 
 impl Arguments {
-    /// What must be installed.
+    /// The software that must be installed.
     pub(crate) fn pieces(&self) -> Vec<Piece> {
         let (contract, cli) = (self.wants(Part::Contract), self.wants(Part::AwsCli));
         let servers = contract || self.wants(Part::VirtualQueues);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_part_all_are_wanted() {
+    fn without_a_part_all_parts_run() {
         let all = parse("--longest 310s").unwrap();
         assert!(Part::ALL.into_iter().all(|part| all.wants(part)));
         assert_eq!(all.longest, Duration::from_secs(310));
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_refused() {
+    fn unknown_arguments_are_refused() {
         for line in [
             "jaav",
             "--longest",

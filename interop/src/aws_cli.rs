@@ -1,6 +1,6 @@
-//! The AWS CLI v1 and boto3 against local-sqs, in both protocols.
+//! The AWS CLI v1 and boto3 on local-sqs, in both protocols.
 //!
-//! Owns what is asked of the CLI; what is asked of boto3 stands in `python/boto3_check.py`.
+//! Owns the calls of the CLI; the calls of boto3 are in `python/boto3_check.py`.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::process::output;
 use crate::{Failure, Folders};
 
 const WITHIN: Duration = Duration::from_secs(60);
-/// Environment, and the protocol that its botocore speaks.
+/// Each environment, and the protocol of its botocore.
 const ENVIRONMENTS: [(&str, &str); 2] = [("awscli-json", "json"), ("awscli-query", "query")];
 const MD5_OF_HELLO: &str = "5d41402abc4b2a76b9719d911017c592";
 
@@ -49,7 +49,7 @@ async fn with(
     Ok(())
 }
 
-/// What a person does with a queue in a shell.
+/// The typical use of a queue in a shell.
 async fn commands(aws: &Aws<'_>) -> Result<(), Failure> {
     let url = &aws.server.queue_url("jobs");
     let create = "create-queue --queue-name jobs --attributes VisibilityTimeout=45 --tags team=a";
@@ -71,7 +71,7 @@ async fn commands(aws: &Aws<'_>) -> Result<(), Failure> {
     let received = aws.run(receive, &[url, "--query", parts]).await?;
     let handle = received
         .strip_prefix("hello\t5\t")
-        .ok_or_else(|| format!("received {received:?}"))?;
+        .ok_or_else(|| format!("expected hello, 5 and a receipt handle, found {received:?}"))?;
     let hidden = "Attributes.ApproximateNumberOfMessagesNotVisible";
     aws.answers(get, &[url, "--query", hidden], "1").await?;
     let delete = "delete-message --queue-url";
@@ -99,7 +99,9 @@ async fn commands(aws: &Aws<'_>) -> Result<(), Failure> {
         .await?;
     match aws.run(tags, &[url]).await {
         Err(failure) if failure.contains("NonExistentQueue") => Ok(()),
-        other => Err(format!("the tags of a deleted queue: {other:?}")),
+        other => Err(format!(
+            "expected NonExistentQueue for a deleted queue, found {other:?}"
+        )),
     }
 }
 
@@ -116,11 +118,11 @@ impl Aws<'_> {
         command
     }
 
-    /// Runs `aws sqs`; the line is parted at its spaces.
+    /// Runs `aws sqs`; the line is split at its spaces.
     async fn run(&self, line: &str, more: &[&str]) -> Result<String, Failure> {
         let mut command = self.program("aws");
         command
-            // The CLI v1 does not look at AWS_ENDPOINT_URL_SQS.
+            // The CLI v1 ignores AWS_ENDPOINT_URL_SQS.
             .args(["--endpoint-url", &self.server.endpoint_url()])
             .args(["--output", "text", "sqs"])
             .args(line.split(' '))
@@ -135,7 +137,7 @@ impl Aws<'_> {
             Ok(())
         } else {
             Err(format!(
-                "`aws sqs {line}` answers {answer:?}, not {expected:?}"
+                "`aws sqs {line}`: expected {expected:?}, found {answer:?}"
             ))
         }
     }

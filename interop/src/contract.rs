@@ -1,7 +1,7 @@
-//! The contract suite of local-sqs against the servers of others.
+//! The contract suite of local-sqs on third-party servers.
 //!
-//! Most checks only wait, so several are under way at once, those that wait longest first. A verdict that the table does not
-//! expect is looked at again, alone, and counts if it stays: a busy machine must not fail the run.
+//! Most checks only wait, so several run at the same time, beginning with the checks that wait longest. A check with an
+//! unexpected result is run again by itself, and only the second result counts: a busy machine must not fail the run.
 
 use futures::StreamExt as _;
 use local_sqs::contract::{CHECKS, Check, Subject};
@@ -13,7 +13,7 @@ use crate::table::Table;
 use crate::verdict::{Outcome, judge};
 use crate::{Failure, Folders, documentation};
 
-/// How many checks are under way at once on one server.
+/// The number of checks that run at the same time on one server.
 const AT_ONCE: usize = 6;
 
 pub(crate) async fn run(
@@ -76,7 +76,7 @@ async fn on(
         .filter(|it| it.disagreement.is_some())
         .count();
     println!(
-        "{server}: {} checks agree, {disagree} disagree, {left_out} left out, {} looked at twice",
+        "{server}: {} checks agree, {disagree} disagree, {left_out} skipped, {} run twice",
         outcomes.len() - disagree,
         doubtful.len(),
     );
@@ -88,7 +88,7 @@ async fn on(
     }
     let lines: Vec<_> = problems.iter().map(|it| format!("\n  {it}")).collect();
     Err(format!(
-        "{server} is not as interop/disagreements.toml says:{}",
+        "{server} does not behave as described in interop/disagreements.toml:{}",
         lines.concat()
     ))
 }

@@ -1,7 +1,7 @@
-//! Whether what the table quotes is what Amazon says.
+//! Checks that the quotations in the table are in Amazon's documentation.
 //!
-//! The API reference comes with every SDK; what is quoted from it must stand in the one that was installed. What is quoted
-//! from the developer guide comes with nothing, and is not looked up.
+//! Every SDK contains the API reference, so quotations from it must be in the installed reference. No software contains the
+//! developer guide, so quotations from it are not checked.
 
 use std::time::Duration;
 
@@ -29,12 +29,12 @@ pub(crate) async fn quotations_are_true(
         return Ok(());
     }
     Err(format!(
-        "Amazon's API reference does not say:\n  {}",
+        "quotations that are not in Amazon's API reference:\n  {}",
         wrong.join("\n  ")
     ))
 }
 
-/// The texts of those that are not in the reference. Dots stand for what was left out.
+/// The texts of quotations that are not in the reference. `...` stands for omitted text.
 fn wrong<'a>(quotations: impl IntoIterator<Item = &'a Quotation>, reference: &str) -> Vec<&'a str> {
     let quotations = quotations.into_iter();
     quotations
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_reference_does_not_say_is_found() {
+    fn quotations_that_are_not_in_the_reference_are_found() {
         let quotation = |page: &str, text: &str| -> Quotation {
             toml::from_str(&format!("page = '{page}'\ntext = '{text}'")).unwrap()
         };

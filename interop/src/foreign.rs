@@ -1,6 +1,6 @@
-//! The SQS servers that others wrote.
+//! Third-party SQS servers.
 //!
-//! Owns how each is started. Their versions stand in `python/localstack.txt` and `java/elasticmq/pom.xml`.
+//! Owns the start of each server. The versions are in `python/localstack.txt` and `java/elasticmq/pom.xml`.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,26 +14,26 @@ use crate::install::Installed;
 use crate::local::client;
 use crate::process::{Background, free_port};
 
-/// They load a lot before they listen.
+/// How long a server may take to start; both load much code before they listen.
 const UP_WITHIN: Duration = Duration::from_secs(120);
 
 /// One of the servers.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "lowercase")]
 pub enum Foreign {
-    /// Of softwaremill, on the JVM.
+    /// By SoftwareMill, on the JVM.
     ElasticMq,
-    /// In Python.
+    /// Written in Python.
     LocalStack,
 }
 
 impl Foreign {
     pub(crate) const ALL: [Self; 2] = [Self::ElasticMq, Self::LocalStack];
 
-    /// Starts it on a free port, and waits until it answers.
+    /// Starts the server on a free port, and waits until it answers.
     ///
     /// # Errors
-    /// It ends, or does not answer.
+    /// The server ends, or does not answer.
     pub async fn start(self, installed: &Installed) -> Result<Running, Failure> {
         let port = free_port().await?;
         let (name, mut command) = match self {
@@ -66,17 +66,17 @@ impl fmt::Display for Foreign {
     }
 }
 
-/// A server that runs, until this is dropped.
+/// A running server. It is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Running {
     pub(crate) client: Client,
-    /// Its address.
+    /// The address of the server.
     pub url: String,
     process: Background,
 }
 
 impl Running {
-    /// Ends it, and waits until it has ended.
+    /// Kills the server, and waits for its end.
     pub async fn end(self) {
         self.process.end().await;
     }
@@ -104,15 +104,15 @@ fn local_stack(installed: &Installed, port: u16) -> Command {
     python
         .args(["-m", "localstack.runtime.main"])
         .env("GATEWAY_LISTEN", format!("127.0.0.1:{port}"))
-        // Its files stay with it.
+        // LocalStack keeps its files in its own folder.
         .env("FILESYSTEM_ROOT", installed.file("localstack-files"))
         .envs([
             ("SERVICES", "sqs"),
             ("SQS_ENDPOINT_STRATEGY", "path"),
-            // As strict as it can be.
+            // The strictest settings.
             ("SQS_DELAY_RECENTLY_DELETED", "1"),
             ("SQS_DELAY_PURGE_RETRY", "1"),
-            // Nothing but this machine.
+            // No network access beyond this machine.
             ("DNS_ADDRESS", "0"),
             ("SKIP_SSL_CERT_DOWNLOAD", "1"),
             ("DISABLE_EVENTS", "1"),

@@ -1,8 +1,7 @@
-//! Installing the software of others, with pinned versions, below one folder.
+//! Installs third-party software with pinned versions below one folder.
 //!
-//! Each piece has a folder of its own with a stamp in it: the text of what was asked for. A folder whose stamp says
-//! something else, or that has none because its installation broke off, is made anew. Invariant: an installed folder with
-//! the right stamp is complete.
+//! Each piece has its own folder with a stamp file that contains the requirements. A folder with a different stamp, or
+//! without a stamp because its installation failed, is installed again. Invariant: a folder with the right stamp is complete.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,34 +11,34 @@ use tokio::process::Command;
 use crate::process::output;
 use crate::{Failure, Folders};
 
-/// Downloads may be slow.
+/// Timeout of one installation step; downloads may be slow.
 const WITHIN: Duration = Duration::from_secs(900);
 const STAMP: &str = "installed.txt";
-/// Pinned, as everything else is.
+/// The Maven plugin, with a pinned version.
 const COPY_DEPENDENCIES: &str =
     "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies";
 const JAVA_PROGRAMS: [&str; 3] = ["Load.java", "SdkCheck.java", "TemporaryQueues.java"];
 
-/// Where the installed software is.
+/// The folder of the installed software.
 #[derive(Debug)]
 pub struct Installed {
     folder: PathBuf,
 }
 
 impl Installed {
-    /// A program of a virtual environment.
+    /// The path of a program in a virtual environment.
     pub(crate) fn python(&self, environment: &str, program: &str) -> PathBuf {
         self.folder.join(environment).join("bin").join(program)
     }
 
-    /// What follows `-cp`.
+    /// The value of Java's option `-cp`.
     #[must_use]
     pub fn class_path(&self, piece: &str) -> String {
         let folder = self.folder.join(piece);
         format!("{0}:{0}/*", folder.display())
     }
 
-    /// Where a program in the background writes.
+    /// The log file of a background program.
     #[must_use]
     pub fn log(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.log"))
@@ -50,28 +49,28 @@ impl Installed {
     }
 }
 
-/// What can be installed.
+/// Software that can be installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// A server.
+    /// The server LocalStack.
     LocalStack,
-    /// A server.
+    /// The server ElasticMQ.
     ElasticMq,
-    /// The AWS CLI and boto3 of today.
+    /// The current AWS CLI v1 and boto3.
     AwsCliJson,
-    /// The last ones that spoke the query protocol.
+    /// The last AWS CLI v1 and boto3 that use the Query protocol.
     AwsCliQuery,
     /// The Java Temporary Queue Client, the AWS SDK for Java, and the programs of `java/client`.
     JavaClient,
 }
 
-/// Installs these pieces, as far as they are not there yet.
+/// Installs the pieces that are not installed yet.
 ///
 /// # Errors
-/// What cannot be installed, with what is needed for it.
+/// A piece cannot be installed; the text lists the required software.
 pub async fn all(pieces: &[Piece], folders: &Folders) -> Result<Installed, Failure> {
     std::fs::create_dir_all(&folders.installed)
-        .map_err(|error| format!("cannot make {}: {error}", folders.installed.display()))?;
+        .map_err(|error| format!("cannot create {}: {error}", folders.installed.display()))?;
     let wants = |piece| pieces.contains(&piece);
     let python = async {
         for (piece, name) in [
@@ -101,7 +100,7 @@ pub async fn all(pieces: &[Piece], folders: &Folders) -> Result<Installed, Failu
     })
 }
 
-/// Makes a virtual environment with the packages of `python/<name>.txt`, which lists dependencies, too.
+/// Creates a virtual environment with the packages of `python/<name>.txt`, which also lists all dependencies.
 async fn virtual_environment(folders: &Folders, name: &str) -> Result<(), Failure> {
     let requirements = folders.sources.join(format!("python/{name}.txt"));
     let wanted = read(&requirements)?;
@@ -129,7 +128,7 @@ async fn virtual_environment(folders: &Folders, name: &str) -> Result<(), Failur
     .await
 }
 
-/// Downloads the jars that `java/<name>/pom.xml` asks for.
+/// Downloads the jars that `java/<name>/pom.xml` lists.
 async fn maven(folders: &Folders, name: &str) -> Result<(), Failure> {
     let project = folders.sources.join("java").join(name).join("pom.xml");
     let wanted = read(&project)?;
@@ -148,7 +147,7 @@ async fn maven(folders: &Folders, name: &str) -> Result<(), Failure> {
     .await
 }
 
-/// Compiles the Java programs, each time that they or the jars changed.
+/// Compiles the Java programs if they or the jars have changed.
 async fn compile(folders: &Folders) -> Result<(), Failure> {
     let sources = JAVA_PROGRAMS.map(|name| folders.sources.join("java/client").join(name));
     let mut wanted = read(&folders.sources.join("java/client/pom.xml"))?;
@@ -198,7 +197,7 @@ mod tests {
     use std::cell::Cell;
 
     #[tokio::test]
-    async fn what_is_there_is_not_made_again_and_what_broke_off_is() {
+    async fn only_missing_or_failed_installations_are_made_again() {
         let folder = std::env::temp_dir().join(format!("interop-install-{}", std::process::id()));
         let folders = Folders {
             sources: PathBuf::new(),
@@ -209,7 +208,7 @@ mod tests {
         let go = async |wanted: &str, outcome: Result<String, Failure>| {
             let make = async |folder: &Path| {
                 made.set(made.get() + 1);
-                assert!(!folder.join("left").exists(), "not made anew");
+                assert!(!folder.join("left").exists(), "the folder was not emptied");
                 std::fs::write(folder.join("left"), "").unwrap();
                 outcome
             };

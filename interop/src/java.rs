@@ -1,7 +1,7 @@
 //! The AWS SDK for Java and the Java Temporary Queue Client, on local-sqs.
 //!
-//! Java's requester and responder meet each other and this project's, in all three ways. The programs stand in
-//! `java/client`; a responder on either side answers with the body in upper case and the attribute `tenant` of the request.
+//! Java's requester and responder are tested with each other and with this project's, in all three combinations. The programs
+//! are in `java/client`. Each responder replies with the body in upper case and the attribute `tenant` of the request.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn meetings(installed: &Installed, server: &Server) -> Result<(), Failure>
     let responder = java.responder(&queue).await?;
     java.request(&queue).await?;
     println!("Java requester and Java responder: {REQUESTS} round trips");
-    // The same responder, so that one JVM is enough.
+    // Use the same responder, so that one JVM is enough.
     rust_requests(server, &queue).await?;
     responder.finish(WITHIN).await?;
     println!("our requester and Java responder: {REQUESTS} round trips");
@@ -61,7 +61,9 @@ async fn rust_requests(server: &Server, queue: &str) -> Result<(), Failure> {
         let seen = (reply.body(), reply.attribute(TENANT));
         let expected = format!("HELLO {number}");
         if seen != (expected.as_str(), Some(tenant.as_str())) {
-            return Err(format!("request {number} was answered with {seen:?}"));
+            return Err(format!(
+                "request {number}: expected {expected:?} with tenant {tenant}, found {seen:?}"
+            ));
         }
     }
     requester.shutdown(Duration::from_secs(10)).await;
@@ -92,7 +94,9 @@ async fn java_to_rust(java: &Java<'_>) -> Result<(), Failure> {
     if drained.is_clean() {
         Ok(())
     } else {
-        Err(format!("our responder left something: {drained:?}"))
+        Err(format!(
+            "expected a clean shutdown of our responder, found {drained:?}"
+        ))
     }
 }
 

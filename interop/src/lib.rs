@@ -1,18 +1,18 @@
-//! Runs this project with software that others wrote: `cargo xtask interop`.
+//! Tests this project with third-party software: `cargo xtask interop`.
 //!
-//! Owns the installing of that software, its processes, and the table of disagreements. Does not own what is checked of an
-//! SQS (that is `local_sqs::contract`) nor the Java and Python programs (`interop/java`, `interop/python`).
+//! Owns the installation of the software, its processes, and the table of disagreements. Does not own the checks of an SQS
+//! (`local_sqs::contract`) and the Java and Python programs (`interop/java`, `interop/python`).
 //!
-//! Everything is installed, with pinned versions, below the folder `target/interop`, and is left there for the next run.
+//! All software is installed with pinned versions below the folder `target/interop`, and stays there for the next run.
 //!
-//! Invariant: exit code 0 means that everything was installed, run, and as expected. What cannot be installed or run is a
-//! failure, never left out.
+//! Invariant: exit code 0 means that all software was installed and run, and behaved as expected. Software that cannot be
+//! installed or run is a failure and never skipped.
 
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    reason = "a command-line tool talks to its terminal and looks at the clock"
+    reason = "a command-line tool writes to its terminal and reads the clock"
 )]
 
 mod arguments;
@@ -36,21 +36,21 @@ use std::time::Instant;
 use arguments::{Arguments, Part};
 use clap::Parser as _;
 
-/// What went wrong, for a person to read.
+/// A failure, as a text for people.
 pub type Failure = String;
 
-/// Where things are.
+/// The folders that are used.
 #[derive(Clone, Debug)]
 pub struct Folders {
     /// The folder of this package.
     sources: PathBuf,
-    /// Where Cargo builds; git ignores it.
+    /// Cargo's target folder; git ignores it.
     target: PathBuf,
-    /// Where software is installed, below `target`.
+    /// The folder for installed software, below `target`.
     installed: PathBuf,
 }
 
-/// Runs the command; what it shall do stands in this process's own arguments.
+/// Runs the command with the arguments of this process.
 pub async fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let watch = Instant::now();
@@ -104,9 +104,12 @@ fn seconds(since: Instant) -> String {
 }
 
 impl Folders {
-    /// Those of the workspace that this was built in.
+    /// The folders of the workspace that this program was built in.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "they are found, not chosen")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "the folders are found, not default values"
+    )]
     pub fn new() -> Self {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = sources.parent().unwrap_or(sources);
@@ -119,26 +122,26 @@ impl Folders {
         }
     }
 
-    /// The folder of the workspace.
+    /// The root folder of the workspace.
     #[must_use]
     pub fn root(&self) -> PathBuf {
         self.sources.join("..")
     }
 
-    /// An example of this workspace, built without optimisation.
+    /// An example of this workspace, built without optimization.
     fn example(&self, name: &str) -> PathBuf {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
         self.target.join("debug/examples").join(file)
     }
 
-    /// A program of this workspace, as it is released.
+    /// A program of this workspace, built in release mode.
     #[must_use]
     pub fn release(&self, name: &str) -> PathBuf {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
         self.target.join("release").join(file)
     }
 
-    /// A file that a run leaves for later ones.
+    /// A file that a run keeps for later runs.
     #[must_use]
     pub fn kept(&self, name: &str) -> PathBuf {
         self.installed.join(name)

@@ -1,4 +1,4 @@
-//! The SQS of this project behind a port, for programs of others.
+//! Serves this project's SQS on a port, for third-party programs.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
@@ -7,11 +7,11 @@ use tokio::process::Command;
 
 use crate::Failure;
 
-/// Any do.
+/// Key id and secret; any values work.
 const KEY: &str = "local";
 const REGION: &str = "us-east-1";
 
-/// A client as any Rust program would make it.
+/// A client as a typical Rust program makes it.
 #[must_use]
 pub fn client(endpoint_url: &str) -> Client {
     let config = aws_sdk_sqs::Config::builder()
@@ -29,12 +29,12 @@ pub(crate) async fn serve() -> Result<Server, Failure> {
     bound.map_err(|error| format!("local-sqs cannot listen: {error}"))
 }
 
-/// Points a program at a server of ours, whatever the user's own settings are.
+/// Sets the environment of a program so that it uses our server, whatever the user's own settings are.
 pub(crate) fn point(command: &mut Command, server: &Server) {
     point_at(command, &server.endpoint_url());
 }
 
-/// Points a program at any server.
+/// Sets the environment of a program so that it uses the server at this URL.
 pub fn point_at(command: &mut Command, endpoint_url: &str) {
     command.envs([
         ("AWS_REGION", REGION),

@@ -1,6 +1,6 @@
-//! A table in Markdown, which a terminal shows well enough, too.
+//! Tables in Markdown, which are also readable in a terminal.
 
-/// A line for the head, and a line for each row.
+/// A table with a head and a line for each row.
 #[must_use]
 pub fn table<const N: usize>(
     head: [&str; N],

@@ -1,6 +1,6 @@
-//! Programs of others: run to their end, or in the background.
+//! Runs third-party programs to their end or in the background.
 //!
-//! Invariant: a program in the background ends with its [`Background`]; it is ended by its id, never by its name.
+//! Invariant: a background program is killed when its [`Background`] is dropped, by its id and never by its name.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::Failure;
 
-/// A program that runs until this is dropped.
+/// A background program. It is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Background {
     name: &'static str,
@@ -22,10 +22,10 @@ pub struct Background {
     log: PathBuf,
 }
 
-/// Runs a program to its end, within a time, and gives back what it printed.
+/// Runs a program to its end, with a timeout, and returns its output.
 ///
 /// # Errors
-/// It cannot be run, fails, or takes longer.
+/// The program cannot be run, fails, or exceeds the timeout.
 pub async fn output(command: &mut Command, within: Duration) -> Result<String, Failure> {
     let shown = show(command);
     command.stdin(Stdio::null()).kill_on_drop(true);
@@ -45,10 +45,10 @@ pub async fn output(command: &mut Command, within: Duration) -> Result<String, F
 }
 
 impl Background {
-    /// Starts a program; what it prints goes to the file `log`, and its input is closed.
+    /// Starts a program with its output in the file `log` and a closed input.
     ///
     /// # Errors
-    /// It cannot be run, or its log cannot be written.
+    /// The program cannot be run, or the log cannot be written.
     pub fn start(name: &'static str, command: &mut Command, log: &Path) -> Result<Self, Failure> {
         let file = || {
             std::fs::OpenOptions::new()
@@ -57,7 +57,7 @@ impl Background {
                 .open(log)
                 .map_err(|error| format!("cannot write {}: {error}", log.display()))
         };
-        // What the run before left would only confuse.
+        // Remove the log of an earlier run, which would only confuse.
         let _ = std::fs::remove_file(log);
         command.stdin(Stdio::null()).stdout(file()?).stderr(file()?);
         Ok(Self {
@@ -67,10 +67,10 @@ impl Background {
         })
     }
 
-    /// Waits until it accepts connections.
+    /// Waits until the program accepts connections.
     ///
     /// # Errors
-    /// It ends, or does not listen in time.
+    /// The program ends, or does not listen in time.
     pub async fn listens(&mut self, port: u16, within: Duration) -> Result<(), Failure> {
         let connected = async {
             loop {
@@ -84,7 +84,7 @@ impl Background {
                 if let Some(status) = ended {
                     return Err(format!("ended: {status}"));
                 }
-                // Wall clock: a program of others says in no other way that it is ready.
+                // Wall clock: a third-party program gives no other sign that it is ready.
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
@@ -100,14 +100,14 @@ impl Background {
         ))
     }
 
-    /// Ends it, and waits until it has ended.
+    /// Kills the program, and waits for its end.
     pub async fn end(mut self) {
-        // It has nothing to lose, and nothing to tell.
+        // The program has no state to save, so an error does not matter.
         let _ = self.child.kill().await;
     }
 }
 
-/// A program that is talked to, line by line. It ends when its input does, or when this is dropped.
+/// A program that communicates line by line. It ends when its input is closed, and is killed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Conversation {
     shown: String,
@@ -131,19 +131,27 @@ impl Conversation {
         })
     }
 
-    /// Waits for its next line, which must be this one.
+    /// Waits for the next line, which must be `expected`.
     pub(crate) async fn says(&mut self, expected: &str, within: Duration) -> Result<(), Failure> {
         let line = timeout(within, self.lines.next_line())
             .await
-            .map_err(|_| format!("`{}` said nothing", self.shown))?
+            .map_err(|_| {
+                format!(
+                    "`{}`: expected {expected:?}, found no line in time",
+                    self.shown
+                )
+            })?
             .map_err(|error| format!("`{}`: {error}", self.shown))?;
         match line {
             Some(line) if line == expected => Ok(()),
-            line => Err(format!("`{}` said {line:?}, not {expected:?}", self.shown)),
+            line => Err(format!(
+                "`{}`: expected {expected:?}, found {line:?}",
+                self.shown
+            )),
         }
     }
 
-    /// Closes its input, and waits for its end.
+    /// Closes the input of the program, and waits for its end.
     pub(crate) async fn finish(mut self, within: Duration) -> Result<(), Failure> {
         drop(self.input.take());
         let status = timeout(within, self.child.wait())
@@ -158,10 +166,10 @@ impl Conversation {
     }
 }
 
-/// A port that nobody listens at now. Whoever takes it in between makes the server fail to start, which is seen.
+/// A free port. If another program takes it before the server starts, the server fails to start, which is reported.
 ///
 /// # Errors
-/// The system has none.
+/// The system has no free port.
 pub async fn free_port() -> Result<u16, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     listener
@@ -179,7 +187,7 @@ fn lines<R: AsyncRead>(output: R) -> Lines<BufReader<R>> {
     BufReader::new(output).lines()
 }
 
-/// The program and its arguments, cut where they get long.
+/// The program and its arguments, shortened if long.
 fn show(command: &Command) -> String {
     const MOST: usize = 300;
     let command = command.as_std();
@@ -201,7 +209,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(60);
 
     #[tokio::test]
-    async fn what_fails_or_is_not_there_is_a_failure() {
+    async fn failed_and_missing_programs_are_failures() {
         let failed = output(Command::new("sh").args(["-c", "echo why; exit 3"]), SOON).await;
         assert!(failed.is_err_and(|it| it.contains("why") && it.contains("exit status: 3")));
         let absent = output(&mut Command::new("no-such-program"), SOON).await;

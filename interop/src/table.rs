@@ -1,7 +1,7 @@
-//! The table of disagreements: read from `disagreements.toml`, shown in `docs/interop.md`.
+//! The table of disagreements: read from `disagreements.toml`, written to `docs/interop.md`.
 //!
-//! Invariants, tested: each entry names a check that there is, a server and a check are in one entry at most, every
-//! entry has a sentence that decides it or says that there is none, and the document is what the table renders to.
+//! Invariants, which are tested: each entry names an existing check, a server and a check are in at most one entry, every entry
+//! has a deciding sentence or says that there is none, and the document equals the rendered table.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{Failure, Folders};
 const SOURCE: &str = include_str!("../disagreements.toml");
 const INTRODUCTION: &str = include_str!("introduction.md");
 
-/// Every disagreement that is known.
+/// All known disagreements.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Table {
@@ -22,31 +22,31 @@ pub(crate) struct Table {
     pub(crate) causes: Vec<Cause>,
 }
 
-/// Disagreements with one cause.
+/// Disagreements with the same cause.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cause {
     /// What local-sqs does.
     rule: String,
     right: Right,
-    /// Amazon's words.
+    /// Quotations from Amazon's documentation.
     #[serde(default)]
     pub(crate) words: Vec<Quotation>,
-    /// What else there is to say; needed where nobody's words decide.
+    /// Further explanation; required if no quotation decides.
     note: Option<String>,
     elasticmq: Option<Difference>,
     localstack: Option<Difference>,
 }
 
-/// Who does what Amazon's documentation says.
+/// Which behavior agrees with Amazon's documentation.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 enum Right {
-    /// local-sqs, and not the other.
+    /// Only the behavior of local-sqs.
     LocalSqs,
-    /// Both: the documentation leaves it open on purpose, or allows either.
+    /// Both behaviors: the documentation allows them.
     Both,
-    /// The documentation does not say.
+    /// The documentation does not decide.
     NotDocumented,
 }
 
@@ -54,24 +54,24 @@ enum Right {
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Quotation {
-    /// The page's name in its address: one of the API reference if it begins with `API_` or
-    /// is `CommonErrors`, else of the developer guide.
+    /// The name of the page in its URL: a page of the API reference if it begins with `API_` or is `CommonErrors`, else a page of
+    /// the developer guide.
     page: String,
     pub(crate) text: String,
 }
 
-/// What one server does instead.
+/// The different behavior of one server.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Difference {
     does: String,
-    /// Check, and a part of what it says that it saw.
+    /// Each check, with a part of the text of its disagreement.
     checks: BTreeMap<String, String>,
-    /// Why it does so at some times only, if that is so.
+    /// The reason, if the server does not always behave so.
     unsteady: Option<String>,
 }
 
-/// What is expected of one check on one server.
+/// The expected disagreement of one check on one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Expected<'a> {
     pub(crate) seen: &'a str,
@@ -83,7 +83,7 @@ impl Table {
         toml::from_str(SOURCE).map_err(|error| format!("disagreements.toml: {error}"))
     }
 
-    /// The checks that a server is known to disagree with.
+    /// The checks that a server is known not to pass.
     pub(crate) fn expected(&self, server: Foreign) -> BTreeMap<&str, Expected<'_>> {
         let differences = self.causes.iter().filter_map(|cause| cause.of(server));
         let checks = differences.flat_map(|difference| {
@@ -96,7 +96,7 @@ impl Table {
         checks.collect()
     }
 
-    /// The table for one server, a line a cause: the whole of it, with Amazon's words, is in `docs/interop.md`.
+    /// The table for one server, with a line for each cause. The full table with quotations is in `docs/interop.md`.
     pub(crate) fn lines(&self, server: Foreign) -> impl Iterator<Item = String> {
         self.causes.iter().filter_map(move |cause| {
             let difference = cause.of(server)?;
@@ -159,7 +159,7 @@ impl Difference {
 }
 
 impl Quotation {
-    /// Whether it is from the part of the API reference that comes with each SDK.
+    /// Whether the quotation is from the part of the API reference that every SDK contains.
     pub(crate) fn is_of_the_reference(&self) -> bool {
         self.page.starts_with("API_")
     }
@@ -188,7 +188,7 @@ impl Right {
     }
 }
 
-/// Writes the document anew.
+/// Writes the document.
 pub(crate) fn write_docs(folders: &Folders) -> Result<(), Failure> {
     let file = folders.docs();
     std::fs::write(&file, Table::read()?.render())
@@ -202,7 +202,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn each_entry_names_a_check_and_each_check_is_named_once() {
+    fn entries_name_existing_checks_at_most_once() {
         let checks: BTreeSet<_> = CHECKS.iter().map(|check| check.name).collect();
         let table = Table::read().unwrap();
         for server in Foreign::ALL {
@@ -210,15 +210,18 @@ mod tests {
             for difference in table.causes.iter().filter_map(|cause| cause.of(server)) {
                 for (check, seen) in &difference.checks {
                     assert!(checks.contains(check.as_str()), "there is no check {check}");
-                    assert!(named.insert(check), "{server} has {check} twice");
-                    assert!(!seen.is_empty(), "{server}, {check}: what is seen?");
+                    assert!(named.insert(check), "{server} has {check} more than once");
+                    assert!(
+                        !seen.is_empty(),
+                        "{server}, {check}: expected a part of the disagreement, found none"
+                    );
                 }
             }
         }
     }
 
     #[test]
-    fn each_entry_is_decided_or_says_that_it_is_not() {
+    fn each_entry_is_decided_or_explained() {
         for cause in Table::read().unwrap().causes {
             let decided = !cause.words.is_empty();
             let explained = cause.right == Right::NotDocumented && cause.note.is_some();
@@ -232,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_is_what_the_table_says() {
+    fn the_document_equals_the_rendered_table() {
         let shown = std::fs::read_to_string(Folders::new().docs()).unwrap();
         let hint = "run `cargo xtask interop --write-docs`";
         assert!(shown == Table::read().unwrap().render(), "{hint}");

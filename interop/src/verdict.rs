@@ -1,13 +1,13 @@
-//! What to think of what was seen.
+//! Compares results of checks with the table.
 //!
-//! Pure: outcomes and the table in, problems out. Invariant: every difference between the two is a problem.
+//! Pure. Invariant: every difference between the outcomes and the table is a problem.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::table::Expected;
 
-/// What one check said of one server: nothing if they agree, else what was seen.
+/// The outcome of one check on one server; `disagreement` is `None` if the server passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) check: &'static str,
@@ -19,17 +19,17 @@ pub(crate) struct Outcome {
 pub(crate) enum Problem {
     /// A disagreement that is not in the table.
     New { check: &'static str, seen: String },
-    /// A disagreement that is in the table, but looks otherwise there.
+    /// A disagreement whose text differs from the table.
     Other {
         check: &'static str,
         seen: String,
         expected: String,
     },
-    /// The table has it, and it is no more.
+    /// A disagreement in the table that no longer exists.
     Stale { check: &'static str },
 }
 
-/// Compares the outcomes of the checks that were run with what the table expects.
+/// Compares the outcomes of the checks with the table.
 pub(crate) fn judge(outcomes: &[Outcome], expected: &BTreeMap<&str, Expected<'_>>) -> Vec<Problem> {
     let judged = outcomes.iter().filter_map(|outcome| {
         let check = outcome.check;
@@ -66,8 +66,11 @@ impl fmt::Display for Problem {
                 check,
                 seen,
                 expected,
-            } => write!(f, "in the table as {expected:?}: {check}: {seen}"),
-            Self::Stale { check } => write!(f, "in the table, and agrees: {check}"),
+            } => write!(
+                f,
+                "{check}: expected {expected:?} from the table, found {seen}"
+            ),
+            Self::Stale { check } => write!(f, "in the table, but the server agrees now: {check}"),
         }
     }
 }
@@ -86,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_table_says_is_no_problem() {
+    fn an_outcome_that_the_table_expects_is_no_problem() {
         assert_eq!(judged(None, None), []);
         assert_eq!(judged(Some("5, not 4"), Some(("not 4", false))), []);
         assert_eq!(judged(Some("5, not 4"), Some(("not 4", true))), []);
@@ -94,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_does_not_say_is_one() {
+    fn an_unexpected_outcome_is_a_problem() {
         let check = "a::b";
         let seen = "5, not 4".to_owned();
         let new = Problem::New {
@@ -116,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_was_left_out_is_no_problem() {
+    fn a_skipped_check_is_no_problem() {
         let entry = Expected {
             seen: "x",
             unsteady: false,

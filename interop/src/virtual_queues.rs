@@ -1,6 +1,6 @@
-//! The contract suite of virtual queues, by all its faces, on the servers of others.
+//! The contract suite of virtual queues, through all its interfaces, on third-party servers.
 //!
-//! It asks nothing that these servers do otherwise, so it needs no table: every check must pass.
+//! The suite does not depend on any known disagreement of these servers, so every check must pass.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,16 +12,16 @@ use crate::install::Installed;
 use crate::process::output;
 use crate::{Failure, Folders};
 
-/// Of the package `sqs-virtual-queues`.
+/// The example of the package `sqs-virtual-queues` that runs the suite.
 const SUITE: &str = "contract";
-/// The tests have built most of it before.
+/// Timeout of the build; the tests have already built most of it.
 const BUILT_WITHIN: Duration = Duration::from_secs(20 * 60);
-/// Its slowest check has a limit of its own.
+/// Timeout of the suite on one server; the slowest check has its own limit.
 const PASSED_WITHIN: Duration = Duration::from_secs(5 * 60);
 
 pub(crate) async fn run(folders: &Folders, installed: &Installed) -> Result<(), Failure> {
     let suite = build(folders).await?;
-    // The checks wait most of their time.
+    // Both servers are tested at the same time, because checks mostly wait.
     let results = Foreign::ALL.map(|server| on(server, &suite, installed));
     let results = futures::future::join_all(results).await;
     let failures: Vec<_> = results.into_iter().filter_map(Result::err).collect();
@@ -42,7 +42,7 @@ async fn on(server: Foreign, suite: &Path, installed: &Installed) -> Result<(), 
     Ok(())
 }
 
-/// Builds the suite with the features that the tests of the workspace were built with, so that little is built anew.
+/// Builds the suite with the same features as the tests of the workspace, so that little must be built again.
 async fn build(folders: &Folders) -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);

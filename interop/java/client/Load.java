@@ -31,11 +31,11 @@ import software.amazon.awssdk.services.sqs.SqsClient;
 import software.amazon.awssdk.services.sqs.model.SendMessageRequest;
 
 /**
- * What a request costs with the Java Temporary Queue Client: both ends in this process, each with an SDK client of its own.
+ * Measures the cost of a request with the Java Temporary Queue Client: both ends in this process, each with its own SDK client.
  *
- * <p>{@code load ENDPOINT QUEUE_URL CALLERS REQUESTS WARM_UP PAYLOAD POLLS} puts a load of so many callers, each with its
- * next request as soon as it has its reply, on a responder that echoes the body. {@code idle ENDPOINT QUEUE_URL SECONDS}
- * makes one request and then none. Either prints one line of JSON, in the words of {@code sqs-rpc bench --json}.
+ * <p>{@code load ENDPOINT QUEUE_URL CALLERS REQUESTS WARM_UP PAYLOAD POLLS} runs CALLERS callers, each of which sends its next
+ * request as soon as it has a reply, against a responder that echoes the body. {@code idle ENDPOINT QUEUE_URL SECONDS} makes
+ * one request and then none. Both print one line of JSON with the keys of {@code sqs-rpc bench --json}.
  */
 public final class Load {
     private static final int TIMEOUT_SECONDS = 120;
@@ -52,7 +52,7 @@ public final class Load {
             case "idle" -> idle(ends, number(arguments[3]));
             default -> throw new IllegalArgumentException(arguments[0]);
         }
-        // Threads of the client's may outlive its shutdown.
+        // Threads of the client may outlive its shutdown.
         System.exit(0);
     }
 
@@ -71,7 +71,7 @@ public final class Load {
         double seconds = (System.nanoTime() - start) / 1e9;
         double cpuMicros = (cpuNanos() - cpu) / MICROS;
         Map<String, Long> calls = since(before, ends.calls());
-        // Every thread of Java 17 is one of the system's.
+        // Every thread of Java 17 is an operating system thread.
         int osThreads = ManagementFactory.getThreadMXBean().getPeakThreadCount();
         threads.shutdown();
         ends.stop();
@@ -95,7 +95,7 @@ public final class Load {
                 json(asking), json(answering)));
     }
 
-    /** The latencies of so many requests, in nanoseconds. */
+    /** Runs the requests and returns their latencies in nanoseconds. */
     private static long[] run(Ends ends, ExecutorService threads, int callers, int requests, String body)
             throws Exception {
         long[] latencies = new long[requests];
@@ -112,7 +112,7 @@ public final class Load {
             });
         }
         for (Future<Void> loop : threads.invokeAll(loops)) {
-            // A request that failed ends the run: holes would flatter.
+            // A failed request ends the run, because missing requests would make the result look better.
             loop.get();
         }
         return latencies;
@@ -149,7 +149,7 @@ public final class Load {
         return text.append('}').toString();
     }
 
-    /** Counts attempts, as each is paid for. */
+    /** Counts attempts, because SQS charges each attempt. */
     private static final class Counter implements ExecutionInterceptor {
         private final Map<String, AtomicLong> calls = new java.util.concurrent.ConcurrentHashMap<>();
 
@@ -187,7 +187,7 @@ public final class Load {
             consumer.start();
         }
 
-        /** With its default of 50 connections, 256 callers would wait for each other. */
+        /** With the default of 50 connections, 256 callers would wait for connections. */
         private static SqsClient client(String endpoint, Counter counter) {
             return SqsClient.builder().endpointOverride(URI.create(endpoint))
                     .httpClientBuilder(ApacheHttpClient.builder().maxConnections(1_000))
@@ -202,7 +202,7 @@ public final class Load {
             }
         }
 
-        /** Of both ends. */
+        /** The calls of both ends. */
         Map<String, Long> calls() {
             Map<String, Long> calls = new TreeMap<>(asking.snapshot());
             answering.snapshot().forEach((action, count) -> calls.merge(action, count, Long::sum));

@@ -13,7 +13,7 @@ import software.amazon.awssdk.services.sqs.model.QueueAttributeName;
 import software.amazon.awssdk.services.sqs.model.QueueDoesNotExistException;
 import software.amazon.awssdk.services.sqs.model.SendMessageBatchRequestEntry;
 
-/** Uses queues as a program does, with the AWS SDK for Java; the SDK itself checks the digests of what it receives. */
+/** Uses queues with the AWS SDK for Java; the SDK itself checks the digests of received messages. */
 public final class SdkCheck {
     private SdkCheck() {
     }

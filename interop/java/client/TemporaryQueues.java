@@ -16,11 +16,11 @@ import software.amazon.awssdk.services.sqs.model.MessageAttributeValue;
 import software.amazon.awssdk.services.sqs.model.SendMessageRequest;
 
 /**
- * Either side of the Java Temporary Queue Client.
+ * The responder or the requester of the Java Temporary Queue Client.
  *
- * <p>{@code serve ENDPOINT QUEUE_URL} answers each request with its body in upper case and its attribute {@code tenant}; it
- * prints {@code ready}, and ends with its input. {@code request ENDPOINT QUEUE_URL COUNT} makes that many requests, one
- * after the other, and fails unless each is answered so.
+ * <p>{@code serve ENDPOINT QUEUE_URL} replies to each request with its body in upper case and its attribute {@code tenant}. It
+ * prints {@code ready} and ends when its input is closed. {@code request ENDPOINT QUEUE_URL COUNT} makes COUNT requests, one
+ * after the other, and fails unless each gets this reply.
  */
 public final class TemporaryQueues {
     private static final String TENANT = "tenant";
@@ -35,7 +35,7 @@ public final class TemporaryQueues {
             case "request" -> request(sqs, arguments[2], Integer.parseInt(arguments[3]));
             default -> throw new IllegalArgumentException(arguments[0]);
         }
-        // Threads of the client's may outlive its shutdown.
+        // Threads of the client may outlive its shutdown.
         System.exit(0);
     }
 
@@ -51,7 +51,7 @@ public final class TemporaryQueues {
         consumer.start();
         System.out.println("ready");
         while (System.in.read() >= 0) {
-            // Until whoever started this closes it.
+            // Wait until the starting program closes the input.
         }
         consumer.terminate();
         responder.shutdown();
