@@ -1,4 +1,4 @@
-//! What must hold for all files of the workspace and no compiler sees.
+//! Rules for all files of the workspace that no compiler checks.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// All files below a folder with this ending, but for what cargo builds.
+/// All files with this ending below a folder, except files in `target` and hidden folders.
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -21,12 +21,12 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// A page must not promise a check that is not run.
+/// A page must not name a command that does not exist.
 #[test]
-fn pages_name_commands_that_there_are() {
+fn pages_name_only_existing_commands() {
     let records = root().join("docs/adr");
     for page in files(root(), ".md") {
-        // Records and the changelog speak of their own time.
+        // Decision records and the changelog describe the past.
         if page.starts_with(&records) || page.ends_with("CHANGELOG.md") {
             continue;
         }
@@ -40,7 +40,7 @@ fn pages_name_commands_that_there_are() {
     }
 }
 
-/// Under a paused clock a sleep costs nothing. On the wall clock it costs its length, and hopes instead of waiting.
+/// With a paused clock a sleep costs nothing. On the wall clock it costs its duration, and does not guarantee the awaited event.
 #[test]
 fn no_test_sleeps_on_the_wall_clock_without_a_reason() {
     for file in files(root(), ".rs") {
@@ -48,7 +48,7 @@ fn no_test_sleeps_on_the_wall_clock_without_a_reason() {
         for (at, _) in text.match_indices("#[tokio::test") {
             let indent = at - text[..at].rfind('\n').map_or(0, |newline| newline + 1);
             let (attribute, rest) = text[at..].split_once(']').unwrap();
-            // To the end of the function: the first brace that is indented as the attribute is.
+            // The end of the function is the first closing brace with the attribute's indentation.
             let end = format!("\n{}}}\n", " ".repeat(indent));
             let body = rest.split(&end).next().unwrap_or_default();
             assert!(

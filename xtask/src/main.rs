@@ -1,15 +1,15 @@
 //! The project's own commands: `cargo xtask help` lists them.
 //!
-//! Owns the list of commands and what each consists of. Does not install anything (that is `.ci/run`) and has no
-//! dependencies, so that it is there in seconds.
+//! Owns the list of commands and their steps. Does not install anything, which `.ci/run` does, and has no dependencies, so that
+//! it is built in seconds.
 //!
-//! Invariant: exit code 0 means that each step was run and succeeded; a step that cannot run is a failure.
+//! Invariant: exit code 0 means that every step was run and succeeded; a step that cannot be run is a failure.
 
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    reason = "a command-line tool talks to its terminal and looks at the clock"
+    reason = "a command-line tool writes to its terminal and reads the clock"
 )]
 
 #[cfg(test)]
@@ -25,22 +25,22 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  quick        formatting, clippy, all tests, 30 s of simulation: a few minutes once all is built
+  quick        formatting, clippy, all tests, 30 s of simulation: a few minutes if all is already built
   check        formatting, clippy with every set of features, documentation; warnings are errors
-  systems      clippy of the command for Windows and macOS (needs their targets of rustup)
+  systems      clippy of the sqs-rpc command for Windows and macOS (needs their rustup targets)
   deny         licences, duplicates and sources of the dependencies (needs cargo-deny)
   test         all tests and documentation tests
   examples     runs each example that needs no arguments
-  interop      runs it with software of others, which it installs; see `cargo xtask interop -- --help`
-  instructions counts the instructions of the hot paths (needs valgrind), and fails above a bound
-  ci           all of the above, and two minutes of simulation, up to the first failure
+  interop      installs third-party software and tests this project with it; see `cargo xtask interop -- --help`
+  instructions counts the instructions of the hot paths (needs valgrind), and fails if a bound is exceeded
+  ci           all of the above except quick and systems, and two minutes of simulation; stops at the first failure
   sim          the simulation; see `cargo xtask sim --help`
-  sim-mutants  the simulation of faulty code: it must find every fault
-  goals        measures P1 to P16, tells goal, value, and reached or missed; see `cargo xtask goals --help`
-  measure      one measurement by itself; `goals` and `bench-java` are two of them; see `cargo xtask measure --help`
-  bench-java   measures the Java Temporary Queue Client, this project and plain SDK calls in turn; --quick: a tenth of it
-  bench-local  installs a rustack server and measures local-sqs beside it; takes minutes
-  aws-check    login, time-out and clean-up on a real AWS account; see `cargo xtask aws-check -- --help`";
+  sim-mutants  the simulation of code with known faults; it must find every fault
+  goals        measures P1 to P16, and shows goal, value, and reached or missed; see `cargo xtask goals --help`
+  measure      a single measurement; includes `goals` and `bench-java`; see `cargo xtask measure --help`
+  bench-java   measures the Java Temporary Queue Client, this project and plain SDK calls in turn; --quick: a tenth of the load
+  bench-local  installs a rustack server and compares local-sqs with it; takes minutes
+  aws-check    login, timeout and clean-up on a real AWS account; see `cargo xtask aws-check -- --help`";
 
 fn main() -> ExitCode {
     if let Some(exit) = simulation::wraps_compiler() {
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         Some("interop") => return run::hand_over(&plan::interop(rest), root),
         Some(name) if rest.is_empty() => plan::steps(name, root),
         Some(name) => Err(format!("`{name}` takes no arguments")),
-        None => Err("a command is needed".to_owned()),
+        None => Err("expected a command, found none".to_owned()),
     };
     match steps {
         Ok(steps) => run::all(&steps, root),
@@ -83,5 +83,5 @@ fn main() -> ExitCode {
 fn workspace_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .expect("xtask is a folder of the workspace")
+        .expect("the parent folder of xtask is the workspace")
 }

@@ -1,17 +1,18 @@
-//! What each command consists of.
+//! The steps of each command.
 //!
-//! Owns the steps and their order; runs nothing.
+//! Owns the steps and their order, and does not run them.
 //!
-//! Invariant: `ci` has the steps of every command that checks, so that nothing is checked by hand only; but for `systems`,
-//! which needs parts of Rust that not every machine can install. It measures nothing. `quick` has steps of `ci` alone, but for a shorter simulation.
+//! Invariant: `ci` has the steps of every command that checks, so that no check depends on a person. The exception is `systems`,
+//! which needs Rust targets that not every machine can install. `ci` measures nothing. `quick` has only steps of `ci`, with a
+//! shorter simulation.
 
 use std::path::{Path, PathBuf};
 
 use crate::simulation;
 use crate::step::Step;
 
-/// Libraries with features: each is looked at by itself with none of them, because in a build of the whole workspace
-/// the features that one member asks for are there for all.
+/// Libraries with features. Each is also checked by itself without features, because in a build of the whole workspace a
+/// feature that one member enables is enabled for all members.
 const WITH_FEATURES: [&str; 4] = [
     "sqs-virtual-queues",
     "sqs-requester",
@@ -19,18 +20,18 @@ const WITH_FEATURES: [&str; 4] = [
     "sqs-rpc",
 ];
 
-/// Systems for which the command is looked at, and never linked or run: that needs no more than Rust's library for them.
+/// Systems for which the `sqs-rpc` command is checked, but not linked or run. This needs only Rust's standard library for them.
 const OTHER_SYSTEMS: [&str; 2] = ["aarch64-apple-darwin", "x86_64-pc-windows-gnu"];
 
-/// Examples that are not run by `examples`: they need an account.
+/// Examples that `examples` does not run, because they need an AWS account.
 const NEED_AN_ACCOUNT: [&str; 1] = ["aws_check"];
 
-/// With `--workspace`, what the tests were built from serves again; without, features differ and all is built anew.
+/// With `--workspace`, the build of the tests is reused; without it, features differ and everything is built again.
 const INTEROP: &str = "test --quiet --workspace --test interop --";
 
-const DENY_HINT: &str = "if cargo has no such command: cargo install --locked cargo-deny";
+const DENY_HINT: &str = "if cargo-deny is missing: cargo install --locked cargo-deny";
 
-/// The steps of a command, or why there are none.
+/// The steps of a command, or an error.
 pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
     Ok(match command {
         "quick" => quick(),
@@ -52,16 +53,16 @@ pub(crate) fn steps(command: &str, root: &Path) -> Result<Vec<Step>, String> {
             vec![simulation::mutants(Vec::new())?],
         ]
         .concat(),
-        other => return Err(format!("there is no command `{other}`")),
+        other => return Err(format!("unknown command `{other}`")),
     })
 }
 
-/// Runs the project with software of others, with the user's own arguments.
+/// Tests the project with third-party software, with the user's arguments.
 pub(crate) fn interop(arguments: Vec<String>) -> Step {
     Step::cargo("interop", INTEROP).arguments(given(arguments))
 }
 
-/// Measures, with the user's own arguments.
+/// Measures, with the user's arguments.
 pub(crate) fn measure(what: Option<&str>, arguments: Vec<String>) -> Step {
     let what = what.map(str::to_owned).into_iter();
     Step::cargo(
@@ -71,12 +72,12 @@ pub(crate) fn measure(what: Option<&str>, arguments: Vec<String>) -> Step {
     .arguments(what.chain(given(arguments)))
 }
 
-/// Builds and runs the check on a real account, with the user's own arguments.
+/// Builds and runs the check on a real account, with the user's arguments.
 pub(crate) fn aws_check(arguments: Vec<String>) -> Step {
     Step::cargo("aws-check", "run --quiet --example aws_check --").arguments(given(arguments))
 }
 
-/// Counts instructions of the hot paths. In the profile of the large models, whose dependencies are built already.
+/// Counts the instructions of the hot paths, in the profile of the large models, whose dependencies are already built.
 fn instructions() -> Step {
     Step::cargo(
         "instructions",
@@ -85,12 +86,12 @@ fn instructions() -> Step {
     .hint("bounds: virtual-queues/benches/instructions.txt; if valgrind is missing, install it")
 }
 
-/// Installs the server that local-sqs is measured beside, and measures.
+/// Installs the server that local-sqs is compared with, and measures both.
 pub(crate) fn bench_local(target: &Path) -> Vec<Step> {
     let root = target.join("interop/rustack");
     let root = root.display();
     vec![
-        // Not `--locked`: its lock file names a crate that was withdrawn.
+        // Not `--locked`, because the lock file names a yanked crate.
         Step::cargo(
             "install rustack",
             "install --quiet rustack-cli --version 0.12.0 --no-default-features --features sqs --root",
@@ -111,13 +112,13 @@ fn given(arguments: Vec<String>) -> impl Iterator<Item = String> {
         .skip_while(|argument| argument == "--")
 }
 
-/// What finds most mistakes in a few minutes.
+/// The steps that find most mistakes in a few minutes.
 fn quick() -> Vec<Step> {
     vec![format(), clippy(), tests(), simulation::for_quick()]
 }
 
 fn format() -> Step {
-    Step::cargo("format", "fmt --all --check").hint("`cargo fmt --all` puts it right")
+    Step::cargo("format", "fmt --all --check").hint("run `cargo fmt --all`")
 }
 
 fn clippy() -> Step {
@@ -149,7 +150,7 @@ fn check() -> Vec<Step> {
     steps
 }
 
-/// Without the HTTPS client, which has C code: to compile that takes a C compiler of the other system.
+/// Without the HTTPS client, whose C code would need a C compiler for the other system.
 fn systems() -> Vec<Step> {
     OTHER_SYSTEMS
         .map(|target| {
@@ -157,7 +158,7 @@ fn systems() -> Vec<Step> {
                 "clippy --package sqs-rpc-cli --all-targets --no-default-features --target {target} -- -D warnings"
             );
             Step::cargo(format!("the command on {target}"), &arguments).hint(
-                "if the target is not there: rustup target add aarch64-apple-darwin x86_64-pc-windows-gnu",
+                "if the target is missing: rustup target add aarch64-apple-darwin x86_64-pc-windows-gnu",
             )
         })
         .to_vec()
@@ -175,7 +176,7 @@ fn test() -> Vec<Step> {
             "test --profile sim --package sqs-virtual-queues --lib temporary::model -- --ignored",
         ),
         Step::cargo(
-            "processes that are killed",
+            "killed processes",
             "test --package sqs-rpc-tests --test it kill -- --ignored",
         ),
         Step::cargo(
@@ -202,8 +203,8 @@ fn target(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |it| root.join(it))
 }
 
-/// The files and folders of `examples/`, in order of name. It is an error if there are none, so that a move of the
-/// folder does not go unseen.
+/// The names of the files and folders in `examples/`, sorted. An empty result is an error, so that moving the folder is
+/// noticed.
 fn example_names(root: &Path) -> Result<Vec<String>, String> {
     let folder = root.join("examples");
     let cannot_read = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
@@ -223,7 +224,10 @@ fn example_names(root: &Path) -> Result<Vec<String>, String> {
     names.retain(|name| !NEED_AN_ACCOUNT.contains(&name.as_str()));
     names.sort();
     if names.is_empty() {
-        return Err(format!("no examples in {}", folder.display()));
+        return Err(format!(
+            "expected examples in {}, found none",
+            folder.display()
+        ));
     }
     Ok(names)
 }
@@ -265,30 +269,30 @@ mod tests {
     }
 
     #[test]
-    fn ci_looks_for_each_mutant_where_it_is_known_to_be() {
+    fn ci_searches_all_mutants() {
         let ci = steps("ci", root()).unwrap();
         let last = ci.last().unwrap().to_string();
         assert!(last.ends_with("-- --all-mutants"), "{last}");
     }
 
     #[test]
-    fn examples_are_found_and_the_one_for_an_account_is_not_run() {
+    fn examples_are_found_except_those_that_need_an_account() {
         let names = example_names(root()).unwrap();
         assert!(names.contains(&"login".to_owned()), "{names:?}");
         assert!(!names.contains(&"aws_check".to_owned()), "{names:?}");
     }
 
     #[test]
-    fn what_is_not_there_is_an_error() {
+    fn unknown_commands_and_missing_examples_are_errors() {
         assert_eq!(
             steps("chekc", root()),
-            Err("there is no command `chekc`".to_owned())
+            Err("unknown command `chekc`".to_owned())
         );
         assert!(example_names(Path::new("/no/such/folder")).is_err());
     }
 
     #[test]
-    fn the_other_server_is_run_from_where_it_was_installed() {
+    fn rustack_is_run_from_its_installation_folder() {
         let steps = bench_local(Path::new("/t"))
             .iter()
             .map(Step::to_string)
@@ -301,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_handed_on() {
+    fn arguments_are_passed_on() {
         let arguments = vec!["--".to_owned(), "--yes".to_owned()];
         assert_eq!(
             aws_check(arguments.clone()).to_string(),

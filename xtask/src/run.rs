@@ -1,4 +1,4 @@
-//! Runs steps, one after the other, and says how it went.
+//! Runs steps one after the other, and reports the results.
 
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::step::Step;
 
-/// Runs the steps in order and stops at the first that fails. The last line says `N passed, M failed`.
+/// Runs the steps in order and stops at the first failure. The last line is `N passed, M failed`.
 pub(crate) fn all(steps: &[Step], root: &Path) -> ExitCode {
     let total = steps.len();
     let whole = Instant::now();
@@ -18,7 +18,7 @@ pub(crate) fn all(steps: &[Step], root: &Path) -> ExitCode {
         let watch = Instant::now();
         let outcome = outcome(step, root);
         let took = watch.elapsed();
-        // At once, too: whoever ends the run does not see the table.
+        // Printed at once, because the table is not printed if the run is interrupted.
         println!("<== {} took {}", step.name, seconds(took));
         durations.push(took);
         if let Err(reason) = outcome {
@@ -39,14 +39,14 @@ pub(crate) fn all(steps: &[Step], root: &Path) -> ExitCode {
             if let Some(hint) = step.hint {
                 println!("{hint}");
             }
-            println!("to run it alone: {step}");
+            println!("to run this step alone: {step}");
             println!("{} passed, 1 failed", durations.len() - 1);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Runs one step on the user's own terminal, input included, and gives back its exit code.
+/// Runs one step on the user's terminal, including input, and returns its exit code.
 pub(crate) fn hand_over(step: &Step, root: &Path) -> ExitCode {
     match step.command(root).stdin(Stdio::inherit()).status() {
         Ok(status) => status
@@ -68,8 +68,8 @@ fn outcome(step: &Step, root: &Path) -> Result<(), String> {
     }
 }
 
-/// One line a step: how it ended and how long it took. `durations` has those that were run; the last of them failed
-/// if `failed` says so.
+/// One line for each step: its result and its duration. `durations` has the steps that were run; if `failed`, the last of them
+/// failed.
 fn table(steps: &[Step], durations: &[Duration], failed: bool) -> String {
     let lines = steps
         .iter()
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_tells_ok_failed_and_not_run_apart() {
+    fn the_table_shows_ok_failed_and_not_run() {
         let steps = ["a", "b", "c"].map(|name| Step::cargo(name, "x"));
         let durations = [Duration::from_millis(1_500), Duration::from_secs(70)];
         let expected = "     ok     1.5 s  a\n FAILED    70.0 s  b\nnot run            c";

@@ -1,18 +1,18 @@
-//! `sim` and `sim-mutants`: the simulation, and the simulation of faulty code.
+//! `sim` and `sim-mutants`: the simulation, and the simulation of code with known faults.
 //!
-//! Owns: how the program is built for either. Does not own: what it does with its arguments.
+//! Owns: the build of the program for both. Does not own: the meaning of its arguments.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use crate::step::Step;
 
-/// Set for the compiler's wrapper, which this program is, too.
+/// The variable that makes this program act as the compiler's wrapper.
 const WRAPPING: &str = "SQS_RPC_MUTANTS";
 const RUN: &str = "run --quiet --profile sim --package sqs-rpc-simulation --";
 const REGRESSIONS: &str = "tests/simulation/regressions";
 
-/// Runs the simulation with the user's own arguments.
+/// Runs the simulation with the user's arguments.
 pub(crate) fn sim(arguments: Vec<String>) -> Step {
     let arguments = arguments
         .into_iter()
@@ -20,15 +20,16 @@ pub(crate) fn sim(arguments: Vec<String>) -> Step {
     Step::cargo("simulation", RUN).arguments(arguments)
 }
 
-/// All regressions, and two minutes of seeds that nobody has run before.
+/// All regressions, and two minutes of new seeds.
 ///
-/// They follow from the commit: other ones for each, and for the same commit the same, so that a failure comes again.
+/// The seeds are derived from the commit: they differ for each commit, and are the same for the same commit, so that a failure
+/// can be reproduced.
 pub(crate) fn for_ci() -> Vec<Step> {
     let arguments = format!("{RUN} --regressions {REGRESSIONS} --seconds 120 --first commit");
     vec![Step::cargo("simulation", &arguments)]
 }
 
-/// Half a minute of seeds that nobody has run before.
+/// Half a minute of new seeds.
 pub(crate) fn for_quick() -> Step {
     Step::cargo(
         "30 s of simulation",
@@ -36,12 +37,13 @@ pub(crate) fn for_quick() -> Step {
     )
 }
 
-/// Builds the code with all of its mutants, and lets the simulation find each.
+/// Builds the code with all its mutants, and runs the simulation until it has found each.
 ///
-/// A mutant is chosen when the program runs, so that one build is enough. `--cfg mutants` is passed by a wrapper around the
-/// compiler that cargo uses for members of the workspace only: `RUSTFLAGS` would build every dependency once more.
+/// The mutant is chosen at run time, so that one build is enough. A compiler wrapper, which cargo uses only for workspace
+/// members, passes `--cfg mutants`, because `RUSTFLAGS` would build every dependency again.
 pub(crate) fn mutants(arguments: Vec<String>) -> Result<Step, String> {
-    let this = std::env::current_exe().map_err(|error| format!("who am I? {error}"))?;
+    let this = std::env::current_exe()
+        .map_err(|error| format!("cannot find the path of this program: {error}"))?;
     let arguments = arguments
         .into_iter()
         .skip_while(|argument| argument == "--");
@@ -53,7 +55,7 @@ pub(crate) fn mutants(arguments: Vec<String>) -> Result<Step, String> {
     )
 }
 
-/// Whether cargo has called this program in the place of the compiler, and how that went.
+/// If cargo has called this program as the compiler's wrapper, runs the compiler and returns its result.
 pub(crate) fn wraps_compiler() -> Option<ExitCode> {
     std::env::var_os(WRAPPING)?;
     let mut given = std::env::args_os().skip(1);
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_are_handed_on() {
+    fn arguments_are_passed_on() {
         let step = sim(vec!["--".to_owned(), "--seeds".to_owned(), "7".to_owned()]);
         assert!(
             step.to_string()
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn ci_runs_regressions_that_are_there() {
+    fn the_folder_of_regressions_exists() {
         let step = for_ci().remove(0).to_string();
         assert!(
             step.contains("--regressions") && step.ends_with("--seconds 120 --first commit"),

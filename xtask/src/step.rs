@@ -8,16 +8,16 @@ use std::process::{Command, Stdio};
 /// One program to run; it succeeds if the program exits with 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// What a reader of the log knows it by.
+    /// The name of the step in logs.
     pub(crate) name: String,
     arguments: Vec<String>,
     environment: Vec<(&'static str, OsString)>,
-    /// Said when the step fails, if there is more to say than its own output.
+    /// Printed in addition to the step's own output if the step fails.
     pub(crate) hint: Option<&'static str>,
 }
 
 impl Step {
-    /// A step that runs cargo; the arguments are given as one text, parted by spaces.
+    /// A step that runs cargo; the arguments are one text, separated by spaces.
     pub(crate) fn cargo(name: impl Into<String>, arguments: &str) -> Self {
         Self {
             name: name.into(),
@@ -42,9 +42,9 @@ impl Step {
         self
     }
 
-    /// The command to run in `root`. Its input is closed, so that nothing waits for a person.
+    /// The command to run in `root`. Its input is closed, so that it cannot wait for a person.
     pub(crate) fn command(&self, root: &Path) -> Command {
-        // The cargo that runs us, so that a toolchain that was chosen by hand stays chosen.
+        // The cargo that runs this program, so that the user's choice of a toolchain is kept.
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command
             .args(&self.arguments)
@@ -55,7 +55,7 @@ impl Step {
     }
 }
 
-/// The line that a person would type.
+/// The command line as a person would type it.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.environment {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_prints_as_it_would_be_typed() {
+    fn a_step_is_shown_as_its_command_line() {
         let step = Step::cargo("docs", "doc --no-deps").environment("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(
             step.to_string(),
