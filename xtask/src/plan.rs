@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn ci_searches_all_mutants() {
+    fn ci_runs_each_mutant_at_its_known_place() {
         let ci = steps("ci", root()).unwrap();
         let last = ci.last().unwrap().to_string();
         assert!(last.ends_with("-- --all-mutants"), "{last}");

@@ -37,7 +37,7 @@ pub(crate) fn for_quick() -> Step {
     )
 }
 
-/// Builds the code with all its mutants, and runs the simulation until it has found each.
+/// Builds the code with all its mutants, and checks that the simulation finds each.
 ///
 /// The mutant is chosen at run time, so that one build is enough. A compiler wrapper, which cargo uses only for workspace
 /// members, passes `--cfg mutants`, because `RUSTFLAGS` would build every dependency again.

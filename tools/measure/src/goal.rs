@@ -1,4 +1,4 @@
-//! The rows: what is wanted, and which figures decide.
+//! The goals, and the figures that decide whether they are reached.
 
 use serde::Serialize;
 use sqs_rpc_interop::Failure;
@@ -6,41 +6,41 @@ use sqs_rpc_interop::Failure;
 use crate::java::{Contestant, Report, Rpc};
 use crate::source::{ALONE, HALF_LOAD, IDLE, JAVA, MANY, OUTAGE, PENDING, RING, SCALE, Sources};
 
-/// One row.
+/// One goal: a row of the table.
 #[derive(Debug)]
 pub(crate) struct Goal {
     /// `P1` to `P16`.
     pub(crate) id: &'static str,
     /// What is measured.
     pub(crate) what: &'static str,
-    /// What is wanted, for people; the limits of the figures say it again.
+    /// The goal as a text for people; the limits of the figures express the same.
     pub(crate) wanted: &'static str,
-    /// Who measures it.
+    /// The commands that measure it.
     pub(crate) commands: &'static [&'static str],
-    /// Measures it.
+    /// Runs the commands and returns the figures.
     pub(crate) measure: fn(&mut Sources) -> Result<Vec<Figure>, Failure>,
 }
 
-/// A number that was measured, and what it has to be.
+/// A measured number and its limit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Figure {
-    /// What it is, with its unit.
+    /// The name of the number, with its unit.
     pub(crate) name: String,
     pub(crate) value: f64,
     pub(crate) limit: Limit,
 }
 
-/// What a figure has to be.
+/// The limit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Limit {
     AtMost(f64),
     AtLeast(f64),
-    /// Anything: it stands there for comparison.
+    /// No limit: the figure is for comparison.
     None,
 }
 
-/// "The same" for two costs: what a machine that does other things, too, lets one see.
+/// The ratio up to which two costs count as "the same", because of other load on the machine.
 const SAME: f64 = 1.2;
 /// The name of this project among the contestants.
 const OURS: &str = "sqs-rpc";
@@ -48,7 +48,7 @@ const OURS_TO_JAVA: [Contestant; 2] = [Contestant::SqsRpc, Contestant::Java];
 const OURS_TO_BARE: [Contestant; 2] = [Contestant::SqsRpc, Contestant::BareSdk];
 const CALLERS: usize = 256;
 
-/// All rows, in order.
+/// All goals, in order.
 pub(crate) const GOALS: [Goal; 16] = [
     Goal {
         id: "P1",
@@ -183,7 +183,7 @@ pub(crate) const GOALS: [Goal; 16] = [
             Ok(vec![
                 at_most("B", slot, 1024.0),
                 for_information(
-                    "B resident, with the caller's future and what sending left behind",
+                    "B resident, with the caller's future and memory still held after the send",
                     all,
                 ),
             ])
@@ -192,14 +192,14 @@ pub(crate) const GOALS: [Goal; 16] = [
     Goal {
         id: "P10",
         what: "create + delete a virtual queue",
-        wanted: ">= 1,000,000 a second a core; same cost at 10 and 1,000,000 queues",
+        wanted: ">= 1,000,000 per second and core; same cost at 10 and 1,000,000 queues",
         commands: &[SCALE],
         measure: |sources| {
             let scale = sources.said(SCALE, &[])?;
             let many = scale.of("create_delete_ns")?;
             let ratio = many / scale.of("create_delete_among_10_ns")?;
             Ok(vec![
-                at_least("a second", 1e9 / many, 1_000_000.0),
+                at_least("per second", 1e9 / many, 1_000_000.0),
                 at_most("x the cost at 10", ratio, SAME),
             ])
         },
@@ -232,37 +232,37 @@ pub(crate) const GOALS: [Goal; 16] = [
     },
     Goal {
         id: "P13",
-        what: "calls for watching, a period, N live owners, D dead hosts",
-        wanted: "<= 2.2 N + 4 D; no owner over 4 in peace; the same per owner at 10 and 10,000",
+        what: "calls for watching per period, N live owners, D dead hosts",
+        wanted: "<= 2.2 N + 4 D; at most 4 per owner without dead hosts; the same per owner at 10 and 10,000",
         commands: &[RING],
         measure: |sources| {
             let mut figures = Vec::new();
             for owners in [10, 1_000, 10_000] {
                 let ring = sources.said(RING, &[("owners", owners.into())])?;
-                let name = format!("an owner of {owners}");
+                let name = format!("per owner, {owners} owners");
                 figures.push(at_most(&name, ring.of("each")?, 2.2));
-                let name = format!("most of one of {owners}");
+                let name = format!("most of one owner, {owners} owners");
                 figures.push(at_most(&name, ring.of("most")?, 4.0));
             }
             let same = figures[4].value / figures[0].value;
             figures.push(at_most("x from 10 to 10,000", same, SAME));
             let dead = sources.said(RING, &[("of_which_half_die", 10_000.into())])?;
             let (calls, allowed) = (dead.of("calls")?, dead.of("allowed")?);
-            figures.push(at_most("in all, with dead hosts", calls, allowed));
+            figures.push(at_most("in total, with dead hosts", calls, allowed));
             Ok(figures)
         },
     },
     Goal {
         id: "P14",
         what: "renewals, N hosts",
-        wanted: "4 N / R a second, no burst over twice the mean",
+        wanted: "4 N / R per second, no burst above twice the mean",
         commands: &[RING],
         measure: |sources| {
             let mut figures = Vec::new();
             for owners in [1_000, 10_000] {
                 let ring = sources.said(RING, &[("owners", owners.into())])?;
                 let mean = ring.of("mean")?;
-                // Intervals are drawn by chance around a quarter of R.
+                // Intervals are random around a quarter of R.
                 let rate = ring.of("rate")? / mean;
                 figures.push(at_most(&format!("x 4 N / R, {owners}"), rate, 1.01));
                 let burst = ring.of("burst")? / mean;
@@ -294,7 +294,7 @@ pub(crate) const GOALS: [Goal; 16] = [
     },
 ];
 
-/// A ratio on each server, with a limit of its own.
+/// The ratio of two contestants on each server, as a figure with a limit.
 fn on_each_server(
     report: &Report,
     callers: usize,
@@ -306,14 +306,16 @@ fn on_each_server(
     let figures: Vec<_> = servers
         .map(|server| {
             let ratio = report.ratio(server, callers, contestants, &figure);
-            let ratio = ratio.ok_or_else(|| format!("nothing to compare on {server}"))?;
+            let ratio = ratio.ok_or_else(|| {
+                format!("expected runs of both contestants on {server}, found none")
+            })?;
             let mut limited = limited(ratio);
             limited.name = format!("{} on {server}", limited.name);
             Ok(limited)
         })
         .collect::<Result<_, Failure>>()?;
     if figures.is_empty() {
-        return Err("`java` knows no server".to_owned());
+        return Err("expected servers in the report of `java`, found none".to_owned());
     }
     Ok(figures)
 }
@@ -352,7 +354,7 @@ fn for_information(name: &str, value: f64) -> Figure {
 }
 
 impl Figure {
-    /// Whether it is what it has to be. No number never is.
+    /// Whether the value is within the limit; never for NaN with a limit.
     pub(crate) fn is_reached(&self) -> bool {
         match self.limit {
             Limit::AtMost(limit) => self.value <= limit,
@@ -367,7 +369,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rows_are_numbered_and_each_names_its_command() {
+    fn goals_are_numbered_and_have_commands() {
         for (i, goal) in GOALS.iter().enumerate() {
             assert_eq!(goal.id, format!("P{}", i + 1));
             assert!(!goal.commands.is_empty(), "{}", goal.id);

@@ -1,24 +1,24 @@
-//! Everything that measures this project: `cargo xtask measure`, `cargo xtask goals`, `cargo xtask bench-java`.
+//! All measurements of this project: `cargo xtask measure`, `cargo xtask goals`, `cargo xtask bench-java`.
 //!
 //! | module | question |
 //! |---|---|
 //! | `goal` | what are P1 to P16, and which figures decide each? |
-//! | `source` | which programs are run for them, and which numbers did they say? |
+//! | `source` | which programs are run for them, and which numbers did they print? |
 //! | `scenario` | what is measured in this process? |
 //! | `java` | how do the Java client, this project and plain SDK calls compare? |
-//! | `verdict` | what is reached, and what is the stated reason for the rest? |
-//! | `show`, `page` | how is it shown: terminal, JSON, `docs/benchmarks.md`? |
+//! | `verdict` | which goals are reached, and why are the others missed? |
+//! | `show`, `page` | how are results shown: terminal, JSON, `docs/benchmarks.md`? |
 //!
-//! Numbers pass between programs as JSON, an object a line. Loads of requests are `sqs-rpc bench rpc --json`, which a
-//! user has, too.
+//! Programs exchange numbers as JSON, one object per line. Loads of requests are run by `sqs-rpc bench rpc --json`, which is
+//! also available to users.
 //!
-//! Invariant: no value is written down here; a figure that cannot be found is a failure, never left out.
+//! Invariant: this program contains no measured values; a missing figure is a failure and never skipped.
 
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    reason = "a command-line tool talks to its terminal and looks at the clock"
+    reason = "a command-line tool writes to its terminal and reads the clock"
 )]
 
 mod goal;
@@ -41,7 +41,7 @@ use verdict::{Misses, Verdict};
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo xtask measure",
-    about = "Measures what this project wants to reach"
+    about = "Measures this project against its performance goals"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -50,35 +50,35 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measures P1 to P16 and writes the table in docs/benchmarks.md
+    /// Measure P1 to P16 and write the table in docs/benchmarks.md
     ///
-    /// Exit code 1: a goal is missed and misses.toml does not say why, or it could not be measured.
+    /// Exit code 1: a goal is missed without a reason in misses.toml, or could not be measured.
     Goals {
-        /// These rows alone, as P1,P2; the documentation stays as it is
+        /// Measure only these goals, such as P1,P2; the documentation is not changed
         #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(GOALS.map(|goal| goal.id)))]
         only: Vec<String>,
-        /// Take the last `java` instead of a new one
+        /// Use the last report of `java` instead of a new run
         #[arg(long)]
         reuse: bool,
-        /// Print JSON, a line a goal
+        /// Print one line of JSON for each goal
         #[arg(long)]
         json: bool,
     },
-    /// The Java Temporary Queue Client, this project and plain SDK calls in turn; writes docs/benchmarks.md
+    /// Measure the Java Temporary Queue Client, this project and plain SDK calls in turn; write docs/benchmarks.md
     Java {
-        /// A tenth of it, to see that it works; the documentation stays as it is
+        /// Run a tenth of the load, to see that it works; the documentation is not changed
         #[arg(long)]
         quick: bool,
     },
-    /// Calls in an hour without a request, in virtual time
+    /// Count the calls in an hour without requests, in virtual time
     IdleHour,
-    /// Calls in ten minutes without an answer, in virtual time
+    /// Count the calls in ten minutes without answers from SQS, in virtual time
     Outage {
-        /// What chance decides, it decides by this
+        /// Seed of random decisions
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Memory and threads of 100,000 requests that nobody answers, on `sqs-rpc local`
+    /// Measure memory and threads of 100,000 requests without replies, on `sqs-rpc local`
     Pending,
 }
 
@@ -93,7 +93,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all is well.
+/// Runs the command; `false` if a goal has a problem.
 fn run(command: Command) -> Result<bool, Failure> {
     let figures = match command {
         Command::Goals { only, reuse, json } => return goals(&only, reuse, json),
@@ -129,7 +129,7 @@ fn goals(only: &[String], reuse: bool, json: bool) -> Result<bool, Failure> {
         println!("\n{}", show::table(&verdicts));
     }
     if let Some(minutes) = sources.age_minutes() {
-        eprintln!("what `java` says is {minutes} minutes old");
+        eprintln!("the report of `java` is {minutes} minutes old");
     }
     if only.is_empty() {
         page::replace_section("goals", &show::section(&verdicts, &misses))?;
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_options_fit_together() {
+    fn the_options_are_consistent() {
         Arguments::command().debug_assert();
         let parsed = |line: &str| Arguments::try_parse_from(line.split_whitespace());
         assert!(parsed("measure goals --only P1,P16").is_ok());

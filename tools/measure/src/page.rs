@@ -1,13 +1,13 @@
-//! The parts of `docs/benchmarks.md` that programs write.
+//! The generated parts of `docs/benchmarks.md`.
 //!
-//! Invariant: what is not between the two marks of a section stays as it was.
+//! Invariant: text outside the two marks of a section is not changed.
 
 use sqs_rpc_interop::{Failure, Folders};
 
-/// Writes what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->` in `docs/benchmarks.md` anew.
+/// Replaces the text between `<!-- NAME: begin -->` and `<!-- NAME: end -->` in `docs/benchmarks.md`.
 ///
 /// # Errors
-/// The page cannot be read or written, or lacks one of the marks.
+/// The page cannot be read or written, or a mark is missing.
 pub(crate) fn replace_section(name: &str, text: &str) -> Result<(), Failure> {
     let page = Folders::new().root().join("docs/benchmarks.md");
     let problem = |why: &dyn std::fmt::Display| format!("{}: {why}", page.display());
@@ -25,10 +25,10 @@ fn replaced(page: &str, name: &str, text: &str) -> Result<String, Failure> {
     );
     let (before, rest) = page
         .split_once(&begin)
-        .ok_or_else(|| format!("no line {:?}", begin.trim_end()))?;
+        .ok_or_else(|| format!("expected a line {:?}, found none", begin.trim_end()))?;
     let (_, after) = rest
         .split_once(&end)
-        .ok_or_else(|| format!("no line {end:?}"))?;
+        .ok_or_else(|| format!("expected a line {end:?}, found none"))?;
     let text = text.trim();
     Ok(format!("{before}{begin}\n{text}\n\n{end}{after}"))
 }
@@ -41,18 +41,18 @@ mod tests {
         "a\n<!-- x: begin -->\nold\n<!-- x: end -->\nb\n<!-- y: begin -->\nkept\n<!-- y: end -->\n";
 
     #[test]
-    fn only_its_own_section_is_written() {
+    fn only_the_named_section_is_replaced() {
         let once = replaced(PAGE, "x", "new\n").unwrap();
         assert_eq!(
             once,
             PAGE.replace("old\n", "\nnew\n\n"),
-            "the rest stays as it is"
+            "the rest is unchanged"
         );
         assert_eq!(replaced(&once, "x", "new"), Ok(once));
     }
 
     #[test]
-    fn a_section_that_is_not_there_is_an_error() {
+    fn a_missing_section_is_an_error() {
         assert!(replaced(PAGE, "z", "new").is_err());
         assert!(replaced("<!-- x: begin -->\n", "x", "new").is_err());
     }

@@ -1,7 +1,7 @@
-//! What is measured in this process: times without a reply.
+//! Scenarios that run in this process: periods without a reply.
 //!
-//! Each scenario says its figures as one JSON object. Calls are those that reach `local-sqs`: what the SDK repeats counts
-//! again, as it is billed.
+//! Each scenario returns its figures as one JSON object. Calls are counted by `local-sqs`, so each retry of the SDK counts, as
+//! SQS charges it.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -19,18 +19,18 @@ use tokio::runtime::{Builder, Runtime};
 use crate::java::Local;
 
 const HOUR: Duration = Duration::from_secs(3_600);
-/// By then a host that is idle is deleted: 15 minutes and a quarter of it by default.
+/// After this time an idle host is deleted: by default after 15 minutes plus a quarter of it.
 const IDLE_TIME: Duration = Duration::from_secs(20 * 60);
 const OUTAGE: Duration = Duration::from_secs(600);
-/// How long a caller rests after an error, as a person at a login page does.
+/// How long a caller waits after an error, like a person at a login page.
 const REST: Duration = Duration::from_secs(30);
-/// Requests succeed again after this at the latest.
+/// The maximum time until requests succeed again.
 const RECOVERY: Duration = Duration::from_secs(60);
-/// Requests that wait together, one step after the other.
+/// The numbers of pending requests that are measured, one after the other.
 const PENDING: [usize; 2] = [1, 100_000];
 const SHUTDOWN: Duration = Duration::from_secs(30);
 
-/// A runtime for what takes real time.
+/// A runtime with real time.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
     let built = Builder::new_multi_thread().enable_all().build();
     built.map_err(|error| error.to_string())
@@ -58,7 +58,7 @@ impl Model {
     }
 }
 
-/// The latencies of the real SQS, without its misfortunes.
+/// The latencies of the real SQS, without its faults.
 fn like_aws() -> Behaviour {
     Behaviour::default()
         .latency(Latency::aws_call())
@@ -72,7 +72,8 @@ fn in_virtual_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<
     runtime.map_err(|error| error.to_string())?.block_on(work)
 }
 
-/// Calls of a requester that has just made its host: in the next hour, and in one after the host's idle time.
+/// The calls of a requester without requests: in the hour after the creation of its host, and in an hour after the host's
+/// idle time.
 pub(crate) fn idle_hour() -> Result<Value, Failure> {
     let hour = async |idle_time: Option<Duration>, after| {
         let model = Model::new(1);
@@ -96,12 +97,12 @@ pub(crate) fn idle_hour() -> Result<Value, Failure> {
     })
 }
 
-/// Calls of a requester and a responder while SQS answers nothing but 503.
+/// The calls of a requester and a responder while SQS returns only 503.
 pub(crate) fn outage(seed: u64) -> Result<Value, Failure> {
     in_virtual_time(async {
         let model = Model::new(seed);
         let queue = model.local.create_queue("requests").await.map_err(text)?;
-        // SQS's documentation asks to wait for a second before a new queue is used.
+        // SQS's documentation requires to wait one second before a new queue is used.
         tokio::time::sleep(Duration::from_millis(1_100)).await;
         let responder = Responder::builder(model.sqs()).build().map_err(text)?;
         let serving = responder.serve(&queue, async |Body(body): Body| body);
@@ -117,24 +118,24 @@ pub(crate) fn outage(seed: u64) -> Result<Value, Failure> {
                 tokio::time::sleep(REST).await;
             }
         };
-        // Its end is the end of the time.
+        // The caller runs until the timeout.
         let _: Result<(), _> = tokio::time::timeout(OUTAGE, caller).await;
         let calls = model.local.calls().since(&before).total();
         model.local.set_behaviour(like_aws());
-        // A call that was in flight when the outage ended may still fail; after a minute none may.
+        // A call that was in flight at the end of the outage may still fail, but after a minute requests must succeed.
         let recovery = async {
             while requester.request(&queue, "after").await.is_err() {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         };
         let recovered = tokio::time::timeout(RECOVERY, recovery).await;
-        recovered.map_err(|_| "no request succeeds a minute after the outage")?;
+        recovered.map_err(|_| "expected a request to succeed within a minute after the outage")?;
         serving.abort();
         Ok(json!({ "calls": calls }))
     })
 }
 
-/// What requests that nobody answers take, over HTTP. To be run by a process of its own.
+/// Memory and threads of requests without replies, over HTTP. Must run in a separate process.
 pub(crate) async fn pending() -> Result<Value, Failure> {
     let folders = Folders::new();
     let local = Local::start(&folders, &folders.kept("pending.log")).await?;
@@ -163,7 +164,7 @@ pub(crate) async fn pending() -> Result<Value, Failure> {
             Either::Right((ended, _)) => return Err(format!("a request ended: {ended:?}")),
         }
         threads.push(status("Threads:")?);
-        // Its future, and what sending it left in the allocator, included.
+        // This includes the caller's future, and memory that the allocator holds after the send.
         bytes = (status("VmRSS:")? - before) * 1_024.0 / size as f64;
         drop(pending);
         requester.shutdown(SHUTDOWN).await;
@@ -174,12 +175,12 @@ pub(crate) async fn pending() -> Result<Value, Failure> {
     )
 }
 
-/// A number that Linux tells of this process.
+/// A number that Linux reports about this process.
 fn status(name: &str) -> Result<f64, Failure> {
     let file = std::fs::read_to_string("/proc/self/status").map_err(text)?;
     let line = file.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.ok_or_else(|| format!("this system does not say {name}"))
+    number.ok_or_else(|| format!("expected a number {name} in /proc/self/status, found none"))
 }
 
 fn text(error: impl std::fmt::Display) -> Failure {

@@ -8,7 +8,7 @@ use sqs_rpc_interop::markdown::table as table_of;
 use crate::goal::{Figure, Limit};
 use crate::verdict::{Misses, Verdict};
 
-/// For the terminal: a line a row, and its figures below it.
+/// The table for the terminal: a line for each goal, with its figures below.
 pub(crate) fn table(verdicts: &[Verdict]) -> String {
     let mut text = String::new();
     for verdict in verdicts {
@@ -37,7 +37,7 @@ pub(crate) fn table(verdicts: &[Verdict]) -> String {
     text
 }
 
-/// A row as a line of JSON.
+/// A goal as a line of JSON.
 pub(crate) fn json(verdict: &Verdict) -> Value {
     json!({
         "goal": verdict.goal.id,
@@ -50,7 +50,7 @@ pub(crate) fn json(verdict: &Verdict) -> Value {
     })
 }
 
-/// What stands in `docs/benchmarks.md`.
+/// The section for `docs/benchmarks.md`.
 pub(crate) fn section(verdicts: &[Verdict], misses: &Misses) -> String {
     let reached = verdicts.iter().filter(|it| it.is_reached()).count();
     let mut commands: Vec<&str> = Vec::new();
@@ -115,7 +115,7 @@ fn cell(figure: &Figure) -> String {
     }
 }
 
-/// As many digits as mean something.
+/// The value with its significant digits.
 fn rounded(value: f64) -> String {
     if value.fract() == 0.0 || value.abs() >= 100.0 {
         format!("{value:.0}")
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_says_what_is_missed_and_why() {
+    fn the_document_lists_missed_goals_with_reasons() {
         let misses = toml::from_str("[P2]\nreason = 'It is hard.'\nnext = 'Try.'\n").unwrap();
         let section = section(&verdicts(), &misses);
         for part in [
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_and_a_program_are_told_the_same() {
+    fn terminal_and_json_show_the_same() {
         let table = table(&verdicts());
         assert!(table.contains("8 calls (>= 9) MISSED"), "{table}");
         assert!(table.contains("it broke"), "{table}");

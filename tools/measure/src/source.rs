@@ -1,4 +1,4 @@
-//! The programs that measure, each run once and only if a row asks for it.
+//! The programs that measure. Each is run at most once, and only if a goal needs it.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,32 +11,32 @@ use crate::java::Report;
 
 /// 256 callers in the model of Amazon's latencies.
 pub(crate) const MANY: &str = "sqs-rpc bench rpc --concurrency 256 --payload 1024 --json";
-/// One caller in the model, and the same by plain SDK calls.
+/// One caller in the model, and the same with plain SDK calls.
 pub(crate) const ALONE: &str =
     "sqs-rpc bench rpc --concurrency 1 --payload 1024 --requests 2000 --compare bare-sdk --json";
-/// At a rate, which follows.
+/// A constant rate; the rate follows.
 pub(crate) const HALF_LOAD: &str =
     "sqs-rpc bench rpc --concurrency 256 --payload 1024 --compare unbatched --json --rate";
-/// An hour without a request, in the model.
+/// An hour without requests, in the model.
 pub(crate) const IDLE: &str = "measure idle-hour";
-/// Ten minutes without an answer, in the model.
+/// Ten minutes without answers from SQS, in the model.
 pub(crate) const OUTAGE: &str = "measure outage";
-/// Requests that nobody answers, over HTTP.
+/// Requests without replies, over HTTP.
 pub(crate) const PENDING: &str = "measure pending";
 /// Tables with a million entries.
 pub(crate) const SCALE: &str = "cargo bench --quiet --package sqs-virtual-queues --bench scale";
 /// Leases and the ring, in their model.
 pub(crate) const RING: &str = "cargo test --quiet --profile sim --package sqs-virtual-queues --lib -- \
      temporary::model --include-ignored --nocapture --test-threads 1";
-/// Java beside this project.
+/// Java and this project in turn.
 pub(crate) const JAVA: &str = "measure java";
 
-/// Builds the program that is released.
+/// Builds `sqs-rpc` in release mode.
 pub(crate) fn build_sqs_rpc() -> Result<(), Failure> {
     run("cargo build --quiet --release --package sqs-rpc-cli").map(drop)
 }
 
-/// Runs programs and keeps what they say.
+/// Runs programs and keeps their output.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     reuse: bool,
@@ -52,7 +52,7 @@ impl Sources {
         }
     }
 
-    /// The object with these members among those that a program says.
+    /// The object with these members in the output of a program.
     pub(crate) fn said(
         &mut self,
         command: &str,
@@ -64,15 +64,17 @@ impl Sources {
         objects
             .find(|object| with.iter().all(|(name, value)| object[name] == *value))
             .map(|object| Figures(object.clone()))
-            .ok_or_else(|| format!("`{command}` says nothing of {with:?}"))
+            .ok_or_else(|| {
+                format!("expected an object with {with:?} in the output of `{command}`, found none")
+            })
     }
 
-    /// The figures of one contestant in a `sqs-rpc bench rpc`.
+    /// The figures of one contestant in the output of `sqs-rpc bench rpc`.
     pub(crate) fn rpc(&mut self, command: &str, contestant: &str) -> Result<Figures, Failure> {
         self.said(command, &[("contestant", contestant.into())])
     }
 
-    /// What Java and this project did beside each other.
+    /// The report of Java and this project.
     pub(crate) fn java(&mut self) -> Result<&Report, Failure> {
         let reuse = self.reuse;
         let report = self.report.get_or_insert_with(|| {
@@ -82,7 +84,7 @@ impl Sources {
         report.as_ref().map_err(Clone::clone)
     }
 
-    /// How old what `java` says is, if it was not made anew.
+    /// The age of the report of `java`, if it was reused.
     pub(crate) fn age_minutes(&self) -> Option<u64> {
         match &self.report {
             Some(Ok(report)) if self.reuse => Some(report.age_minutes()),
@@ -99,13 +101,13 @@ impl Figures {
     /// A number, by its JSON pointer without the first slash.
     pub(crate) fn of(&self, name: &str) -> Result<f64, Failure> {
         let value = self.0.pointer(&format!("/{name}")).and_then(Value::as_f64);
-        value.ok_or_else(|| format!("no number {name} in {}", self.0))
+        value.ok_or_else(|| format!("expected a number {name} in {}, found none", self.0))
     }
 }
 
-/// The lines that are JSON objects. A test harness prints lines of its own beside them.
+/// The lines that are JSON objects. A test harness prints other lines in between.
 fn objects(printed: &str) -> Vec<Value> {
-    // The harness puts a test's name before the first line that the test prints.
+    // The harness prints the name of a test before the first line of the test's output.
     let lines = printed
         .lines()
         .filter_map(|line| line.find('{').map(|at| &line[at..]));
@@ -114,14 +116,14 @@ fn objects(printed: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Runs a program of this workspace to its end, and gives back what it printed.
+/// Runs a program of this workspace to its end, and returns its output.
 fn run(command: &str) -> Result<String, Failure> {
     eprintln!("measure: {command}");
     let folders = Folders::new();
     let problem = |error: &dyn std::fmt::Display| format!("`{command}` cannot be run: {error}");
     let mut words = command.split_whitespace();
     let program = match words.next() {
-        // The cargo that runs us, so that a toolchain that was chosen by hand stays chosen.
+        // The cargo that runs this program, so that the user's choice of a toolchain is kept.
         Some("cargo") => std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
         Some("measure") => std::env::current_exe()
             .map_err(|error| problem(&error))?

@@ -1,6 +1,6 @@
-//! What is reached, and what is said of the rest.
+//! Which goals are reached, and the reasons for missed goals.
 //!
-//! Pure. Invariant: a row is reached only if each of its figures is there and what it has to be.
+//! Pure. Invariant: a goal is reached only if all its figures exist and are within their limits.
 
 use std::collections::BTreeMap;
 
@@ -11,25 +11,25 @@ use crate::goal::{Figure, Goal};
 
 const MISSES: &str = include_str!("../misses.toml");
 
-/// A row, measured.
+/// A measured goal.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) goal: &'static Goal,
-    /// Or why there are none.
+    /// The figures, or why they could not be measured.
     pub(crate) figures: Result<Vec<Figure>, Failure>,
 }
 
-/// What is said of each row that is missed.
+/// The reasons for missed goals.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Misses(BTreeMap<String, Miss>);
 
-/// Why a row is missed.
+/// The reason for a missed goal.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Miss {
     pub(crate) reason: String,
-    /// What to try.
+    /// What to try next.
     pub(crate) next: String,
 }
 
@@ -62,27 +62,29 @@ impl Misses {
         self.0.get(id)
     }
 
-    /// What makes a run fail: a row that could not be measured, or that is missed without a stated reason.
+    /// Problems that make a run fail: goals that could not be measured, or that are missed without a reason.
     pub(crate) fn problems(&self, verdicts: &[Verdict]) -> Vec<String> {
         let problem = |verdict: &Verdict| {
             let id = verdict.goal.id;
             match &verdict.figures {
-                Err(failure) => Some(format!("{id} is not measured: {failure}")),
+                Err(failure) => Some(format!("{id} could not be measured: {failure}")),
                 Ok(_) if verdict.is_reached() || self.of(id).is_some() => None,
-                Ok(_) => Some(format!("{id} is missed, and misses.toml does not say why")),
+                Ok(_) => Some(format!(
+                    "{id} is missed, expected a reason in misses.toml, found none"
+                )),
             }
         };
         verdicts.iter().filter_map(problem).collect()
     }
 
-    /// Reasons of rows that are reached. Some rows are reached in one run and not in another, so this fails nothing.
+    /// Reasons for goals that are reached. Some goals are reached in one run but not in another, so this is not a failure.
     pub(crate) fn notes(&self, verdicts: &[Verdict]) -> Vec<String> {
         let stale = |verdict: &&Verdict| verdict.is_reached() && self.of(verdict.goal.id).is_some();
         let stale = verdicts.iter().filter(stale);
         stale
             .map(|it| {
                 format!(
-                    "{} is reached, and misses.toml says why it is not",
+                    "{} is reached, but misses.toml has a reason for missing it",
                     it.goal.id
                 )
             })
@@ -116,7 +118,7 @@ mod tests {
     const P1: &str = "[P1]\nreason = 'a'\nnext = 'b'\n";
 
     #[test]
-    fn a_row_is_reached_only_if_all_of_it_is() {
+    fn a_goal_is_reached_only_if_all_its_figures_are() {
         let verdict = |figures| Verdict::new(&GOALS[0], figures);
         assert!(verdict(Ok(vec![figure(1.0), figure(0.5)])).is_reached());
         assert!(!verdict(Ok(vec![figure(1.0), figure(1.5)])).is_reached());
@@ -133,12 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_not_excused() {
+    fn a_reason_does_not_excuse_a_failed_measurement() {
         assert_eq!(judged(Err("why".to_owned()), P1), [1, 0]);
     }
 
     #[test]
-    fn the_reasons_are_of_rows_that_there_are() {
+    fn reasons_are_for_existing_goals() {
         let known = |id: &String| GOALS.iter().any(|goal| goal.id == id);
         assert!(Misses::read().unwrap().0.keys().all(known));
     }

@@ -1,4 +1,4 @@
-//! Where something was measured, in general words: enough to judge a number by, nothing that names a machine.
+//! A general description of the machine: enough to judge a number, but without details that identify the machine.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use tokio::process::Command;
 const WITHIN: Duration = Duration::from_secs(30);
 const GIB_IN_KIB: u64 = 1024 * 1024;
 
-/// A machine, and the versions of what ran on it.
+/// A machine, and the versions of the programs that ran on it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Machine {
     /// Cores that a process may use.
     pub(crate) cores: usize,
-    /// Memory in GiB, rounded up to the next power of two; nothing where the system does not say.
+    /// Memory in GiB, rounded up to the next power of two; `None` if the system does not report it.
     pub(crate) memory_gib: Option<u64>,
-    /// Maker and kind of the processor.
+    /// Vendor and architecture of the processor.
     pub(crate) processor: String,
     /// Operating system.
     pub(crate) system: String,
@@ -27,7 +27,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Looks at this one, and asks `sqs-rpc`, Java and the compiler for their versions.
+    /// Describes this machine, and asks `sqs-rpc`, Java and the compiler for their versions.
     pub(crate) async fn look(sqs_rpc: &Path) -> Result<Self, Failure> {
         let java = output(Command::new("java").arg("--version"), WITHIN)
             .await
@@ -55,7 +55,7 @@ impl Machine {
         })
     }
 
-    /// One line.
+    /// The description in one line.
     pub(crate) fn describe(&self) -> String {
         let memory = self
             .memory_gib
@@ -69,7 +69,7 @@ impl Machine {
         format!("{cores} cores ({processor}){memory}, {system}")
     }
 
-    /// What ran, with its version.
+    /// The programs with their versions.
     pub(crate) fn versions(&self) -> String {
         let versions = self.versions.iter();
         let each: Vec<_> = versions.map(|(name, it)| format!("{name} {it}")).collect();
@@ -77,7 +77,7 @@ impl Machine {
     }
 }
 
-/// What this workspace's lock file says.
+/// The version of the SDK in this workspace's lock file.
 fn sdk_version() -> String {
     const LOCK: &str = include_str!("../../../../Cargo.lock");
     let mut lines = LOCK.lines();
@@ -99,7 +99,7 @@ fn memory_gib(meminfo: &str) -> Option<u64> {
     Some(kib.div_ceil(GIB_IN_KIB).next_power_of_two())
 }
 
-/// Its maker and architecture: the model's name would be of no more use, and may name where it is rented.
+/// Vendor and architecture. The model name would not help, and may reveal the hosting provider.
 fn processor(cpuinfo: &str) -> String {
     let maker = match cpuinfo.lines().find(|line| line.starts_with("vendor_id")) {
         Some(line) if line.contains("Intel") => "Intel ",
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_a_class_and_a_processor_has_no_model() {
+    fn memory_is_rounded_up_and_the_processor_has_no_model() {
         assert_eq!(memory_gib("MemTotal:       25000000 kB\n"), Some(32));
         assert_eq!(memory_gib("MemTotal:       16777216 kB\n"), Some(16));
         assert_eq!(memory_gib(""), None);

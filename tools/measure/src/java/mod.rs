@@ -3,14 +3,15 @@
 //!
 //! | module | question |
 //! |---|---|
-//! | here | who runs when, and with what arguments? |
-//! | `report` | what was seen, and what are the ratios? |
-//! | `machine` | where was it seen? |
+//! | this file | which program runs when, and with which arguments? |
+//! | `report` | what are the results and ratios? |
+//! | `machine` | on which machine were they measured? |
 //!
-//! Owns the order of the runs. Does not own the loads: Java's is `java/client/Load.java`, that of the others is `sqs-rpc bench rpc`.
-//! Both count the attempts of their SDK's clients, by an interceptor, on whatever server it is.
+//! Owns the order of the runs. Does not own the loads: `java/client/Load.java` for Java, and `sqs-rpc bench rpc` for the others.
+//! Both count the attempts of their SDK clients with an interceptor, on any server.
 //!
-//! Invariant: each contestant is a process of its own, and never runs beside another; what cannot be run is a failure.
+//! Invariant: each contestant runs in its own process, and no two at the same time; a contestant that cannot be run is a
+//! failure.
 
 mod machine;
 mod report;
@@ -32,22 +33,22 @@ use sqs_rpc_interop::{Failure, Folders};
 
 use crate::page::replace_section;
 
-/// One program, from its start to its end.
+/// Timeout of one program.
 const WITHIN: Duration = Duration::from_secs(240);
 const PAYLOAD: usize = 1024;
-/// How long Java's idle ends are watched. Their polls last 20 s and their heartbeats come each 5 s, so that two minutes hold
-/// several of each; the count is multiplied to an hour.
+/// How long Java's idle ends are measured. A poll takes 20 s and a heartbeat is sent every 5 s, so two minutes contain several
+/// of each; the count is extrapolated to an hour.
 const IDLE: Duration = Duration::from_secs(120);
 
-/// So many callers at a time, and the requests of each contestant.
+/// The number of concurrent callers, and the number of requests of each contestant.
 #[derive(Clone, Copy, Debug)]
 struct Load {
     callers: usize,
     requests: usize,
     java_requests: usize,
-    /// Java's warm-up: its compiler needs a few thousand calls before it is done.
+    /// Java's warm-up requests: the JIT compiler needs a few thousand calls.
     java_warm_up: usize,
-    /// Java's polls of the request queue. More than one at a low load only costs calls.
+    /// Java's concurrent polls of the request queue. At a low load, more than one only costs calls.
     java_polls: usize,
 }
 
@@ -74,10 +75,10 @@ const LOADS: [Load; 3] = [
         java_polls: 4,
     },
 ];
-/// Each load is put on each contestant so often, in turn; of each the faster run counts.
+/// How often each load runs on each contestant, in turn; the fastest run counts.
 const ROUNDS: usize = 2;
 
-/// Runs everything and writes what came of it; or a tenth of it, which leaves the documentation as it is.
+/// Runs all loads and writes the results. If `quick`, runs a tenth of the load and does not change the documentation.
 pub(crate) async fn run(quick: bool, folders: &Folders) -> Result<(), Failure> {
     let installed = &install::all(&[Piece::ElasticMq, Piece::JavaClient], folders).await?;
     let bench = Bench {
@@ -99,7 +100,7 @@ pub(crate) async fn run(quick: bool, folders: &Folders) -> Result<(), Failure> {
         .await?;
 
     println!("idle");
-    // They hardly compute: the two do not disturb each other.
+    // Both use hardly any CPU time, so they do not disturb each other.
     let (on_elastic_mq, on_local) = tokio::join!(
         bench.java_idle("ElasticMQ 1.7.1", &elastic_mq.url),
         bench.java_idle("sqs-rpc local", &local.url)
@@ -120,11 +121,11 @@ pub(crate) async fn run(quick: bool, folders: &Folders) -> Result<(), Failure> {
 struct Bench<'a> {
     quick: bool,
     installed: &'a Installed,
-    /// The released `sqs-rpc`.
+    /// The path of `sqs-rpc`, built in release mode.
     program: PathBuf,
 }
 
-/// `sqs-rpc local`, as a process of its own.
+/// `sqs-rpc local` in a separate process.
 pub(crate) struct Local {
     pub(crate) url: String,
     process: Background,
@@ -149,14 +150,14 @@ impl Local {
 }
 
 impl Bench<'_> {
-    /// Every load, on every contestant, in turn.
+    /// Runs every load on every contestant, in turn.
     async fn loads(&self, server: &str, url: &str, report: &mut Report) -> Result<(), Failure> {
         let rounds = if self.quick { 1 } else { ROUNDS };
         for load in LOADS.map(|load| if self.quick { load.a_tenth() } else { load }) {
             for round in 1..=rounds {
                 let mut note = |contestant, rpc: Rpc| {
                     println!(
-                        "  {} callers, {contestant}: {:.0} RPC/s, p50 {:.1} ms, p99 {:.1} ms, {:.2} calls and {:.0} us of CPU a request",
+                        "  {} callers, {contestant}: {:.0} RPC/s, p50 {:.1} ms, p99 {:.1} ms, {:.2} calls and {:.0} us of CPU per request",
                         load.callers,
                         rpc.rpc_per_second,
                         rpc.p50_ms,
@@ -182,7 +183,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// The bench of this project, which runs plain SDK calls with several numbers of polls and keeps the fastest.
+    /// Runs the bench of this project, which runs plain SDK calls with several numbers of polls and reports the fastest.
     async fn ours_and_bare(
         &self,
         url: &str,
@@ -210,7 +211,7 @@ impl Bench<'_> {
         match runs.as_slice() {
             [(Contestant::SqsRpc, _), (Contestant::BareSdk, _)] => Ok(runs),
             _ => Err(format!(
-                "sqs-rpc bench did not say what both did:\n{printed}"
+                "expected results of sqs-rpc and bare-sdk from sqs-rpc bench, found:\n{printed}"
             )),
         }
     }
@@ -276,5 +277,6 @@ pub(crate) async fn queue(url: &str, name: &str) -> Result<String, Failure> {
 }
 
 fn parse<T: DeserializeOwned>(whose: &str, line: &str) -> Result<T, Failure> {
-    serde_json::from_str(line).map_err(|error| format!("{whose} said {line:?}: {error}"))
+    serde_json::from_str(line)
+        .map_err(|error| format!("expected JSON from {whose}, found {line:?}: {error}"))
 }

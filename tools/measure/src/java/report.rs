@@ -1,6 +1,6 @@
-//! What was seen, as JSON for programs and as tables for people.
+//! The results, as JSON for programs and as tables for people.
 //!
-//! Invariant: a ratio is between runs on one server, of one report.
+//! Invariant: a ratio compares runs of the same report on the same server.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,15 +18,15 @@ const QUICK: &str = "bench-java-quick.json";
 /// All runs of one `cargo xtask bench-java`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Report {
-    /// When it began, in seconds since 1970.
+    /// The start of the report, in seconds since 1970.
     pub(crate) unix_seconds: u64,
-    /// Whether it was a short one, whose numbers mean little.
+    /// Whether this was a quick run, whose numbers are not meaningful.
     pub(crate) quick: bool,
-    /// Where.
+    /// The machine.
     pub(crate) machine: Machine,
-    /// Every load on every contestant.
+    /// All runs of loads on contestants.
     pub(crate) runs: Vec<Run>,
-    /// Java's ends without a request, on each server.
+    /// Java's idle ends, on each server.
     pub(crate) java_idle: Vec<Idle>,
 }
 
@@ -35,68 +35,68 @@ pub(crate) struct Report {
 pub(crate) struct Run {
     /// Name and version.
     pub(crate) server: String,
-    /// At a time.
+    /// Number of concurrent callers.
     pub(crate) callers: usize,
-    /// Bytes of a body.
+    /// Size of a body in bytes.
     pub(crate) payload: usize,
-    /// Who.
+    /// The contestant.
     pub(crate) contestant: Contestant,
-    /// From 1.
+    /// The number of the round, from 1.
     pub(crate) round: usize,
-    /// What was seen.
+    /// The figures.
     #[serde(flatten)]
     pub(crate) rpc: Rpc,
 }
 
-/// Who is measured.
+/// A contestant.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Contestant {
     /// This project.
     SqsRpc,
-    /// Plain calls of the AWS SDK for Rust, ten messages to a call.
+    /// Plain calls of the AWS SDK for Rust, with batches of ten messages.
     BareSdk,
     /// The Java Temporary Queue Client.
     Java,
 }
 
-/// The figures of a load, in the words of `sqs-rpc bench --json`.
+/// The figures of a load, with the keys of `sqs-rpc bench --json`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Rpc {
-    /// That were answered; all are.
+    /// Number of answered requests, which are all requests.
     pub(crate) requests: u64,
-    /// Answered requests a second.
+    /// Answered requests per second.
     pub(crate) rpc_per_second: f64,
     /// Median latency.
     pub(crate) p50_ms: f64,
-    /// Latency that one in a hundred exceeds.
+    /// The 99th percentile of the latency.
     pub(crate) p99_ms: f64,
-    /// Attempts of API calls, of both ends.
+    /// Attempts of API calls of both ends, per request.
     pub(crate) calls_per_rpc: f64,
-    /// Processor time of the process with both ends.
+    /// CPU time of the process with both ends, per request.
     pub(crate) cpu_us_per_rpc: f64,
-    /// The most threads of the system at a time.
+    /// The maximum number of operating system threads.
     pub(crate) os_threads: Option<u64>,
     /// Attempts by action.
     pub(crate) calls: BTreeMap<String, u64>,
 }
 
-/// Java's ends without a request.
+/// The calls of Java's ends without requests.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Idle {
     /// Name and version.
     #[serde(default)]
     pub(crate) server: String,
-    /// For how long they were watched.
+    /// How long the calls were counted.
     pub(crate) seconds: u64,
     /// The requester's calls by action.
     pub(crate) requester: BTreeMap<String, u64>,
-    /// The responder's.
+    /// The responder's calls by action.
     pub(crate) responder: BTreeMap<String, u64>,
 }
 
 impl Idle {
-    /// The requester's calls in an hour, from those that were counted.
+    /// The requester's calls per hour, extrapolated from the counted calls.
     pub(crate) fn requester_an_hour(&self) -> f64 {
         self.an_hour(&self.requester)
     }
@@ -129,7 +129,7 @@ impl Report {
     /// The last full report.
     ///
     /// # Errors
-    /// There is none, or it is of another version of this program.
+    /// There is no report, or it is from another version of this program.
     pub(crate) fn read(folders: &Folders) -> Result<Self, Failure> {
         let file = folders.kept(FULL);
         let problem = |error: &dyn fmt::Display| format!("cannot read {}: {error}", file.display());
@@ -137,7 +137,7 @@ impl Report {
         serde_json::from_str(&json).map_err(|error| problem(&error))
     }
 
-    /// How long ago it began, in whole minutes.
+    /// The age of the report in whole minutes.
     pub(crate) fn age_minutes(&self) -> u64 {
         unix_seconds().saturating_sub(self.unix_seconds) / 60
     }
@@ -153,7 +153,7 @@ impl Report {
         servers
     }
 
-    /// The faster of the rounds.
+    /// The fastest of the rounds.
     pub(crate) fn best(
         &self,
         server: &str,
@@ -167,7 +167,7 @@ impl Report {
             .max_by(|a, b| a.rpc_per_second.total_cmp(&b.rpc_per_second))
     }
 
-    /// A figure of one contestant as a multiple of another's.
+    /// The ratio of a figure of two contestants.
     pub(crate) fn ratio(
         &self,
         server: &str,
@@ -179,7 +179,7 @@ impl Report {
         Some(figure(one) / figure(self.best(server, callers, other)?))
     }
 
-    /// Every load and every contestant, a line each, and Java's idle ends.
+    /// A table with a line for each load and contestant, and a table of Java's idle ends.
     pub(crate) fn table(&self) -> String {
         const LOADS: [&str; 9] = [
             "server",
@@ -194,8 +194,8 @@ impl Report {
         ];
         const IDLE: [&str; 3] = [
             "Java, idle",
-            "requester's calls an hour",
-            "responder's calls an hour",
+            "requester's calls per hour",
+            "responder's calls per hour",
         ];
         let mut loads = Vec::new();
         for server in self.servers() {
@@ -233,7 +233,7 @@ impl Report {
         callers
     }
 
-    /// What stands in `docs/benchmarks.md`.
+    /// The section for `docs/benchmarks.md`.
     pub(crate) fn section(&self) -> String {
         format!(
             "Made by `cargo xtask bench-java` on {}.\nVersions: {}.\n\n{}\n",
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn the_faster_round_of_each_counts() {
+    fn the_fastest_round_counts() {
         let rate = |rpc: &Rpc| rpc.rpc_per_second;
         let both = [Contestant::SqsRpc, Contestant::Java];
         assert_eq!(report().ratio("one", 256, both, rate), Some(10.0));
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_read_as_it_was_written() {
+    fn a_report_is_read_as_it_was_written() {
         let json = serde_json::to_string(&report()).unwrap();
         assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report());
     }
