@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_an_error_that_is_its_own_cause_ends() {
+    fn an_error_that_is_its_own_cause_ends() {
         #[derive(Debug)]
         struct Snake;
         impl fmt::Display for Snake {

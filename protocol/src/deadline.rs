@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_age_is_zero_if_sqs_time_is_before_sent_timestamp() {
+    fn the_age_is_zero_before_sent_timestamp() {
         assert_eq!(
             Deadline::after(TTL).remaining(Some(SqsTime::from_millis(5)), Some(SENT)),
             Some(TTL)
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_expiry_stops_an_old_request_from_a_dead_letter_queue() {
+    fn the_expiry_stops_old_requests_from_dead_letter_queues() {
         let deadline = Deadline::after(TTL).with_expiry(SENT + TTL);
         // Redriven a day later: SentTimestamp is new, so the age alone would not stop the request.
         let redriven = SENT + Duration::from_secs(86_400);

@@ -30,7 +30,7 @@ const MAX_CHARS: usize = 64;
 pub struct ErrorCode(Cow<'static, str>);
 
 impl ErrorCode {
-    /// The handler failed without a code of its own, or it panicked. The reply hides on purpose which of
+    /// The handler failed without giving an error code, or it panicked. The reply hides on purpose which of
     /// the two happened; the details are in the responder's log.
     pub const INTERNAL: Self = Self::from_static("internal");
     /// The message is a valid request, but the handler's arguments could not be parsed from it.

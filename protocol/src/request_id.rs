@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_says_what_was_found_and_what_is_allowed() {
+    fn the_error_has_the_text_found_and_the_expected_form() {
         assert_eq!(
             RequestId::parse("XY").unwrap_err().to_string(),
             "\"XY\" is not a request id: expected 32 lower-case hex digits"

@@ -223,7 +223,7 @@ fn with_json_an_error_has_all_its_causes() {
 }
 
 #[test]
-fn a_silent_server_is_reported_and_an_interrupt_is_code_4() {
+fn a_silent_server_is_reported_and_interrupts_are_code_4() {
     let local = Local::start_with(&["--latency", "1h"]);
     for (arguments, examined) in [
         (&["queues", "--json"][..], Value::Null),

@@ -53,7 +53,7 @@ fn the_reply_queue_is_deleted_at_the_end() {
 }
 
 #[test]
-fn a_failed_command_is_code_1_and_its_stderr_is_not_sent() {
+fn a_failed_command_is_code_1_without_its_stderr() {
     let local = Local::start();
     let serving = local.serve(&[], "echo half; echo secret >&2; exit 7");
     let (stdout, stderr) = assert_code(&local.request(&["hello"]), 1);
@@ -186,7 +186,7 @@ fn ctrl_c_lets_a_command_finish() {
 }
 
 #[test]
-fn a_second_ctrl_c_kills_running_commands_and_ends_at_once() {
+fn a_second_ctrl_c_kills_running_commands() {
     let local = Local::start();
     let serving = local.serve(&[], "echo started >&2; sleep 1000; true");
     let _request = local.start_request(&["hello"]);

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn one_pick_takes_many_of_one_group_before_the_next_group() {
+    fn a_pick_takes_one_group_before_the_next() {
         let mut order = Order::new(true);
         order.insert(1, Some(&group("a")));
         order.insert(2, Some(&group("b")));

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_its_name_in_the_body_and_its_code_in_a_header() {
+    fn an_error_has_name_in_body_and_code_in_header() {
         let outgoing = encode(&Err(Error::new(ErrorKind::QueueDoesNotExist, "none")));
         assert_eq!(outgoing.status, 400);
         assert!(outgoing.headers.contains(&(

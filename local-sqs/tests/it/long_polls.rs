@@ -81,7 +81,7 @@ async fn a_send_wakes_the_polls_in_order_of_their_arrival() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_visibility_wakes_a_poll_at_its_instant() {
+async fn a_poll_wakes_when_a_visibility_timeout_ends() {
     let sqs = LocalSqs::start();
     let url = sqs.create_queue("jobs").await.expect("made");
     let client = sqs.client();

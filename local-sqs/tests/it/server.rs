@@ -95,7 +95,7 @@ async fn shutdown_does_not_wait_for_an_incomplete_request() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_too_long_is_refused_in_its_protocol() {
+async fn a_request_too_long_is_refused_in_its_protocol() {
     let (_sqs, server, _) = over_http().await;
     let length = "connection: close\r\ncontent-length: 16777217\r\n";
     let form = head("POST", length);

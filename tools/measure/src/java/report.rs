@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn the_section_has_the_best_of_each_load_and_the_idle_hour() {
+    fn the_section_has_best_runs_and_the_idle_hour() {
         let section = report().section();
         for line in [
             "| one | 256 | sqs-rpc | 6000 | 1.0 | 2.0 | 1.00 | 17 | 7 |",
