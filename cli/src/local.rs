@@ -48,8 +48,9 @@ pub(crate) struct Arguments {
     port: u16,
     /// Queue to create, with SQS's attribute names; may be given more than once
     ///
-    /// A name that ends in .fifo makes a FIFO queue. DeadLetterQueue, the name of another given queue, and MaxReceiveCount must be
-    /// given together: --queue jobs,VisibilityTimeout=10,DeadLetterQueue=dead,MaxReceiveCount=3 --queue dead
+    /// A name that ends in .fifo makes a FIFO queue. DeadLetterQueue, the name of another given queue, and
+    /// MaxReceiveCount must be given together: --queue jobs,VisibilityTimeout=10,DeadLetterQueue=dead,MaxReceiveCount=3
+    /// --queue dead
     #[arg(long = "queue", value_name = "NAME[,ATTRIBUTE=VALUE]...", value_parser = queues::parse)]
     queues: Vec<QueueSpec>,
     /// TOML file with queues to create
@@ -64,13 +65,15 @@ pub(crate) struct Arguments {
     /// Account of the callers and of the given queues: 12 digits
     #[arg(long, default_value = "000000000000", value_parser = account)]
     account: String,
-    /// Access key with all permissions; may be given more than once. If given, every request must be signed with such a key
+    /// Access key with all permissions; may be given more than once. If given, every request must be signed with such a
+    /// key
     #[arg(long = "access-key", value_name = "ID:SECRET", value_parser = access_key)]
     access_keys: Vec<AccessKey>,
     /// Seed of ids, receipt handles and faults, to repeat a run [default: random ids]
     #[arg(long, value_name = "NUMBER", value_parser = number::seed)]
     seed: Option<u64>,
-    /// Origin whose pages may use this server from a browser, such as http://localhost:3000, or *; may be given more than once
+    /// Origin whose pages may use this server from a browser, such as http://localhost:3000, or *; may be given more
+    /// than once
     #[arg(long, value_name = "ORIGIN")]
     cors: Vec<AllowedOrigin>,
     /// Write a line to stderr for each request: time, action, queue, status, outcome, duration; never a body

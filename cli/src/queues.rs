@@ -14,14 +14,14 @@ use crate::failure::Failure;
 use crate::hosts::{self, seconds};
 use crate::signals::Signals;
 
-/// Maximum number of concurrent GetQueueAttributes calls. SQS states no limit for this action, and eight calls are few compared
-/// with the calls of the queues' owners.
+/// Maximum number of concurrent GetQueueAttributes calls. SQS states no limit for this action, and eight calls are few
+/// compared with the calls of the queues' owners.
 const AT_A_TIME: usize = 8;
 
 /// List the temporary host queues with a prefix: the age of each lease, and whether its owner is alive
 ///
-/// Nothing is changed. Needs the permissions sqs:ListQueues and sqs:ListQueueTags, and sqs:GetQueueAttributes for the numbers
-/// of messages.
+/// Nothing is changed. Needs the permissions sqs:ListQueues and sqs:ListQueueTags, and sqs:GetQueueAttributes for the
+/// numbers of messages.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The whole text before the UUID in the names of the hosts

@@ -1,6 +1,7 @@
 //! Signals that ask the process to end.
 //!
-//! **Invariant:** after [`Signals::listen`], these signals no longer end the process by themselves; the caller must end it.
+//! **Invariant:** after [`Signals::listen`], these signals no longer end the process by themselves; the caller must end
+//! it.
 
 use std::io;
 

@@ -18,10 +18,10 @@ const BETWEEN: Duration = Duration::from_secs(60);
 
 /// Delete the temporary host queues with a prefix whose owners are dead
 ///
-/// The rules are the same as in the running processes: a host is dead if its lease expired two minutes ago in SQS's own time.
-/// Undecided hosts, such as hosts whose leases can only be watched for a renewal, are examined again until all are decided;
-/// with --once they are examined only once. Ctrl-C stops at once, with exit code 4. Needs the permissions sqs:ListQueues,
-/// sqs:ListQueueTags and, without --dry-run, sqs:DeleteQueue.
+/// The rules are the same as in the running processes: a host is dead if its lease expired two minutes ago in SQS's own
+/// time. Undecided hosts, such as hosts whose leases can only be watched for a renewal, are examined again until all
+/// are decided; with --once they are examined only once. Ctrl-C stops at once, with exit code 4. Needs the permissions
+/// sqs:ListQueues, sqs:ListQueueTags and, without --dry-run, sqs:DeleteQueue.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The whole text before the UUID in the names of the hosts

@@ -1,7 +1,7 @@
 //! Checks that the quotations in the table are in Amazon's documentation.
 //!
-//! Every SDK contains the API reference, so quotations from it must be in the installed reference. No software contains the
-//! developer guide, so quotations from it are not checked.
+//! Every SDK contains the API reference, so quotations from it must be in the installed reference. No software contains
+//! the developer guide, so quotations from it are not checked.
 
 use std::time::Duration;
 

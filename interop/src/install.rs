@@ -1,7 +1,8 @@
 //! Installs third-party software with pinned versions below one folder.
 //!
 //! Each piece has its own folder with a stamp file that contains the requirements. A folder with a different stamp, or
-//! without a stamp because its installation failed, is installed again. Invariant: a folder with the right stamp is complete.
+//! without a stamp because its installation failed, is installed again. Invariant: a folder with the right stamp is
+//! complete.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! The AWS SDK for Java and the Java Temporary Queue Client, on local-sqs.
 //!
-//! Java's requester and responder are tested with each other and with this project's, in all three combinations. The programs
-//! are in `java/client`. Each responder replies with the body in upper case and the attribute `tenant` of the request.
+//! Java's requester and responder are tested with each other and with this project's, in all three combinations. The
+//! programs are in `java/client`. Each responder replies with the body in upper case and the attribute `tenant` of the
+//! request.
 
 use std::time::Duration;
 

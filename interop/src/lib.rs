@@ -1,7 +1,7 @@
 //! Tests this project with third-party software: `cargo xtask interop`.
 //!
-//! Owns the installation of the software, its processes, and the table of disagreements. Does not own the checks of an SQS
-//! (`local_sqs::contract`) and the Java and Python programs (`interop/java`, `interop/python`).
+//! Owns the installation of the software, its processes, and the table of disagreements. Does not own the checks of an
+//! SQS (`local_sqs::contract`) and the Java and Python programs (`interop/java`, `interop/python`).
 //!
 //! All software is installed with pinned versions below the folder `target/interop`, and stays there for the next run.
 //!

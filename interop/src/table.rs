@@ -1,7 +1,7 @@
 //! The table of disagreements: read from `disagreements.toml`, written to `docs/interop.md`.
 //!
-//! Invariants, which are tested: each entry names an existing check, a server and a check are in at most one entry, every entry
-//! has a deciding sentence or says that there is none, and the document equals the rendered table.
+//! Invariants, which are tested: each entry names an existing check, a server and a check are in at most one entry,
+//! every entry has a deciding sentence or says that there is none, and the document equals the rendered table.
 
 use std::collections::BTreeMap;
 
@@ -54,8 +54,8 @@ enum Right {
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Quotation {
-    /// The name of the page in its URL: a page of the API reference if it begins with `API_` or is `CommonErrors`, else a page of
-    /// the developer guide.
+    /// The name of the page in its URL: a page of the API reference if it begins with `API_` or is `CommonErrors`, else
+    /// a page of the developer guide.
     page: String,
     pub(crate) text: String,
 }

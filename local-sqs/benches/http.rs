@@ -1,9 +1,9 @@
 //! The HTTP front end: messages per second, and how soon a send wakes a waiting poll.
 //!
-//! `cargo bench -p local-sqs --bench http` measures this server alone. With the path of a rustack server after `--`, both
-//! servers take turns; `cargo xtask bench-local` first installs rustack. Both servers are started here as separate processes.
-//! The same simple client without signatures is used for both. Only the ratio is meaningful, because other load on the machine
-//! affects both servers.
+//! `cargo bench -p local-sqs --bench http` measures this server alone. With the path of a rustack server after `--`,
+//! both servers take turns; `cargo xtask bench-local` first installs rustack. Both servers are started here as separate
+//! processes. The same simple client without signatures is used for both. Only the ratio is meaningful, because other
+//! load on the machine affects both servers.
 
 use bytes::Bytes;
 use http::Request;

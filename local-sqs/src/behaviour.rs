@@ -14,8 +14,8 @@ use std::time::Duration;
 
 /// Delays and faults, and how often they happen. By default there are none.
 ///
-/// A probability is between 0 (never) and 1 (always); values outside count as the nearer bound. All random decisions depend
-/// on [`Builder::seed`](crate::Builder::seed), so the same calls in the same order meet the same faults.
+/// A probability is between 0 (never) and 1 (always); values outside count as the nearer bound. All random decisions
+/// depend on [`Builder::seed`](crate::Builder::seed), so the same calls in the same order meet the same faults.
 ///
 /// # Examples
 ///
@@ -103,9 +103,9 @@ impl Default for Behaviour {
 }
 
 impl Behaviour {
-    /// The real SQS on a normal day: calls and deliveries take time, a new queue can be used after a second, tags are up to a
-    /// minute old, sends to a queue that is being deleted are lost, a few messages arrive twice or out of order, short polls
-    /// miss some messages, and counts are approximate.
+    /// The real SQS on a normal day: calls and deliveries take time, a new queue can be used after a second, tags are
+    /// up to a minute old, sends to a queue that is being deleted are lost, a few messages arrive twice or out of
+    /// order, short polls miss some messages, and counts are approximate.
     pub fn like_aws() -> Self {
         Self::default()
             .latency(Latency::aws_call())
@@ -119,29 +119,29 @@ impl Behaviour {
             .count_error(0.1)
     }
 
-    /// How long each call takes; half of the time passes before the effect, half after it. Default: none. Long latencies exceed
-    /// the client's timeouts. Needs a tokio runtime.
+    /// How long each call takes; half of the time passes before the effect, half after it. Default: none. Long
+    /// latencies exceed the client's timeouts. Needs a tokio runtime.
     pub fn latency(mut self, latency: Latency) -> Self {
         self.latency = latency;
         self
     }
 
-    /// The time from a send to a standard queue until the message can be received. Default: none. Until then the message counts
-    /// as delayed.
+    /// The time from a send to a standard queue until the message can be received. Default: none. Until then the
+    /// message counts as delayed.
     pub fn delivery(mut self, delivery: Latency) -> Self {
         self.delivery = delivery;
         self
     }
 
-    /// How long after its creation calls do not find a new queue; SQS's documentation requires to wait one second. Default:
-    /// zero. Does not apply to queues that already exist.
+    /// How long after its creation calls do not find a new queue; SQS's documentation requires to wait one second.
+    /// Default: zero. Does not apply to queues that already exist.
     pub fn settling(mut self, settling: Duration) -> Self {
         self.settling = settling;
         self
     }
 
-    /// How long sends to a deleted queue are accepted and lost. Default: zero. SQS documents up to 60 s; larger values count as
-    /// 60 s.
+    /// How long sends to a deleted queue are accepted and lost. Default: zero. SQS documents up to 60 s; larger values
+    /// count as 60 s.
     pub fn deletion(mut self, deletion: Duration) -> Self {
         self.deletion = deletion;
         self
@@ -173,15 +173,15 @@ impl Behaviour {
         self
     }
 
-    /// The probability that a receive from a standard queue finds fewer messages than the queue has: a short poll possibly none,
-    /// a long poll at least one. Default: 0.
+    /// The probability that a receive from a standard queue finds fewer messages than the queue has: a short poll
+    /// possibly none, a long poll at least one. Default: 0.
     pub fn missed(mut self, probability: f64) -> Self {
         self.missed = probability;
         self
     }
 
-    /// The maximum relative error of the approximate numbers of messages: 0.1 is ten per cent in either direction. Default: 0.
-    /// At 1 the numbers are between zero and twice the true number.
+    /// The maximum relative error of the approximate numbers of messages: 0.1 is ten per cent in either direction.
+    /// Default: 0. At 1 the numbers are between zero and twice the true number.
     pub fn count_error(mut self, part: f64) -> Self {
         self.count_error = part;
         self
@@ -211,8 +211,9 @@ impl Behaviour {
         self
     }
 
-    /// The maximum number of messages of a queue in flight. Default: 120,000, SQS's quota. At the maximum, a short poll of a
-    /// standard queue is refused with `OverLimit`, and every other receive finds nothing; at 0 nothing is ever received.
+    /// The maximum number of messages of a queue in flight. Default: 120,000, SQS's quota. At the maximum, a short poll
+    /// of a standard queue is refused with `OverLimit`, and every other receive finds nothing; at 0 nothing is ever
+    /// received.
     pub fn most_in_flight(mut self, most: usize) -> Self {
         self.most_in_flight = most;
         self

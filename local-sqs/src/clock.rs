@@ -1,7 +1,7 @@
 //! The only module that reads a clock.
 //!
-//! SQS's time is the wall time at the start plus the time that has passed on tokio's monotonic clock. So if a test pauses or
-//! advances tokio's clock, SQS's time does the same.
+//! SQS's time is the wall time at the start plus the time that has passed on tokio's monotonic clock. So if a test
+//! pauses or advances tokio's clock, SQS's time does the same.
 
 use crate::engine::Timestamp;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

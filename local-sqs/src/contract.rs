@@ -1,8 +1,9 @@
 //! The contract suite: checks that a server behaves like SQS, as functions that take a client of the AWS SDK.
 //!
-//! Owns a table of checks, [`CHECKS`]. Each check creates its own queues and sees only the answers of the server. A check
-//! asks for no more than SQS promises: it waits for a message that may be late, and accepts both the old and the new name of
-//! an error. This crate runs all checks against itself; they can run against any server, including the real SQS.
+//! Owns a table of checks, [`CHECKS`]. Each check creates its own queues and sees only the answers of the server. A
+//! check asks for no more than SQS promises: it waits for a message that may be late, and accepts both the old and the
+//! new name of an error. This crate runs all checks against itself; they can run against any server, including the real
+//! SQS.
 //!
 //! # Examples
 //!
@@ -44,7 +45,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-/// A check of one behaviour.
+/// A check of one behavior.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Check {
@@ -62,7 +63,7 @@ impl Check {
     ///
     /// # Errors
     ///
-    /// [`Disagreement`] with the behaviour that was seen instead.
+    /// [`Disagreement`] with the behavior that was seen instead.
     ///
     /// # Cancel safety
     ///

@@ -1,7 +1,7 @@
 //! The engine together with its waiting polls: the part that every driver of the engine needs.
 //!
-//! Owns the engine, and for each waiting poll its answer and a notification. Does not own: the lock around the desk, the time,
-//! and the waiting. Invariant: a poll that has left receives no messages.
+//! Owns the engine, and for each waiting poll its answer and a notification. Does not own: the lock around the desk,
+//! the time, and the waiting. Invariant: a poll that has left receives no messages.
 
 use crate::engine::{
     Caller, Effect, Engine, Error, Output, PollId, Request, Submitted, Timestamp, api::outputs,

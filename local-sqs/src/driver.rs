@@ -1,7 +1,7 @@
 //! The thin layer around the engine: a lock, a clock, and the waiting of polls.
 //!
-//! Owns the engine. Each waiting poll sleeps in its caller's task until the engine has something due, so without waiting polls
-//! there is no task and no timer. Invariant: the lock is never held across an await.
+//! Owns the engine. Each waiting poll sleeps in its caller's task until the engine has something due, so without
+//! waiting polls there is no task and no timer. Invariant: the lock is never held across an await.
 
 use crate::behaviour::Behaviour;
 use crate::calls::Calls;
@@ -66,15 +66,15 @@ impl Driver {
         self.lock().calls.clone()
     }
 
-    /// Replaces the behaviour from now on.
+    /// Replaces the [`Behaviour`] from now on.
     pub(crate) fn set_behaviour(&self, behaviour: Behaviour) {
         self.lock().desk.engine().set_behaviour(behaviour);
     }
 
     /// Executes a request if its caller is authorized. `end` ends a waiting poll, which then returns no messages.
     ///
-    /// If the future is dropped while a poll waits, the poll has received nothing. If it is dropped after the poll received
-    /// messages, the messages stay hidden until their visibility timeout ends, as in SQS.
+    /// If the future is dropped while a poll waits, the poll has received nothing. If it is dropped after the poll
+    /// received messages, the messages stay hidden until their visibility timeout ends, as in SQS.
     pub(crate) async fn call(
         &self,
         caller: Result<Caller, Error>,
@@ -160,8 +160,8 @@ impl Driver {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A poisoned lock is ignored: the engine is consistent after each call, and a panic in it is a bug that the next call
-        // may show, too.
+        // A poisoned lock is ignored: the engine is consistent after each call, and a panic in it is a bug that the
+        // next call may show, too.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,11 +1,11 @@
 //! The engine: a complete SQS as a plain state machine.
 //!
-//! Owns all queues and messages of all accounts, and the waiting polls. Does no I/O, reads no clock and has no lock: each call
-//! takes the time as an argument, and waiting polls are answered through [`Engine::effects`]. The same seed and the same calls
-//! give the same answers.
+//! Owns all queues and messages of all accounts, and the waiting polls. Does no I/O, reads no clock and has no lock:
+//! each call takes the time as an argument, and waiting polls are answered through [`Engine::effects`]. The same seed
+//! and the same calls give the same answers.
 //!
-//! **Invariant:** after each call nothing is due: everything that is due at or before the latest `now` has happened, and no
-//! poll waits at a queue that has a message for it.
+//! **Invariant:** after each call nothing is due: everything that is due at or before the latest `now` has happened,
+//! and no poll waits at a queue that has a message for it.
 
 mod acknowledge;
 pub mod api;
@@ -138,8 +138,8 @@ impl Engine {
         Self::made_of(StdRng::seed_from_u64(seed), Chance::new(seed))
     }
 
-    /// As [`new`](Self::new), but with random ids, so that message ids, receipt handles and request ids of earlier engines are not
-    /// valid in this engine. `seed` determines only faults.
+    /// As [`new`](Self::new), but with random ids, so that message ids, receipt handles and request ids of earlier
+    /// engines are not valid in this engine. `seed` determines only faults.
     ///
     /// # Panics
     /// If the operating system provides no random bytes.
@@ -150,8 +150,8 @@ impl Engine {
     }
 
     fn made_of(mut rng: StdRng, chance: Chance) -> Self {
-        // Receipt handles contain these numbers, so they start at a random value. It is below 2^40, which leaves room for all
-        // later numbers.
+        // Receipt handles contain these numbers, so they start at a random value. It is below 2^40, which leaves room
+        // for all later numbers.
         let next_number = rng.random::<u64>() >> 24;
         Self {
             now: Timestamp::default(),
@@ -170,8 +170,8 @@ impl Engine {
         }
     }
 
-    /// Replaces the behaviour from now on. The driver, not the engine, implements the parts that concern transport: latency,
-    /// `Date`, refused calls and lost answers.
+    /// Replaces the [`Behaviour`] from now on. The driver, not the engine, implements the parts that concern transport:
+    /// latency, `Date`, refused calls and lost answers.
     pub fn set_behaviour(&mut self, behaviour: Behaviour) {
         self.behaviour = behaviour;
     }
@@ -264,7 +264,7 @@ impl Engine {
         mem::take(&mut self.effects)
     }
 
-    /// The behaviour and the source of random decisions, for faults of the transport.
+    /// The [`Behaviour`] and the source of random decisions, for faults of the transport.
     pub(crate) fn faults(&mut self) -> (&Behaviour, &mut Chance) {
         (&self.behaviour, &mut self.chance)
     }

@@ -92,14 +92,15 @@ impl LocalSqs {
         })
     }
 
-    /// Creates a queue with default attributes, or finds the existing queue, and returns its URL. A name that ends in `.fifo`
-    /// makes a FIFO queue.
+    /// Creates a queue with default attributes, or finds the existing queue, and returns its URL. A name that ends in
+    /// `.fifo` makes a FIFO queue.
     ///
     /// Counts as a call of `CreateQueue`.
     ///
     /// # Errors
     ///
-    /// SQS's errors: the name is invalid, was deleted less than a minute ago, or belongs to a queue with other attributes.
+    /// SQS's errors: the name is invalid, was deleted less than a minute ago, or belongs to a queue with other
+    /// attributes.
     ///
     /// # Cancel safety
     ///
@@ -172,7 +173,7 @@ impl LocalSqs {
         answer.result
     }
 
-    /// Replaces the behaviour from now on, so that a test can enable and disable faults.
+    /// Replaces the [`Behaviour`] from now on, so that a test can enable and disable faults.
     pub fn set_behaviour(&self, behaviour: Behaviour) {
         self.service.driver.set_behaviour(behaviour);
     }
@@ -234,23 +235,23 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The seed of message ids, receipt handles and all other random values, to repeat a run. Default: random ids, and faults
-    /// that are the same in each run. Two servers with the same seed make the same ids, so a receipt handle of one server is
-    /// valid at the other.
+    /// The seed of message ids, receipt handles and all other random values, to repeat a run. Default: random ids, and
+    /// faults that are the same in each run. Two servers with the same seed make the same ids, so a receipt handle of
+    /// one server is valid at the other.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// The account of callers. Default: `000000000000`. Without [access keys](Self::access_key), a request that is signed with a
-    /// key id of 12 digits belongs to the account with this number.
+    /// The account of callers. Default: `000000000000`. Without [access keys](Self::access_key), a request that is
+    /// signed with a key id of 12 digits belongs to the account with this number.
     pub fn account(mut self, account: impl Into<String>) -> Self {
         self.account = account.into();
         self
     }
 
-    /// The region of unsigned requests. Default: `us-east-1`. The signature of a signed request contains its region, and each
-    /// region has its own queues.
+    /// The region of unsigned requests. Default: `us-east-1`. The signature of a signed request contains its region,
+    /// and each region has its own queues.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = region.into();
         self
@@ -268,9 +269,9 @@ impl Builder {
         self
     }
 
-    /// Adds an access key with its permissions. Default: no keys, and every caller has all permissions in its own account, signed
-    /// or not. With at least one key, every request must be signed. [`LocalSqs::create_queue`] and [`LocalSqs::call`] need no
-    /// key.
+    /// Adds an access key with its permissions. Default: no keys, and every caller has all permissions in its own
+    /// account, signed or not. With at least one key, every request must be signed. [`LocalSqs::create_queue`] and
+    /// [`LocalSqs::call`] need no key.
     pub fn access_key(mut self, key: AccessKey) -> Self {
         self.keys.push(key);
         self

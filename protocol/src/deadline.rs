@@ -57,8 +57,8 @@ impl Deadline {
         expiry: None,
     };
 
-    /// A deadline this long after the message is sent: at most [`MAX_REMAINING`], and rounded up to whole milliseconds, because
-    /// zero would say that nobody waits any more.
+    /// A deadline this long after the message is sent: at most [`MAX_REMAINING`], and rounded up to whole milliseconds,
+    /// because zero would mean that the requester no longer waits.
     pub fn after(remaining: Duration) -> Self {
         let whole = Duration::from_millis(remaining.as_millis().try_into().unwrap_or(u64::MAX));
         let rounded = if whole < remaining {

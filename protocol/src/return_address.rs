@@ -120,7 +120,7 @@ pub enum Refusal {
     },
     /// The queue's name does not have the form of a temporary queue and is not in the allow-list.
     #[error(
-        "cannot reply to queue {name}: it is not a temporary queue (the name ends in a UUID and a number) and not in the allow-list"
+        "cannot reply to queue {name}: it is not in the allow-list, and its name does not end in a UUID and a number"
     )]
     NotTemporary {
         /// The queue's name: at most 80 characters.

@@ -40,7 +40,8 @@ fn pages_name_only_existing_commands() {
     }
 }
 
-/// With a paused clock a sleep costs nothing. On the wall clock it costs its duration, and does not guarantee the awaited event.
+/// With a paused clock a sleep costs nothing. On the wall clock it costs its duration, and does not guarantee the
+/// awaited event.
 #[test]
 fn no_test_sleeps_on_the_wall_clock_without_a_reason() {
     for file in files(root(), ".rs") {

@@ -1,7 +1,7 @@
 //! The project's own commands: `cargo xtask help` lists them.
 //!
-//! Owns the list of commands and their steps. Does not install anything, which `.ci/run` does, and has no dependencies, so that
-//! it is built in seconds.
+//! Owns the list of commands and their steps. Does not install anything, which `.ci/run` does, and has no dependencies,
+//! so that it is built in seconds.
 //!
 //! Invariant: exit code 0 means that every step was run and succeeded; a step that cannot be run is a failure.
 
@@ -28,7 +28,7 @@ usage: cargo xtask COMMAND
   quick        formatting, clippy, all tests, 30 s of simulation: a few minutes if all is already built
   check        formatting, clippy with every set of features, documentation; warnings are errors
   systems      clippy of the sqs-rpc command for Windows and macOS (needs their rustup targets)
-  deny         licences, duplicates and sources of the dependencies (needs cargo-deny)
+  deny         licenses, duplicates and sources of the dependencies (needs cargo-deny)
   test         all tests and documentation tests
   examples     runs each example that needs no arguments
   interop      installs third-party software and tests this project with it; see `cargo xtask interop -- --help`

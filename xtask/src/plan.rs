@@ -2,9 +2,9 @@
 //!
 //! Owns the steps and their order, and does not run them.
 //!
-//! Invariant: `ci` has the steps of every command that checks, so that no check depends on a person. The exception is `systems`,
-//! which needs Rust targets that not every machine can install. `ci` measures nothing. `quick` has only steps of `ci`, with a
-//! shorter simulation.
+//! Invariant: `ci` has the steps of every command that checks, so that no check depends on a person. The exception is
+//! `systems`, which needs Rust targets that not every machine can install. `ci` measures nothing. `quick` has only
+//! steps of `ci`, with a shorter simulation.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,8 @@ const WITH_FEATURES: [&str; 4] = [
     "sqs-rpc",
 ];
 
-/// Systems for which the `sqs-rpc` command is checked, but not linked or run. This needs only Rust's standard library for them.
+/// Systems for which the `sqs-rpc` command is checked, but not linked or run. This needs only Rust's standard library
+/// for them.
 const OTHER_SYSTEMS: [&str; 2] = ["aarch64-apple-darwin", "x86_64-pc-windows-gnu"];
 
 /// Examples that `examples` does not run, because they need an AWS account.

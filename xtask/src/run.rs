@@ -68,8 +68,8 @@ fn outcome(step: &Step, root: &Path) -> Result<(), String> {
     }
 }
 
-/// One line for each step: its result and its duration. `durations` has the steps that were run; if `failed`, the last of them
-/// failed.
+/// One line for each step: its result and its duration. `durations` has the steps that were run; if `failed`, the last
+/// of them failed.
 fn table(steps: &[Step], durations: &[Duration], failed: bool) -> String {
     let lines = steps
         .iter()

@@ -22,8 +22,8 @@ pub(crate) fn sim(arguments: Vec<String>) -> Step {
 
 /// All regressions, and two minutes of new seeds.
 ///
-/// The seeds are derived from the commit: they differ for each commit, and are the same for the same commit, so that a failure
-/// can be reproduced.
+/// The seeds are derived from the commit: they differ for each commit, and are the same for the same commit, so that a
+/// failure can be reproduced.
 pub(crate) fn for_ci() -> Vec<Step> {
     let arguments = format!("{RUN} --regressions {REGRESSIONS} --seconds 120 --first commit");
     vec![Step::cargo("simulation", &arguments)]

@@ -1,8 +1,8 @@
 //! Counts the calls of a contestant: calls, entries and billed calls, by action.
 //!
-//! Owns: the count. An interceptor of the SDK counts, so that the calls of every contestant are counted in the same way, on
-//! any server. Does not own: the price of a call (`outcome.rs`). Invariant: attempts are counted, not operations, because
-//! SQS charges a call that the SDK retries twice.
+//! Owns: the count. An interceptor of the SDK counts, so that the calls of every contestant are counted in the same
+//! way, on any server. Does not own: the price of a call (`outcome.rs`). Invariant: attempts are counted, not
+//! operations, because SQS charges a call that the SDK retries twice.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

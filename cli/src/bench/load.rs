@@ -1,7 +1,7 @@
 //! The load: sends requests and measures how long each takes.
 //!
-//! Owns: the order of requests, and the times. Does not own: the contestants. Invariant: a failed request ends the run, because
-//! a table with missing results compares nothing.
+//! Owns: the order of requests, and the times. Does not own: the contestants. Invariant: a failed request ends the run,
+//! because a table with missing results compares nothing.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -37,9 +37,10 @@ pub(crate) enum Command {
 
 /// Measure requests: rate, latency, calls to SQS and price
 ///
-/// By default the bench uses an SQS in this process that is as slow as Amazon's, in virtual time, so the results hardly depend
-/// on the machine. --on-local, --endpoint-url and --on-aws measure real time. The bench creates queues (sqs-rpc-bench-... and
-/// a reply queue) and deletes them at the end, also after Ctrl-C or SIGTERM. If it is killed, delete sqs-rpc-bench-... yourself.
+/// By default the bench uses an SQS in this process that is as slow as Amazon's, in virtual time, so the results hardly
+/// depend on the machine. --on-local, --endpoint-url and --on-aws measure real time. The bench creates queues
+/// (sqs-rpc-bench-... and a reply queue) and deletes them at the end, also after Ctrl-C or SIGTERM. If it is killed,
+/// delete sqs-rpc-bench-... yourself.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Measure on `sqs-rpc local`, started as a separate process, over HTTP

@@ -1,7 +1,7 @@
 //! Which contestant runs under which load, and in which order.
 //!
-//! Does not own: load, server, contestants. Invariant: compared contestants run one after the other on the same server, each
-//! with its own queues; a started contestant is always stopped, however its run ends.
+//! Does not own: load, server, contestants. Invariant: compared contestants run one after the other on the same server,
+//! each with its own queues; a started contestant is always stopped, however its run ends.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -52,8 +52,8 @@ impl Bench {
         Ok(outcomes)
     }
 
-    /// The numbers of callers to run with. With a rate there is only one load, and the largest number sets the responder's
-    /// concurrency.
+    /// The numbers of callers to run with. With a rate there is only one load, and the largest number sets the
+    /// responder's concurrency.
     fn callers(&self) -> &[usize] {
         let all = &self.arguments.concurrency;
         match (self.arguments.rate, all.iter().max()) {

@@ -214,7 +214,8 @@ async fn start_local() -> Result<(Child, String), Failure> {
     let mut command = Command::new(program);
     command
         .args(["local", "--port", "0", "--json", "--until-stdin-ends"])
-        // Nothing is written to this pipe. It closes when this process ends, even if it is killed, and the server stops then.
+        // Nothing is written to this pipe. It closes when this process ends, even if it is killed, and the server stops
+        // then.
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true);

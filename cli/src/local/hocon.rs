@@ -1,7 +1,8 @@
 //! A parser for the part of HOCON that ElasticMQ configurations use.
 //!
-//! Supported are objects, paths as keys, quoted and unquoted values, arrays and comments. A repeated key replaces a value and
-//! merges an object. Includes are skipped, and substitutions are kept as text, which the reader of the value refuses.
+//! Supported are objects, paths as keys, quoted and unquoted values, arrays and comments. A repeated key replaces a
+//! value and merges an object. Includes are skipped, and substitutions are kept as text, which the reader of the value
+//! refuses.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The queues that exist from the start.
 //!
-//! Owns the syntax of a queue on the command line, and the rules for all queues together. The engine checks the rules of SQS
-//! itself, so they are not repeated here.
+//! Owns the syntax of a queue on the command line, and the rules for all queues together. The engine checks the rules
+//! of SQS itself, so they are not repeated here.
 
 use std::collections::BTreeMap;
 

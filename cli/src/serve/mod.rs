@@ -32,14 +32,14 @@ use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::{number, time};
 
-/// How long a poll waits for requests. Shorter than SQS's maximum of 20 s, because a poll is never aborted, and after Ctrl-C the
-/// shutdown waits for the poll.
+/// How long a poll waits for requests. Shorter than SQS's maximum of 20 s, because a poll is never aborted, and after
+/// Ctrl-C the shutdown waits for the poll.
 const POLL_WAIT: Duration = Duration::from_secs(5);
 
 /// Serve a queue: run a command for each request
 ///
-/// The command gets the body on stdin, and its stdout is the reply, unchanged. If the command exits with a code other than 0, or
-/// prints nothing or a text that SQS does not accept, the caller gets an error. The command inherits stderr.
+/// The command gets the body on stdin, and its stdout is the reply, unchanged. If the command exits with a code other
+/// than 0, or prints nothing or a text that SQS does not accept, the caller gets an error. The command inherits stderr.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = ENVIRONMENT)]
 pub(crate) struct Arguments {

@@ -2,8 +2,8 @@
 //!
 //! Owns: the processes and pipes of the command. Does not own: the reply.
 //!
-//! **Invariant:** if a [`Process`] is dropped before the command has ended, the command and the processes that it started are
-//! killed. On Unix those processes are also killed when the command ends.
+//! **Invariant:** if a [`Process`] is dropped before the command has ended, the command and the processes that it
+//! started are killed. On Unix those processes are also killed when the command ends.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -17,8 +17,8 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::stderr::{self, Tail};
 
-/// After the end of a command, its pipes are read for at most this time. The pipes already have all output of the command, but
-/// a process that left the command's process group may keep them open.
+/// After the end of a command, its pipes are read for at most this time. The pipes already have all output of the
+/// command, but a process that left the command's process group may keep them open.
 const LAST_READ: Duration = Duration::from_millis(100);
 
 /// A started command.
@@ -176,8 +176,8 @@ fn kill_group(group: &mut Option<Group>) {
 #[cfg(windows)]
 const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
 
-/// Kills a running command and the processes that it started. This only works before the command ends. Without unsafe code, only
-/// the Windows program `taskkill` can do it, which takes some milliseconds.
+/// Kills a running command and the processes that it started. This only works before the command ends. Without unsafe
+/// code, only the Windows program `taskkill` can do it, which takes some milliseconds.
 #[cfg(windows)]
 fn kill_tree(group: &mut Option<Group>) {
     if let Some(id) = group.take() {

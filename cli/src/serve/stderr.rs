@@ -12,8 +12,8 @@ const KEPT: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Tail(Vec<u8>);
 
-/// Forwards everything to our own stderr until the command's stderr ends, and keeps the last bytes in `tail`. Errors of our own
-/// stderr are ignored, so that a closed terminal does not affect the command.
+/// Forwards everything to our own stderr until the command's stderr ends, and keeps the last bytes in `tail`. Errors of
+/// our own stderr are ignored, so that a closed terminal does not affect the command.
 pub(crate) async fn follow(stderr: Option<ChildStderr>, tail: &mut Tail) -> io::Result<()> {
     let Some(mut from) = stderr else {
         return Ok(());

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 const UUID: &str = "0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a";
 
-/// Creates these hosts: dead, alive, lease expired, of Java, without a lease, with an unreadable lease; and a queue that is not
-/// a host.
+/// Creates these hosts: dead, alive, lease expired, of Java, without a lease, with an unreadable lease; and a queue
+/// that is not a host.
 fn some_hosts(local: &Local) -> [String; 6] {
     #[expect(
         clippy::disallowed_methods,

@@ -1,7 +1,7 @@
 //! Starts and stops the command.
 //!
-//! Every process is killed by its id when its handle is dropped. No test sleeps: tests wait for a line, the end of an output, or
-//! the end of a process, each with a limit after which the test fails instead of hanging.
+//! Every process is killed by its id when its handle is dropped. No test sleeps: tests wait for a line, the end of an
+//! output, or the end of a process, each with a limit after which the test fails instead of hanging.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::process::CommandExt as _;

@@ -1,7 +1,7 @@
-//! Behaviour that was recorded on Amazon SQS, by the tests of LocalStack that were validated against it.
+//! Behavior that was recorded on Amazon SQS, by the tests of LocalStack that were validated against it.
 //!
-//! The documentation does not describe this behaviour, or describes it less exactly. If the recording has a text, a part of
-//! the text is compared.
+//! The documentation does not describe this behavior, or describes it less exactly. If the recording has a text, a part
+//! of the text is compared.
 
 use super::subject::{Disagreement, Outcome, Subject, disagreement, ensure, ensure_eq, handle};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};

@@ -1,5 +1,5 @@
-//! Requests that look harmless but are refused. The rules are from the API reference and the Developer Guide, unless a check
-//! names another source.
+//! Requests that look harmless but are refused. The rules are from the API reference and the Developer Guide, unless a
+//! check names another source.
 
 use super::subject::{INVALID_ATTRIBUTE, INVALID_VALUE, Outcome, Subject, ensure_code, ensure_eq};
 use aws_sdk_sqs::types::QueueAttributeName as Name;

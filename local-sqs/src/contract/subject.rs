@@ -19,7 +19,7 @@ pub struct Subject {
     queues: Mutex<Vec<String>>,
 }
 
-/// A behaviour that differs from SQS.
+/// A behavior that differs from SQS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disagreement {
     seen: String,
@@ -106,8 +106,8 @@ pub(super) const INVALID_ATTRIBUTE: &[&str] = &["InvalidAttributeValue", "Invali
 pub(super) const MISSING: &[&str] = &["MissingParameter", "MissingParameterException"];
 
 impl Subject {
-    /// The server behind a client. The names of the queues begin with `prefix`, which has at most 40 characters. Use a different
-    /// prefix for each run, and a prefix that no queue on the server has yet.
+    /// The server behind a client. The names of the queues begin with `prefix`, which has at most 40 characters. Use a
+    /// different prefix for each run, and a prefix that no queue on the server has yet.
     pub fn new(client: Client, prefix: impl Into<String>) -> Self {
         Self {
             client,

@@ -1,7 +1,8 @@
 //! The requests and answers of the SQS API as plain data.
 //!
-//! Owns the names of all actions and their members. Checks nothing: a missing member is `None` here and an error later, as in
-//! SQS. The serde names are the names in the service's model, so that the JSON protocol needs no second description.
+//! Owns the names of all actions and their members. Checks nothing: a missing member is `None` here and an error later,
+//! as in SQS. The serde names are the names in the service's model, so that the JSON protocol needs no second
+//! description.
 
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -148,8 +149,8 @@ impl Request {
         }
     }
 
-    /// The actions that the caller needs permission for: the request's action, and `TagQueue` if a queue is created with tags
-    /// (API reference, `CreateQueue`).
+    /// The actions that the caller needs permission for: the request's action, and `TagQueue` if a queue is created
+    /// with tags (API reference, `CreateQueue`).
     pub(crate) fn rights(&self) -> impl Iterator<Item = Action> {
         let tags = matches!(self, Self::CreateQueue(it) if it.tags.as_ref().is_some_and(|tags| !tags.is_empty()));
         std::iter::once(self.action()).chain(tags.then_some(Action::TagQueue))

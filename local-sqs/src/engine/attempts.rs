@@ -1,7 +1,7 @@
 //! Receives from a FIFO queue that a caller may repeat because it did not get the answer.
 //!
-//! Invariant: an attempt is remembered for five minutes. The store, not this module, knows whether the attempt's messages are
-//! unchanged.
+//! Invariant: an attempt is remembered for five minutes. The store, not this module, knows whether the attempt's
+//! messages are unchanged.
 
 use super::Timestamp;
 use super::message::Number;

@@ -26,8 +26,8 @@ pub(super) struct Deduplication {
 }
 
 impl Deduplication {
-    /// The accepted send that this send repeats. If the scope changes from the whole queue to the group, an id that was accepted
-    /// before the change still counts in every group, until its five minutes have passed (recorded on Amazon).
+    /// The accepted send that this send repeats. If the scope changes from the whole queue to the group, an id that was
+    /// accepted before the change still counts in every group, until its five minutes have passed (recorded on Amazon).
     pub(super) fn earlier(&mut self, now: Timestamp, key: &Key) -> Option<Accepted> {
         while let Some((_, old)) = self
             .oldest

@@ -1,6 +1,7 @@
 //! MD5 digests as SQS computes them, so that a client can detect changes on the way.
 //!
-//! The encoding of attributes is from the SQS Developer Guide, "Calculating the MD5 message digest for message attributes".
+//! The encoding of attributes is from the SQS Developer Guide, "Calculating the MD5 message digest for message
+//! attributes".
 
 use super::api::MessageAttribute;
 use md5::{Digest, Md5};

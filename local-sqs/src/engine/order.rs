@@ -1,7 +1,7 @@
 //! Which ready message is received next.
 //!
-//! Owns the numbers of the ready messages, and, for a FIFO queue, the numbers of the messages in flight of each group. Does
-//! not own messages. Invariant: a group offers no message behind one of its messages in flight.
+//! Owns the numbers of the ready messages, and, for a FIFO queue, the numbers of the messages in flight of each group.
+//! Does not own messages. Invariant: a group offers no message behind one of its messages in flight.
 
 use super::message::Number;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -39,8 +39,8 @@ struct Group {
 }
 
 impl Group {
-    /// The oldest ready message, unless an older message is in flight. Amazon delivers a message that is visible again even if
-    /// later messages of its group are still in flight (recorded).
+    /// The oldest ready message, unless an older message is in flight. Amazon delivers a message that is visible again
+    /// even if later messages of its group are still in flight (recorded).
     fn first(&self) -> Option<Number> {
         let first = *self.ready.first()?;
         let is_behind = self.in_flight.first().is_some_and(|older| *older < first);
@@ -96,8 +96,8 @@ impl Order {
         }
     }
 
-    /// Takes at most `most` messages. Each is in flight until [`came_back`](Self::came_back) is called for it. `skip` returns the
-    /// number of messages to pass over before each; a FIFO queue passes over none.
+    /// Takes at most `most` messages. Each is in flight until [`came_back`](Self::came_back) is called for it. `skip`
+    /// returns the number of messages to pass over before each; a FIFO queue passes over none.
     pub(super) fn pick(&mut self, most: usize, mut skip: impl FnMut() -> usize) -> Vec<Number> {
         match self {
             Self::Standard(arrivals) => std::iter::from_fn(|| arrivals.pop(skip()))

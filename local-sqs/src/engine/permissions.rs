@@ -1,7 +1,7 @@
 //! `AddPermission` and `RemovePermission`, and the permissions of other accounts in a queue's policy.
 //!
-//! Reads and writes the queue's `Policy`. Supports actions, and accounts as principals, but no conditions: a statement with
-//! conditions allows nothing here.
+//! Reads and writes the queue's `Policy`. Supports actions, and accounts as principals, but no conditions: a statement
+//! with conditions allows nothing here.
 
 use super::api::{Action, Output, Request, requests};
 use super::error::ErrorKind;
@@ -29,8 +29,8 @@ const OWNERS_ONLY: [Action; 12] = [
 ];
 
 impl Engine {
-    /// Checks whether the caller has permission for a request to another account's queue. Its own queues need no permission
-    /// from the policy.
+    /// Checks whether the caller has permission for a request to another account's queue. Its own queues need no
+    /// permission from the policy.
     pub(super) fn check_owner(&self, caller: &Caller, request: &Request) -> Result<(), Error> {
         let action = request.action();
         let name = match request {

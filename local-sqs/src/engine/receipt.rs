@@ -1,7 +1,7 @@
 //! Receipt handles: each identifies a queue, a message, and a receive of this message.
 //!
-//! Invariant: a handle identifies the same receive forever. Its numbers are never reused, so a stale handle finds nothing, and
-//! never another message.
+//! Invariant: a handle identifies the same receive forever. Its numbers are never reused, so a stale handle finds
+//! nothing, and never another message.
 
 use super::message::Number;
 use aws_smithy_types::base64;

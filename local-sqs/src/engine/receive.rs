@@ -206,7 +206,8 @@ impl Engine {
         let now = self.now;
         let number = self.next_number();
         let target_queue = self.queues.get_mut(&target)?;
-        // A dead letter of a standard queue keeps its age. A dead letter of a FIFO queue gets a new age and sequence number.
+        // A dead letter of a standard queue keeps its age. A dead letter of a FIFO queue gets a new age and sequence
+        // number.
         if target_queue.settings.fifo {
             message.enqueued = now;
             message.sequence_number = Some(super::send::sequence_number(number));

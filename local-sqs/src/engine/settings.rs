@@ -64,7 +64,8 @@ impl RedriveAllow {
     }
 }
 
-/// Names of the attributes of a queue that can be set, in alphabetical order. Only FIFO queues have some of these attributes.
+/// Names of the attributes of a queue that can be set, in alphabetical order. Only FIFO queues have some of these
+/// attributes.
 pub const SETTABLE_ATTRIBUTES: [&str; 15] = [
     "ContentBasedDeduplication",
     "DeduplicationScope",
@@ -324,8 +325,8 @@ fn policy(name: &str, value: &str) -> Result<Option<String>, Error> {
     }
 }
 
-/// Whether a JSON value has the form of a queue's policy: a known version, if any, and statements with effect, principal and
-/// action (IAM User Guide, "Grammar of the IAM JSON policy language").
+/// Whether a JSON value has the form of a queue's policy: a known version, if any, and statements with effect,
+/// principal and action (IAM User Guide, "Grammar of the IAM JSON policy language").
 fn is_policy(policy: &Value) -> bool {
     let version = policy.get("Version");
     let known = |version: &Value| *version == "2012-10-17" || *version == "2008-10-17";

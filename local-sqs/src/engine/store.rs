@@ -1,7 +1,8 @@
 //! The messages of one queue, and their states.
 //!
-//! Owns the messages, and the times when a hidden message becomes visible or an old message is dropped. Knows no requests.
-//! Invariant: a message is in exactly one state: ready (in `order`), delayed or in flight (in `hidden`, counted).
+//! Owns the messages, and the times when a hidden message becomes visible or an old message is dropped. Knows no
+//! requests. Invariant: a message is in exactly one state: ready (in `order`), delayed or in flight (in `hidden`,
+//! counted).
 
 use super::Timestamp;
 use super::attempts::Taken;
@@ -115,8 +116,8 @@ impl Store {
         self.entries.insert(number, entry);
     }
 
-    /// Receives at most `most` messages, which are then in flight for `visibility`. `skip` returns the number of messages to pass
-    /// over before each.
+    /// Receives at most `most` messages, which are then in flight for `visibility`. `skip` returns the number of
+    /// messages to pass over before each.
     pub(super) fn take(
         &mut self,
         most: usize,
@@ -142,8 +143,8 @@ impl Store {
         picked
     }
 
-    /// Hides a received message until `until`. If `until` is not after `now`, the message is ready at once. A message whose
-    /// visibility timeout has ended is hidden again.
+    /// Hides a received message until `until`. If `until` is not after `now`, the message is ready at once. A message
+    /// whose visibility timeout has ended is hidden again.
     pub(super) fn hide_until(&mut self, number: Number, now: Timestamp, until: Timestamp) {
         let Some(entry) = self.entries.get_mut(&number) else {
             return;

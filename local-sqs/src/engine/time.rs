@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// An instant of the engine's time: milliseconds since the Unix epoch.
 ///
-/// The engine never reads a clock. Its driver passes the current time; if the time goes backwards, the engine's time stands
-/// still.
+/// The engine never reads a clock. Its driver passes the current time; if the time goes backwards, the engine's time
+/// stands still.
 ///
 /// # Examples
 ///

@@ -39,8 +39,8 @@ const LONGEST_REQUEST: usize = 16 * 1024 * 1024;
 const MOST_CONNECTIONS: usize = 4096;
 /// The pause after a failed accept.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
-/// An idle connection is closed after this time. SDKs keep idle connections for at most 90 s, and the client should close a
-/// connection first, because only the client knows whether it is about to send a request.
+/// An idle connection is closed after this time. SDKs keep idle connections for at most 90 s, and the client should
+/// close a connection first, because only the client knows whether it is about to send a request.
 const KEEP_ALIVE: Duration = Duration::from_secs(600);
 /// The default time within which a complete request must arrive.
 const REQUEST_TIME: Duration = Duration::from_secs(20);
@@ -49,8 +49,8 @@ const SHUTDOWN_TIME: Duration = Duration::from_secs(5);
 
 /// A [`LocalSqs`] on a port, for other processes and other languages.
 ///
-/// The server prints nothing and needs no credentials. `GET /health` returns 200, so that other programs can wait until the
-/// server is ready. Dropping the value stops the server soon; [`shutdown`](Self::shutdown) stops it gracefully.
+/// The server prints nothing and needs no credentials. `GET /health` returns 200, so that other programs can wait until
+/// the server is ready. Dropping the value stops the server soon; [`shutdown`](Self::shutdown) stops it gracefully.
 ///
 /// # Examples
 ///
@@ -107,8 +107,8 @@ impl Server {
         self.address
     }
 
-    /// The endpoint URL for SDKs on this machine: `http://127.0.0.1:PORT`. If the server listens on all addresses (`0.0.0.0` or
-    /// `::`), this is the loopback address.
+    /// The endpoint URL for SDKs on this machine: `http://127.0.0.1:PORT`. If the server listens on all addresses
+    /// (`0.0.0.0` or `::`), this is the loopback address.
     pub fn endpoint_url(&self) -> String {
         let mut address = self.address;
         if address.ip().is_unspecified() {
@@ -129,8 +129,8 @@ impl Server {
         )
     }
 
-    /// Stops listening, ends waiting polls with no messages, and waits at most 5 s until every open request is answered. Requests
-    /// that have not arrived completely by then are aborted.
+    /// Stops listening, ends waiting polls with no messages, and waits at most 5 s until every open request is
+    /// answered. Requests that have not arrived completely by then are aborted.
     ///
     /// # Cancel safety
     ///
@@ -169,8 +169,8 @@ pub struct ServerBuilder {
 }
 
 impl ServerBuilder {
-    /// The time within which a complete request, head and body, must arrive. Default: 20 s. If a request takes longer, it is
-    /// answered with 408, if its head has arrived, and its connection is closed.
+    /// The time within which a complete request, head and body, must arrive. Default: 20 s. If a request takes longer,
+    /// it is answered with 408, if its head has arrived, and its connection is closed.
     pub fn request_time(mut self, time: Duration) -> Self {
         self.request_time = time;
         self

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 /// An access key with its permissions: none, until [`allow`](Self::allow) adds some.
 ///
-/// If a [`LocalSqs`](crate::LocalSqs) has at least one key, every request must be signed with one of its keys. The age of a
-/// signature is not checked, so that tests can pause the clock.
+/// If a [`LocalSqs`](crate::LocalSqs) has at least one key, every request must be signed with one of its keys. The age
+/// of a signature is not checked, so that tests can pause the clock.
 ///
 /// # Examples
 ///
@@ -65,9 +65,9 @@ impl AccessKey {
         self
     }
 
-    /// Allows actions on queues whose names match; `*` stands for any characters. The permission for an action of single messages
-    /// includes its batch action, as in IAM. `ListQueues` and `CancelMessageMoveTask` need a rule for `*`; a `CreateQueue` with
-    /// tags also needs `TagQueue`.
+    /// Allows actions on queues whose names match; `*` stands for any characters. The permission for an action of
+    /// single messages includes its batch action, as in IAM. `ListQueues` and `CancelMessageMoveTask` need a rule for
+    /// `*`; a `CreateQueue` with tags also needs `TagQueue`.
     pub fn allow(
         mut self,
         actions: impl IntoIterator<Item = Action>,

@@ -1,7 +1,8 @@
 //! The older Query protocol: requests are forms, answers are XML.
 //!
-//! It has the same contents as the JSON protocol with other names: lists and maps are flattened into numbered parameters. The
-//! tables below convert a form to the members of the JSON protocol, and the members of an answer to elements.
+//! It has the same contents as the JSON protocol with other names: lists and maps are flattened into numbered
+//! parameters. The tables below convert a form to the members of the JSON protocol, and the members of an answer to
+//! elements.
 
 mod form;
 mod xml;

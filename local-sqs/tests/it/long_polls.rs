@@ -32,8 +32,8 @@ impl TimeSource for TokioTime {
     }
 }
 
-/// The SDK treats a request whose body is not read for 5 s as stalled, unless this protection is disabled. By default it is
-/// enabled.
+/// The SDK treats a request whose body is not read for 5 s as stalled, unless this protection is disabled. By default
+/// it is enabled.
 #[tokio::test(start_paused = true)]
 async fn stalled_stream_protection_lets_a_poll_wait() {
     let sqs = LocalSqs::start();

@@ -1,7 +1,8 @@
 //! An SDK client for the Query protocol: its JSON requests become forms, and the XML answers become JSON.
 //!
-//! No SDK for Rust supports this protocol, but the contract suite needs a client for it. The names of lists and maps are from
-//! the service's model. They are written again on purpose, so that this file does not repeat a mistake in the server's tables.
+//! No SDK for Rust supports this protocol, but the contract suite needs a client for it. The names of lists and maps
+//! are from the service's model. They are written again on purpose, so that this file does not repeat a mistake in the
+//! server's tables.
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,

@@ -9,8 +9,8 @@
 //! | `verdict` | which goals are reached, and why are the others missed? |
 //! | `show`, `page` | how are results shown: terminal, JSON, `docs/benchmarks.md`? |
 //!
-//! Programs exchange numbers as JSON, one object per line. Loads of requests are run by `sqs-rpc bench rpc --json`, which is
-//! also available to users.
+//! Programs exchange numbers as JSON, one object per line. Loads of requests are run by `sqs-rpc bench rpc --json`,
+//! which is also available to users.
 //!
 //! Invariant: this program contains no measured values; a missing figure is a failure and never skipped.
 

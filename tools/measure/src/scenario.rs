@@ -1,7 +1,7 @@
 //! Scenarios that run in this process: periods without a reply.
 //!
-//! Each scenario returns its figures as one JSON object. Calls are counted by `local-sqs`, so each retry of the SDK counts, as
-//! SQS charges it.
+//! Each scenario returns its figures as one JSON object. Calls are counted by `local-sqs`, so each retry of the SDK
+//! counts, as SQS charges it.
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -77,7 +77,8 @@ impl Misses {
         verdicts.iter().filter_map(problem).collect()
     }
 
-    /// Reasons for goals that are reached. Some goals are reached in one run but not in another, so this is not a failure.
+    /// Reasons for goals that are reached. Some goals are reached in one run but not in another, so this is not a
+    /// failure.
     pub(crate) fn notes(&self, verdicts: &[Verdict]) -> Vec<String> {
         let stale = |verdict: &&Verdict| verdict.is_reached() && self.of(verdict.goal.id).is_some();
         let stale = verdicts.iter().filter(stale);

@@ -1,8 +1,9 @@
 //! The same work with plain SDK calls, as a careful program does it without this framework.
 //!
-//! Batches of up to ten messages that arrive within two milliseconds (50 ms for deletes), a fixed number of long polls on each
-//! queue, and an attribute that matches replies to requests. The features of a framework are missing: no deadlines, error
-//! handling, checks, extension of visibility timeouts or retries, and the reply queue must already exist.
+//! Batches of up to ten messages that arrive within two milliseconds (50 ms for deletes), a fixed number of long polls
+//! on each queue, and an attribute that matches replies to requests. The features of a framework are missing: no
+//! deadlines, error handling, checks, extension of visibility timeouts or retries, and the reply queue must already
+//! exist.
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -51,8 +51,8 @@ impl FromStr for AllowedOrigin {
 
     /// # Errors
     ///
-    /// The text is neither `*` nor a scheme and a host, with a port if it is not the scheme's default. A path or a slash at the
-    /// end is not allowed, because browsers send none.
+    /// The text is neither `*` nor a scheme and a host, with a port if it is not the scheme's default. A path or a
+    /// slash at the end is not allowed, because browsers send none.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refuse = || NotAnOrigin(text.to_owned());
         if text != "*" {

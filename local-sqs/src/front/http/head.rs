@@ -1,7 +1,7 @@
 //! Measures how long the head of a request takes to arrive.
 //!
-//! Owns the state of one connection: idle, reading a head, or answering. hyper's own timeout for heads includes the idle time
-//! before a request, so it would close connections that SDKs keep in their pools.
+//! Owns the state of one connection: idle, reading a head, or answering. hyper's own timeout for heads includes the
+//! idle time before a request, so it would close connections that SDKs keep in their pools.
 
 use std::io;
 use std::pin::Pin;

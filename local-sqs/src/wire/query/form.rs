@@ -66,8 +66,8 @@ impl Form {
         self.parts.into_iter()
     }
 
-    /// The parts of a list, in order of their numbers. A list without numbers has one part, or is empty if it also has no text:
-    /// botocore sends an empty list in this way, and Amazon reads it so (recorded).
+    /// The parts of a list, in order of their numbers. A list without numbers has one part, or is empty if it also has
+    /// no text: botocore sends an empty list in this way, and Amazon reads it so (recorded).
     pub(super) fn into_list(self) -> impl Iterator<Item = Self> {
         let number = |name: &String| name.parse::<u32>().ok();
         if self.parts.keys().any(|name| number(name).is_some()) {

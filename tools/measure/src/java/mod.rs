@@ -7,8 +7,8 @@
 //! | `report` | what are the results and ratios? |
 //! | `machine` | on which machine were they measured? |
 //!
-//! Owns the order of the runs. Does not own the loads: `java/client/Load.java` for Java, and `sqs-rpc bench rpc` for the others.
-//! Both count the attempts of their SDK clients with an interceptor, on any server.
+//! Owns the order of the runs. Does not own the loads: `java/client/Load.java` for Java, and `sqs-rpc bench rpc` for
+//! the others. Both count the attempts of their SDK clients with an interceptor, on any server.
 //!
 //! Invariant: each contestant runs in its own process, and no two at the same time; a contestant that cannot be run is a
 //! failure.
@@ -36,8 +36,8 @@ use crate::page::replace_section;
 /// Timeout of one program.
 const WITHIN: Duration = Duration::from_secs(240);
 const PAYLOAD: usize = 1024;
-/// How long Java's idle ends are measured. A poll takes 20 s and a heartbeat is sent every 5 s, so two minutes contain several
-/// of each; the count is extrapolated to an hour.
+/// How long Java's idle ends are measured. A poll takes 20 s and a heartbeat is sent every 5 s, so two minutes contain
+/// several of each; the count is extrapolated to an hour.
 const IDLE: Duration = Duration::from_secs(120);
 
 /// The number of concurrent callers, and the number of requests of each contestant.
