@@ -273,7 +273,7 @@ fn with_log_each_request_is_a_line_without_its_body() {
         .filter(|line| line.contains("SendMessageBatch jobs 200 ok 1"))
         .collect();
     assert_eq!(sends.len(), 1, "{log:?}");
-    // The time, to the millisecond.
+    // The time has milliseconds.
     let time = sends[0].split(' ').next().unwrap();
     assert!(time.len() == 24 && time.ends_with('Z'), "{time}");
     assert!(sends[0].ends_with(" ms"), "{log:?}");

@@ -34,7 +34,7 @@ async fn again(
     only(receive.send().await?.messages.unwrap_or_default())
 }
 
-pub(super) async fn deleted_message_does_not_come_again(subject: &Subject) -> Outcome {
+pub(super) async fn deleted_message_is_not_received_again(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let message = one(subject, &url, 1).await?;
     subject.delete(&url, handle(&message)?).await?;
@@ -80,7 +80,7 @@ pub(super) async fn handle_of_another_queue_is_refused(subject: &Subject) -> Out
     ensure_code(delete.send().await, NO_HANDLE)
 }
 
-pub(super) async fn nonsense_is_no_handle(subject: &Subject) -> Outcome {
+pub(super) async fn malformed_handle_is_refused(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let delete = subject
         .client()
@@ -114,7 +114,7 @@ pub(super) async fn visibility_is_extended(subject: &Subject) -> Outcome {
     )
 }
 
-pub(super) async fn visibility_zero_shows_a_message_at_once(subject: &Subject) -> Outcome {
+pub(super) async fn visibility_zero_makes_a_message_visible_at_once(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let message = one(subject, &url, 30).await?;
     subject.hide(&url, handle(&message)?, 0).await?;

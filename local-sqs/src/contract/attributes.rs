@@ -65,7 +65,7 @@ pub(super) async fn defaults_are_those_of_the_reference(subject: &Subject) -> Ou
     )
 }
 
-pub(super) async fn some_are_asked_for_by_name(subject: &Subject) -> Outcome {
+pub(super) async fn attributes_are_selected_by_name(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let get = subject.client().get_queue_attributes().queue_url(&url);
     let some = get
@@ -107,7 +107,7 @@ pub(super) async fn unknown_names_are_refused(subject: &Subject) -> Outcome {
     ensure_code(set.send().await, &["InvalidAttributeName"])
 }
 
-pub(super) async fn set_changes_what_is_shown(subject: &Subject) -> Outcome {
+pub(super) async fn set_changes_returned_values(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let set = subject.client().set_queue_attributes().queue_url(&url);
     set.attributes(Name::VisibilityTimeout, "7")
@@ -203,7 +203,7 @@ pub(super) async fn counts_follow_the_messages(subject: &Subject) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn policies_are_kept_and_taken_away(subject: &Subject) -> Outcome {
+pub(super) async fn policies_are_stored_and_removed(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let statement = r#"{"Sid":"a","Effect":"Allow","Principal":"*","Action":"SQS:SendMessage"}"#;
     let policy = &format!(r#"{{"Version":"2012-10-17","Id":"p","Statement":[{statement}]}}"#);
@@ -227,7 +227,7 @@ pub(super) async fn policies_are_kept_and_taken_away(subject: &Subject) -> Outco
     )
 }
 
-pub(super) async fn encryption_is_kept(subject: &Subject) -> Outcome {
+pub(super) async fn encryption_is_stored(subject: &Subject) -> Outcome {
     let url = subject
         .queue_with([(Name::KmsMasterKeyId, "alias/aws/sqs")])
         .await?;
@@ -249,7 +249,7 @@ pub(super) async fn encryption_is_kept(subject: &Subject) -> Outcome {
     )
 }
 
-pub(super) async fn redrive_needs_a_queue_that_exists(subject: &Subject) -> Outcome {
+pub(super) async fn redrive_needs_an_existing_queue(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let arn = subject.arn(&url).await?;
     for policy in [
@@ -274,7 +274,7 @@ pub(super) async fn redrive_needs_a_queue_that_exists(subject: &Subject) -> Outc
     Ok(())
 }
 
-pub(super) async fn redrive_takes_a_count_as_text(subject: &Subject) -> Outcome {
+pub(super) async fn redrive_accepts_a_count_as_text(subject: &Subject) -> Outcome {
     let arn = subject.arn(&subject.queue().await?).await?;
     let policy = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"3"}}"#);
     let url = subject

@@ -134,7 +134,7 @@ pub(super) async fn ids_are_distinct(subject: &Subject) -> Outcome {
     .await
 }
 
-pub(super) async fn ids_have_characters(subject: &Subject) -> Outcome {
+pub(super) async fn characters_of_ids_are_checked(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     for id in ["a b", "a.b", &"a".repeat(81)] {
         refused(batch(subject, &url, &[(id, "x")])?, "InvalidBatchEntryId").await?;
@@ -142,7 +142,7 @@ pub(super) async fn ids_have_characters(subject: &Subject) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn batch_that_is_too_long_is_refused(subject: &Subject) -> Outcome {
+pub(super) async fn batch_too_large_in_total_is_refused(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let (half, more) = ("x".repeat(524_288), "x".repeat(524_289));
     let sent = batch(subject, &url, &[("a", &half), ("b", &half)])?

@@ -107,7 +107,7 @@ pub(super) async fn answer_has_the_digests(subject: &Subject) -> Outcome {
     )
 }
 
-pub(super) async fn attributes_come_back_as_they_were_sent(subject: &Subject) -> Outcome {
+pub(super) async fn attributes_are_received_as_sent(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     for (name, value) in [
         ("a", text("String", "x")?),
@@ -128,7 +128,7 @@ pub(super) async fn attributes_come_back_as_they_were_sent(subject: &Subject) ->
     Ok(())
 }
 
-pub(super) async fn binary_attributes_come_back_as_they_were_sent(subject: &Subject) -> Outcome {
+pub(super) async fn binary_attributes_are_received_as_sent(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let value = bytes(&(0..=255).collect::<Vec<u8>>())?;
     send(subject, &url, "x")
@@ -143,9 +143,7 @@ pub(super) async fn binary_attributes_come_back_as_they_were_sent(subject: &Subj
     ensure_eq(seen, Some(value), "binary attribute")
 }
 
-pub(super) async fn whitespace_and_unicode_come_back_as_they_were_sent(
-    subject: &Subject,
-) -> Outcome {
+pub(super) async fn whitespace_and_unicode_are_received_as_sent(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     for body in [
         "\t\n\r\r\n ",
@@ -180,7 +178,7 @@ pub(super) async fn empty_body_is_refused(subject: &Subject) -> Outcome {
     )
 }
 
-pub(super) async fn ten_attributes_are_taken_and_eleven_refused(subject: &Subject) -> Outcome {
+pub(super) async fn ten_attributes_are_accepted_and_eleven_refused(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let mut ten = send(subject, &url, "x");
     for number in 0..10 {
@@ -230,7 +228,7 @@ pub(super) async fn bad_attributes_are_refused(subject: &Subject) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn longest_message_is_taken_and_a_longer_one_refused(
+pub(super) async fn longest_message_is_accepted_and_a_longer_one_refused(
     subject: &Subject,
 ) -> Outcome {
     let url = subject.queue().await?;
@@ -248,7 +246,7 @@ pub(super) async fn longest_message_is_taken_and_a_longer_one_refused(
     )
 }
 
-pub(super) async fn attributes_count_for_the_length(subject: &Subject) -> Outcome {
+pub(super) async fn attributes_count_toward_the_length(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     // Name, type and value have 4 + 6 + 5 bytes.
     let body = "x".repeat(LONGEST - 15);
@@ -258,7 +256,7 @@ pub(super) async fn attributes_count_for_the_length(subject: &Subject) -> Outcom
     ensure_code(too_long.send().await, INVALID_VALUE)
 }
 
-pub(super) async fn a_queue_may_allow_less(subject: &Subject) -> Outcome {
+pub(super) async fn maximum_message_size_is_enforced(subject: &Subject) -> Outcome {
     let url = subject
         .queue_with([(QueueAttributeName::MaximumMessageSize, "1024")])
         .await?;
@@ -280,7 +278,7 @@ pub(super) async fn delay_is_checked(subject: &Subject) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn trace_header_comes_back(subject: &Subject) -> Outcome {
+pub(super) async fn trace_header_is_received(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let header = "Root=1-5759e988-bd862e3fe1be46a994272793";
     let value = MessageSystemAttributeValue::builder()
@@ -304,7 +302,7 @@ pub(super) async fn trace_header_comes_back(subject: &Subject) -> Outcome {
     ensure_eq(seen.map(String::as_str), Some(header), "AWSTraceHeader")
 }
 
-pub(super) async fn group_on_a_standard_queue_comes_back(subject: &Subject) -> Outcome {
+pub(super) async fn group_on_a_standard_queue_is_received(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     send(subject, &url, "x")
         .message_group_id("tenant")

@@ -50,7 +50,7 @@ pub(super) async fn message_received_too_often_is_moved(subject: &Subject) -> Ou
     )
 }
 
-pub(super) async fn moved_message_says_where_it_came_from(subject: &Subject) -> Outcome {
+pub(super) async fn moved_message_has_its_source_queue(subject: &Subject) -> Outcome {
     let (url, dead) = pair(subject, 1).await?;
     subject.send(&url, "x").await?;
     let first = only(receive(subject, &url).await?)?;
@@ -89,7 +89,7 @@ pub(super) async fn source_queues_are_listed(subject: &Subject) -> Outcome {
     )
 }
 
-pub(super) async fn allow_policy_keeps_strangers_out(subject: &Subject) -> Outcome {
+pub(super) async fn allow_policy_restricts_source_queues(subject: &Subject) -> Outcome {
     let dead = subject
         .queue_with([(
             QueueAttributeName::RedriveAllowPolicy,

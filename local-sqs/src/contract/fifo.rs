@@ -15,7 +15,7 @@ fn bodies(messages: &[Message]) -> Vec<&str> {
     messages.iter().filter_map(Message::body).collect()
 }
 
-pub(super) async fn name_and_attribute_belong_together(subject: &Subject) -> Outcome {
+pub(super) async fn fifo_suffix_and_attribute_require_each_other(subject: &Subject) -> Outcome {
     let fifo = format!("{}.fifo", subject.new_name());
     ensure_code(
         subject
@@ -34,7 +34,7 @@ pub(super) async fn name_and_attribute_belong_together(subject: &Subject) -> Out
     ensure_code(create.send().await, INVALID_VALUE)
 }
 
-pub(super) async fn messages_come_in_order(subject: &Subject) -> Outcome {
+pub(super) async fn messages_are_received_in_order(subject: &Subject) -> Outcome {
     let url = subject.fifo([]).await?;
     let sent: Vec<_> = (0..25).map(|number| number.to_string()).collect();
     for body in &sent {
@@ -67,7 +67,7 @@ pub(super) async fn group_waits_for_its_message_in_flight(subject: &Subject) -> 
     ensure_eq(subject.receive_one(&url).await?.body(), Some("2"), "body")
 }
 
-pub(super) async fn many_of_a_group_come_at_once(subject: &Subject) -> Outcome {
+pub(super) async fn a_receive_returns_many_messages_of_a_group(subject: &Subject) -> Outcome {
     let url = subject.fifo([]).await?;
     for body in ["1", "2", "3"] {
         subject.send_in(&url, "g", body).await?;
@@ -118,7 +118,9 @@ pub(super) async fn same_id_is_accepted_once(subject: &Subject) -> Outcome {
     )
 }
 
-pub(super) async fn same_body_is_accepted_once_if_the_queue_says_so(subject: &Subject) -> Outcome {
+pub(super) async fn same_body_is_accepted_once_with_content_based_deduplication(
+    subject: &Subject,
+) -> Outcome {
     let url = subject
         .fifo([(Name::ContentBasedDeduplication, "true")])
         .await?;
@@ -139,7 +141,7 @@ pub(super) async fn same_body_is_accepted_once_if_the_queue_says_so(subject: &Su
     )
 }
 
-pub(super) async fn ids_count_for_each_group_if_the_queue_says_so(subject: &Subject) -> Outcome {
+pub(super) async fn ids_count_per_group_with_group_scope(subject: &Subject) -> Outcome {
     let url = subject
         .fifo([(Name::DeduplicationScope, "messageGroup")])
         .await?;
@@ -257,7 +259,7 @@ pub(super) async fn attempt_can_be_repeated(subject: &Subject) -> Outcome {
     ensure_eq(other.messages().len(), 0, "messages of another attempt")
 }
 
-pub(super) async fn attributes_are_shown(subject: &Subject) -> Outcome {
+pub(super) async fn fifo_attributes_are_returned(subject: &Subject) -> Outcome {
     let url = subject.fifo([]).await?;
     for (name, expected) in [
         (Name::FifoQueue, "true"),

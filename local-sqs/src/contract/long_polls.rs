@@ -46,7 +46,7 @@ pub(super) async fn poll_waits_for_a_message(subject: &Subject) -> Outcome {
     ensure_about(elapsed(), A_SECOND, "the poll ended")
 }
 
-pub(super) async fn empty_poll_waits_its_time(subject: &Subject) -> Outcome {
+pub(super) async fn empty_poll_waits_its_whole_time(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let elapsed = stopwatch();
     let polled = poll(subject, &url).wait_time_seconds(1).send().await?;
@@ -57,7 +57,7 @@ pub(super) async fn empty_poll_waits_its_time(subject: &Subject) -> Outcome {
     ensure_about(elapsed(), A_SECOND, "the poll ended")
 }
 
-pub(super) async fn queue_says_how_long_to_wait(subject: &Subject) -> Outcome {
+pub(super) async fn wait_of_the_queue_is_the_default(subject: &Subject) -> Outcome {
     let url = subject
         .queue_with([(QueueAttributeName::ReceiveMessageWaitTimeSeconds, "1")])
         .await?;
@@ -80,7 +80,7 @@ pub(super) async fn queue_says_how_long_to_wait(subject: &Subject) -> Outcome {
     ensure_about(elapsed(), Duration::ZERO, "the short poll ended")
 }
 
-pub(super) async fn visibility_that_ends_wakes_a_poll(subject: &Subject) -> Outcome {
+pub(super) async fn end_of_a_visibility_timeout_wakes_a_poll(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     subject.send(&url, "x").await?;
     only(
@@ -102,7 +102,7 @@ pub(super) async fn visibility_that_ends_wakes_a_poll(subject: &Subject) -> Outc
     ensure_about(elapsed(), A_SECOND, "the poll ended")
 }
 
-pub(super) async fn delay_that_ends_wakes_a_poll(subject: &Subject) -> Outcome {
+pub(super) async fn end_of_a_delay_wakes_a_poll(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let elapsed = stopwatch();
     subject

@@ -49,7 +49,7 @@ async fn dead_letters(
     ))
 }
 
-pub(super) async fn dead_letters_move_back(subject: &Subject) -> Outcome {
+pub(super) async fn dead_letters_are_moved_back(subject: &Subject) -> Outcome {
     let (url, dead) = dead_letters(subject, 2).await?;
     let arn = subject.arn(&dead).await?;
     let started = subject
@@ -103,7 +103,7 @@ pub(super) async fn task_needs_a_dead_letter_queue(subject: &Subject) -> Outcome
     )
 }
 
-pub(super) async fn task_of_no_queue_is_refused(subject: &Subject) -> Outcome {
+pub(super) async fn task_of_an_unknown_queue_is_refused(subject: &Subject) -> Outcome {
     let arn = format!("{}-none", subject.arn(&subject.queue().await?).await?);
     let start = subject
         .client()
@@ -121,7 +121,7 @@ pub(super) async fn task_of_no_queue_is_refused(subject: &Subject) -> Outcome {
     ensure_code(list, &["ResourceNotFoundException"])
 }
 
-pub(super) async fn one_task_at_a_time_which_can_be_cancelled(subject: &Subject) -> Outcome {
+pub(super) async fn one_task_runs_and_can_be_cancelled_once(subject: &Subject) -> Outcome {
     let (_, dead) = dead_letters(subject, 5).await?;
     let arn = subject.arn(&dead).await?;
     let start = subject

@@ -13,7 +13,7 @@ fn add(subject: &Subject, url: &str, label: &str, action: &str) -> AddPermission
     add.aws_account_ids("111122223333").actions(action)
 }
 
-pub(super) async fn permission_is_added_to_the_policy_and_taken_away(subject: &Subject) -> Outcome {
+pub(super) async fn permission_is_added_to_the_policy_and_removed(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     add(subject, &url, "label", "SendMessage").send().await?;
     let policy = subject
@@ -67,7 +67,7 @@ pub(super) async fn label_is_unique(subject: &Subject) -> Outcome {
     )
 }
 
-pub(super) async fn owners_actions_cannot_be_given_away(subject: &Subject) -> Outcome {
+pub(super) async fn owner_only_actions_cannot_be_allowed(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     for action in [
         "DeleteQueue",

@@ -10,13 +10,13 @@ use std::time::Duration;
 const MINUTE: Duration = Duration::from_secs(60);
 const A_SECOND: Duration = Duration::from_secs(1);
 
-pub(super) async fn create_answers_a_url_that_can_be_used(subject: &Subject) -> Outcome {
+pub(super) async fn create_returns_a_usable_url(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     subject.send(&url, "x").await?;
     ensure_eq(subject.receive_one(&url).await?.body(), Some("x"), "body")
 }
 
-pub(super) async fn create_again_with_equal_attributes_answers_the_same_url(
+pub(super) async fn create_with_equal_attributes_returns_the_same_url(
     subject: &Subject,
 ) -> Outcome {
     let name = subject.new_name();
@@ -42,7 +42,7 @@ pub(super) async fn create_again_with_equal_attributes_answers_the_same_url(
     ensure_eq(&default, &first, "URL with a default that is said")
 }
 
-pub(super) async fn create_again_with_other_attributes_is_refused(subject: &Subject) -> Outcome {
+pub(super) async fn create_with_other_attributes_is_refused(subject: &Subject) -> Outcome {
     let name = subject.new_name();
     subject.named_queue(&name, []).await?;
     let create = subject.client().create_queue().queue_name(&name);
@@ -94,7 +94,7 @@ pub(super) async fn create_checks_attributes(subject: &Subject) -> Outcome {
     ensure_code(fifo_only, &["InvalidAttributeName"])
 }
 
-pub(super) async fn create_takes_tags(subject: &Subject) -> Outcome {
+pub(super) async fn create_accepts_tags(subject: &Subject) -> Outcome {
     let name = subject.new_name();
     let made = subject
         .client()
@@ -132,7 +132,7 @@ pub(super) async fn url_is_found_by_name(subject: &Subject) -> Outcome {
     ensure_eq(found.queue_url(), Some(url.as_str()), "URL")
 }
 
-pub(super) async fn url_of_no_queue_is_refused(subject: &Subject) -> Outcome {
+pub(super) async fn url_of_an_unknown_name_is_refused(subject: &Subject) -> Outcome {
     ensure_code(
         subject
             .client()
@@ -167,9 +167,7 @@ pub(super) async fn list_is_filtered_by_prefix(subject: &Subject) -> Outcome {
     ensure_eq(urls, expected, "URLs")
 }
 
-pub(super) async fn list_gives_a_token_only_if_a_page_size_is_asked_for(
-    subject: &Subject,
-) -> Outcome {
+pub(super) async fn list_returns_a_token_only_with_a_page_size(subject: &Subject) -> Outcome {
     let prefix = subject.new_name();
     let mut expected = Vec::new();
     for suffix in ["-a", "-b", "-c"] {
@@ -272,7 +270,7 @@ pub(super) async fn deleted_queue_is_gone(subject: &Subject) -> Outcome {
     )
 }
 
-pub(super) async fn deleted_name_rests_for_a_minute(subject: &Subject) -> Outcome {
+pub(super) async fn deleted_name_cannot_be_used_for_a_minute(subject: &Subject) -> Outcome {
     let name = subject.new_name();
     let url = subject.named_queue(&name, []).await?;
     subject
@@ -298,7 +296,7 @@ pub(super) async fn deleted_name_rests_for_a_minute(subject: &Subject) -> Outcom
     subject.named_queue(&name, []).await.map(drop)
 }
 
-pub(super) async fn queue_of_no_such_url_is_refused(subject: &Subject) -> Outcome {
+pub(super) async fn unknown_queue_url_is_refused(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let other = format!("{url}-none");
     ensure_code(
@@ -352,7 +350,7 @@ pub(super) async fn purge_deletes_everything(subject: &Subject) -> Outcome {
     ensure(changed.is_err(), "a purged message could be made visible")
 }
 
-pub(super) async fn purge_rests_for_a_minute(subject: &Subject) -> Outcome {
+pub(super) async fn second_purge_within_a_minute_is_refused(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     subject
         .client()

@@ -36,7 +36,7 @@ pub(super) async fn parameters_are_checked(subject: &Subject) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn most_ten_messages_come_at_once(subject: &Subject) -> Outcome {
+pub(super) async fn at_most_ten_messages_are_received(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     for number in 0..12 {
         subject.send(&url, &number.to_string()).await?;
@@ -72,7 +72,7 @@ pub(super) async fn received_message_is_hidden(subject: &Subject) -> Outcome {
     )
 }
 
-pub(super) async fn system_attributes_are_those_asked_for(subject: &Subject) -> Outcome {
+pub(super) async fn system_attributes_are_selected_by_name(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let receive = subject
         .client()
@@ -223,7 +223,7 @@ pub(super) async fn visibility_zero_hides_nothing(subject: &Subject) -> Outcome 
     ensure_eq(subject.receive_one(&url).await?.body(), Some("x"), "body")
 }
 
-pub(super) async fn delayed_message_comes_later(subject: &Subject) -> Outcome {
+pub(super) async fn delayed_message_is_received_after_its_delay(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     subject
         .client()
@@ -268,7 +268,7 @@ pub(super) async fn delay_of_the_queue_is_the_default(subject: &Subject) -> Outc
     )
 }
 
-pub(super) async fn count_and_first_time_are_kept(subject: &Subject) -> Outcome {
+pub(super) async fn receive_count_and_first_time_are_kept(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     subject.send(&url, "x").await?;
     let receive = subject

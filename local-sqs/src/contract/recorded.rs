@@ -65,9 +65,7 @@ pub(super) async fn visibility_can_be_changed_after_its_end(subject: &Subject) -
     ensure_eq(again.message_id(), message.message_id(), "MessageId")
 }
 
-pub(super) async fn group_offers_what_is_visible_before_what_is_in_flight(
-    subject: &Subject,
-) -> Outcome {
+pub(super) async fn visible_message_before_one_in_flight_is_offered(subject: &Subject) -> Outcome {
     let (url, messages) = in_flight(subject, &["1", "2"]).await?;
     subject.hide(&url, handle(&messages[0])?, 1).await?;
     subject.wait(2 * A_SECOND + A_MOMENT).await;
@@ -78,7 +76,7 @@ pub(super) async fn group_offers_what_is_visible_before_what_is_in_flight(
     )
 }
 
-pub(super) async fn group_hides_what_is_behind_an_extended_message(subject: &Subject) -> Outcome {
+pub(super) async fn messages_behind_an_extended_message_are_hidden(subject: &Subject) -> Outcome {
     let (url, messages) = in_flight(subject, &["1", "2", "3"]).await?;
     for (message, seconds) in messages.iter().zip([1, 20, 1]) {
         subject.hide(&url, handle(message)?, seconds).await?;
@@ -91,7 +89,7 @@ pub(super) async fn group_hides_what_is_behind_an_extended_message(subject: &Sub
     )
 }
 
-pub(super) async fn expired_handle_is_named(subject: &Subject) -> Outcome {
+pub(super) async fn error_contains_the_expired_handle(subject: &Subject) -> Outcome {
     let (url, messages) = in_flight(subject, &["1"]).await?;
     let handle = handle(&messages[0])?;
     subject.hide(&url, handle, 1).await?;
@@ -104,7 +102,7 @@ pub(super) async fn expired_handle_is_named(subject: &Subject) -> Outcome {
     ensure_refused(deleted, "InvalidParameterValue", &text)
 }
 
-pub(super) async fn fifo_batch_fails_for_an_entry_without_order(subject: &Subject) -> Outcome {
+pub(super) async fn fifo_batch_fails_for_an_entry_without_ids(subject: &Subject) -> Outcome {
     let url = subject.fifo([]).await?;
     for (group, id) in [(None, Some("2")), (Some("g"), None)] {
         let entry = |id: &str, group: Option<&str>, deduplication_id: Option<&str>| {
@@ -153,7 +151,7 @@ pub(super) async fn ids_count_across_groups_after_the_scope_changes(subject: &Su
     ensure_eq(subject.receive(&url).await?.len(), 1, "messages")
 }
 
-pub(super) async fn fifo_attributes_of_a_standard_queue_are_named(subject: &Subject) -> Outcome {
+pub(super) async fn error_names_fifo_attributes_of_a_standard_queue(subject: &Subject) -> Outcome {
     for (name, value) in [
         (Name::DeduplicationScope, "queue"),
         (Name::FifoThroughputLimit, "perQueue"),
@@ -178,7 +176,7 @@ pub(super) async fn type_of_a_queue_cannot_be_changed(subject: &Subject) -> Outc
     ensure_refused(changed, "InvalidAttributeValue", text)
 }
 
-pub(super) async fn entry_that_is_too_long_says_so(subject: &Subject) -> Outcome {
+pub(super) async fn error_of_an_entry_too_long_has_its_own_text(subject: &Subject) -> Outcome {
     let url = subject
         .queue_with([(Name::MaximumMessageSize, "1024")])
         .await?;
@@ -202,7 +200,7 @@ pub(super) async fn entry_that_is_too_long_says_so(subject: &Subject) -> Outcome
     ensure_eq(failed.message(), Some(text), "text")
 }
 
-pub(super) async fn empty_text_attribute_is_named(subject: &Subject) -> Outcome {
+pub(super) async fn error_names_an_empty_text_attribute(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     let empty = MessageAttributeValue::builder()
         .data_type("String")
@@ -246,7 +244,7 @@ pub(super) async fn star_alone_asks_for_all_attributes(subject: &Subject) -> Out
     ensure_eq(count, 1, "attributes")
 }
 
-pub(super) async fn name_is_taken_in_the_place_of_a_url(subject: &Subject) -> Outcome {
+pub(super) async fn name_is_accepted_in_place_of_a_url(subject: &Subject) -> Outcome {
     let name = subject.new_name();
     let url = subject.named_queue(&name, []).await?;
     ensure_eq(subject.arn(&name).await?, subject.arn(&url).await?, "ARN")

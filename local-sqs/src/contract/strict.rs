@@ -28,7 +28,7 @@ pub(super) async fn two_kinds_of_encryption_exclude_each_other(subject: &Subject
     refused(subject, both, INVALID_ATTRIBUTE).await
 }
 
-pub(super) async fn policy_has_to_be_one(subject: &Subject) -> Outcome {
+pub(super) async fn policy_must_be_valid(subject: &Subject) -> Outcome {
     for policy in [
         "{}",
         r#"{"Statement":[]}"#,
@@ -39,7 +39,7 @@ pub(super) async fn policy_has_to_be_one(subject: &Subject) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn dead_letter_queue_is_of_the_same_account_and_region(
+pub(super) async fn dead_letter_queue_has_the_same_account_and_region(
     subject: &Subject,
 ) -> Outcome {
     let arn = subject.arn(&subject.queue().await?).await?;
@@ -66,7 +66,7 @@ pub(super) async fn queue_is_not_its_own_dead_letter_queue(subject: &Subject) ->
     ensure_code(changed, INVALID_VALUE)
 }
 
-pub(super) async fn redrive_policy_is_shown_as_it_was_given(subject: &Subject) -> Outcome {
+pub(super) async fn redrive_policy_is_returned_as_given(subject: &Subject) -> Outcome {
     let arn = subject.arn(&subject.queue().await?).await?;
     let policy = format!(r#"{{ "maxReceiveCount": "3", "deadLetterTargetArn": "{arn}" }}"#);
     let url = subject

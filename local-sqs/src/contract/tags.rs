@@ -23,7 +23,7 @@ fn expected(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         .collect()
 }
 
-pub(super) async fn tags_are_added_overwritten_and_taken_away(subject: &Subject) -> Outcome {
+pub(super) async fn tags_are_added_overwritten_and_removed(subject: &Subject) -> Outcome {
     let url = subject.queue().await?;
     ensure_eq(
         tags(subject, &url).await?,

@@ -121,7 +121,7 @@ kinds! {
     AccessDenied, "AccessDenied", 403;
     /// Two entries of a batch have the same id.
     BatchEntryIdsNotDistinct, "AWS.SimpleQueueService.BatchEntryIdsNotDistinct", 400;
-    /// The messages of a batch are too long together.
+    /// The messages of a batch are too large in total.
     BatchRequestTooLong, "AWS.SimpleQueueService.BatchRequestTooLong", 400;
     /// A batch has no entries.
     EmptyBatchRequest, "AWS.SimpleQueueService.EmptyBatchRequest", 400;

@@ -251,12 +251,12 @@ impl Settings {
     }
 }
 
-/// Whether some queue has an attribute of this name that can be set.
+/// Whether a settable attribute has this name.
 pub(super) fn is_name(name: &str) -> bool {
     SETTABLE_ATTRIBUTES.contains(&name)
 }
 
-/// The error for an attribute that no queue has, or not this type of queue.
+/// The error for an attribute that does not exist, or not for this type of queue.
 pub(super) fn unknown(name: &str) -> Error {
     Error::new(
         ErrorKind::InvalidAttributeName,

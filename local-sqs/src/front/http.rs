@@ -80,15 +80,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens at `address`; port 0 takes a free one.
+    /// Listens on `address`; port 0 selects a free port.
     ///
     /// # Errors
     ///
-    /// The system's, if it cannot listen there.
+    /// The system's error, if it cannot listen on the address.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it listens nowhere.
+    /// If the future is dropped, nothing listens on the address.
     pub async fn bind(sqs: LocalSqs, address: SocketAddr) -> io::Result<Self> {
         Self::builder(sqs).bind(address).await
     }
@@ -182,15 +182,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Listens at `address`; port 0 takes a free one.
+    /// Listens on `address`; port 0 selects a free port.
     ///
     /// # Errors
     ///
-    /// The system's, if it cannot listen there.
+    /// The system's error, if it cannot listen on the address.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it listens nowhere.
+    /// If the future is dropped, nothing listens on the address.
     pub async fn bind(self, address: SocketAddr) -> io::Result<Server> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;

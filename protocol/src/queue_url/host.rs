@@ -63,7 +63,7 @@ impl HostQueueUrl {
     ///
     /// # Errors
     ///
-    /// [`QueueUrlError`], which says what is wrong and what is allowed.
+    /// [`QueueUrlError`], which shows what is wrong and what is allowed.
     pub fn parse(text: &str) -> Result<Self, QueueUrlError> {
         Self::parse_kind(text).map_err(|kind| QueueUrlError::host(text, kind))
     }
