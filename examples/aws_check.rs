@@ -24,7 +24,7 @@ use std::time::Duration;
 use aws_config::BehaviorVersion;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::list_queues::builders::ListQueuesInputBuilder;
-use sqs_rpc::virtual_queues::sqs::{ClientApi, SqsApi as _};
+use sqs_rpc::transport::{ClientApi, SqsApi as _};
 use sqs_rpc::{RequestErrorKind, Requester, Responder};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};

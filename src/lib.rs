@@ -184,6 +184,7 @@ pub use aws_sdk_sqs;
 pub use sqs_requester as requester;
 pub use sqs_responder as responder;
 pub use sqs_rpc_protocol as protocol;
+pub use sqs_rpc_transport as transport;
 pub use sqs_virtual_queues as virtual_queues;
 
 pub use protocol::{
@@ -192,9 +193,10 @@ pub use protocol::{
 };
 pub use requester::{RequestError, RequestErrorKind, Requester};
 pub use responder::{Attributes, Body, Deadline, Drained, ReplyError, Responder, State};
+pub use transport::{InvalidOption, Stats};
 pub use virtual_queues::{
-    CreateQueue, CreateTemporary, InvalidOption, OutgoingMessage, QueueError, Stats,
-    TemporaryError, TemporaryQueues, VirtualQueue, VirtualQueues,
+    CreateQueue, CreateTemporary, OutgoingMessage, QueueError, TemporaryError, TemporaryQueues,
+    VirtualQueue, VirtualQueues,
 };
 
 /// Runs README's example as a test.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::{HostQueueUrl, TraceContext};
-use sqs_virtual_queues::sqs::{BatchOptions, Prefer, Sqs, UserCode};
+use sqs_rpc_transport::{BatchOptions, Prefer, Sqs, UserCode};
 
 use crate::options::Options;
 use crate::{InvalidOption, Requester};
@@ -211,7 +211,7 @@ impl RequesterBuilder {
     /// A hook that returns the trace context of each request that has none of its own. Default: no hook. The hook runs
     /// where the request is awaited, [sent](crate::RequestBuilder::send) or called as a service, in its caller's
     /// context; it must be quick. If it panics, the panic is logged and counted as
-    /// [`Stats::panics`](sqs_virtual_queues::Stats::panics), and the request is sent without a trace context.
+    /// [`Stats::panics`](sqs_rpc_transport::Stats::panics), and the request is sent without a trace context.
     pub fn propagate<P>(mut self, current: P) -> Self
     where
         P: Fn() -> Option<TraceContext> + Send + Sync + 'static,

@@ -89,8 +89,6 @@ pub use shutdown::ShutdownReport;
 pub use sqs_rpc_protocol as protocol;
 #[cfg(feature = "json")]
 pub use sqs_rpc_protocol::Json;
-pub use sqs_virtual_queues::InvalidOption;
-pub use sqs_virtual_queues::sqs::Delivery;
-pub use sqs_virtual_queues::{Action, Stats};
+pub use sqs_rpc_transport::{Action, Delivery, InvalidOption, Stats};
 #[cfg(feature = "json")]
 pub use typed::TypedService;

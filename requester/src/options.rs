@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::TraceContext;
-use sqs_virtual_queues::sqs::{BatchOptions, Prefer, UserCode};
+use sqs_rpc_transport::{BatchOptions, Prefer, UserCode};
 
 use crate::InvalidOption;
 use crate::reply_queue::HostOptions;

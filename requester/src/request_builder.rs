@@ -28,7 +28,7 @@ use crate::{Reply, Request, RequestError, Requester};
 /// # Cancel safety
 ///
 /// Dropping the future gives the request up, which may have been sent. Its slot is free at once, and a reply that comes
-/// later is deleted and counted ([`Stats::late_replies`](sqs_virtual_queues::Stats::late_replies)).
+/// later is deleted and counted ([`Stats::late_replies`](sqs_rpc_transport::Stats::late_replies)).
 ///
 /// # Examples
 ///

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::Stats;
-use sqs_virtual_queues::sqs::{Delivery, Sqs};
+use sqs_rpc_transport::{Delivery, Sqs, Stats};
 use tower_service::Service;
 
 use crate::exchange::exchange;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::sqs::{Moment, NoRuntime, Sqs};
-use sqs_virtual_queues::{Counter, VirtualQueues, mutant};
+use sqs_rpc_transport::{Counter, Moment, NoRuntime, Sqs, mutant};
+use sqs_virtual_queues::VirtualQueues;
 use tokio::runtime::Handle;
 
 use crate::options::Options;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use sqs_virtual_queues::{Counter, Counters, mutant};
+use sqs_rpc_transport::{Counter, Counters, mutant};
 use tokio::sync::Notify;
 
 /// The requests of one requester.

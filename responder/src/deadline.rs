@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use sqs_virtual_queues::sqs::{Clock, Moment};
+use sqs_rpc_transport::{Clock, Moment};
 
 /// Until when the requester waits for the reply. Cheap to clone; can be an argument of handlers.
 ///

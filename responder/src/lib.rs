@@ -108,7 +108,6 @@ pub use reply_error::ReplyError;
 pub use request::Request;
 pub use responder::{Responder, ResponderBuilder};
 pub use serve::{Drained, Serve, ServeError, ServeErrorKind};
-pub use sqs_virtual_queues::InvalidOption;
 pub use store::{Begun, Completed, Fingerprint, Holder, InMemoryReplyStore, ReplyKey, ReplyStore};
 
 #[cfg(feature = "json")]
@@ -116,4 +115,4 @@ pub use sqs_rpc_protocol::Json;
 pub use sqs_rpc_protocol::{
     ContentType, ErrorCode, IdempotencyKey, Operation, RequestId, ReturnAddressPolicy, TraceContext,
 };
-pub use sqs_virtual_queues::{Counter, Stats};
+pub use sqs_rpc_transport::{Counter, InvalidOption, Stats};

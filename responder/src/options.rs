@@ -7,8 +7,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
-use sqs_virtual_queues::Counters;
-use sqs_virtual_queues::sqs::{BatchOptions, Moment, Prefer};
+use sqs_rpc_transport::{BatchOptions, Counters, Moment, Prefer};
 
 use crate::store::calls::UserStore;
 use crate::{InMemoryReplyStore, InvalidOption};

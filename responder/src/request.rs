@@ -12,7 +12,7 @@ use sqs_rpc_protocol::{
     Refusal, RequestEnvelope, RequestHeader, RequestId, ReturnAddressPolicy, SqsTime, TraceContext,
     names,
 };
-use sqs_virtual_queues::is_intact;
+use sqs_rpc_transport::is_intact;
 
 use crate::Deadline;
 
@@ -267,9 +267,10 @@ fn system<'a>(message: &'a Message, name: &System) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use sqs_rpc_transport::Clock;
+
     use super::*;
     use aws_sdk_sqs::types::builders::MessageBuilder;
-    use sqs_virtual_queues::sqs::Clock;
 
     const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/login";
     const ADDRESS: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/sqs-rpc-0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a-1#r";

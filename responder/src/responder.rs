@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
-use sqs_virtual_queues::sqs::{BatchOptions, Prefer, Sqs, UserCode};
-use sqs_virtual_queues::{Counters, Stats};
+use sqs_rpc_transport::{BatchOptions, Counters, Prefer, Sqs, Stats, UserCode};
 use tower_service::Service;
 
 use crate::handler::BoxedHandler;

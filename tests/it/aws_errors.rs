@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::config::retry::RetryConfig;
 use serde_json::json;
-use sqs_rpc::virtual_queues::sqs::Delivery;
+use sqs_rpc::transport::Delivery;
 use sqs_rpc::{RequestErrorKind as Kind, Requester};
 use sqs_rpc_tests::client;
 use wiremock::matchers::{header, method};

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use local_sqs::{LocalSqs, Server};
-use sqs_rpc::virtual_queues::sqs::Random;
+use sqs_rpc::transport::Random;
 use sqs_rpc::{Body, RequestErrorKind, Responder};
 use sqs_rpc_tests::client;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};

@@ -66,7 +66,7 @@ async fn a_reply_arrives_by_the_poll_of_a_dropped_request() -> TestResult {
     Ok(())
 }
 
-const RECEIVE: sqs_rpc::virtual_queues::Action = sqs_rpc::virtual_queues::Action::ReceiveMessage;
+const RECEIVE: sqs_rpc::transport::Action = sqs_rpc::transport::Action::ReceiveMessage;
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_lets_pending_requests_finish_within_its_time() -> TestResult {

@@ -29,6 +29,7 @@ impl Log {
             "sqs_responder",
             "sqs_virtual_queues",
             "sqs_rpc_protocol",
+            "sqs_rpc_transport",
         ];
         let ours = ours.map(|target| (target, LevelFilter::TRACE));
         let lines = tracing_subscriber::fmt::layer()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqs_rpc::virtual_queues::sqs::Delivery;
+use sqs_rpc::transport::Delivery;
 use sqs_rpc::{Body, ErrorCode, Json, ReplyError, RequestErrorKind};
 use tower::{Service, ServiceExt};
 

@@ -6,7 +6,7 @@ use local_sqs::LocalSqs;
 use serde::{Deserialize, Serialize};
 use sqs_rpc::requester::RequesterBuilder;
 use sqs_rpc::responder::ResponderBuilder;
-use sqs_rpc::virtual_queues::sqs::{ClientApi, Clock, Sqs};
+use sqs_rpc::transport::{ClientApi, Clock, Sqs};
 use sqs_rpc::{Body, Drained, ErrorCode, Json, ReplyError, Requester, Responder};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

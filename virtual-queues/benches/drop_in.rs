@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use sqs_virtual_queues::sqs::Sqs;
+use sqs_rpc_transport::Sqs;
 use sqs_virtual_queues::{CreateQueue, OutgoingMessage, VirtualQueues};
 use stats_alloc::Region;
 

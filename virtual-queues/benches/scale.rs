@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use sqs_rpc_protocol::{CorrelationId, HostQueueUrl};
-use sqs_virtual_queues::sqs::{Moment, Sqs};
+use sqs_rpc_transport::{Moment, Sqs};
 use sqs_virtual_queues::{CreateQueue, Host, PendingReply, VirtualQueues};
 use stats_alloc::Region;
 

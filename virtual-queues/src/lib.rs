@@ -9,32 +9,23 @@
 //!   The feature `fast-path` makes its frequent operations cheaper.
 //! - With the feature `temporary`, `TemporaryQueues` creates hosts on demand and deletes them, including the hosts of
 //!   processes that were killed.
-//! - [`sqs`] is the seam to Amazon SQS: the calls, SQS's time, and errors.
-//! - [`Stats`] has all counters.
+//! - [`sqs_rpc_transport`] is the seam to Amazon SQS: the calls, SQS's time, errors, and all counters ([`Stats`]).
 
 #[cfg(feature = "drop-in")]
 mod drop_in;
-mod hashing;
 #[cfg(feature = "hot-paths")]
 #[doc(hidden)]
 pub mod hot_paths;
-mod invalid_option;
 mod multiplexer;
-#[doc(hidden)]
-pub mod mutants;
-pub mod sqs;
-mod stats;
 #[cfg(feature = "temporary")]
 mod temporary;
 
-pub use invalid_option::InvalidOption;
 pub use multiplexer::{
     CreateQueue, ExpectError, HandlerLimits, Host, InvalidMessage, OrphanHook, OutgoingMessage,
     PendingError, PendingReply, QueueError, Receive, ShutdownReport, TagError, VirtualQueue,
     VirtualQueues, VirtualQueuesBuilder,
 };
-pub use sqs::digest::is_intact;
-pub use stats::{Action, Calls, Counter, Counters, Stats};
+pub use sqs_rpc_transport::{InvalidOption, Stats};
 #[cfg(feature = "temporary")]
 pub use temporary::{
     CreateTemporary, Doubt, Examined, InvalidAttribute, JavaLease, Lease, Stamp, Sweep, Tag,

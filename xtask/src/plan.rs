@@ -13,7 +13,8 @@ use crate::step::Step;
 
 /// Libraries with features. Each is also checked by itself without features, because in a build of the whole workspace a
 /// feature that one member enables is enabled for all members.
-const WITH_FEATURES: [&str; 4] = [
+const WITH_FEATURES: [&str; 5] = [
+    "sqs-rpc-transport",
     "sqs-virtual-queues",
     "sqs-requester",
     "sqs-responder",
@@ -182,7 +183,7 @@ fn test() -> Vec<Step> {
         ),
         Step::cargo(
             "tests with metrics",
-            "test --package sqs-virtual-queues --all-features --lib",
+            "test --package sqs-rpc-transport --all-features --lib",
         ),
     ]
 }

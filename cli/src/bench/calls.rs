@@ -19,7 +19,7 @@ use aws_sdk_sqs::operation::send_message::SendMessageInput;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchInput;
 use aws_sdk_sqs::types::{Message, SendMessageBatchRequestEntry};
 use aws_smithy_runtime_api::client::interceptors::context::Input;
-use sqs_rpc::virtual_queues::sqs::message_size;
+use sqs_rpc::transport::message_size;
 
 /// SQS charges each 64 KiB of payload as one call (SQS pricing page).
 const BILLED_CHUNK: usize = 64 * 1024;

@@ -18,7 +18,7 @@ mod report;
 mod runs;
 mod server;
 
-use sqs_rpc::virtual_queues::sqs::Prefer;
+use sqs_rpc::transport::Prefer;
 
 use self::outcome::Outcome;
 use self::progress::Progress;

@@ -12,7 +12,7 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{Builder, Credentials, Region};
 use local_sqs::{Behaviour, Latency, LocalSqs};
-use sqs_rpc::virtual_queues::sqs::{ClientApi, Clock, Sqs};
+use sqs_rpc::transport::{ClientApi, Clock, Sqs};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::{EnvelopeError, ErrorCode};
-use sqs_virtual_queues::sqs::{Delivery, Fault, FaultKind, NoRuntime};
-use sqs_virtual_queues::{Action, ExpectError, InvalidMessage, PendingError, QueueError};
+use sqs_rpc_transport::{Action, Delivery, Fault, FaultKind, NoRuntime};
+use sqs_virtual_queues::{ExpectError, InvalidMessage, PendingError, QueueError};
 
 use super::{Cause, RemoteError, RequestError, RequestErrorKind as Kind};
 

@@ -9,7 +9,7 @@
 /// | [`HostLost`](Self::HostLost) | the reply queue was deleted meanwhile | try again: the next request makes a new queue. Find out who deletes queues |
 /// | [`Closed`](Self::Closed) | the requester is shut down, its Tokio runtime has ended, or there is no runtime | make requests within a runtime, before the shutdown |
 /// | [`Throttled`](Self::Throttled) | SQS or KMS asks for fewer calls | slow down; ask AWS for more |
-/// | [`AccessDenied`](Self::AccessDenied) | a policy denies a call | allow the [missing permission](sqs_virtual_queues::sqs::Fault::right) in the IAM policy |
+/// | [`AccessDenied`](Self::AccessDenied) | a policy denies a call | allow the [missing permission](sqs_rpc_transport::Fault::right) in the IAM policy |
 /// | [`Credentials`](Self::Credentials) | no credentials could be loaded, or SQS refused them | try again later; if the error stays, check the credential provider and the machine's clock |
 /// | [`NotSqs`](Self::NotSqs) | a proxy or another server answered instead of SQS | check the network; try again if [retryable](super::RequestError::is_retryable) |
 /// | [`QueueNotFound`](Self::QueueNotFound) | there is no such request queue | check URL, account and region |
@@ -41,7 +41,7 @@ pub enum RequestErrorKind {
     /// until its deadline.
     Credentials,
     /// Another server answered instead of SQS, such as a proxy: the answer lacks SQS's format, error code or request id.
-    /// The text and [`Fault::status`](sqs_virtual_queues::sqs::Fault::status) have its HTTP status. Retryable for the
+    /// The text and [`Fault::status`](sqs_rpc_transport::Fault::status) have its HTTP status. Retryable for the
     /// statuses 200 to 299, 408, 429, and 500 and above; not for others, such as 407 or a proxy's own 403.
     NotSqs,
     /// The request queue does not exist.

@@ -14,8 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::{CorrelationId, ErrorCode, QueueUrl, QueueUrlError};
-use sqs_virtual_queues::Action;
-use sqs_virtual_queues::sqs::{Delivery, Fault};
+use sqs_rpc_transport::{Action, Delivery, Fault};
 
 pub use kind::RequestErrorKind;
 

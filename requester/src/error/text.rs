@@ -3,7 +3,7 @@
 use std::fmt;
 
 use sqs_rpc_protocol::QueueUrlError;
-use sqs_virtual_queues::sqs::{Delivery, WithCauses};
+use sqs_rpc_transport::{Delivery, WithCauses};
 
 use super::{Cause, Inner, RequestErrorKind};
 

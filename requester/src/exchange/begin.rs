@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, SendMessageBatchRequestEntry};
 use sqs_rpc_protocol::{CorrelationId, QueueUrl, RequestId};
-use sqs_virtual_queues::sqs::{Delivery, Moment};
-use sqs_virtual_queues::{Counter, ExpectError, PendingError, PendingReply, mutant};
+use sqs_rpc_transport::{Counter, Delivery, Moment, mutant};
+use sqs_virtual_queues::{ExpectError, PendingError, PendingReply};
 
 use super::Ids;
 use super::outgoing::Outgoing;

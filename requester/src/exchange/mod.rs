@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{CorrelationId, QueueUrl, RequestId};
-use sqs_virtual_queues::{Counter, mutant};
+use sqs_rpc_transport::{Counter, mutant};
 use tracing::Instrument;
 
 use self::begin::{Begun, begin};
@@ -64,7 +64,7 @@ pub(crate) fn exchange(
                     && let Ok(now) = shared.now()
                     && now.since(begun.started) > std::time::Duration::from_secs(2)
                 {
-                    received = Err(RequestError::closed(sqs_virtual_queues::sqs::Delivery::Sent));
+                    received = Err(RequestError::closed(sqs_rpc_transport::Delivery::Sent));
                 }
                 finish(&shared, *begun, received)
             }

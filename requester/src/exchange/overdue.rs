@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use sqs_rpc_transport::Moment;
 use sqs_virtual_queues::VirtualQueues;
-use sqs_virtual_queues::sqs::Moment;
 use tokio::runtime::{Handle, Id};
 
 /// How long after its deadline a request ends by itself. Normally, the driver has ended it before.

@@ -11,10 +11,8 @@ use std::fmt;
 use aws_sdk_sqs::operation::list_queue_tags::builders::ListQueueTagsInputBuilder;
 use futures::FutureExt;
 use sqs_rpc_protocol::{HostQueueUrl, QueueUrl};
-use sqs_virtual_queues::sqs::{Delivery, Moment};
-use sqs_virtual_queues::{
-    Host, TemporaryError, TemporaryQueues, TemporaryReport, VirtualQueues, mutant,
-};
+use sqs_rpc_transport::{Delivery, Moment, mutant};
+use sqs_virtual_queues::{Host, TemporaryError, TemporaryQueues, TemporaryReport, VirtualQueues};
 
 use crate::RequestError;
 

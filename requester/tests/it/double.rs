@@ -35,8 +35,7 @@ use aws_sdk_sqs::operation::tag_queue::{
     TagQueueError, TagQueueOutput, builders::TagQueueInputBuilder,
 };
 use aws_smithy_types::body::SdkBody;
-use sqs_virtual_queues::Action;
-use sqs_virtual_queues::sqs::{Answer, Call, ClientApi, SqsApi};
+use sqs_rpc_transport::{Action, Answer, Call, ClientApi, SqsApi};
 
 /// How a call fails.
 #[derive(Debug, Clone, Copy)]

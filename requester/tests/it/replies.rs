@@ -1,10 +1,11 @@
 //! Replies, and the errors of a request.
 
+use sqs_rpc_transport::BatchOptions;
+
 use crate::double::{Double, Fate};
 use crate::support::{Answer, Bed, SECOND, Seen, Stopwatch, on_tokio_time, text};
 use sqs_requester::protocol::{ContentType, ErrorCode, TraceContext, VirtualQueueName, names};
 use sqs_requester::{Action, Delivery, Json, RequestErrorKind, Requester};
-use sqs_virtual_queues::sqs::BatchOptions;
 use sqs_virtual_queues::{CreateQueue, VirtualQueues};
 use tokio::task::JoinSet;
 

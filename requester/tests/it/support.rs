@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::{Message, MessageAttributeValue, QueueAttributeName};
 use local_sqs::LocalSqs;
 use sqs_requester::protocol::{RequestHeader, names};
 use sqs_requester::{Requester, RequesterBuilder};
-use sqs_virtual_queues::sqs::{ClientApi, Clock, Sqs, SqsApi};
+use sqs_rpc_transport::{ClientApi, Clock, Sqs, SqsApi};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 

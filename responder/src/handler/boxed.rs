@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqs_virtual_queues::Counters;
-use sqs_virtual_queues::sqs::{Clock, Moment, UserCode};
+use sqs_rpc_transport::{Clock, Counters, Moment, UserCode};
 use tower_service::Service;
 
 use super::Handler;

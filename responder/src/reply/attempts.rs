@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use sqs_virtual_queues::sqs::{Backoff, Fault, FaultKind, Moment, Random};
+use sqs_rpc_transport::{Backoff, Fault, FaultKind, Moment, Random};
 
 /// How long a missing queue may be a new one. SQS may not know a new queue for a second (its documentation); this is
 /// twice that.
@@ -116,9 +116,9 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
+    use sqs_rpc_transport::{Action, Delivery};
+
     use super::*;
-    use sqs_virtual_queues::Action;
-    use sqs_virtual_queues::sqs::Delivery;
 
     fn fault(kind: FaultKind) -> Fault {
         Fault::local(

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{EnvelopeError, Refusal};
-use sqs_virtual_queues::sqs::{BatchOptions, Fault, NoRuntime, Outbox, Sqs};
+use sqs_rpc_transport::{BatchOptions, Fault, NoRuntime, Outbox, Sqs};
 
 use super::Reply;
 use super::attempts::Unsent;

@@ -7,8 +7,7 @@ use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use sqs_rpc_protocol::limits::{self, AttributeNameError, BodyError};
 use sqs_rpc_protocol::{ErrorCode, HostQueueUrl, QueueUrl, ReplyEnvelope, ReplyHeader, RequestId};
-use sqs_virtual_queues::Counter;
-use sqs_virtual_queues::sqs::Random;
+use sqs_rpc_transport::{Counter, Random};
 
 use super::Reply;
 

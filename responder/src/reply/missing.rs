@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sqs_rpc_protocol::HostKey;
-use sqs_virtual_queues::sqs::Moment;
+use sqs_rpc_transport::Moment;
 
 /// The maximum number of hosts that are kept; beyond it the oldest is forgotten. A requester that dies leaves one
 /// missing host.

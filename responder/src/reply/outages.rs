@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use sqs_rpc_protocol::{HostKey, limits};
-use sqs_virtual_queues::sqs::{Backoff, Moment, Random};
+use sqs_rpc_transport::{Backoff, Moment, Random};
 
 use super::attempts::NEW_QUEUE;
 use super::missing::Missing;

@@ -7,8 +7,7 @@
 use std::sync::Arc;
 
 use sqs_rpc_protocol::{ErrorCode, QueueUrl, RequestId};
-use sqs_virtual_queues::Counter;
-use sqs_virtual_queues::sqs::{Fault, Moment, Outbox, Sqs};
+use sqs_rpc_transport::{Counter, Fault, Moment, Outbox, Sqs};
 
 use super::Reply;
 use super::attempts::{Attempts, Next, Unsent};

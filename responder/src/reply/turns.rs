@@ -7,8 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{Either, select};
 use sqs_rpc_protocol::{HostKey, HostQueueUrl};
-use sqs_virtual_queues::mutant;
-use sqs_virtual_queues::sqs::{Fault, FaultKind, Moment, Sqs};
+use sqs_rpc_transport::{Fault, FaultKind, Moment, Sqs, mutant};
 use tokio::sync::Notify;
 
 use super::outages::{Ended, HostIs, Outages, Ticket, Turn};

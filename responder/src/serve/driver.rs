@@ -12,9 +12,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqs_rpc_protocol::{HostQueueUrl, QueueUrl};
-use sqs_virtual_queues::Counter;
-use sqs_virtual_queues::sqs::{
-    Alarm, FaultKind, Moment, NoRuntime, Outbox, PollController, PollOptions, Sign, Sqs, Tasks,
+use sqs_rpc_transport::{
+    Alarm, Counter, FaultKind, Moment, NoRuntime, Outbox, PollController, PollOptions, Sign, Sqs,
+    Tasks,
 };
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;

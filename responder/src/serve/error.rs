@@ -4,8 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use sqs_rpc_protocol::{HostQueueUrl, QueueUrlError};
-use sqs_virtual_queues::Action;
-use sqs_virtual_queues::sqs::{Fault, NoRuntime};
+use sqs_rpc_transport::{Action, Fault, NoRuntime};
 
 /// Why a queue cannot be served. Only faults at the start and the end of the runtime are errors. After later faults,
 /// serving goes on.

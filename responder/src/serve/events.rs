@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use sqs_rpc_protocol::{QueueUrl, SqsTime};
-use sqs_virtual_queues::{Counter, mutant};
+use sqs_rpc_transport::{Counter, mutant};
 use tracing::Instrument;
 
 use super::driver::{Driver, Payload, Work};
@@ -468,7 +468,7 @@ fn span(request: &Request) -> tracing::Span {
 #[cfg(test)]
 mod tests {
     use local_sqs::LocalSqs;
-    use sqs_virtual_queues::sqs::{ClientApi, Clock, Sqs};
+    use sqs_rpc_transport::{ClientApi, Clock, Sqs};
     use tokio::time::advance;
 
     use super::super::once::Handling;

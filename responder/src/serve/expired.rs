@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use sqs_rpc_protocol::{Deadline, SqsTime};
-use sqs_virtual_queues::sqs::Moment;
+use sqs_rpc_transport::Moment;
 
 /// At most one line is logged in this time.
 const PAUSE: Duration = Duration::from_secs(10);

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use sqs_rpc_protocol::SqsTime;
-use sqs_virtual_queues::sqs::Moment;
+use sqs_rpc_transport::Moment;
 
 /// The longest time that SQS hides a message after one receive, however often the timeout is extended. It counts from
 /// the receive that gave the receipt handle: "an Amazon SQS message's visibility timeout has a 12-hour maximum limit

@@ -11,8 +11,7 @@ use std::task::Poll;
 use futures::FutureExt;
 use futures::future::join_all;
 use sqs_rpc_protocol::{ErrorCode, HostKey, HostQueueUrl, QueueUrl, RequestId, VirtualQueueName};
-use sqs_virtual_queues::Counter;
-use sqs_virtual_queues::sqs::{FaultKind, Moment, Outbox, Sqs, WithCauses};
+use sqs_rpc_transport::{Counter, FaultKind, Moment, Outbox, Sqs, WithCauses};
 
 use super::claims::Claims;
 use super::in_hand::{Extended, Extension, Ticket};

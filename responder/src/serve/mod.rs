@@ -43,7 +43,7 @@ use std::time::Duration;
 
 use futures::future::{self, BoxFuture, FutureExt};
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::sqs::{Sqs, UserCode};
+use sqs_rpc_transport::{Sqs, UserCode};
 
 use self::driver::Driver;
 use crate::handler::BoxedHandler;

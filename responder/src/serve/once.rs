@@ -14,8 +14,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use sqs_rpc_protocol::ErrorCode;
-use sqs_virtual_queues::sqs::Moment;
-use sqs_virtual_queues::{Counter, mutant};
+use sqs_rpc_transport::{Counter, Moment, mutant};
 
 use super::claims::Claims;
 use super::jobs::Context;

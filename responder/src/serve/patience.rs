@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use sqs_virtual_queues::mutant;
+use sqs_rpc_transport::mutant;
 
 const FIRST: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(15 * 60);

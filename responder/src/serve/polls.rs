@@ -13,8 +13,7 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName,
 };
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::Action;
-use sqs_virtual_queues::sqs::{Delivery, Fault, FaultKind, Moment, Sqs};
+use sqs_rpc_transport::{Action, Delivery, Fault, FaultKind, Moment, Sqs};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 

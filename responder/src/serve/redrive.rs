@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_sqs::operation::get_queue_attributes::builders::GetQueueAttributesInputBuilder;
 use aws_sdk_sqs::types::QueueAttributeName;
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::sqs::{FaultKind, Moment, Sqs};
+use sqs_rpc_transport::{FaultKind, Moment, Sqs};
 
 /// How long the answer is kept. A change of the policy takes effect after at most this time.
 const AGE: Duration = Duration::from_secs(60);

@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use sqs_virtual_queues::Counter;
-use sqs_virtual_queues::sqs::Moment;
+use sqs_rpc_transport::{Counter, Moment};
 
 use super::Drained;
 use super::driver::Driver;

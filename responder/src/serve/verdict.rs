@@ -4,7 +4,7 @@
 //! nothing.
 
 use sqs_rpc_protocol::ErrorCode;
-use sqs_virtual_queues::mutant;
+use sqs_rpc_transport::mutant;
 
 use crate::handler::Outcome;
 use crate::reply::attempts::Unsent;

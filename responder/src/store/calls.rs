@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sqs_virtual_queues::sqs::{Moment, Sqs, UserCode, WithCauses};
-use sqs_virtual_queues::{Counter, Counters};
+use sqs_rpc_transport::{Counter, Counters, Moment, Sqs, UserCode, WithCauses};
 
 use super::{Begun, Completed, Fingerprint, Holder, ReplyKey, ReplyStore};
 use crate::Reply;

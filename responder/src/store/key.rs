@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use sqs_rpc_protocol::{
     ContentType, HostKey, HostQueueUrl, IdempotencyKey, Operation, RequestId, SqsTime,
 };
-use sqs_virtual_queues::sqs::Random;
+use sqs_rpc_transport::Random;
 
 use crate::Request;
 

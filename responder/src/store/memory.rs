@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::{self, BoxFuture};
-use sqs_virtual_queues::mutant;
-use sqs_virtual_queues::sqs::{Clock, Moment};
+use sqs_rpc_transport::{Clock, Moment, mutant};
 
 use super::{Begun, Completed, Fingerprint, Holder, ReplyKey, ReplyStore};
 use crate::Reply;
@@ -94,7 +93,7 @@ impl InMemoryReplyStore {
     }
 
     /// Sets the clock for leases and ages. Default: Tokio's clock. The responder's default store has the clock of the
-    /// responder's [`Sqs`](sqs_virtual_queues::sqs::Sqs).
+    /// responder's [`Sqs`](sqs_rpc_transport::Sqs).
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;

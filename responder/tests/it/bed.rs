@@ -28,8 +28,7 @@ use aws_smithy_types::body::SdkBody;
 use local_sqs::LocalSqs;
 use sqs_responder::{Drained, Responder, ResponderBuilder, Serve, ServeError, Stats};
 use sqs_rpc_protocol::{Deadline, ReplyHeader, RequestHeader, RequestId, SqsTime, names};
-use sqs_virtual_queues::Action;
-use sqs_virtual_queues::sqs::{Answer, Call, ClientApi, Clock, Moment, Random, Sqs, SqsApi};
+use sqs_rpc_transport::{Action, Answer, Call, ClientApi, Clock, Moment, Random, Sqs, SqsApi};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use sqs_responder::{Body, IdempotencyKey, InMemoryReplyStore};
 use sqs_rpc_protocol::names;
+use sqs_rpc_transport::Action;
 
 use crate::bed::{Ask, Bed, Running, START, deadline, deadline_and_expiry, sleep};
-use sqs_virtual_queues::Action;
 
 /// A counter of calls, and a handler that takes `secs` and answers with the number of its call.
 fn counting(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqs_responder::{Body, Responder, ServeErrorKind};
-use sqs_virtual_queues::Action;
+use sqs_rpc_transport::Action;
 
 use crate::bed::{Bed, DENIED, Failure, Running, THROTTLED, sleep};
 

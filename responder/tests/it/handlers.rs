@@ -8,7 +8,7 @@ use sqs_responder::{
     Json, MessageId, Reply, ReplyError, Request, RequestId, State, TraceContext,
 };
 use sqs_rpc_protocol::{TraceContext as Trace, names};
-use sqs_virtual_queues::sqs::Sqs;
+use sqs_rpc_transport::Sqs;
 
 use crate::bed::{Ask, Bed, Running, deadline, sleep, temporary_name};
 
@@ -344,7 +344,7 @@ fn throwing_away(bed: &Bed, armed: &std::sync::Arc<std::sync::atomic::AtomicBool
     use futures::FutureExt;
 
     let armed = std::sync::Arc::clone(armed);
-    Sqs::builder(sqs_virtual_queues::sqs::ClientApi::new(&bed.client))
+    Sqs::builder(sqs_rpc_transport::ClientApi::new(&bed.client))
         .clock(bed.sqs.clock().clone())
         .on_spawn(move |mut task| {
             let armed = std::sync::Arc::clone(&armed);
@@ -427,7 +427,7 @@ async fn a_panic_of_the_task_hook_frees_the_slot() {
     let bed = Bed::start().await;
     let armed = std::sync::Arc::new(AtomicBool::new(false));
     let hook = std::sync::Arc::clone(&armed);
-    let sqs = Sqs::builder(sqs_virtual_queues::sqs::ClientApi::new(&bed.client))
+    let sqs = Sqs::builder(sqs_rpc_transport::ClientApi::new(&bed.client))
         .on_spawn(move |task| {
             let hook = std::sync::Arc::clone(&hook);
             async move {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqs_responder::Body;
 use sqs_rpc_protocol::names;
-use sqs_virtual_queues::Action;
+use sqs_rpc_transport::Action;
 
 use crate::bed::{Ask, Bed, DENIED, Failure, Running, THROTTLED, deadline, sleep, temporary_name};
 

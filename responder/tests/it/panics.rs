@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sqs_responder::store::{Begun, Completed, Fingerprint, Holder, ReplyKey, ReplyStore};
 use sqs_responder::{Body, IntoReply, Json, Reply, ReplyError};
-use sqs_virtual_queues::Action;
+use sqs_rpc_transport::Action;
 
 use crate::bed::{Bed, Failure, Running, sleep};
 

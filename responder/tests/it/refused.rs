@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqs_responder::{Body, Json, ReturnAddressPolicy};
 use sqs_rpc_protocol::names;
-use sqs_virtual_queues::Action;
+use sqs_rpc_transport::Action;
 
 use crate::bed::{Ask, Bed, Running, sleep, string, temporary_name};
 

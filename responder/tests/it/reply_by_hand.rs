@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use sqs_responder::{Reply, ReplyError, SendReplyErrorKind as Kind};
 use sqs_rpc_protocol::names;
-use sqs_virtual_queues::Action;
+use sqs_rpc_transport::Action;
 
 use crate::bed::{Ask, Bed, DENIED, deadline, sleep, string, temporary_name};
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use sqs_responder::{Body, ErrorCode, Json, Reply, ReplyError};
 use sqs_rpc_protocol::names;
-use sqs_virtual_queues::Action;
+use sqs_rpc_transport::Action;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 

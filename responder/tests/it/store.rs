@@ -12,8 +12,7 @@ use sqs_responder::{
     InMemoryReplyStore, Reply, ReplyKey, ReplyStore, Responder,
 };
 use sqs_rpc_protocol::{Operation, RequestHeader, names};
-
-use sqs_virtual_queues::sqs::{Clock, Moment, Random};
+use sqs_rpc_transport::{Clock, Moment, Random};
 
 use crate::bed::{Ask, Bed, Running, deadline, sleep};
 

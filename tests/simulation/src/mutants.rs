@@ -574,7 +574,7 @@ pub fn activate(name: &str) -> Result<(), String> {
     }
     #[cfg(mutants)]
     {
-        sqs_virtual_queues::mutants::activate(name);
+        sqs_rpc_transport::mutants::activate(name);
         Ok(())
     }
     #[cfg(not(mutants))]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sqs_requester::Requester;
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::sqs::Sqs;
+use sqs_rpc_transport::Sqs;
 use sqs_virtual_queues::{CreateTemporary, TemporaryQueues, VirtualQueues};
 
 use crate::coverage::Check;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use sqs_requester::Requester;
 use sqs_responder::{ErrorCode, Reply, ReplyError, Request};
-use sqs_virtual_queues::sqs::{Moment, TimeSource};
+use sqs_rpc_transport::{Moment, TimeSource};
 use sqs_virtual_queues::{OutgoingMessage, QueueError, VirtualQueue};
 
 use crate::coverage::Fault;

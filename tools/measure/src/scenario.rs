@@ -11,7 +11,7 @@ use futures::stream::FuturesUnordered;
 use local_sqs::{Behaviour, Latency, LocalSqs};
 use serde_json::{Value, json};
 use sqs_rpc::responder::Body;
-use sqs_rpc::virtual_queues::sqs::{ClientApi, Clock, Sqs};
+use sqs_rpc::transport::{ClientApi, Clock, Sqs};
 use sqs_rpc::{Requester, Responder};
 use sqs_rpc_interop::{Failure, Folders};
 use tokio::runtime::{Builder, Runtime};

@@ -9,8 +9,8 @@ use sqs_rpc_protocol::{
     CorrelationId, HostQueueUrl, QueueUrl, ReplyEnvelope, ReplyHeader, RequestEnvelope,
     RequestHeader, RequestId,
 };
+use sqs_rpc_transport::{Moment, PollController, PollOptions, Sqs};
 use sqs_virtual_queues::hot_paths::{claim, deadline, walk};
-use sqs_virtual_queues::sqs::{Moment, PollController, PollOptions, Sqs};
 use sqs_virtual_queues::{CreateQueue, Host, VirtualQueues};
 use tokio::runtime::Runtime;
 

@@ -18,7 +18,7 @@ use aws_sdk_sqs::types::{
 };
 use futures::FutureExt;
 use sqs_rpc_protocol::names;
-use sqs_virtual_queues::sqs::{Answer, Call, SqsApi};
+use sqs_rpc_transport::{Answer, Call, SqsApi};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]

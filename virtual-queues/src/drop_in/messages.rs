@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use sqs_rpc_protocol::VirtualQueueUrl;
+use sqs_rpc_transport::md5_of_attributes;
 
 use super::answers::{Empty, Sent as SentAnswer};
 use super::refusal::{Failure, Kind, Refusal};
 use super::requests::{Change, ReceiveMessage, Received, Sent, To};
 use super::service::{Service, virtual_url};
-use crate::sqs::digest::md5_of_attributes;
 use crate::{OutgoingMessage, VirtualQueue};
 
 const DELAY: RangeInclusive<i64> = 0..=900;

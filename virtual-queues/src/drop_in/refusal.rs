@@ -2,9 +2,9 @@
 
 use aws_sdk_sqs::error::ConnectorError;
 use serde_json::json;
+use sqs_rpc_transport::{Fault, FaultKind, WithCauses};
 
 use super::answers::Body;
-use crate::sqs::{Fault, FaultKind, WithCauses};
 use crate::{InvalidMessage, QueueError};
 
 /// An error in the form in which SQS would answer it.

@@ -2,11 +2,10 @@
 
 use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
 use sqs_rpc_protocol::{VirtualQueueUrl, names};
+use sqs_rpc_transport::{Random, mutant};
 
 use super::error::QueueError;
 use super::message::OutgoingMessage;
-use crate::mutant;
-use crate::sqs::Random;
 
 /// The maximum length of SQS's group and de-duplication ids, in characters.
 const LONGEST_ID: usize = 128;

@@ -10,10 +10,10 @@ use std::time::Duration;
 use aws_sdk_sqs::operation::get_queue_attributes::builders::GetQueueAttributesInputBuilder;
 use aws_sdk_sqs::types::QueueAttributeName;
 use sqs_rpc_protocol::HostQueueUrl;
+use sqs_rpc_transport::{Moment, Sqs};
 use tokio::sync::OnceCell;
 
 use super::receive::LONGEST_WAIT;
-use crate::sqs::{Moment, Sqs};
 
 /// The timeout of a read, because a receive waits for the read.
 const LIMIT: Duration = Duration::from_secs(5);

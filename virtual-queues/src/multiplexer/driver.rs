@@ -10,6 +10,9 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use sqs_rpc_protocol::VirtualQueueName;
+use sqs_rpc_transport::{
+    Alarm, Backoff, Counter, Fault, FaultKind, Moment, RECEIVE_MAX, Random, Sign, is_intact, mutant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::error::PendingError;
@@ -17,10 +20,6 @@ use super::extensions::Extensions;
 use super::health::Verdict;
 use super::host::{ReplySink, Shared};
 use super::routing::{Arrival, Due, Routed, group_of, name_of, put_back_for};
-use crate::mutant;
-use crate::sqs::digest::is_intact;
-use crate::sqs::{Alarm, Backoff, Fault, FaultKind, Moment, RECEIVE_MAX, Random, Sign};
-use crate::stats::Counter;
 
 /// The maximum time that the answer of a poll is assumed to have traveled.
 const GRACE: Duration = Duration::from_secs(5);
@@ -549,7 +548,7 @@ mod tests {
             )
         };
         let delete = async {
-            crate::sqs::Clock::system()
+            sqs_rpc_transport::Clock::system()
                 .sleep(Duration::from_secs(1))
                 .await;
             queue.delete(first.receipt_handle().unwrap()).await.unwrap();

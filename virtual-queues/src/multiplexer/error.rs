@@ -1,10 +1,10 @@
 //! Errors of virtual queues.
 
 use sqs_rpc_protocol::{VirtualQueueNameError, VirtualQueueUrl};
+use sqs_rpc_transport::{Fault, NoRuntime};
 
 use super::message::InvalidMessage;
 use super::tags::TagError;
-use crate::sqs::{Fault, NoRuntime};
 
 /// The error of an operation on a virtual queue.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -9,10 +9,10 @@ use std::collections::VecDeque;
 use futures::future::{self, BoxFuture};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use sqs_rpc_transport::Moment;
 
 use super::host::Shared;
 use super::routing::Extension;
-use crate::sqs::Moment;
 
 /// The maximum number of messages of one host whose extension is in progress: ten batches. Further extensions wait
 /// here and not in the outbox, so that changes by users do not wait behind them.

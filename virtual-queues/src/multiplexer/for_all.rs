@@ -11,6 +11,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use sqs_rpc_protocol::{HostKey, VirtualQueueName, VirtualQueueUrl};
+use sqs_rpc_transport::UserCode;
 
 use super::error::QueueError;
 use super::handling::handle;
@@ -19,7 +20,6 @@ use super::queue::VirtualQueue;
 use super::queues::VirtualQueues;
 use super::routing::{Fate, Taken, TakenAny};
 use super::selection::{Selection, SystemSelection, present};
-use crate::sqs::UserCode;
 
 /// Limits for the number of messages that the handler of all virtual queues has at a time.
 #[derive(Debug, Clone)]

@@ -3,11 +3,11 @@
 use aws_sdk_sqs::types::Message;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use sqs_rpc_transport::{RECEIVE_MAX, UserCode};
 
 use super::error::QueueError;
 use super::handling::handle;
 use super::queue::VirtualQueue;
-use crate::sqs::{RECEIVE_MAX, UserCode};
 
 impl VirtualQueue {
     /// Calls `handler` for every message, with up to `limit` messages at a time, until the queue no longer exists.

@@ -4,11 +4,10 @@
 use std::pin::pin;
 
 use sqs_rpc_protocol::VirtualQueueName;
+use sqs_rpc_transport::{Counter, Panicked, UserCode};
 
 use super::host::Shared;
 use super::routing::Fate;
-use crate::sqs::{Panicked, UserCode};
-use crate::stats::Counter;
 
 /// Runs a handler, and meanwhile extends the visibility timeout of its message.
 ///

@@ -7,8 +7,9 @@
 
 use std::time::Duration;
 
+use sqs_rpc_transport::{Fault, FaultKind, Moment};
+
 use super::driver::SETTLING;
-use crate::sqs::{Fault, FaultKind, Moment};
 
 /// When polls have been denied by policy for this long, pending requests fail at once instead of waiting for their
 /// deadlines. A changed policy needs about this long to take effect everywhere.
@@ -150,9 +151,9 @@ impl Trouble {
 
 #[cfg(test)]
 mod tests {
+    use sqs_rpc_transport::{Action, Delivery};
+
     use super::*;
-    use crate::sqs::Delivery;
-    use crate::stats::Action;
 
     fn fault(kind: FaultKind) -> Fault {
         let nothing = std::io::Error::other("made up");

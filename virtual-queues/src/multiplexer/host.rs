@@ -9,6 +9,7 @@ use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{
     CorrelationId, HostKey, HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl,
 };
+use sqs_rpc_transport::{Moment, Outbox, PollController, Sqs, Tasks};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +26,6 @@ use super::queue::VirtualQueue;
 use super::queues::CreateQueue;
 use super::queues::VirtualQueues;
 use super::routing::{Fate, Refused, Router, RouterOptions, Taken};
-use crate::sqs::{Moment, Outbox, PollController, Sqs, Tasks};
 
 /// A host queue that this process uses. Created by [`VirtualQueues::host`]; cheap to clone. It keeps the multiplexer
 /// running.

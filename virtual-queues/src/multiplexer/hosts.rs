@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use dashmap::{DashMap, Entry};
 use sqs_rpc_protocol::HostKey;
+use sqs_rpc_transport::{hashing::Keyed, hashing::keyed, mutant};
 
 use super::host::Shared;
-use crate::hashing::{Keyed, keyed};
-use crate::mutant;
 
 /// Every host in use, once. Cheap to clone; clones share the table.
 ///

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use sqs_rpc_transport::Moment;
+
 use super::routing::Deadlines;
-use crate::sqs::Moment;
 
 const TIME_OUT: Duration = Duration::from_secs(30);
 /// The time between two requests.

@@ -13,8 +13,7 @@ use sqs_rpc_protocol::limits::{
     check_attribute_value, check_body,
 };
 use sqs_rpc_protocol::{Excerpt, names};
-
-use crate::sqs::message_size;
+use sqs_rpc_transport::message_size;
 
 /// The maximum delay in SQS.
 const LONGEST_DELAY: Duration = Duration::from_secs(900);

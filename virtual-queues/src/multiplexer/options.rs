@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::VirtualQueueName;
+use sqs_rpc_transport::{BatchOptions, InvalidOption, PollOptions, Prefer, Sqs, UserCode};
 
 use super::queues::VirtualQueues;
 use super::routing::Limits;
-use crate::InvalidOption;
-use crate::sqs::{BatchOptions, PollOptions, Prefer, Sqs, UserCode};
 
 /// SQS's own limits; 0 would not be a long poll.
 const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(20);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::SendMessageBatchResultEntry;
 use sqs_rpc_protocol::VirtualQueueUrl;
+use sqs_rpc_transport::Fault;
 
 use super::address::address;
 use super::error::QueueError;
@@ -14,7 +15,6 @@ use super::message::OutgoingMessage;
 use super::queues::VirtualQueues;
 use super::receive::Receive;
 use super::routing::{Fate, Made};
-use crate::sqs::Fault;
 
 /// A virtual queue of this process. Created by [`VirtualQueues::create`](super::VirtualQueues::create); cheap to
 /// clone.

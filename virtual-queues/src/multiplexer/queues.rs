@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqs_rpc_protocol::{HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl};
+use sqs_rpc_transport::{BatchOptions, Moment, Outbox, Sqs, Stats, Tasks};
 use tokio::runtime;
 use tokio::sync::Notify;
 
@@ -16,8 +17,6 @@ use super::options::{Options, VirtualQueuesBuilder};
 use super::queue::VirtualQueue;
 use super::routing::Refused;
 use super::tags::{self, Tags};
-use crate::sqs::{BatchOptions, Moment, Outbox, Sqs, Tasks};
-use crate::stats::Stats;
 
 /// The multiplexer: many virtual queues on few hosts. Cheap to clone; clones share all state.
 ///

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use sqs_rpc_protocol::{VirtualQueueUrl, names};
+use sqs_rpc_transport::md5_of_attributes;
 
 use super::address::unscoped;
-use crate::sqs::digest::md5_of_attributes;
 
 /// A selection of message attributes by name.
 #[derive(Debug, Clone, Default)]

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use aws_sdk_sqs::types::QueueAttributeName;
-
-use crate::InvalidOption;
+use sqs_rpc_transport::InvalidOption;
 
 /// The attributes that a host is created with, sorted by name, so that the order in which they were given does not matter.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]

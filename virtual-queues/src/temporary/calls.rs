@@ -9,11 +9,10 @@ use aws_sdk_sqs::operation::list_queue_tags::builders::ListQueueTagsInputBuilder
 use aws_sdk_sqs::operation::list_queues::builders::ListQueuesInputBuilder;
 use aws_sdk_sqs::operation::tag_queue::builders::TagQueueInputBuilder;
 use sqs_rpc_protocol::{HostQueueUrl, SqsTime};
+use sqs_rpc_transport::{Action, Delivery, Fault, FaultKind, Moment, Sqs};
 
 use super::attributes::HostAttributes;
 use super::ring::Listed;
-use crate::sqs::{Delivery, Fault, FaultKind, Moment, Sqs};
-use crate::stats::Action;
 
 /// The timeout of a call.
 pub(super) const LIMIT: Duration = Duration::from_secs(10);

@@ -1,8 +1,9 @@
 //! The errors of temporary queues.
 
+use sqs_rpc_transport::{Fault, NoRuntime};
+
 use super::attributes::InvalidAttribute;
 use crate::QueueError;
-use crate::sqs::{Fault, NoRuntime};
 
 /// The error of creating a temporary queue.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::future;
+use sqs_rpc_transport::{Counter, Delivery, FaultKind, Moment};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -13,8 +14,6 @@ use super::calls;
 use super::lease::{Claim, Renewed, Standing};
 use super::pool::Pool;
 use super::process::Process;
-use crate::sqs::{Delivery, FaultKind, Moment};
-use crate::stats::Counter;
 use crate::{Host, PendingError};
 
 /// The timeout of a renewal, which is a single attempt.
@@ -128,7 +127,7 @@ pub(super) async fn keep(
         End::Unused => counters.count(Counter::HostsIdle),
         End::Vanished | End::Stopped => {}
     }
-    if end == End::Unused && crate::mutant!("own-host-deleted-while-pending") {
+    if end == End::Unused && sqs_rpc_transport::mutant!("own-host-deleted-while-pending") {
         let url = held.host.url().clone();
         process
             .delete(Arc::clone(&held.name), url, calls::LIMIT)
@@ -207,10 +206,10 @@ impl Keeper<'_> {
         let Some(pool) = self.pool.upgrade() else {
             return false;
         };
-        if crate::mutant!("idle-host-kept") {
+        if sqs_rpc_transport::mutant!("idle-host-kept") {
             return false;
         }
-        if crate::mutant!("own-host-deleted-while-pending") {
+        if sqs_rpc_transport::mutant!("own-host-deleted-while-pending") {
             return now.since(self.held.made_at) >= LOOK * 3;
         }
         let settling = SETTLING + self.process.options.new_host_wait;
@@ -254,7 +253,7 @@ impl Keeper<'_> {
                     Err(fault) => {
                         let now = sqs.clock().now();
                         if fault.kind() == FaultKind::Throttled {
-                            if crate::mutant!("heartbeat-dies") {
+                            if sqs_rpc_transport::mutant!("heartbeat-dies") {
                                 return std::future::pending().await;
                             }
                             process.throttled(now);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use sqs_rpc_protocol::SqsTime;
+use sqs_rpc_transport::{Moment, Random};
 
 use super::lease::{Claim, Lease, Reading, Renewal, Stamp, Standing};
 use super::ring::{Listed, Step, Watch, WatchOptions};
-use crate::sqs::{Moment, Random};
 
 const R: Duration = Duration::from_secs(300);
 const P: Duration = Duration::from_secs(300);

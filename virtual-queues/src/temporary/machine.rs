@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use sqs_rpc_transport::{Backoff, Delivery, Fault, FaultKind, Moment, Random};
+
 use super::lease::Standing;
-use crate::sqs::{Backoff, Delivery, Fault, FaultKind, Moment, Random};
 
 /// The maximum number of attempts of one creation, each under another name.
 const ATTEMPTS: u32 = 3;
@@ -177,9 +178,9 @@ impl<H: Clone + PartialEq> Machine<H> {
 
 #[cfg(test)]
 mod tests {
+    use sqs_rpc_transport::{Action, FaultKind};
+
     use super::*;
-    use crate::sqs::FaultKind;
-    use crate::stats::Action;
 
     fn at(millis: u64) -> Moment {
         Moment::from_start(Duration::from_millis(millis))

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::names::DEFAULT_HOST_PREFIX;
+use sqs_rpc_transport::InvalidOption;
 
 use super::attributes::HostAttributes;
 use super::lease;
 use super::queues::TemporaryQueues;
-use crate::{InvalidOption, VirtualQueues};
+use crate::VirtualQueues;
 use aws_sdk_sqs::types::QueueAttributeName;
 
 /// SQS's limit is 80; a UUID, a dash, 10 digits and `.fifo` follow the prefix.
@@ -42,7 +43,7 @@ const MAX_TAGS: usize = 40;
 ///
 /// let error = TemporaryQueues::builder(&queues).watch_period(Duration::from_secs(1)).build().unwrap_err();
 /// assert_eq!(error.to_string(), "watch_period is 1s: 60s to 43200s is allowed");
-/// # Ok::<(), sqs_virtual_queues::InvalidOption>(())
+/// # Ok::<(), sqs_rpc_transport::InvalidOption>(())
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sqs_rpc_transport::{Action, Counter, Delivery, Fault, FaultKind};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -14,8 +15,6 @@ use super::lease::{Claim, Standing};
 use super::machine::{Machine, Step};
 use super::process::Process;
 use crate::PendingError;
-use crate::sqs::{Delivery, Fault, FaultKind};
-use crate::stats::{Action, Counter};
 
 /// The tag by which people recognize a queue that this crate created.
 const MADE_BY: (&str, &str) = (
@@ -179,7 +178,7 @@ impl Maker {
                 }
                 Err(fault) => fault,
             };
-            if crate::mutant!("creation-not-repeated") {
+            if sqs_rpc_transport::mutant!("creation-not-repeated") {
                 return;
             }
             let answers = !sqs.is_contact_lost();
@@ -208,7 +207,7 @@ impl Maker {
         let users = process.options.tags.iter().cloned();
         let mut lease = lease;
         let mut afterwards = Vec::new();
-        if crate::mutant!("tags-after-creation") {
+        if sqs_rpc_transport::mutant!("tags-after-creation") {
             afterwards = std::mem::take(&mut lease);
         }
         let tags = std::iter::once(made_by).chain(users).chain(lease);
@@ -230,7 +229,7 @@ impl Maker {
             }
         };
         process.confirmed(&name);
-        if crate::mutant!("tags-after-creation") {
+        if sqs_rpc_transport::mutant!("tags-after-creation") {
             let _ = calls::tag(sqs, url.as_str(), afterwards, calls::LIMIT).await;
         }
         let claim = Claim::new(creation, process.lease_keys(), date, sqs.random());

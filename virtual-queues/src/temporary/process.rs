@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use sqs_rpc_protocol::{HostQueueUrl, SqsTime};
+use sqs_rpc_transport::{Counter, Counters, Fault, Moment, NoRuntime, Sqs, Tasks};
 use tokio::sync::Notify;
 
 use super::calls;
@@ -15,8 +16,6 @@ use super::lease::{self, Lease, Reading, Renewal, Retention, Stamp};
 use super::options::Options;
 use super::watcher;
 use crate::VirtualQueues;
-use crate::sqs::{Fault, Moment, NoRuntime, Sqs, Tasks};
-use crate::stats::{Counter, Counters};
 
 /// The maximum number of remembered hosts that are no longer used and not known to be deleted. When the list is full, the
 /// host that was given up first is forgotten, and the ring deletes that host.
@@ -106,7 +105,7 @@ impl Process {
     /// A name that was never used.
     pub(super) fn next_name(&self, is_fifo: bool) -> String {
         let mut number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        if crate::mutant!("name-reused") {
+        if sqs_rpc_transport::mutant!("name-reused") {
             number = 0;
         }
         let fifo = if is_fifo { ".fifo" } else { "" };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures::stream::{self, StreamExt};
 use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueName};
+use sqs_rpc_transport::{Action, Backoff, Delivery, Fault, FaultKind, Moment, Sqs};
 
 use super::attributes::HostAttributes;
 use super::calls;
@@ -17,8 +18,6 @@ use super::lease::Standing;
 use super::options::{Options, TemporaryQueuesBuilder};
 use super::pool::Pool;
 use super::process::Process;
-use crate::sqs::{Backoff, Delivery, Fault, FaultKind, Moment, Sqs};
-use crate::stats::Action;
 use crate::{CreateQueue, Host, PendingError, QueueError, VirtualQueue, VirtualQueues};
 
 /// The maximum number of hosts that a shutdown deletes at the same time.

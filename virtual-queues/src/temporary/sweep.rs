@@ -8,13 +8,12 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use sqs_rpc_protocol::SqsTime;
+use sqs_rpc_transport::{Fault, FaultKind, InvalidOption, Moment, Sqs};
 
 use super::calls;
 use super::lease::{Stamp, Tag};
 use super::options::check_prefix;
 use super::ring::{Failure, Listed, Step, Verdict, Watch, WatchOptions};
-use crate::InvalidOption;
-use crate::sqs::{Fault, FaultKind, Moment, Sqs};
 
 /// The pause between the starts of two calls of a long walk: ten calls a second. SQS was seen to throttle calls about tags
 /// at 5 to 30 a second for a whole account.

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use sqs_rpc_protocol::SqsTime;
+use sqs_rpc_transport::{Counter, Fault, FaultKind};
 use tokio_util::sync::CancellationToken;
 
 use super::calls;
 use super::lease::Reading;
 use super::process::Process;
 use super::ring::{Failure, Step, Watch, WatchOptions};
-use crate::sqs::{Fault, FaultKind};
-use crate::stats::Counter;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// The pause between two calls of a long walk: a fifth of the rate at which calls about an account's tags are throttled.
@@ -28,7 +27,7 @@ pub(super) async fn watch(process: Arc<Process>, stop: CancellationToken) {
     };
     let mut watch = Watch::new(options, sqs.clock().now(), sqs.random().clone());
     while !stop.is_cancelled() {
-        if !process.holds_any() && !crate::mutant!("idle-watcher-walks") {
+        if !process.holds_any() && !sqs_rpc_transport::mutant!("idle-watcher-walks") {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -53,7 +52,7 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
         // Time has passed, so the caller asks for the next step again.
         return;
     }
-    if !process.holds_any() && !crate::mutant!("idle-watcher-walks") {
+    if !process.holds_any() && !sqs_rpc_transport::mutant!("idle-watcher-walks") {
         // This process has given up its hosts in the meantime.
         return;
     }
@@ -73,7 +72,7 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
             let (date, tags) = calls::tags(sqs, &host.url).await;
             match tags {
                 Ok(tags) => {
-                    let date = if crate::mutant!("verdict-by-local-clock") {
+                    let date = if sqs_rpc_transport::mutant!("verdict-by-local-clock") {
                         local_time(&process.reading())
                     } else {
                         date

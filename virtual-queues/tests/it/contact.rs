@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use local_sqs::Behaviour;
 use sqs_rpc_protocol::{CorrelationId, HostQueueUrl};
+use sqs_rpc_transport::{ClientApi, FaultKind, Sqs};
 use sqs_virtual_queues::TemporaryQueues;
-use sqs_virtual_queues::sqs::{ClientApi, FaultKind, Sqs};
 
 use crate::support::{TestResult, World, pass, until};
 

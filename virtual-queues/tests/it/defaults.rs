@@ -22,7 +22,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use futures::FutureExt;
 use futures::future::join_all;
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::sqs::{Answer, Call, ClientApi, SqsApi};
+use sqs_rpc_transport::{Answer, Call, ClientApi, SqsApi};
 use sqs_virtual_queues::{CreateQueue, VirtualQueue};
 
 use crate::support::{TestResult, World, pass};

@@ -12,7 +12,7 @@ use futures::FutureExt;
 use local_sqs::Behaviour;
 use local_sqs::engine::Action;
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::sqs::{Call, Random};
+use sqs_rpc_transport::{Call, Random};
 use sqs_virtual_queues::{CreateQueue, HandlerLimits, OutgoingMessage, VirtualQueue};
 use tokio::time::Instant;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqs_rpc_protocol::CorrelationId;
-use sqs_virtual_queues::sqs::{Clock, Moment, Sqs, SqsApi, TimeSource};
+use sqs_rpc_transport::{Clock, Moment, Sqs, SqsApi, TimeSource};
 use sqs_virtual_queues::{
     CreateQueue, HandlerLimits, PendingError, QueueError, VirtualQueue, VirtualQueues,
 };
@@ -258,7 +258,7 @@ async fn a_driver_sleeps_when_crowded_and_when_stopping() -> TestResult {
     let url = world.host("host").await;
     let asked = Arc::new(AtomicUsize::new(0));
     let clock = Clock::from_source(Asked(world.clock.clone(), Arc::clone(&asked)));
-    let sqs = Sqs::builder(sqs_virtual_queues::sqs::ClientApi::new(&world.client));
+    let sqs = Sqs::builder(sqs_rpc_transport::ClientApi::new(&world.client));
     let queues = VirtualQueues::builder(sqs.clock(clock).build())
         .queue_capacity(1)
         .end_idle_polls(false)

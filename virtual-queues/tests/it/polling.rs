@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sqs_virtual_queues::{Action, CreateQueue};
+use sqs_rpc_transport::Action;
+use sqs_virtual_queues::CreateQueue;
 
 use crate::support::{AnswersAtOnce, Meddled, RoundTrip, Slow, TestResult, World, pass, until};
 

@@ -22,7 +22,7 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use futures::FutureExt;
 use local_sqs::LocalSqs;
 use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueUrl, names};
-use sqs_virtual_queues::sqs::{Answer, Call, ClientApi, Clock, Sqs, SqsApi};
+use sqs_rpc_transport::{Answer, Call, ClientApi, Clock, Sqs, SqsApi};
 use sqs_virtual_queues::{VirtualQueues, VirtualQueuesBuilder};
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;

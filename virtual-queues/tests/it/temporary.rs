@@ -10,9 +10,9 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use local_sqs::Behaviour;
 use local_sqs::engine::Action as LocalAction;
-use sqs_virtual_queues::sqs::{ClientApi, Clock, Moment, Random, Sqs, TimeSource};
+use sqs_rpc_transport::{Action, ClientApi, Clock, Moment, Random, Sqs, TimeSource};
 use sqs_virtual_queues::{
-    Action, CreateTemporary, QueueError, TemporaryError, TemporaryQueues, TemporaryQueuesBuilder,
+    CreateTemporary, QueueError, TemporaryError, TemporaryQueues, TemporaryQueuesBuilder,
     VirtualQueues,
 };
 

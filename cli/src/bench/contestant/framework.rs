@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use sqs_rpc::responder::{Body, Drained, ServeError};
-use sqs_rpc::virtual_queues::sqs::{BatchOptions, Prefer, Sqs};
+use sqs_rpc::transport::{BatchOptions, Prefer, Sqs};
 use sqs_rpc::{Requester, Responder};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

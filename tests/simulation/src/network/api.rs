@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use futures::FutureExt;
 use local_sqs::engine::{Action, Output, Request};
-use sqs_virtual_queues::sqs::{Answer, Call, Moment, SqsApi, TimeSource};
+use sqs_rpc_transport::{Answer, Call, Moment, SqsApi, TimeSource};
 
 use super::translate::{self, request};
 use super::{Exchange, Failure, Link, Network};

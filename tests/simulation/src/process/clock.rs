@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqs_virtual_queues::sqs::{Moment, TimeSource};
+use sqs_rpc_transport::{Moment, TimeSource};
 use tokio::sync::Notify;
 
 use crate::time::TrueTime;

@@ -386,7 +386,7 @@ fn f55(mix: &mut Mix) {
 }
 
 fn f55_expects(report: &Report) -> Result<(), String> {
-    let of = |count: fn(&sqs_virtual_queues::Stats) -> u64| report.stats.values().map(count).sum();
+    let of = |count: fn(&sqs_rpc_transport::Stats) -> u64| report.stats.values().map(count).sum();
     let (made, given_up): (u64, u64) = (
         of(|stats| stats.hosts_made),
         of(|stats| stats.hosts_given_up),

@@ -14,8 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sqs_responder::InMemoryReplyStore;
-use sqs_virtual_queues::Stats;
-use sqs_virtual_queues::sqs::Clock;
+use sqs_rpc_transport::{Clock, Stats};
 
 use self::process::{Parts, Process};
 use self::queues::MOST_RECEIVES;

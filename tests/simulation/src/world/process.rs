@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use sqs_requester::Requester;
 use sqs_responder::Responder;
-use sqs_virtual_queues::{Host, Stats, TemporaryQueues, VirtualQueue, VirtualQueues};
+use sqs_rpc_transport::Stats;
+use sqs_virtual_queues::{Host, TemporaryQueues, VirtualQueue, VirtualQueues};
 use tokio::sync::oneshot;
 
 use crate::coverage::{Check, Fault};

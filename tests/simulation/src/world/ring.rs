@@ -7,8 +7,8 @@ use local_sqs::engine::api::requests;
 use local_sqs::engine::{Output, Request as EngineRequest};
 use sqs_requester::Requester;
 use sqs_rpc_protocol::names;
+use sqs_rpc_transport::Sqs;
 use sqs_virtual_queues::Tag;
-use sqs_virtual_queues::sqs::Sqs;
 
 use super::World;
 use super::process::{Parts, Process};

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use sqs_requester::Requester;
 use sqs_responder::Responder;
 use sqs_rpc_protocol::HostQueueUrl;
-use sqs_virtual_queues::sqs::{Clock, Random, Sqs};
+use sqs_rpc_transport::{Clock, Random, Sqs};
 use sqs_virtual_queues::{CreateQueue, VirtualQueues};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;

@@ -19,6 +19,7 @@ use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::{self, BoxFuture};
 use sqs_rpc_protocol::{HostQueueUrl, names};
+use sqs_rpc_transport::{Answer, Call, Clock, Moment, Random, Sqs, SqsApi, TimeSource};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +27,6 @@ use super::explorer::Run;
 use crate::multiplexer::driver;
 use crate::multiplexer::host::Shared;
 use crate::multiplexer::options::VirtualQueuesBuilder;
-use crate::sqs::{Answer, Call, Clock, Moment, Random, Sqs, SqsApi, TimeSource};
 use crate::{CreateQueue, VirtualQueue, VirtualQueues};
 
 thread_local! {

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::VirtualQueueName;
+use sqs_rpc_transport::{Moment, mutant};
 
 use super::deadlines::Key;
 use super::extend::Extension;
 use super::in_use::InHand;
 use super::order::{GroupKey, Order};
-use crate::mutant;
-use crate::sqs::Moment;
 
 /// A virtual queue's messages and its receivers, each in order of arrival.
 ///

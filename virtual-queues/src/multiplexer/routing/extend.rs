@@ -6,11 +6,10 @@
 use std::time::Duration;
 
 use sqs_rpc_protocol::VirtualQueueName;
+use sqs_rpc_transport::{Moment, mutant};
 
 use super::buffer::Buffered;
 use super::router::Router;
-use crate::mutant;
-use crate::sqs::Moment;
 
 /// SQS hides a message for at most 12 h after its receive, extensions included. One minute less, because the answer
 /// of the poll traveled for a while.

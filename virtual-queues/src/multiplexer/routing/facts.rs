@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use sqs_rpc_protocol::{SqsTime, VirtualQueueName, names};
-
-use crate::sqs::message_size;
+use sqs_rpc_transport::message_size;
 
 /// The maximum time for which a message is put back.
 const LONGEST_PUT_BACK: Duration = Duration::from_secs(300);

@@ -4,11 +4,11 @@ use std::task::Waker;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::VirtualQueueName;
+use sqs_rpc_transport::Moment;
 
 use super::buffer::{Buffered, QueueSlot, Taken};
 use super::order::{Fate, GroupKey};
 use super::router::Router;
-use crate::sqs::Moment;
 
 /// The position of a message.
 #[derive(Debug)]

@@ -10,12 +10,11 @@ use std::collections::HashMap;
 use std::task::Waker;
 
 use sqs_rpc_protocol::VirtualQueueName;
+use sqs_rpc_transport::{Moment, hashing::Keyed, hashing::keyed};
 
 use super::buffer::QueueSlot;
 use super::order::Fate;
 use super::router::Router;
-use crate::hashing::{Keyed, keyed};
-use crate::sqs::Moment;
 
 /// Identifies a virtual queue among all queues that had its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 
 use indexmap::IndexMap;
 use sqs_rpc_protocol::VirtualQueueName;
-
-use crate::hashing::{Keyed, keyed};
+use sqs_rpc_transport::{hashing::Keyed, hashing::keyed};
 
 /// A table with an entry for each virtual queue of a host.
 ///

@@ -18,11 +18,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
+use sqs_rpc_transport::{Moment, hashing::Keyed, hashing::keyed};
 
 use super::buffer::Buffered;
 use super::facts::group_of;
-use crate::hashing::{Keyed, keyed};
-use crate::sqs::Moment;
 
 /// How long later messages wait for an earlier message that is visible again. A waiting poll returns that message at
 /// once; the longest pause between successful polls is a second.

@@ -382,7 +382,7 @@ fn a_redelivered_message_is_extended_in_time() {
 
 #[test]
 fn counts_match_the_messages_after_random_operations() {
-    let random = crate::sqs::Random::seeded(7);
+    let random = sqs_rpc_transport::Random::seeded(7);
     let upto = |most: u64| random.bits64() % most;
     let mut fifo = Fifo::new();
     let (mut handles, mut received) = (Map::new(), Vec::<String>::new());

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{SqsTime, VirtualQueueName};
+use sqs_rpc_transport::Moment;
 
 use super::buffer::{Taken, Ticket};
 use super::extend::Extension;
-use crate::sqs::Moment;
 
 /// The circumstances of a message that a poll returned.
 #[derive(Debug, Clone, Copy)]

@@ -3,8 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use sqs_rpc_protocol::VirtualQueueName;
-
-use crate::hashing::{Keyed, keyed};
+use sqs_rpc_transport::{hashing::Keyed, hashing::keyed};
 
 /// The last few thousand names of answered requests or of deleted virtual queues, by their digests. Two names have
 /// the same digest with a probability of 2^-64.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::Message;
 use indexmap::map::Entry;
 use sqs_rpc_protocol::{CorrelationId, ProcessPrefix, VirtualQueueName};
+use sqs_rpc_transport::{Moment, RECEIVE_MAX, mutant};
 
 use super::buffer::{Buffered, Load, QueueSlot, Ticket};
 use super::deadlines::{Deadlines, Key};
@@ -16,8 +17,6 @@ use super::names::{ByName, by_name};
 use super::outcome::{Arrival, Due, Leftovers, Received, Refused, Routed};
 use super::recent::RecentNames;
 use super::take_all::TakeAll;
-use crate::mutant;
-use crate::sqs::{Moment, RECEIVE_MAX};
 
 /// Routes the messages of one host to the waiting requests and receivers.
 ///

@@ -767,7 +767,7 @@ fn the_number_of_names_is_limited() {
 /// The counts match the tables after any sequence of operations.
 #[test]
 fn counts_match_the_tables() {
-    let random = crate::sqs::Random::seeded(42);
+    let random = sqs_rpc_transport::Random::seeded(42);
     let mut router = router();
     let mut hands: Map<u64, Hand> = Map::new();
     let queues: Vec<_> = (0..4).map(|n| name(&format!("q{n}"))).collect();

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sqs_rpc_protocol::VirtualQueueName;
+use sqs_rpc_transport::Moment;
 
 use super::router::{Alarm, Router};
-use crate::sqs::Moment;
 
 impl<S> Router<S> {
     /// The retention of a virtual queue. The outer `None` means that the queue does not exist.

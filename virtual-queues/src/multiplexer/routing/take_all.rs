@@ -5,11 +5,11 @@ use std::num::NonZeroU64;
 use std::task::Waker;
 
 use sqs_rpc_protocol::VirtualQueueName;
+use sqs_rpc_transport::Moment;
 
 use super::buffer::QueueSlot;
 use super::outcome::TakenAny;
 use super::router::{Router, Slot};
-use crate::sqs::Moment;
 
 /// The queues that have a message for the handler, in order of their turns.
 ///

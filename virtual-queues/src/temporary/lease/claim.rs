@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use sqs_rpc_protocol::SqsTime;
+use sqs_rpc_transport::{Moment, Random};
 
 use super::fence::{Fence, Reading, Renewal, Standing};
 use super::heartbeat::{Heartbeat, Outcome};
-use crate::sqs::{Moment, Random};
 
 /// The maximum difference between a stamp and the time in the answer to its renewal.
 const AGREES: Duration = Duration::from_secs(30);
@@ -118,7 +118,7 @@ impl Renewal {
     /// shows here. If SQS's answers have no time, there is no stamp and nothing to compare.
     fn agrees(&self, date: Option<SqsTime>) -> bool {
         match (self.stamp, date) {
-            _ if crate::mutant!("stamp-not-checked") => true,
+            _ if sqs_rpc_transport::mutant!("stamp-not-checked") => true,
             (Some(stamp), Some(date)) => date.since(stamp) <= AGREES && stamp.since(date) <= AGREES,
             (Some(_), None) => false,
             (None, _) => true,

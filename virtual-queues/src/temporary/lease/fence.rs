@@ -10,8 +10,7 @@
 use std::time::{Duration, SystemTime};
 
 use sqs_rpc_protocol::SqsTime;
-
-use crate::sqs::Moment;
+use sqs_rpc_transport::Moment;
 
 /// The time before the end of a lease at which the owner stops. It covers the drift of clocks during the lease, and the
 /// time from the check of the claim to the use of the host.
@@ -107,7 +106,8 @@ impl Fence {
         let holds = self.holds();
         let is_settled = |key: usize| {
             let may_land = |key: &Key| key.first_that_may_land(now).is_some();
-            !self.keys.get(key).is_some_and(may_land) || crate::mutant!("blocked-key-reused")
+            !self.keys.get(key).is_some_and(may_land)
+                || sqs_rpc_transport::mutant!("blocked-key-reused")
         };
         let all = 0..self.most_keys;
         let free = all.clone().find(|key| *key != holds && is_settled(*key));
@@ -129,10 +129,10 @@ impl Fence {
 
     /// A renewal ended at `ended` with an unknown outcome: it may or may not have landed.
     pub(crate) fn unknown(&mut self, renewal: Renewal, ended: Moment) {
-        if crate::mutant!("unknown-renewals-forgotten") {
+        if sqs_rpc_transport::mutant!("unknown-renewals-forgotten") {
             return;
         }
-        if crate::mutant!("unknown-counts") {
+        if sqs_rpc_transport::mutant!("unknown-counts") {
             self.acknowledged(renewal);
             return;
         }
@@ -158,7 +158,7 @@ impl Fence {
         };
         let holds = holds_for(Renewal::lasts);
         let is_firm = holds_for(|renewal| renewal.retention / 2);
-        self.given_up |= !holds && !crate::mutant!("no-fence");
+        self.given_up |= !holds && !sqs_rpc_transport::mutant!("no-fence");
         if self.given_up {
             Standing::GivenUp
         } else if is_firm {
@@ -231,7 +231,7 @@ impl Key {
 impl Renewal {
     /// How long after its begin the owner may rely on this renewal.
     fn lasts(&self) -> Duration {
-        if crate::mutant!("fence-60-s-late") {
+        if sqs_rpc_transport::mutant!("fence-60-s-late") {
             return self.retention + Duration::from_secs(60);
         }
         self.retention.saturating_sub(MARGIN)
@@ -245,7 +245,7 @@ impl Renewal {
             (Some(now), Some(stamp)) => now.since(stamp),
             _ => Duration::ZERO,
         };
-        if crate::mutant!("fence-by-monotonic-clock") {
+        if sqs_rpc_transport::mutant!("fence-by-monotonic-clock") {
             return monotonic;
         }
         monotonic.max(wall).max(by_sqs)
@@ -398,7 +398,7 @@ mod tests {
     #[test]
     fn twenty_keys_outlast_every_tenth_renewal_for_days() {
         for (retention, most_keys) in [(60, 20), (300, 7), (300, 20), (1_800, 5)] {
-            let random = crate::sqs::Random::seeded(retention);
+            let random = sqs_rpc_transport::Random::seeded(retention);
             let quarter = seconds(retention) / 4;
             let renewal = |key, began: Moment| Renewal {
                 key,

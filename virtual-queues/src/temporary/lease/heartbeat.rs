@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::sqs::{Backoff, Moment, Random};
+use sqs_rpc_transport::{Backoff, Moment, Random};
 
 /// The first wait after a failed attempt is a sixteenth of the retention, but at least this.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
@@ -54,7 +54,7 @@ impl Heartbeat {
         self.next = match outcome {
             Outcome::Acknowledged => {
                 self.retries = retries(retention);
-                if crate::mutant!("renewal-late") {
+                if sqs_rpc_transport::mutant!("renewal-late") {
                     return self.next = began + retention * 2 / 5;
                 }
                 began + random.jitter(retention / 4)

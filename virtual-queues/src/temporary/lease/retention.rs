@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use sqs_rpc_transport::Moment;
+
 use super::tag::RETENTION;
-use crate::sqs::Moment;
 
 /// The retention grows when the throttled renewals exceed the successful ones by this number.
 const THROTTLED: u32 = 3;

@@ -162,7 +162,7 @@ impl Lease {
     /// is written when the queue is created.
     fn read(tags: &HashMap<String, String>) -> Option<Self> {
         let first = Self::parse(tags.get(names::LEASE_TAG)?)?;
-        if crate::mutant!("first-key-only") {
+        if sqs_rpc_transport::mutant!("first-key-only") {
             return Some(first);
         }
         let ours = tags

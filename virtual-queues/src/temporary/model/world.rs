@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use sqs_rpc_protocol::{SqsTime, TemporaryQueueName};
+use sqs_rpc_transport::{Moment, Random, Sample, ServerClock};
 
 use super::queues::{Queues, Tags};
 use super::{PERIOD, RETENTION, Report, STALE, Scenario};
-use crate::sqs::{Moment, Random, Sample, ServerClock};
 use crate::temporary::lease::{Claim, Lease, Reading, Renewal, Renewed, Stamp, Standing, Tag};
 use crate::temporary::ring::{Failure, Listed, Step, Watch, WatchOptions};
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sqs::Moment;
+use sqs_rpc_transport::Moment;
 
 /// The maximum number of remembered hosts. Further hosts are remembered when there is room again; until then they are never
 /// judged dead.
@@ -46,7 +46,7 @@ impl Silence {
             if entry.mark != mark {
                 (entry.mark, entry.since, entry.changed) = (mark, now, true);
             }
-            if crate::mutant!("silence-not-believed") {
+            if sqs_rpc_transport::mutant!("silence-not-believed") {
                 entry.since = now;
             }
             return Look {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sqs_rpc_protocol::SqsTime;
+use sqs_rpc_transport::Moment;
 
 use super::silence::Silence;
-use crate::sqs::Moment;
 use crate::temporary::lease::{Lease, Stamp, Tag};
 
 /// How long after the end of its lease a host is judged dead: tags may be read one minute stale, and the rest is margin.
@@ -76,7 +76,7 @@ pub(crate) fn judge(seen: Seen<'_>, silence: &mut Silence) -> Verdict {
 
 fn by_stamp(lease: Lease, stamp: SqsTime, date: SqsTime) -> Verdict {
     if stamp > date + DOUBT {
-        if crate::mutant!("future-stamp-stops-walk") {
+        if sqs_rpc_transport::mutant!("future-stamp-stops-walk") {
             return Verdict::Alive { watches: true };
         }
         return Verdict::Unknown(Doubt::Future);
@@ -86,7 +86,7 @@ fn by_stamp(lease: Lease, stamp: SqsTime, date: SqsTime) -> Verdict {
         Verdict::Alive {
             watches: lease.watches,
         }
-    } else if age <= lease.retention + DOUBT && !crate::mutant!("no-doubt") {
+    } else if age <= lease.retention + DOUBT && !sqs_rpc_transport::mutant!("no-doubt") {
         Verdict::Unknown(Doubt::JustOver(lease.retention + DOUBT - age))
     } else {
         Verdict::Dead

@@ -122,7 +122,7 @@ impl Walk {
 
     /// The answer to [`Move::List`].
     pub(crate) fn listed(&mut self, queues: Vec<Listed>) {
-        let overflows = queues.len() >= PAGE && !crate::mutant!("one-page");
+        let overflows = queues.len() >= PAGE && !sqs_rpc_transport::mutant!("one-page");
         let own = place(&self.origin);
         match self.at {
             At::Own { digits } => {
@@ -212,7 +212,9 @@ impl Walk {
     /// Whether a queue is named like a host of exactly this prefix.
     fn is_host(&self, queue: &Listed) -> bool {
         let name = TemporaryQueueName::parse(&queue.name);
-        name.is_some_and(|name| *name.prefix == *self.prefix || crate::mutant!("any-prefix"))
+        name.is_some_and(|name| {
+            *name.prefix == *self.prefix || sqs_rpc_transport::mutant!("any-prefix")
+        })
     }
 
     /// The name without the prefix.

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::{SqsTime, TemporaryQueueName};
+use sqs_rpc_transport::{Backoff, Moment, Random};
 
 use super::silence::Silence;
 use super::verdict::{Seen, Verdict, judge};
 use super::walk::{Listed, Move, Walk};
-use crate::sqs::{Backoff, Moment, Random};
 use crate::temporary::lease::{Tag, mark};
 
 /// The maximum time from the creation of the first host to the first walk.
@@ -175,7 +175,7 @@ impl Watch {
         let is_sweep = self.options.process.is_empty();
         let uuid = TemporaryQueueName::parse(&host.name).map(|name| name.uuid);
         let is_own = uuid == Some(&*self.options.process);
-        if is_own && crate::mutant!("own-strays-skipped") {
+        if is_own && sqs_rpc_transport::mutant!("own-strays-skipped") {
             self.pass(false);
             return None;
         }
@@ -184,7 +184,7 @@ impl Watch {
             // A live host of this process that is left over does not stop the walk, because no other process continues
             // from there.
             (Verdict::Alive { .. }, Some(walk))
-                if !is_sweep && crate::mutant!("walk-stops-at-idle-watcher") =>
+                if !is_sweep && sqs_rpc_transport::mutant!("walk-stops-at-idle-watcher") =>
             {
                 walk.stop();
             }
@@ -298,7 +298,7 @@ impl Watch {
     /// Spaces the calls of a long walk.
     fn pause(&mut self, now: Moment) {
         self.calls = self.calls.saturating_add(1);
-        if self.calls >= UNPACED && !crate::mutant!("walk-in-a-burst") {
+        if self.calls >= UNPACED && !sqs_rpc_transport::mutant!("walk-in-a-burst") {
             self.not_before = now + self.options.pace;
         }
     }

@@ -7,8 +7,8 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::SharedHttpClient;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueUrl, names};
+use sqs_rpc_transport::{ClientApi, Clock, Sqs};
 use sqs_virtual_queues::VirtualQueues;
-use sqs_virtual_queues::sqs::{ClientApi, Clock, Sqs};
 use tokio::time::Instant;
 
 use super::gate::Gate;

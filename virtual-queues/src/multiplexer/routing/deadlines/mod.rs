@@ -13,8 +13,9 @@ mod run;
 
 use std::collections::BTreeMap;
 
+use sqs_rpc_transport::Moment;
+
 use self::run::Run;
-use crate::sqs::Moment;
 
 /// The maximum number of runs: one for each usual timeout, and some for visibility and idle times.
 const RUNS: usize = 8;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::sqs::Moment;
+use sqs_rpc_transport::Moment;
 
 /// The number of entries in a chunk. A chunk's memory is freed when all its entries are removed.
 const CHUNK: usize = 64;
