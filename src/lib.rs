@@ -118,7 +118,9 @@
 //! |---|---|
 //! | [`requester`] | `sqs-requester`: requests, replies, errors |
 //! | [`responder`] | `sqs-responder`: handlers, replies, the reply store |
-//! | [`virtual_queues`] | `sqs-virtual-queues`: virtual queues, temporary queues, the calls to SQS, counters |
+//! | [`virtual_queues`] | `sqs-virtual-queues`: virtual queues, and the drop-in client |
+//! | [`temporary_queues`] | `sqs-temporary-queues`: queues that are created on demand, and the sweep |
+//! | [`transport`] | `sqs-rpc-transport`: the calls to SQS, their errors, clocks, counters |
 //! | [`protocol`] | `sqs-rpc-protocol`: names, URLs, header and rules of the wire format |
 //! | [`aws_sdk_sqs`] | the AWS SDK's SQS client, in the version that this crate uses |
 //!
@@ -185,6 +187,7 @@ pub use sqs_requester as requester;
 pub use sqs_responder as responder;
 pub use sqs_rpc_protocol as protocol;
 pub use sqs_rpc_transport as transport;
+pub use sqs_temporary_queues as temporary_queues;
 pub use sqs_virtual_queues as virtual_queues;
 
 pub use protocol::{
@@ -193,11 +196,9 @@ pub use protocol::{
 };
 pub use requester::{RequestError, RequestErrorKind, Requester};
 pub use responder::{Attributes, Body, Deadline, Drained, ReplyError, Responder, State};
+pub use temporary_queues::{CreateTemporary, TemporaryError, TemporaryQueues};
 pub use transport::{InvalidOption, Stats};
-pub use virtual_queues::{
-    CreateQueue, CreateTemporary, OutgoingMessage, QueueError, TemporaryError, TemporaryQueues,
-    VirtualQueue, VirtualQueues,
-};
+pub use virtual_queues::{CreateQueue, OutgoingMessage, QueueError, VirtualQueue, VirtualQueues};
 
 /// Runs README's example as a test.
 #[cfg(doctest)]

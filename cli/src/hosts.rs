@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
-use sqs_rpc::virtual_queues::{Doubt, Examined, Tag, Verdict};
+use sqs_rpc::temporary_queues::{Doubt, Examined, Tag, Verdict};
 
 use crate::console::say;
 

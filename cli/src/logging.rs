@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 use crate::failure::Failure;
 
 /// Debug messages of our crates, warnings of all others.
-const VERBOSE: &str = "warn,sqs_rpc=debug,sqs_requester=debug,sqs_responder=debug,sqs_rpc_transport=debug,sqs_virtual_queues=debug,local_sqs=debug";
+const VERBOSE: &str = "warn,sqs_rpc=debug,sqs_requester=debug,sqs_responder=debug,sqs_rpc_transport=debug,sqs_virtual_queues=debug,sqs_temporary_queues=debug,local_sqs=debug";
 
 /// `RUST_LOG` takes precedence; without it only warnings are logged, unless `verbose`.
 pub(crate) fn start(verbose: bool) -> Result<(), Failure> {

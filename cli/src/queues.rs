@@ -6,7 +6,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
-use sqs_rpc::virtual_queues::{Examined, Sweep};
+use sqs_rpc::temporary_queues::{Examined, Sweep};
 
 use crate::connection::Connection;
 use crate::console::print;

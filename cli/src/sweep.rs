@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use sqs_rpc::virtual_queues::{Examined, Sweep, Verdict};
+use sqs_rpc::temporary_queues::{Examined, Sweep, Verdict};
 
 use crate::connection::Connection;
 use crate::console::print;

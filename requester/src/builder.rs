@@ -166,7 +166,7 @@ impl RequesterBuilder {
     }
 
     /// How long the reply queue outlives the last renewal of its lease. Default 5 minutes; 1 minute to 12 hours, in
-    /// whole seconds. See [`TemporaryQueuesBuilder::lease_retention`](sqs_virtual_queues::TemporaryQueuesBuilder::lease_retention).
+    /// whole seconds. See [`TemporaryQueuesBuilder::lease_retention`](sqs_temporary_queues::TemporaryQueuesBuilder::lease_retention).
     pub fn lease_retention(mut self, retention: Duration) -> Self {
         self.options.host.lease_retention = Some(retention);
         self

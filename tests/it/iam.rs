@@ -7,8 +7,8 @@ use aws_sdk_sqs::config::Credentials;
 use local_sqs::engine::Action;
 use local_sqs::{AccessKey, LocalSqs};
 use sqs_rpc::requester::protocol::names::DEFAULT_HOST_PREFIX;
+use sqs_rpc::temporary_queues::{Sweep, Verdict};
 use sqs_rpc::transport::{Action as Call, ClientApi, Clock, Sqs, Stats};
-use sqs_rpc::virtual_queues::{Sweep, Verdict};
 use sqs_rpc::{Body, RequestErrorKind, Requester, Responder, ReturnAddressPolicy};
 
 use crate::support::TestResult;

@@ -28,6 +28,7 @@ impl Log {
             "sqs_requester",
             "sqs_responder",
             "sqs_virtual_queues",
+            "sqs_temporary_queues",
             "sqs_rpc_protocol",
             "sqs_rpc_transport",
         ];

@@ -1,4 +1,3 @@
 //! Gives `benches/` access to private pure cores. Not part of the API.
 
 pub use crate::multiplexer::hot_paths::deadline;
-pub use crate::temporary::hot_paths::{claim, walk};

@@ -7,8 +7,6 @@
 //!   replies ([`Host::expect_reply`]).
 //! - With the feature `drop-in`, `VirtualQueues::client` is a stock SDK client that also takes virtual queue URLs.
 //!   The feature `fast-path` makes its frequent operations cheaper.
-//! - With the feature `temporary`, `TemporaryQueues` creates hosts on demand and deletes them, including the hosts of
-//!   processes that were killed.
 //! - [`sqs_rpc_transport`] is the seam to Amazon SQS: the calls, SQS's time, errors, and all counters ([`Stats`]).
 
 #[cfg(feature = "drop-in")]
@@ -17,17 +15,13 @@ mod drop_in;
 #[doc(hidden)]
 pub mod hot_paths;
 mod multiplexer;
-#[cfg(feature = "temporary")]
-mod temporary;
 
+#[cfg(feature = "drop-in")]
+#[doc(hidden)]
+pub use drop_in::{MakeQueue, NotMade, WantedQueue};
 pub use multiplexer::{
     CreateQueue, ExpectError, HandlerLimits, Host, InvalidMessage, OrphanHook, OutgoingMessage,
     PendingError, PendingReply, QueueError, Receive, ShutdownReport, TagError, VirtualQueue,
     VirtualQueues, VirtualQueuesBuilder,
 };
 pub use sqs_rpc_transport::{InvalidOption, Stats};
-#[cfg(feature = "temporary")]
-pub use temporary::{
-    CreateTemporary, Doubt, Examined, InvalidAttribute, JavaLease, Lease, Stamp, Sweep, Tag,
-    TemporaryError, TemporaryQueues, TemporaryQueuesBuilder, TemporaryReport, Verdict,
-};

@@ -13,9 +13,10 @@ use crate::step::Step;
 
 /// Libraries with features. Each is also checked by itself without features, because in a build of the whole workspace a
 /// feature that one member enables is enabled for all members.
-const WITH_FEATURES: [&str; 5] = [
+const WITH_FEATURES: [&str; 6] = [
     "sqs-rpc-transport",
     "sqs-virtual-queues",
+    "sqs-temporary-queues",
     "sqs-requester",
     "sqs-responder",
     "sqs-rpc",
@@ -83,9 +84,9 @@ pub(crate) fn aws_check(arguments: Vec<String>) -> Step {
 fn instructions() -> Step {
     Step::cargo(
         "instructions",
-        "bench --quiet --profile sim --package sqs-virtual-queues --bench instructions",
+        "bench --quiet --profile sim --package sqs-temporary-queues --bench instructions",
     )
-    .hint("bounds: virtual-queues/benches/instructions.txt; if valgrind is missing, install it")
+    .hint("bounds: temporary-queues/benches/instructions.txt; if valgrind is missing, install it")
 }
 
 /// Installs the server that local-sqs is compared with, and measures both.
@@ -175,7 +176,7 @@ fn test() -> Vec<Step> {
         tests(),
         Step::cargo(
             "large models of the ring",
-            "test --profile sim --package sqs-virtual-queues --lib temporary::model -- --ignored",
+            "test --profile sim --package sqs-temporary-queues --lib model:: -- --ignored",
         ),
         Step::cargo(
             "killed processes",

@@ -12,7 +12,8 @@ use aws_sdk_sqs::operation::list_queue_tags::builders::ListQueueTagsInputBuilder
 use futures::FutureExt;
 use sqs_rpc_protocol::{HostQueueUrl, QueueUrl};
 use sqs_rpc_transport::{Delivery, Moment, mutant};
-use sqs_virtual_queues::{Host, TemporaryError, TemporaryQueues, TemporaryReport, VirtualQueues};
+use sqs_temporary_queues::{TemporaryError, TemporaryQueues, TemporaryReport};
+use sqs_virtual_queues::{Host, VirtualQueues};
 
 use crate::RequestError;
 

@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use sqs_virtual_queues::{TemporaryQueues, TemporaryQueuesBuilder, VirtualQueues};
+use sqs_temporary_queues::{TemporaryQueues, TemporaryQueuesBuilder};
+use sqs_virtual_queues::VirtualQueues;
 
 use crate::InvalidOption;
 

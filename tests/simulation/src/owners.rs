@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use sqs_requester::Requester;
 use sqs_rpc_protocol::HostQueueUrl;
 use sqs_rpc_transport::Sqs;
-use sqs_virtual_queues::{CreateTemporary, TemporaryQueues, VirtualQueues};
+use sqs_temporary_queues::{CreateTemporary, TemporaryQueues};
+use sqs_virtual_queues::VirtualQueues;
 
 use crate::coverage::Check;
 use crate::network::Link;

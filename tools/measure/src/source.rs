@@ -26,8 +26,8 @@ pub(crate) const PENDING: &str = "measure pending";
 /// Tables with a million entries.
 pub(crate) const SCALE: &str = "cargo bench --quiet --package sqs-virtual-queues --bench scale";
 /// Leases and the ring, in their model.
-pub(crate) const RING: &str = "cargo test --quiet --profile sim --package sqs-virtual-queues --lib -- \
-     temporary::model --include-ignored --nocapture --test-threads 1";
+pub(crate) const RING: &str = "cargo test --quiet --profile sim --package sqs-temporary-queues --lib -- \
+     model:: --include-ignored --nocapture --test-threads 1";
 /// Java and this project in turn.
 pub(crate) const JAVA: &str = "measure java";
 

@@ -11,7 +11,7 @@
 //! | `http` | which calls does the SDK pass to this module? |
 //! | `screen` | does a call concern a virtual queue? |
 //! | `sdk` | what does the SDK do differently for such a call? |
-//! | `service`, `messages`, `batches`, `temporary` | what does each operation do? |
+//! | `service`, `messages`, `batches`, `without_host` | what does each operation do? |
 //! | `fast_path` | how do the frequent operations avoid the wire format? |
 //! | `requests`, `answers`, `values` | what is the format on the wire? |
 //! | `refusal` | which SQS error does a failure become? |
@@ -27,9 +27,8 @@ mod requests;
 mod screen;
 mod sdk;
 mod service;
-#[cfg(feature = "temporary")]
-mod temporary;
 mod values;
+mod without_host;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::auth::DefaultAuthSchemeResolver;
@@ -44,6 +43,8 @@ use self::http::VirtualHttpClient;
 use self::sdk::{MarkVirtualCalls, VirtualAuth};
 use self::service::Service;
 use crate::VirtualQueues;
+
+pub use without_host::{MakeQueue, NotMade, WantedQueue};
 
 impl VirtualQueues {
     /// A client like `client` that also accepts the URLs of virtual queues.

@@ -1,6 +1,7 @@
 //! The operations on virtual queues: this file has the operations on the queue itself, and dispatches the others.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::error::ConnectorError;
@@ -17,6 +18,7 @@ use super::requests::{
     UntagQueue,
 };
 use super::screen::{named, screen};
+use super::without_host::MakeQueue;
 use crate::{CreateQueue as Plan, VirtualQueue, VirtualQueues};
 
 /// Serves calls for virtual queues. It keeps the multiplexer running.
@@ -24,8 +26,7 @@ use crate::{CreateQueue as Plan, VirtualQueue, VirtualQueues};
 pub(super) struct Service {
     pub(super) queues: VirtualQueues,
     /// Creates queues whose request names no host.
-    #[cfg(feature = "temporary")]
-    temporary: Option<crate::TemporaryQueues>,
+    maker: Option<Arc<dyn MakeQueue>>,
 }
 
 /// The result of a call that is served here.
@@ -35,25 +36,20 @@ impl Service {
     pub(super) const fn new(queues: VirtualQueues) -> Self {
         Self {
             queues,
-            #[cfg(feature = "temporary")]
-            temporary: None,
+            maker: None,
         }
     }
 
-    #[cfg(feature = "temporary")]
-    pub(super) fn with_temporary(temporary: crate::TemporaryQueues) -> Self {
+    pub(super) const fn making(queues: VirtualQueues, maker: Arc<dyn MakeQueue>) -> Self {
         Self {
-            queues: temporary.queues().clone(),
-            temporary: Some(temporary),
+            queues,
+            maker: Some(maker),
         }
     }
 
     /// Whether every CreateQueue is served here.
-    fn makes_all(&self) -> bool {
-        #[cfg(feature = "temporary")]
-        return self.temporary.is_some();
-        #[cfg(not(feature = "temporary"))]
-        false
+    const fn makes_all(&self) -> bool {
+        self.maker.is_some()
     }
 
     /// The operation, if the request concerns a virtual queue.
@@ -137,11 +133,10 @@ impl Service {
     }
 
     async fn create(&self, request: CreateQueue) -> Served {
-        #[cfg(feature = "temporary")]
-        if let Some(temporary) = &self.temporary
+        if let Some(maker) = &self.maker
             && !names_a_host(&request)
         {
-            return self.create_temporary(temporary, request).await;
+            return self.create_without_host(&**maker, request).await;
         }
         self.create_on_host(request)
     }
@@ -227,7 +222,6 @@ impl Service {
     }
 }
 
-#[cfg(feature = "temporary")]
 fn names_a_host(request: &CreateQueue) -> bool {
     let attributes = request.attributes.as_ref();
     attributes.is_some_and(|given| given.contains_key(names::HOST_QUEUE_URL))

@@ -20,9 +20,7 @@ use super::health::Health;
 use super::hosts::Hosts;
 use super::options::Options;
 use super::pending::{Outcome, PendingReply};
-#[cfg(feature = "temporary")]
 use super::queue::VirtualQueue;
-#[cfg(feature = "temporary")]
 use super::queues::CreateQueue;
 use super::queues::VirtualQueues;
 use super::routing::{Fate, Refused, Router, RouterOptions, Taken};
@@ -33,13 +31,6 @@ use super::routing::{Fate, Refused, Router, RouterOptions, Taken};
 pub struct Host {
     shared: Arc<Shared>,
     /// Keeps the multiplexer running.
-    #[cfg_attr(
-        not(feature = "temporary"),
-        expect(
-            dead_code,
-            reason = "without the feature `temporary` it only keeps the multiplexer running"
-        )
-    )]
     owner: VirtualQueues,
 }
 
@@ -185,20 +176,21 @@ impl Host {
     }
 
     /// Whether the host has a virtual queue or a pending request.
-    #[cfg(feature = "temporary")]
-    pub(crate) fn is_in_use(&self) -> bool {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
         !self.shared.lock().router.is_empty()
     }
 
     /// Creates a virtual queue here. Unlike [`VirtualQueues::create`], it never reopens a host that has ended.
-    #[cfg(feature = "temporary")]
-    pub(crate) fn create(&self, queue: CreateQueue) -> Result<VirtualQueue, QueueError> {
+    #[doc(hidden)]
+    pub fn create(&self, queue: CreateQueue) -> Result<VirtualQueue, QueueError> {
         self.owner.create_on(&self.shared, queue)
     }
 
     /// Stops using a host that was or will be deleted, and removes it from the table. Polls in flight are dropped.
-    #[cfg(feature = "temporary")]
-    pub(crate) fn retire(&self, why: PendingError) {
+    #[doc(hidden)]
+    pub fn retire(&self, why: PendingError) {
         // The reason is set first, because the driver's own end would set another reason.
         drop(self.shared.close(why));
         self.shared.retired.cancel();

@@ -135,7 +135,6 @@ impl VirtualQueues {
     }
 
     /// Does the same as [`create`](Self::create) on an open host: if the host has ended, no virtual queue is created.
-    #[cfg(feature = "temporary")]
     pub(super) fn create_on(
         &self,
         shared: &Arc<Shared>,

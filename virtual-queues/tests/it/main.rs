@@ -22,5 +22,4 @@ mod queues;
 mod races;
 mod shutdown;
 mod support;
-mod temporary;
 mod unclaimed;

@@ -7,7 +7,8 @@ use futures::FutureExt;
 use sqs_requester::Requester;
 use sqs_responder::Responder;
 use sqs_rpc_transport::Stats;
-use sqs_virtual_queues::{Host, TemporaryQueues, VirtualQueue, VirtualQueues};
+use sqs_temporary_queues::TemporaryQueues;
+use sqs_virtual_queues::{Host, VirtualQueue, VirtualQueues};
 use tokio::sync::oneshot;
 
 use crate::coverage::{Check, Fault};

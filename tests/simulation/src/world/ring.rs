@@ -8,7 +8,7 @@ use local_sqs::engine::{Output, Request as EngineRequest};
 use sqs_requester::Requester;
 use sqs_rpc_protocol::names;
 use sqs_rpc_transport::Sqs;
-use sqs_virtual_queues::Tag;
+use sqs_temporary_queues::Tag;
 
 use super::World;
 use super::process::{Parts, Process};

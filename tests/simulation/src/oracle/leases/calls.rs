@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use local_sqs::engine::{Action, Request};
 use sqs_rpc_protocol::TemporaryQueueName;
-use sqs_virtual_queues::{Lease, Stamp, Tag};
+use sqs_temporary_queues::{Lease, Stamp, Tag};
 
 use super::{Host, IDLE_SLACK, LeaseCall, Tags, goes_by, of_life, read};
 use crate::coverage::Check;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqs_rpc_protocol::{SqsTime, TemporaryQueueName};
-use sqs_virtual_queues::{Lease, Stamp, Tag};
+use sqs_temporary_queues::{Lease, Stamp, Tag};
 
 use super::{Host, LeaseFacts, Owner, goes_by};
 use crate::coverage::Check;

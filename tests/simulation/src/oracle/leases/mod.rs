@@ -20,7 +20,7 @@ use std::time::Duration;
 use local_sqs::engine::{Action, Request};
 use sqs_rpc_protocol::names::LEASE_TAG;
 use sqs_rpc_protocol::{HostQueueUrl, TemporaryQueueName};
-use sqs_virtual_queues::{Lease, Stamp, Tag};
+use sqs_temporary_queues::{Lease, Stamp, Tag};
 
 use super::{Oracle, State};
 use crate::coverage::{Check, Fault};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use local_sqs::engine::Action;
 use sqs_rpc_protocol::SqsTime;
-use sqs_virtual_queues::{Stamp, Tag};
+use sqs_temporary_queues::{Stamp, Tag};
 
 use super::{IDLE_SLACK, of_life};
 use crate::coverage::Check;

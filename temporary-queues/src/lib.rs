@@ -16,13 +16,17 @@
 //! | `process`, `calls` | the state that the tasks share, and the calls that they make |
 //! | `queues`, `options`, `attributes`, `error` | the public API |
 //! | `sweep` | the walk over a whole prefix, started by a person |
+//! | `drop_in` | how a stock SDK client creates a temporary queue (feature `drop-in`) |
 
 mod attributes;
 mod calls;
+#[cfg(feature = "drop-in")]
+mod drop_in;
 mod error;
 mod held;
 #[cfg(feature = "hot-paths")]
-pub(crate) mod hot_paths;
+#[doc(hidden)]
+pub mod hot_paths;
 mod lease;
 mod machine;
 #[cfg(test)]

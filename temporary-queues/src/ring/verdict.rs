@@ -6,7 +6,7 @@ use sqs_rpc_protocol::SqsTime;
 use sqs_rpc_transport::Moment;
 
 use super::silence::Silence;
-use crate::temporary::lease::{Lease, Stamp, Tag};
+use crate::lease::{Lease, Stamp, Tag};
 
 /// How long after the end of its lease a host is judged dead: tags may be read one minute stale, and the rest is margin.
 /// Also the maximum time by which a stamp may be ahead of the answer that shows it.
@@ -112,7 +112,7 @@ fn by_silence(seen: Seen<'_>, lease: Option<Lease>, silence: &mut Silence) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::temporary::lease::JavaLease;
+    use crate::lease::JavaLease;
     use proptest::prelude::*;
 
     const R: u64 = 300;

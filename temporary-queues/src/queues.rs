@@ -9,6 +9,9 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use futures::stream::{self, StreamExt};
 use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueName};
 use sqs_rpc_transport::{Action, Backoff, Delivery, Fault, FaultKind, Moment, Sqs};
+use sqs_virtual_queues::{
+    CreateQueue, Host, PendingError, QueueError, VirtualQueue, VirtualQueues,
+};
 
 use super::attributes::HostAttributes;
 use super::calls;
@@ -18,7 +21,6 @@ use super::lease::Standing;
 use super::options::{Options, TemporaryQueuesBuilder};
 use super::pool::Pool;
 use super::process::Process;
-use crate::{CreateQueue, Host, PendingError, QueueError, VirtualQueue, VirtualQueues};
 
 /// The maximum number of hosts that a shutdown deletes at the same time.
 const DELETIONS: usize = 16;
@@ -64,7 +66,8 @@ async fn delete_by(sqs: &Sqs, url: &str, end: Moment) -> Result<(), Fault> {
 ///
 /// # Examples
 /// ```
-/// use sqs_virtual_queues::{CreateTemporary, TemporaryQueues, VirtualQueues};
+/// use sqs_temporary_queues::{CreateTemporary, TemporaryQueues};
+/// use sqs_virtual_queues::VirtualQueues;
 /// # use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

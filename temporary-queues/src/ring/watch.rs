@@ -13,7 +13,7 @@ use sqs_rpc_transport::{Backoff, Moment, Random};
 use super::silence::Silence;
 use super::verdict::{Seen, Verdict, judge};
 use super::walk::{Listed, Move, Walk};
-use crate::temporary::lease::{Tag, mark};
+use crate::lease::{Tag, mark};
 
 /// The maximum time from the creation of the first host to the first walk.
 const FIRST_WALK: Duration = Duration::from_secs(10);

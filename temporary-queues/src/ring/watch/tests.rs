@@ -1,5 +1,5 @@
 use super::*;
-use crate::temporary::lease::{Lease, Stamp};
+use crate::lease::{Lease, Stamp};
 use sqs_rpc_protocol::names;
 
 const P: Duration = Duration::from_secs(300);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future;
 use sqs_rpc_transport::{Counter, Delivery, FaultKind, Moment};
+use sqs_virtual_queues::{Host, PendingError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,6 @@ use super::calls;
 use super::lease::{Claim, Renewed, Standing};
 use super::pool::Pool;
 use super::process::Process;
-use crate::{Host, PendingError};
 
 /// The timeout of a renewal, which is a single attempt.
 const RENEWAL: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@
 //! Exit code 1: a path exceeds its bound, has no bound, or could not be counted. A path below four fifths of its bound is
 //! reported, so that the bound can be tightened.
 //!
-//! `cargo bench -p sqs-virtual-queues --bench instructions -- time [NAME]` measures the time of the same paths, for work on
+//! `cargo bench -p sqs-temporary-queues --bench instructions -- time [NAME]` measures the time of the same paths, for work on
 //! one of them on a quiet machine.
 
 #![allow(
@@ -22,6 +22,7 @@
 
 mod paths;
 #[allow(dead_code, reason = "shared with other benchmarks")]
+#[path = "../../virtual-queues/benches/support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;

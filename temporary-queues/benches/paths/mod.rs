@@ -10,7 +10,8 @@ use sqs_rpc_protocol::{
     RequestHeader, RequestId,
 };
 use sqs_rpc_transport::{Moment, PollController, PollOptions, Sqs};
-use sqs_virtual_queues::hot_paths::{claim, deadline, walk};
+use sqs_temporary_queues::hot_paths::{claim, walk};
+use sqs_virtual_queues::hot_paths::deadline;
 use sqs_virtual_queues::{CreateQueue, Host, VirtualQueues};
 use tokio::runtime::Runtime;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqs_rpc_transport::{Action, Counter, Delivery, Fault, FaultKind};
+use sqs_virtual_queues::PendingError;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,6 @@ use super::held::{Held, keep};
 use super::lease::{Claim, Standing};
 use super::machine::{Machine, Step};
 use super::process::Process;
-use crate::PendingError;
 
 /// The tag by which people recognize a queue that this crate created.
 const MADE_BY: (&str, &str) = (

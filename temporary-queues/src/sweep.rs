@@ -30,7 +30,7 @@ const ATTEMPTS: u32 = 3;
 ///
 /// # Examples
 /// ```
-/// use sqs_virtual_queues::Sweep;
+/// use sqs_temporary_queues::Sweep;
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use sqs_rpc_protocol::{HostQueueUrl, SqsTime};
 use sqs_rpc_transport::{Counter, Counters, Fault, Moment, NoRuntime, Sqs, Tasks};
+use sqs_virtual_queues::VirtualQueues;
 use tokio::sync::Notify;
 
 use super::calls;
@@ -15,7 +16,6 @@ use super::held::Held;
 use super::lease::{self, Lease, Reading, Renewal, Retention, Stamp};
 use super::options::Options;
 use super::watcher;
-use crate::VirtualQueues;
 
 /// The maximum number of remembered hosts that are no longer used and not known to be deleted. When the list is full, the
 /// host that was given up first is forgotten, and the ring deletes that host.

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use sqs_rpc_protocol::names::DEFAULT_HOST_PREFIX;
 use sqs_rpc_transport::InvalidOption;
+use sqs_virtual_queues::VirtualQueues;
 
 use super::attributes::HostAttributes;
 use super::lease;
 use super::queues::TemporaryQueues;
-use crate::VirtualQueues;
 use aws_sdk_sqs::types::QueueAttributeName;
 
 /// SQS's limit is 80; a UUID, a dash, 10 digits and `.fifo` follow the prefix.
@@ -31,7 +31,8 @@ const MAX_TAGS: usize = 40;
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use sqs_virtual_queues::{TemporaryQueues, VirtualQueues};
+/// use sqs_temporary_queues::TemporaryQueues;
+/// use sqs_virtual_queues::VirtualQueues;
 ///
 /// # let local = local_sqs::LocalSqs::start();
 /// let queues = VirtualQueues::builder(&local.client()).build()?;

@@ -11,8 +11,8 @@ use sqs_rpc_transport::{Moment, Random, Sample, ServerClock};
 
 use super::queues::{Queues, Tags};
 use super::{PERIOD, RETENTION, Report, STALE, Scenario};
-use crate::temporary::lease::{Claim, Lease, Reading, Renewal, Renewed, Stamp, Standing, Tag};
-use crate::temporary::ring::{Failure, Listed, Step, Watch, WatchOptions};
+use crate::lease::{Claim, Lease, Reading, Renewal, Renewed, Stamp, Standing, Tag};
+use crate::ring::{Failure, Listed, Step, Watch, WatchOptions};
 
 const PREFIX: &str = "sqs-rpc-";
 /// The number of keys for a host's leases.

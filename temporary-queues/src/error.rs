@@ -1,9 +1,9 @@
 //! The errors of temporary queues.
 
 use sqs_rpc_transport::{Fault, NoRuntime};
+use sqs_virtual_queues::QueueError;
 
 use super::attributes::InvalidAttribute;
-use crate::QueueError;
 
 /// The error of creating a temporary queue.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::temporary::ring::Listed;
+use crate::ring::Listed;
 
 pub(super) type Tags = HashMap<String, String>;
 

@@ -11,10 +11,10 @@ use futures::future::BoxFuture;
 use local_sqs::Behaviour;
 use local_sqs::engine::Action as LocalAction;
 use sqs_rpc_transport::{Action, ClientApi, Clock, Moment, Random, Sqs, TimeSource};
-use sqs_virtual_queues::{
-    CreateTemporary, QueueError, TemporaryError, TemporaryQueues, TemporaryQueuesBuilder,
-    VirtualQueues,
+use sqs_temporary_queues::{
+    CreateTemporary, TemporaryError, TemporaryQueues, TemporaryQueuesBuilder,
 };
+use sqs_virtual_queues::{QueueError, VirtualQueues};
 
 use crate::support::{TestResult, World, pass, until};
 
