@@ -1,7 +1,7 @@
 //! Tests this project with third-party software: `cargo xtask interop`.
 //!
 //! Owns the installation of the software, its processes, and the table of disagreements. Does not own the checks of an
-//! SQS (`local_sqs::contract`) and the Java and Python programs (`interop/java`, `interop/python`).
+//! SQS (`local_sqs::contract`) and the Java and Python programs (`tools/interop/java`, `tools/interop/python`).
 //!
 //! All software is installed with pinned versions below the folder `target/interop`, and stays there for the next run.
 //!
@@ -112,7 +112,7 @@ impl Folders {
     )]
     pub fn new() -> Self {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = sources.parent().unwrap_or(sources);
+        let root = sources.ancestors().nth(2).unwrap_or(sources);
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| root.join("target"), |folder| root.join(folder));
         Self {
@@ -125,7 +125,7 @@ impl Folders {
     /// The root folder of the workspace.
     #[must_use]
     pub fn root(&self) -> PathBuf {
-        self.sources.join("..")
+        self.sources.join("../..")
     }
 
     /// An example of this workspace, built without optimization.
@@ -148,6 +148,6 @@ impl Folders {
     }
 
     fn docs(&self) -> PathBuf {
-        self.sources.join("../docs/interop.md")
+        self.sources.join("../../docs/interop.md")
     }
 }

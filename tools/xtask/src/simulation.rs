@@ -98,7 +98,6 @@ mod tests {
             step.contains("--regressions") && step.ends_with("--seconds 120 --first commit"),
             "{step}"
         );
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        assert!(root.join(REGRESSIONS).is_dir());
+        assert!(crate::workspace_root().join(REGRESSIONS).is_dir());
     }
 }

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
+use crate::workspace_root as root;
 
 /// All files with this ending below a folder, except files in `target` and hidden folders.
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {

@@ -238,10 +238,7 @@ fn example_names(root: &Path) -> Result<Vec<String>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn root() -> &'static Path {
-        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-    }
+    use crate::workspace_root as root;
 
     #[test]
     fn ci_has_the_steps_of_every_command() {

@@ -88,7 +88,7 @@ async fn on(
     }
     let lines: Vec<_> = problems.iter().map(|it| format!("\n  {it}")).collect();
     Err(format!(
-        "{server} does not behave as described in interop/disagreements.toml:{}",
+        "{server} does not behave as described in tools/interop/disagreements.toml:{}",
         lines.concat()
     ))
 }

@@ -82,6 +82,7 @@ fn main() -> ExitCode {
 /// The commands work from any directory.
 fn workspace_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the parent folder of xtask is the workspace")
+        .ancestors()
+        .nth(2)
+        .expect("xtask is below a folder of the workspace")
 }
