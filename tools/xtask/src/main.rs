@@ -12,6 +12,7 @@
     reason = "a command-line tool writes to its terminal and reads the clock"
 )]
 
+mod circles;
 #[cfg(test)]
 mod conventions;
 mod plan;
@@ -26,7 +27,8 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   quick        formatting, clippy, all tests, 30 s of simulation: a few minutes if all is already built
-  check        formatting, clippy with every set of features, documentation; warnings are errors
+  check        formatting, circles, clippy with every set of features, documentation; warnings are errors
+  circles      finds files and folders that import each other
   systems      clippy of the sqs-rpc command for Windows and macOS (needs their rustup targets)
   deny         licenses, duplicates and sources of the dependencies (needs cargo-deny)
   test         all tests and documentation tests
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
         }
+        Some("circles") if rest.is_empty() => return report_circles(root),
         Some("sim") => return run::hand_over(&simulation::sim(rest), root),
         Some("sim-mutants") => match simulation::mutants(rest) {
             Ok(step) => return run::hand_over(&step, root),
@@ -76,6 +79,19 @@ fn main() -> ExitCode {
             eprintln!("xtask: {message}; `cargo xtask help` lists the commands");
             ExitCode::from(2)
         }
+    }
+}
+
+/// Fails if files or folders import each other.
+fn report_circles(root: &Path) -> ExitCode {
+    let circles = circles::find(root);
+    for circle in &circles {
+        println!("{circle}\n");
+    }
+    if circles.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 

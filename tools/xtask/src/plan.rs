@@ -124,6 +124,11 @@ fn format() -> Step {
     Step::cargo("format", "fmt --all --check").hint("run `cargo fmt --all`")
 }
 
+fn circles() -> Step {
+    Step::cargo("circles", "run --quiet --package xtask -- circles")
+        .hint("move what both need into a file below both")
+}
+
 fn clippy() -> Step {
     Step::cargo(
         "clippy, all features",
@@ -138,6 +143,7 @@ fn tests() -> Step {
 fn check() -> Vec<Step> {
     let mut steps = vec![
         format(),
+        circles(),
         Step::cargo("clippy", "clippy --workspace --all-targets -- -D warnings"),
         clippy(),
     ];
