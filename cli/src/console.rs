@@ -5,8 +5,11 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::process::ExitCode;
 
-use crate::failure::Failure;
+use serde_json::json;
+
+use crate::failure::{Exit, Failure};
 
 /// Writes a result to stdout and flushes it.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
@@ -22,4 +25,16 @@ pub(crate) fn say(line: impl fmt::Display) {
     // One write per line, so that lines of several threads are not mixed.
     let line = format!("{line}\n");
     drop(io::stderr().lock().write_all(line.as_bytes()));
+}
+
+/// Says why a command failed, to programs on stdout, too, if `json` is wanted.
+pub(crate) fn report(failure: &Failure, json: bool) -> ExitCode {
+    if failure.exit != Exit::ReaderGone {
+        if json && !failure.in_result {
+            // If that fails, too, there is stderr.
+            let _ = print(&format!("{}\n", json!({ "error": failure.to_json() })));
+        }
+        say(format_args!("sqs-rpc: {failure}"));
+    }
+    ExitCode::from(failure.exit as u8)
 }

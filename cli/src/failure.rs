@@ -5,11 +5,8 @@
 use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::io;
-use std::process::ExitCode;
 
 use serde_json::{Value, json};
-
-use crate::console::{print, say};
 
 /// The exit codes, for the help.
 pub(crate) const EXIT_CODES: &str = "\
@@ -23,12 +20,12 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    exit: Exit,
-    /// A kind that is more specific than the exit code.
+    pub(crate) exit: Exit,
+    /// One word, if the exit code does not say enough.
     kind: Option<&'static str>,
     error: BoxError,
-    /// Whether the result on stdout already contains the failure.
-    in_result: bool,
+    /// The result on stdout says it already.
+    pub(crate) in_result: bool,
 }
 
 /// The exit codes. They are documented, and scripts depend on them.
@@ -98,18 +95,6 @@ impl Failure {
             Exit::Other | Exit::ReaderGone => "other",
         });
         json!({ "kind": kind, "message": self.to_string() })
-    }
-
-    /// Prints the failure to stderr, and with `json` also to stdout, and returns the exit code.
-    pub(crate) fn report(&self, json: bool) -> ExitCode {
-        if self.exit != Exit::ReaderGone {
-            if json && !self.in_result {
-                // If stdout fails, stderr still has the failure.
-                let _ = print(&format!("{}\n", json!({ "error": self.to_json() })));
-            }
-            say(format_args!("sqs-rpc: {self}"));
-        }
-        ExitCode::from(self.exit as u8)
     }
 }
 

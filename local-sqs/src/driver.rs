@@ -3,10 +3,10 @@
 //! Owns the engine. Each waiting poll sleeps in its caller's task until the engine has something due, so without
 //! waiting polls there is no task and no timer. Invariant: the lock is never held across an await.
 
-use crate::behaviour::Behaviour;
 use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::desk::{Desk, Look};
+use crate::engine::behaviour::Behaviour;
 use crate::engine::{
     Caller, Engine, Error, ErrorKind, Output, PollId, Request, Submitted, Timestamp,
 };

@@ -12,23 +12,24 @@
 pub mod contract;
 pub mod engine;
 
-mod behaviour;
 mod calls;
 mod clock;
 mod desk;
 mod driver;
-mod front;
+mod in_process;
 mod local;
 mod rights;
+mod server;
+mod service;
 mod trace;
 mod wire;
 
-pub use behaviour::{Behaviour, Date, Latency};
 pub use calls::Calls;
 pub use desk::{Desk, Look};
-pub use front::http::{AllowedOrigin, NotAnOrigin, Server, ServerBuilder};
+pub use engine::behaviour::{Behaviour, Date, Latency};
 pub use local::{Builder, LocalSqs};
 pub use rights::AccessKey;
+pub use server::{AllowedOrigin, NotAnOrigin, Server, ServerBuilder};
 pub use trace::Trace;
 
 /// Runs the README's examples as tests.

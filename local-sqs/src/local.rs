@@ -1,14 +1,14 @@
 //! The handle of users: an in-memory SQS, ready to use.
 
-use crate::behaviour::Behaviour;
 use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::driver::{Driver, Lost};
 use crate::engine::api::requests;
+use crate::engine::behaviour::Behaviour;
 use crate::engine::{Caller, Engine, Error, ErrorKind, Output, Request};
-use crate::front::Service;
-use crate::front::in_process::InProcess;
+use crate::in_process::InProcess;
 use crate::rights::{AccessKey, Rights};
+use crate::service::Service;
 use crate::trace::{Trace, Watcher};
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;

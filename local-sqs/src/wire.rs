@@ -2,26 +2,15 @@
 //!
 //! Knows both protocols and no transport. Invariant: every input, even malformed, gets a well-formed answer.
 
+mod http;
 mod json;
 mod query;
+
+pub(crate) use http::{Incoming, Outgoing};
 
 use crate::driver::Answer;
 use crate::engine::{Action, Error, ErrorKind, Request, Timestamp};
 use std::time::{Duration, UNIX_EPOCH};
-
-/// An HTTP request, as a transport received it.
-pub(crate) struct Incoming<'a> {
-    pub(crate) method: &'a str,
-    /// Finds a header by its name in lower case.
-    pub(crate) header: &'a (dyn Fn(&str) -> Option<&'a str> + Sync),
-    /// Scheme and host that the caller used, without a slash at the end.
-    pub(crate) origin: String,
-    /// The path, with a slash at its beginning.
-    pub(crate) path: &'a str,
-    /// The text after the question mark.
-    pub(crate) query: &'a str,
-    pub(crate) body: &'a [u8],
-}
 
 /// The two protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,15 +72,7 @@ impl Protocol {
     }
 }
 
-/// An HTTP answer for a transport to send.
-#[derive(Debug)]
-pub(crate) struct Outgoing {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Vec<u8>,
-}
-
-/// The last second that an HTTP date can express: the end of the year 9999.
+/// The last second that a date of HTTP can name: that of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
 
 fn date(at: Timestamp) -> String {

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqs_rpc_protocol::{HostQueueUrl, TraceContext};
+use sqs_rpc_protocol::TraceContext;
 use sqs_rpc_transport::{BatchOptions, Prefer, Sqs, UserCode};
 
 use crate::options::Options;
-use crate::{InvalidOption, Requester};
 
-/// Sets up a [`Requester`]. Made by [`Requester::builder`].
+/// Sets up a [`Requester`](crate::Requester). Made by [`Requester::builder`](crate::Requester::builder).
 ///
 /// Every option has a default that suits most services.
 ///
@@ -31,8 +30,8 @@ use crate::{InvalidOption, Requester};
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct RequesterBuilder {
-    sqs: Sqs,
-    options: Options,
+    pub(crate) sqs: Sqs,
+    pub(crate) options: Options,
 }
 
 impl RequesterBuilder {
@@ -200,9 +199,8 @@ impl RequesterBuilder {
         self
     }
 
-    /// How long to wait before a new reply queue is used. Default 1 s, as SQS asks for; 0 to 60 s. The first request
-    /// waits for this time, unless [`Requester::ready`] did so before. With a shorter wait, the first replies may get
-    /// lost.
+    /// How long to wait before a new queue for replies is used. Default 1 s, as SQS asks for; 0 to 60 s. The first
+    /// request waits it out, unless [`Requester::ready`](crate::Requester::ready) did before. With less, first replies may get lost.
     pub fn new_host_wait(mut self, wait: Duration) -> Self {
         self.options.host.new_host_wait = Some(wait);
         self
@@ -219,24 +217,5 @@ impl RequesterBuilder {
         let code = UserCode::of::<P>("the propagation hook");
         self.options.propagate = Some((code, Arc::new(current)));
         self
-    }
-
-    /// Makes the requester. Makes no call, starts no task, and needs no runtime yet.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidOption`] names the first option whose value is not allowed, the value, and which values are.
-    pub fn build(self) -> Result<Requester, InvalidOption> {
-        self.options.check()?;
-        let given = self
-            .options
-            .given_queue
-            .as_deref()
-            .map(HostQueueUrl::parse)
-            .transpose();
-        let given = given.map_err(|why| {
-            InvalidOption::new("reply_queue", why.url(), "the URL of a real queue")
-        })?;
-        Requester::from_parts(self.sqs, self.options, given)
     }
 }

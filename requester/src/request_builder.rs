@@ -1,14 +1,17 @@
-//! [`RequestBuilder`]: a request and the requester that sends it.
+//! A request and the requester that sends it: what [`Requester::request`](crate::Requester::request) returns.
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
 use futures::future::BoxFuture;
 use sqs_rpc_protocol::TraceContext;
 
-use crate::{Reply, Request, RequestError, Requester};
+use crate::exchange::exchange;
+use crate::shared::Shared;
+use crate::{Reply, Request, RequestError};
 
 /// A request about to be sent, made by [`Requester::request`]: `.await` it, or call [`send`](Self::send) where a plain
 /// future is needed.
@@ -64,13 +67,13 @@ use crate::{Reply, Request, RequestError, Requester};
 /// ```
 #[must_use = "a request does nothing unless it is awaited"]
 pub struct RequestBuilder {
-    requester: Requester,
+    shared: Arc<Shared>,
     request: Request,
 }
 
 impl RequestBuilder {
-    pub(crate) const fn new(requester: Requester, request: Request) -> Self {
-        Self { requester, request }
+    pub(crate) const fn new(shared: Arc<Shared>, request: Request) -> Self {
+        Self { shared, request }
     }
 
     /// See [`Request::timeout`].
@@ -114,7 +117,7 @@ impl RequestBuilder {
     ///
     /// Dropping the future gives the request up; see [`RequestBuilder`].
     pub fn send(self) -> impl Future<Output = Result<Reply, RequestError>> + Send + 'static {
-        self.requester.send(self.request)
+        exchange(self.shared, self.request)
     }
 
     fn map(self, change: impl FnOnce(Request) -> Request) -> Self {

@@ -75,7 +75,7 @@ impl Requester {
         RequesterBuilder::new(sqs.into())
     }
 
-    pub(crate) fn from_parts(
+    fn from_parts(
         sqs: Sqs,
         options: Options,
         given_queue: Option<HostQueueUrl>,
@@ -89,7 +89,12 @@ impl Requester {
     /// The URL is a string or one of the types of [`protocol`](crate::protocol). The body is a string, `Json`, or any
     /// other [`IntoBody`]. If either is not valid, the request fails when it is awaited, before any call.
     pub fn request(&self, queue_url: impl AsRef<str>, body: impl IntoBody) -> RequestBuilder {
-        RequestBuilder::new(self.clone(), Request::new(queue_url, body))
+        self.prepare(Request::new(queue_url, body))
+    }
+
+    /// A request that was made before, with its requester.
+    pub(crate) fn prepare(&self, request: Request) -> RequestBuilder {
+        RequestBuilder::new(Arc::clone(&self.shared), request)
     }
 
     /// Sends a [`Request`] and waits for its reply. [`request`](Self::request) is shorter.
@@ -204,6 +209,27 @@ impl Requester {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.queues.stats()
+    }
+}
+
+impl RequesterBuilder {
+    /// Makes the requester. Makes no call, starts no task, and needs no runtime yet.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidOption`] names the first option that is not allowed, its value, and what is.
+    pub fn build(self) -> Result<Requester, InvalidOption> {
+        self.options.check()?;
+        let given = self
+            .options
+            .given_queue
+            .as_deref()
+            .map(HostQueueUrl::parse)
+            .transpose();
+        let given = given.map_err(|why| {
+            InvalidOption::new("reply_queue", why.url(), "the URL of a real queue")
+        })?;
+        Requester::from_parts(self.sqs, self.options, given)
     }
 }
 

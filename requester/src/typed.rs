@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use sqs_rpc_protocol::QueueUrl;
 use tower_service::Service;
 
-use crate::{Json, JsonRequest, Request, RequestBuilder, RequestError, Requester};
+use crate::{Json, JsonRequest, Request, RequestError, Requester};
 
 /// One queue, with requests of type `Q` and replies of type `R`, both in JSON. Made by [`Requester::typed`].
 ///
@@ -88,7 +88,7 @@ impl<Q: Serialize, R: DeserializeOwned + 'static> TypedService<Q, R> {
             Some(timeout) => request.timeout(timeout),
             None => request,
         };
-        RequestBuilder::new(self.requester.clone(), request).json()
+        self.requester.prepare(request).json()
     }
 }
 

@@ -91,6 +91,7 @@
 //! `json` (default): bodies in JSON, with serde.
 
 mod deadline;
+mod direct_reply;
 mod handler;
 mod options;
 mod reply;
@@ -101,9 +102,10 @@ mod serve;
 pub mod store;
 
 pub use deadline::Deadline;
+pub use direct_reply::{SendReplyError, SendReplyErrorKind};
 pub use handler::{Attributes, Body, FromRef, FromRequest, Handler, IntoReply, MessageId, State};
 pub use options::HandlerTimeout;
-pub use reply::{Reply, SendReplyError, SendReplyErrorKind};
+pub use reply::Reply;
 pub use reply_error::ReplyError;
 pub use request::Request;
 pub use responder::{Responder, ResponderBuilder};

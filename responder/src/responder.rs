@@ -9,9 +9,9 @@ use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
 use sqs_rpc_transport::{BatchOptions, Counters, Prefer, Sqs, Stats, UserCode};
 use tower_service::Service;
 
+use crate::direct_reply::{DirectReplies, SendReplyError};
 use crate::handler::BoxedHandler;
 use crate::options::{HandlerTimeout, Options};
-use crate::reply::{DirectReplies, SendReplyError};
 use crate::reply_error::BoxError;
 use crate::serve::Handling;
 use crate::store::calls::UserStore;

@@ -1,27 +1,14 @@
-//! A host that this process holds, and the task that keeps it.
+//! A host that this process holds.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::future;
-use sqs_rpc_transport::{Counter, Delivery, FaultKind, Moment};
-use sqs_virtual_queues::{Host, PendingError};
+use sqs_rpc_transport::{Moment, Sqs};
+use sqs_virtual_queues::Host;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use super::attributes::HostAttributes;
-use super::calls;
-use super::lease::{Claim, Renewed, Standing};
-use super::pool::Pool;
-use super::process::Process;
-
-/// The timeout of a renewal, which is a single attempt.
-const RENEWAL: Duration = Duration::from_secs(5);
-/// How often the claim is checked. A sleep of the machine must be noticed, and monotonic timers may not count sleep.
-const LOOK: Duration = Duration::from_secs(10);
-/// SQS may not know a new queue for its first second, and its parts learn of it at different times.
-const SETTLING: Duration = Duration::from_secs(10);
+use super::lease::{Claim, Reading, Standing};
 
 /// A host in use, with the claim to it.
 pub(super) struct Held {
@@ -34,19 +21,6 @@ pub(super) struct Held {
     used: Mutex<Moment>,
     /// Wakes the task that keeps this host, because the host was replaced or has ended.
     pub(super) changed: Notify,
-}
-
-/// Why a host is not kept any longer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// The lease could not be renewed in time.
-    GivenUp,
-    /// The queue does not exist any more.
-    Vanished,
-    /// Nothing used the host for its idle time, or another host has replaced it and nothing is left on it.
-    Unused,
-    /// The tasks were stopped, or the host ended for another reason than its loss.
-    Stopped,
 }
 
 impl Held {
@@ -68,18 +42,18 @@ impl Held {
         }
     }
 
-    /// How good the claim is now. Must be checked before each use of the host.
-    pub(super) fn standing(&self, process: &Process) -> Standing {
+    /// How good the claim is now. To be asked before each use.
+    pub(super) fn standing(&self, sqs: &Sqs) -> Standing {
         if self.host.ended().is_some() {
             return Standing::GivenUp;
         }
-        self.claim_standing(process)
+        self.claim_standing(sqs)
     }
 
-    /// How good the claim is by the lease alone, even if the host has ended. Other processes see only the lease.
-    pub(super) fn claim_standing(&self, process: &Process) -> Standing {
-        let at = process.reading();
-        let proven = |since| process.sqs().proven_since(since);
+    /// The same for a host that has ended: others go by the lease alone.
+    pub(super) fn claim_standing(&self, sqs: &Sqs) -> Standing {
+        let at = reading(sqs);
+        let proven = |since| sqs.proven_since(since);
         self.claim().standing(at, proven)
     }
 
@@ -87,7 +61,7 @@ impl Held {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
-    fn idle_since(&self, now: Moment) -> Option<Moment> {
+    pub(super) fn idle_since(&self, now: Moment) -> Option<Moment> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if self.host.is_in_use() {
             *used = now;
@@ -96,188 +70,17 @@ impl Held {
         Some(*used)
     }
 
-    fn claim(&self) -> MutexGuard<'_, Claim> {
+    pub(super) fn claim(&self) -> MutexGuard<'_, Claim> {
         self.claim.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Keeps a host until its end: renews its lease, gives it up in time, and deletes it when nothing uses it.
-pub(super) async fn keep(
-    process: Arc<Process>,
-    pool: Weak<Pool>,
-    held: Arc<Held>,
-    stop: CancellationToken,
-) {
-    let end = Keeper {
-        process: &process,
-        pool: &pool,
-        held: &held,
-    }
-    .run(&stop)
-    .await;
-    if end == End::Stopped {
-        return;
-    }
-    let counters = process.counters();
-    match end {
-        End::GivenUp => {
-            counters.count(Counter::HostsGivenUp);
-            tracing::warn!(host = %held.host.url(), "the lease could not be renewed in time; the host is given up");
-        }
-        End::Unused => counters.count(Counter::HostsIdle),
-        End::Vanished | End::Stopped => {}
-    }
-    if end == End::Unused && sqs_rpc_transport::mutant!("own-host-deleted-while-pending") {
-        let url = held.host.url().clone();
-        process
-            .delete(Arc::clone(&held.name), url, calls::LIMIT)
-            .await;
-    }
-    held.claim().give_up();
-    if let Some(pool) = pool.upgrade() {
-        pool.lost(&held);
-    }
-    held.host.retire(PendingError::HostLost);
-    process.let_go(&held.name);
-    if end == End::Vanished {
-        process.deleted(&held.name);
-    } else {
-        let url = held.host.url().clone();
-        process
-            .delete(Arc::clone(&held.name), url, calls::LIMIT)
-            .await;
-    }
-}
-
-struct Keeper<'a> {
-    process: &'a Process,
-    pool: &'a Weak<Pool>,
-    held: &'a Held,
-}
-
-impl Keeper<'_> {
-    async fn run(&self, stop: &CancellationToken) -> End {
-        let (held, process) = (self.held, self.process);
-        let clock = process.sqs().clock();
-        loop {
-            if stop.is_cancelled() {
-                return End::Stopped;
-            }
-            // Checked before `ended`: a caller that found the claim given up has ended the host with `HostLost`.
-            if held.claim_standing(process) == Standing::GivenUp {
-                return End::GivenUp;
-            }
-            match held.host.ended() {
-                Some(PendingError::HostLost) => return End::Vanished,
-                Some(_) => return End::Stopped,
-                None => {}
-            }
-            let now = clock.now();
-            if self.is_unused(now) {
-                return End::Unused;
-            }
-            let (next, ends) = {
-                let claim = held.claim();
-                (claim.next_renewal(), claim.ends())
-            };
-            if next <= now {
-                tokio::select! {
-                    biased;
-                    () = stop.cancelled() => return End::Stopped,
-                    end = self.renew() => if let Some(end) = end {
-                        return end;
-                    },
-                }
-                continue;
-            }
-            let look = clock.sleep_until(next.min(ends).min(now + LOOK));
-            let rest = future::select(Box::pin(held.changed.notified()), look);
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                _ = rest => {}
-            }
-        }
-    }
-
-    /// Whether nothing has used the host: for its idle time if it is its pool's current host, else for 10 s. If so, the pool
-    /// no longer returns this host.
-    fn is_unused(&self, now: Moment) -> bool {
-        let Some(pool) = self.pool.upgrade() else {
-            return false;
-        };
-        if sqs_rpc_transport::mutant!("idle-host-kept") {
-            return false;
-        }
-        if sqs_rpc_transport::mutant!("own-host-deleted-while-pending") {
-            return now.since(self.held.made_at) >= LOOK * 3;
-        }
-        let settling = SETTLING + self.process.options.new_host_wait;
-        pool.dismiss(self.held, || match self.held.idle_since(now) {
-            None => false,
-            // A caller that received the host a moment ago may not have used it yet.
-            Some(_) if now.since(self.held.made_at) < settling => false,
-            Some(since) => {
-                let idle = self.process.options.idle_time;
-                now.since(since) >= if pool.uses(self.held) { idle } else { LOOK }
-            }
-        })
-    }
-
-    async fn renew(&self) -> Option<End> {
-        let (held, process) = (self.held, self.process);
-        let sqs = process.sqs();
-        let (counters, random) = (process.counters(), sqs.random());
-        let stamp = process.stamp().await;
-        // Checked again because `stamp` may have taken a while. A host that is given up is never tagged again.
-        if held.claim_standing(process) == Standing::GivenUp {
-            return Some(End::GivenUp);
-        }
-        let now = sqs.clock().now();
-        let time = stamp.as_ref().copied().ok().flatten();
-        let (left, (key, written)) = {
-            let claim = held.claim();
-            (claim.ends().since(now), claim.begin(now, time))
-        };
-        let (renewal, tags) = process.renewal(key, written);
-        let how = match stamp {
-            Err(_) => Renewed::Refused,
-            Ok(_) => {
-                let url = held.host.url().as_str();
-                let (date, result) = calls::tag(sqs, url, tags, RENEWAL.min(left)).await;
-                match result {
-                    Ok(()) => {
-                        process.renewed();
-                        Renewed::Acknowledged(date)
-                    }
-                    Err(fault) => {
-                        let now = sqs.clock().now();
-                        if fault.kind() == FaultKind::Throttled {
-                            if sqs_rpc_transport::mutant!("heartbeat-dies") {
-                                return std::future::pending().await;
-                            }
-                            process.throttled(now);
-                        }
-                        let settled = now.since(held.made_at) >= SETTLING;
-                        if fault.kind() == FaultKind::QueueNotFound && settled {
-                            counters.count(Counter::HostsLost);
-                            tracing::warn!(host = %held.host.url(), "the host queue is gone");
-                            return Some(End::Vanished);
-                        }
-                        match fault.delivery() {
-                            Delivery::NotSent => Renewed::Refused,
-                            _ => Renewed::Unknown,
-                        }
-                    }
-                }
-            }
-        };
-        let now = sqs.clock().now();
-        if !held.claim().renewed(renewal, how, now, random) {
-            counters.count(Counter::RenewalsFailed);
-            tracing::debug!(host = %held.host.url(), ?how, "a lease was not renewed");
-        }
-        None
+/// What both clocks say now.
+pub(super) fn reading(sqs: &Sqs) -> Reading {
+    let clock = sqs.clock();
+    Reading {
+        now: clock.now(),
+        wall: clock.wall(),
     }
 }
 

@@ -10,7 +10,6 @@ use sqs_virtual_queues::VirtualQueues;
 
 use super::attributes::HostAttributes;
 use super::lease;
-use super::queues::TemporaryQueues;
 use aws_sdk_sqs::types::QueueAttributeName;
 
 /// SQS's limit is 80; a UUID, a dash, 10 digits and `.fifo` follow the prefix.
@@ -26,7 +25,7 @@ const MESSAGE_RETENTION: RangeInclusive<Duration> =
 /// SQS allows 50 tags on a queue; the rest is for the tags of this crate.
 const MAX_TAGS: usize = 40;
 
-/// Sets up [`TemporaryQueues`]. Created by [`TemporaryQueues::builder`].
+/// Sets up [`TemporaryQueues`](super::TemporaryQueues). Made by [`TemporaryQueues::builder`](super::TemporaryQueues::builder).
 ///
 /// # Examples
 /// ```
@@ -49,8 +48,8 @@ const MAX_TAGS: usize = 40;
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct TemporaryQueuesBuilder {
-    queues: VirtualQueues,
-    options: Options,
+    pub(super) queues: VirtualQueues,
+    pub(super) options: Options,
 }
 
 #[derive(Debug, Clone)]
@@ -155,33 +154,25 @@ impl TemporaryQueuesBuilder {
         self.options.new_host_wait = wait;
         self
     }
+}
 
-    /// Creates the handle. Makes no call and needs no runtime yet.
-    ///
-    /// # Errors
-    /// [`InvalidOption`] names the first option whose value is not allowed, the value, and the allowed values.
-    pub fn build(mut self) -> Result<TemporaryQueues, InvalidOption> {
-        let options = &mut self.options;
-        check_prefix(&options.prefix)?;
-        check_tags(&options.tags)?;
-        options.attributes.check_defaults()?;
-        if let Some(retention) = options.message_retention {
+impl Options {
+    /// The options, with times in whole seconds. Refuses those that are not allowed.
+    pub(super) fn checked(mut self) -> Result<Self, InvalidOption> {
+        check_prefix(&self.prefix)?;
+        check_tags(&self.tags)?;
+        self.attributes.check_defaults()?;
+        if let Some(retention) = self.message_retention {
             InvalidOption::unless_within("message_retention", &retention, &MESSAGE_RETENTION)?;
             let name = QueueAttributeName::MessageRetentionPeriod;
-            options
-                .attributes
-                .set(&name, retention.as_secs().to_string());
+            self.attributes.set(&name, retention.as_secs().to_string());
         }
-        InvalidOption::unless_within(
-            "lease_retention",
-            &options.lease_retention,
-            &lease::RETENTION,
-        )?;
-        InvalidOption::unless_within("watch_period", &options.period, &PERIOD)?;
-        InvalidOption::unless_within("idle_time", &options.idle_time, &IDLE_TIME)?;
-        InvalidOption::unless_within("new_host_wait", &options.new_host_wait, &NEW_HOST_WAIT)?;
-        options.lease_retention = Duration::from_secs(options.lease_retention.as_secs());
-        Ok(TemporaryQueues::new(self.queues, self.options))
+        InvalidOption::unless_within("lease_retention", &self.lease_retention, &lease::RETENTION)?;
+        InvalidOption::unless_within("watch_period", &self.period, &PERIOD)?;
+        InvalidOption::unless_within("idle_time", &self.idle_time, &IDLE_TIME)?;
+        InvalidOption::unless_within("new_host_wait", &self.new_host_wait, &NEW_HOST_WAIT)?;
+        self.lease_retention = Duration::from_secs(self.lease_retention.as_secs());
+        Ok(self)
     }
 }
 

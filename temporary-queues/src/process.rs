@@ -7,15 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use sqs_rpc_protocol::{HostQueueUrl, SqsTime};
-use sqs_rpc_transport::{Counter, Counters, Fault, Moment, NoRuntime, Sqs, Tasks};
+use sqs_rpc_transport::{Counter, Counters, Fault, Moment, Sqs, Tasks};
 use sqs_virtual_queues::VirtualQueues;
 use tokio::sync::Notify;
 
 use super::calls;
-use super::held::Held;
-use super::lease::{self, Lease, Reading, Renewal, Retention, Stamp};
+use super::held::{Held, reading};
+use super::lease::{self, Lease, Renewal, Retention, Stamp};
 use super::options::Options;
-use super::watcher;
 
 /// The maximum number of remembered hosts that are no longer used and not known to be deleted. When the list is full, the
 /// host that was given up first is forgotten, and the ring deletes that host.
@@ -46,8 +45,8 @@ pub(super) struct Process {
     watching: AtomicBool,
     unconfirmed: Mutex<Unconfirmed>,
     closed: AtomicBool,
-    /// Created on first use, on the runtime of that moment.
-    tasks: OnceLock<Tasks>,
+    /// Made on first use, on the runtime of that moment.
+    pub(super) tasks: OnceLock<Tasks>,
 }
 
 /// Creations whose outcome is unknown.
@@ -94,14 +93,6 @@ impl Process {
         self.sqs().counters()
     }
 
-    pub(super) fn reading(&self) -> Reading {
-        let clock = self.sqs().clock();
-        Reading {
-            now: clock.now(),
-            wall: clock.wall(),
-        }
-    }
-
     /// A name that was never used.
     pub(super) fn next_name(&self, is_fifo: bool) -> String {
         let mut number = self.next_number.fetch_add(1, Ordering::Relaxed);
@@ -110,21 +101,6 @@ impl Process {
         }
         let fifo = if is_fifo { ".fifo" } else { "" };
         format!("{}{}-{number}{fifo}", self.options.prefix, self.uuid)
-    }
-
-    /// The tasks. The first call starts the watcher.
-    pub(super) fn tasks(self: &Arc<Self>) -> Result<&Tasks, NoRuntime> {
-        if let Some(tasks) = self.tasks.get() {
-            return Ok(tasks);
-        }
-        let tasks = self.sqs().tasks()?;
-        Ok(self.tasks.get_or_init(|| {
-            if self.options.watches {
-                let stop = tasks.stopping().clone();
-                tasks.spawn(watcher::watch(Arc::clone(self), stop));
-            }
-            tasks
-        }))
     }
 
     pub(super) fn running(&self) -> Option<&Tasks> {
@@ -153,7 +129,7 @@ impl Process {
         key: usize,
         stamp: Option<SqsTime>,
     ) -> (Renewal, Vec<(String, String)>) {
-        let began = self.reading();
+        let began = reading(self.sqs());
         let retention = self.retention().current();
         let lease = Lease {
             stamp: match stamp {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures::stream::{self, StreamExt};
 use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueName};
-use sqs_rpc_transport::{Action, Backoff, Delivery, Fault, FaultKind, Moment, Sqs};
+use sqs_rpc_transport::{Action, Backoff, Delivery, Fault, FaultKind, InvalidOption, Moment, Sqs};
 use sqs_virtual_queues::{
     CreateQueue, Host, PendingError, QueueError, VirtualQueue, VirtualQueues,
 };
@@ -123,7 +123,7 @@ impl TemporaryQueues {
         TemporaryQueuesBuilder::new(queues.clone())
     }
 
-    pub(super) fn new(queues: VirtualQueues, options: Options) -> Self {
+    fn new(queues: VirtualQueues, options: Options) -> Self {
         Self(Arc::new(Owner {
             process: Arc::new(Process::new(queues, options)),
             pools: Mutex::default(),
@@ -193,7 +193,7 @@ impl TemporaryQueues {
     #[must_use]
     pub fn current_host(&self) -> Option<HostQueueUrl> {
         let current = self.default_pool().current()?;
-        let usable = current.standing(&self.0.process) != Standing::GivenUp;
+        let usable = current.standing(self.0.process.sqs()) != Standing::GivenUp;
         usable.then(|| current.host.url().clone())
     }
 
@@ -203,7 +203,7 @@ impl TemporaryQueues {
     pub fn hosts(&self) -> Vec<HostQueueUrl> {
         let process = &self.0.process;
         let mut held = process.all_held();
-        held.retain(|held| held.claim_standing(process) != Standing::GivenUp);
+        held.retain(|held| held.claim_standing(process.sqs()) != Standing::GivenUp);
         held.iter().map(|held| held.host.url().clone()).collect()
     }
 
@@ -341,6 +341,16 @@ impl TemporaryQueues {
         }
         pools.insert(attributes, Arc::clone(&pool));
         pool
+    }
+}
+
+impl TemporaryQueuesBuilder {
+    /// Makes the handle. Makes no call and needs no runtime yet.
+    ///
+    /// # Errors
+    /// [`InvalidOption`] names the first option that is not allowed, its value, and what is.
+    pub fn build(self) -> Result<TemporaryQueues, InvalidOption> {
+        Ok(TemporaryQueues::new(self.queues, self.options.checked()?))
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use sqs_rpc_protocol::SqsTime;
-use sqs_rpc_transport::{Counter, Fault, FaultKind};
+use sqs_rpc_transport::{Counter, Fault, FaultKind, NoRuntime, Tasks};
 use tokio_util::sync::CancellationToken;
 
 use super::calls;
+use super::held::reading;
 use super::lease::Reading;
 use super::process::Process;
 use super::ring::{Failure, Step, Watch, WatchOptions};
@@ -15,8 +16,25 @@ use std::time::{Duration, UNIX_EPOCH};
 /// The pause between two calls of a long walk: a fifth of the rate at which calls about an account's tags are throttled.
 const PACE: Duration = Duration::from_millis(200);
 
-/// Watches the hosts that follow in the ring, as long as this process holds a host. Otherwise makes no call.
-pub(super) async fn watch(process: Arc<Process>, stop: CancellationToken) {
+impl Process {
+    /// The tasks; starts the watcher with the first.
+    pub(super) fn tasks(self: &Arc<Self>) -> Result<&Tasks, NoRuntime> {
+        if let Some(tasks) = self.tasks.get() {
+            return Ok(tasks);
+        }
+        let tasks = self.sqs().tasks()?;
+        Ok(self.tasks.get_or_init(|| {
+            if self.options.watches {
+                let stop = tasks.stopping().clone();
+                tasks.spawn(watch(Arc::clone(self), stop));
+            }
+            tasks
+        }))
+    }
+}
+
+/// Looks after the hosts that follow, as long as this process has a host itself. Without one it makes no call.
+async fn watch(process: Arc<Process>, stop: CancellationToken) {
     let sqs = process.sqs().clone();
     let options = WatchOptions {
         prefix: Arc::clone(&process.options.prefix),
@@ -73,7 +91,7 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
             match tags {
                 Ok(tags) => {
                     let date = if sqs_rpc_transport::mutant!("verdict-by-local-clock") {
-                        local_time(&process.reading())
+                        local_time(&reading(sqs))
                     } else {
                         date
                     };

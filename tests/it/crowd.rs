@@ -78,7 +78,7 @@ async fn two_requesters_never_share_a_reply() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_requesters_on_one_given_host_get_their_own_replies() -> TestResult {
+async fn two_requesters_on_one_given_queue_get_their_own_replies() -> TestResult {
     let world = World::new().await;
     let host = world
         .local

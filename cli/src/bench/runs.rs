@@ -5,12 +5,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::arguments::{Arguments, Compare};
 use super::contestant::{Bare, Contestant, Framework, Name};
 use super::load::Load;
 use super::outcome::{Outcome, Rpc};
 use super::progress::Progress;
 use super::server::Server;
-use super::{Arguments, Compare};
 use crate::clock::{cpu_since, cpu_time};
 use crate::failure::Failure;
 

@@ -1,6 +1,6 @@
 //! The errors of the SQS API: their names in both protocols, and their HTTP status.
 
-use super::name::Caller;
+use super::caller::Caller;
 use std::fmt;
 
 /// An error as SQS returns it: a kind with its names on the wire, and a text for people.

@@ -1,89 +1,22 @@
 //! Message move tasks: they move dead letters back to their source queues at a limited rate.
 //!
-//! Owns the running and past tasks. Invariant: a queue is the source of at most one running task.
+//! Owns when a task moves a message. Invariant: a queue is the source of at most one running task.
 
 use super::api::{Output, outputs, requests};
 use super::error::ErrorKind;
 use super::message::Number;
+use super::move_tasks::{MOST_PER_SECOND, Status, Task};
 use super::name::QueueName;
 use super::queue::QueueId;
-use super::{Caller, Engine, Error, Timer, Timestamp};
+use super::{Caller, Engine, Error, Timer};
 use aws_smithy_types::base64;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The maximum number of tasks of a queue that are kept and shown.
 const SHOWN: usize = 10;
 /// The maximum number of running tasks of one account (Developer Guide, "dead-letter queue redrive").
 const MOST_RUNNING: usize = 100;
-const MOST_PER_SECOND: u32 = 500;
-
-/// All move tasks by their numbers, which grow with time.
-#[derive(Debug, Default)]
-pub(super) struct Moves {
-    tasks: BTreeMap<u64, Task>,
-}
-
-#[derive(Debug)]
-struct Task {
-    source: QueueName,
-    /// `None`: each message is moved back to its source queue.
-    destination: Option<QueueName>,
-    rate: Option<u32>,
-    status: Status,
-    moved: u64,
-    to_move: u64,
-    started: Timestamp,
-    next_step: Timestamp,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Status {
-    Running,
-    Completed,
-    Cancelled,
-    Failed(&'static str),
-}
-
-impl Status {
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Running => "RUNNING",
-            Self::Completed => "COMPLETED",
-            Self::Cancelled => "CANCELLED",
-            Self::Failed(_) => "FAILED",
-        }
-    }
-}
-
-impl Task {
-    /// The time between two steps; each step moves one message.
-    fn pace(&self) -> Duration {
-        Duration::from_secs(1) / self.rate.unwrap_or(MOST_PER_SECOND)
-    }
-}
-
-impl Moves {
-    /// When any task moves its next message.
-    pub(super) fn next_step(&self) -> Option<Timestamp> {
-        self.running().map(|(_, task)| task.next_step).min()
-    }
-
-    fn running(&self) -> impl Iterator<Item = (u64, &Task)> {
-        let running = |(number, task): (&u64, _)| Some((*number, task));
-        self.tasks
-            .iter()
-            .filter_map(running)
-            .filter(|(_, task): &(u64, &Task)| task.status == Status::Running)
-    }
-
-    fn of<'a>(&'a self, source: &'a QueueName) -> impl Iterator<Item = (u64, &'a Task)> {
-        let of_source = move |(number, task): (&u64, &'a Task)| {
-            (task.source == *source).then_some((*number, task))
-        };
-        self.tasks.iter().rev().filter_map(of_source)
-    }
-}
 
 impl Engine {
     pub(super) fn start_move(

@@ -1,24 +1,11 @@
 //! Names of queues: in a URL, in an ARN, and their syntax.
 
-use super::Error;
-use super::error::ErrorKind;
+use super::caller::Caller;
+use super::error::{Error, ErrorKind};
 use std::fmt;
 use std::sync::Arc;
 
-/// The caller and the address that it uses; SQS reads both from the request's signature and host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The account number.
-    pub account: Arc<str>,
-    /// The region's name.
-    pub region: Arc<str>,
-    /// Scheme and host of the queue URLs that are returned, without a slash at the end.
-    pub origin: Arc<str>,
-    /// Shown as `SenderId`.
-    pub principal: Arc<str>,
-}
-
-/// The full name of a queue, with region and account.
+/// Where a queue lives; the full name of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct QueueName {
     pub(super) region: Arc<str>,

@@ -8,7 +8,7 @@ use super::filter::Filter;
 use super::name::QueueName;
 use super::settings::Settings;
 use super::store::Store;
-use super::tags::TagHistory;
+use super::tag_history::TagHistory;
 use super::{Error, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use super::api::outputs::Message;
 use super::digest::md5_of_attributes;
 use super::{Action, Caller, Effect, Engine, ErrorKind, Output, PollId, Submitted, Timestamp};
-use crate::behaviour::Behaviour;
+use crate::engine::behaviour::Behaviour;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};

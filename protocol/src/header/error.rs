@@ -1,6 +1,6 @@
 //! Why a text is not a header.
 
-use super::{HeaderKind, MAX_HEADER_BYTES, VERSION, fields::MAX_FIELDS};
+use super::format::{HeaderKind, MAX_FIELDS, MAX_HEADER_BYTES, VERSION};
 use crate::{ErrorCodeError, Excerpt, RequestIdError};
 
 /// A text that is not a [`Header`](super::Header).

@@ -3,13 +3,12 @@
 //!
 //! Owns the syntax, not the meaning of any field. Invariant: field names are unique.
 
-use super::{FieldError, HeaderError};
+use super::error::{FieldError, HeaderError};
+use super::format::{HeaderKind, MAX_FIELDS, MAX_HEADER_BYTES, VERSION};
 use crate::Excerpt;
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 
-/// Enough for later versions, and few enough to find duplicates by comparing all pairs.
-pub(super) const MAX_FIELDS: usize = 32;
 const MAX_NAME: usize = 16;
 /// Most headers are shorter than this initial capacity, so the text is not reallocated while it grows.
 const USUAL_BYTES: usize = 128;
@@ -83,10 +82,10 @@ impl<'a> Fields<'a> {
 pub(super) struct Writer(String);
 
 impl Writer {
-    pub(super) fn new(version: u16, kind: &str) -> Self {
+    pub(super) fn new(kind: HeaderKind) -> Self {
         let mut text = String::with_capacity(USUAL_BYTES);
         // Writing to a String cannot fail.
-        let _ = write!(text, "{version};{kind}");
+        let _ = write!(text, "{VERSION};{}", kind.as_str());
         Self(text)
     }
 
@@ -104,7 +103,7 @@ impl Writer {
 
     pub(super) fn finish(self) -> String {
         debug_assert!(
-            self.0.len() <= super::MAX_HEADER_BYTES,
+            self.0.len() <= MAX_HEADER_BYTES,
             "the bounds of the values keep a header short"
         );
         self.0

@@ -7,28 +7,24 @@
 
 mod error;
 mod fields;
+mod format;
 mod reply;
 mod request;
 mod trace_context;
 mod values;
 
 pub use error::{FieldError, HeaderError};
+pub use format::{HeaderKind, MAX_HEADER_BYTES, VERSION};
 pub use reply::{ReplyHeader, ReplyStatus};
 pub use request::RequestHeader;
 pub use trace_context::{TraceContext, TraceContextError, TraceState};
 pub use values::{ContentType, IdempotencyKey, Operation};
 
 use crate::Excerpt;
-use fields::{Fields, Writer};
+use fields::Fields;
 use std::fmt;
 
-/// The version that this crate writes, and the only version that it reads.
-pub const VERSION: u16 = 1;
-
-/// The longest header, in bytes. A longer header is refused, and this crate writes no longer header.
-pub const MAX_HEADER_BYTES: usize = 3_072;
-
-/// The header of a message: of a request or of a reply.
+/// The header of a message: a request's or a reply's.
 ///
 /// # Examples
 ///
@@ -48,16 +44,6 @@ pub enum Header {
     Request(RequestHeader),
     /// On a reply.
     Reply(ReplyHeader),
-}
-
-/// Whether a header belongs to a request or to a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum HeaderKind {
-    /// On a request: `req`.
-    Request,
-    /// On a reply: `rep`.
-    Reply,
 }
 
 impl Header {
@@ -90,7 +76,9 @@ impl Header {
             }
         }
         let (kind, rest) = split_first(rest.unwrap_or_default());
-        let kind = HeaderKind::parse(kind)?;
+        let kind = HeaderKind::parse(kind).ok_or_else(|| HeaderError::Kind {
+            found: Excerpt::of(kind),
+        })?;
         let fields = Fields::parse(rest)?;
         match kind {
             HeaderKind::Request => RequestHeader::from_fields(&fields).map(Self::Request),
@@ -120,44 +108,46 @@ impl Header {
     }
 }
 
-/// The text before the first `;`, and the text after it.
+impl RequestHeader {
+    /// Reads the header of a request.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError`]; [`OtherKind`](HeaderError::OtherKind) if it is a reply's.
+    pub fn parse(text: &str) -> Result<Self, HeaderError> {
+        match Header::parse(text)? {
+            Header::Request(header) => Ok(header),
+            Header::Reply(_) => Err(HeaderError::OtherKind {
+                found: HeaderKind::Reply,
+                expected: HeaderKind::Request,
+            }),
+        }
+    }
+}
+
+impl ReplyHeader {
+    /// What the header's attribute on a reply says.
+    ///
+    /// None at all, or the *request's* header copied back (a Java responder may return the
+    /// attributes that it got), means success, with nothing known.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError`] if it is malformed or of a later version. It is not known then whether the
+    /// request succeeded.
+    pub fn from_attribute(value: Option<&str>) -> Result<Self, HeaderError> {
+        match value.map(Header::parse).transpose()? {
+            Some(Header::Reply(header)) => Ok(header),
+            Some(Header::Request(_)) | None => Ok(Self::default()),
+        }
+    }
+}
+
+/// What stands before the first `;`, and what after it.
 fn split_first(text: &str) -> (&str, Option<&str>) {
     match text.split_once(';') {
         Some((first, rest)) => (first, Some(rest)),
         None => (text, None),
-    }
-}
-
-impl HeaderKind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Request => "req",
-            Self::Reply => "rep",
-        }
-    }
-
-    fn parse(text: &str) -> Result<Self, HeaderError> {
-        match text {
-            "req" => Ok(Self::Request),
-            "rep" => Ok(Self::Reply),
-            other => Err(HeaderError::Kind {
-                found: Excerpt::of(other),
-            }),
-        }
-    }
-
-    /// A writer whose text begins with version and kind.
-    fn writer(self) -> Writer {
-        Writer::new(VERSION, self.as_str())
-    }
-}
-
-impl fmt::Display for HeaderKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Request => "request",
-            Self::Reply => "reply",
-        })
     }
 }
 

@@ -4,8 +4,8 @@
 //! sends no header (Java) is a success.
 
 use super::{
-    ContentType, Header, HeaderError, HeaderKind,
-    fields::{Fields, flag},
+    ContentType, HeaderError, HeaderKind,
+    fields::{Fields, Writer, flag},
 };
 use crate::{ErrorCode, RequestId};
 
@@ -79,31 +79,14 @@ impl ReplyHeader {
             .is_some_and(|code| self.retryable.unwrap_or_else(|| code.is_retryable()))
     }
 
-    /// The header's text, see [`Header::encode`].
+    /// The header's text, as [`Header::encode`](super::Header::encode).
     pub fn encode(&self) -> String {
-        HeaderKind::Reply
-            .writer()
+        Writer::new(HeaderKind::Reply)
             .field("id", self.request_id)
             .field("code", self.error_code())
             .field("retry", self.retryable.map(u8::from))
             .field("ct", self.content_type.as_ref())
             .finish()
-    }
-
-    /// Reads the header attribute of a reply.
-    ///
-    /// A missing header, or a copy of the *request's* header (a Java responder may return the attributes
-    /// that it received), means success without further details.
-    ///
-    /// # Errors
-    ///
-    /// [`HeaderError`] if the header is malformed or has a later version. Whether the request succeeded is
-    /// then not known.
-    pub fn from_attribute(value: Option<&str>) -> Result<Self, HeaderError> {
-        match value.map(Header::parse).transpose()? {
-            Some(Header::Reply(header)) => Ok(header),
-            Some(Header::Request(_)) | None => Ok(Self::default()),
-        }
     }
 
     pub(super) fn from_fields(fields: &Fields<'_>) -> Result<Self, HeaderError> {

@@ -3,9 +3,8 @@
 //! Owns the fields of a request. Invariant: parsing an encoded header gives the same value.
 
 use super::{
-    ContentType, Header, HeaderError, HeaderKind, IdempotencyKey, Operation, TraceContext,
-    TraceState,
-    fields::{Fields, number},
+    ContentType, HeaderError, HeaderKind, IdempotencyKey, Operation, TraceContext, TraceState,
+    fields::{Fields, Writer, number},
 };
 use crate::{Deadline, RequestId, SqsTime};
 use std::time::Duration;
@@ -57,11 +56,10 @@ impl RequestHeader {
         }
     }
 
-    /// The header's text, see [`Header::encode`].
+    /// The header's text, as [`Header::encode`](super::Header::encode).
     pub fn encode(&self) -> String {
         let trace = self.trace_context.as_ref();
-        HeaderKind::Request
-            .writer()
+        Writer::new(HeaderKind::Request)
             .field("id", Some(self.request_id))
             .field(
                 "ttl",
@@ -76,21 +74,6 @@ impl RequestHeader {
             .field("tp", trace.map(TraceContext::traceparent))
             .field("ts", trace.and_then(TraceContext::tracestate))
             .finish()
-    }
-
-    /// Reads the header of a request.
-    ///
-    /// # Errors
-    ///
-    /// [`HeaderError`]; [`OtherKind`](HeaderError::OtherKind) for the header of a reply.
-    pub fn parse(text: &str) -> Result<Self, HeaderError> {
-        match Header::parse(text)? {
-            Header::Request(header) => Ok(header),
-            Header::Reply(_) => Err(HeaderError::OtherKind {
-                found: HeaderKind::Reply,
-                expected: HeaderKind::Request,
-            }),
-        }
     }
 
     pub(super) fn from_fields(fields: &Fields<'_>) -> Result<Self, HeaderError> {

@@ -4,7 +4,7 @@
 //! ASCII characters of the text, so that every accessor returns a slice.
 
 use super::{
-    HostKey, QueueUrl, QueueUrlError, QueueUrlErrorKind as Kind,
+    HostKey, QueueUrlError, QueueUrlErrorKind as Kind,
     endpoint::{Endpoint, Region, endpoint, split_port},
     name::is_name_byte,
 };
@@ -170,14 +170,24 @@ impl HostQueueUrl {
         }
     }
 
-    /// The key, with the region of the client if the URL contains no region.
-    pub(super) fn key_of(&self, client_region: impl FnOnce() -> Option<Region>) -> HostKey {
+    /// The key, with the region of the client where the URL tells none.
+    fn key_of(&self, client_region: impl FnOnce() -> Option<Region>) -> HostKey {
         let region = self.region.or_else(client_region);
         HostKey::of(region, Arc::clone(&self.text), self.account_start)
     }
 }
 
-// Compares the queues, not the spelling. `HostKey` recognizes even more spellings, because it knows the client's region.
+impl HostKey {
+    /// The key of the queue that `url` means to a client of this region.
+    ///
+    /// `client_region` decides only for URLs that tell no region. `None`: it is not known, and all
+    /// such URLs are taken to be in one region of their own.
+    pub fn new(url: &HostQueueUrl, client_region: Option<&str>) -> Self {
+        url.key_of(|| client_region.and_then(Region::new))
+    }
+}
+
+// By what they mean. The key of a table sees even more through the spelling, because it knows the client.
 impl PartialEq for HostQueueUrl {
     fn eq(&self, other: &Self) -> bool {
         let identity = |url: &Self| url.key_of(|| None);
@@ -259,17 +269,6 @@ parsed_text!(HostQueueUrl, QueueUrlError);
 impl fmt::Debug for HostQueueUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HostQueueUrl({self})")
-    }
-}
-
-impl TryFrom<QueueUrl> for HostQueueUrl {
-    type Error = QueueUrlError;
-
-    fn try_from(url: QueueUrl) -> Result<Self, Self::Error> {
-        match url {
-            QueueUrl::Host(url) => Ok(url),
-            QueueUrl::Virtual(url) => Err(QueueUrlError::host(url.as_str(), Kind::Fragment)),
-        }
     }
 }
 

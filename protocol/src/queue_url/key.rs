@@ -1,9 +1,9 @@
 //! Which queue a URL means, whatever its spelling.
 //!
-//! Owns the identity of host queues: the only allowed key of tables of queues. The spelling belongs to
-//! [`HostQueueUrl`].
+//! Owns the identity of host queues: the only thing that tables of queues may have as their key.
+//! Does not own the spelling, which is [`HostQueueUrl`](super::HostQueueUrl)'s.
 
-use super::{HostQueueUrl, endpoint::Region};
+use super::endpoint::Region;
 use std::{
     cmp::Ordering,
     fmt,
@@ -47,14 +47,6 @@ pub struct HostKey {
 }
 
 impl HostKey {
-    /// The key of the queue that `url` means for a client of this region.
-    ///
-    /// `client_region` matters only for URLs without a region. If it is `None` (unknown), all such URLs are
-    /// taken to be in one region that differs from all known regions.
-    pub fn new(url: &HostQueueUrl, client_region: Option<&str>) -> Self {
-        url.key_of(|| client_region.and_then(Region::new))
-    }
-
     pub(super) fn of(region: Option<Region>, text: Arc<str>, account_start: u16) -> Self {
         Self {
             region,
@@ -122,6 +114,7 @@ impl fmt::Debug for HostKey {
 
 #[cfg(test)]
 mod tests {
+    use super::super::HostQueueUrl;
     use super::super::arbitrary;
     use super::*;
     use proptest::prelude::*;

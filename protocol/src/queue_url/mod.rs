@@ -95,6 +95,34 @@ impl From<VirtualQueueUrl> for QueueUrl {
     }
 }
 
+impl TryFrom<QueueUrl> for HostQueueUrl {
+    type Error = QueueUrlError;
+
+    fn try_from(url: QueueUrl) -> Result<Self, Self::Error> {
+        match url {
+            QueueUrl::Host(url) => Ok(url),
+            QueueUrl::Virtual(url) => Err(QueueUrlError::host(
+                url.as_str(),
+                QueueUrlErrorKind::Fragment,
+            )),
+        }
+    }
+}
+
+impl TryFrom<QueueUrl> for VirtualQueueUrl {
+    type Error = QueueUrlError;
+
+    fn try_from(url: QueueUrl) -> Result<Self, Self::Error> {
+        match url {
+            QueueUrl::Virtual(url) => Ok(url),
+            QueueUrl::Host(url) => Err(QueueUrlError::virtual_url(
+                url.as_str(),
+                QueueUrlErrorKind::NoVirtualName,
+            )),
+        }
+    }
+}
+
 parsed_text!(QueueUrl, QueueUrlError);
 
 impl std::fmt::Debug for QueueUrl {

@@ -3,7 +3,7 @@
 //! Joins host queue and name. Invariant: `as_str` is the host's URL, a `#`, and the name.
 
 use super::{
-    HostQueueUrl, QueueUrl, QueueUrlError, QueueUrlErrorKind as Kind,
+    HostQueueUrl, QueueUrlError, QueueUrlErrorKind as Kind,
     name::{VirtualQueueName, VirtualQueueNameError},
 };
 use crate::text::parsed_text;
@@ -86,20 +86,6 @@ parsed_text!(VirtualQueueUrl, QueueUrlError);
 impl fmt::Debug for VirtualQueueUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "VirtualQueueUrl({self})")
-    }
-}
-
-impl TryFrom<QueueUrl> for VirtualQueueUrl {
-    type Error = QueueUrlError;
-
-    fn try_from(url: QueueUrl) -> Result<Self, Self::Error> {
-        match url {
-            QueueUrl::Virtual(url) => Ok(url),
-            QueueUrl::Host(url) => Err(QueueUrlError::virtual_url(
-                url.as_str(),
-                Kind::NoVirtualName,
-            )),
-        }
     }
 }
 

@@ -5,9 +5,15 @@ use std::fmt;
 use sqs_rpc_protocol::QueueUrlError;
 use sqs_rpc_transport::{Delivery, WithCauses};
 
-use super::{Cause, Inner, RequestErrorKind};
+use super::{Cause, Inner, RequestError, RequestErrorKind};
 
-pub(super) fn write(error: &Inner, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(&self.0, f)
+    }
+}
+
+fn write(error: &Inner, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match (&error.cause, error.kind) {
         (Cause::Silence(within), _) => {
             write!(f, "no reply within {within:?}")?;

@@ -10,12 +10,18 @@ use sqs_rpc_protocol::{CorrelationId, QueueUrl, RequestId};
 use sqs_rpc_transport::{Counter, Delivery, Moment, mutant};
 use sqs_virtual_queues::{ExpectError, PendingError, PendingReply};
 
-use super::Ids;
 use super::outgoing::Outgoing;
 use super::overdue::Overdue;
 use crate::shared::Shared;
 use crate::slots::{Refused, Slot};
 use crate::{Request, RequestError};
+
+/// The names of one request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ids {
+    pub(super) request: RequestId,
+    pub(super) correlation: CorrelationId,
+}
 
 /// A request that was sent.
 pub(super) struct Begun {

@@ -17,16 +17,9 @@ use sqs_rpc_protocol::{CorrelationId, QueueUrl, RequestId};
 use sqs_rpc_transport::{Counter, mutant};
 use tracing::Instrument;
 
-use self::begin::{Begun, begin};
+use self::begin::{Begun, Ids, begin};
 use crate::shared::Shared;
 use crate::{Reply, Request, RequestError, RequestErrorKind};
-
-/// The ids of one request.
-#[derive(Debug, Clone, Copy)]
-struct Ids {
-    request: RequestId,
-    correlation: CorrelationId,
-}
 
 /// Sends a request and waits for its reply.
 ///

@@ -5,15 +5,11 @@
 //! ([`sender`]). Does not own: which requests are answered.
 
 pub(crate) mod attempts;
-mod direct;
 pub(crate) mod encode;
 mod missing;
 mod outages;
 pub(crate) mod sender;
 mod turns;
-
-pub(crate) use direct::DirectReplies;
-pub use direct::{SendReplyError, SendReplyErrorKind};
 
 use std::borrow::Cow;
 use std::fmt;

@@ -14,10 +14,11 @@ use sqs_rpc_protocol::{QueueUrl, SqsTime};
 use sqs_rpc_transport::{Counter, mutant};
 use tracing::Instrument;
 
+use super::context::Context;
 use super::driver::{Driver, Payload, Work};
 use super::expired::{Judged, JudgedBy};
 use super::in_hand::{Admission, Arrival, MessageKey, Out, Ticket};
-use super::jobs::{Context, Done};
+use super::jobs::Done;
 use super::patience::{
     hidden_after, hidden_for_dead_letters, hidden_when_lost, hidden_without_room,
 };
@@ -471,7 +472,7 @@ mod tests {
     use sqs_rpc_transport::{ClientApi, Clock, Sqs};
     use tokio::time::advance;
 
-    use super::super::once::Handling;
+    use super::super::context::Handling;
     use super::*;
     use crate::handler::BoxedHandler;
     use crate::options::Options;

@@ -10,44 +10,18 @@ use std::task::Poll;
 
 use futures::FutureExt;
 use futures::future::join_all;
-use sqs_rpc_protocol::{ErrorCode, HostKey, HostQueueUrl, QueueUrl, RequestId, VirtualQueueName};
-use sqs_rpc_transport::{Counter, FaultKind, Moment, Outbox, Sqs, WithCauses};
+use sqs_rpc_protocol::{ErrorCode, QueueUrl, RequestId};
+use sqs_rpc_transport::{Counter, FaultKind, Moment, WithCauses};
 
-use super::claims::Claims;
+use super::context::Context;
 use super::in_hand::{Extended, Extension, Ticket};
-use super::once::{Handling, Held};
-use super::outside::{Outside, Slots};
-use super::redrive::Redrive;
+use super::outside::Outside;
 use super::verdict::{Ended, Then};
-use crate::handler::{BoxedHandler, Outcome};
-use crate::options::Options;
+use crate::handler::Outcome;
 use crate::reply::attempts::Unsent;
 use crate::reply::encode;
-use crate::reply::sender::{Addressee, NotSent, Sender, Sent};
-use crate::store::calls::StoreCalls;
+use crate::reply::sender::{Addressee, NotSent, Sent};
 use crate::{Reply, Request};
-
-/// Shared by the driver and all jobs of one served queue.
-#[derive(Debug)]
-pub(super) struct Context {
-    pub(super) sqs: Sqs,
-    pub(super) options: Options,
-    pub(super) queue: HostQueueUrl,
-    pub(super) handler: BoxedHandler,
-    pub(super) handling: Handling,
-    pub(super) slots: Slots,
-    pub(super) store: StoreCalls,
-    /// The keys in the store that the handlers hold.
-    pub(super) held: Held,
-    pub(super) sending: Sending,
-    pub(super) outbox: Outbox,
-    pub(super) sender: Sender,
-    pub(super) redrive: Redrive,
-}
-
-/// The replies that are being sent, by return address and request id.
-pub(super) type Sending =
-    Claims<(HostKey, Option<VirtualQueueName>, RequestId), Result<Sent, NotSent>>;
 
 /// A job that has ended.
 #[derive(Debug)]
@@ -81,19 +55,8 @@ impl Running {
 }
 
 impl Context {
-    pub(super) fn count(&self, counter: Counter) {
-        self.sqs.counters().count(counter);
-    }
-
-    /// Counts, and returns whether to log this occurrence: the 1st, 2nd, 4th, 8th and so on, so that many bad messages
-    /// do not flood the log.
-    pub(super) fn count_and_tell(&self, counter: Counter) -> bool {
-        self.count(counter);
-        self.sqs.counters().of(counter).is_power_of_two()
-    }
-
-    /// Handles a request, or finds the reply that it got elsewhere, and sends the reply to `to`. `to` is `None` if the
-    /// request is one-way.
+    /// Handles a request, or finds the reply that is or was given to it elsewhere, and sends the reply to `to`. `None`:
+    /// the request is one-way.
     pub(super) async fn handle_and_answer(
         self: Arc<Self>,
         ticket: Ticket,

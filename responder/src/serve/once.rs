@@ -5,10 +5,8 @@
 //! end (`verdict.rs`). Invariants: under an idempotency key no handler runs unless the store answered [`Begun::Mine`];
 //! a request that waits for another request's handler occupies no slot.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,18 +14,14 @@ use futures::future::join_all;
 use sqs_rpc_protocol::ErrorCode;
 use sqs_rpc_transport::{Counter, Moment, mutant};
 
-use super::claims::Claims;
-use super::jobs::Context;
+use super::context::Context;
 use super::outside::Outside;
 use super::verdict::Ended;
-use crate::store::calls::{Place, StoreCalls, StoreFailed};
+use crate::store::calls::{Place, StoreFailed};
 use crate::store::{Begun, Completed, Fingerprint, Holder, ReplyKey};
 use crate::{Deadline, Reply, Request};
 
-/// The requests that are being handled, from all queues that one responder serves.
-pub(crate) type Handling = Claims<(ReplyKey, Fingerprint), (Ended, Reply)>;
-
-/// The shortest lease. It has to outlast a call of the store that hangs, and the next call.
+/// The shortest lease: it must outlive a call of the store that hangs, and the next.
 const SHORTEST_LEASE: Duration = Duration::from_secs(20);
 /// The longest lease. A process that dies holds its keys for up to this time.
 const LONGEST_LEASE: Duration = Duration::from_secs(5 * 60);
@@ -36,28 +30,7 @@ const LONGEST_LEASE: Duration = Duration::from_secs(5 * 60);
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// The keys in the store that this queue's handlers hold.
-#[derive(Debug, Default)]
-pub(super) struct Held(Mutex<Places>);
-
-#[derive(Debug, Default)]
-struct Places {
-    held: BTreeMap<Holder, Place>,
-    /// The places of lost jobs, until they are abandoned in the store.
-    lost: Vec<Place>,
-}
-
-/// Holds a place in the store until this value is dropped.
-#[derive(Debug)]
-struct Holding<'a> {
-    held: &'a Held,
-    store: &'a StoreCalls,
-    place: &'a Place,
-    /// Whether the place was completed or abandoned in the store.
-    is_told: bool,
-}
-
-/// The store's answer about a request.
+/// What the store says of a request.
 enum Asked {
     /// Handle the request. `true` if the place in the store is held.
     Handle(bool),
@@ -270,49 +243,6 @@ impl Context {
     fn expired_outside(&self) -> (Ended, Reply) {
         self.count(Counter::Expired);
         (Ended::Unwanted, nothing())
-    }
-}
-
-impl Held {
-    fn hold<'a>(&'a self, store: &'a StoreCalls, place: &'a Place) -> Holding<'a> {
-        self.with(|places| places.held.insert(place.holder, place.clone()));
-        Holding {
-            held: self,
-            store,
-            place,
-            is_told: false,
-        }
-    }
-
-    /// Takes all places out, held and lost.
-    pub(super) fn take(&self) -> Vec<Place> {
-        let Places { held, lost } = self.with(std::mem::take);
-        held.into_values().chain(lost).collect()
-    }
-
-    fn take_lost(&self) -> Vec<Place> {
-        self.with(|places| std::mem::take(&mut places.lost))
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut Places) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Drop for Holding<'_> {
-    fn drop(&mut self) {
-        // The handler's future is already dropped. If serving was dropped, nothing else abandons the place.
-        if !self.is_told {
-            self.store.abandon_now(self.place);
-        }
-        self.held.with(|places| {
-            // If a shutdown has taken the place, the shutdown abandons it.
-            if let Some(place) = places.held.remove(&self.place.holder)
-                && !self.is_told
-            {
-                places.lost.push(place);
-            }
-        });
     }
 }
 

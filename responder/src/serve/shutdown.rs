@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqs_rpc_transport::{Counter, Moment};
 
-use super::Drained;
+use super::drain::{Drain, Drained};
 use super::driver::Driver;
 
 /// The maximum part of the drain time that is reserved for giving messages back.
@@ -17,16 +17,6 @@ const FOR_GIVING_BACK: Duration = Duration::from_secs(1);
 /// it has a message, so only a message that arrives in the instant of the end can be lost on its way. An idle responder
 /// has to stop within 2 s.
 const QUIET: Duration = Duration::from_secs(1);
-
-/// A shutdown in progress.
-#[derive(Debug)]
-pub(super) struct Drain {
-    /// Until when to wait for handlers and polls.
-    pub(super) work_until: Moment,
-    /// Until when to wait for SQS's answers.
-    end: Moment,
-    pub(super) drained: Drained,
-}
 
 impl Driver {
     pub(super) fn start_drain(&mut self, within: Duration) {

@@ -1,7 +1,7 @@
 //! Processes that own temporary hosts, and queues of other programs under their prefix.
 //!
-//! Owns: the setup of such a process through the real public API, and its user's work with a temporary queue. Does not own:
-//! the checks, which are in `oracle::leases`.
+//! Owns: how such a process is set up, with its real public faces. Does not own: what its user does, which is
+//! `temporary_user`, and what must hold, which is `oracle::leases`.
 
 use std::time::Duration;
 
@@ -9,12 +9,8 @@ use serde::{Deserialize, Serialize};
 use sqs_requester::Requester;
 use sqs_rpc_protocol::HostQueueUrl;
 use sqs_rpc_transport::Sqs;
-use sqs_temporary_queues::{CreateTemporary, TemporaryQueues};
+use sqs_temporary_queues::TemporaryQueues;
 use sqs_virtual_queues::VirtualQueues;
-
-use crate::coverage::Check;
-use crate::network::Link;
-use crate::oracle::Oracle;
 
 /// The prefix of most owners.
 pub const RING: &str = "ring-";
@@ -118,49 +114,6 @@ impl OwnerPlan {
             .build()
             .expect("the plan is valid")
     }
-}
-
-/// Creates a temporary queue, sends a message to it, receives and deletes the message, and deletes the queue.
-pub(crate) async fn use_queue(
-    temporary: TemporaryQueues,
-    link: Link,
-    oracle: Oracle,
-    body: String,
-    must_succeed: Option<Check>,
-) {
-    oracle.note(format_args!("{} makes a queue for {body}", link.life));
-    oracle.works(&link, 1);
-    let must_succeed = must_succeed.filter(|_| !oracle.is_unaware(link.life));
-    let used = round_trip(&temporary, &body).await;
-    oracle.works(&link, -1);
-    let text = used.as_ref().err().cloned().unwrap_or_default();
-    oracle.note(format_args!("{body} ends: {text}"));
-    if let Some(check) = must_succeed {
-        oracle.check(check, used.is_ok(), || {
-            format!("{body} of {} ended with {text}", link.life)
-        });
-    }
-}
-
-async fn round_trip(temporary: &TemporaryQueues, body: &str) -> Result<(), String> {
-    let text = |error: &dyn std::error::Error| error.to_string();
-    let queue = temporary
-        .create(CreateTemporary::random())
-        .await
-        .map_err(|error| text(&error))?;
-    queue.send(body).await.map_err(|error| text(&error))?;
-    let received = queue.receive().await.map_err(|error| text(&error))?;
-    let message = received
-        .first()
-        .ok_or("expected a message, received none")?;
-    if message.body() != Some(body) {
-        return Err(format!("expected {body:?}, received {:?}", message.body()));
-    }
-    let handle = message
-        .receipt_handle()
-        .ok_or("expected a receipt handle, found none")?;
-    queue.delete(handle).await.map_err(|error| text(&error))?;
-    queue.delete_queue().map_err(|error| text(&error))
 }
 
 /// The name in a host's URL.

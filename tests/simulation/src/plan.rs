@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::coverage::Check;
-use crate::network::Window;
 use crate::oracle::{Kind, Promises};
 use crate::owners::{Foreign, OwnerPlan};
+use crate::weather::Window;
 
 /// The request queue with a dead-letter queue. Every world has the three request queues.
 pub const REQUESTS: &str = "requests";

@@ -16,7 +16,7 @@ use sqs_virtual_queues::{OutgoingMessage, QueueError, VirtualQueue};
 
 use crate::coverage::Fault;
 use crate::dice::Dice;
-use crate::network::Link;
+use crate::link::Link;
 use crate::oracle::{AS_ASKED, Asked, EQUAL, Kind, Oracle, Outcome, equal_name, reply_to};
 use crate::plan::Reading;
 

@@ -117,7 +117,13 @@ fn given(arguments: Vec<String>) -> impl Iterator<Item = String> {
 
 /// The steps that find most mistakes in a few minutes.
 fn quick() -> Vec<Step> {
-    vec![format(), clippy(), tests(), simulation::for_quick()]
+    vec![
+        format(),
+        circles(),
+        clippy(),
+        tests(),
+        simulation::for_quick(),
+    ]
 }
 
 fn format() -> Step {

@@ -7,9 +7,9 @@ use sqs_rpc_protocol::HostQueueUrl;
 use tokio::sync::oneshot;
 
 use super::coalescer::{Again, Ticket};
+use super::context::Context;
 use super::entry::Entry;
 use super::kind::{BatchAnswer, Kind};
-use super::lane::Context;
 use crate::mutant;
 use crate::stats::Counter;
 use crate::{Delivery, Fault, FaultKind};

@@ -11,22 +11,26 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `coalescer` | when is the next batch sent, and with which entries? (pure) |
-//! | `words` | which delete or change of a message is made before which? (pure) |
-//! | `table` | how do the lanes of deletes and changes share these operations? |
-//! | `lane` | how is an entry added, and what happens without room? |
-//! | `worker` | which events does the task of a lane wait for? |
+//! | `coalescer` | when does the next batch go, and who is in it? (pure) |
+//! | `words` | which delete or change of a message goes before which? (pure) |
+//! | `table` | how do deletes and changes hear of each other? |
+//! | `submit` | how does an entry get in, and what if there is no room? |
+//! | `lane`, `lanes` | what waits, for each queue? |
+//! | `worker` | who waits for what? |
 //! | `call` | what does an answer mean for each entry? |
 //! | `kind`, `send`, `delete`, `visibility` | what does a call contain? |
 
 mod call;
 mod coalescer;
+mod context;
 mod delete;
 mod entry;
 mod kind;
 mod lane;
+mod lanes;
 mod options;
 mod send;
+mod submit;
 mod table;
 mod visibility;
 mod words;
@@ -45,8 +49,9 @@ use sqs_rpc_protocol::HostQueueUrl;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::context::Context;
 use self::delete::Delete;
-use self::lane::{Context, Lanes};
+use self::lanes::Lanes;
 use self::send::Send;
 use self::table::Table;
 use self::visibility::{Change, ChangeVisibility};

@@ -10,8 +10,10 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::call::{Call, Returned};
 use super::coalescer::Next;
+use super::context::Context;
 use super::kind::Kind;
-use super::lane::{Context, Lane, Lanes};
+use super::lane::Lane;
+use super::lanes::Lanes;
 use crate::{Alarm, Moment};
 
 /// Each call has its own task, so a call that hangs holds up neither the worker nor other calls. When the worker

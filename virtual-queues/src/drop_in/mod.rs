@@ -12,15 +12,17 @@
 //! | `screen` | does a call concern a virtual queue? |
 //! | `sdk` | what does the SDK do differently for such a call? |
 //! | `service`, `messages`, `batches`, `without_host` | what does each operation do? |
-//! | `fast_path` | how do the frequent operations avoid the wire format? |
-//! | `requests`, `answers`, `values` | what is the format on the wire? |
-//! | `refusal` | which SQS error does a failure become? |
+//! | `maker` | who makes a queue that names no host? |
+//! | `fast_path` | how do the frequent operations get around the wire format? |
+//! | `requests`, `answers`, `values` | how does it look on the wire? |
+//! | `refusal` | which error of SQS is it? |
 
 mod answers;
 mod batches;
 #[cfg(feature = "fast-path")]
 mod fast_path;
 mod http;
+mod maker;
 mod messages;
 mod refusal;
 mod requests;
@@ -44,7 +46,7 @@ use self::sdk::{MarkVirtualCalls, VirtualAuth};
 use self::service::Service;
 use crate::VirtualQueues;
 
-pub use without_host::{MakeQueue, NotMade, WantedQueue};
+pub use maker::{MakeQueue, NotMade, WantedQueue};
 
 impl VirtualQueues {
     /// A client like `client` that also accepts the URLs of virtual queues.

@@ -1,10 +1,9 @@
 //! Maps failures to errors of SQS.
 
 use aws_sdk_sqs::error::ConnectorError;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqs_rpc_transport::{Fault, FaultKind, WithCauses};
 
-use super::answers::Body;
 use crate::{InvalidMessage, QueueError};
 
 /// An error in the form in which SQS would answer it.
@@ -116,7 +115,7 @@ impl Refusal {
         format!("{};{fault}", self.code)
     }
 
-    pub(super) fn body(&self) -> Body {
+    pub(super) fn body(&self) -> Value {
         let short = self.code.rsplit('.').next().unwrap_or_default();
         // For two errors the JSON name is not the last part of the Query protocol's code.
         let name = match short {

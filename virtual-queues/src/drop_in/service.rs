@@ -12,13 +12,13 @@ use serde::de::DeserializeOwned;
 use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueUrl, names};
 
 use super::answers::{Attributes, Body, Empty, QueueUrl, Received, Tags, respond};
+use super::maker::MakeQueue;
 use super::refusal::{Failure, Kind, Refusal};
 use super::requests::{
     Addressed, CreateQueue, GetQueueAttributes, GetQueueUrl, SetQueueAttributes, TagQueue,
     UntagQueue,
 };
 use super::screen::{named, screen};
-use super::without_host::MakeQueue;
 use crate::{CreateQueue as Plan, VirtualQueue, VirtualQueues};
 
 /// Serves calls for virtual queues. It keeps the multiplexer running.

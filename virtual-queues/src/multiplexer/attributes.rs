@@ -7,9 +7,9 @@ use aws_sdk_sqs::operation::get_queue_attributes::builders::GetQueueAttributesIn
 use aws_sdk_sqs::types::QueueAttributeName;
 use sqs_rpc_protocol::names;
 
+use super::create::checked_retention;
 use super::error::QueueError;
 use super::queue::VirtualQueue;
-use super::queues::checked_retention;
 use super::tags::{self, TagError};
 
 impl VirtualQueue {

@@ -13,7 +13,8 @@ use sqs_rpc_protocol::HostQueueUrl;
 use sqs_rpc_transport::{Moment, Sqs};
 use tokio::sync::OnceCell;
 
-use super::receive::LONGEST_WAIT;
+/// SQS's longest wait.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// The timeout of a read, because a receive waits for the read.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -18,15 +18,13 @@ use tokio_util::sync::CancellationToken;
 use super::error::PendingError;
 use super::extensions::Extensions;
 use super::health::Verdict;
-use super::host::{ReplySink, Shared};
+use super::hosts::Hosts;
+use super::hub::{Hub, ReplySink};
 use super::routing::{Arrival, Due, Routed, group_of, name_of, put_back_for};
 
 /// The maximum time that the answer of a poll is assumed to have traveled.
 const GRACE: Duration = Duration::from_secs(5);
-/// SQS may not know a new queue for its first second, and its parts learn of the queue at different times.
-pub(super) const SETTLING: Duration = Duration::from_secs(5);
-/// The maximum number of due items handled in one turn. After that the loop serves other events, finished polls
-/// first.
+/// So many things that are due are done in one go; then others have their turn, polls that have ended first.
 const BURST: usize = 100;
 /// The maximum pause after a poll that was not full and returned only messages that were put back, with a jitter of
 /// at most a fifth. So one full buffer never slows its host to less than three polls a second. SQS may leave a
@@ -38,26 +36,32 @@ const FORGET_AFTER: Duration = Duration::from_secs(60);
 /// During a shutdown, polls in flight are ended when no message has been received for this time.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Runs a host until it is stopped, deleted, or no longer used.
-pub(super) fn drive(shared: Arc<Shared>, stop: CancellationToken) -> impl Future<Output = ()> {
-    // If the runtime ends, or has already ended, this future is dropped, and all waiters must be informed.
+/// Runs a host until it is stopped, gone, or used by nobody.
+pub(super) fn drive(
+    shared: Arc<Hub>,
+    hosts: Hosts,
+    stop: CancellationToken,
+) -> impl Future<Output = ()> {
+    // If the runtime ends, or has ended already, this future is dropped, and everybody who waits must hear of it.
     let shared = CloseOnDrop(shared);
     async move {
         Driver {
             shared: &shared.0,
+            hosts: &hosts,
             crowded: Backoff::new(Duration::from_millis(100), LONGEST_PAUSE),
             phase: Phase::Running,
             extensions: Extensions::new(&shared.0),
         }
         .run(&stop)
         .await;
-        // A later caller begins with a new host, because the queue may have been created again by then.
-        shared.0.hosts.forget(&shared.0);
+        // Whoever comes later begins with a new one: this may be there again by then.
+        hosts.forget(&shared.0);
     }
 }
 
 struct Driver<'a> {
-    shared: &'a Shared,
+    shared: &'a Hub,
+    hosts: &'a Hosts,
     crowded: Backoff,
     phase: Phase,
     extensions: Extensions<'a>,
@@ -152,7 +156,7 @@ impl Driver<'_> {
             Phase::Unused(since) if unused && now.since(since) >= FORGET_AFTER => {
                 // Holders of a handle may use the host again, so it is checked again later.
                 self.phase = Phase::Unused(now);
-                return self.shared.forget_unused();
+                return self.forget_unused();
             }
             Phase::Unused(_) if !unused => self.phase = Phase::Running,
             _ => {}
@@ -160,7 +164,16 @@ impl Driver<'_> {
         false
     }
 
-    /// Returns whether more items are due.
+    /// Ends the host and says so if nothing uses it.
+    fn forget_unused(&self) -> bool {
+        let forgotten = self.hosts.forget_unused(self.shared);
+        if forgotten {
+            self.shared.end(PendingError::Closed);
+        }
+        forgotten
+    }
+
+    /// Says whether there is more.
     fn do_what_is_due(&mut self, now: Moment) -> bool {
         let counters = self.shared.sqs.counters();
         for _ in 0..BURST {
@@ -470,7 +483,7 @@ impl HeldUp {
     }
 }
 
-async fn poll(shared: &Shared, kind: Kind) -> Polled {
+async fn poll(shared: &Hub, kind: Kind) -> Polled {
     let (size, wait) = match kind {
         Kind::Long(size)
             if mutant!("hot-loop-under-load") && shared.lock().router.pending() > 3 =>
@@ -506,7 +519,7 @@ fn spread(after: Duration, random: &Random) -> Duration {
     after.saturating_sub(Duration::from_secs(random.bits64() % (most + 1)))
 }
 
-struct CloseOnDrop(Arc<Shared>);
+struct CloseOnDrop(Arc<Hub>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {

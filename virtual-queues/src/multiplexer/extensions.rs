@@ -11,7 +11,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use sqs_rpc_transport::Moment;
 
-use super::host::Shared;
+use super::hub::Hub;
 use super::routing::Extension;
 
 /// The maximum number of messages of one host whose extension is in progress: ten batches. Further extensions wait
@@ -20,14 +20,14 @@ const MOST_OUT: usize = 100;
 
 /// The extensions of one host.
 pub(super) struct Extensions<'a> {
-    shared: &'a Shared,
-    /// At most as many as the host's buffers may contain messages.
+    shared: &'a Hub,
+    /// At most as many as the buffers of the host may have messages.
     waiting: VecDeque<Extension>,
     out: FuturesUnordered<BoxFuture<'a, (Extension, Option<Moment>)>>,
 }
 
 impl<'a> Extensions<'a> {
-    pub(super) fn new(shared: &'a Shared) -> Self {
+    pub(super) fn new(shared: &'a Hub) -> Self {
         Self {
             shared,
             waiting: VecDeque::new(),

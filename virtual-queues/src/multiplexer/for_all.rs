@@ -15,7 +15,7 @@ use sqs_rpc_transport::UserCode;
 
 use super::error::QueueError;
 use super::handling::handle;
-use super::host::Shared;
+use super::hub::Hub;
 use super::queue::VirtualQueue;
 use super::queues::VirtualQueues;
 use super::routing::{Fate, Taken, TakenAny};
@@ -94,8 +94,8 @@ impl VirtualQueues {
             return QueueError::Handled;
         }
         let _handled = Handled(self);
-        // `known` does not keep hosts alive, so that an unused host can be removed.
-        let mut known: HashMap<HostKey, Weak<Shared>> = HashMap::new();
+        // Not held by this, so that a host that nothing uses can be forgotten.
+        let mut known: HashMap<HostKey, Weak<Hub>> = HashMap::new();
         let mut hosts = FuturesUnordered::new();
         loop {
             // Registers before the hosts are read, so that no host is missed in between.
@@ -128,10 +128,10 @@ impl VirtualQueues {
         }
     }
 
-    /// Ends when the host is closed. Holds one reference to the host, for which [`Shared::is_unused`] accounts.
+    /// Ends when the host is closed. It holds the host once, which [`Hub::is_unused`] knows.
     async fn handle_host<H, F, E>(
         &self,
-        shared: Arc<Shared>,
+        shared: Arc<Hub>,
         limits: &HandlerLimits,
         handler: &H,
     ) -> HostKey
@@ -167,7 +167,7 @@ impl VirtualQueues {
 
     async fn handle_one<H, F, E>(
         &self,
-        shared: &Arc<Shared>,
+        shared: &Arc<Hub>,
         name: VirtualQueueName,
         taken: Taken,
         handler: &H,
@@ -183,7 +183,7 @@ impl VirtualQueues {
         );
         let message = present(taken.message, &url, &all, &all_of_the_system);
         let receipt_handle = message.receipt_handle().map(str::to_owned);
-        let queue = VirtualQueue::new(Arc::clone(shared), url, self.clone());
+        let queue = VirtualQueue::new(Arc::clone(shared), url, Arc::clone(&self.0));
         if let Some(handle) = &receipt_handle {
             shared.note_in_hand(&name, handle, Fate::HiddenUntil(until));
         }
@@ -205,11 +205,11 @@ impl Drop for Handled<'_> {
     }
 }
 
-/// All messages of a host go to the handler of all queues.
-struct Taking<'a>(&'a Shared);
+/// A host gives all its messages to the handler.
+struct Taking<'a>(&'a Hub);
 
 impl<'a> Taking<'a> {
-    fn all_of(shared: &'a Shared, per_queue: usize) -> Self {
+    fn all_of(shared: &'a Hub, per_queue: usize) -> Self {
         let now = shared.sqs.clock().now();
         shared.update(|state| state.router.handle_all(per_queue, now));
         Self(shared)
@@ -223,8 +223,8 @@ impl Drop for Taking<'_> {
     }
 }
 
-/// The handler waits for its next message.
-struct Looking<'a>(&'a Shared);
+/// The handler looks for its next message.
+struct Looking<'a>(&'a Hub);
 
 impl Looking<'_> {
     fn look(&mut self, cx: &Context<'_>) -> Poll<Option<(VirtualQueueName, Taken)>> {
@@ -248,7 +248,7 @@ impl Drop for Looking<'_> {
 
 /// The handler holds a message of this queue.
 struct InHand<'a> {
-    shared: &'a Shared,
+    shared: &'a Hub,
     name: VirtualQueueName,
 }
 

@@ -6,7 +6,7 @@ use std::pin::pin;
 use sqs_rpc_protocol::VirtualQueueName;
 use sqs_rpc_transport::{Counter, Panicked, UserCode};
 
-use super::host::Shared;
+use super::hub::Hub;
 use super::routing::Fate;
 
 /// Runs a handler, and meanwhile extends the visibility timeout of its message.
@@ -16,7 +16,7 @@ use super::routing::Fate;
 ///
 /// A panic of a handler, also in a destructor, affects nothing else: its message is redelivered as after an error.
 pub(super) async fn handle<E>(
-    shared: &Shared,
+    shared: &Hub,
     queue: &VirtualQueueName,
     code: UserCode,
     receipt_handle: Option<String>,
@@ -63,9 +63,9 @@ pub(super) async fn handle<E>(
     }
 }
 
-/// Deletes a message before the next message of its group is handed out. If the delete fails, the message is
-/// redelivered, and must not follow the next message. Returns whether the message is deleted.
-async fn delete_first(shared: &Shared, receipt_handle: &str) -> bool {
+/// Deletes a message before the next one of its group is handed out: if the delete fails, the message is received again, and would come
+/// after the next one. Says whether it is deleted.
+async fn delete_first(shared: &Hub, receipt_handle: &str) -> bool {
     let mut deleting = Deleting {
         shared,
         receipt_handle: Some(receipt_handle),
@@ -80,7 +80,7 @@ async fn delete_first(shared: &Shared, receipt_handle: &str) -> bool {
 
 /// A message whose handler succeeded. If the wait for its delete is dropped, it is deleted in the background.
 struct Deleting<'a> {
-    shared: &'a Shared,
+    shared: &'a Hub,
     receipt_handle: Option<&'a str>,
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use sqs_rpc_transport::{Fault, FaultKind, Moment};
 
-use super::driver::SETTLING;
+/// SQS may not know a new queue for its first second, and its parts learn of it at different times.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// When polls have been denied by policy for this long, pending requests fail at once instead of waiting for their
 /// deadlines. A changed policy needs about this long to take effect everywhere.

@@ -6,14 +6,14 @@ use dashmap::{DashMap, Entry};
 use sqs_rpc_protocol::HostKey;
 use sqs_rpc_transport::{hashing::Keyed, hashing::keyed, mutant};
 
-use super::host::Shared;
+use super::hub::Hub;
 
 /// Every host in use, once. Cheap to clone; clones share the table.
 ///
 /// **Invariant:** a host from this table can be used: a host is removed for lack of use only when nobody else holds
 /// it.
 #[derive(Clone)]
-pub(super) struct Hosts(Arc<DashMap<HostKey, Arc<Shared>, Keyed>>);
+pub(super) struct Hosts(Arc<DashMap<HostKey, Arc<Hub>, Keyed>>);
 
 impl Hosts {
     pub(super) fn new() -> Self {
@@ -24,7 +24,7 @@ impl Hosts {
         self.0.len()
     }
 
-    pub(super) fn get(&self, key: &HostKey) -> Option<Arc<Shared>> {
+    pub(super) fn get(&self, key: &HostKey) -> Option<Arc<Hub>> {
         self.0.get(key).map(|host| Arc::clone(&host))
     }
 
@@ -32,8 +32,8 @@ impl Hosts {
     pub(super) fn get_or_open(
         &self,
         key: HostKey,
-        open: impl FnOnce() -> Arc<Shared>,
-    ) -> (Arc<Shared>, bool) {
+        open: impl FnOnce() -> Arc<Hub>,
+    ) -> (Arc<Hub>, bool) {
         if let Some(host) = self.0.get(&key)
             && !host.is_lost()
         {
@@ -56,25 +56,23 @@ impl Hosts {
         (host, true)
     }
 
-    /// All hosts in the order of their keys, not of the hash map.
-    pub(super) fn in_order(&self) -> Vec<Arc<Shared>> {
+    /// In the order of their keys, not of the hash map.
+    pub(super) fn in_order(&self) -> Vec<Arc<Hub>> {
         let mut hosts: Vec<_> = self.0.iter().map(|host| Arc::clone(host.value())).collect();
         hosts.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         hosts
     }
 
-    /// Removes this host, unless another host has taken its place.
-    pub(super) fn forget(&self, shared: &Shared) {
+    /// Forgets this host, unless another one has taken its place.
+    pub(super) fn forget(&self, shared: &Hub) {
         self.0
             .remove_if(&shared.key, |_, known| std::ptr::eq(&**known, shared));
     }
 
-    /// Removes this host if nothing uses it, and returns whether it did. For the host's driver, which holds one
-    /// reference.
-    pub(super) fn forget_unused(&self, shared: &Shared) -> bool {
-        // The table entry is locked, so no caller can obtain the host meanwhile.
-        let unused =
-            |known: &Arc<Shared>| std::ptr::eq(&**known, shared) && Shared::is_unused(known);
+    /// Forgets this host if nothing uses it. Says whether it did. For its driver, which holds it once.
+    pub(super) fn forget_unused(&self, shared: &Hub) -> bool {
+        // Nobody takes it out of the table meanwhile: its entry is locked.
+        let unused = |known: &Arc<Hub>| std::ptr::eq(&**known, shared) && Hub::is_unused(known);
         self.0
             .remove_if(&shared.key, |_, known| unused(known))
             .is_some()

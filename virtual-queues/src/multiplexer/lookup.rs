@@ -9,7 +9,7 @@ use sqs_rpc_protocol::{VirtualQueueName, VirtualQueueUrl};
 
 use super::address::address;
 use super::error::QueueError;
-use super::host::Shared;
+use super::hub::Hub;
 use super::message::OutgoingMessage;
 use super::queue::VirtualQueue;
 use super::queues::VirtualQueues;
@@ -20,7 +20,7 @@ impl VirtualQueues {
     pub fn find(&self, url: &VirtualQueueUrl) -> Option<VirtualQueue> {
         let shared = self.0.hosts.get(&self.0.sqs.host_key(url.host()))?;
         shared.lock().router.buffered_in(url.name())?;
-        Some(VirtualQueue::new(shared, url.clone(), self.clone()))
+        Some(VirtualQueue::new(shared, url.clone(), Arc::clone(&self.0)))
     }
 
     /// Does the same as [`find`](Self::find), but returns an error with the reason if the queue does not exist.
@@ -40,7 +40,7 @@ impl VirtualQueues {
     #[must_use]
     pub fn find_by_name(&self, name: &VirtualQueueName) -> Option<VirtualQueue> {
         let hosts = self.0.hosts.in_order();
-        let has = |host: &&Arc<Shared>| host.lock().router.buffered_in(name).is_some();
+        let has = |host: &&Arc<Hub>| host.lock().router.buffered_in(name).is_some();
         let host = hosts.iter().find(has)?;
         self.find(&VirtualQueueUrl::new(&host.url, name))
     }

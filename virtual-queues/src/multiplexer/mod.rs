@@ -1,7 +1,7 @@
 //! Virtual queues on a host: many names share one stream of messages.
 //!
-//! Owns: which messages are received, who gets them, and what happens to messages without a receiver. Does not own:
-//! creating and deleting hosts, and the content of messages. [`routing`] decides, [`host`] executes.
+//! Owns: which messages are fetched, who gets them, and what becomes of those nobody waits for. Does not own: how
+//! a host comes into being or goes, nor what a message means. [`routing`] decides, [`driver`] does it.
 //!
 //! **Invariant:** a host is polled only while a receiver, request or handler waits on it, and a poll in flight is not
 //! aborted before the shutdown.
@@ -9,6 +9,7 @@
 mod address;
 mod attributes;
 mod batch;
+mod create;
 mod defaults;
 mod driver;
 mod error;
@@ -21,10 +22,12 @@ mod host;
 mod hosts;
 #[cfg(feature = "hot-paths")]
 pub(crate) mod hot_paths;
+mod hub;
 mod lookup;
 mod message;
 mod options;
 mod pending;
+mod process;
 mod queue;
 mod queues;
 #[cfg(test)]
@@ -34,6 +37,7 @@ mod routing;
 mod selection;
 mod tags;
 
+pub use create::CreateQueue;
 pub use error::{PendingError, QueueError};
 pub use for_all::HandlerLimits;
 pub use host::{ExpectError, Host};
@@ -41,6 +45,6 @@ pub use message::{InvalidMessage, OutgoingMessage};
 pub use options::{OrphanHook, VirtualQueuesBuilder};
 pub use pending::PendingReply;
 pub use queue::VirtualQueue;
-pub use queues::{CreateQueue, ShutdownReport, VirtualQueues};
+pub use queues::{ShutdownReport, VirtualQueues};
 pub use receive::Receive;
 pub use tags::TagError;

@@ -9,7 +9,6 @@ use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::VirtualQueueName;
 use sqs_rpc_transport::{BatchOptions, InvalidOption, PollOptions, Prefer, Sqs, UserCode};
 
-use super::queues::VirtualQueues;
 use super::routing::Limits;
 
 /// SQS's own limits; 0 would not be a long poll.
@@ -25,12 +24,12 @@ const ORPHAN_AGE: Duration = Duration::from_secs(15 * 60);
 /// and the message.
 pub type OrphanHook = dyn Fn(Option<&VirtualQueueName>, &Message) + Send + Sync;
 
-/// Builds [`VirtualQueues`]. Created by [`VirtualQueues::builder`].
+/// Sets up [`VirtualQueues`](super::VirtualQueues). Made by [`VirtualQueues::builder`](super::VirtualQueues::builder).
 #[must_use]
 pub struct VirtualQueuesBuilder {
-    sqs: Sqs,
-    options: Options,
-    batches: BatchOptions,
+    pub(super) sqs: Sqs,
+    pub(super) options: Options,
+    pub(super) batches: BatchOptions,
 }
 
 #[derive(Clone)]
@@ -94,12 +93,11 @@ impl VirtualQueuesBuilder {
     /// (rounded up). A shorter wait is for networks that cut connections that are idle for less than 20 s. Each poll
     /// is a call, so at low load a wait of 5 s makes four times as many calls.
     ///
-    /// A poll whose connection was cut ends with the connection's error. If there is none (the network drops packets
-    /// silently), the poll ends when there is no answer 5 s after its wait. TCP keep-alive detects the loss earlier.
-    /// It is a setting of the HTTP client, and is off by default: `tcp_keepalive` of
-    /// `aws_smithy_http_client::pool::Builder`, with which the client for [`VirtualQueues`] can be built. Messages in
-    /// a lost answer stay invisible until their [`visibility`](Self::visibility) timeout ends, and are delayed by
-    /// this time.
+    /// A poll whose connection was cut is noticed by the error of the connection; if there is none (the network swallows
+    /// what is sent), when there is no answer 5 s after the wait is over. TCP keep-alive notices it earlier. It is a setting
+    /// of the HTTP client, and is off by default: `tcp_keepalive` of `aws_smithy_http_client::pool::Builder`, with which the
+    /// client that is given to [`VirtualQueues`](super::VirtualQueues) is made. Messages that SQS had put into a lost answer stay hidden until
+    /// their [`visibility`](Self::visibility) ends, and are late by that.
     pub fn poll_wait(mut self, wait: Duration) -> Self {
         self.options.poll_wait = wait;
         self
@@ -198,15 +196,14 @@ impl VirtualQueuesBuilder {
         self.batches = batches;
         self
     }
+}
 
-    /// Builds the multiplexer. Makes no call and does not need a runtime yet.
-    ///
-    /// # Errors
-    /// [`InvalidOption`], with the name of the option that is out of range.
-    pub fn build(mut self) -> Result<VirtualQueues, InvalidOption> {
-        let limits = &self.options.limits;
+impl Options {
+    /// The options, with times in whole seconds. Refuses those that are out of their range.
+    pub(super) fn checked(mut self) -> Result<Self, InvalidOption> {
+        let limits = &self.limits;
         let at_least_one = [
-            ("max_polls", self.options.polls.max_polls),
+            ("max_polls", self.polls.max_polls),
             ("max_names", limits.names),
             ("queue_capacity", limits.queue_messages),
             ("host_capacity in messages", limits.host_messages),
@@ -217,12 +214,12 @@ impl VirtualQueuesBuilder {
                 return Err(InvalidOption::new(option, 0, "1 and more"));
             }
         }
-        InvalidOption::unless_within("visibility", &self.options.visibility, &VISIBILITY)?;
-        InvalidOption::unless_within("poll_wait", &self.options.poll_wait, &POLL_WAIT)?;
-        let wait = self.options.poll_wait.as_secs_f64().ceil();
-        self.options.poll_wait = Duration::from_secs_f64(wait);
-        self.options.visibility = Duration::from_secs(self.options.visibility.as_secs());
-        Ok(VirtualQueues::new(self.sqs, self.options, self.batches))
+        InvalidOption::unless_within("visibility", &self.visibility, &VISIBILITY)?;
+        InvalidOption::unless_within("poll_wait", &self.poll_wait, &POLL_WAIT)?;
+        let wait = self.poll_wait.as_secs_f64().ceil();
+        self.poll_wait = Duration::from_secs_f64(wait);
+        self.visibility = Duration::from_secs(self.visibility.as_secs());
+        Ok(self)
     }
 }
 

@@ -9,10 +9,7 @@ use sqs_rpc_protocol::VirtualQueueUrl;
 use tokio::sync::oneshot;
 
 use super::error::PendingError;
-use super::host::Shared;
-
-/// The result of a pending request.
-pub(super) type Outcome = Result<Box<Message>, PendingError>;
+use super::hub::{Hub, Outcome};
 
 /// A pending request. It completes by its deadline, with the reply or with the reason why there is none.
 ///
@@ -24,7 +21,7 @@ pub(super) type Outcome = Result<Box<Message>, PendingError>;
 #[derive(Debug)]
 #[must_use = "a pending request that is dropped is given up"]
 pub struct PendingReply {
-    shared: Arc<Shared>,
+    shared: Arc<Hub>,
     url: VirtualQueueUrl,
     outcome: oneshot::Receiver<Outcome>,
     ended: bool,
@@ -32,7 +29,7 @@ pub struct PendingReply {
 
 impl PendingReply {
     pub(super) const fn new(
-        shared: Arc<Shared>,
+        shared: Arc<Hub>,
         url: VirtualQueueUrl,
         outcome: oneshot::Receiver<Outcome>,
     ) -> Self {

@@ -10,10 +10,9 @@ use sqs_rpc_transport::Fault;
 
 use super::address::address;
 use super::error::QueueError;
-use super::host::{Shared, State};
+use super::hub::{Hub, State};
 use super::message::OutgoingMessage;
-use super::queues::VirtualQueues;
-use super::receive::Receive;
+use super::process::Process;
 use super::routing::{Fate, Made};
 
 /// A virtual queue of this process. Created by [`VirtualQueues::create`](super::VirtualQueues::create); cheap to
@@ -24,18 +23,14 @@ use super::routing::{Fate, Made};
 /// [`delete_queue`](Self::delete_queue), its idle expiry, or the shutdown; dropping a handle does not delete it.
 #[derive(Debug, Clone)]
 pub struct VirtualQueue {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<Hub>,
     pub(super) url: VirtualQueueUrl,
     /// Keeps the multiplexer running.
-    _owner: VirtualQueues,
+    _owner: Arc<Process>,
 }
 
 impl VirtualQueue {
-    pub(super) const fn new(
-        shared: Arc<Shared>,
-        url: VirtualQueueUrl,
-        owner: VirtualQueues,
-    ) -> Self {
+    pub(super) const fn new(shared: Arc<Hub>, url: VirtualQueueUrl, owner: Arc<Process>) -> Self {
         Self {
             shared,
             url,
@@ -69,11 +64,6 @@ impl VirtualQueue {
             .send(&self.shared.url, entry)
             .await
             .map_err(QueueError::Call)
-    }
-
-    /// Receives up to 10 messages: set options on the result, then await it.
-    pub fn receive(&self) -> Receive {
-        Receive::new(self.clone())
     }
 
     /// Deletes a received message, by its receipt handle.

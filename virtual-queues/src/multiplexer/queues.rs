@@ -1,22 +1,19 @@
 //! All hosts and virtual queues of a process.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sqs_rpc_protocol::{HostQueueUrl, ProcessPrefix, VirtualQueueName, VirtualQueueUrl};
-use sqs_rpc_transport::{BatchOptions, Moment, Outbox, Sqs, Stats, Tasks};
-use tokio::runtime;
-use tokio::sync::Notify;
+use sqs_rpc_protocol::{HostQueueUrl, ProcessPrefix};
+use sqs_rpc_transport::{BatchOptions, InvalidOption, Moment, Outbox, Sqs, Stats};
 
+use super::create::CreateQueue;
 use super::error::{PendingError, QueueError};
-use super::host::{Host, Shared};
-use super::hosts::Hosts;
+use super::host::Host;
 use super::options::{Options, VirtualQueuesBuilder};
+use super::process::Process;
 use super::queue::VirtualQueue;
-use super::routing::Refused;
-use super::tags::{self, Tags};
 
 /// The multiplexer: many virtual queues on few hosts. Cheap to clone; clones share all state.
 ///
@@ -47,43 +44,12 @@ use super::tags::{self, Tags};
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct VirtualQueues(pub(super) Arc<Inner>);
-
-pub(super) struct Inner {
-    pub(super) sqs: Sqs,
-    pub(super) options: Options,
-    batches: BatchOptions,
-    process: ProcessPrefix,
-    pub(super) hosts: Hosts,
-    /// Created on first use, on the current runtime at that time.
-    running: OnceLock<Running>,
-    pub(super) closed: AtomicBool,
-    /// Whether a handler of all virtual queues is running.
-    pub(super) handled: AtomicBool,
-    /// Informs that handler of hosts opened from now on, and of the shutdown.
-    pub(super) opened: Notify,
-}
-
-struct Running {
-    drivers: Tasks,
-    /// Separate from the drivers, because drivers still send while they end.
-    calls: Tasks,
-    outbox: Outbox,
-}
+pub struct VirtualQueues(pub(super) Arc<Process>);
 
 /// The maximum part of a shutdown's time that is reserved for the last deletes.
 const FLUSH: Duration = Duration::from_millis(500);
 
-/// A virtual queue to be created.
-#[derive(Debug, Clone, Default)]
-#[must_use]
-pub struct CreateQueue {
-    name: Option<String>,
-    idle_retention: Option<Duration>,
-    tags: Tags,
-}
-
-/// What a shutdown left unfinished. Nothing is lost: messages that are still in SQS are redelivered.
+/// What a shutdown left undone. Nothing is lost by it: what is still with SQS comes again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -102,19 +68,8 @@ impl VirtualQueues {
         VirtualQueuesBuilder::new(sqs.into())
     }
 
-    pub(super) fn new(sqs: Sqs, options: Options, batches: BatchOptions) -> Self {
-        let process = ProcessPrefix::from_bits(sqs.random().bits64());
-        Self(Arc::new(Inner {
-            sqs,
-            options,
-            batches,
-            process,
-            hosts: Hosts::new(),
-            running: OnceLock::new(),
-            closed: AtomicBool::new(false),
-            handled: AtomicBool::new(false),
-            opened: Notify::new(),
-        }))
+    fn new(sqs: Sqs, options: Options, batches: BatchOptions) -> Self {
+        Self(Arc::new(Process::new(sqs, options, batches)))
     }
 
     /// Creates a virtual queue on `host`, or returns the existing queue of that name, with its messages, retention
@@ -129,55 +84,7 @@ impl VirtualQueues {
         host: &HostQueueUrl,
         queue: CreateQueue,
     ) -> Result<VirtualQueue, QueueError> {
-        let name = self.checked_name(&queue)?;
-        let shared = self.open(host, None)?;
-        self.add(&shared, host, &name, queue)
-    }
-
-    /// Does the same as [`create`](Self::create) on an open host: if the host has ended, no virtual queue is created.
-    pub(super) fn create_on(
-        &self,
-        shared: &Arc<Shared>,
-        queue: CreateQueue,
-    ) -> Result<VirtualQueue, QueueError> {
-        let name = self.checked_name(&queue)?;
-        self.add(shared, &shared.url, &name, queue)
-    }
-
-    fn checked_name(&self, queue: &CreateQueue) -> Result<VirtualQueueName, QueueError> {
-        let name = match &queue.name {
-            Some(name) => VirtualQueueName::try_from(name.as_str())?,
-            None => self.random_name()?,
-        };
-        checked_retention(queue.idle_retention)?;
-        tags::check(&Tags::new(), &queue.tags)?;
-        Ok(name)
-    }
-
-    fn add(
-        &self,
-        shared: &Arc<Shared>,
-        host: &HostQueueUrl,
-        name: &VirtualQueueName,
-        queue: CreateQueue,
-    ) -> Result<VirtualQueue, QueueError> {
-        let url = VirtualQueueUrl::new(host, name);
-        let now = self.0.sqs.clock().now();
-        let created = shared.update(|state| {
-            let made = state
-                .router
-                .create(name.clone(), queue.idle_retention, now)?;
-            if made && !queue.tags.is_empty() {
-                state.router.change_tags(name, |tags| *tags = queue.tags);
-            }
-            Ok(())
-        });
-        match created {
-            Ok(()) => Ok(VirtualQueue::new(Arc::clone(shared), url, self.clone())),
-            Err(Refused::Closed) => Err(shared.not_there(&url)),
-            Err(Refused::Full) => Err(QueueError::TooMany(self.0.options.limits.names)),
-            Err(Refused::Taken) => Err(QueueError::Taken(url)),
-        }
+        self.0.create(host, queue)
     }
 
     /// Begins to use an existing host, or returns it if it is in use and not deleted.
@@ -185,7 +92,7 @@ impl VirtualQueues {
     /// # Errors
     /// [`QueueError::Closed`], [`QueueError::NoRuntime`].
     pub fn host(&self, url: &HostQueueUrl) -> Result<Host, QueueError> {
-        Ok(Host::new(self.open(url, None)?, self.clone()))
+        Ok(Host::new(self.0.open(url, None)?, Arc::clone(&self.0)))
     }
 
     /// Begins to use a host that this process created at `made_at`: for its first seconds, SQS may not know the host.
@@ -193,7 +100,10 @@ impl VirtualQueues {
     /// # Errors
     /// Same as [`host`](Self::host).
     pub fn new_host(&self, url: &HostQueueUrl, made_at: Moment) -> Result<Host, QueueError> {
-        Ok(Host::new(self.open(url, Some(made_at))?, self.clone()))
+        Ok(Host::new(
+            self.0.open(url, Some(made_at))?,
+            Arc::clone(&self.0),
+        ))
     }
 
     /// The prefix of this process in its correlation ids.
@@ -213,7 +123,7 @@ impl VirtualQueues {
     /// # Errors
     /// [`QueueError::Closed`], [`QueueError::NoRuntime`].
     pub fn outbox(&self) -> Result<Outbox, QueueError> {
-        Ok(self.running()?.outbox.clone())
+        Ok(self.0.running()?.outbox.clone())
     }
 
     /// All counters.
@@ -254,111 +164,20 @@ impl VirtualQueues {
     /// The runtime that the drivers of hosts run on; `None` before the first use.
     #[doc(hidden)]
     #[must_use]
-    pub fn runtime(&self) -> Option<runtime::Id> {
+    pub fn runtime(&self) -> Option<tokio::runtime::Id> {
         let running = self.0.running.get()?;
         Some(running.drivers.runtime())
     }
-
-    fn random_name(&self) -> Result<VirtualQueueName, QueueError> {
-        let uuid = self.0.sqs.random().uuid();
-        let mut text = uuid::Uuid::encode_buffer();
-        Ok(VirtualQueueName::parse(
-            uuid.hyphenated().encode_lower(&mut text),
-        )?)
-    }
-
-    fn open(&self, url: &HostQueueUrl, made_at: Option<Moment>) -> Result<Arc<Shared>, QueueError> {
-        let running = self.running()?;
-        let inner = &self.0;
-        let (host, opened) = inner.hosts.get_or_open(inner.sqs.host_key(url), || {
-            let shared = Shared::new(
-                url.clone(),
-                inner.process,
-                made_at,
-                &inner.sqs,
-                &running.outbox,
-                &inner.options,
-                &inner.hosts,
-            );
-            shared.driven(&running.drivers)
-        });
-        if opened {
-            inner.opened.notify_waiters();
-        }
-        Ok(host)
-    }
-
-    fn running(&self) -> Result<&Running, QueueError> {
-        if self.0.closed.load(Ordering::Acquire) {
-            return Err(QueueError::Closed);
-        }
-        if let Some(running) = self.0.running.get() {
-            return Ok(running);
-        }
-        let (drivers, calls) = (self.0.sqs.tasks()?, self.0.sqs.tasks()?);
-        let made = || {
-            let outbox = Outbox::new(self.0.sqs.clone(), calls.clone(), self.0.batches.clone());
-            Running {
-                drivers,
-                calls,
-                outbox,
-            }
-        };
-        Ok(self.0.running.get_or_init(made))
-    }
 }
 
-impl CreateQueue {
-    /// A queue with this name: 1 to 80 letters, digits, `-` and `_`.
-    pub fn named(name: impl Into<String>) -> Self {
-        Self {
-            name: Some(name.into()),
-            ..Self::default()
-        }
-    }
-
-    /// A queue with a name of 122 random bits, which nobody can guess.
-    pub fn random() -> Self {
-        Self::default()
-    }
-
-    /// Deletes the queue when it was not used for this time: 1 s and more. Default: never.
+impl VirtualQueuesBuilder {
+    /// Puts it together. Makes no call and needs no runtime yet.
     ///
-    /// An operation uses the queue from its start to its end: a receive while it waits, a send until SQS's answer. A
-    /// handler uses the queue as long as the handler runs, and a handler of all queues
-    /// ([`VirtualQueues::for_each`](super::VirtualQueues::for_each)) uses all queues. A received message uses its
-    /// queue until it is deleted or its visibility timeout ends. Messages that are not received yet do not use the
-    /// queue.
-    pub const fn idle_retention(mut self, retention: Duration) -> Self {
-        self.idle_retention = Some(retention);
-        self
-    }
-
-    /// Adds a tag: see [`VirtualQueue::tag`]. Default: none.
-    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.tags.insert(key.into(), value.into());
-        self
-    }
-}
-
-/// Refuses a retention that is too short.
-pub(super) fn checked_retention(retention: Option<Duration>) -> Result<(), QueueError> {
-    match retention.filter(|retention| *retention < Duration::from_secs(1)) {
-        Some(short) => Err(QueueError::OutOfRange {
-            what: "idle retention",
-            value: format!("{} s", short.as_secs_f64()),
-            allowed: "1 s and more",
-        }),
-        None => Ok(()),
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if let Some(running) = self.running.get() {
-            running.drivers.stop();
-            running.calls.stop();
-        }
+    /// # Errors
+    /// [`InvalidOption`] names the option that is out of its range.
+    pub fn build(self) -> Result<VirtualQueues, InvalidOption> {
+        let options = self.options.checked()?;
+        Ok(VirtualQueues::new(self.sqs, options, self.batches))
     }
 }
 

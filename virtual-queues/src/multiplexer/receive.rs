@@ -8,9 +8,9 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures::future::BoxFuture;
 use sqs_rpc_protocol::VirtualQueueUrl;
 
-use super::defaults::ReceiveDefaults;
+use super::defaults::{LONGEST_WAIT, ReceiveDefaults};
 use super::error::QueueError;
-use super::host::Shared;
+use super::hub::Hub;
 use super::queue::VirtualQueue;
 use super::routing::{Fate, Received, Taken, Ticket};
 use super::selection::{Selection, SystemSelection, present};
@@ -40,11 +40,15 @@ enum Visibility {
     For(Duration),
 }
 
-/// The maximum wait in SQS.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
+impl VirtualQueue {
+    /// Receives up to 10 messages: set what is wanted, then await it.
+    pub fn receive(&self) -> Receive {
+        Receive::new(self.clone())
+    }
+}
 
 impl Receive {
-    pub(super) fn new(queue: VirtualQueue) -> Self {
+    fn new(queue: VirtualQueue) -> Self {
         Self {
             queue,
             max: 1,
@@ -205,7 +209,7 @@ impl IntoFuture for Receive {
 
 /// A place in a queue's line, which its drop gives up.
 struct Turn<'a> {
-    shared: &'a Shared,
+    shared: &'a Hub,
     url: &'a VirtualQueueUrl,
     ticket: Option<Ticket>,
     /// The number of failed polls of the host when the receive began.
@@ -243,8 +247,8 @@ impl Turn<'_> {
     }
 }
 
-impl Shared {
-    /// The result of a receive whose wait has ended: no messages, as from SQS, or the reason why there can be none.
+impl Hub {
+    /// The result of a receive whose wait is over: none, as from SQS, or why there can be none.
     fn nothing_came(&self) -> Result<Vec<Taken>, QueueError> {
         let state = self.lock();
         match state.health.fault() {

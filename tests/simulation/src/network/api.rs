@@ -13,8 +13,10 @@ use futures::FutureExt;
 use local_sqs::engine::{Action, Output, Request};
 use sqs_rpc_transport::{Answer, Call, Moment, SqsApi, TimeSource};
 
+use super::Network;
 use super::translate::{self, request};
-use super::{Exchange, Failure, Link, Network};
+use crate::exchange::{Exchange, Failure};
+use crate::link::Link;
 
 /// The client with which one process calls SQS.
 #[derive(Debug)]

@@ -8,11 +8,13 @@ use local_sqs::engine::api::outputs::{Batch, FailedEntry};
 use local_sqs::engine::{Action, Error, Output, Request};
 use tokio::sync::oneshot;
 
+use super::Network;
 use super::stale::Listing;
-use super::weather::Fate;
-use super::{Exchange, Failure, Link, Network};
 use crate::coverage::{Check, Fault};
+use crate::exchange::{CHANGED, Exchange, Failure, GUILTY};
+use crate::link::Link;
 use crate::time::TrueTime;
+use crate::weather::Fate;
 
 /// The maximum number of failures of an entry, so that one of its three attempts succeeds.
 const MOST_FAILURES: u32 = 2;
@@ -24,15 +26,26 @@ const PAGES: [u16; 4] = [403, 407, 502, 504];
 const PROXY_OFF: Duration = Duration::from_secs(3_600);
 /// How long a call hangs before its connection breaks.
 const HANG: Duration = Duration::from_secs(90);
-/// The text that is appended to a body that is changed in transit.
-pub(crate) const CHANGED: &str = " (changed)";
-/// A poll without an answer may be given up this time after the end of its wait.
+/// A poll without an answer so long after its wait may be given up.
 const GRACE: Duration = Duration::from_secs(5);
 /// The tolerance for rounding: timers have whole milliseconds, and clock drift is rounded, too.
 const TICK: Duration = Duration::from_millis(3);
 
-/// Carries a call. Ends when its outcome has no observer any more.
-pub(super) async fn carry(
+impl Network {
+    /// Sends a call on its way. It goes on by itself if the result is dropped. `again`: the SDK repeats it.
+    pub(crate) async fn send(&self, link: &Link, request: Request, again: bool) -> Exchange {
+        let (done, answer) = oneshot::channel();
+        let (network, link) = (self.clone(), link.clone());
+        tokio::spawn(carry(network, link, request, again, done));
+        answer.await.unwrap_or(Exchange {
+            date: None,
+            result: Err(Failure::Reset),
+        })
+    }
+}
+
+/// Carries a call. Ends when nobody can notice any more what becomes of it.
+async fn carry(
     network: Network,
     link: Link,
     request: Request,
@@ -344,10 +357,6 @@ fn reads_counts(request: &Request) -> bool {
     let mut names = get.attribute_names.iter().flatten();
     names.any(|name| name == "All" || name.starts_with("ApproximateNumber"))
 }
-
-/// Marks a body that SQS refuses although the framework's own checks accept it. SQS refuses a batch as a whole because of
-/// one such body.
-pub(crate) const GUILTY: &str = "guilty";
 
 fn is_refused(request: &Request) -> bool {
     let Request::SendMessageBatch(batch) = request else {

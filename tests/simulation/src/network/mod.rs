@@ -6,31 +6,25 @@
 
 mod api;
 mod carry;
+mod recent;
 mod stale;
 mod translate;
-mod weather;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use local_sqs::engine::{Caller, Engine, Error, Output, PollId, Request, Submitted, Timestamp};
 use local_sqs::{Desk, Look};
-use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 
 pub use api::ProcessApi;
-pub(crate) use carry::{CHANGED, GUILTY};
-pub use weather::{Window, covers};
 
 use crate::dice::Dice;
 use crate::oracle::Oracle;
 use crate::plan::Spelling;
-use crate::process::{Gate, LifeId, ProcessClock};
 use crate::time::TrueTime;
-use stale::Recent;
-use weather::Weather;
+use crate::weather::{Weather, Window};
+use recent::Recent;
 
 /// The network and SQS. Cheap to clone; clones share it.
 #[derive(Debug, Clone)]
@@ -53,66 +47,6 @@ struct State {
     recent: Recent,
     /// The number of failures of each entry of a batch, by its body or receipt handle.
     failed_entries: HashMap<String, u32>,
-}
-
-/// One life of a process, as the network sees it.
-#[derive(Debug, Clone)]
-pub struct Link {
-    /// The life.
-    pub life: LifeId,
-    /// Its clocks.
-    pub clock: ProcessClock,
-    /// The gate in front of its tasks.
-    pub gate: Gate,
-    /// Cancelled when the process is dead and its connections are gone.
-    pub gone: CancellationToken,
-    /// Cancelled when all tasks of the framework have ended.
-    pub ended: CancellationToken,
-    /// Set to kill the process as soon as SQS has accepted its next reply.
-    pub trap: Arc<AtomicBool>,
-}
-
-impl Link {
-    /// Kills the process. Returns `false` if it was already dead.
-    pub fn kill(&self) -> bool {
-        let killed = self.gate.kill();
-        self.gone.cancel();
-        killed
-    }
-}
-
-/// How a call ended.
-#[derive(Debug)]
-pub(crate) struct Exchange {
-    pub(crate) date: Option<SystemTime>,
-    pub(crate) result: Result<Output, Failure>,
-}
-
-/// How a call failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// SQS answered with an error.
-    Service { code: &'static str, status: u16 },
-    /// A proxy answered with its own page.
-    Page { status: u16 },
-    /// There were no credentials: nothing was sent.
-    NoCredentials,
-    /// The call timed out.
-    TimedOut,
-    /// The connection broke.
-    Reset,
-}
-
-impl Failure {
-    /// Whether the SDK retries after this failure.
-    pub(crate) fn is_transient(self) -> bool {
-        match self {
-            Self::Service { code, status } => status >= 500 || code == "RequestThrottled",
-            Self::Page { status } => status >= 500,
-            Self::NoCredentials => false,
-            Self::TimedOut | Self::Reset => true,
-        }
-    }
 }
 
 impl Network {
@@ -181,18 +115,7 @@ impl Network {
         }
     }
 
-    /// Sends a call. The call continues even if this future is dropped. `again`: whether it is a retry of the SDK.
-    pub(crate) async fn send(&self, link: &Link, request: Request, again: bool) -> Exchange {
-        let (done, answer) = oneshot::channel();
-        let (network, link) = (self.clone(), link.clone());
-        tokio::spawn(carry::carry(network, link, request, again, done));
-        answer.await.unwrap_or(Exchange {
-            date: None,
-            result: Err(Failure::Reset),
-        })
-    }
-
-    /// How long the SDK waits before its next attempt.
+    /// How long the SDK waits before it tries again.
     pub(crate) fn backoff(&self, failures: u32) -> Duration {
         let longest = 500_u64 << failures.min(5);
         self.lock().dice.millis(1, longest)

@@ -1,21 +1,16 @@
 //! Delayed effects: lists show queues as they were up to a minute ago, and a call takes effect minutes after its caller has
 //! given it up.
 //!
-//! Owns: the recent creations and deletions, which lists may not show yet. Invariant: a list is at most a minute stale, and
-//! shows the queues of one moment.
-
-use std::collections::VecDeque;
-use std::time::Duration;
+//! Invariant: a list is at most a minute stale, and of one moment.
 
 use local_sqs::engine::{Action, Output, Request};
 
-use super::{Link, Network};
+use super::Network;
+use super::recent::STALE;
 use crate::coverage::Fault;
-use crate::dice::Dice;
+use crate::link::Link;
 
-/// The maximum staleness of a list.
-const STALE: Duration = Duration::from_secs(60);
-/// The maximum delay of a call, in ms: SQS refuses a signature that is older than 15 minutes.
+/// SQS refuses a signature that is older than 15 minutes.
 const LAST_LANDING: u64 = 15 * 60_000 - 1_000;
 /// The maximum delay of a renewal, in ms, because a clock that is 15 minutes ahead may have signed it.
 const LAST_RENEWAL: u64 = 30 * 60_000 - 1_000;
@@ -24,21 +19,7 @@ const LAST_DELETE: u64 = 2 * 3_600_000;
 /// The maximum number of names in one answer.
 const PAGE: usize = 1_000;
 
-/// The creations and deletions of queues in the last minute.
-#[derive(Debug)]
-pub(super) struct Recent {
-    changes: VecDeque<Change>,
-    dice: Dice,
-}
-
-#[derive(Debug)]
-struct Change {
-    at: Duration,
-    name: String,
-    made: bool,
-}
-
-/// The relation of a call to lists.
+/// What a call has to do with lists.
 pub(super) enum Listing {
     No,
     Makes(String),
@@ -62,23 +43,6 @@ impl Listing {
             }
             _ => Self::No,
         }
-    }
-}
-
-impl Recent {
-    pub(super) fn new(seed: u64) -> Self {
-        Self {
-            changes: VecDeque::new(),
-            dice: Dice::new(seed, "stale lists"),
-        }
-    }
-
-    fn note(&mut self, at: Duration, name: &str, made: bool) {
-        while self.changes.front().is_some_and(|old| old.at + STALE < at) {
-            self.changes.pop_front();
-        }
-        let name = name.to_owned();
-        self.changes.push_back(Change { at, name, made });
     }
 }
 

@@ -1,59 +1,28 @@
 //! The calls of processes and their effects in SQS: acceptance, delivery, deletion, and I7.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use local_sqs::engine::{Action, Error, ErrorKind, Output, Request};
 use sqs_rpc_protocol::names;
 
+use super::Oracle;
+use super::facts::{Accepted, BUCKET, Counts, Receipt, State, Strange};
+use super::leases::LeaseCall;
 use super::messages::{EQUAL, equal_name};
 use super::replies::{Sent, return_address};
-use super::{Accepted, LeaseCall, Oracle, Receipt, State};
 use crate::coverage::{Check, Fault};
-use crate::network::{Exchange, Link};
+use crate::exchange::Exchange;
+use crate::link::Link;
 use crate::process::LifeId;
 
 /// The maximum number of calls of one action that may fail, or return nothing, in a second. It does not depend on the load,
 /// because attempts wait for each other and are batched.
 const FRUITLESS: usize = 60;
-const SECOND: Duration = Duration::from_secs(1);
 
 /// The shortest visibility timeout of a responder here, in seconds.
 const SHORTEST_VISIBILITY: u64 = 10;
 
-/// The length of the buckets in which calls are counted, in seconds.
-pub const BUCKET: u64 = 5;
-
-/// The calls of each process in each bucket.
-pub type CallTable = BTreeMap<(usize, u64), Counts>;
-
-/// The calls of a process in one bucket of time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// The number of calls that the framework made.
-    pub calls: u64,
-    /// The number of sends among these calls.
-    pub sends: u64,
-    /// The number of retries by the SDK.
-    pub repeats: u64,
-    /// The number of delivered messages whose body SQS had delivered before: copies and redelivered messages.
-    pub copies: u64,
-}
-
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.calls += other.calls;
-        self.sends += other.sends;
-        self.repeats += other.repeats;
-        self.copies += other.copies;
-    }
-}
-
-/// The times of the last calls of each life and action that failed or returned nothing.
-#[derive(Debug, Default)]
-pub(super) struct Rates(HashMap<(LifeId, Action), VecDeque<Duration>>);
-
-/// The intended effects of a call, looked up before it takes effect.
+/// What a call means to do, looked up before it takes effect.
 #[derive(Debug, Default)]
 pub(crate) struct Meant {
     /// The queue's name.
@@ -68,16 +37,6 @@ pub(crate) struct Meant {
     visibility: Duration,
     deletes_queue: bool,
     lease: LeaseCall,
-}
-
-/// A message that another program has sent to a queue.
-#[derive(Debug, Clone)]
-pub(super) struct Strange {
-    body: String,
-    /// The number of deliveries, without duplicates that SQS delivered while the message was hidden.
-    times: u32,
-    first: Option<Duration>,
-    hidden_until: Duration,
 }
 
 impl Oracle {
@@ -566,20 +525,5 @@ const fn walked(action: Action) -> usize {
     match action {
         Action::ListQueueTags | Action::DeleteQueue => 16 + 5,
         _ => 0,
-    }
-}
-
-impl Rates {
-    fn fruitless(&mut self, life: LifeId, action: Action, now: Duration) -> usize {
-        let times = self.0.entry((life, action)).or_default();
-        times.push_back(now);
-        forget(times, now, SECOND);
-        times.len()
-    }
-}
-
-fn forget(times: &mut VecDeque<Duration>, now: Duration, after: Duration) {
-    while times.front().is_some_and(|at| *at + after < now) {
-        times.pop_front();
     }
 }

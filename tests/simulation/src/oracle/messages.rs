@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::Message;
 
 use super::{Oracle, requests};
 use crate::coverage::{Check, Fault};
-use crate::network::Link;
+use crate::link::Link;
 
 /// The body of messages that all have the same body.
 pub const EQUAL: &str = "equal";
@@ -18,20 +18,6 @@ pub const EQUAL: &str = "equal";
 #[must_use]
 pub fn equal_name(queue: &str) -> String {
     format!("e{queue}-{EQUAL}")
-}
-
-#[derive(Debug, Default)]
-pub(super) struct MessageFacts {
-    /// How often SQS accepted it.
-    pub(super) accepted: u32,
-    /// When SQS last accepted it, in true time.
-    pub(super) accepted_at: Duration,
-    /// How often the user of its queue has received it.
-    pub(super) received: u32,
-    /// Whether the user has called delete.
-    pub(super) asked_delete: bool,
-    /// Whether the deletion took effect.
-    pub(super) deleted: bool,
 }
 
 impl Oracle {

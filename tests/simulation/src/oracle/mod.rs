@@ -5,8 +5,9 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `requests` | does each request end correctly, and is each request handled correctly? |
-//! | `replies` | which request does a reply belong to, and has SQS accepted it? |
+//! | `facts` | what is known? |
+//! | `requests` | does each request end as it should, and is each handled as it should be? |
+//! | `replies` | to which request is a reply, and what became of it? |
 //! | `servers` | which responders could have handled a request in time? |
 //! | `conditions` | which faults affect which process, and when? |
 //! | `messages` | does each message of a virtual queue reach its user? |
@@ -15,37 +16,29 @@
 
 mod calls;
 mod conditions;
+mod facts;
 mod leases;
 mod messages;
 mod replies;
 mod requests;
 mod servers;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use calls::{BUCKET, CallTable, Counts};
-pub use leases::ActionTable;
-pub(crate) use leases::LeaseCall;
+pub use facts::{ActionTable, Asked, BUCKET, CallTable, Counts, Kind, Violation};
 pub use messages::{EQUAL, equal_name};
 pub(crate) use requests::AS_ASKED;
-pub use requests::{Asked, Kind, Outcome, reply_to};
+pub use requests::{Outcome, reply_to};
 
 use serde::{Deserialize, Serialize};
 
 use crate::coverage::{Check, Coverage, Fault};
-use crate::network::Window;
 use crate::time::TrueTime;
 use crate::trace::Trace;
-use calls::{Rates, Strange};
-use conditions::Conditions;
-use leases::LeaseFacts;
-use messages::MessageFacts;
-use replies::Replies;
-use requests::RequestFacts;
-use servers::Servers;
+use crate::weather::Window;
+use facts::{Conditions, State};
 
 /// The oracle. Cheap to clone; clones share it.
 #[derive(Clone)]
@@ -58,69 +51,7 @@ struct Inner {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
-struct State {
-    coverage: Coverage,
-    violation: Option<Violation>,
-    /// The requests by body, which identifies the request.
-    requests: BTreeMap<String, RequestFacts>,
-    /// The bodies of requests that have not ended.
-    pending: BTreeSet<String>,
-    /// The messages of virtual queues, by body.
-    messages: BTreeMap<String, MessageFacts>,
-    /// The messages that SQS has accepted, by message id.
-    accepted: HashMap<String, Accepted>,
-    /// The lives whose tasks have ended, and when.
-    tasks_ended: BTreeMap<crate::process::LifeId, Duration>,
-    /// The lives whose shutdown has begun, or that were dropped.
-    ending: HashSet<crate::process::LifeId>,
-    /// The effect of the user's last call for a message, by receipt handle: hidden for this time, or deleted (`None`).
-    words: HashMap<String, Option<Duration>>,
-    /// The deliveries, by receipt handle.
-    receipts: HashMap<String, Receipt>,
-    /// The sends that SQS has accepted according to an answer that the life has received.
-    heard: HashSet<(crate::process::LifeId, String)>,
-    /// How often each life has handled each request.
-    handled: HashMap<(crate::process::LifeId, String), u32>,
-    /// The messages of other programs, by message id.
-    strange: HashMap<String, Strange>,
-    /// The names of queues that were deleted.
-    deleted_queues: HashSet<String>,
-    rates: Rates,
-    calls: CallTable,
-    /// The bodies that SQS has delivered.
-    delivered: HashSet<Arc<str>>,
-    call_numbers: u64,
-    leases: LeaseFacts,
-    replies: Replies,
-    servers: Servers,
-    conditions: Conditions,
-    /// The times by which requests must have been handled.
-    due: BTreeSet<(Duration, String)>,
-}
-
-/// A message that SQS has accepted.
-#[derive(Debug, Clone)]
-struct Accepted {
-    queue: String,
-    body: String,
-    at: Duration,
-    latest_receipt: String,
-    hidden_until: Duration,
-    /// Whether SQS has delivered it while it was hidden.
-    duplicated: bool,
-}
-
-/// A delivery of a message.
-#[derive(Debug, Clone)]
-struct Receipt {
-    message: String,
-    given: Duration,
-    /// Until when SQS hides the message after this delivery.
-    hidden_until: Duration,
-}
-
-/// Additional requirements of a plan.
+/// What a plan promises besides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Promises {
@@ -131,24 +62,6 @@ pub struct Promises {
     pub most_receives: u32,
     /// Whether all responders share one reply store.
     pub one_store: bool,
-}
-
-/// The first violation of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// The check that failed.
-    pub check: &'static str,
-    /// What happened.
-    pub text: String,
-    /// When, in true time.
-    pub at: Duration,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { check, text, at } = self;
-        write!(f, "{check} at {:.3} s: {text}", at.as_secs_f64())
-    }
 }
 
 impl Oracle {

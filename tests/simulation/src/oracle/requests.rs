@@ -6,13 +6,14 @@
 use std::time::Duration;
 
 use local_sqs::engine::Action;
-use serde::{Deserialize, Serialize};
 use sqs_requester::{Reply, RequestError, RequestErrorKind};
 
-use super::servers::{ACTIONS, Servers};
-use super::{Oracle, State};
+use super::Oracle;
+use super::facts::{Asked, Kind, RequestFacts, Servers, State};
+use super::servers::ACTIONS;
 use crate::coverage::Check;
-use crate::network::{CHANGED, Link};
+use crate::exchange::CHANGED;
+use crate::link::Link;
 use crate::process::LifeId;
 
 /// How long after a fault a request may still fail because of it: a hung call must end, and a lease that was not renewed
@@ -20,9 +21,7 @@ use crate::process::LifeId;
 const FORGOTTEN: Duration = Duration::from_secs(360);
 /// The tolerance for rounding: timers have whole milliseconds, and clock drift is rounded, too.
 const TICK: Duration = Duration::from_millis(5);
-/// The maximum time of a request in addition to its handler's if no fault affects it.
-const SLOW: Duration = Duration::from_secs(5);
-/// The meaning of "at once".
+/// What ends at once ends within this.
 const AT_ONCE: Duration = Duration::from_millis(100);
 /// How far a process's SQS time may be behind: `Date` has whole seconds, and answers to either process may be slow.
 const LATE: Duration = Duration::from_secs(5);
@@ -47,92 +46,6 @@ pub(crate) const AS_ASKED: &str = "as_asked";
 /// The error code for an idempotency key that was used with another body.
 const REUSED: &str = "idempotency_key_reused";
 
-/// The kind of a request, which is the last part of its body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
-    /// A reply at once.
-    Echo,
-    /// A reply after this number of milliseconds.
-    Sleep(u64),
-    /// The handler panics.
-    Panic,
-    /// The handler returns an error.
-    Fail,
-    /// The handler never returns.
-    Hang,
-    /// The handler never returns, and panics when it is dropped.
-    HangAndPanic,
-    /// The request has the same idempotency key as all others of its kind, but another body.
-    SameKey,
-    /// The reply is too large for SQS.
-    Huge,
-    /// SQS refuses the request.
-    Guilty,
-}
-
-impl Kind {
-    /// The text of the kind in the body.
-    #[must_use]
-    pub fn text(self) -> String {
-        match self {
-            Self::Echo => "echo".to_owned(),
-            Self::Sleep(millis) => format!("sleep {millis}"),
-            Self::Panic => "panic".to_owned(),
-            Self::Fail => "fail".to_owned(),
-            Self::Hang => "hang".to_owned(),
-            Self::HangAndPanic => "hang and panic".to_owned(),
-            Self::SameKey => "same key".to_owned(),
-            Self::Huge => "huge".to_owned(),
-            Self::Guilty => crate::network::GUILTY.to_owned(),
-        }
-    }
-
-    /// The kind in a body.
-    #[must_use]
-    pub fn of_body(body: &str) -> Option<Self> {
-        let (_, kind) = body.rsplit_once(':')?;
-        Some(match kind {
-            "echo" => Self::Echo,
-            "panic" => Self::Panic,
-            "fail" => Self::Fail,
-            "hang" => Self::Hang,
-            "hang and panic" => Self::HangAndPanic,
-            "same key" => Self::SameKey,
-            "huge" => Self::Huge,
-            crate::network::GUILTY => Self::Guilty,
-            _ => Self::Sleep(kind.strip_prefix("sleep ")?.parse().ok()?),
-        })
-    }
-}
-
-/// The parameters of a request.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    /// The name of the request queue.
-    pub queue: String,
-    /// The kind of the request.
-    pub kind: Kind,
-    /// The timeout of the request.
-    pub timeout: Duration,
-    /// The request must succeed, whatever happens. The value is the check that fails if it does not.
-    pub must_succeed: Option<Check>,
-    /// Whether its requester has its own host, so that the request must succeed if no fault affects it.
-    pub own_host: bool,
-}
-
-impl Asked {
-    /// Whether the request must get a reply if no fault affects it.
-    fn succeeds(&self) -> bool {
-        let takes = match self.kind {
-            Kind::Echo => Duration::ZERO,
-            Kind::Sleep(millis) => Duration::from_millis(millis),
-            _ => return false,
-        };
-        // The first request creates the host, which takes a second.
-        self.own_host && takes + SLOW <= self.timeout
-    }
-}
-
 /// How a request ended for its user.
 #[derive(Debug)]
 pub enum Outcome {
@@ -140,56 +53,6 @@ pub enum Outcome {
     Ended(Box<Result<Reply, RequestError>>),
     /// Its future was dropped.
     Cancelled,
-}
-
-#[derive(Debug)]
-pub(super) struct RequestFacts {
-    link: Link,
-    asked: Asked,
-    begun: Duration,
-    /// The deadline on the process's own clock.
-    deadline: Duration,
-    ended: bool,
-    /// Whether its process did not know at the begin that its clocks had been stopped, so that the absolute expiry is too
-    /// early.
-    pub(super) unaware: bool,
-    /// When SQS last accepted it, in true time. A send of unknown outcome is repeated.
-    pub(super) accepted: Option<Duration>,
-    pub(super) handled: u32,
-    /// The lives that began to handle it, and when.
-    handlers: Vec<(LifeId, Duration)>,
-    /// The number of deliveries, to know whether it may be in the dead-letter queue.
-    pub(super) received: u32,
-    /// The message ids under which SQS accepted it. A send whose answer is lost is repeated.
-    pub(super) copies: Vec<String>,
-}
-
-impl RequestFacts {
-    /// The name of its queue.
-    pub(super) fn queue(&self) -> &str {
-        &self.asked.queue
-    }
-
-    /// Whether another request with the same idempotency key may have been handled instead.
-    pub(super) fn is_of_a_key(&self) -> bool {
-        self.asked.kind == Kind::SameKey
-    }
-
-    /// The process of the requester.
-    fn process(&self) -> usize {
-        self.link.life.process
-    }
-
-    /// The earliest true time at which a responder may consider the request expired.
-    fn expires(&self, ahead: Duration) -> Duration {
-        // The requester's clock may be fast.
-        (self.begun + self.asked.timeout.mul_f64(0.99)).saturating_sub(ahead)
-    }
-
-    /// Whether its user waits for its end.
-    pub(super) fn waits(&self) -> bool {
-        !self.ended && !self.link.gate.is_killed()
-    }
 }
 
 impl Oracle {

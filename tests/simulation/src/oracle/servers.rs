@@ -1,18 +1,17 @@
 //! Responders: which of them could have handled a request, and since when.
 //!
-//! Owns: the queue of each responder, how busy each responder is, and which responder has received which request.
-//! Invariant: a responder that counts as usable since some time was alive and not paused, had a free slot, and met no fault
-//! since then.
+//! Invariant: whoever is
+//! said to be free since some time was alive and awake, had a free slot, and met no fault since then.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use local_sqs::engine::Action;
 
-use super::conditions::RECOVERY;
-use super::{Oracle, State};
+use super::Oracle;
+use super::facts::{RECOVERY, Server, Servers, State};
 use crate::coverage::Check;
-use crate::network::Link;
+use crate::link::Link;
 use crate::process::LifeId;
 
 /// The actions that a responder calls.
@@ -26,91 +25,8 @@ pub(super) const ACTIONS: [Action; 4] = [
 /// A request must have been handled if a responder was able to handle it for this time.
 const PROMPT: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Default)]
-pub(super) struct Servers {
-    all: BTreeMap<LifeId, Server>,
-    /// The life that last received each message, and when, by message id.
-    holders: HashMap<String, (LifeId, Duration)>,
-    /// When a responder of each queue last ended or was paused.
-    disturbed: BTreeMap<String, Duration>,
-    /// When each life last lost its host; `Duration::MAX` after its end has begun.
-    lost: BTreeMap<LifeId, Duration>,
-}
-
-#[derive(Debug)]
-struct Server {
-    link: Link,
-    queue: String,
-    concurrency: usize,
-    started: Duration,
-    /// The number of running handlers.
-    running: usize,
-    /// The messages that it has received and has neither deleted nor put back.
-    hand: HashSet<String>,
-    /// Since when it has had a free slot; `None`: it has none.
-    free_since: Option<Duration>,
-}
-
-impl Server {
-    fn has_changed(&mut self, now: Duration) {
-        let free = self.running < self.concurrency && self.hand.len() < self.concurrency;
-        self.free_since = free.then(|| self.free_since.unwrap_or(now));
-    }
-}
-
 impl Servers {
-    fn with(&mut self, life: LifeId, now: Duration, change: impl FnOnce(&mut Server)) {
-        if let Some(server) = self.all.get_mut(&life) {
-            change(server);
-            server.has_changed(now);
-        }
-    }
-
-    /// A life has received a message.
-    pub(super) fn receives(&mut self, life: LifeId, message: &str, now: Duration) {
-        if self.all.contains_key(&life) {
-            self.holders.insert(message.to_owned(), (life, now));
-        }
-        self.with(life, now, |server| {
-            server.hand.insert(message.to_owned());
-        });
-    }
-
-    /// SQS delivers a message: its previous receiver no longer holds it.
-    pub(super) fn is_handed_out(&mut self, message: &str) {
-        self.holders.remove(message);
-    }
-
-    /// A life has deleted a message or put it back.
-    pub(super) fn lets_go(&mut self, life: LifeId, message: &str, now: Duration) {
-        self.with(life, now, |server| {
-            server.hand.remove(message);
-        });
-    }
-
-    /// A life ends.
-    pub(super) fn ends(&mut self, life: LifeId, now: Duration) {
-        if let Some(server) = self.all.remove(&life) {
-            self.disturbed.insert(server.queue, now);
-        }
-    }
-
-    /// A life has lost its host.
-    pub(super) fn loses_host(&mut self, life: LifeId, now: Duration) {
-        self.lost.insert(life, now);
-    }
-
-    /// A life begins to end.
-    pub(super) fn leaves(&mut self, life: LifeId) {
-        self.lost.insert(life, Duration::MAX);
-    }
-
-    /// Whether a life has lost its host, or began to end, since then.
-    pub(super) fn is_disturbed_since(&self, life: LifeId, since: Duration) -> bool {
-        self.lost.get(&life).is_some_and(|at| *at >= since)
-    }
-
-    /// Whether a life serves a queue, and has not been paused since then.
+    /// Whether a life serves, and has not stood still since then.
     pub(super) fn is_well_since(state: &State, life: LifeId, since: Duration) -> bool {
         let server = state.servers.all.get(&life);
         server.is_some_and(|server| server.link.gate.is_open())

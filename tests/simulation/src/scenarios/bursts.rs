@@ -2,11 +2,11 @@
 
 use local_sqs::engine::Action;
 
-use super::{Mix, SECOND, Scenario, nothing_else};
+use super::mix::{Mix, SECOND, Scenario, nothing_else};
 use crate::coverage::Fault;
-use crate::network::Window;
 use crate::oracle::Kind;
 use crate::plan::{Item, REQUESTS};
+use crate::weather::Window;
 
 pub(super) const BURST: Scenario = Scenario {
     name: "burst",

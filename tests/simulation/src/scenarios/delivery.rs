@@ -2,13 +2,13 @@
 
 use local_sqs::engine::Action;
 
-use super::{Mix, Scenario, nothing_else};
+use super::mix::{Mix, Scenario, nothing_else};
 use crate::coverage::Fault;
 use crate::oracle::Kind;
 use crate::owners::Face;
 use crate::plan::{REQUESTS, Role, What};
 
-use super::SECOND;
+use super::mix::SECOND;
 use super::queues::{PROMPT, messages, queues};
 
 pub(super) const F18: Scenario = Scenario {

@@ -2,8 +2,8 @@
 
 use local_sqs::engine::Action;
 
+use super::mix::{Mix, SECOND, Scenario, nothing_else};
 use super::queues::{PROMPT, messages, queues};
-use super::{Mix, SECOND, Scenario, nothing_else};
 use crate::coverage::Fault;
 use crate::oracle::Kind;
 use crate::plan::{REQUESTS, Role, What};

@@ -2,8 +2,8 @@
 
 use local_sqs::engine::Action;
 
+use super::mix::{Mix, SECOND, Scenario, nothing_else};
 use super::queues::{messages, queues};
-use super::{Mix, SECOND, Scenario, nothing_else};
 use crate::coverage::Fault;
 use crate::plan::{Reading, Role};
 

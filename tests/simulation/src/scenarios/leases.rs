@@ -2,12 +2,12 @@
 
 use local_sqs::engine::Action;
 
-use super::{Mix, SECOND, Scenario, nothing_else};
+use super::mix::{Mix, SECOND, Scenario, nothing_else};
 use crate::coverage::Fault;
-use crate::network::Window;
 use crate::oracle::Kind;
 use crate::owners::Face;
-use crate::plan::{Item, What};
+use crate::plan::{Item, REQUESTS, What};
+use crate::weather::Window;
 use crate::world::Report;
 
 pub(super) const F1: Scenario = Scenario {
@@ -19,7 +19,7 @@ pub(super) const F1: Scenario = Scenario {
 
 fn f1(mix: &mut Mix) {
     mix.lasts(120);
-    mix.wide_responder(super::REQUESTS);
+    mix.wide_responder(REQUESTS);
     for _ in 0..mix.dice.between(1, 4) {
         let owner = mix.owner(|plan| plan.face = Face::Requester);
         mix.ask(owner, 1, 3, 2, &[Kind::Echo]).succeeds();
@@ -40,7 +40,7 @@ pub(super) const F2: Scenario = Scenario {
 
 fn f2(mix: &mut Mix) {
     mix.lasts(120);
-    mix.wide_responder(super::REQUESTS);
+    mix.wide_responder(REQUESTS);
     let owner = mix.owner(|plan| plan.face = Face::Requester);
     mix.ask(
         owner,
@@ -65,7 +65,7 @@ pub(super) const F3: Scenario = Scenario {
 
 fn f3(mix: &mut Mix) {
     mix.lasts(600);
-    mix.wide_responder(super::REQUESTS);
+    mix.wide_responder(REQUESTS);
     for _ in 0..2 {
         let owner = mix.owner(|plan| {
             plan.idle_time = SECOND * 60;
@@ -208,7 +208,7 @@ pub(super) const F13: Scenario = Scenario {
 
 fn f13(mix: &mut Mix) {
     mix.lasts(1_200);
-    mix.wide_responder(super::REQUESTS);
+    mix.wide_responder(REQUESTS);
     for _ in 0..mix.dice.between(2, 4) {
         let owner = mix.owner(|plan| {
             plan.face = Face::Requester;
@@ -270,7 +270,7 @@ pub(super) const F34: Scenario = Scenario {
 
 fn f34(mix: &mut Mix) {
     mix.lasts(60);
-    mix.wide_responder(super::REQUESTS);
+    mix.wide_responder(REQUESTS);
     for _ in 0..mix.dice.between(1, 5) {
         let owner = mix.owner(|plan| plan.idle_time = SECOND * 60);
         let begin = mix.dice.between(0, 20);
@@ -289,7 +289,7 @@ pub(super) const F46: Scenario = Scenario {
 fn f46(mix: &mut Mix) {
     let long = mix.dice.happens(0.3);
     mix.lasts(if long { 4_000 } else { 1_500 });
-    mix.wide_responder(super::REQUESTS);
+    mix.wide_responder(REQUESTS);
     for _ in 0..mix.dice.between(3, 6) {
         let retention = *mix
             .dice
@@ -358,7 +358,7 @@ fn f55(mix: &mut Mix) {
     let until = if days { 2 * 86_400 } else { 4 * 3_600 };
     mix.lasts(if mix.alone { until } else { 3_600 });
     let until = mix.plan.length.as_secs();
-    mix.wide_responder(super::REQUESTS);
+    mix.wide_responder(REQUESTS);
     for _ in 0..2 {
         let owner = mix.owner(|plan| {
             plan.face = Face::Requester;
@@ -409,7 +409,7 @@ pub(super) const IDLE: Scenario = Scenario {
 
 fn idle(mix: &mut Mix) {
     mix.lasts(1_000);
-    mix.wide_responder(super::REQUESTS);
+    mix.wide_responder(REQUESTS);
     for _ in 0..mix.dice.between(1, 3) {
         let idle_time = SECOND * mix.dice.between(60, 200) as u32;
         let owner = mix.owner(|plan| plan.idle_time = idle_time);

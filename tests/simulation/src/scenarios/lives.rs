@@ -1,6 +1,6 @@
 //! Processes that crash, stop, shut down, or have wrong clocks.
 
-use super::{Mix, SECOND, Scenario, nothing_else};
+use super::mix::{Mix, SECOND, Scenario, nothing_else};
 use crate::coverage::Fault;
 use crate::oracle::Kind;
 use crate::plan::{BARE, REQUESTS, What};

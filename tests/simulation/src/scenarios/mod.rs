@@ -11,6 +11,7 @@ mod handlers;
 mod last_word;
 mod leases;
 mod lives;
+mod mix;
 mod outages;
 mod queues;
 mod redrive;
@@ -18,31 +19,13 @@ mod requests;
 mod ring;
 mod spellings;
 
-use std::time::Duration;
-
-use local_sqs::engine::Action;
-
-use crate::coverage::{Check, Fault};
-use crate::dice::Dice;
-use crate::network::Window;
-use crate::oracle::{Kind, Promises};
-use crate::owners::{Face, OwnerPlan, RING};
-use crate::plan::{
-    Ask, FIFO_HOSTS, HOSTS, Item, Plan, ProcessPlan, REQUESTS, Role, Send, Step, What,
-};
+use crate::coverage::Fault;
+use crate::oracle::Kind;
+use crate::plan::{Plan, REQUESTS};
 use crate::world::Report;
+use mix::{Mix, nothing_else};
 
-/// A row of the list of faults.
-#[derive(Debug, Clone, Copy)]
-pub struct Scenario {
-    /// Its number, such as `f14`.
-    pub name: &'static str,
-    /// A description.
-    pub about: &'static str,
-    fill: fn(&mut Mix),
-    /// An additional check of a run of this scenario alone.
-    expect: fn(&Report) -> Result<(), String>,
-}
+pub use mix::Scenario;
 
 /// All scenarios.
 pub const ALL: &[Scenario] = &[
@@ -160,22 +143,6 @@ impl Scenario {
         let mut all = ALL.iter().chain(BY_NAME);
         all.find(|scenario| scenario.name == name)
     }
-
-    /// The plan of a run of this scenario alone.
-    #[must_use]
-    pub fn plan(&self, seed: u64) -> Plan {
-        let mut mix = Mix::new(seed, true);
-        (self.fill)(&mut mix);
-        mix.finish()
-    }
-
-    /// Makes the additional check of a run of this scenario alone.
-    ///
-    /// # Errors
-    /// The description of the violation.
-    pub fn expect(&self, report: &Report) -> Result<(), String> {
-        (self.expect)(report)
-    }
 }
 
 /// A mix: a plan with some scenarios in one world. Every fourth mix has scenarios about temporary hosts.
@@ -215,249 +182,4 @@ pub fn of_seed(seed: u64) -> Option<&'static Scenario> {
 #[must_use]
 pub fn counted(report: &Report) -> Option<String> {
     ring::p13_row(report)
-}
-
-fn nothing_else(_: &Report) -> Result<(), String> {
-    Ok(())
-}
-
-/// A plan under construction.
-struct Mix {
-    dice: Dice,
-    /// Whether the plan has only one scenario, so that only its own faults affect it.
-    alone: bool,
-    plan: Plan,
-    processes: usize,
-    /// The number of hosts and of FIFO hosts that are in use. Scenarios do not share hosts.
-    hosts: usize,
-    fifo_hosts: usize,
-}
-
-const SECOND: Duration = Duration::from_secs(1);
-
-impl Mix {
-    fn new(seed: u64, alone: bool) -> Self {
-        Self {
-            dice: Dice::new(seed, "plan"),
-            alone,
-            plan: Plan {
-                seed,
-                length: SECOND * 30,
-                items: Vec::new(),
-                promises: Promises::default(),
-                redriven: None,
-                one_store: false,
-                compared: false,
-            },
-            processes: 0,
-            hosts: 0,
-            fifo_hosts: 0,
-        }
-    }
-
-    fn finish(mut self) -> Plan {
-        let plan = &mut self.plan;
-        for item in &mut plan.items {
-            if let Item::Window(window) = item {
-                // Faults begin after the start of the processes, and end by the end of the load.
-                window.from += SECOND * 2;
-                window.until = (window.until + SECOND * 2).min(plan.length + SECOND * 2);
-            }
-        }
-        if !self.alone {
-            plan.promises.prompt = None;
-        }
-        self.plan
-    }
-
-    /// Sets the minimum length of the run.
-    fn lasts(&mut self, seconds: u64) {
-        self.plan.length = self.plan.length.max(SECOND * seconds as u32);
-    }
-
-    fn process(&mut self, role: Role) -> usize {
-        let index = self.processes;
-        self.processes += 1;
-        let process = ProcessPlan {
-            index,
-            role,
-            offset_ms: self.dice.between(0, 600_000) as i64 - 300_000,
-            drift_ppm: self.dice.between(0, 200) as i64 - 100,
-            reorder: *self.dice.pick(&[0.0, 0.05, 0.3]),
-        };
-        self.plan.items.push(Item::Process(process));
-        index
-    }
-
-    fn host(&mut self) -> &'static str {
-        self.hosts += 1;
-        HOSTS[(self.hosts - 1) % HOSTS.len()]
-    }
-
-    fn fifo_host(&mut self) -> &'static str {
-        self.fifo_hosts += 1;
-        FIFO_HOSTS[(self.fifo_hosts - 1) % FIFO_HOSTS.len()]
-    }
-
-    fn requester(&mut self) -> usize {
-        self.process(Role::Requester {
-            host: None,
-            max_pending: 1_000,
-        })
-    }
-
-    /// An owner of temporary hosts under the common prefix.
-    fn owner(&mut self, set: impl FnOnce(&mut OwnerPlan)) -> usize {
-        let mut plan = OwnerPlan {
-            prefix: RING,
-            retention: SECOND * *self.dice.pick(&[60, 60, 120, 300]),
-            period: SECOND * *self.dice.pick(&[60, 60, 120, 300]),
-            watches: true,
-            idle_time: SECOND * 900,
-            lent: false,
-            face: *self
-                .dice
-                .pick(&[Face::Requester, Face::Requester, Face::Queues]),
-        };
-        set(&mut plan);
-        self.process(Role::Owner(plan))
-    }
-
-    /// Owners that use their hosts now and then, and a responder for them.
-    fn owners(&mut self, count: u64) -> Vec<usize> {
-        self.wide_responder(REQUESTS);
-        let owners: Vec<_> = (0..count).map(|_| self.owner(|_| {})).collect();
-        let until = self.plan.length.as_secs();
-        for &owner in &owners {
-            self.works(owner, 0, until);
-        }
-        owners
-    }
-
-    /// The owner sends a request, or uses a temporary queue, about once a minute.
-    fn works(&mut self, owner: usize, from: u64, until: u64) {
-        let minutes = until.saturating_sub(from).div_ceil(60).max(1);
-        self.ask(
-            owner,
-            from,
-            minutes as u32,
-            until - from,
-            &[Kind::Echo, Kind::Sleep(900)],
-        );
-    }
-
-    fn responder(&mut self, queue: &'static str) -> usize {
-        let concurrency = *self.dice.pick(&[1, 4, 64]);
-        let visibility = SECOND * *self.dice.pick(&[10, 30]);
-        self.process(Role::Responder {
-            queue,
-            concurrency,
-            visibility,
-        })
-    }
-
-    /// A responder that can handle many requests at the same time.
-    fn wide_responder(&mut self, queue: &'static str) -> usize {
-        self.process(Role::Responder {
-            queue,
-            concurrency: 64,
-            visibility: SECOND * 30,
-        })
-    }
-
-    fn step(&mut self, at: Duration, process: usize, what: What) {
-        self.plan.items.push(Item::Step(Step { at, process, what }));
-    }
-
-    /// A fault of calls of these actions, or of all actions if none is given, from `from` to `until` in seconds.
-    fn fault(&mut self, fault: Fault, from: u64, until: u64, actions: &[Action], often: f64) {
-        self.fault_at_most(fault, from, until, actions, often, u32::MAX);
-    }
-
-    fn fault_at_most(
-        &mut self,
-        fault: Fault,
-        from: u64,
-        until: u64,
-        actions: &[Action],
-        often: f64,
-        most: u32,
-    ) {
-        self.plan.items.push(Item::Window(Window {
-            fault,
-            from: SECOND * from as u32,
-            until: SECOND * until as u32,
-            actions: actions.to_vec(),
-            process: None,
-            probability: often,
-            most,
-        }));
-    }
-
-    /// Requests to the first request queue, beginning at `at` in seconds.
-    fn ask(
-        &mut self,
-        process: usize,
-        at: u64,
-        count: u32,
-        over: u64,
-        kinds: &[Kind],
-    ) -> Asking<'_> {
-        Asking {
-            mix: self,
-            at: SECOND * at as u32,
-            process,
-            ask: Ask {
-                queue: REQUESTS,
-                count,
-                over: SECOND * over as u32,
-                kinds: kinds.to_vec(),
-                timeout: SECOND * 30,
-                cancelled: 0.0,
-                must_succeed: None,
-            },
-        }
-    }
-
-    fn send(&mut self, process: usize, at: u64, send: Send) {
-        self.step(SECOND * at as u32, process, What::Send(send));
-    }
-}
-
-/// Requests under construction. They become part of the plan when this value is dropped.
-struct Asking<'a> {
-    mix: &'a mut Mix,
-    at: Duration,
-    process: usize,
-    ask: Ask,
-}
-
-impl Asking<'_> {
-    fn of(mut self, queue: &'static str) -> Self {
-        self.ask.queue = queue;
-        self
-    }
-
-    fn timeout(mut self, seconds: u64) -> Self {
-        self.ask.timeout = SECOND * seconds as u32;
-        self
-    }
-
-    fn cancelled(mut self, often: f64) -> Self {
-        self.ask.cancelled = often;
-        self
-    }
-
-    /// If the scenario runs alone, all these requests must get their reply.
-    fn succeeds(mut self) -> Self {
-        self.ask.must_succeed = self.mix.alone.then_some(Check::Succeeds);
-        self
-    }
-}
-
-impl Drop for Asking<'_> {
-    fn drop(&mut self) {
-        let step = What::Ask(self.ask.clone());
-        self.mix.step(self.at, self.process, step);
-    }
 }

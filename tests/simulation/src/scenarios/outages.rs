@@ -2,7 +2,7 @@
 
 use local_sqs::engine::Action;
 
-use super::{Mix, Scenario, nothing_else};
+use super::mix::{Mix, Scenario, nothing_else};
 use crate::coverage::Fault;
 use crate::oracle::Kind;
 use crate::plan::REQUESTS;

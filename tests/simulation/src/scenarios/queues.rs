@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Mix, SECOND, Scenario, nothing_else};
+use super::mix::{Mix, SECOND, Scenario, nothing_else};
 use crate::plan::{QueuesPlan, Reading, Role, Send, What};
 
 pub(super) const PROMPT: Reading = Reading::Always {

@@ -1,7 +1,7 @@
 //! Request queues and hosts with a redrive policy.
 
+use super::mix::{Mix, SECOND, Scenario};
 use super::queues::{PROMPT, messages, queues};
-use super::{Mix, SECOND, Scenario};
 use crate::coverage::Fault;
 use crate::oracle::Kind;
 use crate::plan::{FIFO, REQUESTS, Reading, Role, What};

@@ -1,6 +1,6 @@
 //! Requests that cannot be handled, are dropped or expired, or cannot be answered.
 
-use super::{Mix, SECOND, Scenario, nothing_else};
+use super::mix::{Mix, SECOND, Scenario, nothing_else};
 use crate::coverage::Fault;
 use crate::oracle::Kind;
 use crate::plan::{BARE, REQUESTS, What};

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use local_sqs::engine::Action;
 
-use super::{Mix, SECOND, Scenario, nothing_else};
+use super::mix::{Mix, SECOND, Scenario, nothing_else};
 use crate::coverage::Fault;
 use crate::owners::{Face, Foreign, ForeignKind, LONGER, RING};
-use crate::plan::{Item, Role, What};
+use crate::plan::{Item, REQUESTS, Role, What};
 use crate::world::Report;
 
 pub(super) const F7: Scenario = Scenario {
@@ -139,7 +139,7 @@ fn f48(mix: &mut Mix) {
     // The stuck watcher declares itself after three periods and a renewal. Then R, the verdict and the next watcher's walk.
     let bound = 180 + 60 + 120 + 180 + 2 * 72 + 60;
     mix.lasts(200 + bound + 20);
-    mix.wide_responder(super::REQUESTS);
+    mix.wide_responder(REQUESTS);
     let count = mix.dice.between(3, 7);
     let owners: Vec<_> = (0..count)
         .map(|_| {
@@ -269,7 +269,7 @@ pub(super) const SHORT: Scenario = Scenario {
 
 fn short(mix: &mut Mix) {
     mix.lasts(1_500);
-    mix.wide_responder(super::REQUESTS);
+    mix.wide_responder(REQUESTS);
     for _ in 0..mix.dice.between(4, 8) {
         let owner = mix.owner(|plan| {
             plan.face = Face::Requester;
@@ -327,7 +327,7 @@ fn p13_large(mix: &mut Mix) {
 fn fleet_in_peace(mix: &mut Mix, count: usize) {
     let end = 180 + COUNTED * PERIOD;
     mix.lasts(end + 1);
-    mix.wide_responder(super::REQUESTS);
+    mix.wide_responder(REQUESTS);
     for _ in 0..count {
         let owner = mix.owner(|plan| {
             plan.face = Face::Requester;

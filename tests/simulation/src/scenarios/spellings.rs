@@ -1,7 +1,7 @@
 //! One host under several spellings of its URL.
 
+use super::mix::{Mix, Scenario, nothing_else};
 use super::queues::{PROMPT, messages, queues};
-use super::{Mix, Scenario, nothing_else};
 use crate::plan::{Role, Spelling};
 
 const SPELLINGS: [Spelling; 5] = [

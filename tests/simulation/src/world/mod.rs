@@ -17,7 +17,6 @@ use sqs_responder::InMemoryReplyStore;
 use sqs_rpc_transport::{Clock, Stats};
 
 use self::process::{Parts, Process};
-use self::queues::MOST_RECEIVES;
 use crate::coverage::Coverage;
 use crate::network::Network;
 use crate::oracle::{ActionTable, CallTable, Oracle, Promises, Violation};
@@ -31,7 +30,10 @@ const START: Duration = Duration::from_secs(2);
 /// The interval of the oracle's regular checks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The result of a run.
+/// Deliveries before a message goes to the dead-letter queue.
+const MOST_RECEIVES: u32 = 5;
+
+/// What came of a run.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The first violation.

@@ -13,7 +13,8 @@ use tokio::sync::oneshot;
 
 use crate::coverage::{Check, Fault};
 use crate::dice::Dice;
-use crate::network::{Link, Network};
+use crate::link::Link;
+use crate::network::Network;
 use crate::oracle::{Asked, Oracle};
 use crate::plan::{Ask, ProcessPlan, Reading, Role, Send};
 use crate::users::{self, Patience};

@@ -6,14 +6,11 @@ use local_sqs::engine::api::{MessageAttribute, requests};
 use local_sqs::engine::{Output, Request as EngineRequest};
 use sqs_rpc_protocol::{Deadline, QueueUrl, RequestEnvelope, RequestHeader, RequestId, SqsTime};
 
-use super::World;
+use super::{MOST_RECEIVES, World};
 use crate::plan::{BARE, FIFO, FIFO_HOSTS, HOSTS, REQUESTS};
 
 /// The name of a temporary host that never existed.
 const DEAD_HOST: &str = "sqs-rpc-00000000-0000-4000-8000-00000000dead-0";
-/// The number of deliveries before a message goes to the dead-letter queue.
-pub(super) const MOST_RECEIVES: u32 = 5;
-
 impl World<'_> {
     pub(super) fn make_queues(&self) {
         let arn = "arn:aws:sqs:us-east-1:000000000000:dead";

@@ -14,10 +14,11 @@ use super::World;
 use super::process::{Parts, Process};
 use crate::coverage::{Check, Fault};
 use crate::dice::Dice;
-use crate::network::Link;
+use crate::link::Link;
 use crate::oracle::{Kind, Oracle};
-use crate::owners::{Face, Foreign, ForeignKind, OwnerPlan, RING, name_of, use_queue};
+use crate::owners::{Face, Foreign, ForeignKind, OwnerPlan, RING, name_of};
 use crate::plan::{Ask, Item, Plan, REQUESTS, Role, Step, What};
+use crate::temporary_user::use_queue;
 use crate::users;
 
 /// How often each owner uses its host while the oracle waits for the ring.

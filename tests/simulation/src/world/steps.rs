@@ -9,7 +9,7 @@ use super::process::Parts;
 use super::{START, World};
 use crate::coverage::Fault;
 use crate::dice::Dice;
-use crate::network::Link;
+use crate::link::Link;
 use crate::plan::{Step, What};
 
 impl World<'_> {

@@ -15,19 +15,6 @@ use std::path::{Path, PathBuf};
 
 use imports::{Import, imports};
 
-/// Packages whose circles are not removed yet.
-const EXEMPT: [&str; 9] = [
-    "cli/",
-    "interop/",
-    "local-sqs/",
-    "protocol/",
-    "requester/",
-    "responder/",
-    "tests/",
-    "tools/",
-    "virtual-queues/",
-];
-
 /// The circles of all packages of the workspace, each as a text of several lines.
 pub(crate) fn find(workspace: &Path) -> Vec<String> {
     let mut roots = Vec::new();
@@ -37,7 +24,6 @@ pub(crate) fn find(workspace: &Path) -> Vec<String> {
     roots
         .iter()
         .filter_map(|root| root.strip_prefix(workspace).ok()?.to_str())
-        .filter(|root| !EXEMPT.iter().any(|it| root.starts_with(it)))
         .flat_map(|root| circles(root, &read))
         .collect()
 }

@@ -396,7 +396,7 @@ fn reply_id(world: &World) -> CorrelationId {
 fn await_reply(run: &Run, world: &Rc<World>, log: &Log) -> usize {
     let (world, log) = (Rc::clone(world), log.clone());
     run.actor("reply", async move {
-        let host = Host::new(Arc::clone(&world.shared), world.queues.clone());
+        let host = Host::new(Arc::clone(&world.shared), Arc::clone(&world.queues.0));
         let deadline = START + Duration::from_secs(5);
         let outcome = match host.expect_reply(reply_id(&world), deadline) {
             Ok(pending) => pending.await,

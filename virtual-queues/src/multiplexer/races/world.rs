@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::explorer::Run;
 use crate::multiplexer::driver;
-use crate::multiplexer::host::Shared;
+use crate::multiplexer::hub::Hub;
 use crate::multiplexer::options::VirtualQueuesBuilder;
 use crate::{CreateQueue, VirtualQueue, VirtualQueues};
 
@@ -40,7 +40,7 @@ pub(super) const START: Moment = Moment::from_start(Duration::from_secs(60));
 /// Virtual queues on one host.
 pub(super) struct World {
     pub(super) queues: VirtualQueues,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<Hub>,
     pub(super) time: Time,
     pub(super) api: Scripted,
 }
@@ -75,20 +75,22 @@ impl World {
         let host = format!("http://localhost/000000000000/{host}");
         let host: HostQueueUrl = host.parse().unwrap();
         let inner = &queues.0;
-        let shared = Shared::new(
+        let shared = Hub::new(
             host,
             queues.process(),
             Some(Moment::default()),
             &inner.sqs,
             &outbox,
             &inner.options,
-            &inner.hosts,
         );
         inner
             .hosts
             .get_or_open(shared.key.clone(), || Arc::clone(&shared));
         let stop = CancellationToken::new();
-        run.actor("driver", driver::drive(Arc::clone(&shared), stop));
+        run.actor(
+            "driver",
+            driver::drive(Arc::clone(&shared), inner.hosts.clone(), stop),
+        );
         Rc::new(Self {
             queues,
             shared,

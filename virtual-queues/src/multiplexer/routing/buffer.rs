@@ -9,10 +9,10 @@ use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::VirtualQueueName;
 use sqs_rpc_transport::{Moment, mutant};
 
+use super::buffered::{Buffered, Extension, Taken};
 use super::deadlines::Key;
-use super::extend::Extension;
-use super::in_use::InHand;
-use super::order::{GroupKey, Order};
+use super::in_hand::InHand;
+use super::order::Order;
 
 /// A virtual queue's messages and its receivers, each in order of arrival.
 ///
@@ -58,53 +58,7 @@ pub(super) struct Load {
     pub(super) hungry: usize,
 }
 
-/// A buffered message, which SQS hides from other receivers.
-#[derive(Debug)]
-pub(super) struct Buffered {
-    pub(super) message: Message,
-    pub(super) bytes: usize,
-    /// Unique per host, in the order of arrival. A redelivered message of a FIFO host may get its earlier number
-    /// again.
-    pub(super) number: u64,
-    /// The message's group, on a FIFO host.
-    pub(super) group: GroupKey,
-    /// When the poll returned the message.
-    pub(super) received: Moment,
-    /// The earliest time at which SQS may show the message to other receivers again.
-    pub(super) visible_until: Moment,
-    /// The time at which SQS shows the message to other receivers again, if the call that hid it took no time.
-    pub(super) hidden_until: Moment,
-    /// The time of the next extension. `None` while an extension is in progress, after a failed extension, and 12 h
-    /// after the receive.
-    pub(super) extend_at: Option<Moment>,
-    /// Whether an extension is in progress.
-    pub(super) extending: bool,
-}
-
-/// A message that has left its buffer.
-#[derive(Debug)]
-pub(crate) struct Taken {
-    pub(crate) message: Message,
-    /// The earliest time at which SQS may show the message to other receivers again.
-    pub(crate) visible_until: Moment,
-    /// The time at which SQS shows the message to other receivers again, if the call that hid it took no time.
-    pub(crate) hidden_until: Moment,
-    /// Whether an extension is in progress, so that the message may stay hidden for longer.
-    pub(crate) extending: bool,
-}
-
-impl From<Buffered> for Taken {
-    fn from(buffered: Buffered) -> Self {
-        Self {
-            message: buffered.message,
-            visible_until: buffered.visible_until,
-            hidden_until: buffered.hidden_until,
-            extending: buffered.extending,
-        }
-    }
-}
-
-/// A receiver's place in the line. The number is unique per host.
+/// A receiver's place in the line. Its number is given once in a host's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket {
     number: u64,
@@ -362,13 +316,6 @@ impl QueueSlot {
     pub(super) fn wake_front(&self) -> Option<Waker> {
         let first = self.receivers.front().filter(|_| self.free() > 0);
         first.map(|receiver| receiver.waker.clone())
-    }
-}
-
-impl Buffered {
-    pub(super) fn attention(&self) -> Moment {
-        let extend_at = self.extend_at.unwrap_or(self.visible_until);
-        extend_at.min(self.visible_until)
     }
 }
 

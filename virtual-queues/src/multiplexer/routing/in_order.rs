@@ -6,8 +6,8 @@ use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::VirtualQueueName;
 use sqs_rpc_transport::Moment;
 
-use super::buffer::{Buffered, QueueSlot, Taken};
-use super::order::{Fate, GroupKey};
+use super::buffer::QueueSlot;
+use super::buffered::{Buffered, Fate, GroupKey, Taken};
 use super::router::Router;
 
 /// The position of a message.

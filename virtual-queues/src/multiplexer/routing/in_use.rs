@@ -1,65 +1,24 @@
 //! Whether a virtual queue is in use, so that it must not expire.
 //!
-//! Owns: the operations in progress on a queue, and the messages that its receivers hold. Does not own: waiting
-//! receivers, and the messages of the handler of all queues.
+//! Owns: the operations under way on a queue, and what is noted of the messages that its receivers have in hand. Does not own:
+//! receivers that wait, and the messages of the handler of all queues.
 //!
 //! **Invariant:** the end of an operation changes only the queue on which the operation began, not a later queue of
 //! the same name.
 
-use std::collections::HashMap;
 use std::task::Waker;
 
 use sqs_rpc_protocol::VirtualQueueName;
-use sqs_rpc_transport::{Moment, hashing::Keyed, hashing::keyed};
+use sqs_rpc_transport::Moment;
 
 use super::buffer::QueueSlot;
-use super::order::Fate;
+use super::buffered::Fate;
+use super::in_hand::InHand;
 use super::router::Router;
 
 /// Identifies a virtual queue among all queues that had its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Made(pub(super) u64);
-
-/// Messages that were handed out and neither deleted nor given back, by a digest of their receipt handles, with the
-/// time until which SQS hides them.
-///
-/// Each of these messages is in flight, so the limit of messages in flight also limits this table. Messages that are
-/// visible again are removed when the table has doubled, and when the retention is checked.
-#[derive(Debug)]
-pub(super) struct InHand {
-    hidden_until: HashMap<u64, Moment, Keyed>,
-    forget_at: usize,
-}
-
-/// The smallest size of the table at which messages are removed.
-const FORGET_AT: usize = 64;
-
-impl InHand {
-    pub(super) fn new() -> Self {
-        Self {
-            hidden_until: HashMap::with_hasher(keyed()),
-            forget_at: FORGET_AT,
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.hidden_until.len()
-    }
-
-    fn note(&mut self, receipt_handle: &str, fate: Fate, now: Moment) {
-        let digest = self.hidden_until.hasher().hash_one(receipt_handle);
-        let Fate::HiddenUntil(until) = fate else {
-            self.hidden_until.remove(&digest);
-            return;
-        };
-        self.hidden_until.insert(digest, until);
-        if self.hidden_until.len() >= self.forget_at {
-            self.hidden_until.retain(|_, until| now < *until);
-            self.forget_at = (2 * self.hidden_until.len()).max(FORGET_AT);
-        }
-    }
-}
 
 impl QueueSlot {
     /// When the queue was used last; `now` if it is in use.

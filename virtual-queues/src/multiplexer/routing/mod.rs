@@ -6,9 +6,11 @@
 //! **Invariant:** a message is in exactly one place: in SQS, in one buffer, or with one receiver.
 
 mod buffer;
+mod buffered;
 mod deadlines;
 mod extend;
 mod facts;
+mod in_hand;
 mod in_order;
 mod in_use;
 mod names;
@@ -18,13 +20,13 @@ mod recent;
 mod router;
 mod settings;
 mod take_all;
+mod turns;
 
-pub(crate) use buffer::{Taken, Ticket};
+pub(crate) use buffer::Ticket;
+pub(crate) use buffered::{Extension, Fate, Taken};
 #[cfg(feature = "hot-paths")]
 pub(crate) use deadlines::Deadlines;
-pub(crate) use extend::Extension;
 pub(crate) use facts::{group_of, name_of, put_back_for};
 pub(crate) use in_use::Made;
-pub(crate) use order::Fate;
 pub(crate) use outcome::{Arrival, Due, Received, Refused, Routed, TakenAny};
 pub(crate) use router::{Limits, Router, RouterOptions};

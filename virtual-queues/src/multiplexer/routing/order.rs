@@ -20,7 +20,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_transport::{Moment, hashing::Keyed, hashing::keyed};
 
-use super::buffer::Buffered;
+use super::buffered::{Buffered, Fate, GroupKey};
 use super::facts::group_of;
 
 /// How long later messages wait for an earlier message that is visible again. A waiting poll returns that message at
@@ -29,20 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The smallest number of absent messages at which unneeded ones are removed.
 const FORGET_AT: usize = 64;
-
-/// What happened to a message that was handed out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// SQS hides the message until this moment.
-    HiddenUntil(Moment),
-    Deleted,
-    /// The message was made visible again: SQS redelivers it.
-    GivenBack,
-}
-
-/// A message group, by a digest of its id.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct GroupKey(u64);
 
 /// The groups of a virtual queue that have messages in the buffer, or in flight.
 ///

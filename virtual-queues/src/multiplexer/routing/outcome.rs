@@ -7,8 +7,8 @@ use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{SqsTime, VirtualQueueName};
 use sqs_rpc_transport::Moment;
 
-use super::buffer::{Taken, Ticket};
-use super::extend::Extension;
+use super::buffer::Ticket;
+use super::buffered::{Extension, Taken};
 
 /// The circumstances of a message that a poll returned.
 #[derive(Debug, Clone, Copy)]

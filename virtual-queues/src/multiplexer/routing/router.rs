@@ -9,14 +9,14 @@ use indexmap::map::Entry;
 use sqs_rpc_protocol::{CorrelationId, ProcessPrefix, VirtualQueueName};
 use sqs_rpc_transport::{Moment, RECEIVE_MAX, mutant};
 
-use super::buffer::{Buffered, Load, QueueSlot, Ticket};
+use super::buffer::{Load, QueueSlot, Ticket};
+use super::buffered::{Buffered, extend_at};
 use super::deadlines::{Deadlines, Key};
-use super::extend::extend_at;
 use super::facts::{is_older_than, name_of, put_back_for, receive_count, size_of};
 use super::names::{ByName, by_name};
 use super::outcome::{Arrival, Due, Leftovers, Received, Refused, Routed};
 use super::recent::RecentNames;
-use super::take_all::TakeAll;
+use super::turns::TakeAll;
 
 /// Routes the messages of one host to the waiting requests and receivers.
 ///

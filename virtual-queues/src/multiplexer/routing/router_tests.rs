@@ -6,8 +6,7 @@ use std::task::Wake;
 use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName};
 use sqs_rpc_protocol::{SqsTime, names};
 
-use super::super::extend::Extension;
-use super::super::order::Fate;
+use super::super::buffered::{Extension, Fate};
 use super::super::outcome::TakenAny;
 use super::*;
 

@@ -6,10 +6,12 @@ use local_sqs::engine::{Action, Request};
 use sqs_rpc_protocol::TemporaryQueueName;
 use sqs_temporary_queues::{Lease, Stamp, Tag};
 
-use super::{Host, IDLE_SLACK, LeaseCall, Tags, goes_by, of_life, read};
+use super::{IDLE_SLACK, LeaseCall, goes_by, of_life, read};
 use crate::coverage::Check;
-use crate::network::{Exchange, Link};
-use crate::oracle::{Oracle, State};
+use crate::exchange::Exchange;
+use crate::link::Link;
+use crate::oracle::Oracle;
+use crate::oracle::facts::{Host, State, Tags};
 use crate::owners::{Face, RING};
 
 /// The minimum time between the end of a lease and the deletion of its host: the watchers' 120 s minus the 60 s by which

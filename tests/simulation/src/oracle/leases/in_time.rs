@@ -5,9 +5,10 @@ use std::time::Duration;
 use sqs_rpc_protocol::{SqsTime, TemporaryQueueName};
 use sqs_temporary_queues::{Lease, Stamp, Tag};
 
-use super::{Host, LeaseFacts, Owner, goes_by};
+use super::goes_by;
 use crate::coverage::Check;
 use crate::oracle::Oracle;
+use crate::oracle::facts::{Host, LeaseFacts, Owner};
 use crate::owners::RING;
 
 /// The time from the end of a lease to the verdict, with some margin for a walk.

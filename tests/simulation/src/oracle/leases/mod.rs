@@ -14,83 +14,25 @@ mod calls;
 mod in_time;
 mod owners;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use local_sqs::engine::{Action, Request};
+use local_sqs::engine::Request;
+use sqs_rpc_protocol::TemporaryQueueName;
 use sqs_rpc_protocol::names::LEASE_TAG;
-use sqs_rpc_protocol::{HostQueueUrl, TemporaryQueueName};
 use sqs_temporary_queues::{Lease, Stamp, Tag};
 
-use super::{Oracle, State};
+use super::Oracle;
+use super::facts::{ActionTable, Holds, Host, Owner, State, Tags};
 use crate::coverage::{Check, Fault};
-use crate::network::Link;
-use crate::owners::{Face, OwnerPlan, name_of};
+use crate::link::Link;
+use crate::owners::{Face, OwnerPlan};
 use crate::process::LifeId;
 
 /// The maximum time of a deletion, or of the creation of a host that is not wanted any more.
 const IDLE_SLACK: Duration = Duration::from_secs(90);
 
-/// Returns the hosts that a process may use at this moment.
-pub(crate) type Holds = Box<dyn Fn() -> Vec<HostQueueUrl> + Send + Sync>;
-
-/// The number of calls of owners, by process and action.
-pub type ActionTable = BTreeMap<(usize, Action), u64>;
-
-/// The facts about leases.
-#[derive(Default)]
-pub(super) struct LeaseFacts {
-    owners: BTreeMap<LifeId, Owner>,
-    /// The existing queues that are named like hosts.
-    hosts: BTreeMap<String, Host>,
-    /// All names that were ever used.
-    names: HashSet<String>,
-    /// The hosts that another process than their owner has deleted.
-    taken: BTreeMap<String, Check>,
-    /// When all faults stopped.
-    well_since: Option<Duration>,
-    /// The requests that were pending when their host was deleted by hand, and when that was.
-    lost: BTreeMap<String, Duration>,
-    calls: ActionTable,
-    counting: bool,
-}
-
-struct Owner {
-    link: Link,
-    plan: OwnerPlan,
-    holds: Holds,
-    ended: bool,
-    /// When it was first seen to be dead.
-    dead: Option<Duration>,
-    /// Paused with a stopped clock, so its clocks mean nothing now.
-    asleep: bool,
-    /// Its clocks were stopped and it does not know. The answer to a call with at least this number shows the pause.
-    unaware: Option<u64>,
-    /// Its wall clock was set back, so that after a suspension, too, only SQS's answer shows the right time.
-    set_back: bool,
-    /// When it was last busy: a request was pending or a queue was used.
-    worked: Duration,
-    /// The number of uses of temporary queues in progress, which the oracle does not see as requests.
-    working: i64,
-    /// When it last held a host.
-    held: Duration,
-    walking: VecDeque<Duration>,
-}
-
-struct Host {
-    owner: Option<LifeId>,
-    made: Duration,
-    written: Duration,
-    tags: Tags,
-    /// The lease in these tags.
-    tag: Tag,
-    /// The difference between its stamp and SQS's time when it was created.
-    skew: Duration,
-}
-
-type Tags = HashMap<String, String>;
-
-/// The effect of a call on leases, looked up before it takes effect.
+/// What a call means for leases, looked up before it takes effect.
 #[derive(Debug, Default)]
 pub(crate) enum LeaseCall {
     #[default]
@@ -282,35 +224,6 @@ impl Oracle {
         if on {
             state.leases.calls.clear();
         }
-    }
-}
-
-impl LeaseFacts {
-    /// Whether this process does not know that its clocks were stopped.
-    pub(super) fn is_unaware(&self, life: LifeId) -> bool {
-        let owner = self.owners.get(&life);
-        owner.is_some_and(|owner| owner.unaware.is_some())
-    }
-
-    /// Whether this process reports that it may use the host, and is able to know.
-    fn holds(&self, life: LifeId, name: &str) -> bool {
-        let Some(owner) = self.owners.get(&life) else {
-            return false;
-        };
-        let knows = !owner.ended
-            && !owner.asleep
-            && owner.unaware.is_none()
-            && !owner.link.gate.is_killed();
-        knows && (owner.holds)().iter().any(|url| name_of(url) == name)
-    }
-
-    fn holds_or_sleeps(&self, life: LifeId, name: &str) -> bool {
-        let Some(owner) = self.owners.get(&life) else {
-            return false;
-        };
-        !owner.ended
-            && !owner.link.gate.is_killed()
-            && (owner.asleep || (owner.holds)().iter().any(|url| name_of(url) == name))
     }
 }
 

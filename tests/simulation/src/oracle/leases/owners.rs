@@ -8,8 +8,8 @@ use sqs_temporary_queues::{Stamp, Tag};
 
 use super::{IDLE_SLACK, of_life};
 use crate::coverage::Check;
-use crate::oracle::conditions::RECOVERY;
-use crate::oracle::{Oracle, RequestFacts, State};
+use crate::oracle::Oracle;
+use crate::oracle::facts::{RECOVERY, RequestFacts, State};
 use crate::owners::{Face, name_of};
 use crate::process::LifeId;
 

@@ -41,12 +41,12 @@ mod names {
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(actions: &[Action], to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(actions: &[Action], to: S) -> Result<S::Ok, S::Error> {
         let names: Vec<_> = actions.iter().map(|action| action.name()).collect();
         names.serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Action>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Action>, D::Error> {
         let names = Vec::<String>::deserialize(from)?;
         let action = |name: &String| {
             Action::from_name(name)
@@ -91,7 +91,7 @@ pub const fn covers(fault: Fault) -> bool {
 }
 
 #[derive(Debug)]
-pub(super) struct Weather {
+pub(crate) struct Weather {
     windows: Vec<Window>,
     /// One for each window, so that removing a window does not change the others.
     dice: Vec<Dice>,
@@ -101,17 +101,17 @@ pub(super) struct Weather {
 
 /// The faults of one call.
 #[derive(Debug, Default)]
-pub(super) struct Fate {
-    /// The fault of the call itself: the first that applies.
-    pub(super) trouble: Option<Fault>,
-    /// The fault of the answer's `Date`.
-    pub(super) date: Option<Fault>,
-    /// The fault of each entry of a batch, or of each received message.
-    pub(super) parts: [Option<Fault>; 10],
+pub(crate) struct Fate {
+    /// What becomes of the call; the first that applies.
+    pub(crate) trouble: Option<Fault>,
+    /// What is wrong with the answer's `Date`.
+    pub(crate) date: Option<Fault>,
+    /// For each entry of a batch, or each message received: what is wrong with it.
+    pub(crate) parts: [Option<Fault>; 10],
 }
 
 impl Weather {
-    pub(super) fn new(seed: u64, windows: Vec<Window>) -> Self {
+    pub(crate) fn new(seed: u64, windows: Vec<Window>) -> Self {
         let dice = windows
             .iter()
             .map(|window| Dice::new(seed, &format!("{window:?}")))
@@ -123,7 +123,7 @@ impl Weather {
         }
     }
 
-    pub(super) fn draw(&mut self, now: Duration, action: Action, process: usize) -> Fate {
+    pub(crate) fn draw(&mut self, now: Duration, action: Action, process: usize) -> Fate {
         let mut fate = Fate::default();
         for (window, dice) in self.windows.iter_mut().zip(&mut self.dice) {
             if !window.befalls(now, action, process) {
@@ -152,8 +152,8 @@ impl Weather {
         fate
     }
 
-    /// The engine's behavior from now on, if it has changed.
-    pub(super) fn new_behaviour(&mut self, now: Duration) -> Option<Behaviour> {
+    /// How the engine is to behave from now on, if that has changed.
+    pub(crate) fn new_behaviour(&mut self, now: Duration) -> Option<Behaviour> {
         let is_open = |window: &Window| is_of_engine(window.fault) && window.is_open(now);
         let open = self.windows.iter().map(is_open);
         if let Some(told) = &self.told
@@ -183,8 +183,8 @@ impl Weather {
         Some(behaviour)
     }
 
-    /// Whether a window of this fault is open now.
-    pub(super) fn is_on(&self, fault: Fault, now: Duration) -> bool {
+    /// Whether a fault of the engine's takes place now.
+    pub(crate) fn is_on(&self, fault: Fault, now: Duration) -> bool {
         self.windows
             .iter()
             .any(|window| window.fault == fault && window.is_open(now))

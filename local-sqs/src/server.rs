@@ -1,4 +1,4 @@
-//! The front end over HTTP/1.1.
+//! The way in over HTTP/1.1.
 //!
 //! Owns the listener and the connections. Invariant: every connection's task is in one set, and [`Server::shutdown`]
 //! waits for all of them.
@@ -10,10 +10,10 @@ pub use self::cors::{AllowedOrigin, NotAnOrigin};
 
 use self::cors::Cors;
 use self::head::Head;
-use super::Service;
 use crate::LocalSqs;
 use crate::driver::Lost;
 use crate::engine::{Error, ErrorKind};
+use crate::service::Service;
 use crate::wire::{Incoming, Outgoing, Protocol};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;

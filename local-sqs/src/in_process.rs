@@ -1,7 +1,7 @@
-//! The front end without a socket: an HTTP client for the SDK that answers by itself.
+//! The way in without a socket: an HTTP client for the SDK that answers by itself.
 
-use super::Service;
 use crate::driver::Lost;
+use crate::service::Service;
 use crate::wire::{Incoming, Outgoing};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,

@@ -11,11 +11,11 @@ use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::{EnvelopeError, Refusal};
 use sqs_rpc_transport::{BatchOptions, Fault, NoRuntime, Outbox, Sqs};
 
-use super::Reply;
-use super::attempts::Unsent;
-use super::encode::{EncodeError, check};
-use super::sender::{Addressee, NotSent, Sender, Sent};
+use crate::Reply;
 use crate::options::Options;
+use crate::reply::attempts::Unsent;
+use crate::reply::encode::{EncodeError, check};
+use crate::reply::sender::{Addressee, NotSent, Sender, Sent};
 use crate::request;
 
 /// Sends single replies. Replies that are sent at the same time share calls.

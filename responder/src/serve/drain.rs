@@ -1,4 +1,16 @@
-//! [`Drained`]: the report of a graceful shutdown.
+//! A graceful shutdown: one under way, and what one did.
+
+use sqs_rpc_transport::Moment;
+
+/// A shutdown under way.
+#[derive(Debug)]
+pub(super) struct Drain {
+    /// Until when handlers and polls are waited for.
+    pub(super) work_until: Moment,
+    /// Until when SQS's answers are waited for.
+    pub(super) end: Moment,
+    pub(super) drained: Drained,
+}
 
 /// What a graceful shutdown finished, and what it gave back or abandoned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,16 +1,14 @@
-//! The two front ends: in process without a socket, and over HTTP.
+//! Answers HTTP requests, whatever carries them.
 //!
-//! Each only passes bytes between its transport and `wire`; both give the same answers.
-
-pub(crate) mod http;
-pub(crate) mod in_process;
+//! There are two ways in: [`in_process`](crate::in_process), without a socket, and [`server`](crate::server). Each only
+//! carries bytes between its transport and the wire; both answer alike.
 
 use crate::driver::{Driver, Lost};
 use crate::rights::Rights;
 use crate::wire::{Incoming, Outgoing, Protocol};
 use tokio_util::sync::CancellationToken;
 
-/// The state that both front ends share.
+/// What both ways in share.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) driver: Driver,

@@ -1,0 +1,200 @@
+//! How a caller gets a host, and the task that makes one.
+
+use std::sync::Arc;
+
+use sqs_rpc_transport::{Action, Counter, Delivery, Fault, FaultKind};
+use sqs_virtual_queues::PendingError;
+use tokio_util::sync::CancellationToken;
+
+use super::calls;
+use super::error::TemporaryError;
+use super::held::Held;
+use super::keeper::keep;
+use super::lease::Claim;
+use super::machine::Step;
+use super::pool::Pool;
+
+/// The tag by which people recognise a queue that this crate made.
+const MADE_BY: (&str, &str) = (
+    "SqsRpcMadeBy",
+    concat!("sqs-virtual-queues/", env!("CARGO_PKG_VERSION")),
+);
+
+/// The answer to a creation told a time that its lease does not agree with: the machine was paused, or SQS's clock was
+/// misread.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer told another time than the lease was written with")]
+struct WrongTime;
+
+impl Pool {
+    /// A host that can be used now.
+    ///
+    /// # Cancel safety
+    /// A creation that was begun goes on for those who come later.
+    pub(super) async fn usable(self: &Arc<Self>) -> Result<Arc<Held>, TemporaryError> {
+        loop {
+            // Before the look at the machine: it hears of every change from now on.
+            let changed = self.changed.notified();
+            let (step, creation) = self.wanted();
+            match step {
+                Step::Use(held) => return Ok(held),
+                Step::UseAndMake(held) => {
+                    self.make(creation)?;
+                    return Ok(held);
+                }
+                Step::Make => {
+                    self.make(creation)?;
+                    changed.await;
+                }
+                Step::Wait => changed.await,
+                Step::Failed(fault) => return Err(TemporaryError::NotMade(fault)),
+                Step::Closed => return Err(TemporaryError::Closed),
+            }
+        }
+    }
+
+    fn make(self: &Arc<Self>, creation: u64) -> Result<(), TemporaryError> {
+        let maker = Maker {
+            creation,
+            pool: Arc::clone(self),
+        };
+        let tasks = self.process.tasks()?;
+        // On a runtime that has ended, the maker is dropped here, and says so.
+        tasks.spawn(maker.run(tasks.stopping().clone()));
+        Ok(())
+    }
+}
+
+/// The task that makes a host.
+///
+/// It is no caller's: the first one may be given up, and the others still want the host.
+/// Invariant: it tells the machine how it ended, even if its runtime ends before it does.
+struct Maker {
+    pool: Arc<Pool>,
+    /// Which of the pool's creations it carries out.
+    creation: u64,
+}
+
+impl Maker {
+    async fn run(self, stop: CancellationToken) {
+        let sqs = self.pool.process.sqs().clone();
+        loop {
+            let fault = match self.create().await {
+                Ok(held) => {
+                    self.use_when_settled(held, &stop).await;
+                    return;
+                }
+                Err(fault) => fault,
+            };
+            if sqs_rpc_transport::mutant!("creation-not-repeated") {
+                return;
+            }
+            let answers = !sqs.is_contact_lost();
+            let now = sqs.clock().now();
+            let retry = self
+                .pool
+                .machine()
+                .not_made(fault, answers, now, sqs.random());
+            self.pool.changed.notify_waiters();
+            let Some(after) = retry else { return };
+            sqs.clock().sleep(after).await;
+            if !self.pool.machine().is_making() {
+                return;
+            }
+        }
+    }
+
+    async fn create(&self) -> Result<Arc<Held>, Fault> {
+        let (pool, process) = (&self.pool, &self.pool.process);
+        let sqs = process.sqs();
+        let stamp = process.stamp().await?;
+        let (creation, lease) = process.renewal(0, stamp);
+        let name = process.next_name(pool.attributes.is_fifo());
+        // The user's of the same key wins.
+        let made_by = (MADE_BY.0.to_owned(), MADE_BY.1.to_owned());
+        let users = process.options.tags.iter().cloned();
+        let mut lease = lease;
+        let mut afterwards = Vec::new();
+        if sqs_rpc_transport::mutant!("tags-after-creation") {
+            afterwards = std::mem::take(&mut lease);
+        }
+        let tags = std::iter::once(made_by).chain(users).chain(lease);
+        // It stays counted if this task is dropped meanwhile.
+        process.begins_to_make(&name);
+        let (date, made) = calls::create(sqs, &name, &pool.attributes, tags).await;
+        let now = sqs.clock().now();
+        let url = match made {
+            Ok(url) => url,
+            Err(fault) => {
+                if fault.delivery() == Delivery::NotSent {
+                    process.confirmed(&name);
+                }
+                if fault.kind() == FaultKind::Throttled {
+                    process.throttled(now);
+                }
+                tracing::warn!(queue = %name, error = %fault, "a host could not be made");
+                return Err(fault);
+            }
+        };
+        process.confirmed(&name);
+        if sqs_rpc_transport::mutant!("tags-after-creation") {
+            let _ = calls::tag(sqs, url.as_str(), afterwards, calls::LIMIT).await;
+        }
+        let claim = Claim::new(creation, process.lease_keys(), date, sqs.random());
+        let host = process.queues.new_host(&url, now);
+        let (Some(claim), Ok(host)) = (claim, host) else {
+            process.delete(name.into(), url, calls::LIMIT).await;
+            // As if it had had no answer: another one may be made right away.
+            let (kind, delivery) = (FaultKind::Unreadable, Delivery::Unknown);
+            return Err(Fault::local(Action::CreateQueue, kind, delivery, WrongTime));
+        };
+        process.counters().count(Counter::HostsMade);
+        tracing::debug!(host = %url, "made a host");
+        let held = Arc::new(Held::new(
+            name.into(),
+            host,
+            pool.attributes.clone(),
+            claim,
+            now,
+        ));
+        process.hold(Arc::clone(&held));
+        if let Some(tasks) = process.running() {
+            let stop = tasks.stopping().clone();
+            let pool = Arc::downgrade(pool);
+            tasks.spawn(keep(Arc::clone(process), pool, Arc::clone(&held), stop));
+        }
+        Ok(held)
+    }
+
+    /// A new queue is not used at once.
+    async fn use_when_settled(&self, held: Arc<Held>, stop: &CancellationToken) {
+        let clock = self.pool.process.sqs().clock();
+        let usable_at = held.made_at + self.pool.process.options.new_host_wait;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = clock.sleep_until(usable_at) => {}
+        }
+        held.touch(clock.now());
+        // Given back after the end: the shutdown deletes what is held.
+        let given_back = self.pool.machine().made(held);
+        self.pool.changed.notify_waiters();
+        if let Err(held) = given_back {
+            let process = &self.pool.process;
+            if process.holds(&held.name) {
+                held.host.retire(PendingError::Closed);
+                process.let_go(&held.name);
+                let url = held.host.url().clone();
+                let name = Arc::clone(&held.name);
+                process.delete(name, url, calls::LIMIT).await;
+            }
+        }
+    }
+}
+
+impl Drop for Maker {
+    fn drop(&mut self) {
+        self.pool.machine().maker_ended(self.creation);
+        self.pool.changed.notify_waiters();
+    }
+}

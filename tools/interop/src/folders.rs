@@ -1,0 +1,60 @@
+//! Where the sources, the programs and the installed software are.
+
+use std::path::{Path, PathBuf};
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// The folder of this package.
+    pub(crate) sources: PathBuf,
+    /// Where Cargo builds; git ignores it.
+    pub(crate) target: PathBuf,
+    /// Where software is installed, below `target`.
+    pub(crate) installed: PathBuf,
+}
+
+impl Folders {
+    /// Those of the workspace that this was built in.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "they are found, not chosen")]
+    pub fn new() -> Self {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = sources.ancestors().nth(2).unwrap_or(sources);
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| root.join("target"), |folder| root.join(folder));
+        Self {
+            sources: sources.to_owned(),
+            installed: target.join("interop"),
+            target,
+        }
+    }
+
+    /// The folder of the workspace.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.sources.join("../..")
+    }
+
+    /// An example of this workspace, built without optimisation.
+    pub(crate) fn example(&self, name: &str) -> PathBuf {
+        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        self.target.join("debug/examples").join(file)
+    }
+
+    /// A program of this workspace, as it is released.
+    #[must_use]
+    pub fn release(&self, name: &str) -> PathBuf {
+        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        self.target.join("release").join(file)
+    }
+
+    /// A file that a run leaves for later ones.
+    #[must_use]
+    pub fn kept(&self, name: &str) -> PathBuf {
+        self.installed.join(name)
+    }
+
+    pub(crate) fn docs(&self) -> PathBuf {
+        self.sources.join("../../docs/interop.md")
+    }
+}

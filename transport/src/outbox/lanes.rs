@@ -1,0 +1,68 @@
+//! The lanes of one kind of call: one per queue, forgotten when idle.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use sqs_rpc_protocol::{HostKey, HostQueueUrl};
+
+use super::context::Context;
+use super::kind::Kind;
+use super::lane::Lane;
+
+/// All lanes of one kind.
+#[derive(Debug)]
+pub(super) struct Lanes<K: Kind> {
+    pub(super) lanes: DashMap<HostKey, Arc<Lane<K>>>,
+    pub(super) context: Arc<Context>,
+}
+
+impl<K: Kind> Lanes<K> {
+    pub(super) fn new(context: Arc<Context>) -> Arc<Self> {
+        Arc::new(Self {
+            lanes: DashMap::new(),
+            context,
+        })
+    }
+
+    /// Entries that are not answered yet.
+    pub(super) fn unanswered(&self) -> usize {
+        let room = self.context.options.room();
+        self.lanes
+            .iter()
+            .map(|lane| room.saturating_sub(lane.room.available_permits()))
+            .sum()
+    }
+
+    /// Waits until all entries in a queue's lane are answered, which means that all its room is free.
+    pub(super) async fn settled(&self, queue: &HostQueueUrl) {
+        let lane = self.lanes.get(&self.key(queue));
+        let Some(room) = lane.map(|lane| Arc::clone(&lane.room)) else {
+            return;
+        };
+        let all = u32::try_from(self.context.options.room()).unwrap_or(u32::MAX);
+        drop(room.acquire_many(all).await);
+    }
+
+    /// Forgets a lane if it has nothing to do, and says so. Nobody can have got hold of it in between: lanes are
+    /// handed out under the lock that `remove_if` takes.
+    pub(super) fn forget_idle(&self, queue: &HostQueueUrl, lane: &Arc<Lane<K>>) -> bool {
+        // The map's reference and the worker's.
+        let unused = |found: &Arc<Lane<K>>| {
+            Arc::ptr_eq(found, lane) && Arc::strong_count(found) == 2 && found.is_empty()
+        };
+        self.lanes
+            .remove_if(&self.key(queue), |_, found| unused(found))
+            .is_some()
+    }
+
+    /// Forgets a lane whose worker has ended.
+    pub(super) fn forget(&self, queue: &HostQueueUrl, lane: &Arc<Lane<K>>) {
+        self.lanes
+            .remove_if(&self.key(queue), |_, found| Arc::ptr_eq(found, lane));
+    }
+
+    /// One lane for a queue, however its URL is spelled.
+    pub(super) fn key(&self, queue: &HostQueueUrl) -> HostKey {
+        self.context.sqs.host_key(queue)
+    }
+}
