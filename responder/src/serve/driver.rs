@@ -198,7 +198,7 @@ impl Driver {
                 () = self.context.slots.changed() => {}
                 sign = contact.next() => match sign {
                     Sign::Served => self.polls.answered(),
-                    _ => self.polls.reopen(),
+                    _ => self.polls.reopen(self.context.sqs.clock().now()),
                 },
                 () = alarm.until(alarm_at) => {}
             }
@@ -294,6 +294,7 @@ impl Driver {
                 let now = self.context.sqs.clock().now();
                 self.polls.returned(
                     polled.size,
+                    polled.started,
                     messages.len(),
                     now,
                     now + self.context.options.visibility,
@@ -312,10 +313,8 @@ impl Driver {
                         .sqs
                         .compare_server_time(received, polled.started);
                 }
-                let got = messages.len();
-                if self.received(messages) == got {
-                    self.polls.brought_nothing(polled.started);
-                }
+                let used = self.received(messages);
+                self.polls.was_of_use(used, polled.started);
             }
             Err(fault) => {
                 let now = self.context.sqs.clock().now();

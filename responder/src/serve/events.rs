@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use sqs_rpc_protocol::{QueueUrl, SqsTime};
-use sqs_rpc_transport::{Counter, mutant};
+use sqs_rpc_transport::{Counter, Use, mutant};
 use tracing::Instrument;
 
 use super::context::Context;
@@ -28,9 +28,9 @@ use crate::request::{self, Received};
 use crate::{Deadline, Request};
 
 impl Driver {
-    /// Handles the messages of a poll. Returns how many of them stay in SQS, because they are damaged.
-    pub(super) fn received(&mut self, messages: Vec<Message>) -> usize {
-        let mut stay = 0;
+    /// Handles the messages of a poll.
+    pub(super) fn received(&mut self, messages: Vec<Message>) -> Use {
+        let mut used = Use::Nothing;
         // FIFO: groups of which a message stays in SQS. Messages behind it must not overtake it.
         let mut blocked = HashSet::new();
         for message in messages {
@@ -46,15 +46,17 @@ impl Driver {
                 self.put_back(receipt.to_owned(), Duration::ZERO);
                 continue;
             }
-            if let Stays::Yes = self.received_one(message, group.clone()) {
-                stay += 1;
+            let one = self.received_one(message, group.clone());
+            used = used.max(one);
+            if one == Use::Nothing {
                 blocked.extend(group);
             }
         }
-        stay
+        used
     }
 
-    fn received_one(&mut self, message: Message, group: Option<String>) -> Stays {
+    /// A damaged message is of no use, and stays in SQS.
+    fn received_one(&mut self, message: Message, group: Option<String>) -> Use {
         let receipt = message.receipt_handle().unwrap_or_default().to_owned();
         let key = MessageKey {
             id: message.message_id().unwrap_or_default().to_owned(),
@@ -70,7 +72,7 @@ impl Driver {
                 if request.deadline().is_past() && !mutant!("expired-is-handled") {
                     self.expired(receipt, request.message_id(), judged);
                 } else {
-                    self.admit(request, key, receipt, group);
+                    return self.admit(request, key, receipt, group);
                 }
             }
             Received::Corrupted => {
@@ -78,7 +80,7 @@ impl Driver {
                     tracing::warn!(%queue, "a received message is damaged");
                 }
                 self.polls.settled(1);
-                return Stays::Yes;
+                return Use::Nothing;
             }
             Received::Undecodable { error, address } => {
                 if context.count_and_tell(Counter::Undecodable) {
@@ -89,7 +91,7 @@ impl Driver {
                 let keep = context.options.keep_undecodable;
                 match address.filter(|_| !keep || is_first(count)) {
                     address if queue.is_fifo() => {
-                        self.put_aside(key, receipt, group, count, address);
+                        return self.put_aside(key, receipt, group, count, address);
                     }
                     Some(address) => self.complain(address, receipt, count),
                     None => self.put_back(receipt, hidden_for_dead_letters(count)),
@@ -100,13 +102,12 @@ impl Driver {
                     tracing::warn!(%queue, %refusal, "the return address of a request is refused; the request stays on its queue");
                 }
                 if queue.is_fifo() {
-                    self.put_aside(key, receipt, group, count, None);
-                } else {
-                    self.put_back(receipt, hidden_for_dead_letters(count));
+                    return self.put_aside(key, receipt, group, count, None);
                 }
+                self.put_back(receipt, hidden_for_dead_letters(count));
             }
         }
-        Stays::No
+        Use::New
     }
 
     /// Admits a message that will never be handled. Messages behind it in its group wait in hand until it is settled.
@@ -117,7 +118,7 @@ impl Driver {
         group: Option<String>,
         receive_count: Option<u32>,
         address: Option<QueueUrl>,
-    ) {
+    ) -> Use {
         let payload = Payload {
             work: Some(Work::PutAside(address)),
             deadline: Deadline::new(None, self.context.sqs.clock().clone()),
@@ -129,7 +130,7 @@ impl Driver {
             receipt,
             group,
             payload,
-        });
+        })
     }
 
     /// The addressee of the error reply for a message that cannot be decoded.
@@ -199,7 +200,7 @@ impl Driver {
         key: MessageKey,
         receipt: String,
         group: Option<String>,
-    ) {
+    ) -> Use {
         let arrival = Arrival {
             key,
             receipt,
@@ -211,16 +212,20 @@ impl Driver {
                 work: Some(Work::Handle(request)),
             },
         };
-        self.take_in(arrival);
+        self.take_in(arrival)
     }
 
-    fn take_in(&mut self, arrival: Arrival<Payload>) {
+    fn take_in(&mut self, arrival: Arrival<Payload>) -> Use {
         match self.hand.admit(arrival, self.context.sqs.clock().now()) {
             Admission::Handle(ticket) => self.handle(ticket),
             Admission::Queue => {}
             // The message counts as in flight twice until the timeout of its first receive ends, which mostly has ended.
-            Admission::Again => self.context.count(Counter::DuplicateRequests),
+            Admission::Again => {
+                self.context.count(Counter::DuplicateRequests);
+                return Use::Repeats;
+            }
         }
+        Use::New
     }
 
     fn handle(&mut self, ticket: Ticket) {
@@ -416,12 +421,6 @@ impl Driver {
             .outbox
             .change_visibility_later(&self.context.queue, receipt, hidden);
     }
-}
-
-/// Whether a message stays in SQS.
-enum Stays {
-    Yes,
-    No,
 }
 
 fn group(message: &Message) -> Option<String> {

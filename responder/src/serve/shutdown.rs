@@ -66,7 +66,8 @@ impl Driver {
         let now = self.context.sqs.clock().now();
         while let Ok(polled) = self.polled.try_recv() {
             let messages = polled.result.unwrap_or_default();
-            self.polls.returned(polled.size, messages.len(), now, now);
+            self.polls
+                .returned(polled.size, polled.started, messages.len(), now, now);
             let receipts = messages
                 .into_iter()
                 .filter_map(|message| message.receipt_handle);

@@ -6,11 +6,13 @@
 //! **Invariant:** without demand no poll starts, and a poll in flight is never ended.
 
 mod in_flight;
+mod out;
 mod pace;
 
 use std::time::Duration;
 
 use self::in_flight::InFlight;
+use self::out::Out;
 use self::pace::Pace;
 use super::backoff::Backoff;
 use super::clock::Moment;
@@ -48,9 +50,7 @@ pub struct PollController {
     target: usize,
     /// The number of polls that have come back full since the target changed.
     full: usize,
-    /// The sum of the sizes of the polls in flight, and their number.
-    asked: usize,
-    out: usize,
+    out: Out,
     in_flight: InFlight,
     /// The number of messages that the owner can receive now; written by the owner.
     demand: usize,
@@ -60,6 +60,8 @@ pub struct PollController {
     failed_at: Option<Moment>,
     /// The next poll does not start before this moment: after a failure, a pause, or for the pace.
     not_before: Option<Moment>,
+    /// Polls in a row that returned only messages that were received before.
+    repeats: u32,
     /// Whether demand has returned since the last call of [`start`](Self::start), after there was none.
     woken: bool,
 }
@@ -96,6 +98,20 @@ const ROUNDS: usize = 3;
 /// plus a round trip. The price is one or two polls a second where only receives fail for long.
 const LONGEST_IF_ANSWERED: Duration = Duration::from_millis(800);
 
+/// What a poll returned: the best of its messages counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Use {
+    /// No message, or only messages that were damaged on the way and stay in SQS.
+    Nothing,
+    /// Besides damaged messages, only messages that were received before, and duplicate replies.
+    Repeats,
+    /// A message that was not received before.
+    New,
+}
+
+/// The maximum number of polls in a row that return only [repeats](Use::Repeats) and are not followed by a pause.
+const REPEATS_AT_ONCE: u32 = 10;
+
 /// The minimum time from the start of a poll that returns nothing to the start of the next poll.
 const SHORTEST_EMPTY: Duration = Duration::from_millis(500);
 
@@ -128,13 +144,13 @@ impl PollController {
             options,
             target: 1,
             full: 0,
-            asked: 0,
-            out: 0,
+            out: Out::default(),
             in_flight: InFlight::default(),
             demand: 0,
             backoff,
             failed_at: None,
             not_before: None,
+            repeats: 0,
             woken: false,
         }
     }
@@ -153,25 +169,24 @@ impl PollController {
             // that call fails, the receiver is gone by then, and a poll now would only have been one more failure.
             self.pause(now + self.options.first_backoff);
         }
-        if self.out >= self.target || self.not_before.is_some_and(|at| now < at) {
+        if !self.may_start() || self.not_before.is_some_and(|at| now < at) {
             return None;
         }
         self.in_flight.expire(now);
         let quota = self
             .options
             .max_in_flight
-            .saturating_sub(self.in_flight.total() + self.asked);
+            .saturating_sub(self.in_flight.total() + self.out.asked());
         let size = self
             .demand
-            .saturating_sub(self.asked)
+            .saturating_sub(self.out.asked())
             .min(quota)
             .min(RECEIVE_MAX);
         if size == 0 {
             return None;
         }
         self.not_before = None;
-        self.out += 1;
-        self.asked += size;
+        self.out.begun(size, now);
         Some(size)
     }
 
@@ -180,10 +195,10 @@ impl PollController {
     #[must_use]
     pub fn next_start(&self) -> Option<Moment> {
         // The polls in flight already cover the demand, so the end of a wait must not wake the owner.
-        if self.demand <= self.asked || self.out >= self.target {
+        if self.demand <= self.out.asked() || !self.may_start() {
             return None;
         }
-        if self.in_flight.total() + self.asked < self.options.max_in_flight {
+        if self.in_flight.total() + self.out.asked() < self.options.max_in_flight {
             return self.not_before;
         }
         let room = self.in_flight.next_expiry()?;
@@ -192,8 +207,15 @@ impl PollController {
 
     /// A poll of `size` has returned `got` messages now, which stay invisible until `visible_until` unless they are
     /// settled.
-    pub fn returned(&mut self, size: usize, got: usize, now: Moment, visible_until: Moment) {
-        self.ended(size);
+    pub fn returned(
+        &mut self,
+        size: usize,
+        started: Moment,
+        got: usize,
+        now: Moment,
+        visible_until: Moment,
+    ) {
+        self.out.ended(size, started);
         self.in_flight.received(got, visible_until);
         self.backoff.succeeded();
         self.failed_at = None;
@@ -209,11 +231,24 @@ impl PollController {
         }
     }
 
-    /// The poll that has just [returned](Self::returned) began at `started` and returned nothing useful. SQS holds a
-    /// long poll until its wait of at least a second has ended. A server that answers at once would be polled in a
-    /// busy loop, so the next poll starts half a second after the start of this poll at the earliest.
-    pub fn brought_nothing(&mut self, started: Moment) {
-        if !mutant!("hot-loop-under-load") {
+    /// The use of the poll that has just [returned](Self::returned) and began at `started`. SQS answers a long poll when it
+    /// has a message, or after the poll's wait of at least a second, and a message that was received stays hidden. Only
+    /// a broken server answers at once with nothing, or with the same messages again and again, and would be polled
+    /// without end. Then the next poll begins half a second after this poll at the earliest. Messages that were
+    /// received before delay nothing until ten polls in a row have returned nothing else, because SQS may deliver a message twice.
+    pub fn was_of_use(&mut self, used: Use, started: Moment) {
+        let waits = match used {
+            Use::New => {
+                self.repeats = 0;
+                false
+            }
+            Use::Repeats => {
+                self.repeats = self.repeats.saturating_add(1);
+                self.repeats > REPEATS_AT_ONCE
+            }
+            Use::Nothing => true,
+        };
+        if waits && !mutant!("hot-loop-under-load") {
             self.pause(started + SHORTEST_EMPTY);
         }
     }
@@ -221,7 +256,7 @@ impl PollController {
     /// A poll of `size` that began at `started` failed, or had no answer in time. It does not count as another
     /// failure if it began before the last counted failure: see [`Backoff::failed_call`].
     pub fn failed(&mut self, size: usize, started: Moment, now: Moment, random: &Random) {
-        self.ended(size);
+        self.out.ended(size, started);
         self.set_target(1);
         self.not_before = Some(self.backoff.failed_call(started, now, random));
         self.failed_at = Some(now);
@@ -230,9 +265,11 @@ impl PollController {
         }
     }
 
-    /// Another call shows that SQS answers again: a poll that waits because of failures starts now. If it fails as
-    /// well, the next wait is as long as it would have been.
-    pub fn reopen(&mut self) {
+    /// Another call shows at `now` that SQS answers again after it answered nothing. A poll that waits because of
+    /// failures starts now; if it fails as well, the next wait is as long as it would have been. Polls in flight may
+    /// wait on dead connections, so another poll may start beside each.
+    pub fn reopen(&mut self, now: Moment) {
+        self.out.doubt(now);
         if self.failures() > 0 {
             self.not_before = None;
             self.woken = false;
@@ -284,7 +321,7 @@ impl PollController {
     /// Whether the maximum number of messages is in flight, so that a settled message makes room for a poll.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.in_flight.total() + self.asked >= self.options.max_in_flight
+        self.in_flight.total() + self.out.asked() >= self.options.max_in_flight
     }
 
     /// The number of failed polls since the last successful poll.
@@ -295,8 +332,8 @@ impl PollController {
 
     /// The number of polls in flight.
     #[must_use]
-    pub const fn out(&self) -> usize {
-        self.out
+    pub fn out(&self) -> usize {
+        self.out.all()
     }
 
     /// The number of messages received and not yet settled.
@@ -309,9 +346,9 @@ impl PollController {
         (self.target, self.full) = (target, 0);
     }
 
-    fn ended(&mut self, size: usize) {
-        self.out = self.out.saturating_sub(1);
-        self.asked = self.asked.saturating_sub(size);
+    /// Whether one more poll may be in flight. Doubted polls count for the limit of the options only.
+    fn may_start(&self) -> bool {
+        self.out.counted() < self.target && self.out.all() < self.options.max_polls.max(1)
     }
 }
 
@@ -345,7 +382,7 @@ mod tests {
         polls.set_demand(1000);
         assert_eq!(starts(&mut polls, NOW), [10]);
         polls.set_demand(0);
-        polls.returned(10, 10, NOW, LATER);
+        polls.returned(10, NOW, 10, NOW, LATER);
         assert_eq!(polls.start(NOW), None);
     }
 
@@ -357,8 +394,8 @@ mod tests {
         while started.len() < 5 {
             if polls.start(now).is_some() {
                 started.push(now);
-                polls.returned(10, 0, now, LATER);
-                polls.brought_nothing(now);
+                polls.returned(10, NOW, 0, now, LATER);
+                polls.was_of_use(Use::Nothing, now);
             }
             now = polls.next_start().unwrap();
         }
@@ -371,9 +408,28 @@ mod tests {
         // A poll that the server held delays nothing.
         assert_eq!(polls.start(now), Some(10));
         let end = now + Duration::from_secs(20);
-        polls.returned(10, 0, end, LATER);
-        polls.brought_nothing(now);
+        polls.returned(10, NOW, 0, end, LATER);
+        polls.was_of_use(Use::Nothing, now);
         assert_eq!(polls.start(end), Some(10));
+    }
+
+    #[test]
+    fn polls_that_repeat_messages_are_paced_after_ten() {
+        let mut polls = controller(8);
+        polls.set_demand(1000);
+        let mut poll = |used| {
+            let at_once = polls.start(NOW).is_some();
+            if at_once {
+                polls.returned(10, NOW, 1, NOW, LATER);
+                polls.was_of_use(used, NOW);
+            }
+            at_once
+        };
+        assert!((0..10).all(|_| poll(Use::Repeats)));
+        assert!(poll(Use::New));
+        assert!((0..11).all(|_| poll(Use::Repeats)));
+        assert!(!poll(Use::Repeats));
+        assert_eq!(polls.next_start(), Some(NOW + SHORTEST_EMPTY));
     }
 
     #[test]
@@ -382,11 +438,11 @@ mod tests {
         polls.set_demand(1000);
         assert_eq!(starts(&mut polls, NOW).len(), 1);
         for out in [2, 3, 3] {
-            polls.returned(10, 10, NOW, LATER);
+            polls.returned(10, NOW, 10, NOW, LATER);
             starts(&mut polls, NOW);
             assert_eq!(polls.out(), out);
         }
-        polls.returned(10, 9, NOW, LATER);
+        polls.returned(10, NOW, 9, NOW, LATER);
         assert_eq!(
             (starts(&mut polls, NOW).len(), polls.out()),
             (0, 2),
@@ -401,19 +457,19 @@ mod tests {
         starts(&mut polls, NOW);
         let mut out = Vec::new();
         for _ in 0..3 + 12 + 15 {
-            polls.returned(10, 10, NOW, LATER);
+            polls.returned(10, NOW, 10, NOW, LATER);
             starts(&mut polls, NOW);
             out.push(polls.out());
         }
         let counted = [4, 5, 6].map(|polls| out.iter().position(|&out| out == polls));
         assert_eq!(counted, [2, 14, 29].map(Some), "{out:?}");
         // One partly full poll resets the count of full polls.
-        polls.returned(10, 9, NOW, LATER);
+        polls.returned(10, NOW, 9, NOW, LATER);
         for _ in 0..3 {
-            polls.returned(10, 10, NOW, LATER);
+            polls.returned(10, NOW, 10, NOW, LATER);
         }
         assert_eq!(polls.target, 4);
-        polls.returned(10, 10, NOW, LATER);
+        polls.returned(10, NOW, 10, NOW, LATER);
         assert_eq!(polls.target, 4);
     }
 
@@ -433,9 +489,9 @@ mod tests {
         });
         polls.set_demand(1000);
         assert_eq!(polls.start(NOW), Some(10));
-        polls.returned(10, 10, NOW, LATER);
+        polls.returned(10, NOW, 10, NOW, LATER);
         assert_eq!(starts(&mut polls, NOW), [5]);
-        polls.returned(5, 5, NOW, LATER);
+        polls.returned(5, NOW, 5, NOW, LATER);
         assert_eq!(polls.start(NOW), None);
         assert_eq!(
             polls.next_start(),
@@ -502,7 +558,7 @@ mod tests {
         }
         assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
         let size = polls.start(now).unwrap();
-        polls.returned(size, 0, now, LATER);
+        polls.returned(size, NOW, 0, now, LATER);
         assert_eq!(polls.start(now), Some(10));
     }
 
@@ -522,13 +578,13 @@ mod tests {
         polls.set_demand(100);
         starts(&mut polls, NOW);
         assert!(polls.is_full());
-        polls.returned(10, 10, NOW, LATER);
+        polls.returned(10, NOW, 10, NOW, LATER);
         polls.extended("a", LATER + Duration::from_secs(60));
         assert!(polls.is_full());
         polls.settled_by_handle("b", NOW);
         polls.settled_by_handle("b", NOW);
         assert_eq!((polls.is_full(), starts(&mut polls, NOW)), (false, vec![1]));
-        polls.returned(1, 0, LATER, LATER);
+        polls.returned(1, NOW, 0, LATER, LATER);
         polls.start(LATER);
         assert_eq!(polls.in_flight(), 1, "the extended message");
     }
@@ -564,7 +620,7 @@ mod tests {
             now = at;
         }
         let size = polls.start(now).unwrap();
-        polls.returned(size, 0, now, LATER);
+        polls.returned(size, NOW, 0, now, LATER);
         polls.pause(LATER);
         polls.answered();
         assert_eq!(
@@ -582,11 +638,11 @@ mod tests {
         for _ in 0..20 {
             let size = polls.start(now).unwrap();
             now += Duration::from_millis(2);
-            polls.returned(size, 5, now, LATER);
+            polls.returned(size, NOW, 5, now, LATER);
             now = polls.next_start().unwrap_or(now);
         }
         let size = polls.start(now).unwrap();
-        polls.returned(size, 5, now, LATER);
+        polls.returned(size, NOW, 5, now, LATER);
         assert_eq!(polls.start(now), None);
         let wait = polls.next_start().unwrap().since(now);
         assert!(wait <= PollOptions::default().pace, "{wait:?}");
@@ -616,11 +672,11 @@ mod tests {
             now = fail(&mut polls, now);
         }
         let wait = fail(&mut polls, now).since(now);
-        polls.reopen();
+        polls.reopen(NOW);
         let after = fail(&mut polls, now).since(now);
         assert!(after >= wait.mul_f64(0.6), "{after:?} after {wait:?}");
-        polls.reopen();
-        polls.reopen();
+        polls.reopen(NOW);
+        polls.reopen(NOW);
         assert_eq!(starts(&mut polls, now), [10], "one poll starts");
     }
 
@@ -629,7 +685,7 @@ mod tests {
         let mut polls = controller(8);
         polls.set_demand(10);
         polls.pause(LATER);
-        polls.reopen();
+        polls.reopen(NOW);
         assert_eq!(polls.start(NOW), None);
     }
 }

@@ -11,7 +11,8 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use sqs_rpc_protocol::VirtualQueueName;
 use sqs_rpc_transport::{
-    Alarm, Backoff, Counter, Fault, FaultKind, Moment, RECEIVE_MAX, Random, Sign, is_intact, mutant,
+    Alarm, Backoff, Counter, Fault, FaultKind, Moment, RECEIVE_MAX, Random, Sign, Use, is_intact,
+    mutant,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -131,7 +132,7 @@ impl Driver<'_> {
                     let polls = &mut self.shared.lock().polls;
                     match sign {
                         Sign::Served => polls.answered(),
-                        _ => polls.reopen(),
+                        _ => polls.reopen(clock.now()),
                     }
                 }
                 () = alarm.until(alarm_at) => {}
@@ -259,7 +260,9 @@ impl Driver<'_> {
             let mut state = self.shared.lock();
             state.health.worked(now);
             if let Kind::Long(size) = kind {
-                state.polls.returned(size, got, now, now + visibility);
+                state
+                    .polls
+                    .returned(size, started, got, now, now + visibility);
             }
         }
         if let Phase::Stopping(since) = &mut self.phase
@@ -272,18 +275,18 @@ impl Driver<'_> {
             visible_until,
             server_now: self.shared.sqs.earliest_server_time(),
         };
-        let (mut put_back, mut foreign, mut damaged) = (0, 0, 0);
+        let (mut put_back, mut foreign, mut used) = (0, 0, Use::Nothing);
         let mut held_up = HeldUp::new(self.shared.url.is_fifo());
         for message in messages {
             if !is_intact(&message) {
                 // The message stays in SQS and is redelivered, intact or damaged.
                 counters.count(Counter::Corrupted);
-                damaged += 1;
                 held_up.behind(&message, Routed::Full, put_back_for(&message));
                 continue;
             }
             if let Some((put_it_back, after)) = held_up.why(&message) {
                 put_back += 1;
+                used = Use::New;
                 self.carry_out(put_it_back(after, Box::new(message)));
                 continue;
             }
@@ -292,6 +295,10 @@ impl Driver<'_> {
                 self.delete(handle);
             }
             let routed = self.shared.lock().router.route(message, arrival);
+            used = used.max(match routed {
+                Routed::Again | Routed::Duplicate(_) => Use::Repeats,
+                _ => Use::New,
+            });
             let of_others = matches!(routed, Routed::Foreign(..) | Routed::Unclaimed(..));
             foreign += usize::from(of_others);
             put_back += usize::from(of_others || matches!(routed, Routed::Full(..)));
@@ -306,9 +313,7 @@ impl Driver<'_> {
         }
         let size = match kind {
             Kind::Long(size) => {
-                if damaged == got {
-                    self.shared.lock().polls.brought_nothing(started);
-                }
+                self.shared.lock().polls.was_of_use(used, started);
                 size
             }
             Kind::Short => RECEIVE_MAX,

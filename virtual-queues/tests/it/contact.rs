@@ -5,8 +5,9 @@ use std::time::Duration;
 use local_sqs::Behaviour;
 use sqs_rpc_protocol::{CorrelationId, HostQueueUrl};
 use sqs_rpc_transport::{FaultKind, Sqs};
+use sqs_virtual_queues::CreateQueue;
 
-use crate::support::{TestResult, World, pass, until};
+use crate::support::{HalfOpen, Meddled, TestResult, World, pass, until};
 
 impl World {
     fn serves(&self, serves: bool) {
@@ -44,5 +45,32 @@ async fn a_waiting_poll_starts_when_another_call_is_answered() -> TestResult {
     assert_eq!(polls(), 7, "at once");
     world.send(pending.url(), "reply").await;
     assert_eq!(pending.await?.body(), Some("reply"));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_on_a_dead_connection_delays_no_message_after_an_outage() -> TestResult {
+    let world = World::new();
+    let url = world.host("host").await;
+    let queues = world
+        .builder_over(Meddled::new(&world.client, HalfOpen))
+        .build()?;
+    let queue = queues.create(&url, CreateQueue::named("q"))?;
+    let receive = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.receive().wait(Duration::from_secs(20)).await }
+    });
+    // The poll's connection dies in an outage that other calls notice.
+    pass(Duration::from_secs(2)).await;
+    world.serves(false);
+    for _ in 0..3 {
+        assert!(look(queues.sqs(), &url).await.is_some());
+    }
+    world.serves(true);
+    world.send(queue.url(), "x").await;
+    assert_eq!(look(queues.sqs(), &url).await, None);
+    pass(Duration::from_secs(1)).await;
+    assert!(receive.is_finished(), "another poll was started");
+    assert_eq!(receive.await??[0].body(), Some("x"));
     Ok(())
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use sqs_rpc_transport::Action;
 use sqs_virtual_queues::CreateQueue;
 
-use crate::support::{AnswersAtOnce, Meddled, RoundTrip, Slow, TestResult, World, pass, until};
+use crate::support::{
+    AnswersAtOnce, Meddled, Repeats, RoundTrip, Slow, TestResult, World, pass, until,
+};
 
 #[tokio::test(start_paused = true)]
 async fn no_call_is_made_while_nobody_waits() -> TestResult {
@@ -164,6 +166,24 @@ async fn a_server_that_never_waits_is_polled_twice_a_second() -> TestResult {
     assert!(queue.receive().wait(wait).await?.is_empty());
     let polls = queues.stats().calls.of(Action::ReceiveMessage);
     assert!((19..=21).contains(&polls), "{polls} polls in 10 s");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_repeats_messages_is_polled_twice_a_second() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world
+        .builder_over(Meddled::new(&world.client, Repeats::default()))
+        .build()?;
+    let unread = queues.create(&host, CreateQueue::named("unread"))?;
+    world.send(unread.url(), "x").await;
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    let wait = Duration::from_secs(10);
+    assert!(queue.receive().wait(wait).await?.is_empty());
+    let polls = queues.stats().calls.of(Action::ReceiveMessage);
+    // The first poll, ten repeats without a pause, and two polls a second.
+    assert!((20..=32).contains(&polls), "{polls} polls in 10 s");
     Ok(())
 }
 

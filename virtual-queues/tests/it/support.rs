@@ -1,7 +1,7 @@
 //! Shared test utilities.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_sqs::config::http::HttpResponse;
@@ -298,6 +298,35 @@ impl Meddle for AnswersAtOnce {
                 date: None,
                 result: Ok(ReceiveMessageOutput::builder().build()),
             }
+        }
+        .boxed()
+    }
+}
+
+/// A broken server: it answers each poll at once with the messages of the first poll that returned any.
+#[derive(Debug, Default)]
+pub(crate) struct Repeats(Arc<OnceLock<ReceiveMessageOutput>>);
+
+impl Meddle for Repeats {
+    fn receive(
+        &self,
+        _: usize,
+        call: Call<ReceiveMessageOutput, ReceiveMessageError>,
+    ) -> Call<ReceiveMessageOutput, ReceiveMessageError> {
+        let kept = Arc::clone(&self.0);
+        async move {
+            if let Some(output) = kept.get().cloned() {
+                pass(Duration::from_millis(2)).await;
+                let (date, result) = (None, Ok(output));
+                return Answer { date, result };
+            }
+            let answer = call.await;
+            if let Ok(output) = &answer.result
+                && !output.messages().is_empty()
+            {
+                kept.get_or_init(|| output.clone());
+            }
+            answer
         }
         .boxed()
     }
