@@ -27,11 +27,11 @@ pub(crate) fn say(line: impl fmt::Display) {
     drop(io::stderr().lock().write_all(line.as_bytes()));
 }
 
-/// Says why a command failed, to programs on stdout, too, if `json` is wanted.
+/// Prints the failure to stderr, and with `json` also to stdout, and returns the exit code.
 pub(crate) fn report(failure: &Failure, json: bool) -> ExitCode {
     if failure.exit != Exit::ReaderGone {
         if json && !failure.in_result {
-            // If that fails, too, there is stderr.
+            // If stdout fails, stderr still has the failure.
             let _ = print(&format!("{}\n", json!({ "error": failure.to_json() })));
         }
         say(format_args!("sqs-rpc: {failure}"));

@@ -21,10 +21,10 @@ type BoxError = Box<dyn Error + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
-    /// One word, if the exit code does not say enough.
+    /// A kind that is more specific than the exit code.
     kind: Option<&'static str>,
     error: BoxError,
-    /// The result on stdout says it already.
+    /// Whether the result on stdout already contains the failure.
     pub(crate) in_result: bool,
 }
 

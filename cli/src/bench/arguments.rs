@@ -1,4 +1,4 @@
-//! What `sqs-rpc bench rpc` is asked to measure.
+//! The options of `sqs-rpc bench rpc`.
 
 use sqs_rpc::transport::Prefer;
 
@@ -6,59 +6,60 @@ use super::server::Place;
 use crate::connection::server_url;
 use crate::number;
 
-/// Measure requests: how many a second, how long, how many calls of SQS, at what price
+/// Measure requests: rate, latency, calls to SQS and price
 ///
-/// By default on an SQS in this process that is as slow as Amazon's, in virtual time: its counts hardly depend on the
-/// machine. Real times come with --on-local, --endpoint-url or --on-aws. The queues that it makes, sqs-rpc-bench-... and
-/// one for replies, it deletes in the end, after Ctrl-C or SIGTERM, too; if it is killed, the former are yours to delete.
+/// By default the bench uses an SQS in this process that is as slow as Amazon's, in virtual time, so the results hardly
+/// depend on the machine. --on-local, --endpoint-url and --on-aws measure real time. The bench creates queues
+/// (sqs-rpc-bench-... and a reply queue) and deletes them at the end, also after Ctrl-C or SIGTERM. If it is killed,
+/// delete sqs-rpc-bench-... yourself.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Measure on `sqs-rpc local`, started as a process of its own, over HTTP
+    /// Measure on `sqs-rpc local`, started as a separate process, over HTTP
     #[arg(long, group = "place")]
     pub(super) on_local: bool,
-    /// Measure on Amazon's SQS, with the region and credentials of the AWS environment; it costs money
+    /// Measure on Amazon SQS, with the region and credentials of the AWS environment; Amazon charges for the calls
     #[arg(long, group = "place")]
     pub(super) on_aws: bool,
     /// Measure on the SQS at this address
     #[arg(long, value_name = "URL", group = "place", value_parser = server_url)]
     pub(super) endpoint_url: Option<String>,
-    /// Callers at a time; several with commas
+    /// Number of concurrent callers; separate several values with commas
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 32, 256],
           value_parser = callers)]
     pub(super) concurrency: Vec<usize>,
-    /// Send so many requests a second instead, whether replies come or not
+    /// Send this number of requests per second instead, without waiting for replies
     #[arg(long, value_name = "PER SECOND", value_parser = rate)]
     pub(super) rate: Option<f64>,
-    /// Bytes of a body; several with commas
+    /// Size of a body in bytes; separate several values with commas
     #[arg(long, value_name = "BYTES", value_delimiter = ',', default_values_t = [64, 1024, 65536],
           value_parser = bytes)]
     pub(super) payload: Vec<usize>,
     /// Requests in each run
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = requests)]
     pub(super) requests: u64,
-    /// Put the same load on another contestant, too
+    /// Also run the same load on another contestant
     #[arg(long, value_name = "NAME")]
     pub(super) compare: Option<Compare>,
-    /// What matters more to the framework, latency or cost
+    /// Whether the framework prefers low latency or low cost
     #[arg(long, value_enum, default_value_t)]
     pub(super) prefer: Preference,
-    /// Print JSON, a line a run, instead of a table
+    /// Print one line of JSON for each run instead of a table
     #[arg(long)]
     pub(crate) json: bool,
-    /// What chance decides in the model, it decides by this
+    /// Seed of the random decisions in the model
     #[arg(long, default_value_t = 1, value_parser = number::seed)]
     pub(super) seed: u64,
 }
 
-/// The framework's setting of this name.
+/// The framework's setting `prefer`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Preference {
-    /// Nothing that somebody waits for is held back
+    /// Never delay a message that a caller waits for
     Latency,
-    /// A few milliseconds under load for fuller batches
+    /// Delay messages by a few milliseconds under load, for fuller batches
     #[default]
     Balance,
-    /// Some ten milliseconds under load for the fewest calls
+    /// Delay messages by some ten milliseconds under load, for the fewest calls
     Cost,
 }
 
@@ -72,12 +73,12 @@ impl From<Preference> for Prefer {
     }
 }
 
-/// Whom the framework is compared with.
+/// The contestant that the framework is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Compare {
-    /// Plain SDK calls, ten to a batch, with the number of polls that served best
+    /// Plain SDK calls in batches of ten, with the number of polls that gave the best result
     BareSdk,
-    /// The framework with every message in a call of its own, as far as it does that
+    /// The framework with, as far as possible, each message in its own call
     Unbatched,
 }
 
@@ -91,7 +92,7 @@ impl Arguments {
         }
     }
 
-    /// What the figures of the table are of.
+    /// The head of the table: what was measured.
     pub(super) fn describe(&self) -> String {
         let place = match self.place() {
             Place::Model => {
@@ -100,7 +101,7 @@ impl Arguments {
                     self.seed
                 )
             }
-            Place::Local => "`sqs-rpc local` in a process of its own".to_owned(),
+            Place::Local => "`sqs-rpc local` in a separate process".to_owned(),
             Place::Url(url) => url,
             Place::Aws => "Amazon SQS".to_owned(),
         };
@@ -125,7 +126,7 @@ fn requests(given: &str) -> Result<u64, String> {
     number::within(given, 1..=1_000_000_000)
 }
 
-/// Requests a second.
+/// Requests per second.
 fn rate(given: &str) -> Result<f64, String> {
     number::within(given, 0.01..=1_000_000.0)
 }

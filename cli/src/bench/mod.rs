@@ -2,13 +2,13 @@
 //!
 //! | module | question |
 //! |---|---|
-//! | `arguments` | what is asked for? |
-//! | `server` | where is SQS, and whose time does it have? |
-//! | `contestant` | who is measured? |
-//! | `runs` | who is put under which load? |
-//! | `load` | how do requests come, and how long does each take? |
-//! | `calls`, `outcome` | what was asked of SQS, and what does it add up to? |
-//! | `report`, `progress` | how is it shown? |
+//! | `arguments` | which options are there? |
+//! | `server` | which SQS is used, with real or virtual time? |
+//! | `contestant` | what is measured? |
+//! | `runs` | which contestant runs under which load? |
+//! | `load` | how are requests sent, and how long does each take? |
+//! | `calls`, `outcome` | which calls were made, and what are the figures? |
+//! | `report`, `progress` | how are results and progress shown? |
 
 mod arguments;
 mod calls;
