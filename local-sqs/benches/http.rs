@@ -1,4 +1,4 @@
-//! The HTTP server: how many messages a second go through it, and how soon a send wakes a poll that waits.
+//! The HTTP server: messages per second, and how soon a send wakes a waiting poll.
 //!
 //! `cargo bench -p local-sqs --bench http` measures this server alone. With the path of a rustack server after `--`,
 //! both servers take turns; `cargo xtask bench-local` first installs rustack. Both servers are started here as separate

@@ -1,4 +1,4 @@
-//! The way in without a socket: an HTTP client for the SDK that answers by itself.
+//! The front end without a socket: an HTTP client for the SDK that answers by itself.
 
 use crate::driver::Lost;
 use crate::service::Service;

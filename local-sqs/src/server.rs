@@ -1,4 +1,4 @@
-//! The way in over HTTP/1.1.
+//! The front end over HTTP/1.1.
 //!
 //! Owns the listener and the connections. Invariant: every connection's task is in one set, and [`Server::shutdown`]
 //! waits for all of them.

@@ -1,14 +1,14 @@
-//! Answers HTTP requests, whatever carries them.
+//! Answers HTTP requests of both front ends.
 //!
-//! There are two ways in: [`in_process`](crate::in_process), without a socket, and [`server`](crate::server). Each only
-//! carries bytes between its transport and the wire; both answer alike.
+//! The front ends are [`in_process`](crate::in_process), without a socket, and [`server`](crate::server), over HTTP. Each
+//! only passes bytes between its transport and the service; both give the same answers.
 
 use crate::driver::{Driver, Lost};
 use crate::rights::Rights;
 use crate::wire::{Incoming, Outgoing, Protocol};
 use tokio_util::sync::CancellationToken;
 
-/// What both ways in share.
+/// The state that both front ends share.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) driver: Driver,

@@ -72,7 +72,7 @@ impl Protocol {
     }
 }
 
-/// The last second that a date of HTTP can name: that of the year 9999.
+/// The last second that an HTTP date can express: the end of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
 
 fn date(at: Timestamp) -> String {

@@ -16,7 +16,7 @@ pub(super) struct Moves {
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) source: QueueName,
-    /// None: each message goes back to the queue that it came from.
+    /// `None`: each message is moved back to its source queue.
     pub(super) destination: Option<QueueName>,
     pub(super) rate: Option<u32>,
     pub(super) status: Status,
@@ -46,14 +46,14 @@ impl Status {
 }
 
 impl Task {
-    /// One message at each step.
+    /// The time between two steps; each step moves one message.
     pub(super) fn pace(&self) -> Duration {
         Duration::from_secs(1) / self.rate.unwrap_or(MOST_PER_SECOND)
     }
 }
 
 impl Moves {
-    /// When the next message is moved, by any task.
+    /// When any task moves its next message.
     pub(super) fn next_step(&self) -> Option<Timestamp> {
         self.running().map(|(_, task)| task.next_step).min()
     }

@@ -1,6 +1,6 @@
 //! Message move tasks: they move dead letters back to their source queues at a limited rate.
 //!
-//! Owns when a task moves a message. Invariant: a queue is the source of at most one running task.
+//! Owns the steps of the tasks; `move_tasks` has the tasks. Invariant: a queue is the source of at most one running task.
 
 use super::api::{Output, outputs, requests};
 use super::error::ErrorKind;

@@ -5,7 +5,7 @@ use super::error::{Error, ErrorKind};
 use std::fmt;
 use std::sync::Arc;
 
-/// Where a queue lives; the full name of a queue.
+/// The full name of a queue, with region and account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct QueueName {
     pub(super) region: Arc<str>,

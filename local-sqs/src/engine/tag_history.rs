@@ -1,13 +1,13 @@
-//! The tags of one queue, and how they were before.
+//! The current and the earlier tags of one queue.
 
 use super::time::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 
-/// A queue's tags, and what they were before, as long as somebody may still read that.
+/// A queue's current tags, and earlier tags as long as they can still be read.
 #[derive(Debug)]
 pub(super) struct TagHistory {
     latest: BTreeMap<String, String>,
-    /// Older ones, and until when they were the latest; oldest first.
+    /// Earlier tags, each with the time until which they were current; oldest first.
     before: VecDeque<(Timestamp, BTreeMap<String, String>)>,
 }
 
@@ -23,13 +23,13 @@ impl TagHistory {
         &self.latest
     }
 
-    /// The tags as they were then.
+    /// The tags at this time.
     pub(super) fn as_of(&self, then: Timestamp) -> &BTreeMap<String, String> {
         let old = self.before.iter().find(|(until, _)| then < *until);
         old.map_or(&self.latest, |(_, tags)| tags)
     }
 
-    /// Changes the tags; what was older than `oldest` is forgotten.
+    /// Changes the tags, and drops earlier tags that were replaced at or before `oldest`.
     pub(super) fn change(
         &mut self,
         now: Timestamp,
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn old_tags_are_kept_for_as_long_as_somebody_may_read_them() {
+    fn old_tags_are_kept_while_they_can_be_read() {
         let at = Timestamp::from_millis;
         let mut history = TagHistory::new(tags([("k", "0")]));
         for (now, value) in [(10, "1"), (20, "2")] {

@@ -60,7 +60,7 @@ impl Engine {
     }
 }
 
-/// Whether tags may be added to those that a queue has.
+/// Checks whether tags may be added to the existing tags of a queue.
 pub(super) fn check(
     existing: &BTreeMap<String, String>,
     added: &BTreeMap<String, String>,
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_has_fifty_tags_at_most() {
+    fn a_queue_has_at_most_fifty_tags() {
         let fifty = tags((0..50).map(|i| (i.to_string(), "x")));
         assert_eq!(check(&BTreeMap::new(), &fifty), Ok(()));
         assert_eq!(

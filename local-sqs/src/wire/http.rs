@@ -1,20 +1,20 @@
-//! An HTTP request and its answer, as every transport carries them.
+//! An HTTP request and its answer, without a transport.
 
-/// What a transport knows of an HTTP request.
+/// An HTTP request, as a transport received it.
 pub(crate) struct Incoming<'a> {
     pub(crate) method: &'a str,
-    /// Headers by their names in lower case.
+    /// Finds a header by its name in lower case.
     pub(crate) header: &'a (dyn Fn(&str) -> Option<&'a str> + Sync),
-    /// Scheme and host that the caller used, with no slash at the end.
+    /// Scheme and host that the caller used, without a slash at the end.
     pub(crate) origin: String,
     /// The path, with a slash at its beginning.
     pub(crate) path: &'a str,
-    /// What follows the question mark.
+    /// The text after the question mark.
     pub(crate) query: &'a str,
     pub(crate) body: &'a [u8],
 }
 
-/// What a transport answers.
+/// An HTTP answer for a transport to send.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) status: u16,
