@@ -1,17 +1,17 @@
-//! What the text of a header begins with, and its bounds.
+//! The begin of a header's text (version and kind), and the bounds of a header.
 
 use std::fmt;
 
-/// The version that is written, and the only one that is understood.
+/// The version that this crate writes, and the only version that it reads.
 pub const VERSION: u16 = 1;
 
-/// The longest header, in bytes. A longer one is refused; none that this crate writes is longer.
+/// The longest header, in bytes. A longer header is refused, and this crate writes no longer header.
 pub const MAX_HEADER_BYTES: usize = 3_072;
 
-/// Enough for any version to come, and few enough to look for duplicates by comparing.
+/// Enough for later versions, and few enough to find duplicates by comparing all pairs.
 pub(super) const MAX_FIELDS: usize = 32;
 
-/// Whether a header is a request's or a reply's.
+/// Whether a header belongs to a request or to a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HeaderKind {

@@ -24,7 +24,7 @@ use crate::Excerpt;
 use fields::Fields;
 use std::fmt;
 
-/// The header of a message: a request's or a reply's.
+/// The header of a message: of a request or of a reply.
 ///
 /// # Examples
 ///
@@ -113,7 +113,7 @@ impl RequestHeader {
     ///
     /// # Errors
     ///
-    /// [`HeaderError`]; [`OtherKind`](HeaderError::OtherKind) if it is a reply's.
+    /// [`HeaderError`]; [`OtherKind`](HeaderError::OtherKind) for the header of a reply.
     pub fn parse(text: &str) -> Result<Self, HeaderError> {
         match Header::parse(text)? {
             Header::Request(header) => Ok(header),
@@ -126,15 +126,15 @@ impl RequestHeader {
 }
 
 impl ReplyHeader {
-    /// What the header's attribute on a reply says.
+    /// Reads the header attribute of a reply.
     ///
-    /// None at all, or the *request's* header copied back (a Java responder may return the
-    /// attributes that it got), means success, with nothing known.
+    /// A missing header, or a copy of the *request's* header (a Java responder may return the attributes
+    /// that it received), means success without further details.
     ///
     /// # Errors
     ///
-    /// [`HeaderError`] if it is malformed or of a later version. It is not known then whether the
-    /// request succeeded.
+    /// [`HeaderError`] if the header is malformed or has a later version. Whether the request succeeded is
+    /// then not known.
     pub fn from_attribute(value: Option<&str>) -> Result<Self, HeaderError> {
         match value.map(Header::parse).transpose()? {
             Some(Header::Reply(header)) => Ok(header),
@@ -143,7 +143,7 @@ impl ReplyHeader {
     }
 }
 
-/// What stands before the first `;`, and what after it.
+/// The text before the first `;`, and the text after it.
 fn split_first(text: &str) -> (&str, Option<&str>) {
     match text.split_once(';') {
         Some((first, rest)) => (first, Some(rest)),

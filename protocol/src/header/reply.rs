@@ -79,7 +79,7 @@ impl ReplyHeader {
             .is_some_and(|code| self.retryable.unwrap_or_else(|| code.is_retryable()))
     }
 
-    /// The header's text, as [`Header::encode`](super::Header::encode).
+    /// The header's text, see [`Header::encode`](super::Header::encode).
     pub fn encode(&self) -> String {
         Writer::new(HeaderKind::Reply)
             .field("id", self.request_id)

@@ -56,7 +56,7 @@ impl RequestHeader {
         }
     }
 
-    /// The header's text, as [`Header::encode`](super::Header::encode).
+    /// The header's text, see [`Header::encode`](super::Header::encode).
     pub fn encode(&self) -> String {
         let trace = self.trace_context.as_ref();
         Writer::new(HeaderKind::Request)

@@ -170,7 +170,7 @@ impl HostQueueUrl {
         }
     }
 
-    /// The key, with the region of the client where the URL tells none.
+    /// The key, with the region of the client if the URL contains no region.
     fn key_of(&self, client_region: impl FnOnce() -> Option<Region>) -> HostKey {
         let region = self.region.or_else(client_region);
         HostKey::of(region, Arc::clone(&self.text), self.account_start)
@@ -178,16 +178,16 @@ impl HostQueueUrl {
 }
 
 impl HostKey {
-    /// The key of the queue that `url` means to a client of this region.
+    /// The key of the queue that `url` means for a client of this region.
     ///
-    /// `client_region` decides only for URLs that tell no region. `None`: it is not known, and all
-    /// such URLs are taken to be in one region of their own.
+    /// `client_region` matters only for URLs without a region. If it is `None` (unknown), all such URLs are
+    /// taken to be in one region that differs from all known regions.
     pub fn new(url: &HostQueueUrl, client_region: Option<&str>) -> Self {
         url.key_of(|| client_region.and_then(Region::new))
     }
 }
 
-// By what they mean. The key of a table sees even more through the spelling, because it knows the client.
+// Compares the queues, not the spelling. `HostKey` recognizes even more spellings, because it knows the client's region.
 impl PartialEq for HostQueueUrl {
     fn eq(&self, other: &Self) -> bool {
         let identity = |url: &Self| url.key_of(|| None);

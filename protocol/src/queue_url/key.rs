@@ -1,7 +1,7 @@
 //! Which queue a URL means, whatever its spelling.
 //!
-//! Owns the identity of host queues: the only thing that tables of queues may have as their key.
-//! Does not own the spelling, which is [`HostQueueUrl`](super::HostQueueUrl)'s.
+//! Owns the identity of host queues: the only allowed key of tables of queues. The spelling belongs to
+//! [`HostQueueUrl`](super::HostQueueUrl).
 
 use super::endpoint::Region;
 use std::{
