@@ -143,7 +143,7 @@ impl RequesterBuilder {
         self
     }
 
-    /// Adds a tag to the reply queue, in addition to those of its lease and the tag `SqsRpcMadeBy`. Default: none. At
+    /// Adds a tag to the reply queue, in addition to the tags of its lease and the tag `SqsRpcMadeBy`. Default: none. At
     /// most 40 tags; keys of 1 to 128 and values of 0 to 256 letters, digits, spaces and `_.:/=+-@`.
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.host.tags.push((key.into(), value.into()));
@@ -199,8 +199,9 @@ impl RequesterBuilder {
         self
     }
 
-    /// How long to wait before a new queue for replies is used. Default 1 s, as SQS asks for; 0 to 60 s. The first
-    /// request waits it out, unless [`Requester::ready`](crate::Requester::ready) did before. With less, first replies may get lost.
+    /// How long to wait before a new reply queue is used. Default 1 s, as SQS asks for; 0 to 60 s. The first request
+    /// waits for this time, unless [`Requester::ready`](crate::Requester::ready) did so before. With a shorter wait, the
+    /// first replies may get lost.
     pub fn new_host_wait(mut self, wait: Duration) -> Self {
         self.options.host.new_host_wait = Some(wait);
         self

@@ -1,4 +1,4 @@
-//! A request and the requester that sends it: what [`Requester::request`](crate::Requester::request) returns.
+//! [`RequestBuilder`]: a request and the requester that sends it.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -13,8 +13,8 @@ use crate::exchange::exchange;
 use crate::shared::Shared;
 use crate::{Reply, Request, RequestError};
 
-/// A request about to be sent, made by [`Requester::request`]: `.await` it, or call [`send`](Self::send) where a plain
-/// future is needed.
+/// A request about to be sent, made by [`Requester::request`](crate::Requester::request): `.await` it, or call
+/// [`send`](Self::send) where a plain future is needed.
 ///
 /// The request is sent when its future is first polled, and its timeout begins then.
 ///

@@ -92,7 +92,7 @@ impl Requester {
         self.prepare(Request::new(queue_url, body))
     }
 
-    /// A request that was made before, with its requester.
+    /// Combines an existing request with this requester.
     pub(crate) fn prepare(&self, request: Request) -> RequestBuilder {
         RequestBuilder::new(Arc::clone(&self.shared), request)
     }
@@ -217,7 +217,7 @@ impl RequesterBuilder {
     ///
     /// # Errors
     ///
-    /// [`InvalidOption`] names the first option that is not allowed, its value, and what is.
+    /// [`InvalidOption`] names the first option whose value is not allowed, the value, and which values are.
     pub fn build(self) -> Result<Requester, InvalidOption> {
         self.options.check()?;
         let given = self

@@ -16,7 +16,7 @@ use crate::shared::Shared;
 use crate::slots::{Refused, Slot};
 use crate::{Request, RequestError};
 
-/// The names of one request.
+/// The ids of one request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ids {
     pub(super) request: RequestId,
