@@ -1,4 +1,4 @@
-//! What the driver and all jobs of one served queue share.
+//! The state that the driver and all jobs of one served queue share.
 
 use sqs_rpc_protocol::{HostKey, HostQueueUrl, RequestId, VirtualQueueName};
 use sqs_rpc_transport::{Counter, Outbox, Sqs};
@@ -15,7 +15,7 @@ use crate::reply::sender::{NotSent, Sender, Sent};
 use crate::store::calls::StoreCalls;
 use crate::store::{Fingerprint, ReplyKey};
 
-/// What the driver and all jobs of one served queue need.
+/// Shared by the driver and all jobs of one served queue.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) sqs: Sqs,
@@ -25,7 +25,7 @@ pub(super) struct Context {
     pub(super) handling: Handling,
     pub(super) slots: Slots,
     pub(super) store: StoreCalls,
-    /// What its handlers hold in the store.
+    /// The keys in the store that the handlers hold.
     pub(super) held: Held,
     pub(super) sending: Sending,
     pub(super) outbox: Outbox,
@@ -33,11 +33,11 @@ pub(super) struct Context {
     pub(super) redrive: Redrive,
 }
 
-/// The replies that are being sent, by where they go and which request they answer.
+/// The replies that are being sent, by return address and request id.
 pub(super) type Sending =
     Claims<(HostKey, Option<VirtualQueueName>, RequestId), Result<Sent, NotSent>>;
 
-/// The requests that are being handled, in all queues that one responder serves.
+/// The requests that are being handled, from all queues that one responder serves.
 pub(crate) type Handling = Claims<(ReplyKey, Fingerprint), (Ended, Reply)>;
 
 impl Context {
@@ -45,8 +45,8 @@ impl Context {
         self.sqs.counters().count(counter);
     }
 
-    /// Counts, and says whether this one is to be logged: the 1st, 2nd, 4th, 8th, .., so that a flood of bad messages
-    /// is not a flood of lines.
+    /// Counts, and returns whether to log this occurrence: the 1st, 2nd, 4th, 8th and so on, so that many bad messages
+    /// do not flood the log.
     pub(super) fn count_and_tell(&self, counter: Counter) -> bool {
         self.count(counter);
         self.sqs.counters().of(counter).is_power_of_two()

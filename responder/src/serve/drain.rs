@@ -1,13 +1,13 @@
-//! A graceful shutdown: one under way, and what one did.
+//! A graceful shutdown in progress, and [`Drained`], its report.
 
 use sqs_rpc_transport::Moment;
 
-/// A shutdown under way.
+/// A shutdown in progress.
 #[derive(Debug)]
 pub(super) struct Drain {
-    /// Until when handlers and polls are waited for.
+    /// Until when to wait for handlers and polls.
     pub(super) work_until: Moment,
-    /// Until when SQS's answers are waited for.
+    /// Until when to wait for SQS's answers.
     pub(super) end: Moment,
     pub(super) drained: Drained,
 }

@@ -1,6 +1,6 @@
-//! The places in the reply store that the handlers of one queue hold.
+//! The keys in the reply store that the handlers of one queue hold.
 //!
-//! Invariant: a place whose job was lost is given up, or is kept until it is.
+//! Invariant: the place of a lost job is kept until it is abandoned in the store.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,24 +8,24 @@ use std::sync::{Mutex, PoisonError};
 use crate::store::Holder;
 use crate::store::calls::{Place, StoreCalls};
 
-/// The places in the store that this queue's handlers hold.
+/// The keys in the store that this queue's handlers hold.
 #[derive(Debug, Default)]
 pub(super) struct Held(Mutex<Places>);
 
 #[derive(Debug, Default)]
 struct Places {
     held: BTreeMap<Holder, Place>,
-    /// Those of jobs that were lost, until the store is told.
+    /// The places of lost jobs, until they are abandoned in the store.
     lost: Vec<Place>,
 }
 
-/// A place in the store that is held, until this is dropped.
+/// Holds a place in the store until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Holding<'a> {
     held: &'a Held,
     store: &'a StoreCalls,
     place: &'a Place,
-    /// Whether the store has been told what became of it.
+    /// Whether the place was completed or abandoned in the store.
     pub(super) is_told: bool,
 }
 
@@ -40,7 +40,7 @@ impl Held {
         }
     }
 
-    /// All places, which are held no longer.
+    /// Takes all places out, held and lost.
     pub(super) fn take(&self) -> Vec<Place> {
         let Places { held, lost } = self.with(std::mem::take);
         held.into_values().chain(lost).collect()
@@ -57,12 +57,12 @@ impl Held {
 
 impl Drop for Holding<'_> {
     fn drop(&mut self) {
-        // The handler's future is dropped by now. Maybe nobody is left who could tell the store otherwise.
+        // The handler's future is already dropped. If serving was dropped, nothing else abandons the place.
         if !self.is_told {
             self.store.abandon_now(self.place);
         }
         self.held.with(|places| {
-            // Unless a shutdown has taken it, which tells the store itself.
+            // If a shutdown has taken the place, the shutdown abandons it.
             if let Some(place) = places.held.remove(&self.place.holder)
                 && !self.is_told
             {

@@ -55,8 +55,8 @@ impl Running {
 }
 
 impl Context {
-    /// Handles a request, or finds the reply that is or was given to it elsewhere, and sends the reply to `to`. `None`:
-    /// the request is one-way.
+    /// Handles a request, or finds the reply that it got elsewhere, and sends the reply to `to`. `to` is `None` if the
+    /// request is one-way.
     pub(super) async fn handle_and_answer(
         self: Arc<Self>,
         ticket: Ticket,

@@ -2,20 +2,21 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `in_hand` | which message waits, is extended, has which receipt handle? (pure) |
-//! | `once` | is a request handled, or is there a reply already? |
-//! | `held` | which places in the reply store do its handlers hold? |
-//! | `claims` | who handles a request or sends its reply in this process, and who waits for the outcome? |
-//! | `outside` | how many handlers run, and which messages and replies wait without a slot? |
-//! | `verdict` | what becomes of a request that was handled? (pure) |
-//! | `patience` | how long is a message hidden that stays in SQS? (pure) |
-//! | `redrive` | after how many deliveries is a message moved to the dead-letter queue? |
-//! | `polls` | how do messages come in, and what if nobody is there any more? |
-//! | `jobs` | what runs beside the driver? |
-//! | `context` | what do the driver and all jobs share? |
-//! | `driver` | who waits for what? |
-//! | `events` | what is done with a message? |
-//! | `drain`, `shutdown` | how does it end? |
+//! | `in_hand` | Which message waits, when is its visibility extended, which receipt handle is the newest? (pure) |
+//! | `once` | Is a request to be handled, or is there a reply already? |
+//! | `held` | Which keys in the reply store do the handlers hold? |
+//! | `claims` | Who handles a request or sends its reply in this process, and who waits for the outcome? |
+//! | `outside` | How many handlers run, and which messages and replies wait without a slot? |
+//! | `verdict` | What happens to a request that was handled? (pure) |
+//! | `patience` | How long is a message hidden that stays in SQS? (pure) |
+//! | `redrive` | After how many deliveries is a message moved to the dead-letter queue? |
+//! | `expired` | What is logged about expired requests? (pure) |
+//! | `polls` | How do messages come in, and what if the driver has ended? |
+//! | `jobs` | What runs beside the driver? |
+//! | `context` | What do the driver and all jobs share? |
+//! | `driver` | Which events does the loop wait for? |
+//! | `events` | What is done with a message? |
+//! | `drain`, `shutdown` | How does serving end? |
 //!
 //! **Invariant:** a request is deleted only after its reply was sent, or when nobody waits for one.
 

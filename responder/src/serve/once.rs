@@ -21,7 +21,7 @@ use crate::store::calls::{Place, StoreFailed};
 use crate::store::{Begun, Completed, Fingerprint, Holder, ReplyKey};
 use crate::{Deadline, Reply, Request};
 
-/// The shortest lease: it must outlive a call of the store that hangs, and the next.
+/// The shortest lease. It has to outlast a call of the store that hangs, and the next call.
 const SHORTEST_LEASE: Duration = Duration::from_secs(20);
 /// The longest lease. A process that dies holds its keys for up to this time.
 const LONGEST_LEASE: Duration = Duration::from_secs(5 * 60);
@@ -30,7 +30,7 @@ const LONGEST_LEASE: Duration = Duration::from_secs(5 * 60);
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// What the store says of a request.
+/// The store's answer about a request.
 enum Asked {
     /// Handle the request. `true` if the place in the store is held.
     Handle(bool),
