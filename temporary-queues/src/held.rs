@@ -42,7 +42,7 @@ impl Held {
         }
     }
 
-    /// How good the claim is now. To be asked before each use.
+    /// How good the claim is now. Must be checked before each use of the host.
     pub(super) fn standing(&self, sqs: &Sqs) -> Standing {
         if self.host.ended().is_some() {
             return Standing::GivenUp;
@@ -50,7 +50,7 @@ impl Held {
         self.claim_standing(sqs)
     }
 
-    /// The same for a host that has ended: others go by the lease alone.
+    /// How good the claim is by the lease alone, even if the host has ended. Other processes see only the lease.
     pub(super) fn claim_standing(&self, sqs: &Sqs) -> Standing {
         let at = reading(sqs);
         let proven = |since| sqs.proven_since(since);
@@ -75,7 +75,7 @@ impl Held {
     }
 }
 
-/// What both clocks say now.
+/// The current times of the monotonic clock and of the wall clock.
 pub(super) fn reading(sqs: &Sqs) -> Reading {
     let clock = sqs.clock();
     Reading {

@@ -14,27 +14,27 @@ use super::lease::{Renewed, Standing};
 use super::pool::Pool;
 use super::process::Process;
 
-/// A renewal is one attempt of this length.
+/// The timeout of a renewal, which is a single attempt.
 const RENEWAL: Duration = Duration::from_secs(5);
-/// How often the claim is looked at: a machine that slept must notice, and its monotonic timers do not.
+/// How often the claim is checked. A sleep of the machine must be noticed, and monotonic timers may not count sleep.
 const LOOK: Duration = Duration::from_secs(10);
 /// SQS may not know a new queue for its first second, and its parts learn of it at different times.
 const SETTLING: Duration = Duration::from_secs(10);
 
-/// Why a host is let go.
+/// Why a host is not kept any longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     /// The lease could not be renewed in time.
     GivenUp,
-    /// It does not exist any more.
+    /// The queue does not exist any more.
     Vanished,
-    /// Nothing used it for its idle time, or another one has taken its place and nothing is left on it.
+    /// Nothing used the host for its idle time, or another host has replaced it and nothing is left on it.
     Unused,
-    /// Everything ends.
+    /// The tasks were stopped, or the host ended for another reason than its loss.
     Stopped,
 }
 
-/// Keeps a host until it is let go: renews its lease, gives it up in time, deletes it when nothing uses it.
+/// Keeps a host until its end: renews its lease, gives it up in time, and deletes it when nothing uses it.
 pub(super) async fn keep(
     process: Arc<Process>,
     pool: Weak<Pool>,
@@ -96,7 +96,7 @@ impl Keeper<'_> {
             if stop.is_cancelled() {
                 return End::Stopped;
             }
-            // First, as whoever asked for it may have noticed, and ended it.
+            // Checked before `ended`: a caller that found the claim given up has ended the host with `HostLost`.
             if held.claim_standing(process.sqs()) == Standing::GivenUp {
                 return End::GivenUp;
             }
@@ -133,8 +133,8 @@ impl Keeper<'_> {
         }
     }
 
-    /// Whether nothing uses it: for its idle time if it is the one in use, at all if it is not. It is not handed out any
-    /// more then.
+    /// Whether nothing has used the host: for its idle time if it is its pool's current host, else for 10 s. If so, the pool
+    /// no longer returns this host.
     fn is_unused(&self, now: Moment) -> bool {
         let Some(pool) = self.pool.upgrade() else {
             return false;
@@ -148,7 +148,7 @@ impl Keeper<'_> {
         let settling = SETTLING + self.process.options.new_host_wait;
         pool.dismiss(self.held, || match self.held.idle_since(now) {
             None => false,
-            // Who was given it a moment ago has not used it yet.
+            // A caller that received the host a moment ago may not have used it yet.
             Some(_) if now.since(self.held.made_at) < settling => false,
             Some(since) => {
                 let idle = self.process.options.idle_time;
@@ -162,7 +162,7 @@ impl Keeper<'_> {
         let sqs = process.sqs();
         let (counters, random) = (process.counters(), sqs.random());
         let stamp = process.stamp().await;
-        // That may have taken a while. A host that is given up is never tagged again.
+        // Checked again because `stamp` may have taken a while. A host that is given up is never tagged again.
         if held.claim_standing(process.sqs()) == Standing::GivenUp {
             return Some(End::GivenUp);
         }

@@ -12,11 +12,11 @@
 //! | `ring/` | which process watches which hosts, and which hosts are dead? (pure) |
 //! | `model/` | what do thousands of owners cost? (tests in virtual time) |
 //! | `machine` | which host is used? (pure) |
-//! | `maker`, `keeper`, `watcher` | the tasks: one makes a host, one keeps each, one walks the ring |
-//! | `process`, `pool`, `held`, `calls` | what they share, and what they call |
-//! | `queues`, `options`, `attributes`, `error` | the public face |
-//! | `sweep` | the walk over a whole prefix, by hand |
-//! | `drop_in` | how does a stock SDK client make a temporary queue? (feature `drop-in`) |
+//! | `maker`, `keeper`, `watcher` | the tasks: one creates a host, one per host keeps it, one walks the ring |
+//! | `process`, `pool`, `held`, `calls` | the state that the tasks share, and the calls that they make |
+//! | `queues`, `options`, `attributes`, `error` | the public API |
+//! | `sweep` | the walk over a whole prefix, started by a person |
+//! | `drop_in` | how a stock SDK client creates a temporary queue (feature `drop-in`) |
 
 mod attributes;
 mod calls;

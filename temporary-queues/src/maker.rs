@@ -1,4 +1,4 @@
-//! How a caller gets a host, and the task that makes one.
+//! How a caller gets a host, and the task that creates a host.
 
 use std::sync::Arc;
 
@@ -14,26 +14,26 @@ use super::lease::Claim;
 use super::machine::Step;
 use super::pool::Pool;
 
-/// The tag by which people recognise a queue that this crate made.
+/// The tag by which people recognize a queue that this crate created.
 const MADE_BY: (&str, &str) = (
     "SqsRpcMadeBy",
     concat!("sqs-virtual-queues/", env!("CARGO_PKG_VERSION")),
 );
 
-/// The answer to a creation told a time that its lease does not agree with: the machine was paused, or SQS's clock was
-/// misread.
+/// The time in the answer to a creation disagrees with the stamp of the lease: the machine was paused, or this process was
+/// wrong about SQS's time.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer told another time than the lease was written with")]
+#[error("the time in the answer disagrees with the stamp of the lease")]
 struct WrongTime;
 
 impl Pool {
     /// A host that can be used now.
     ///
     /// # Cancel safety
-    /// A creation that was begun goes on for those who come later.
+    /// A creation that has begun continues, and later callers use its host.
     pub(super) async fn usable(self: &Arc<Self>) -> Result<Arc<Held>, TemporaryError> {
         loop {
-            // Before the look at the machine: it hears of every change from now on.
+            // Created before the look at the machine, so that no later change is missed.
             let changed = self.changed.notified();
             let (step, creation) = self.wanted();
             match step {
@@ -59,19 +59,19 @@ impl Pool {
             pool: Arc::clone(self),
         };
         let tasks = self.process.tasks()?;
-        // On a runtime that has ended, the maker is dropped here, and says so.
+        // If the runtime has ended, the maker is dropped here, and its `drop` reports this to the machine.
         tasks.spawn(maker.run(tasks.stopping().clone()));
         Ok(())
     }
 }
 
-/// The task that makes a host.
+/// The task that creates a host.
 ///
-/// It is no caller's: the first one may be given up, and the others still want the host.
-/// Invariant: it tells the machine how it ended, even if its runtime ends before it does.
+/// It belongs to no caller, because the first caller may give up while other callers still want the host.
+/// Invariant: the maker reports to the machine how it ended, even if its runtime ends first.
 struct Maker {
     pool: Arc<Pool>,
-    /// Which of the pool's creations it carries out.
+    /// The number of the creation that this maker carries out.
     creation: u64,
 }
 
@@ -110,7 +110,7 @@ impl Maker {
         let stamp = process.stamp().await?;
         let (creation, lease) = process.renewal(0, stamp);
         let name = process.next_name(pool.attributes.is_fifo());
-        // The user's of the same key wins.
+        // If the user has set a tag with the same key, the user's tag wins.
         let made_by = (MADE_BY.0.to_owned(), MADE_BY.1.to_owned());
         let users = process.options.tags.iter().cloned();
         let mut lease = lease;
@@ -119,7 +119,7 @@ impl Maker {
             afterwards = std::mem::take(&mut lease);
         }
         let tags = std::iter::once(made_by).chain(users).chain(lease);
-        // It stays counted if this task is dropped meanwhile.
+        // Before the call, so that the creation stays counted if this task is dropped during the call.
         process.begins_to_make(&name);
         let (date, made) = calls::create(sqs, &name, &pool.attributes, tags).await;
         let now = sqs.clock().now();
@@ -132,7 +132,7 @@ impl Maker {
                 if fault.kind() == FaultKind::Throttled {
                     process.throttled(now);
                 }
-                tracing::warn!(queue = %name, error = %fault, "a host could not be made");
+                tracing::warn!(queue = %name, error = %fault, "could not create a host");
                 return Err(fault);
             }
         };
@@ -144,12 +144,12 @@ impl Maker {
         let host = process.queues.new_host(&url, now);
         let (Some(claim), Ok(host)) = (claim, host) else {
             process.delete(name.into(), url, calls::LIMIT).await;
-            // As if it had had no answer: another one may be made right away.
+            // Reported as a creation without an answer, so that the machine may start another one at once.
             let (kind, delivery) = (FaultKind::Unreadable, Delivery::Unknown);
             return Err(Fault::local(Action::CreateQueue, kind, delivery, WrongTime));
         };
         process.counters().count(Counter::HostsMade);
-        tracing::debug!(host = %url, "made a host");
+        tracing::debug!(host = %url, "created a host");
         let held = Arc::new(Held::new(
             name.into(),
             host,
@@ -166,7 +166,7 @@ impl Maker {
         Ok(held)
     }
 
-    /// A new queue is not used at once.
+    /// Waits until a new queue may be used, and then puts it into use.
     async fn use_when_settled(&self, held: Arc<Held>, stop: &CancellationToken) {
         let clock = self.pool.process.sqs().clock();
         let usable_at = held.made_at + self.pool.process.options.new_host_wait;
@@ -176,7 +176,7 @@ impl Maker {
             () = clock.sleep_until(usable_at) => {}
         }
         held.touch(clock.now());
-        // Given back after the end: the shutdown deletes what is held.
+        // The machine gives the host back after the pool was closed. The shutdown deletes only hosts that are still held.
         let given_back = self.pool.machine().made(held);
         self.pool.changed.notify_waiters();
         if let Err(held) = given_back {

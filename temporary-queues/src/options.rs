@@ -1,4 +1,4 @@
-//! The options of [`TemporaryQueues`].
+//! The options of [`TemporaryQueues`](super::TemporaryQueues).
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -25,7 +25,8 @@ const MESSAGE_RETENTION: RangeInclusive<Duration> =
 /// SQS allows 50 tags on a queue; the rest is for the tags of this crate.
 const MAX_TAGS: usize = 40;
 
-/// Sets up [`TemporaryQueues`](super::TemporaryQueues). Made by [`TemporaryQueues::builder`](super::TemporaryQueues::builder).
+/// Sets up [`TemporaryQueues`](super::TemporaryQueues). Created by
+/// [`TemporaryQueues::builder`](super::TemporaryQueues::builder).
 ///
 /// # Examples
 /// ```
@@ -157,7 +158,7 @@ impl TemporaryQueuesBuilder {
 }
 
 impl Options {
-    /// The options, with times in whole seconds. Refuses those that are not allowed.
+    /// Checks all options, and returns them with a lease retention in whole seconds.
     pub(super) fn checked(mut self) -> Result<Self, InvalidOption> {
         check_prefix(&self.prefix)?;
         check_tags(&self.tags)?;

@@ -17,7 +17,7 @@ pub(super) struct Pool {
     pub(super) process: Arc<Process>,
     pub(super) attributes: HostAttributes,
     machine: Mutex<Machine<Arc<Held>>>,
-    /// Wakes all who wait for a host, whenever the machine has changed.
+    /// Wakes all tasks that wait for a host, whenever the machine has changed.
     pub(super) changed: Notify,
 }
 
@@ -75,7 +75,7 @@ impl Pool {
         self.changed.notify_waiters();
     }
 
-    /// What to do, and the number of the creation if one is to be begun.
+    /// The next step, and the number of the creation if the step begins one.
     pub(super) fn wanted(&self) -> (Step<Arc<Held>>, u64) {
         let now = self.process.sqs().clock().now();
         let standing = |held: &Arc<Held>| held.standing(self.process.sqs());

@@ -45,7 +45,7 @@ pub(super) struct Process {
     watching: AtomicBool,
     unconfirmed: Mutex<Unconfirmed>,
     closed: AtomicBool,
-    /// Made on first use, on the runtime of that moment.
+    /// Created on first use, on the runtime of that moment.
     pub(super) tasks: OnceLock<Tasks>,
 }
 

@@ -345,10 +345,10 @@ impl TemporaryQueues {
 }
 
 impl TemporaryQueuesBuilder {
-    /// Makes the handle. Makes no call and needs no runtime yet.
+    /// Creates the handle. Makes no call and needs no runtime yet.
     ///
     /// # Errors
-    /// [`InvalidOption`] names the first option that is not allowed, its value, and what is.
+    /// [`InvalidOption`] names the first option whose value is not allowed, the value, and the allowed values.
     pub fn build(self) -> Result<TemporaryQueues, InvalidOption> {
         Ok(TemporaryQueues::new(self.queues, self.options.checked()?))
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, UNIX_EPOCH};
 const PACE: Duration = Duration::from_millis(200);
 
 impl Process {
-    /// The tasks; starts the watcher with the first.
+    /// The tasks. The first call starts the watcher.
     pub(super) fn tasks(self: &Arc<Self>) -> Result<&Tasks, NoRuntime> {
         if let Some(tasks) = self.tasks.get() {
             return Ok(tasks);
@@ -33,7 +33,7 @@ impl Process {
     }
 }
 
-/// Looks after the hosts that follow, as long as this process has a host itself. Without one it makes no call.
+/// Watches the hosts that follow in the ring, as long as this process holds a host. Otherwise makes no call.
 async fn watch(process: Arc<Process>, stop: CancellationToken) {
     let sqs = process.sqs().clone();
     let options = WatchOptions {
@@ -106,7 +106,7 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
             match calls::try_delete(sqs, &host.url, end).await {
                 Ok(()) => {
                     watch.deleted(clock.now());
-                    // The host may be one that this process made and left behind.
+                    // The host may be a host that this process created and did not delete.
                     process.deleted(&host.name);
                     process.counters().count(Counter::HostsSwept);
                     tracing::info!(host = %host.name, "deleted the host of a dead process");
