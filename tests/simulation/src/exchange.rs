@@ -1,13 +1,13 @@
-//! How calls end, and what the network does to bodies.
+//! How calls end, and the marks of bodies that are refused or changed in transit.
 
 use std::time::SystemTime;
 
 use local_sqs::engine::Output;
 
-/// SQS refuses a batch as a whole if one of its bodies is not allowed. The framework checks what it sends; a body that it
-/// lets pass and SQS does not is one that has this in it.
+/// Marks a body that SQS refuses although the framework's own checks accept it. SQS refuses a batch as a whole because of
+/// one such body.
 pub(crate) const GUILTY: &str = "guilty";
-/// What is appended to a body that is changed on the way.
+/// The text that is appended to a body that is changed in transit.
 pub(crate) const CHANGED: &str = " (changed)";
 
 /// How a call ended.
@@ -20,20 +20,20 @@ pub(crate) struct Exchange {
 /// How a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// SQS answered an error.
+    /// SQS answered with an error.
     Service { code: &'static str, status: u16 },
-    /// A proxy answered with a page of its own.
+    /// A proxy answered with its own page.
     Page { status: u16 },
     /// There were no credentials: nothing was sent.
     NoCredentials,
-    /// No answer came in time.
+    /// The call timed out.
     TimedOut,
     /// The connection broke.
     Reset,
 }
 
 impl Failure {
-    /// Whether the SDK tries again.
+    /// Whether the SDK retries after this failure.
     pub(crate) fn is_transient(self) -> bool {
         match self {
             Self::Service { code, status } => status >= 500 || code == "RequestThrottled",

@@ -26,13 +26,13 @@ const PAGES: [u16; 4] = [403, 407, 502, 504];
 const PROXY_OFF: Duration = Duration::from_secs(3_600);
 /// How long a call hangs before its connection breaks.
 const HANG: Duration = Duration::from_secs(90);
-/// A poll without an answer so long after its wait may be given up.
+/// A poll without an answer may be given up this time after the end of its wait.
 const GRACE: Duration = Duration::from_secs(5);
 /// The tolerance for rounding: timers have whole milliseconds, and clock drift is rounded, too.
 const TICK: Duration = Duration::from_millis(3);
 
 impl Network {
-    /// Sends a call on its way. It goes on by itself if the result is dropped. `again`: the SDK repeats it.
+    /// Sends a call. The call continues even if this future is dropped. `again`: whether it is a retry of the SDK.
     pub(crate) async fn send(&self, link: &Link, request: Request, again: bool) -> Exchange {
         let (done, answer) = oneshot::channel();
         let (network, link) = (self.clone(), link.clone());
@@ -44,7 +44,7 @@ impl Network {
     }
 }
 
-/// Carries a call. Ends when nobody can notice any more what becomes of it.
+/// Carries a call. Ends when its outcome has no observer any more.
 async fn carry(
     network: Network,
     link: Link,

@@ -115,7 +115,7 @@ impl Network {
         }
     }
 
-    /// How long the SDK waits before it tries again.
+    /// How long the SDK waits before its next attempt.
     pub(crate) fn backoff(&self, failures: u32) -> Duration {
         let longest = 500_u64 << failures.min(5);
         self.lock().dice.millis(1, longest)

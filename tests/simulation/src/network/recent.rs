@@ -1,14 +1,14 @@
-//! The queues that lists may still show, or not show yet.
+//! The recent creations and deletions of queues, which lists may not show yet.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::dice::Dice;
 
-/// Lists may be so stale.
+/// The maximum staleness of a list.
 pub(super) const STALE: Duration = Duration::from_secs(60);
 
-/// Queues that were made and deleted in the last minute.
+/// The creations and deletions of queues in the last minute.
 #[derive(Debug)]
 pub(super) struct Recent {
     pub(super) changes: VecDeque<Change>,

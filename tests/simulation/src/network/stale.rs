@@ -1,7 +1,7 @@
 //! Delayed effects: lists show queues as they were up to a minute ago, and a call takes effect minutes after its caller has
 //! given it up.
 //!
-//! Invariant: a list is at most a minute stale, and of one moment.
+//! Invariant: a list is at most a minute stale, and shows the queues of one moment.
 
 use local_sqs::engine::{Action, Output, Request};
 
@@ -10,7 +10,7 @@ use super::recent::STALE;
 use crate::coverage::Fault;
 use crate::link::Link;
 
-/// SQS refuses a signature that is older than 15 minutes.
+/// The maximum delay of a call, in ms: SQS refuses a signature that is older than 15 minutes.
 const LAST_LANDING: u64 = 15 * 60_000 - 1_000;
 /// The maximum delay of a renewal, in ms, because a clock that is 15 minutes ahead may have signed it.
 const LAST_RENEWAL: u64 = 30 * 60_000 - 1_000;
@@ -19,7 +19,7 @@ const LAST_DELETE: u64 = 2 * 3_600_000;
 /// The maximum number of names in one answer.
 const PAGE: usize = 1_000;
 
-/// What a call has to do with lists.
+/// The relation of a call to lists.
 pub(super) enum Listing {
     No,
     Makes(String),

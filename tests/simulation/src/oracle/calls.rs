@@ -22,7 +22,7 @@ const FRUITLESS: usize = 60;
 /// The shortest visibility timeout of a responder here, in seconds.
 const SHORTEST_VISIBILITY: u64 = 10;
 
-/// What a call means to do, looked up before it takes effect.
+/// The intended effects of a call, looked up before it takes effect.
 #[derive(Debug, Default)]
 pub(crate) struct Meant {
     /// The queue's name.
@@ -77,7 +77,7 @@ impl Oracle {
                 let heard = state.heard.contains(&(link.life, body.to_owned()));
                 self.checked(&mut state, Check::NotSentAgain, !heard, || {
                     format!(
-                        "{} sends {body} again although it was told that SQS has accepted it",
+                        "{} sends {body} again after the answer that SQS has accepted {body}",
                         link.life
                     )
                 });

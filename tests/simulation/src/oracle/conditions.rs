@@ -1,4 +1,4 @@
-//! What the world tells the oracle of a process: it stands still, moves again, or its clock is set.
+//! The world's reports to the oracle about a process: a pause, its end, or a new setting of its clock.
 
 use std::time::Duration;
 
