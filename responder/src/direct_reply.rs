@@ -77,7 +77,7 @@ pub enum SendReplyErrorKind {
     /// The responder lacks the permission to send to the return address. Correct the policy, and let the message be
     /// redelivered.
     AccessDenied,
-    /// SQS refused the reply, and the error reply instead of it, too. Delete the message.
+    /// SQS refused the reply, and also the error reply that was sent instead. Delete the message.
     Refused,
     /// SQS could not be reached in time. Let the message be redelivered.
     Unreachable,
