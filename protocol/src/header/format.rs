@@ -1,4 +1,4 @@
-//! The begin of a header's text (version and kind), and the bounds of a header.
+//! The beginning of a header's text (version and kind), and the bounds of a header.
 
 use std::fmt;
 
