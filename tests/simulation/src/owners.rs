@@ -1,7 +1,7 @@
 //! Processes that own temporary hosts, and queues of other programs under their prefix.
 //!
-//! Owns: how such a process is set up, with its real public faces. Does not own: what its user does, which is
-//! `temporary_user`, and what must hold, which is `oracle::leases`.
+//! Owns: the setup of such a process through the real public API. Does not own: its user's work with a temporary queue,
+//! which is in `temporary_user`, and the checks, which are in `oracle::leases`.
 
 use std::time::Duration;
 

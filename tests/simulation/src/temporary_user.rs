@@ -1,4 +1,4 @@
-//! What the user of temporary queues does with one.
+//! A user's work with a temporary queue.
 
 use sqs_temporary_queues::{CreateTemporary, TemporaryQueues};
 
@@ -6,7 +6,7 @@ use crate::coverage::Check;
 use crate::link::Link;
 use crate::oracle::Oracle;
 
-/// Makes a temporary queue, sends a message to it, receives it, and deletes the queue.
+/// Creates a temporary queue, sends a message to it, receives and deletes the message, and deletes the queue.
 pub(crate) async fn use_queue(
     temporary: TemporaryQueues,
     link: Link,
@@ -36,11 +36,15 @@ async fn round_trip(temporary: &TemporaryQueues, body: &str) -> Result<(), Strin
         .map_err(|error| text(&error))?;
     queue.send(body).await.map_err(|error| text(&error))?;
     let received = queue.receive().await.map_err(|error| text(&error))?;
-    let message = received.first().ok_or("nothing came")?;
+    let message = received
+        .first()
+        .ok_or("expected a message, received none")?;
     if message.body() != Some(body) {
-        return Err(format!("{:?} came", message.body()));
+        return Err(format!("expected {body:?}, received {:?}", message.body()));
     }
-    let handle = message.receipt_handle().ok_or("no handle")?;
+    let handle = message
+        .receipt_handle()
+        .ok_or("expected a receipt handle, found none")?;
     queue.delete(handle).await.map_err(|error| text(&error))?;
     queue.delete_queue().map_err(|error| text(&error))
 }

@@ -102,11 +102,11 @@ pub(crate) struct Weather {
 /// The faults of one call.
 #[derive(Debug, Default)]
 pub(crate) struct Fate {
-    /// What becomes of the call; the first that applies.
+    /// The fault of the call itself: the first that applies.
     pub(crate) trouble: Option<Fault>,
-    /// What is wrong with the answer's `Date`.
+    /// The fault of the answer's `Date`.
     pub(crate) date: Option<Fault>,
-    /// For each entry of a batch, or each message received: what is wrong with it.
+    /// The fault of each entry of a batch, or of each received message.
     pub(crate) parts: [Option<Fault>; 10],
 }
 
@@ -152,7 +152,7 @@ impl Weather {
         fate
     }
 
-    /// How the engine is to behave from now on, if that has changed.
+    /// The engine's behavior from now on, if it has changed.
     pub(crate) fn new_behaviour(&mut self, now: Duration) -> Option<Behaviour> {
         let is_open = |window: &Window| is_of_engine(window.fault) && window.is_open(now);
         let open = self.windows.iter().map(is_open);
@@ -183,7 +183,7 @@ impl Weather {
         Some(behaviour)
     }
 
-    /// Whether a fault of the engine's takes place now.
+    /// Whether a window of this fault is open now.
     pub(crate) fn is_on(&self, fault: Fault, now: Duration) -> bool {
         self.windows
             .iter()

@@ -5,9 +5,9 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `facts` | what is known? |
-//! | `requests` | does each request end as it should, and is each handled as it should be? |
-//! | `replies` | to which request is a reply, and what became of it? |
+//! | `facts` | what does the oracle know? |
+//! | `requests` | does each request end correctly, and is each request handled correctly? |
+//! | `replies` | which request does a reply belong to, and has SQS accepted it? |
 //! | `servers` | which responders could have handled a request in time? |
 //! | `conditions` | which faults affect which process, and when? |
 //! | `messages` | does each message of a virtual queue reach its user? |
@@ -51,7 +51,7 @@ struct Inner {
     state: Mutex<State>,
 }
 
-/// What a plan promises besides.
+/// Additional requirements of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Promises {

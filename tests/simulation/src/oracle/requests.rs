@@ -21,7 +21,7 @@ use crate::process::LifeId;
 const FORGOTTEN: Duration = Duration::from_secs(360);
 /// The tolerance for rounding: timers have whole milliseconds, and clock drift is rounded, too.
 const TICK: Duration = Duration::from_millis(5);
-/// What ends at once ends within this.
+/// The meaning of "at once".
 const AT_ONCE: Duration = Duration::from_millis(100);
 /// How far a process's SQS time may be behind: `Date` has whole seconds, and answers to either process may be slow.
 const LATE: Duration = Duration::from_secs(5);

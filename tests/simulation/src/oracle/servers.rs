@@ -1,7 +1,7 @@
 //! Responders: which of them could have handled a request, and since when.
 //!
-//! Invariant: whoever is
-//! said to be free since some time was alive and awake, had a free slot, and met no fault since then.
+//! Invariant: a responder that counts as usable since some time was alive and not paused, had a free slot, and met no fault
+//! since then.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) const ACTIONS: [Action; 4] = [
 const PROMPT: Duration = Duration::from_secs(10);
 
 impl Servers {
-    /// Whether a life serves, and has not stood still since then.
+    /// Whether a life serves a queue, and has not been paused since then.
     pub(super) fn is_well_since(state: &State, life: LifeId, since: Duration) -> bool {
         let server = state.servers.all.get(&life);
         server.is_some_and(|server| server.link.gate.is_open())

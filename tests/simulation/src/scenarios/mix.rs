@@ -1,4 +1,4 @@
-//! What a scenario is, and the plan that scenarios put together.
+//! The type of a scenario, and the plan that scenarios build.
 
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ use crate::world::Report;
 /// A row of the list of faults.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
-    /// Its number, as `f14`.
+    /// Its number, such as `f14`.
     pub name: &'static str,
-    /// What it is about.
+    /// A description.
     pub about: &'static str,
     pub(super) fill: fn(&mut Mix),
-    /// What else must be true of a run of it alone.
+    /// An additional check of a run of this scenario alone.
     pub(super) expect: fn(&Report) -> Result<(), String>,
 }
 
 impl Scenario {
-    /// Its plan, alone.
+    /// The plan of a run of this scenario alone.
     #[must_use]
     pub fn plan(&self, seed: u64) -> Plan {
         let mut mix = Mix::new(seed, true);
@@ -35,10 +35,10 @@ impl Scenario {
         mix.finish()
     }
 
-    /// Whether a run of it alone was what it should be.
+    /// Makes the additional check of a run of this scenario alone.
     ///
     /// # Errors
-    /// What was not.
+    /// The description of the violation.
     pub fn expect(&self, report: &Report) -> Result<(), String> {
         (self.expect)(report)
     }
@@ -48,14 +48,14 @@ pub(super) fn nothing_else(_: &Report) -> Result<(), String> {
     Ok(())
 }
 
-/// A plan that is being made.
+/// A plan under construction.
 pub(super) struct Mix {
     pub(super) dice: Dice,
-    /// One scenario, and nothing hinders it but its own faults.
+    /// Whether the plan has only one scenario, so that only its own faults affect it.
     pub(super) alone: bool,
     pub(super) plan: Plan,
     pub(super) processes: usize,
-    /// How many of the hosts, and of the FIFO hosts, are taken: scenarios do not share any.
+    /// The number of hosts and of FIFO hosts that are in use. Scenarios do not share hosts.
     pub(super) hosts: usize,
     pub(super) fifo_hosts: usize,
 }
@@ -86,7 +86,7 @@ impl Mix {
         let plan = &mut self.plan;
         for item in &mut plan.items {
             if let Item::Window(window) = item {
-                // Faults wait for the processes' start, and end before the end.
+                // Faults begin after the start of the processes, and end by the end of the load.
                 window.from += SECOND * 2;
                 window.until = (window.until + SECOND * 2).min(plan.length + SECOND * 2);
             }
@@ -97,7 +97,7 @@ impl Mix {
         self.plan
     }
 
-    /// The run lasts so long at least.
+    /// Sets the minimum length of the run.
     pub(super) fn lasts(&mut self, seconds: u64) {
         self.plan.length = self.plan.length.max(SECOND * seconds as u32);
     }
@@ -133,7 +133,7 @@ impl Mix {
         })
     }
 
-    /// An owner of temporary hosts under the one prefix.
+    /// An owner of temporary hosts under the common prefix.
     pub(super) fn owner(&mut self, set: impl FnOnce(&mut OwnerPlan)) -> usize {
         let mut plan = OwnerPlan {
             prefix: RING,
@@ -150,7 +150,7 @@ impl Mix {
         self.process(Role::Owner(plan))
     }
 
-    /// Owners that work now and then, and somebody who serves them.
+    /// Owners that use their hosts now and then, and a responder for them.
     pub(super) fn owners(&mut self, count: u64) -> Vec<usize> {
         self.wide_responder(REQUESTS);
         let owners: Vec<_> = (0..count).map(|_| self.owner(|_| {})).collect();
@@ -161,7 +161,7 @@ impl Mix {
         owners
     }
 
-    /// A request or a use of a queue about once a minute.
+    /// The owner sends a request, or uses a temporary queue, about once a minute.
     pub(super) fn works(&mut self, owner: usize, from: u64, until: u64) {
         let minutes = until.saturating_sub(from).div_ceil(60).max(1);
         self.ask(
@@ -183,7 +183,7 @@ impl Mix {
         })
     }
 
-    /// A responder that can handle many at a time.
+    /// A responder that can handle many requests at the same time.
     pub(super) fn wide_responder(&mut self, queue: &'static str) -> usize {
         self.process(Role::Responder {
             queue,
@@ -196,7 +196,7 @@ impl Mix {
         self.plan.items.push(Item::Step(Step { at, process, what }));
     }
 
-    /// A fault of every call, or of these actions, from `from` to `until` in seconds.
+    /// A fault of calls of these actions, or of all actions if none is given, from `from` to `until` in seconds.
     pub(super) fn fault(
         &mut self,
         fault: Fault,
@@ -228,7 +228,7 @@ impl Mix {
         }));
     }
 
-    /// Requests to the first request queue, from `at` in seconds on.
+    /// Requests to the first request queue, beginning at `at` in seconds.
     pub(super) fn ask(
         &mut self,
         process: usize,
@@ -258,7 +258,7 @@ impl Mix {
     }
 }
 
-/// Requests that are being planned; they are when this is dropped.
+/// Requests under construction. They become part of the plan when this value is dropped.
 pub(super) struct Asking<'a> {
     mix: &'a mut Mix,
     at: Duration,
@@ -282,7 +282,7 @@ impl Asking<'_> {
         self
     }
 
-    /// Alone, all of them must get their reply.
+    /// If the scenario runs alone, all these requests must get their reply.
     pub(super) fn succeeds(mut self) -> Self {
         self.ask.must_succeed = self.mix.alone.then_some(Check::Succeeds);
         self

@@ -30,10 +30,10 @@ const START: Duration = Duration::from_secs(2);
 /// The interval of the oracle's regular checks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Deliveries before a message goes to the dead-letter queue.
+/// The number of deliveries before a message goes to the dead-letter queue.
 const MOST_RECEIVES: u32 = 5;
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The first violation.

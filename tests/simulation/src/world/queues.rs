@@ -11,6 +11,7 @@ use crate::plan::{BARE, FIFO, FIFO_HOSTS, HOSTS, REQUESTS};
 
 /// The name of a temporary host that never existed.
 const DEAD_HOST: &str = "sqs-rpc-00000000-0000-4000-8000-00000000dead-0";
+
 impl World<'_> {
     pub(super) fn make_queues(&self) {
         let arn = "arn:aws:sqs:us-east-1:000000000000:dead";

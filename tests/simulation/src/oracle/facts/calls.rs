@@ -1,4 +1,4 @@
-//! Calls: how many each process made, and what other programs put on queues.
+//! The facts about calls: their number per process, the calls without effect, and the messages of other programs.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -9,22 +9,22 @@ use crate::process::LifeId;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Calls are counted in buckets of so many seconds.
+/// The length of the buckets in which calls are counted, in seconds.
 pub const BUCKET: u64 = 5;
 
-/// What each process did in each bucket.
+/// The calls of each process in each bucket.
 pub type CallTable = BTreeMap<(usize, u64), Counts>;
 
-/// What a process did in one bucket of time.
+/// The calls of a process in one bucket of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Calls that the framework made.
+    /// The number of calls that the framework made.
     pub calls: u64,
-    /// Those of them that send.
+    /// The number of sends among these calls.
     pub sends: u64,
-    /// Attempts that the SDK made besides.
+    /// The number of retries by the SDK.
     pub repeats: u64,
-    /// Messages that SQS handed out, and whose body it had handed out before: copies, and what came again.
+    /// The number of delivered messages whose body SQS had delivered before: copies and redelivered messages.
     pub copies: u64,
 }
 
@@ -37,15 +37,15 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-/// When each life last made calls of each action that did nothing.
+/// The times of the last calls of each life and action that failed or returned nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Rates(HashMap<(LifeId, Action), VecDeque<Duration>>);
 
-/// A message that some other program has put on a queue.
+/// A message that another program has sent to a queue.
 #[derive(Debug, Clone)]
 pub(crate) struct Strange {
     pub(crate) body: String,
-    /// Deliveries, without those of what SQS should hide.
+    /// The number of deliveries, without duplicates that SQS delivered while the message was hidden.
     pub(crate) times: u32,
     pub(crate) first: Option<Duration>,
     pub(crate) hidden_until: Duration,

@@ -1,7 +1,7 @@
-//! What hinders a process, and when.
+//! The faults that affect each process, and when.
 //!
-//! Owns: the windows of faults of the plan, and when each process stood still or had its clock set. A check is left out
-//! for the process and the time that a fault concerns, and for no other.
+//! Owns: the windows of faults in the plan, and when each process was paused or had its clock set. A check is left out only
+//! for the process and the time that a fault affects.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use crate::coverage::Fault;
 use crate::process::LifeId;
 use crate::weather::Window;
 
-/// By how much a `Date` that is off may be ahead, and a second for its cut-off part.
+/// How far a wrong `Date` may be ahead: 5 s, and a second because it has whole seconds.
 const DATES_OFF: Duration = Duration::from_secs(6);
-/// After the last failure everything is tried again within this: the longest back-off of a poll and of the making of a
-/// host, with jitter, and then some.
+/// The time after the last failure within which everything is retried: more than the longest back-off of a poll and of the
+/// creation of a host, with jitter.
 pub(crate) const RECOVERY: Duration = Duration::from_secs(45);
 
 #[derive(Debug, Default)]
 pub(crate) struct Conditions {
     pub(crate) windows: Vec<Window>,
-    /// By process: from when until when it stood still; `None`: it still does.
+    /// The begin and the end of the pauses of each process; `None`: it is still paused.
     pub(crate) slept: HashMap<usize, Vec<(Duration, Option<Duration>)>>,
-    /// By process: when its wall clock was set.
+    /// When the wall clock of each process was set.
     pub(crate) set: HashMap<usize, Vec<Duration>>,
 }
 
@@ -53,7 +53,7 @@ impl Conditions {
         self.set.entry(life.process).or_default().push(now);
     }
 
-    /// Whether a process stood still at some time since then.
+    /// Whether a process was paused at any time since then.
     pub(crate) fn slept_since(&self, process: usize, since: Duration) -> bool {
         let slept = self.slept.get(&process).into_iter().flatten();
         slept
@@ -61,13 +61,13 @@ impl Conditions {
             .any(|until| until.is_none_or(|until| until >= since))
     }
 
-    /// Whether a process stood still, or its clock was set, since then.
+    /// Whether a process was paused, or its clock was set, since then.
     pub(crate) fn disturbed_since(&self, process: usize, since: Duration) -> bool {
         let mut set = self.set.get(&process).into_iter().flatten();
         self.slept_since(process, since) || set.any(|at| *at >= since)
     }
 
-    /// From when on a process has not stood still; `None`: it does.
+    /// Since when a process has not been paused; `None`: it is paused now.
     pub(crate) fn awake_since(&self, process: usize) -> Option<Duration> {
         let mut slept = self.slept.get(&process).into_iter().flatten();
         slept.try_fold(Duration::ZERO, |since, (_, until)| {
@@ -75,7 +75,7 @@ impl Conditions {
         })
     }
 
-    /// By how much a process may think by now that it is later than it is.
+    /// How far ahead a process may believe SQS's time to be by now.
     pub(crate) fn dates_ahead(&self, process: usize, now: Duration) -> Duration {
         let off = |window: &Window| window.fault == Fault::DateOff && window.from <= now;
         if self.of(process).any(off) {
@@ -85,14 +85,14 @@ impl Conditions {
         }
     }
 
-    /// Whether a process may get a wrong time of SQS from good answers.
+    /// Whether successful answers may give a process a wrong SQS time.
     pub(crate) fn is_told_wrong_dates(&self, process: usize, now: Duration) -> bool {
         self.of(process).any(|window| {
             window.fault == Fault::DateReplaced && (window.from..window.until).contains(&now)
         })
     }
 
-    /// Whether a process may not have known SQS's time at some moment since then.
+    /// Whether a process may have been without SQS's time, or with a wrong one, at any moment since then.
     pub(crate) fn undated_since(&self, process: usize, since: Duration, now: Duration) -> bool {
         let undated = |window: &Window| {
             matches!(
@@ -104,7 +104,7 @@ impl Conditions {
             .any(|window| undated(window) && window.from <= now && window.until >= since)
     }
 
-    /// From when on no call of these actions met a fault; `None`: one may meet it now.
+    /// Since when no fault affects calls of these actions; `None`: a fault may affect them now.
     pub(crate) fn clear_since(
         &self,
         process: usize,
@@ -121,7 +121,7 @@ impl Conditions {
         (end <= now).then_some(end)
     }
 
-    /// For how long, since then, faults were on.
+    /// How long faults have lasted since then.
     pub(crate) fn trouble_since(&self, process: usize, since: Duration, now: Duration) -> Duration {
         self.of(process)
             .filter(|window| is_trouble(window.fault))
@@ -135,7 +135,7 @@ impl Conditions {
     }
 }
 
-/// Whether a fault makes calls fail, or bring less than they should.
+/// Whether a fault makes calls fail, or return less than they should.
 const fn is_trouble(fault: Fault) -> bool {
     !matches!(
         fault,
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_dates_excuse_only_what_goes_by_dates() {
+    fn wrong_dates_excuse_only_checks_that_depend_on_dates() {
         let windows = vec![
             window(Fault::DateOff, None, &[]),
             window(Fault::DateMissing, Some(1), &[]),

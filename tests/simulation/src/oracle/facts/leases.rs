@@ -1,4 +1,4 @@
-//! Who owns which host, and what the lease of every host says.
+//! The facts about leases: the owner and the lease of every host.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -12,25 +12,25 @@ use crate::link::Link;
 use crate::owners::{OwnerPlan, name_of};
 use crate::process::LifeId;
 
-/// Tells which hosts a process may use at this moment.
+/// Returns the hosts that a process may use at this moment.
 pub(crate) type Holds = Box<dyn Fn() -> Vec<HostQueueUrl> + Send + Sync>;
 
-/// Calls of owners, by process and action.
+/// The number of calls of owners, by process and action.
 pub type ActionTable = BTreeMap<(usize, Action), u64>;
 
-/// What is known about leases.
+/// The facts about leases.
 #[derive(Default)]
 pub(crate) struct LeaseFacts {
     pub(crate) owners: BTreeMap<LifeId, Owner>,
-    /// Queues that exist and are called as hosts are.
+    /// The existing queues that are named like hosts.
     pub(crate) hosts: BTreeMap<String, Host>,
-    /// Names that were ever used.
+    /// All names that were ever used.
     pub(crate) names: HashSet<String>,
-    /// Hosts that somebody else than their owner has deleted.
+    /// The hosts that another process than their owner has deleted.
     pub(crate) taken: BTreeMap<String, Check>,
-    /// Since when all is well.
+    /// When all faults stopped.
     pub(crate) well_since: Option<Duration>,
-    /// Requests that were pending when their host was deleted by hand, and when that was.
+    /// The requests that were pending when their host was deleted by hand, and when that was.
     pub(crate) lost: BTreeMap<String, Duration>,
     pub(crate) calls: ActionTable,
     pub(crate) counting: bool,
@@ -41,17 +41,17 @@ pub(crate) struct Owner {
     pub(crate) plan: OwnerPlan,
     pub(crate) holds: Holds,
     pub(crate) ended: bool,
-    /// When it was seen to be dead.
+    /// When it was first seen to be dead.
     pub(crate) dead: Option<Duration>,
-    /// Stopped with its clocks: what they say now means nothing.
+    /// Paused with a stopped clock, so its clocks mean nothing now.
     pub(crate) asleep: bool,
-    /// Both clocks have stood still. It learns of that from the answer to a call with at least this number.
+    /// Its clocks were stopped and it does not know. The answer to a call with at least this number shows the pause.
     pub(crate) unaware: Option<u64>,
-    /// Its wall clock was set back: after a sleep, too, only SQS can tell it the time.
+    /// Its wall clock was set back, so that after a suspension, too, only SQS's answer shows the right time.
     pub(crate) set_back: bool,
-    /// When it last worked: something waited.
+    /// When it was last busy: a request was pending or a queue was used.
     pub(crate) worked: Duration,
-    /// What is under way that the oracle does not see as a request.
+    /// The number of uses of temporary queues in progress, which the oracle does not see as requests.
     pub(crate) working: i64,
     /// When it last held a host.
     pub(crate) held: Duration,
@@ -63,22 +63,22 @@ pub(crate) struct Host {
     pub(crate) made: Duration,
     pub(crate) written: Duration,
     pub(crate) tags: Tags,
-    /// What they say.
+    /// The lease in these tags.
     pub(crate) tag: Tag,
-    /// How far its stamp was from SQS's time when it was made.
+    /// The difference between its stamp and SQS's time when it was created.
     pub(crate) skew: Duration,
 }
 
 pub(crate) type Tags = HashMap<String, String>;
 
 impl LeaseFacts {
-    /// Whether this process does not know that its clocks have stood still.
+    /// Whether this process does not know that its clocks were stopped.
     pub(crate) fn is_unaware(&self, life: LifeId) -> bool {
         let owner = self.owners.get(&life);
         owner.is_some_and(|owner| owner.unaware.is_some())
     }
 
-    /// Whether this process says of itself that it may use the host, and can know.
+    /// Whether this process reports that it may use the host, and is able to know.
     pub(crate) fn holds(&self, life: LifeId, name: &str) -> bool {
         let Some(owner) = self.owners.get(&life) else {
             return false;

@@ -1,4 +1,4 @@
-//! What is known of one message of a virtual queue.
+//! The facts about one message of a virtual queue.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use std::time::Duration;
 pub(crate) struct MessageFacts {
     /// How often SQS accepted it.
     pub(crate) accepted: u32,
-    /// When SQS accepted it last, in true time.
+    /// When SQS last accepted it, in true time.
     pub(crate) accepted_at: Duration,
-    /// How many of them were received by the user of its queue.
+    /// How often the user of its queue has received it.
     pub(crate) received: u32,
-    /// The user has asked for its deletion.
+    /// Whether the user has called delete.
     pub(crate) asked_delete: bool,
-    /// The deletion took effect.
+    /// Whether the deletion took effect.
     pub(crate) deleted: bool,
 }

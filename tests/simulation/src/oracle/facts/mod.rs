@@ -1,6 +1,7 @@
-//! What the oracle knows.
+//! The facts that the oracle knows.
 //!
-//! Owns the facts about each subject, one file each. Does not own the checks, which are in the files of the oracle.
+//! Owns: the facts about each subject, in one file each. Does not own: the checks, which are in the other files of the
+//! oracle.
 
 mod calls;
 mod conditions;
@@ -29,49 +30,48 @@ pub(crate) use servers::{Server, Servers};
 use crate::coverage::Coverage;
 use crate::process::LifeId;
 
-/// All that is known of a run.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) coverage: Coverage,
     pub(crate) violation: Option<Violation>,
-    /// By body, which names the request.
+    /// The requests by body, which identifies the request.
     pub(crate) requests: BTreeMap<String, RequestFacts>,
-    /// Bodies of those that have not ended.
+    /// The bodies of requests that have not ended.
     pub(crate) pending: BTreeSet<String>,
-    /// Messages of virtual queues, by body.
+    /// The messages of virtual queues, by body.
     pub(crate) messages: BTreeMap<String, MessageFacts>,
-    /// By message id: what SQS accepted.
+    /// The messages that SQS has accepted, by message id.
     pub(crate) accepted: HashMap<String, Accepted>,
-    /// Lives whose tasks have ended, and when.
+    /// The lives whose tasks have ended, and when.
     pub(crate) tasks_ended: BTreeMap<LifeId, Duration>,
-    /// Lives that were asked to shut down, or were dropped.
+    /// The lives whose shutdown has begun, or that were dropped.
     pub(crate) ending: HashSet<LifeId>,
-    /// By receipt handle: what the user said last of the message.
+    /// The effect of the user's last call for a message, by receipt handle: hidden for this time, or deleted (`None`).
     pub(crate) words: HashMap<String, Option<Duration>>,
-    /// By receipt handle: what it was given for.
+    /// The deliveries, by receipt handle.
     pub(crate) receipts: HashMap<String, Receipt>,
-    /// What a life was told that SQS had accepted.
+    /// The sends that SQS has accepted according to an answer that the life has received.
     pub(crate) heard: HashSet<(LifeId, String)>,
-    /// Who handled what, and how often.
+    /// How often each life has handled each request.
     pub(crate) handled: HashMap<(LifeId, String), u32>,
-    /// By message id: messages of other programs.
+    /// The messages of other programs, by message id.
     pub(crate) strange: HashMap<String, Strange>,
-    /// Names of queues that were deleted.
+    /// The names of queues that were deleted.
     pub(crate) deleted_queues: HashSet<String>,
     pub(crate) rates: Rates,
     pub(crate) calls: CallTable,
-    /// Bodies that SQS has handed out.
+    /// The bodies that SQS has delivered.
     pub(crate) delivered: HashSet<Arc<str>>,
     pub(crate) call_numbers: u64,
     pub(crate) leases: LeaseFacts,
     pub(crate) replies: Replies,
     pub(crate) servers: Servers,
     pub(crate) conditions: Conditions,
-    /// When a request must have been handled.
+    /// The times by which requests must have been handled.
     pub(crate) due: BTreeSet<(Duration, String)>,
 }
 
-/// A message that SQS has.
+/// A message that SQS has accepted.
 #[derive(Debug, Clone)]
 pub(crate) struct Accepted {
     pub(crate) queue: String,
@@ -79,23 +79,23 @@ pub(crate) struct Accepted {
     pub(crate) at: Duration,
     pub(crate) latest_receipt: String,
     pub(crate) hidden_until: Duration,
-    /// SQS has delivered it while it was hidden.
+    /// Whether SQS has delivered it while it was hidden.
     pub(crate) duplicated: bool,
 }
 
-/// What a receipt handle was given for.
+/// A delivery of a message.
 #[derive(Debug, Clone)]
 pub(crate) struct Receipt {
     pub(crate) message: String,
     pub(crate) given: Duration,
-    /// Until when SQS hides the message for its holder.
+    /// Until when SQS hides the message after this delivery.
     pub(crate) hidden_until: Duration,
 }
 
-/// The first thing that was wrong.
+/// The first violation of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// What does not hold.
+    /// The check that failed.
     pub check: &'static str,
     /// What happened.
     pub text: String,

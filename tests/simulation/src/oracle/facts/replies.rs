@@ -1,4 +1,4 @@
-//! Replies: to which request each is, and what SQS has said of it.
+//! The facts about replies: the request of each reply, and whether SQS has accepted or refused the reply.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,9 +9,9 @@ pub(crate) type Address = (String, String);
 
 #[derive(Debug, Default)]
 pub(crate) struct Replies {
-    /// The request that has this return address.
+    /// The request of each return address.
     pub(crate) requests: HashMap<Address, String>,
-    /// Hosts of which a life was told that they do not exist.
+    /// The hosts that do not exist according to SQS's answer to a life.
     pub(crate) missing: HashSet<(LifeId, String)>,
     /// Requests of other programs, and requests to which SQS has accepted a reply, or refused one for good.
     pub(crate) settled: HashSet<String>,
@@ -23,25 +23,25 @@ impl Replies {
         self.requests.insert(address, body.to_owned());
     }
 
-    /// The request that a message to this address is the reply to.
+    /// The request whose reply is a message to this address.
     pub(crate) fn request_of(&self, host: &str, to: Option<&str>) -> Option<&String> {
         self.requests.get(&(host.to_owned(), to?.to_owned()))
     }
 
-    /// SQS has accepted a reply, or has refused it so that no attempt will do better.
+    /// SQS has accepted a reply, or has refused it in a way that no retry can change.
     pub(crate) fn settle(&mut self, host: &str, to: Option<&str>) {
         if let Some(body) = self.request_of(host, to).cloned() {
             self.settled.insert(body);
         }
     }
 
-    /// A life was told that a host does not exist.
+    /// SQS has answered a life that a host does not exist.
     pub(crate) fn is_missing(&mut self, life: LifeId, host: &str) {
         self.missing.insert((life, host.to_owned()));
     }
 
     /// Whether a life may delete this request: SQS has accepted a reply or refused it for good, or the life knows that
-    /// its reply host does not exist.
+    /// its reply queue does not exist.
     pub(crate) fn is_settled(&self, life: LifeId, body: &str) -> bool {
         self.settled.contains(body)
             || self
@@ -50,7 +50,7 @@ impl Replies {
                 .any(|((host, _), of)| of == body && self.missing.contains(&(life, host.clone())))
     }
 
-    /// Requests whose replies go to this host.
+    /// The requests whose replies go to this host.
     pub(crate) fn on_host<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a String> {
         let there = self.requests.iter().filter(move |((on, _), _)| on == host);
         there.map(|(_, body)| body)

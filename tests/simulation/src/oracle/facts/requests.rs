@@ -1,4 +1,4 @@
-//! What is known of one request, and what it asks for.
+//! The facts about one request, and its parameters.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use crate::exchange::GUILTY;
 use crate::link::Link;
 use crate::process::LifeId;
 
-/// What a request may take besides its handler if nothing hinders it.
+/// The maximum time of a request in addition to its handler's if no fault affects it.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// What a request asks for; the last part of its body.
+/// The kind of a request, which is the last part of its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// A reply at once.
     Echo,
-    /// A reply after so many milliseconds.
+    /// A reply after this number of milliseconds.
     Sleep(u64),
     /// The handler panics.
     Panic,
-    /// The handler answers an error.
+    /// The handler returns an error.
     Fail,
     /// The handler never returns.
     Hang,
     /// The handler never returns, and panics when it is dropped.
     HangAndPanic,
-    /// It has the same idempotency key as all others of its kind, and another body.
+    /// The request has the same idempotency key as all others of its kind, but another body.
     SameKey,
     /// The reply is too large for SQS.
     Huge,
@@ -36,7 +36,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As it stands in the body.
+    /// The text of the kind in the body.
     #[must_use]
     pub fn text(self) -> String {
         match self {
@@ -52,7 +52,7 @@ impl Kind {
         }
     }
 
-    /// What a body asks for.
+    /// The kind in a body.
     #[must_use]
     pub fn of_body(body: &str) -> Option<Self> {
         let (_, kind) = body.rsplit_once(':')?;
@@ -70,30 +70,30 @@ impl Kind {
     }
 }
 
-/// What the user asked for.
+/// The parameters of a request.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// The name of the request queue.
     pub queue: String,
-    /// What the handler does with it.
+    /// The kind of the request.
     pub kind: Kind,
-    /// How long the user waits.
+    /// The timeout of the request.
     pub timeout: Duration,
-    /// It must succeed, whatever happens. The check that fails if it does not.
+    /// The request must succeed, whatever happens. The value is the check that fails if it does not.
     pub must_succeed: Option<Check>,
-    /// It must succeed if nothing hinders it: its requester has a host of its own.
+    /// Whether its requester has its own host, so that the request must succeed if no fault affects it.
     pub own_host: bool,
 }
 
 impl Asked {
-    /// Whether it is answered with a reply if nothing hinders it.
+    /// Whether the request must get a reply if no fault affects it.
     pub(crate) fn succeeds(&self) -> bool {
         let takes = match self.kind {
             Kind::Echo => Duration::ZERO,
             Kind::Sleep(millis) => Duration::from_millis(millis),
             _ => return false,
         };
-        // The first request makes the host, which takes a second.
+        // The first request creates the host, which takes a second.
         self.own_host && takes + SLOW <= self.timeout
     }
 }
@@ -103,19 +103,20 @@ pub(crate) struct RequestFacts {
     pub(crate) link: Link,
     pub(crate) asked: Asked,
     pub(crate) begun: Duration,
-    /// On the process's own clock.
+    /// The deadline on the process's own clock.
     pub(crate) deadline: Duration,
     pub(crate) ended: bool,
-    /// Its process does not know yet that its clocks have stood still: the absolute expiry is too early.
+    /// Whether its process did not know at the begin that its clocks had been stopped, so that the absolute expiry is too
+    /// early.
     pub(crate) unaware: bool,
-    /// In true time, of the last time that SQS accepted it: a send of unknown outcome is made again.
+    /// When SQS last accepted it, in true time. A send of unknown outcome is repeated.
     pub(crate) accepted: Option<Duration>,
     pub(crate) handled: u32,
-    /// Who began to handle it, and when.
+    /// The lives that began to handle it, and when.
     pub(crate) handlers: Vec<(LifeId, Duration)>,
-    /// Read often enough for its dead-letter queue.
+    /// The number of deliveries, to know whether it may be in the dead-letter queue.
     pub(crate) received: u32,
-    /// Message ids of what SQS accepted: a send whose answer is lost is made again.
+    /// The message ids under which SQS accepted it. A send whose answer is lost is repeated.
     pub(crate) copies: Vec<String>,
 }
 
@@ -125,23 +126,23 @@ impl RequestFacts {
         &self.asked.queue
     }
 
-    /// Whether another request with its idempotency key may have been handled in its place.
+    /// Whether another request with the same idempotency key may have been handled instead.
     pub(crate) fn is_of_a_key(&self) -> bool {
         self.asked.kind == Kind::SameKey
     }
 
-    /// The process that asked.
+    /// The process of the requester.
     pub(crate) fn process(&self) -> usize {
         self.link.life.process
     }
 
-    /// In true time, the earliest moment at which a responder may think that its time is over.
+    /// The earliest true time at which a responder may consider the request expired.
     pub(crate) fn expires(&self, ahead: Duration) -> Duration {
-        // Its requester's clock may be fast.
+        // The requester's clock may be fast.
         (self.begun + self.asked.timeout.mul_f64(0.99)).saturating_sub(ahead)
     }
 
-    /// Whether somebody waits for its end.
+    /// Whether its user waits for its end.
     pub(crate) fn waits(&self) -> bool {
         !self.ended && !self.link.gate.is_killed()
     }

@@ -1,4 +1,5 @@
-//! Who serves which queue, how busy each responder is, and who has received which request.
+//! The facts about responders: the queue of each responder, how busy each responder is, and which responder has received
+//! which request.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -9,11 +10,11 @@ use crate::process::LifeId;
 #[derive(Debug, Default)]
 pub(crate) struct Servers {
     pub(crate) all: BTreeMap<LifeId, Server>,
-    /// By message id: who has received the message last, and when.
+    /// The life that last received each message, and when, by message id.
     pub(crate) holders: HashMap<String, (LifeId, Duration)>,
-    /// By queue: when a responder of it ended, or stood still, last.
+    /// When a responder of each queue last ended or was paused.
     pub(crate) disturbed: BTreeMap<String, Duration>,
-    /// By life: when it lost its host, or began to end, last.
+    /// When each life last lost its host; `Duration::MAX` after its end has begun.
     pub(crate) lost: BTreeMap<LifeId, Duration>,
 }
 
@@ -23,11 +24,11 @@ pub(crate) struct Server {
     pub(crate) queue: String,
     pub(crate) concurrency: usize,
     pub(crate) started: Duration,
-    /// Handlers that run.
+    /// The number of running handlers.
     pub(crate) running: usize,
-    /// Messages that it has received and has neither deleted nor given back.
+    /// The messages that it has received and has neither deleted nor put back.
     pub(crate) hand: HashSet<String>,
-    /// Since when it has a free slot; `None`: it has none.
+    /// Since when it has had a free slot; `None`: it has none.
     pub(crate) free_since: Option<Duration>,
 }
 
@@ -56,12 +57,12 @@ impl Servers {
         });
     }
 
-    /// A message is on its way to somebody: who had it before has it no longer.
+    /// SQS delivers a message: its previous receiver no longer holds it.
     pub(crate) fn is_handed_out(&mut self, message: &str) {
         self.holders.remove(message);
     }
 
-    /// A life has deleted a message, or given it back.
+    /// A life has deleted a message or put it back.
     pub(crate) fn lets_go(&mut self, life: LifeId, message: &str, now: Duration) {
         self.with(life, now, |server| {
             server.hand.remove(message);
@@ -75,12 +76,12 @@ impl Servers {
         }
     }
 
-    /// A life has lost its host, or begins to end.
+    /// A life has lost its host.
     pub(crate) fn loses_host(&mut self, life: LifeId, now: Duration) {
         self.lost.insert(life, now);
     }
 
-    /// A life is told to end.
+    /// A life begins to end.
     pub(crate) fn leaves(&mut self, life: LifeId) {
         self.lost.insert(life, Duration::MAX);
     }

@@ -32,7 +32,7 @@ use crate::process::LifeId;
 /// The maximum time of a deletion, or of the creation of a host that is not wanted any more.
 const IDLE_SLACK: Duration = Duration::from_secs(90);
 
-/// What a call means for leases, looked up before it takes effect.
+/// The effect of a call on leases, looked up before it takes effect.
 #[derive(Debug, Default)]
 pub(crate) enum LeaseCall {
     #[default]
