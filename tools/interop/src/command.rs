@@ -1,4 +1,4 @@
-//! Runs the command: installs, and then runs each part.
+//! Runs the command: installs the software, then runs each part.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use clap::Parser as _;
 use crate::arguments::{Arguments, Part};
 use crate::{Failure, Folders, aws_cli, contract, install, java, table, virtual_queues};
 
-/// Runs the command; what it shall do stands in this process's own arguments.
+/// Runs the command with the arguments of this process.
 pub async fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let watch = Instant::now();

@@ -1,22 +1,25 @@
-//! Where the sources, the programs and the installed software are.
+//! The folders of the sources, the built programs and the installed software.
 
 use std::path::{Path, PathBuf};
 
-/// Where things are.
+/// The folders that are used.
 #[derive(Clone, Debug)]
 pub struct Folders {
     /// The folder of this package.
     pub(crate) sources: PathBuf,
-    /// Where Cargo builds; git ignores it.
+    /// Cargo's target folder; git ignores it.
     pub(crate) target: PathBuf,
-    /// Where software is installed, below `target`.
+    /// The folder for installed software, below `target`.
     pub(crate) installed: PathBuf,
 }
 
 impl Folders {
-    /// Those of the workspace that this was built in.
+    /// The folders of the workspace that this program was built in.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "they are found, not chosen")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "the folders are found, not default values"
+    )]
     pub fn new() -> Self {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = sources.ancestors().nth(2).unwrap_or(sources);
@@ -29,26 +32,26 @@ impl Folders {
         }
     }
 
-    /// The folder of the workspace.
+    /// The root folder of the workspace.
     #[must_use]
     pub fn root(&self) -> PathBuf {
         self.sources.join("../..")
     }
 
-    /// An example of this workspace, built without optimisation.
+    /// An example of this workspace, built without optimization.
     pub(crate) fn example(&self, name: &str) -> PathBuf {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
         self.target.join("debug/examples").join(file)
     }
 
-    /// A program of this workspace, as it is released.
+    /// A program of this workspace, built in release mode.
     #[must_use]
     pub fn release(&self, name: &str) -> PathBuf {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
         self.target.join("release").join(file)
     }
 
-    /// A file that a run leaves for later ones.
+    /// A file that a run keeps for later runs.
     #[must_use]
     pub fn kept(&self, name: &str) -> PathBuf {
         self.installed.join(name)
