@@ -1,4 +1,4 @@
-//! What all lanes of an outbox share.
+//! The state that all lanes of an outbox share.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use super::options::BatchOptions;
 use super::table::Table;
 use crate::{Sqs, Tasks};
 
-/// What all lanes of an outbox share.
+/// The state that all lanes of an outbox share.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) sqs: Sqs,
     pub(super) tasks: Tasks,
     pub(super) options: BatchOptions,
-    /// Cancelled when nothing new is accepted any more: by the shutdown, by the last outbox's drop, or with the tasks.
+    /// Cancelled when new entries are refused: by the shutdown, by the drop of the last outbox, or with the tasks.
     pub(super) closing: CancellationToken,
-    /// Cancelled when the shutdown's time is up.
+    /// Cancelled at the end of the time for the shutdown.
     pub(super) given_up: CancellationToken,
     /// Counts the workers.
     pub(super) workers: TaskTracker,
-    /// What is being said about messages.
+    /// The operations on messages.
     pub(super) words: Arc<Table>,
 }

@@ -1,7 +1,7 @@
-//! The entries of one queue and kind, in line.
+//! One lane: the entries of one queue and one kind of call.
 //!
-//! Owns: the room, and the lock around the [`Coalescer`]. Does not own: how an entry gets here, see
-//! [`submit`](super::submit), nor the calls, see [`worker`](super::worker).
+//! Owns: the room, and the lock around the [`Coalescer`]. Does not own: the admission of entries, see
+//! [`submit`](super::submit), and the calls, see [`worker`](super::worker).
 //!
 //! **Invariant:** the lock is held for bookkeeping only: no call, no await and no answer to a caller happens under
 //! the lock.
@@ -24,8 +24,8 @@ pub(super) struct Lane<K: Kind> {
     state: Mutex<State<K>>,
     /// Wakes the worker.
     pub(super) changed: Notify,
-    /// One permit for each entry that is not answered. Never closed: a caller that waits for room when the lane is
-    /// closed gets it as soon as those before it are answered, and is refused then.
+    /// One permit for each unanswered entry. Never closed: a caller that waits for room when the lane is closed gets
+    /// a permit as soon as the entries before it are answered, and is refused then.
     pub(super) room: Arc<Semaphore>,
 }
 
@@ -51,7 +51,7 @@ impl<K: Kind> Lane<K> {
         }
     }
 
-    /// Puts an entry in line, blocked if it is not `free` to go. Gives back one that comes too late.
+    /// Queues an entry, blocked if it is not `free` to be sent. Returns the entry if the lane is closed.
     pub(super) fn push(
         &self,
         context: &Context,
@@ -114,7 +114,7 @@ impl<K: Kind> Lane<K> {
         self.lock().coalescer.is_empty()
     }
 
-    /// Ends all lingering.
+    /// Ends lingering permanently.
     pub(super) fn flush(&self) {
         self.lock().coalescer.flush();
     }

@@ -1,4 +1,4 @@
-//! The lanes of one kind of call: one per queue, forgotten when idle.
+//! The lanes of one kind of call: one lane per queue, created by its first entry, removed when idle.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ impl<K: Kind> Lanes<K> {
         })
     }
 
-    /// Entries that are not answered yet.
+    /// The number of entries that are not answered yet.
     pub(super) fn unanswered(&self) -> usize {
         let room = self.context.options.room();
         self.lanes
@@ -33,7 +33,7 @@ impl<K: Kind> Lanes<K> {
             .sum()
     }
 
-    /// Waits until all entries in a queue's lane are answered, which means that all its room is free.
+    /// Waits until all entries of a queue's lane are answered: until all of its room is free.
     pub(super) async fn settled(&self, queue: &HostQueueUrl) {
         let lane = self.lanes.get(&self.key(queue));
         let Some(room) = lane.map(|lane| Arc::clone(&lane.room)) else {
@@ -43,10 +43,10 @@ impl<K: Kind> Lanes<K> {
         drop(room.acquire_many(all).await);
     }
 
-    /// Forgets a lane if it has nothing to do, and says so. Nobody can have got hold of it in between: lanes are
-    /// handed out under the lock that `remove_if` takes.
+    /// Removes a lane if it has nothing to do, and returns whether it did. No caller can obtain the lane meanwhile,
+    /// because lanes are handed out under the lock that `remove_if` takes.
     pub(super) fn forget_idle(&self, queue: &HostQueueUrl, lane: &Arc<Lane<K>>) -> bool {
-        // The map's reference and the worker's.
+        // One reference of the map and one of the worker.
         let unused = |found: &Arc<Lane<K>>| {
             Arc::ptr_eq(found, lane) && Arc::strong_count(found) == 2 && found.is_empty()
         };
@@ -55,13 +55,13 @@ impl<K: Kind> Lanes<K> {
             .is_some()
     }
 
-    /// Forgets a lane whose worker has ended.
+    /// Removes a lane whose worker has ended.
     pub(super) fn forget(&self, queue: &HostQueueUrl, lane: &Arc<Lane<K>>) {
         self.lanes
             .remove_if(&self.key(queue), |_, found| Arc::ptr_eq(found, lane));
     }
 
-    /// One lane for a queue, however its URL is spelled.
+    /// The key of a queue, which is the same for all spellings of its URL.
     pub(super) fn key(&self, queue: &HostQueueUrl) -> HostKey {
         self.context.sqs.host_key(queue)
     }

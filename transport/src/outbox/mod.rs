@@ -11,12 +11,12 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `coalescer` | when does the next batch go, and who is in it? (pure) |
-//! | `words` | which delete or change of a message goes before which? (pure) |
-//! | `table` | how do deletes and changes hear of each other? |
-//! | `submit` | how does an entry get in, and what if there is no room? |
-//! | `lane`, `lanes` | what waits, for each queue? |
-//! | `worker` | who waits for what? |
+//! | `coalescer` | when is the next batch sent, and with which entries? (pure) |
+//! | `words` | which delete or change of a message is made before which? (pure) |
+//! | `table` | how do the lanes of deletes and changes share these operations? |
+//! | `submit` | how is an entry added, and what happens without room? |
+//! | `lane`, `lanes` | which entries of each queue are waiting? |
+//! | `worker` | which events does the task of a lane wait for? |
 //! | `call` | what does an answer mean for each entry? |
 //! | `kind`, `send`, `delete`, `visibility` | what does a call contain? |
 

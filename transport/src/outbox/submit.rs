@@ -1,6 +1,6 @@
-//! How an entry gets into its lane, and how its caller waits for the answer.
+//! Adds an entry to its lane, and waits for the answer.
 //!
-//! Owns: the checks of an entry, the wait for room, and the making of a lane by its first entry.
+//! Owns: the checks of an entry, the wait for room, and the creation of a lane by its first entry.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -18,13 +18,13 @@ use super::table::{Place, Shelf};
 use super::worker::Worker;
 use crate::{Backoff, Delivery, Fault};
 
-/// Waits between the attempts of an entry that SQS answered with a temporary failure of its own.
+/// The waits between the attempts of an entry that SQS reports as failed temporarily.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
-/// An entry that no batch can take.
+/// An entry that fits into no batch.
 #[derive(Debug, thiserror::Error)]
-#[error("it has {size} bytes: at most {most} fit into a batch")]
+#[error("the entry has {size} bytes, but a batch takes at most {most}")]
 struct TooLarge {
     size: usize,
     most: usize,
@@ -59,7 +59,7 @@ impl<K: Kind> Lanes<K> {
             .unwrap_or_else(|_| Err(closed::<K>(Delivery::Unknown)))
     }
 
-    /// Queues an entry whose answer nobody waits for.
+    /// Queues an entry without waiting for its answer.
     pub(super) fn submit_later(self: &Arc<Self>, queue: &HostQueueUrl, input: K::Input) {
         if self.try_submit_later(queue, input).is_none()
             && let Some(counter) = K::FAILED
@@ -74,12 +74,12 @@ impl<K: Kind> Lanes<K> {
         let permit = Arc::clone(&lane.room).try_acquire_owned().ok()?;
         let linger = self.linger(&input, queue, self.context.options.delete_linger);
         let entry = self.entry(input, size, permit);
-        // An entry that is refused here has counted itself by its drop.
+        // An entry that is refused here has counted itself in its `Drop`.
         let _ = self.enter(queue, &lane, entry, Pace::Relaxed(linger));
         Some(())
     }
 
-    /// Puts an entry into its lane, where it waits for what was said before about its message.
+    /// Puts an entry into its lane, where it waits for earlier operations on its message.
     fn enter(
         &self,
         queue: &HostQueueUrl,
@@ -91,7 +91,7 @@ impl<K: Kind> Lanes<K> {
             return lane.push(&self.context, entry, pace, true).ok();
         };
         let message = (self.key(queue), Arc::from(handle));
-        // What is refused, or not needed any more, is dropped outside of the table's lock.
+        // An entry that is refused or not needed any more is dropped outside of the table's lock.
         let (mut waits, mut refused) = (Some(entry), None);
         let entered = self.context.words.ask(&message, what, |hold, free| {
             let mut entry = waits.take()?;
@@ -153,7 +153,7 @@ impl<K: Kind> Lanes<K> {
                 Arc::clone(&slot.insert(Arc::new(Lane::new(&self.context.options, queue))))
             }
         };
-        // Outside of the map's lock: on a runtime that has ended, the worker is dropped here, and forgets its lane.
+        // Outside of the map's lock: on a runtime that has ended, the worker is dropped here and removes its lane.
         let worker = Worker::new(
             queue.clone(),
             Arc::clone(&lane),
@@ -165,7 +165,7 @@ impl<K: Kind> Lanes<K> {
     }
 }
 
-/// A caller that waits for its answer. Its drop takes the entry out of line.
+/// A caller that waits for its answer. Its drop withdraws the entry.
 struct Caller<'a, K: Kind> {
     lane: &'a Lane<K>,
     ticket: Ticket,
@@ -177,7 +177,8 @@ impl<K: Kind> Drop for Caller<'_, K> {
         if self.answer.is_terminated() {
             return;
         }
-        // First this, so that an entry that comes back from a call right now is seen to be unwanted.
+        // The receiver is closed first, so that an entry that comes back from a call right now is seen to be
+        // unwanted.
         self.answer.close();
         self.lane.withdraw(self.ticket);
     }
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_worker_is_woken_by_the_entries_that_give_it_something_to_do() {
+    async fn entries_that_start_or_fill_a_batch_wake_the_worker() {
         let lanes = lanes();
         let lane = Lane::new(&lanes.context.options, &queue());
         let (next, _) = lane.next(&lanes.context);
@@ -242,7 +243,7 @@ mod tests {
         assert_eq!(
             woken_by,
             [(1, true), (10, true)],
-            "a batch begins, and is full"
+            "by the first entry of a batch, and by the entry that fills it"
         );
         while let (Next::Call(_), _) = lane.next(&lanes.context) {}
         lane.returned(Vec::new());
@@ -252,12 +253,12 @@ mod tests {
         lane.push(&lanes.context, entry, pace, true).ok().unwrap();
         assert!(
             lane.changed.notified().now_or_never().is_some(),
-            "another begins"
+            "by the first entry of the next batch"
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lane_is_forgotten_only_when_nobody_can_use_it_unseen() {
+    async fn a_lane_is_removed_only_when_no_caller_uses_it() {
         let (lanes, queue) = (lanes(), queue());
         let workers = Arc::new(Lane::new(&lanes.context.options, &queue));
         lanes.lanes.insert(lanes.key(&queue), Arc::clone(&workers));
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_whose_worker_has_ended_is_forgotten_and_refuses() {
+    fn a_lane_whose_worker_ended_is_removed_and_refuses_entries() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
