@@ -1,4 +1,4 @@
-//! Who makes the queue of a `CreateQueue` that names no host.
+//! The trait that creates the queue of a `CreateQueue` without a host.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,37 +9,37 @@ use futures::future::BoxFuture;
 use super::refusal::{Failure, Kind, Refusal};
 use crate::{QueueError, VirtualQueue};
 
-/// Makes the queue of a `CreateQueue` that names no host.
+/// Creates the queue of a `CreateQueue` without a host.
 ///
-/// This is the seam for temporary queues. Their package implements this trait and passes it to
-/// [`VirtualQueues::client_making`](crate::VirtualQueues::client_making): it chooses the host, and this package keeps the wire layer to itself. Without it, a
-/// `CreateQueue` that names no host makes a real queue.
+/// The package of temporary queues implements this trait and passes the value to
+/// [`VirtualQueues::client_making`](crate::VirtualQueues::client_making). The implementation chooses the host, and this
+/// package does the wire format. Without an implementation, such a `CreateQueue` creates a real queue.
 pub trait MakeQueue: fmt::Debug + Send + Sync + 'static {
-    /// Makes the queue, or returns the one of that name.
+    /// Creates the queue, or returns the existing queue with this name.
     fn make(&self, wanted: WantedQueue) -> BoxFuture<'_, Result<VirtualQueue, NotMade>>;
 }
 
-/// What a `CreateQueue` without a host asks for.
+/// The parameters of a `CreateQueue` without a host.
 #[derive(Debug)]
 pub struct WantedQueue {
     /// The name, without `.fifo` at its end.
     pub name: String,
-    /// How long the virtual queue stays without being used.
+    /// How long the virtual queue is kept without being used.
     pub idle_retention: Option<Duration>,
     /// The tags of the virtual queue.
     pub tags: BTreeMap<String, String>,
-    /// All other attributes: those of its host.
+    /// All other attributes, which apply to its host.
     pub attributes: BTreeMap<String, String>,
 }
 
-/// Why there is no such queue.
+/// Why the queue was not created.
 #[derive(Debug)]
 pub enum NotMade {
-    /// As the same error of a virtual queue.
+    /// The error of the virtual queue, which is reported as for a `CreateQueue` with a host.
     Queue(QueueError),
-    /// An attribute that cannot be set, in a sentence without a full stop.
+    /// An attribute cannot be set. The text is a sentence without a full stop.
     InvalidAttribute(String),
-    /// A queue of this name has other attributes, in a sentence without a full stop.
+    /// A queue with this name has other attributes. The text is a sentence without a full stop.
     Exists(String),
 }
 

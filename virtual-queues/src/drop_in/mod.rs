@@ -12,10 +12,10 @@
 //! | `screen` | does a call concern a virtual queue? |
 //! | `sdk` | what does the SDK do differently for such a call? |
 //! | `service`, `messages`, `batches`, `without_host` | what does each operation do? |
-//! | `maker` | who makes a queue that names no host? |
-//! | `fast_path` | how do the frequent operations get around the wire format? |
-//! | `requests`, `answers`, `values` | how does it look on the wire? |
-//! | `refusal` | which error of SQS is it? |
+//! | `maker` | who creates the queue of a `CreateQueue` without a host? |
+//! | `fast_path` | how do the frequent operations avoid the wire format? |
+//! | `requests`, `answers`, `values` | what is the format on the wire? |
+//! | `refusal` | which SQS error does a failure become? |
 
 mod answers;
 mod batches;

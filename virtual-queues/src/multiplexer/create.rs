@@ -1,4 +1,4 @@
-//! How a virtual queue is made.
+//! Creates virtual queues.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::queue::VirtualQueue;
 use super::routing::Refused;
 use super::tags::{self, Tags};
 
-/// A virtual queue to be made.
+/// A virtual queue to be created.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct CreateQueue {
@@ -22,7 +22,7 @@ pub struct CreateQueue {
 }
 
 impl CreateQueue {
-    /// A queue of this name: 1 to 80 letters, digits, `-` and `_`.
+    /// A queue with this name: 1 to 80 letters, digits, `-` and `_`.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: Some(name.into()),
@@ -35,12 +35,13 @@ impl CreateQueue {
         Self::default()
     }
 
-    /// Deletes the queue when nothing used it for so long: 1 s and more. Default: never.
+    /// Deletes the queue when it was not used for this time: 1 s and more. Default: never.
     ///
-    /// An operation uses the queue from its begin to its end: a receive while it waits, a send while SQS answers. A handler
-    /// uses it as long as the handler runs, and a handler of all queues
-    /// ([`VirtualQueues::for_each`](super::VirtualQueues::for_each)) uses all of them. A message that was received uses it until it is
-    /// deleted or its visibility timeout ends. Messages that nobody has received do not.
+    /// An operation uses the queue from its start to its end: a receive while it waits, a send until SQS's answer. A
+    /// handler uses the queue as long as the handler runs, and a handler of all queues
+    /// ([`VirtualQueues::for_each`](super::VirtualQueues::for_each)) uses all queues. A received message uses its
+    /// queue until it is deleted or its visibility timeout ends. Messages that are not received yet do not use the
+    /// queue.
     pub const fn idle_retention(mut self, retention: Duration) -> Self {
         self.idle_retention = Some(retention);
         self
@@ -54,7 +55,7 @@ impl CreateQueue {
 }
 
 impl Process {
-    /// Makes a virtual queue on `host`, which is used from now on.
+    /// Creates a virtual queue on `host`, which is opened if it is not in use.
     pub(super) fn create(
         self: &Arc<Self>,
         host: &HostQueueUrl,
@@ -65,7 +66,7 @@ impl Process {
         self.add(&shared, host, &name, queue)
     }
 
-    /// As [`create`](Self::create), on a host as it is: if that has ended, there is no virtual queue.
+    /// Does the same as [`create`](Self::create) on an open host: if the host has ended, no virtual queue is created.
     pub(super) fn create_on(
         self: &Arc<Self>,
         shared: &Arc<Hub>,

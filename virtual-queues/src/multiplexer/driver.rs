@@ -25,7 +25,8 @@ use super::routing::{Arrival, Due, Routed, group_of, name_of, put_back_for};
 
 /// The maximum time that the answer of a poll is assumed to have traveled.
 const GRACE: Duration = Duration::from_secs(5);
-/// So many things that are due are done in one go; then others have their turn, polls that have ended first.
+/// The maximum number of due items handled in one turn. After that the loop serves other events, finished polls
+/// first.
 const BURST: usize = 100;
 /// The maximum pause after a poll that was not full and returned only messages that were put back, with a jitter of
 /// at most a fifth. So one full buffer never slows its host to less than three polls a second. SQS may leave a
@@ -37,13 +38,13 @@ const FORGET_AFTER: Duration = Duration::from_secs(60);
 /// During a shutdown, polls in flight are ended when no message has been received for this time.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Runs a host until it is stopped, gone, or used by nobody.
+/// Runs a host until it is stopped, deleted, or no longer used.
 pub(super) fn drive(
     shared: Arc<Hub>,
     hosts: Hosts,
     stop: CancellationToken,
 ) -> impl Future<Output = ()> {
-    // If the runtime ends, or has ended already, this future is dropped, and everybody who waits must hear of it.
+    // If the runtime ends, or has already ended, this future is dropped, and all waiters must be informed.
     let shared = CloseOnDrop(shared);
     async move {
         Driver {
@@ -55,7 +56,7 @@ pub(super) fn drive(
         }
         .run(&stop)
         .await;
-        // Whoever comes later begins with a new one: this may be there again by then.
+        // A later caller begins with a new host, because the queue may have been created again by then.
         hosts.forget(&shared.0);
     }
 }
@@ -165,7 +166,7 @@ impl Driver<'_> {
         false
     }
 
-    /// Ends the host and says so if nothing uses it.
+    /// Ends the host if nothing uses it, and returns whether it did.
     fn forget_unused(&self) -> bool {
         let forgotten = self.hosts.forget_unused(self.shared);
         if forgotten {
@@ -174,7 +175,7 @@ impl Driver<'_> {
         forgotten
     }
 
-    /// Says whether there is more.
+    /// Returns whether more items are due.
     fn do_what_is_due(&mut self, now: Moment) -> bool {
         let counters = self.shared.sqs.counters();
         for _ in 0..BURST {

@@ -21,7 +21,7 @@ const MOST_OUT: usize = 100;
 /// The extensions of one host.
 pub(super) struct Extensions<'a> {
     shared: &'a Hub,
-    /// At most as many as the buffers of the host may have messages.
+    /// At most as many as the host's buffers may contain messages.
     waiting: VecDeque<Extension>,
     out: FuturesUnordered<BoxFuture<'a, (Extension, Option<Moment>)>>,
 }

@@ -94,7 +94,7 @@ impl VirtualQueues {
             return QueueError::Handled;
         }
         let _handled = Handled(self);
-        // Not held by this, so that a host that nothing uses can be forgotten.
+        // `known` does not keep hosts alive, so that an unused host can be removed.
         let mut known: HashMap<HostKey, Weak<Hub>> = HashMap::new();
         let mut hosts = FuturesUnordered::new();
         loop {
@@ -128,7 +128,7 @@ impl VirtualQueues {
         }
     }
 
-    /// Ends when the host is closed. It holds the host once, which [`Hub::is_unused`] knows.
+    /// Ends when the host is closed. Holds one reference to the host, for which [`Hub::is_unused`] accounts.
     async fn handle_host<H, F, E>(
         &self,
         shared: Arc<Hub>,
@@ -205,7 +205,7 @@ impl Drop for Handled<'_> {
     }
 }
 
-/// A host gives all its messages to the handler.
+/// All messages of a host go to the handler of all queues.
 struct Taking<'a>(&'a Hub);
 
 impl<'a> Taking<'a> {
@@ -223,7 +223,7 @@ impl Drop for Taking<'_> {
     }
 }
 
-/// The handler looks for its next message.
+/// The handler waits for its next message.
 struct Looking<'a>(&'a Hub);
 
 impl Looking<'_> {

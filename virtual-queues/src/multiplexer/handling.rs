@@ -63,8 +63,8 @@ pub(super) async fn handle<E>(
     }
 }
 
-/// Deletes a message before the next one of its group is handed out: if the delete fails, the message is received again, and would come
-/// after the next one. Says whether it is deleted.
+/// Deletes a message before the next message of its group is handed out. If the delete fails, the message is
+/// redelivered, and must not follow the next message. Returns whether the message is deleted.
 async fn delete_first(shared: &Hub, receipt_handle: &str) -> bool {
     let mut deleting = Deleting {
         shared,

@@ -1,4 +1,4 @@
-//! The handle of a host.
+//! The public handle of a host.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use super::process::Process;
 use super::queue::VirtualQueue;
 use super::routing::Refused;
 
-/// A host queue that this process uses. Made by [`VirtualQueues::host`](super::VirtualQueues::host); cheap to clone. It keeps the multiplexer
-/// running.
+/// A host queue that this process uses. Created by [`VirtualQueues::host`](super::VirtualQueues::host); cheap
+/// to clone. It keeps the multiplexer running.
 #[derive(Clone)]
 pub struct Host {
     shared: Arc<Hub>,
@@ -91,7 +91,8 @@ impl Host {
         !self.shared.lock().router.is_empty()
     }
 
-    /// Makes a virtual queue here. Unlike [`VirtualQueues::create`](super::VirtualQueues::create), it never begins to use a host again that has ended.
+    /// Creates a virtual queue here. Unlike [`VirtualQueues::create`](super::VirtualQueues::create), it never reopens a
+    /// host that has ended.
     #[doc(hidden)]
     pub fn create(&self, queue: CreateQueue) -> Result<VirtualQueue, QueueError> {
         self.owner.create_on(&self.shared, queue)

@@ -56,22 +56,23 @@ impl Hosts {
         (host, true)
     }
 
-    /// In the order of their keys, not of the hash map.
+    /// All hosts in the order of their keys, not of the hash map.
     pub(super) fn in_order(&self) -> Vec<Arc<Hub>> {
         let mut hosts: Vec<_> = self.0.iter().map(|host| Arc::clone(host.value())).collect();
         hosts.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         hosts
     }
 
-    /// Forgets this host, unless another one has taken its place.
+    /// Removes this host, unless another host has taken its place.
     pub(super) fn forget(&self, shared: &Hub) {
         self.0
             .remove_if(&shared.key, |_, known| std::ptr::eq(&**known, shared));
     }
 
-    /// Forgets this host if nothing uses it. Says whether it did. For its driver, which holds it once.
+    /// Removes this host if nothing uses it, and returns whether it did. For the host's driver, which holds one
+    /// reference.
     pub(super) fn forget_unused(&self, shared: &Hub) -> bool {
-        // Nobody takes it out of the table meanwhile: its entry is locked.
+        // The table entry is locked, so no caller can obtain the host meanwhile.
         let unused = |known: &Arc<Hub>| std::ptr::eq(&**known, shared) && Hub::is_unused(known);
         self.0
             .remove_if(&shared.key, |_, known| unused(known))

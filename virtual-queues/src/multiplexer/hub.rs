@@ -1,4 +1,4 @@
-//! One host in use: its table, its polls, and what its driver and its users share.
+//! One host in use: its routing table, its polls, and the access to both for its driver and its users.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,22 +17,22 @@ use super::health::Health;
 use super::options::Options;
 use super::routing::{Fate, Router, RouterOptions, Taken};
 
-/// What the driver of a host and its users share.
+/// The state that the driver of a host and its users share.
 pub(super) struct Hub {
-    /// Which queue it is, whatever the spelling.
+    /// The identity of the queue, for all spellings of its URL.
     pub(super) key: HostKey,
-    /// As its first user spelled it: what the calls are made with.
+    /// The URL as its first user spelled it. Calls use this URL.
     pub(super) url: HostQueueUrl,
     pub(super) sqs: Sqs,
     pub(super) outbox: Outbox,
     pub(super) options: Options,
     state: Mutex<State>,
-    /// Wakes the driver: somebody waits, or something is due earlier than the driver knows.
+    /// Wakes the driver: a receiver waits, or something is due earlier than the driver knows.
     pub(super) changed: Notify,
-    /// Cancelled when the queue was or will be deleted. A message that a poll still returns is of no use then, so the driver ends
-    /// with its polls.
+    /// Cancelled when the queue is deleted, or is about to be deleted. A message in a poll is useless then, so the driver
+    /// ends at once, together with its polls.
     pub(super) retired: CancellationToken,
-    /// What a receive gets that does not say: asked of the host once, by the first that needs it.
+    /// The defaults of receives that set none, read from the host once, by the first receive that needs them.
     pub(super) defaults: HostDefaults,
 }
 
@@ -40,19 +40,19 @@ pub(super) struct State {
     pub(super) router: Router<ReplySink>,
     pub(super) polls: PollController,
     pub(super) health: Health,
-    /// Why the host is of no use any more; later callers get the same answer.
+    /// Why the host cannot be used any more; later callers get the same answer.
     pub(super) ended: Option<PendingError>,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What became of a pending request.
+/// The result of a pending request.
 pub(super) type Outcome = Result<Box<Message>, PendingError>;
 
 pub(super) type ReplySink = oneshot::Sender<Outcome>;
 
 impl Hub {
-    /// A host without its driver. `made_at`: when this process made the queue, if it did.
+    /// A host without its driver. `made_at` is when this process created the queue, if it did.
     pub(super) fn new(
         url: HostQueueUrl,
         process: ProcessPrefix,
@@ -66,7 +66,7 @@ impl Hub {
             limits: options.limits.clone(),
             visibility: options.visibility,
             in_order: url.is_fifo(),
-            // Nobody else has virtual queues on a host that this process made for itself.
+            // No other process has virtual queues on a host that this process created for itself.
             orphan_age: match made_at {
                 Some(_) => Duration::ZERO,
                 None => options.orphan_age,
@@ -91,29 +91,30 @@ impl Hub {
         })
     }
 
-    /// For looking, and for changes that the driver need not know of.
+    /// For reading, and for changes that need not wake the driver.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         #[cfg(test)]
         super::races::may_be_preempted();
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the host vanished. Its caller holds the entry in the table of hosts, so nobody can come before the lock who
-    /// needs that.
+    /// Whether the host was deleted. The caller holds the host's entry in the table of hosts, so no thread that needs
+    /// the entry can run before the lock is taken.
     pub(super) fn is_lost(&self) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         matches!(state.ended, Some(PendingError::HostLost))
     }
 
-    /// Whether nobody but the table, the driver and the handler of all virtual queues has the host, and it carries nothing.
-    /// Its caller holds the entry in the table of hosts, so nobody gets it meanwhile.
+    /// Whether the host is held only by the table, the driver and the handler of all virtual queues, and has no
+    /// queues or requests. The caller holds the host's entry in the table of hosts, so no other caller can obtain it
+    /// meanwhile.
     pub(super) fn is_unused(this: &Arc<Self>) -> bool {
         let state = this.state.lock().unwrap_or_else(PoisonError::into_inner);
         let holders = 2 + usize::from(state.router.is_handled());
         state.router.is_empty() && Arc::strong_count(this) == holders
     }
 
-    /// Changes the state, and wakes the driver if that gave it something to do.
+    /// Changes the state, and wakes the driver if the change requires it.
     pub(super) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let before = (state.router.demand() > 0, state.router.next_alarm());
@@ -134,14 +135,15 @@ impl Hub {
         result
     }
 
-    /// Gives the receiver of a message the visibility timeout that it wants. Without one it gets at least half of what a poll
-    /// gives. The call is off the receiver's path. If it fails, the message stays hidden for what is left.
+    /// Gives a received message the visibility timeout that its receiver requested. Without a request it gets at
+    /// least half of the poll's visibility timeout. The call is made in the background. If it fails, the message
+    /// stays invisible for its remaining time.
     ///
-    /// Returns until when the message is hidden.
+    /// Returns until when the message is invisible.
     pub(super) fn give_time(&self, taken: &Taken, wanted: Option<Duration>, now: Moment) -> Moment {
         let usual = self.options.visibility;
         let change = match wanted {
-            // SQS counts in whole seconds. A poll that gave the same needs no call.
+            // SQS counts in whole seconds. No call is needed if the poll gave the same timeout.
             Some(wanted) => {
                 let (wanted_until, until) = (now + wanted, taken.hidden_until);
                 let apart = wanted_until.since(until).max(until.since(wanted_until));
@@ -154,18 +156,18 @@ impl Hub {
         };
         let visibility = wanted.unwrap_or(usual);
         let until = now + visibility;
-        // Before the call, so that the count of messages in flight is not too low.
+        // Noted before the call, so that the count of messages in flight is not too low.
         self.lock().polls.extended(handle, until);
         self.outbox
             .change_visibility_later(&self.url, handle.to_owned(), visibility);
         until
     }
 
-    /// Notes what has become of a message that was received from a virtual queue.
+    /// Notes what happened to a message that was received from a virtual queue.
     pub(super) fn note_in_hand(&self, queue: &VirtualQueueName, receipt_handle: &str, fate: Fate) {
         let now = self.sqs.clock().now();
         let note = |state: &mut State| state.router.note_in_hand(queue, receipt_handle, fate, now);
-        // On a FIFO host the next message of its group may become free, or is due when it is visible.
+        // On a FIFO host this may free the next message of the group, or set when it is due.
         let next = if self.url.is_fifo() {
             self.update(note)
         } else {
@@ -176,10 +178,10 @@ impl Hub {
         }
     }
 
-    /// Ends the host for all its users; the first reason stays. Buffered messages are put back.
+    /// Ends the host for all its users. The first reason is kept. Messages in its buffers go back to SQS.
     pub(super) fn end(&self, why: PendingError) {
         let (why, messages) = self.close(why);
-        // A lost host takes no put-back.
+        // A deleted host cannot take its messages back.
         if !matches!(why, PendingError::HostLost) {
             for handle in messages.iter().filter_map(Message::receipt_handle) {
                 self.outbox
@@ -188,14 +190,14 @@ impl Hub {
         }
     }
 
-    /// Ends a host whose queue was or will be deleted, with its polls. The first reason stays.
+    /// Ends a host that was or will be deleted. Polls in flight are dropped. The first reason is kept.
     pub(super) fn retire(&self, why: PendingError) {
         // The reason is set first, because the driver's own end would set another reason.
         drop(self.close(why));
         self.retired.cancel();
     }
 
-    /// Ends the host for all its users; the first reason stays. Returns the reason and the buffered messages.
+    /// Ends the host for all its users. The first reason is kept. Returns the reason and the messages in the buffers.
     fn close(&self, why: PendingError) -> (PendingError, Vec<Message>) {
         let (left, why) = {
             let mut state = self.lock();
@@ -211,7 +213,7 @@ impl Hub {
         (why, left.messages)
     }
 
-    /// The error of an operation on a virtual queue that is not in the table.
+    /// The error of an operation on a virtual queue that does not exist in the table.
     pub(super) fn not_there(&self, url: &VirtualQueueUrl) -> QueueError {
         match self.lock().ended {
             Some(PendingError::Closed) => QueueError::Closed,

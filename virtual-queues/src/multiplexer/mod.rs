@@ -1,7 +1,7 @@
 //! Virtual queues on a host: many names share one stream of messages.
 //!
-//! Owns: which messages are fetched, who gets them, and what becomes of those nobody waits for. Does not own: how
-//! a host comes into being or goes, nor what a message means. [`routing`] decides, [`driver`] does it.
+//! Owns: which messages are received, who gets them, and what happens to messages without a receiver. Does not own:
+//! creating and deleting hosts, and the content of messages. [`routing`] decides, [`driver`] executes.
 //!
 //! **Invariant:** a host is polled only while a receiver, request or handler waits on it, and a poll in flight is not
 //! aborted before the shutdown.

@@ -24,7 +24,8 @@ const ORPHAN_AGE: Duration = Duration::from_secs(15 * 60);
 /// and the message.
 pub type OrphanHook = dyn Fn(Option<&VirtualQueueName>, &Message) + Send + Sync;
 
-/// Sets up [`VirtualQueues`](super::VirtualQueues). Made by [`VirtualQueues::builder`](super::VirtualQueues::builder).
+/// Builds [`VirtualQueues`](super::VirtualQueues). Created by
+/// [`VirtualQueues::builder`](super::VirtualQueues::builder).
 #[must_use]
 pub struct VirtualQueuesBuilder {
     pub(super) sqs: Sqs,
@@ -93,11 +94,12 @@ impl VirtualQueuesBuilder {
     /// (rounded up). A shorter wait is for networks that cut connections that are idle for less than 20 s. Each poll
     /// is a call, so at low load a wait of 5 s makes four times as many calls.
     ///
-    /// A poll whose connection was cut is noticed by the error of the connection; if there is none (the network swallows
-    /// what is sent), when there is no answer 5 s after the wait is over. TCP keep-alive notices it earlier. It is a setting
-    /// of the HTTP client, and is off by default: `tcp_keepalive` of `aws_smithy_http_client::pool::Builder`, with which the
-    /// client that is given to [`VirtualQueues`](super::VirtualQueues) is made. Messages that SQS had put into a lost answer stay hidden until
-    /// their [`visibility`](Self::visibility) ends, and are late by that.
+    /// A poll whose connection was cut ends with the connection's error. If there is none (the network drops packets
+    /// silently), the poll ends when there is no answer 5 s after its wait. TCP keep-alive detects the loss earlier.
+    /// It is a setting of the HTTP client, and is off by default: `tcp_keepalive` of
+    /// `aws_smithy_http_client::pool::Builder`, with which the client for [`VirtualQueues`](super::VirtualQueues) can
+    /// be built. Messages in a lost answer stay invisible until their [`visibility`](Self::visibility) timeout ends,
+    /// and are delayed by this time.
     pub fn poll_wait(mut self, wait: Duration) -> Self {
         self.options.poll_wait = wait;
         self
@@ -199,7 +201,7 @@ impl VirtualQueuesBuilder {
 }
 
 impl Options {
-    /// The options, with times in whole seconds. Refuses those that are out of their range.
+    /// The options, with times in whole seconds. Refuses options that are out of range.
     pub(super) fn checked(mut self) -> Result<Self, InvalidOption> {
         let limits = &self.limits;
         let at_least_one = [

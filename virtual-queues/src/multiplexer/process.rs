@@ -1,4 +1,5 @@
-//! What all clones of [`VirtualQueues`](super::VirtualQueues) share: the hosts of one process, its tasks and its batches.
+//! The state that all clones of [`VirtualQueues`](super::VirtualQueues) share: the hosts, tasks and batches of one
+//! process.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,25 +15,25 @@ use super::hosts::Hosts;
 use super::hub::Hub;
 use super::options::Options;
 
-/// The hosts of one process. Its drop stops their drivers.
+/// The hosts of one process. The drop of this value stops their drivers.
 pub(super) struct Process {
     pub(super) sqs: Sqs,
     pub(super) options: Options,
     batches: BatchOptions,
     pub(super) process: ProcessPrefix,
     pub(super) hosts: Hosts,
-    /// Made on first use, on the runtime of that moment.
+    /// Created on first use, on the current runtime at that time.
     pub(super) running: OnceLock<Running>,
     pub(super) closed: AtomicBool,
-    /// Whether a handler of all virtual queues runs.
+    /// Whether a handler of all virtual queues is running.
     pub(super) handled: AtomicBool,
-    /// Tells that handler of a host that is used from now on, and of the shutdown.
+    /// Informs that handler of hosts opened from now on, and of the shutdown.
     pub(super) opened: Notify,
 }
 
 pub(super) struct Running {
     pub(super) drivers: Tasks,
-    /// Apart from the drivers: they still have something to send while they end.
+    /// Separate from the drivers, because drivers still send while they end.
     pub(super) calls: Tasks,
     pub(super) outbox: Outbox,
 }
@@ -68,7 +69,7 @@ impl Process {
                 &running.outbox,
                 &self.options,
             );
-            // It makes no call until somebody waits.
+            // The driver makes no call until a receiver or caller waits.
             let (hub, hosts) = (Arc::clone(&shared), self.hosts.clone());
             let stop = running.drivers.stopping().clone();
             running.drivers.spawn(driver::drive(hub, hosts, stop));

@@ -49,7 +49,7 @@ pub struct VirtualQueues(pub(super) Arc<Process>);
 /// The maximum part of a shutdown's time that is reserved for the last deletes.
 const FLUSH: Duration = Duration::from_millis(500);
 
-/// What a shutdown left undone. Nothing is lost by it: what is still with SQS comes again.
+/// What a shutdown left unfinished. Nothing is lost: messages that are still in SQS are redelivered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -171,10 +171,10 @@ impl VirtualQueues {
 }
 
 impl VirtualQueuesBuilder {
-    /// Puts it together. Makes no call and needs no runtime yet.
+    /// Builds the multiplexer. Makes no call and does not need a runtime yet.
     ///
     /// # Errors
-    /// [`InvalidOption`] names the option that is out of its range.
+    /// [`InvalidOption`], with the name of the option that is out of range.
     pub fn build(self) -> Result<VirtualQueues, InvalidOption> {
         let options = self.options.checked()?;
         Ok(VirtualQueues::new(self.sqs, options, self.batches))

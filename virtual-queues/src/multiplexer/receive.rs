@@ -41,7 +41,7 @@ enum Visibility {
 }
 
 impl VirtualQueue {
-    /// Receives up to 10 messages: set what is wanted, then await it.
+    /// Receives up to 10 messages: set options on the result, then await it.
     pub fn receive(&self) -> Receive {
         Receive::new(self.clone())
     }
@@ -248,7 +248,7 @@ impl Turn<'_> {
 }
 
 impl Hub {
-    /// The result of a receive whose wait is over: none, as from SQS, or why there can be none.
+    /// The result of a receive whose wait has ended: no messages, as from SQS, or the reason why there can be none.
     fn nothing_came(&self) -> Result<Vec<Taken>, QueueError> {
         let state = self.lock();
         match state.health.fault() {

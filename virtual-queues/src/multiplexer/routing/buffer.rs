@@ -58,7 +58,7 @@ pub(super) struct Load {
     pub(super) hungry: usize,
 }
 
-/// A receiver's place in the line. Its number is given once in a host's life.
+/// A receiver's place in the line. The number is unique per host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket {
     number: u64,

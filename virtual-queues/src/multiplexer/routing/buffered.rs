@@ -1,4 +1,4 @@
-//! A message that SQS hides for this host: in a buffer, being extended, or handed out.
+//! A message that SQS hides for this host: in a buffer, or handed out.
 
 use std::time::Duration;
 
@@ -6,52 +6,54 @@ use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::VirtualQueueName;
 use sqs_rpc_transport::{Moment, mutant};
 
-/// SQS hides a message for 12 h after its receive at the longest, extensions included. A minute less, because the answer of the
-/// poll was on its way for a while.
+/// SQS hides a message for at most 12 h after its receive, extensions included. One minute less, because the answer
+/// of the poll traveled for a while.
 const LONGEST: Duration = Duration::from_secs(12 * 60 * 60 - 60);
 
-/// The visibility timeout is divided into so many steps, and extensions are made at the ends of steps. Messages of different
-/// queues then share calls.
+/// The visibility timeout is divided into this number of steps, and extensions are made at the ends of steps. So
+/// messages of different queues share calls.
 const STEPS: u32 = 12;
 
-/// An extension that is to be made of a buffered message.
+/// An extension of a buffered message that is due.
 #[derive(Debug)]
 pub(crate) struct Extension {
     pub(crate) queue: VirtualQueueName,
     /// The message's number in its host, see [`Buffered::number`].
     pub(super) number: u64,
     pub(crate) receipt_handle: String,
-    /// For how long the message is hidden from the call on.
+    /// How long the message is hidden, counted from the call.
     pub(crate) visibility: Duration,
 }
 
-/// When a message is extended that SQS hides until `visible_until` at least: a third of the timeout earlier.
+/// When a message is extended that SQS hides until `visible_until` at the earliest: a third of the timeout before.
 pub(super) fn extend_at(visible_until: Moment, visibility: Duration) -> Moment {
     let at = (visible_until - visibility / 3).since_start();
     let step = (visibility / STEPS).as_nanos().max(1);
-    // Nanoseconds of a `u64` are 584 years.
+    // A `u64` of nanoseconds covers 584 years.
     let early = u64::try_from(at.as_nanos() % step).unwrap_or(0);
     Moment::from_start(at - Duration::from_nanos(early))
 }
 
-/// A message that SQS keeps invisible for us.
+/// A buffered message, which SQS hides from other receivers.
 #[derive(Debug)]
 pub(super) struct Buffered {
     pub(super) message: Message,
     pub(super) bytes: usize,
-    /// Given once in a host's life, in the order of arrival. A message of a FIFO host that comes again may have the number that it had.
+    /// Unique per host, in the order of arrival. A redelivered message of a FIFO host may get its earlier number
+    /// again.
     pub(super) number: u64,
-    /// Its message group, on a FIFO host.
+    /// The message's group, on a FIFO host.
     pub(super) group: GroupKey,
-    /// When the poll brought it.
+    /// When the poll returned the message.
     pub(super) received: Moment,
-    /// When SQS shows it to others again, at the earliest.
+    /// The earliest time at which SQS may show the message to other receivers again.
     pub(super) visible_until: Moment,
-    /// When SQS shows it to others again, if the call that hid it took no time.
+    /// The time at which SQS shows the message to other receivers again, if the call that hid it took no time.
     pub(super) hidden_until: Moment,
-    /// When it is extended next. `None` while an extension is under way, after one that failed, and 12 h after the receive.
+    /// The time of the next extension. `None` while an extension is in progress, after a failed extension, and 12 h
+    /// after the receive.
     pub(super) extend_at: Option<Moment>,
-    /// Whether an extension is under way.
+    /// Whether an extension is in progress.
     pub(super) extending: bool,
 }
 
@@ -59,11 +61,11 @@ pub(super) struct Buffered {
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub(crate) message: Message,
-    /// When SQS shows it to others again, at the earliest.
+    /// The earliest time at which SQS may show the message to other receivers again.
     pub(crate) visible_until: Moment,
-    /// When SQS shows it to others again, if the call that hid it took no time.
+    /// The time at which SQS shows the message to other receivers again, if the call that hid it took no time.
     pub(crate) hidden_until: Moment,
-    /// An extension of it is under way, so it may be hidden for longer.
+    /// Whether an extension is in progress, so that the message may stay hidden for longer.
     pub(crate) extending: bool,
 }
 
@@ -78,13 +80,13 @@ impl From<Buffered> for Taken {
     }
 }
 
-/// What has become of a message that was handed out.
+/// What happened to a message that was handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// SQS hides it until then.
+    /// SQS hides the message until this moment.
     HiddenUntil(Moment),
     Deleted,
-    /// It was made visible again: SQS delivers it again.
+    /// The message was made visible again: SQS redelivers it.
     GivenBack,
 }
 
@@ -98,7 +100,7 @@ impl Buffered {
         extend_at.min(self.visible_until)
     }
 
-    /// The extension that is due now, if one is. It is under way from then on.
+    /// The extension that is due now, if any. It counts as in progress from then on.
     pub(super) fn extension(
         &mut self,
         queue: &VirtualQueueName,
@@ -111,7 +113,7 @@ impl Buffered {
             return None;
         }
         let left = (self.received + LONGEST).since(now);
-        // SQS takes whole seconds, and the outbox rounds up.
+        // SQS accepts whole seconds, and the outbox rounds up.
         let visibility = Duration::from_secs(visibility.min(left).as_secs());
         if now + visibility <= self.visible_until {
             return None;

@@ -1,4 +1,4 @@
-//! The messages of one virtual queue that its receivers have in hand.
+//! The messages of one virtual queue that its receivers hold.
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use sqs_rpc_transport::{Moment, hashing::Keyed, hashing::keyed};
 
 use super::buffered::Fate;
 
-/// Messages that were handed out and neither deleted nor given back, by a digest of their receipt handles, with the time until
-/// which SQS hides them.
+/// Messages that were handed out and neither deleted nor given back, by a digest of their receipt handles, with the
+/// time until which SQS hides them.
 ///
-/// Each of them is in flight, so the bound of these bounds it. Messages that have become visible are forgotten when the table
-/// has doubled, and when the retention is checked.
+/// Each of these messages is in flight, so the limit of messages in flight also limits this table. Messages that are
+/// visible again are removed when the table has doubled, and when the retention is checked.
 #[derive(Debug)]
 pub(super) struct InHand {
     pub(super) hidden_until: HashMap<u64, Moment, Keyed>,
     forget_at: usize,
 }
 
-/// The smallest size of the table at which messages are forgotten.
+/// The smallest size of the table at which messages are removed.
 const FORGET_AT: usize = 64;
 
 impl InHand {

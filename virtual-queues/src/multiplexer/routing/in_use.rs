@@ -1,7 +1,7 @@
 //! Whether a virtual queue is in use, so that it must not expire.
 //!
-//! Owns: the operations under way on a queue, and what is noted of the messages that its receivers have in hand. Does not own:
-//! receivers that wait, and the messages of the handler of all queues.
+//! Owns: the operations in progress on a queue, and the messages that its receivers hold. Does not own: waiting
+//! receivers, and the messages of the handler of all queues.
 //!
 //! **Invariant:** the end of an operation changes only the queue on which the operation began, not a later queue of
 //! the same name.

@@ -1,4 +1,4 @@
-//! The turns of the virtual queues with the handler of all of them.
+//! The order in which the virtual queues of a host give messages to the handler of all queues.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -8,19 +8,20 @@ use sqs_rpc_protocol::VirtualQueueName;
 
 use super::buffer::QueueSlot;
 
-/// The queues that have something for the handler, in order of their turns.
+/// The queues that have a message for the handler, in order of their turns.
 ///
-/// A queue has a turn while there is something in its buffer that may be taken, nobody receives from it, and the handler has fewer of its
-/// messages than it may have. After each message it goes to the end of the line, so that none holds up the others.
+/// A queue has a turn while its buffer has a message that may be taken, no receiver waits on the queue, and the
+/// handler holds fewer of its messages than `per_queue`. After each message the queue goes to the end of the line, so
+/// that no queue holds up the others.
 #[derive(Debug, Default)]
 pub(super) struct TakeAll {
-    /// The most messages of one queue that the handler has at a time; 0: there is no handler.
+    /// The maximum number of messages of one queue that the handler holds at a time. 0: there is no handler.
     pub(super) per_queue: usize,
     pub(super) turns: BTreeMap<NonZeroU64, VirtualQueueName>,
     pub(super) given: u64,
-    /// The handler's, while it waits.
+    /// The handler's waker, while the handler waits.
     pub(super) waker: Option<Waker>,
-    /// A queue has got a turn since the handler was woken last.
+    /// Whether a queue got a turn since the handler was woken last.
     pub(super) news: bool,
 }
 
@@ -30,12 +31,12 @@ impl TakeAll {
         self.per_queue > 0
     }
 
-    /// The handler waits and there is nothing for it.
+    /// Whether the handler waits and there is no message for it.
     pub(super) fn is_hungry(&self) -> bool {
         self.waker.is_some() && self.turns.is_empty()
     }
 
-    /// Notes what a change of a queue means for the handler.
+    /// Updates the queue's turn after a change of the queue.
     pub(super) fn note(&mut self, name: &VirtualQueueName, slot: &mut QueueSlot) {
         let ready = slot.in_hand < self.per_queue && !slot.is_waited_for() && slot.free() > 0;
         match slot.turn {
@@ -57,7 +58,7 @@ impl TakeAll {
         }
     }
 
-    /// Whom to wake because of what was noted.
+    /// The handler's waker, if it must be woken because of such changes.
     pub(super) fn take_waker(&mut self) -> Option<Waker> {
         std::mem::take(&mut self.news)
             .then(|| self.waker.clone())
