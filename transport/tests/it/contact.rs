@@ -1,4 +1,4 @@
-//! What is called while SQS answers nothing, and when it answers again.
+//! Which calls are made while SQS does not answer, and when it answers again.
 
 use local_sqs::{Behaviour, LocalSqs};
 use sqs_rpc_protocol::HostQueueUrl;
@@ -12,7 +12,7 @@ async fn look(sqs: &Sqs, url: &HostQueueUrl) -> Option<FaultKind> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_an_outage_a_call_is_one_attempt_until_one_is_answered()
+async fn in_an_outage_calls_are_not_retried_until_an_answer()
 -> Result<(), Box<dyn std::error::Error>> {
     let local = LocalSqs::start();
     let url = local.create_queue("host").await?.parse()?;
@@ -31,6 +31,6 @@ async fn in_an_outage_a_call_is_one_attempt_until_one_is_answered()
     assert_eq!((look(&sqs, &url).await, calls()), (None, 6));
     serves(false);
     look(&sqs, &url).await;
-    assert_eq!(calls(), 9, "a moment's trouble is the SDK's to repeat over");
+    assert_eq!(calls(), 9, "the SDK retries after a short failure");
     Ok(())
 }
