@@ -7,8 +7,8 @@
 //! Exit code 1: a path exceeds its bound, has no bound, or could not be counted. A path below four fifths of its bound is
 //! reported, so that the bound can be tightened.
 //!
-//! `cargo bench -p sqs-temporary-queues --bench instructions -- time [NAME]` measures the time of the same paths, for work on
-//! one of them on a quiet machine.
+//! `cargo bench -p sqs-temporary-queues --bench instructions -- time [NAME]` measures the time of the same paths, for work
+//! on one of them on a quiet machine.
 
 #![allow(
     missing_docs,

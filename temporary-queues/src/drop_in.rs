@@ -1,4 +1,4 @@
-//! The drop-in of temporary queues: CreateQueue without a host makes one.
+//! The drop-in for temporary queues: CreateQueue without a host creates a temporary queue.
 
 use std::sync::Arc;
 
@@ -11,12 +11,14 @@ use super::error::TemporaryError;
 use super::queues::{CreateTemporary, TemporaryQueues};
 
 impl TemporaryQueues {
-    /// A client like `client`, which takes the URLs of virtual queues, and whose `CreateQueue` makes a temporary queue.
+    /// A client like `client` that also accepts the URLs of virtual queues, and whose `CreateQueue` creates a
+    /// temporary queue.
     ///
-    /// It is as [`VirtualQueues::client`](sqs_virtual_queues::VirtualQueues::client), but for `CreateQueue` without `HostQueueUrl`: the
-    /// name is the virtual queue's (`.fifo` at its end is cut off, and `GetQueueUrl` finds the queue with it and without),
-    /// `IdleQueueRetentionPeriodSeconds` and the tags are, too, and all other attributes are its host's. `DeleteQueue` costs no
-    /// call. A real queue is made with another client.
+    /// It behaves like [`VirtualQueues::client`](sqs_virtual_queues::VirtualQueues::client), except for `CreateQueue`
+    /// without `HostQueueUrl`. The name becomes the virtual queue's name; `.fifo` at its end is removed, and
+    /// `GetQueueUrl` finds the queue with and without it. `IdleQueueRetentionPeriodSeconds` and the tags belong to the
+    /// virtual queue, and all other attributes to its host. `DeleteQueue` costs no call. To create a real queue, use
+    /// another client.
     ///
     /// # Examples
     /// ```

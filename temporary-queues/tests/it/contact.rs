@@ -1,4 +1,4 @@
-//! What the watch calls while SQS answers nothing, and when it answers again.
+//! Which calls the watch makes while SQS does not answer, and when SQS answers again.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sqs_temporary_queues::TemporaryQueues;
 
 use crate::support::{TestResult, World, pass};
 
-/// A process walks within 10 s of its first host.
+/// A process walks within 10 s of the creation of its first host.
 const FIRST_WALK: Duration = Duration::from_secs(11);
 
 impl World {
@@ -28,7 +28,7 @@ async fn look(sqs: &Sqs, url: &HostQueueUrl) -> Option<FaultKind> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_an_outage_the_watch_leaves_it_to_other_calls_to_find_its_end() -> TestResult {
+async fn in_an_outage_the_watch_makes_few_calls() -> TestResult {
     let world = World::new();
     let queues = world.queues();
     let period = Duration::from_secs(60);
@@ -43,17 +43,17 @@ async fn in_an_outage_the_watch_leaves_it_to_other_calls_to_find_its_end() -> Te
     world.serves(false);
     pass(10 * period).await;
     let during = lists() - before;
-    // The first try is three attempts of the SDK. With waits of 10 s to half a period there would be 25 in all.
+    // The first call makes three attempts of the SDK. With waits of 10 s to half a period there would be 25 in all.
     assert!((7..=11).contains(&during), "{during}");
     world.serves(true);
     assert_eq!(look(queues.sqs(), queue.url().host()).await, None);
     pass(period / 2).await;
-    assert_eq!(lists() - before, during + 1, "when its own wait is over");
+    assert_eq!(lists() - before, during + 1, "when its own wait has ended");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_an_outage_the_watch_makes_no_call_once_its_process_has_no_host() -> TestResult {
+async fn in_an_outage_a_watch_without_host_is_silent() -> TestResult {
     let world = World::new();
     let queues = world.queues();
     let second = Duration::from_secs(1);

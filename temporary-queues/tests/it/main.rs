@@ -1,4 +1,4 @@
-//! Temporary queues over a local SQS, under Tokio's paused clock.
+//! Tests of temporary queues over a local SQS, with Tokio's paused clock.
 
 #![allow(
     clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Shared test utilities.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use sqs_virtual_queues::VirtualQueues;
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-/// A local SQS, and virtual queues on it, with clocks that move together.
+/// A local SQS, and virtual queues on it, with clocks that advance together.
 pub(crate) struct World {
     pub(crate) local: LocalSqs,
     pub(crate) client: aws_sdk_sqs::Client,
@@ -38,12 +38,12 @@ impl World {
     }
 }
 
-/// Lets every task run until all wait, and `time` pass.
+/// Lets every task run until all wait, and then lets `time` pass.
 pub(crate) async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// Waits for a condition that other tasks bring about, for an hour of virtual time at the most.
+/// Waits for a condition that other tasks fulfill, for at most an hour of virtual time.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     for _ in 0..360_000 {
         if condition() {
@@ -51,5 +51,5 @@ pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
         }
         pass(Duration::from_millis(10)).await;
     }
-    panic!("an hour passed, and still not: {what}");
+    panic!("an hour passed without: {what}");
 }
