@@ -1,4 +1,4 @@
-//! CreateQueue without a host: somebody else's to make.
+//! CreateQueue without a host, which a [`MakeQueue`] serves.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use super::service::{Served, Service, retention_of, write_url};
 use crate::VirtualQueues;
 
 impl VirtualQueues {
-    /// As [`client`](Self::client), but `maker` makes the queue of each `CreateQueue` without `HostQueueUrl`.
+    /// A client like [`client`](Self::client), except that `maker` creates the queue of each `CreateQueue` without
+    /// `HostQueueUrl`.
     #[doc(hidden)]
     #[must_use]
     pub fn client_making(&self, client: &Client, maker: Arc<dyn MakeQueue>) -> Client {

@@ -13,7 +13,7 @@ use sqs_rpc_protocol::HostQueueUrl;
 use sqs_rpc_transport::{Moment, Sqs};
 use tokio::sync::OnceCell;
 
-/// SQS's longest wait.
+/// The maximum wait in SQS.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// The timeout of a read, because a receive waits for the read.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqs_rpc_transport::{Fault, FaultKind, Moment};
 
-/// SQS may not know a new queue for its first second, and its parts learn of it at different times.
+/// SQS may not know a new queue for its first second, and its parts learn of the queue at different times.
 const SETTLING: Duration = Duration::from_secs(5);
 
 /// When polls have been denied by policy for this long, pending requests fail at once instead of waiting for their
