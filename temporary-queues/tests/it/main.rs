@@ -1,9 +1,9 @@
-//! Tests of temporary queues over a local SQS, with Tokio's paused clock.
+//! Tests of temporary queues over a local SQS, under Tokio's paused clock.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    reason = "tests look at the clock that they pause, and fail where they cannot go on"
+    reason = "tests read the clock that they pause, and panic on unexpected results"
 )]
 
 mod contact;
