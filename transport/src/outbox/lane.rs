@@ -31,7 +31,7 @@ pub(super) struct Lane<K: Kind> {
 
 struct State<K: Kind> {
     coalescer: Coalescer<Entry<K>>,
-    /// When the worker will look by itself, as it was told last. `None`: not before it is woken.
+    /// When the worker will look again by itself. `None`: not before it is woken.
     looks_at: Option<Moment>,
     /// Set when the worker has ended.
     closed: bool,

@@ -1,5 +1,5 @@
-//! Tests of one process's calls to a local SQS, with Tokio's paused clock.
+//! Tests of one process's calls to a local SQS, under Tokio's paused clock.
 
-#![allow(clippy::unwrap_used, reason = "a test panics if it cannot continue")]
+#![allow(clippy::unwrap_used, reason = "tests panic on unexpected results")]
 
 mod contact;
