@@ -1,4 +1,4 @@
-//! The message move tasks, running and past.
+//! The running and past message move tasks.
 
 use super::name::QueueName;
 use super::time::Timestamp;

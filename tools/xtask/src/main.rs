@@ -26,7 +26,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  quick        formatting, circles, clippy, all tests, 30 s of simulation: a few minutes once all is built
+  quick        formatting, circles, clippy, all tests, 30 s of simulation: a few minutes if all is already built
   check        formatting, circles, clippy with every set of features, documentation; warnings are errors
   circles      finds files and folders that import each other
   systems      clippy of the sqs-rpc command for Windows and macOS (needs their rustup targets)
