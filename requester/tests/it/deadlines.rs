@@ -59,7 +59,10 @@ async fn with_a_late_first_send() -> (Bed, Requester) {
     let double = Double::new(&bed.sqs);
     double.fate(Action::SendMessageBatch, [Fate::Late(8 * SECOND)]);
     let requester = Requester::new(on_tokio_time(double));
-    requester.ready().await.expect("local-sqs creates the reply queue");
+    requester
+        .ready()
+        .await
+        .expect("local-sqs creates the reply queue");
     (bed, requester)
 }
 
