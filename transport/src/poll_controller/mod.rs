@@ -394,7 +394,7 @@ mod tests {
         while started.len() < 5 {
             if polls.start(now).is_some() {
                 started.push(now);
-                polls.returned(10, NOW, 0, now, LATER);
+                polls.returned(10, now, 0, now, LATER);
                 polls.was_of_use(Use::Nothing, now);
             }
             now = polls.next_start().unwrap();
@@ -408,7 +408,7 @@ mod tests {
         // A poll that the server held delays nothing.
         assert_eq!(polls.start(now), Some(10));
         let end = now + Duration::from_secs(20);
-        polls.returned(10, NOW, 0, end, LATER);
+        polls.returned(10, end, 0, end, LATER);
         polls.was_of_use(Use::Nothing, now);
         assert_eq!(polls.start(end), Some(10));
     }
@@ -558,7 +558,7 @@ mod tests {
         }
         assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
         let size = polls.start(now).unwrap();
-        polls.returned(size, NOW, 0, now, LATER);
+        polls.returned(size, now, 0, now, LATER);
         assert_eq!(polls.start(now), Some(10));
     }
 
@@ -584,7 +584,7 @@ mod tests {
         polls.settled_by_handle("b", NOW);
         polls.settled_by_handle("b", NOW);
         assert_eq!((polls.is_full(), starts(&mut polls, NOW)), (false, vec![1]));
-        polls.returned(1, NOW, 0, LATER, LATER);
+        polls.returned(1, LATER, 0, LATER, LATER);
         polls.start(LATER);
         assert_eq!(polls.in_flight(), 1, "the extended message");
     }
@@ -620,7 +620,7 @@ mod tests {
             now = at;
         }
         let size = polls.start(now).unwrap();
-        polls.returned(size, NOW, 0, now, LATER);
+        polls.returned(size, now, 0, now, LATER);
         polls.pause(LATER);
         polls.answered();
         assert_eq!(
@@ -638,11 +638,11 @@ mod tests {
         for _ in 0..20 {
             let size = polls.start(now).unwrap();
             now += Duration::from_millis(2);
-            polls.returned(size, NOW, 5, now, LATER);
+            polls.returned(size, now, 5, now, LATER);
             now = polls.next_start().unwrap_or(now);
         }
         let size = polls.start(now).unwrap();
-        polls.returned(size, NOW, 5, now, LATER);
+        polls.returned(size, now, 5, now, LATER);
         assert_eq!(polls.start(now), None);
         let wait = polls.next_start().unwrap().since(now);
         assert!(wait <= PollOptions::default().pace, "{wait:?}");

@@ -18,7 +18,7 @@ use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageInputBuilde
 use aws_sdk_sqs::operation::receive_message::{ReceiveMessageError, ReceiveMessageOutput};
 use aws_sdk_sqs::operation::send_message_batch::builders::SendMessageBatchInputBuilder;
 use aws_sdk_sqs::operation::send_message_batch::{SendMessageBatchError, SendMessageBatchOutput};
-use aws_sdk_sqs::types::MessageAttributeValue;
+use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName};
 use futures::FutureExt;
 use local_sqs::LocalSqs;
 use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueUrl, names};
@@ -303,7 +303,7 @@ impl Meddle for AnswersAtOnce {
     }
 }
 
-/// A broken server: it answers each poll at once with the messages of the first poll that returned any.
+/// A broken server: it answers each poll at once with the messages of the first poll that returned any, as redelivered.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats(Arc<OnceLock<ReceiveMessageOutput>>);
 
@@ -324,7 +324,13 @@ impl Meddle for Repeats {
             if let Ok(output) = &answer.result
                 && !output.messages().is_empty()
             {
-                kept.get_or_init(|| output.clone());
+                let mut again = output.clone();
+                for message in again.messages.iter_mut().flatten() {
+                    let attributes = message.attributes.get_or_insert_default();
+                    let count = MessageSystemAttributeName::ApproximateReceiveCount;
+                    attributes.insert(count, "2".to_owned());
+                }
+                kept.get_or_init(|| again);
             }
             answer
         }
