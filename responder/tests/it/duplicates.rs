@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
+use local_sqs::{Behaviour, Latency};
 use sqs_responder::{Body, IdempotencyKey, InMemoryReplyStore};
 use sqs_rpc_protocol::names;
 use sqs_rpc_transport::Action;
@@ -42,6 +43,25 @@ async fn two_concurrent_copies_of_a_request_are_handled_once() {
     bed.until_deleted().await;
     running.stop().await;
     assert_eq!((calls.load(SeqCst), bed.stats().duplicate_requests), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_repeats_a_request_is_polled_twice_a_second() {
+    let bed = Bed::start().await;
+    let never_hidden = Behaviour::default().duplicates(1.0);
+    bed.local
+        .set_behaviour(never_hidden.latency(Latency::Fixed(Duration::from_millis(2))));
+    let (calls, handler) = counting(10);
+    let running = Running::start(bed.responder().serve(&bed.requests, handler));
+    bed.send(&bed.ask_with("x", 1, |_| {})).await;
+    sleep(9).await;
+    let polls = bed.stats().calls.of(Action::ReceiveMessage);
+    // Two polls a second, the first polls, and ten repeats without a pause.
+    assert!((15..=32).contains(&polls), "{polls} polls in 9 s");
+    bed.local.set_behaviour(Behaviour::default());
+    bed.until_deleted().await;
+    running.stop().await;
+    assert_eq!(calls.load(SeqCst), 1);
 }
 
 #[tokio::test(start_paused = true)]
