@@ -24,6 +24,7 @@ use std::time::Duration;
 use aws_config::BehaviorVersion;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::list_queues::builders::ListQueuesInputBuilder;
+use sqs_rpc::protocol::limits::NEW_QUEUE_WAIT;
 use sqs_rpc::transport::{ClientApi, SqsApi as _};
 use sqs_rpc::{RequestErrorKind, Requester, Responder};
 use tokio::sync::oneshot;
@@ -35,8 +36,6 @@ type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 const USERS: &str = include_str!("login/users.txt");
 /// The names of all queues of a check begin with this.
 const PREFIX: &str = "sqs-rpc-check-";
-/// Amazon: a new queue can be used one second after its creation.
-const NEW_QUEUE: Duration = Duration::from_secs(1);
 /// Amazon: the deletion of a queue takes up to 60 seconds. The rest is margin, because lists may be stale.
 const DELETION: Duration = Duration::from_secs(120);
 
@@ -128,7 +127,7 @@ async fn check(client: &Client, queues: &Queues) -> Outcome {
     println!("answers with a Date header: {dates} of 5");
     let login_url = create(client, &queues.login).await?;
     let unserved_url = create(client, &queues.unserved).await?;
-    sleep(NEW_QUEUE).await;
+    sleep(NEW_QUEUE_WAIT).await;
 
     let responder = Responder::builder(client)
         .state(Users::parse(USERS)?)

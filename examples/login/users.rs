@@ -6,7 +6,7 @@ use std::sync::Arc;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordVerifier};
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The users, and the hashes of their passwords.
 #[derive(Clone)]
@@ -14,7 +14,7 @@ pub(crate) struct Users(Arc<HashMap<String, String>>);
 
 impl Users {
     /// Parses lines of the form `user hash`. Skips empty lines and lines that begin with `#`.
-    pub(crate) fn parse(file: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(file: &str) -> Result<Self, BoxError> {
         let mut users = HashMap::new();
         for (number, line) in (1..).zip(file.lines().map(str::trim)) {
             if line.is_empty() || line.starts_with('#') {
@@ -36,7 +36,7 @@ impl Users {
     ///
     /// A hash is computed for unknown users, too, so that the time of the answer does not show which users exist. Hashing is
     /// slow on purpose, so it runs on its own thread.
-    pub(crate) async fn accept(&self, user: String, password: String) -> Result<bool, Error> {
+    pub(crate) async fn accept(&self, user: String, password: String) -> Result<bool, BoxError> {
         let users = self.clone();
         tokio::task::spawn_blocking(move || {
             let known = users.0.get(&user);

@@ -4,7 +4,7 @@
 //! the time, and the waiting. Invariant: a poll that has left receives no messages.
 
 use crate::engine::{
-    Caller, Effect, Engine, Error, Output, PollId, Request, Submitted, Timestamp, api::outputs,
+    Caller, Effect, Engine, Output, PollId, Request, SqsError, Submitted, Timestamp, api::outputs,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub struct Desk {
 #[derive(Debug)]
 pub enum Look {
     /// The poll has ended with this answer.
-    Answered(Result<Output, Error>),
+    Answered(Result<Output, SqsError>),
     /// No answer yet. Look again at `until`, or after a notification.
     Wait {
         /// The next instant to look; `None` if there is no such instant.
@@ -68,7 +68,7 @@ pub enum Look {
 #[derive(Debug, Default)]
 struct Slot {
     changed: Arc<Notify>,
-    answer: Option<Result<Output, Error>>,
+    answer: Option<Result<Output, SqsError>>,
 }
 
 impl Desk {

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::desk::{Desk, Look};
 use crate::engine::behaviour::Behaviour;
 use crate::engine::{
-    Caller, Engine, Error, ErrorKind, Output, PollId, Request, Submitted, Timestamp,
+    Caller, Engine, ErrorKind, Output, PollId, Request, SqsError, Submitted, Timestamp,
 };
 use crate::trace::{Trace, Watcher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,11 +21,11 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Driver {
     clock: Clock,
     watcher: Option<Watcher>,
-    state: Mutex<State>,
+    state: Mutex<DriverState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct DriverState {
     desk: Desk,
     calls: Calls,
 }
@@ -33,7 +33,7 @@ struct State {
 /// An answer, and the values of its headers.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) result: Result<Output, Error>,
+    pub(crate) result: Result<Output, SqsError>,
     pub(crate) request_id: String,
     /// The value of the header `Date`, if the answer has this header.
     pub(crate) date: Option<Timestamp>,
@@ -46,7 +46,7 @@ pub(crate) struct Lost;
 /// The faults and the latency that were drawn for a call.
 struct Fate {
     latency: Duration,
-    refused: Option<Error>,
+    refused: Option<SqsError>,
     lost: bool,
 }
 
@@ -55,7 +55,7 @@ impl Driver {
         Self {
             clock,
             watcher,
-            state: Mutex::new(State {
+            state: Mutex::new(DriverState {
                 desk: Desk::new(engine),
                 calls: Calls::default(),
             }),
@@ -77,7 +77,7 @@ impl Driver {
     /// received messages, the messages stay hidden until their visibility timeout ends, as in SQS.
     pub(crate) async fn call(
         &self,
-        caller: Result<Caller, Error>,
+        caller: Result<Caller, SqsError>,
         request: Request,
         end: &CancellationToken,
     ) -> Result<Answer, Lost> {
@@ -103,14 +103,14 @@ impl Driver {
     }
 
     /// The answer to bytes that are not a request of the API.
-    pub(crate) fn refuse(&self, error: Error) -> Answer {
+    pub(crate) fn refuse(&self, error: SqsError) -> Answer {
         if let Some(Watcher(watch)) = &self.watcher {
             watch(&Trace::refused(&error));
         }
         self.answer(Err(error))
     }
 
-    fn answer(&self, result: Result<Output, Error>) -> Answer {
+    fn answer(&self, result: Result<Output, SqsError>) -> Answer {
         let mut state = self.lock();
         let engine = state.desk.engine();
         let request_id = engine.new_id();
@@ -127,7 +127,7 @@ impl Driver {
         caller: &Caller,
         request: Request,
         end: &CancellationToken,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let submitted = self.lock().desk.submit(self.clock.now(), caller, request);
         match submitted {
             Submitted::Done(result) => result,
@@ -135,7 +135,7 @@ impl Driver {
         }
     }
 
-    async fn wait(&self, poll: PollId, end: &CancellationToken) -> Result<Output, Error> {
+    async fn wait(&self, poll: PollId, end: &CancellationToken) -> Result<Output, SqsError> {
         let leaving = Leaving { driver: self, poll };
         loop {
             let look = self.lock().desk.look(self.clock.now(), poll);
@@ -159,14 +159,14 @@ impl Driver {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, DriverState> {
         // A poisoned lock is ignored: the engine is consistent after each call, and a panic in it is a bug that the
         // next call may show, too.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl DriverState {
     /// Counts a call and draws its faults and latency.
     fn meet(&mut self, request: &Request) -> Fate {
         self.calls.add(request.action());
@@ -180,12 +180,12 @@ impl State {
             };
         }
         let refused = if chance.happens(behaviour.throttled) {
-            Some(Error::new(
+            Some(SqsError::new(
                 ErrorKind::RequestThrottled,
                 "The request was denied due to request throttling.",
             ))
         } else if chance.happens(behaviour.unavailable) {
-            Some(Error::new(
+            Some(SqsError::new(
                 ErrorKind::ServiceUnavailable,
                 "The request has failed due to a temporary failure of the server.",
             ))

@@ -38,7 +38,7 @@ mod time;
 
 pub use api::{Action, Output, Request};
 pub use caller::Caller;
-pub use error::{Error, ErrorKind};
+pub use error::{ErrorKind, SqsError};
 pub use queue::PollId;
 pub use settings::SETTABLE_ATTRIBUTES;
 pub use time::Timestamp;
@@ -92,7 +92,7 @@ pub struct Engine {
     /// Names of queues that were deleted less than 60 seconds ago, with the time of their deletion.
     deleted: HashMap<QueueName, Timestamp>,
     forgetting: BTreeMap<u64, QueueName>,
-    polls: HashMap<PollId, Poll>,
+    polls: HashMap<PollId, WaitingPoll>,
     moves: Moves,
     schedule: Schedule<Timer>,
     effects: Vec<Effect>,
@@ -102,7 +102,7 @@ pub struct Engine {
 #[derive(Debug)]
 pub enum Submitted {
     /// The request was answered.
-    Done(Result<Output, Error>),
+    Done(Result<Output, SqsError>),
     /// The request waits for messages; an [`Effect::Answered`] follows.
     Waiting(PollId),
 }
@@ -111,14 +111,14 @@ pub enum Submitted {
 #[derive(Debug)]
 pub enum Effect {
     /// The poll has ended with this answer.
-    Answered(PollId, Result<Output, Error>),
+    Answered(PollId, Result<Output, SqsError>),
     /// [`Engine::wake_at`] of this poll is earlier than before.
     Earlier(PollId),
 }
 
 /// A long poll that waits at a queue.
 #[derive(Debug)]
-struct Poll {
+struct WaitingPoll {
     queue: QueueId,
     demand: Demand,
     end: Timestamp,
@@ -286,29 +286,29 @@ impl Engine {
     }
 
     /// The queue that a request's URL names.
-    fn find(&self, caller: &Caller, url: Option<&str>) -> Result<QueueId, Error> {
+    fn find(&self, caller: &Caller, url: Option<&str>) -> Result<QueueId, SqsError> {
         let url = url
             .filter(|url| !url.is_empty())
-            .ok_or_else(|| Error::missing("QueueUrl"))?;
+            .ok_or_else(|| SqsError::missing("QueueUrl"))?;
         let name = QueueName::from_url(caller, url)?;
         let id = self
             .by_name
             .get(&name)
             .copied()
-            .ok_or_else(Error::no_such_queue)?;
+            .ok_or_else(SqsError::no_such_queue)?;
         if self.now < self.queue(id)?.settled {
-            Err(Error::no_such_queue())
+            Err(SqsError::no_such_queue())
         } else {
             Ok(id)
         }
     }
 
-    fn queue(&self, id: QueueId) -> Result<&Queue, Error> {
-        self.queues.get(&id).ok_or_else(Error::no_such_queue)
+    fn queue(&self, id: QueueId) -> Result<&Queue, SqsError> {
+        self.queues.get(&id).ok_or_else(SqsError::no_such_queue)
     }
 
-    fn queue_mut(&mut self, id: QueueId) -> Result<&mut Queue, Error> {
-        self.queues.get_mut(&id).ok_or_else(Error::no_such_queue)
+    fn queue_mut(&mut self, id: QueueId) -> Result<&mut Queue, SqsError> {
+        self.queues.get_mut(&id).ok_or_else(SqsError::no_such_queue)
     }
 
     /// Called after every change to a queue: updates its messages, serves waiting polls, and schedules its next event.
@@ -335,14 +335,14 @@ impl Engine {
         }
     }
 
-    fn end_poll(&mut self, id: PollId, answer: Result<Output, Error>) {
+    fn end_poll(&mut self, id: PollId, answer: Result<Output, SqsError>) {
         if let Some(poll) = self.forget_poll(id) {
             self.effects.push(Effect::Answered(id, answer));
             self.wake_first(poll.queue);
         }
     }
 
-    fn forget_poll(&mut self, id: PollId) -> Option<Poll> {
+    fn forget_poll(&mut self, id: PollId) -> Option<WaitingPoll> {
         let poll = self.polls.remove(&id)?;
         self.schedule.set(Timer::Poll(id), None);
         if let Some(queue) = self.queues.get_mut(&poll.queue) {

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::driver::{Driver, Lost};
 use crate::engine::api::requests;
 use crate::engine::behaviour::Behaviour;
-use crate::engine::{Caller, Engine, Error, ErrorKind, Output, Request};
+use crate::engine::{Caller, Engine, ErrorKind, Output, Request, SqsError};
 use crate::in_process::InProcess;
 use crate::rights::{AccessKey, Rights};
 use crate::service::Service;
@@ -105,7 +105,7 @@ impl LocalSqs {
     /// # Cancel safety
     ///
     /// The queue is created at the first poll of the future.
-    pub async fn create_queue(&self, name: &str) -> Result<String, Error> {
+    pub async fn create_queue(&self, name: &str) -> Result<String, SqsError> {
         let fifo = name
             .ends_with(".fifo")
             .then(|| [("FifoQueue".to_owned(), "true".to_owned())].into());
@@ -116,7 +116,7 @@ impl LocalSqs {
         };
         match self.call(Request::CreateQueue(request)).await? {
             Output::QueueUrl(made) => Ok(made.queue_url),
-            _ => Err(Error::new(
+            _ => Err(SqsError::new(
                 ErrorKind::InternalFailure,
                 "CreateQueue answered no URL",
             )),
@@ -152,7 +152,7 @@ impl LocalSqs {
     ///
     /// Every request except a waiting receive has its effect at the first poll of the future, or after half of
     /// [`Behaviour::latency`]. If the future is dropped while a receive waits, no message was received.
-    pub async fn call(&self, request: Request) -> Result<Output, Error> {
+    pub async fn call(&self, request: Request) -> Result<Output, SqsError> {
         let Rights {
             account,
             region,
@@ -168,8 +168,8 @@ impl LocalSqs {
         };
         let never = CancellationToken::new();
         let answer = self.service.driver.call(Ok(caller), request, &never).await;
-        let answer =
-            answer.map_err(|Lost| Error::new(ErrorKind::InternalFailure, "the answer was lost"))?;
+        let answer = answer
+            .map_err(|Lost| SqsError::new(ErrorKind::InternalFailure, "the answer was lost"))?;
         answer.result
     }
 

@@ -9,7 +9,7 @@ mod signature;
 
 pub use key::AccessKey;
 
-use crate::engine::{Caller, Error, ErrorKind, Request};
+use crate::engine::{Caller, ErrorKind, Request, SqsError};
 use crate::wire::Incoming;
 use signature::Credential;
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ pub(crate) struct Rights {
 
 impl Rights {
     /// The caller of this request.
-    pub(crate) fn caller(&self, incoming: &Incoming<'_>) -> Result<Caller, Error> {
+    pub(crate) fn caller(&self, incoming: &Incoming<'_>) -> Result<Caller, SqsError> {
         let credential = (incoming.header)("authorization").and_then(Credential::parse);
         let key_id = credential.map(|credential| credential.key_id);
         let (account, principal) = if self.keys.is_empty() {
@@ -57,7 +57,7 @@ impl Rights {
     }
 
     /// Checks that the caller's key allows the request. The engine checks the queue's own policy.
-    pub(crate) fn check(&self, caller: &Caller, request: &Request) -> Result<(), Error> {
+    pub(crate) fn check(&self, caller: &Caller, request: &Request) -> Result<(), SqsError> {
         if self.keys.is_empty() {
             return Ok(());
         }
@@ -73,26 +73,26 @@ impl Rights {
         let arn = format!("arn:aws:sqs:{region}:{account}:{resource}");
         // IAM has no permissions for batch actions: the permission for the single action includes its batch.
         let right = denied.name().trim_end_matches("Batch");
-        Err(Error::access_denied(caller, right, &arn))
+        Err(SqsError::access_denied(caller, right, &arn))
     }
 }
 
-fn unsigned() -> Error {
-    Error::new(
+fn unsigned() -> SqsError {
+    SqsError::new(
         ErrorKind::MissingAuthenticationToken,
         "The request must contain either a valid (registered) AWS access key ID or X.509 certificate.",
     )
 }
 
-fn unknown() -> Error {
-    Error::new(
+fn unknown() -> SqsError {
+    SqsError::new(
         ErrorKind::InvalidClientTokenId,
         "The security token included in the request is invalid.",
     )
 }
 
-fn mismatch() -> Error {
-    Error::new(
+fn mismatch() -> SqsError {
+    SqsError::new(
         ErrorKind::SignatureDoesNotMatch,
         "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access \
          Key and signing method.",

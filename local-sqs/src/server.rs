@@ -12,7 +12,7 @@ use self::cors::Cors;
 use self::head::Head;
 use crate::LocalSqs;
 use crate::driver::Lost;
-use crate::engine::{Error, ErrorKind};
+use crate::engine::{ErrorKind, SqsError};
 use crate::service::Service;
 use crate::wire::{Incoming, Outgoing, Protocol};
 use bytes::Bytes;
@@ -337,10 +337,10 @@ impl Connection {
     }
 
     /// Reads the body of a request, if it arrives completely and in time.
-    async fn read(&self, body: Body) -> Result<Bytes, Error> {
+    async fn read(&self, body: Body) -> Result<Bytes, SqsError> {
         let too_long = || {
             let text = format!("The request is longer than {LONGEST_REQUEST} bytes.");
-            Error::new(ErrorKind::RequestEntityTooLarge, text)
+            SqsError::new(ErrorKind::RequestEntityTooLarge, text)
         };
         // A body that is too long by its announced length is refused before it is read.
         if body.size_hint().lower() > LONGEST_REQUEST as u64 {
@@ -350,11 +350,11 @@ impl Connection {
         match tokio::time::timeout(self.request_time, read).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
-            Ok(Err(_)) => Err(Error::new(
+            Ok(Err(_)) => Err(SqsError::new(
                 ErrorKind::SerializationException,
                 "The request broke off.",
             )),
-            Err(_) => Err(Error::new(
+            Err(_) => Err(SqsError::new(
                 ErrorKind::RequestTimeout,
                 format!("The request did not arrive within {:?}.", self.request_time),
             )),

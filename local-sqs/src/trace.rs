@@ -1,6 +1,6 @@
 //! One line for each request, for logs.
 
-use crate::engine::{Action, Error, Output, Request};
+use crate::engine::{Action, Output, Request, SqsError};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ impl Trace {
     };
 
     /// The trace of bytes that are not a request of the API.
-    pub(crate) fn refused(error: &Error) -> Self {
+    pub(crate) fn refused(error: &SqsError) -> Self {
         Self {
             queue: "*".to_owned(),
             status: error.kind().status(),
@@ -62,7 +62,7 @@ impl Trace {
 
     pub(crate) fn ended(
         mut self,
-        result: &Result<Output, Error>,
+        result: &Result<Output, SqsError>,
         lost: bool,
         took: Duration,
     ) -> Self {

@@ -9,7 +9,7 @@ mod query;
 pub(crate) use http::{Incoming, Outgoing};
 
 use crate::driver::Answer;
-use crate::engine::{Action, Error, ErrorKind, Request, Timestamp};
+use crate::engine::{Action, ErrorKind, Request, SqsError, Timestamp};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// The two protocols.
@@ -32,7 +32,7 @@ impl Protocol {
     }
 
     /// Reads a request.
-    pub(crate) fn decode(self, incoming: &Incoming<'_>) -> Result<Request, Error> {
+    pub(crate) fn decode(self, incoming: &Incoming<'_>) -> Result<Request, SqsError> {
         let methods: &[_] = match self {
             Self::Json => &["POST"],
             Self::Query => &["GET", "POST"],
@@ -43,7 +43,7 @@ impl Protocol {
                 incoming.method,
                 methods.join(" or ")
             );
-            return Err(Error::new(ErrorKind::MethodNotAllowed, text));
+            return Err(SqsError::new(ErrorKind::MethodNotAllowed, text));
         }
         let mut request = match self {
             Self::Json => json::decode((incoming.header)("x-amz-target"), incoming.body),

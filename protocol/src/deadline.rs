@@ -5,8 +5,10 @@
 
 use std::{fmt, time::Duration};
 
+use crate::limits;
+
 /// The longest remaining time that is sent: 14 days, because SQS keeps no message for longer.
-pub const MAX_REMAINING: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+pub const MAX_REMAINING: Duration = limits::MAX_RETENTION;
 
 /// How long after the absolute expiry a request is dropped: 60 s.
 ///

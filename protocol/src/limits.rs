@@ -1,13 +1,64 @@
-//! The limits of SQS for messages, checked before a call.
+//! The limits of SQS, checked before a call.
 //!
-//! Owns the numbers and character rules. The texts that this crate itself writes are within the limits
-//! by construction. Source of the rules: the SQS API reference, `SendMessage` and
-//! `MessageAttributeValue`.
+//! Owns the numbers and character rules for all crates of the framework. The texts that this crate itself writes are
+//! within the limits by construction. Source of the rules: the SQS API reference, for messages under `SendMessage` and
+//! `MessageAttributeValue`, otherwise under the action that a limit names.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use crate::{Excerpt, names};
+
+mod tag;
+
+pub use tag::{MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, TagError, check_tag};
+
+/// Maximum number of entries in one batch (`SendMessageBatch`, `DeleteMessageBatch`, `ChangeMessageVisibilityBatch`).
+pub const MAX_BATCH_ENTRIES: usize = 10;
+
+/// Maximum number of characters in the id of an entry of a batch (`SendMessageBatchRequestEntry`).
+pub const MAX_ENTRY_ID: usize = 80;
+
+/// Maximum number of messages that one `ReceiveMessage` returns (`MaxNumberOfMessages`).
+pub const MAX_RECEIVED: usize = 10;
+
+/// Maximum number of queues in one answer to `ListQueues`.
+pub const MAX_LISTED: usize = 1_000;
+
+/// Maximum wait of one `ReceiveMessage` (`WaitTimeSeconds`).
+pub const MAX_POLL_WAIT: Duration = Duration::from_secs(20);
+
+/// Maximum visibility timeout (`ReceiveMessage`, `ChangeMessageVisibility`), and maximum time for which SQS hides a
+/// message after one receive, however often the timeout is changed.
+///
+/// The time counts from the receive that returned the receipt handle: "an Amazon SQS message's visibility timeout has a
+/// 12-hour maximum limit from when Amazon SQS receives the ReceiveMessage request" (Developer Guide). A message that is
+/// received again has another 12 hours.
+pub const MAX_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Maximum delay of a message (`DelaySeconds`).
+pub const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
+
+/// Minimum time for which SQS keeps a message (`MessageRetentionPeriod`).
+pub const MIN_RETENTION: Duration = Duration::from_secs(60);
+
+/// Maximum time for which SQS keeps a message (`MessageRetentionPeriod`).
+pub const MAX_RETENTION: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// Maximum number of characters in the name of a queue, with the suffix `.fifo` (`CreateQueue`).
+pub const MAX_QUEUE_NAME: usize = 80;
+
+/// Maximum number of characters in a `MessageGroupId` and in a `MessageDeduplicationId`.
+pub const MAX_FIFO_ID: usize = 128;
+
+/// The time after its creation from which a queue can be used: "After you create a queue, you must wait at least one
+/// second after the queue is created to be able to use the queue" (`CreateQueue`).
+///
+/// Parts of SQS learn of a new queue at different times, and SQS documents no bound. After this time, too, a call may
+/// be answered with `QueueDoesNotExist`. Code that gives something up because a queue is missing therefore waits a
+/// multiple of this time: the more it would lose by mistake, the longer.
+pub const NEW_QUEUE_WAIT: Duration = Duration::from_secs(1);
 
 /// Maximum number of message attributes on one message, including the protocol's own.
 pub const MAX_ATTRIBUTES: usize = 10;
@@ -19,8 +70,11 @@ pub const MAX_USER_ATTRIBUTES: usize = 7;
 /// Maximum number of bytes of one message, and of one batch: 1 MiB. The body counts, and the names,
 /// types and values of attributes.
 ///
-/// The queue attribute `MaximumMessageSize` can set a lower limit.
+/// The queue attribute `MaximumMessageSize` can set a lower limit, down to [`ANY_QUEUE_TAKES_BYTES`].
 pub const MAX_MESSAGE_BYTES: usize = 1_048_576;
+
+/// Every queue accepts messages of this number of bytes: the minimum of `MaximumMessageSize` (`SetQueueAttributes`).
+pub const ANY_QUEUE_TAKES_BYTES: usize = 1_024;
 
 /// Maximum number of characters in the name of a message attribute.
 pub const MAX_ATTRIBUTE_NAME: usize = 256;

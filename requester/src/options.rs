@@ -9,20 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::TraceContext;
+use sqs_rpc_protocol::limits::{MAX_POLL_WAIT, MAX_VISIBILITY};
 use sqs_rpc_transport::{BatchOptions, Prefer, UserCode};
 
 use crate::InvalidOption;
 use crate::reply_queue::HostOptions;
 
-/// At least the resolution of the deadline in the header, at most SQS's longest visibility timeout, for which a request
-/// can be hidden while it is handled.
-pub(crate) const TIMEOUT: RangeInclusive<Duration> =
-    Duration::from_millis(1)..=Duration::from_secs(12 * 60 * 60);
+/// At least the resolution of the deadline in the header, at most the time for which a request can be hidden while it is
+/// handled.
+pub(crate) const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=MAX_VISIBILITY;
 const MAX_PENDING: RangeInclusive<usize> = 1..=1_000_000;
 const MAX_POLLS: RangeInclusive<usize> = 1..=1_000;
-const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(20);
-const VISIBILITY: RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(12 * 60 * 60);
+const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=MAX_POLL_WAIT;
+const VISIBILITY: RangeInclusive<Duration> = Duration::from_secs(1)..=MAX_VISIBILITY;
 
 /// The hook that returns the trace context of a request.
 pub(crate) type Propagate = dyn Fn() -> Option<TraceContext> + Send + Sync;

@@ -71,39 +71,33 @@ pub struct RequestBuilder {
     request: Request,
 }
 
+/// Gives [`RequestBuilder`] setters of [`Request`], where they are implemented and documented.
+macro_rules! setters_of_request {
+    ($($setter:ident($($argument:ident: $type:ty),*);)*) => {
+        $(
+            #[doc = concat!("See [`Request::", stringify!($setter), "`].")]
+            pub fn $setter(self, $($argument: $type),*) -> Self {
+                Self {
+                    request: self.request.$setter($($argument),*),
+                    ..self
+                }
+            }
+        )*
+    };
+}
+
 impl RequestBuilder {
     pub(crate) const fn new(shared: Arc<Shared>, request: Request) -> Self {
         Self { shared, request }
     }
 
-    /// See [`Request::timeout`].
-    pub fn timeout(self, timeout: Duration) -> Self {
-        self.map(|request| request.timeout(timeout))
-    }
-
-    /// See [`Request::attribute`].
-    pub fn attribute(self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.map(|request| request.attribute(name, value))
-    }
-
-    /// See [`Request::message_attribute`].
-    pub fn message_attribute(self, name: impl Into<String>, value: MessageAttributeValue) -> Self {
-        self.map(|request| request.message_attribute(name, value))
-    }
-
-    /// See [`Request::group`].
-    pub fn group(self, group: impl Into<String>) -> Self {
-        self.map(|request| request.group(group))
-    }
-
-    /// See [`Request::idempotency_key`].
-    pub fn idempotency_key(self, key: impl AsRef<str>) -> Self {
-        self.map(|request| request.idempotency_key(key))
-    }
-
-    /// See [`Request::trace_context`].
-    pub fn trace_context(self, context: TraceContext) -> Self {
-        self.map(|request| request.trace_context(context))
+    setters_of_request! {
+        timeout(timeout: Duration);
+        attribute(name: impl Into<String>, value: impl Into<String>);
+        message_attribute(name: impl Into<String>, value: MessageAttributeValue);
+        group(group: impl Into<String>);
+        idempotency_key(key: impl AsRef<str>);
+        trace_context(context: TraceContext);
     }
 
     /// Sends the request and returns its reply as a plain future, for `JoinSet::spawn`, `join_all` and the like.
@@ -118,13 +112,6 @@ impl RequestBuilder {
     /// Dropping the future gives the request up; see [`RequestBuilder`].
     pub fn send(self) -> impl Future<Output = Result<Reply, RequestError>> + Send + 'static {
         exchange(self.shared, self.request)
-    }
-
-    fn map(self, change: impl FnOnce(Request) -> Request) -> Self {
-        Self {
-            request: change(self.request),
-            ..self
-        }
     }
 }
 

@@ -15,12 +15,12 @@ use crate::Reply;
 use crate::options::Options;
 use crate::reply::attempts::Unsent;
 use crate::reply::encode::{EncodeError, check};
-use crate::reply::sender::{Addressee, NotSent, Sender, Sent};
+use crate::reply::sender::{Addressee, NotSent, ReplySender, Sent};
 use crate::request;
 
 /// Sends single replies. Replies that are sent at the same time share calls.
 #[derive(Debug)]
-pub(crate) struct DirectReplies(Sender);
+pub(crate) struct DirectReplies(ReplySender);
 
 /// Why a message was not answered.
 ///
@@ -116,7 +116,7 @@ impl DirectReplies {
         }
         let tasks = sqs.tasks()?;
         let outbox = Outbox::new(sqs.clone(), tasks, batches.clone());
-        Ok(cell.get_or_init(|| Self(Sender::new(sqs.clone(), outbox))))
+        Ok(cell.get_or_init(|| Self(ReplySender::new(sqs.clone(), outbox))))
     }
 
     pub(crate) async fn reply(

@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use sqs_rpc_protocol::limits::{MAX_POLL_WAIT, MAX_VISIBILITY};
 use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
 use sqs_rpc_transport::{BatchOptions, Counters, Moment, Prefer};
 
@@ -14,19 +15,17 @@ use crate::{InMemoryReplyStore, InvalidOption};
 
 const CONCURRENCY: RangeInclusive<usize> = 1..=100_000;
 const MAX_POLLS: RangeInclusive<usize> = 1..=1_000;
-const VISIBILITY: RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(12 * 60 * 60);
+const VISIBILITY: RangeInclusive<Duration> = Duration::from_secs(1)..=MAX_VISIBILITY;
 const REPLY_STORE_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(60);
 const KEEP: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 60 * 60);
 /// Twice the longest time for which a message that is not deleted stays hidden (`serve/patience.rs`).
 const KEEP_REPLIES: Duration = Duration::from_secs(30 * 60);
-const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(20);
-
-const HANDLER_TIMEOUT: RangeInclusive<Duration> =
-    Duration::from_millis(1)..=Duration::from_secs(12 * 60 * 60);
-const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(12 * 60 * 60);
+const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=MAX_POLL_WAIT;
+/// At most the time for which a request can be hidden while it is handled.
+const HANDLER_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=MAX_VISIBILITY;
+const GRACE: RangeInclusive<Duration> = Duration::ZERO..=MAX_VISIBILITY;
 
 /// The time of a handler for a request without a deadline, with [`HandlerTimeout::AfterDeadline`].
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(60 * 60);
@@ -120,7 +119,7 @@ impl Default for Options {
         Self {
             concurrency: 64,
             visibility: Duration::from_secs(30),
-            poll_wait: Duration::from_secs(20),
+            poll_wait: MAX_POLL_WAIT,
             end_idle_polls: true,
             max_polls: 8,
             handler_timeout: HandlerTimeout::default(),

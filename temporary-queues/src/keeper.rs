@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures::future;
+use sqs_rpc_protocol::limits::NEW_QUEUE_WAIT;
 use sqs_rpc_transport::{Counter, Delivery, FaultKind, Moment};
 use sqs_virtual_queues::PendingError;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +19,11 @@ use super::process::Process;
 const RENEWAL: Duration = Duration::from_secs(5);
 /// How often the claim is checked. A sleep of the machine must be noticed, and monotonic timers may not count sleep.
 const LOOK: Duration = Duration::from_secs(10);
-/// SQS may not know a new queue for its first second, and its parts learn of it at different times.
-const SETTLING: Duration = Duration::from_secs(10);
+/// A host is missing if SQS still answers so this long after its creation. A mistake would fail all requests that are
+/// pending on the host, and leave the host to the other processes of the fleet.
+const MISSING_AFTER: Duration = NEW_QUEUE_WAIT.saturating_mul(10);
+/// How long a new host counts as used, because a caller that was just given the host has not used it yet.
+const FIRST_USE: Duration = Duration::from_secs(10);
 
 /// Why a host is not kept any longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,11 +149,10 @@ impl Keeper<'_> {
         if sqs_rpc_transport::mutant!("own-host-deleted-while-pending") {
             return now.since(self.held.made_at) >= LOOK * 3;
         }
-        let settling = SETTLING + self.process.options.new_host_wait;
+        let first_use = FIRST_USE + self.process.options.new_host_wait;
         pool.dismiss(self.held, || match self.held.idle_since(now) {
             None => false,
-            // A caller that received the host a moment ago may not have used it yet.
-            Some(_) if now.since(self.held.made_at) < settling => false,
+            Some(_) if now.since(self.held.made_at) < first_use => false,
             Some(since) => {
                 let idle = self.process.options.idle_time;
                 now.since(since) >= if pool.uses(self.held) { idle } else { LOOK }
@@ -191,7 +194,7 @@ impl Keeper<'_> {
                             }
                             process.throttled(now);
                         }
-                        let settled = now.since(held.made_at) >= SETTLING;
+                        let settled = now.since(held.made_at) >= MISSING_AFTER;
                         if fault.kind() == FaultKind::QueueNotFound && settled {
                             counters.count(Counter::HostsLost);
                             tracing::warn!(host = %held.host.url(), "the host queue is gone");

@@ -170,11 +170,8 @@ impl Maker {
     async fn use_when_settled(&self, held: Arc<Held>, stop: &CancellationToken) {
         let clock = self.pool.process.sqs().clock();
         let usable_at = held.made_at + self.pool.process.options.new_host_wait;
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            () = clock.sleep_until(usable_at) => {}
-        }
+        // At the end of all, the wait is over at once.
+        let _ = clock.timeout_at(usable_at, stop.cancelled()).await;
         held.touch(clock.now());
         // The machine gives the host back after the pool was closed. The shutdown deletes only hosts that are still held.
         let given_back = self.pool.machine().made(held);

@@ -4,6 +4,9 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqs_rpc_protocol::limits::{
+    MAX_QUEUE_NAME, MAX_RETENTION, MIN_RETENTION, NEW_QUEUE_WAIT, check_tag,
+};
 use sqs_rpc_protocol::names::DEFAULT_HOST_PREFIX;
 use sqs_rpc_transport::InvalidOption;
 use sqs_virtual_queues::VirtualQueues;
@@ -12,18 +15,16 @@ use super::attributes::HostAttributes;
 use super::lease;
 use aws_sdk_sqs::types::QueueAttributeName;
 
-/// SQS's limit is 80; a UUID, a dash, 10 digits and `.fifo` follow the prefix.
-const MAX_PREFIX: usize = 80 - 36 - 1 - 10 - 5;
+/// A UUID, a dash, 10 digits and `.fifo` follow the prefix.
+const MAX_PREFIX: usize = MAX_QUEUE_NAME - 36 - 1 - 10 - 5;
 const PERIOD: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(12 * 60 * 60);
 const IDLE_TIME: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(7 * 24 * 60 * 60);
 const NEW_HOST_WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(60);
-/// SQS's own bounds.
-const MESSAGE_RETENTION: RangeInclusive<Duration> =
-    Duration::from_secs(60)..=Duration::from_secs(14 * 24 * 60 * 60);
-/// SQS allows 50 tags on a queue; the rest is for the tags of this crate.
-const MAX_TAGS: usize = 40;
+const MESSAGE_RETENTION: RangeInclusive<Duration> = MIN_RETENTION..=MAX_RETENTION;
+/// The other tags that a queue can have ([`MAX_TAGS`](sqs_rpc_protocol::limits::MAX_TAGS)) are for the tags of this crate.
+const MAX_USER_TAGS: usize = 40;
 
 /// Sets up [`TemporaryQueues`](super::TemporaryQueues). Created by
 /// [`TemporaryQueues::builder`](super::TemporaryQueues::builder).
@@ -81,7 +82,7 @@ impl TemporaryQueuesBuilder {
                 period: Duration::from_secs(300),
                 watches: true,
                 idle_time: Duration::from_secs(900),
-                new_host_wait: Duration::from_secs(1),
+                new_host_wait: NEW_QUEUE_WAIT,
             },
         }
     }
@@ -192,23 +193,17 @@ pub(super) fn check_prefix(prefix: &str) -> Result<(), InvalidOption> {
 }
 
 fn check_tags(tags: &[(String, String)]) -> Result<(), InvalidOption> {
-    if tags.len() > MAX_TAGS {
+    if tags.len() > MAX_USER_TAGS {
         let found = format!("given {} times", tags.len());
         return Err(InvalidOption::new("tag", found, "up to 40 times"));
     }
     tags.iter()
-        .try_for_each(|(key, value)| check_tag(key, value))
+        .try_for_each(|(key, value)| check_user_tag(key, value))
 }
 
 /// Checks that SQS accepts a tag, and that the tag is not a lease tag.
-fn check_tag(key: &str, value: &str) -> Result<(), InvalidOption> {
-    let is_allowed = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
-    let is_aws = key
-        .get(..4)
-        .is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
-    let is_ours = lease::is_lease_tag(key);
-    let fits = |text: &str, max: usize| text.chars().count() <= max && text.chars().all(is_allowed);
-    if !key.is_empty() && !is_aws && !is_ours && fits(key, 128) && fits(value, 256) {
+fn check_user_tag(key: &str, value: &str) -> Result<(), InvalidOption> {
+    if check_tag(key, value).is_ok() && !lease::is_lease_tag(key) {
         return Ok(());
     }
     let allowed = "a key of 1 to 128 characters that is not a lease tag and does not begin with aws:, and a value of 0 to 256 \
@@ -246,7 +241,7 @@ mod tests {
             ("é", ""),
             (&"k".repeat(128), &"v".repeat(256)),
         ] {
-            assert_eq!(check_tag(key, value), Ok(()));
+            assert_eq!(check_user_tag(key, value), Ok(()));
         }
         let (long_key, long_value) = ("k".repeat(129), "v".repeat(257));
         for (key, value) in [
@@ -260,7 +255,7 @@ mod tests {
             ("k", &long_value),
         ] {
             assert_eq!(
-                check_tag(key, value).unwrap_err().option(),
+                check_user_tag(key, value).unwrap_err().option(),
                 "tag",
                 "{key:?} {value:?}"
             );

@@ -10,13 +10,13 @@ use aws_sdk_sqs::config::interceptors::{
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
-use aws_sdk_sqs::error::{BoxError, ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::error::BoxError;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
 use super::api::{Answer, Call, SqsApi, for_each_operation, import_errors, import_operations};
 use super::contact::Contact;
-use super::fault::{is_from_sqs, lacks_credentials};
+use super::fault::shows_contact;
 
 /// [`SqsApi`] over three clients that are derived from the user's client: one for polls, one that makes single
 /// attempts, and one for all other calls.
@@ -107,7 +107,7 @@ macro_rules! implement {
                     let (client, contact) = (client.clone(), self.contact.clone());
                     Box::pin(DATE.scope(Cell::new(None), async move {
                         let result = input.send_with(&client).await;
-                        match result.as_ref().map_or_else(is_answer, |_| Some(true)) {
+                        match result.as_ref().map_or_else(shows_contact, |_| Some(true)) {
                             Some(true) => contact.answered(),
                             Some(false) => contact.failed(attempts),
                             None => {}
@@ -139,21 +139,6 @@ for_each_operation!(implement);
 
 /// The number of attempts that a failed call with SDK retries counts for: the SDK's default.
 const ATTEMPTS: u32 = 3;
-
-/// Whether SQS answered, with anything but a server error. `None` if nothing was sent. A proxy's page is not an
-/// answer of SQS.
-fn is_answer<E>(error: &SdkError<E>) -> Option<bool>
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-{
-    match error {
-        SdkError::ConstructionFailure(_) => None,
-        _ if lacks_credentials(error) => None,
-        _ if is_from_sqs(error) == Some(false) => Some(false),
-        SdkError::ServiceError(error) => Some(!error.raw().status().is_server_error()),
-        _ => Some(false),
-    }
-}
 
 tokio::task_local! {
     /// Written by [`ReadDate`] while the SDK's future is polled, read when the future has ended. An input builder

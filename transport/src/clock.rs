@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::FutureExt;
-use futures::future::{self, BoxFuture, Either};
+use futures::future::{self, BoxFuture};
 
 /// A point on a process's monotonic clock, as the time since that clock began.
 ///
@@ -145,27 +145,10 @@ impl Clock {
     /// # Cancel safety
     /// That of `work`.
     pub async fn timeout_at<F: Future>(&self, at: Moment, work: F) -> Result<F::Output, Elapsed> {
-        let work = std::pin::pin!(work);
-        match future::select(work, self.sleep_until(at))
-            .map(Either::factor_first_result)
-            .await
-        {
-            Ok(output) => Ok(output),
-            Err(()) => Err(Elapsed),
-        }
-    }
-}
-
-/// Drops the unfinished future of a `select`.
-trait FactorFirst<T> {
-    fn factor_first_result(self) -> Result<T, ()>;
-}
-
-impl<T, A, B> FactorFirst<T> for Either<(T, A), ((), B)> {
-    fn factor_first_result(self) -> Result<T, ()> {
-        match self {
-            Self::Left((output, _)) => Ok(output),
-            Self::Right(((), _)) => Err(()),
+        tokio::select! {
+            biased;
+            output = work => Ok(output),
+            () = self.sleep_until(at) => Err(Elapsed),
         }
     }
 }

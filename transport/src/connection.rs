@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use sqs_rpc_protocol::limits::MAX_POLL_WAIT;
 use sqs_rpc_protocol::{HostKey, HostQueueUrl, SqsTime};
 
 use super::api::Call;
@@ -29,9 +30,6 @@ use crate::stats::{Action, Counter, Counters};
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A poll has a broken connection if it has no answer this long after its wait.
 const POLL_GRACE: Duration = Duration::from_secs(5);
-/// The longest wait of a poll (SQS): a poll without a wait of its own uses its queue's
-/// `ReceiveMessageWaitTimeSeconds`, at most this.
-const LONGEST_POLL_WAIT: i32 = 20;
 
 /// The seam together with the clock, the random source, SQS's time and the counters. Cheap to clone; clones share all
 /// state.
@@ -245,7 +243,7 @@ impl Sqs {
 
     fn failed(&self, fault: &Fault) {
         let action = fault.action();
-        match fault.is_of_contact() {
+        match fault.shows_contact() {
             Some(true) => self.contact.answered(),
             Some(false) => self.contact.failed(1),
             None => {}
@@ -261,13 +259,15 @@ impl Sqs {
     }
 }
 
-/// The timeout of a poll with this wait.
+/// The timeout of a poll with this wait. A poll without a wait of its own uses its queue's
+/// `ReceiveMessageWaitTimeSeconds`, which is at most [`MAX_POLL_WAIT`].
 fn poll_limit(wait_seconds: Option<i32>) -> Duration {
     if mutant!("half-open-for-ever") {
         return Duration::MAX;
     }
-    let wait =
-        Duration::from_secs(u64::try_from(wait_seconds.unwrap_or(LONGEST_POLL_WAIT)).unwrap_or(0));
+    let wait = wait_seconds.map_or(MAX_POLL_WAIT, |seconds| {
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+    });
     if mutant!("poll-given-up-early") {
         return wait + POLL_GRACE / 2;
     }

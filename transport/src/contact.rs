@@ -17,10 +17,10 @@ const LOST: u32 = 3;
 
 /// The state that all callers of SQS share. Cheap to clone; clones share the state.
 #[derive(Debug, Clone)]
-pub(crate) struct Contact(Arc<Shared>);
+pub(crate) struct Contact(Arc<ContactState>);
 
 #[derive(Debug)]
-struct Shared {
+struct ContactState {
     failures: AtomicU32,
     /// The number of times that contact was found again.
     times: AtomicU64,
@@ -36,7 +36,7 @@ struct Shared {
 /// Reports when contact is found again. Created by [`Sqs::contact`](super::Sqs::contact).
 #[derive(Debug)]
 pub struct ContactFound {
-    shared: Arc<Shared>,
+    shared: Arc<ContactState>,
     /// The value of `times` that was reported last.
     seen: u64,
     served: u64,
@@ -54,7 +54,7 @@ pub enum Sign {
 
 impl Contact {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(ContactState {
             failures: AtomicU32::new(0),
             times: AtomicU64::new(0),
             trouble: AtomicBool::new(false),

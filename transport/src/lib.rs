@@ -48,7 +48,7 @@ pub use fault::{Delivery, Fault, FaultKind};
 pub use guard::{Guarded, Panicked, UserCode};
 pub use invalid_option::InvalidOption;
 pub use outbox::{BatchOptions, Outbox};
-pub use poll_controller::{PollController, PollOptions, RECEIVE_MAX, Use};
+pub use poll_controller::{PollController, PollOptions, Use};
 pub use prefer::Prefer;
 pub use random::Random;
 pub use server_clock::{Sample, ServerClock};

@@ -4,8 +4,8 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use sqs_rpc_protocol::limits;
 
 /// The number of bytes that SQS counts for a message, sent or received: its body, and for each message attribute the
-/// name, the data type and the value, text or binary. System attributes do not count (SQS). All limits and counts of
-/// message bytes use this function.
+/// name, the data type and the value, text or binary. System attributes do not count (SQS). Like all limits and counts
+/// of message bytes, the function uses [`limits::message_size`].
 ///
 /// # Examples
 /// ```

@@ -97,7 +97,7 @@ impl TaskHook {
 impl Hook {
     /// Ends with the task, or when the hook's future ends before the task.
     async fn run(self, counters: &Counters, task: BoxFuture<'static, ()>) {
-        let task = Shared(Arc::new(Mutex::new(Progress::Running(task))));
+        let task = SharedTask(Arc::new(Mutex::new(Progress::Running(task))));
         let given = task.clone().boxed();
         let Ok(wrapped) = self.code.call(counters, || (self.wrap)(given)) else {
             return task.await;
@@ -127,7 +127,7 @@ impl Hook {
 
 /// The task, shared by the hook and the framework. Only one of them polls it at a time.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<Progress>>);
+struct SharedTask(Arc<Mutex<Progress>>);
 
 enum Progress {
     Running(BoxFuture<'static, ()>),
@@ -136,7 +136,7 @@ enum Progress {
     Done,
 }
 
-impl Shared {
+impl SharedTask {
     fn replace(&self, by: Progress) -> Progress {
         let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut progress, by)
@@ -148,7 +148,7 @@ impl Shared {
     }
 }
 
-impl Future for Shared {
+impl Future for SharedTask {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -48,7 +48,7 @@ async fn measure<F: Future<Output = ()>>(what: &str, mut once: impl FnMut() -> F
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let sqs = support::Instant::default();
+    let sqs = support::InstantSqs::default();
     let queues = VirtualQueues::builder(Sqs::builder(sqs.clone()).build());
     let queues = queues.build().unwrap();
     let host = "http://localhost/000000000000/host".parse().unwrap();

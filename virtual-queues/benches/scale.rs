@@ -31,7 +31,7 @@ const PENDING: usize = 100_000;
 const ROUNDS: usize = 100_000;
 
 struct World {
-    sqs: support::Instant,
+    sqs: support::InstantSqs,
     queues: VirtualQueues,
     url: HostQueueUrl,
     host: Host,
@@ -39,7 +39,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let sqs = support::Instant::default();
+        let sqs = support::InstantSqs::default();
         let queues = VirtualQueues::builder(Sqs::builder(sqs.clone()).build());
         let queues = queues.max_names(2 * MILLION).build().unwrap();
         let url: HostQueueUrl = "http://localhost/000000000000/host".parse().unwrap();

@@ -21,7 +21,7 @@ mod multiplexer;
 pub use drop_in::{MakeQueue, NotMade, WantedQueue};
 pub use multiplexer::{
     CreateQueue, ExpectError, HandlerLimits, Host, InvalidMessage, OrphanHook, OutgoingMessage,
-    PendingError, PendingReply, QueueError, Receive, ShutdownReport, TagError, VirtualQueue,
+    PendingError, PendingReply, QueueError, Receive, ShutdownReport, TagsError, VirtualQueue,
     VirtualQueues, VirtualQueuesBuilder,
 };
 pub use sqs_rpc_transport::{InvalidOption, Stats};

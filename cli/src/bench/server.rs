@@ -12,6 +12,7 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{Builder, Credentials, Region};
 use local_sqs::{Behaviour, Latency, LocalSqs};
+use sqs_rpc::protocol::limits::NEW_QUEUE_WAIT;
 use sqs_rpc::transport::{ClientApi, Clock, Sqs};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -21,8 +22,8 @@ use super::contestant::Ends;
 use crate::connection::check_region;
 use crate::failure::{Chain, Failure};
 
-/// SQS's documentation requires to wait one second before a new queue is used.
-const NEW_QUEUE: Duration = Duration::from_millis(1_100);
+/// The wait for a new queue, with a margin.
+const NEW_QUEUE: Duration = NEW_QUEUE_WAIT.saturating_add(Duration::from_millis(100));
 
 /// Limits the clean-up, because a server that does not answer would block it forever.
 const CLEAN_UP: Duration = Duration::from_secs(10);

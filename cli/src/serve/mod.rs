@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use sqs_rpc::protocol::limits::MAX_VISIBILITY;
 use sqs_rpc::responder::{Request, ServeErrorKind};
 use sqs_rpc::{Drained, HostQueueUrl, Responder};
 use tokio::sync::oneshot;
@@ -148,9 +149,9 @@ fn concurrency(text: &str) -> Result<usize, String> {
     number::within(text, 1..=100_000)
 }
 
-/// At most SQS's maximum visibility timeout of 12 hours.
+/// At most the longest time for which a request can be hidden.
 fn drain(text: &str) -> Result<Duration, String> {
-    time::up_to(text, Duration::from_secs(12 * 3_600))
+    time::up_to(text, MAX_VISIBILITY)
 }
 
 fn cpus() -> usize {

@@ -4,8 +4,8 @@ use super::api::requests;
 use super::error::ErrorKind;
 use super::queue::QueueId;
 use super::receipt::Receipt;
-use super::store::State;
-use super::{Caller, Engine, Error, Output};
+use super::store::MessageState;
+use super::{Caller, Engine, Output, SqsError};
 use std::time::Duration;
 
 /// The maximum time that a message is hidden after its receive.
@@ -16,7 +16,7 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: &requests::DeleteMessage,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         self.delete_received(id, request.receipt_handle.as_deref())?;
         self.settle(id);
@@ -27,11 +27,11 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: &requests::ChangeMessageVisibility,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let timeout = request
             .visibility_timeout
-            .ok_or_else(|| Error::missing("VisibilityTimeout"))?;
+            .ok_or_else(|| SqsError::missing("VisibilityTimeout"))?;
         self.hide_received(id, request.receipt_handle.as_deref(), timeout)?;
         self.settle(id);
         Ok(Output::EMPTY)
@@ -42,17 +42,18 @@ impl Engine {
         &mut self,
         id: QueueId,
         handle: Option<&str>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), SqsError> {
         let receipt = self.receipt(id, handle)?;
         let queue = self.queue_mut(id)?;
         let entry = queue.store.get(receipt.message);
         let latest = entry.is_some_and(|entry| entry.generation == receipt.generation);
-        let in_flight = entry.is_some_and(|entry| matches!(entry.state, State::InFlight { .. }));
+        let in_flight =
+            entry.is_some_and(|entry| matches!(entry.state, MessageState::InFlight { .. }));
         if queue.settings.fifo && entry.is_some() && !(latest && in_flight) {
             // The text contains the handle, as recorded on Amazon.
             let handle = handle.unwrap_or_default();
             let reason = "The receipt handle has expired.";
-            return Err(Error::invalid_value(handle, "ReceiptHandle", reason));
+            return Err(SqsError::invalid_value(handle, "ReceiptHandle", reason));
         }
         if latest {
             queue.store.remove(receipt.message);
@@ -66,7 +67,7 @@ impl Engine {
         id: QueueId,
         handle: Option<&str>,
         seconds: i64,
-    ) -> Result<(), Error> {
+    ) -> Result<(), SqsError> {
         let now = self.now;
         let Some(timeout) = u64::try_from(seconds)
             .ok()
@@ -74,7 +75,11 @@ impl Engine {
             .filter(|&it| it <= LONGEST)
         else {
             let reason = "VisibilityTimeout must be an integer between 0 and 43200";
-            return Err(Error::invalid_value(seconds, "VisibilityTimeout", reason));
+            return Err(SqsError::invalid_value(
+                seconds,
+                "VisibilityTimeout",
+                reason,
+            ));
         };
         let receipt = self.receipt(id, handle)?;
         let store = &mut self.queue_mut(id)?.store;
@@ -83,7 +88,7 @@ impl Engine {
             .filter(|entry| entry.generation == receipt.generation);
         // A message whose timeout has ended is hidden again, unless it was received again since (recorded on Amazon).
         let Some(entry) = entry else {
-            return Err(Error::invalid(
+            return Err(SqsError::invalid(
                 "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available \
                  for visibility timeout change.",
             ));
@@ -93,19 +98,23 @@ impl Engine {
         if until > since.plus(LONGEST) {
             let reason =
                 "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]";
-            return Err(Error::invalid_value(seconds, "VisibilityTimeout", reason));
+            return Err(SqsError::invalid_value(
+                seconds,
+                "VisibilityTimeout",
+                reason,
+            ));
         }
         store.hide_until(receipt.message, now, until);
         Ok(())
     }
 
-    fn receipt(&self, id: QueueId, handle: Option<&str>) -> Result<Receipt, Error> {
+    fn receipt(&self, id: QueueId, handle: Option<&str>) -> Result<Receipt, SqsError> {
         let handle = handle
             .filter(|handle| !handle.is_empty())
-            .ok_or_else(|| Error::missing("ReceiptHandle"))?;
+            .ok_or_else(|| SqsError::missing("ReceiptHandle"))?;
         let receipt = Receipt::decode(handle).filter(|receipt| receipt.queue == id);
         receipt.ok_or_else(|| {
-            Error::new(
+            SqsError::new(
                 ErrorKind::ReceiptHandleIsInvalid,
                 "The input receipt handle is invalid.",
             )

@@ -5,7 +5,7 @@ use super::api::requests;
 use super::contents;
 use super::error::ErrorKind;
 use super::send::{Sending, check_order};
-use super::{Caller, Engine, Error, Output};
+use super::{Caller, Engine, Output, SqsError};
 use std::collections::HashSet;
 
 const MOST_ENTRIES: usize = 10;
@@ -17,7 +17,7 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: requests::SendMessageBatch,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find_or_vanishing(caller, request.queue_url.as_deref())?;
         let entries = checked(
             request.entries,
@@ -28,7 +28,7 @@ impl Engine {
             .iter()
             .any(|(_, entry)| entry.message_body.as_deref().is_none_or(str::is_empty))
         {
-            return Err(Error::missing("MessageBody"));
+            return Err(SqsError::missing("MessageBody"));
         }
         let length = |entry: &requests::SendMessageBatchEntry| {
             let body = entry.message_body.as_deref().unwrap_or_default();
@@ -37,7 +37,7 @@ impl Engine {
         };
         let total: usize = entries.iter().map(|(_, entry)| length(entry)).sum();
         if total > LONGEST {
-            return Err(Error::new(
+            return Err(SqsError::new(
                 ErrorKind::BatchRequestTooLong,
                 format!(
                     "Batch requests cannot be longer than {LONGEST} bytes. You have sent {total} bytes."
@@ -51,7 +51,7 @@ impl Engine {
             for (_, entry) in &entries {
                 let (group, id) = (&entry.message_group_id, &entry.message_deduplication_id);
                 check_order(queue, group.is_some(), id.is_some())
-                    .map_err(|error| Error::invalid(error.message()))?;
+                    .map_err(|error| SqsError::invalid(error.message()))?;
             }
         }
         let batch = self.carry_out(entries, |engine, entry_id, entry| {
@@ -69,7 +69,7 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: requests::DeleteMessageBatch,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let entries = checked(
             request.entries,
@@ -88,14 +88,14 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: requests::ChangeMessageVisibilityBatch,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let parameter = "ChangeMessageVisibilityBatchRequestEntry";
         let entries = checked(request.entries, |entry| entry.id.as_deref(), parameter)?;
         let batch = self.carry_out(entries, |engine, entry_id, entry| {
             let timeout = entry
                 .visibility_timeout
-                .ok_or_else(|| Error::missing("VisibilityTimeout"))?;
+                .ok_or_else(|| SqsError::missing("VisibilityTimeout"))?;
             engine.hide_received(id, entry.receipt_handle.as_deref(), timeout)?;
             Ok(DoneEntry { id: entry_id })
         });
@@ -107,7 +107,7 @@ impl Engine {
     fn carry_out<T, O>(
         &mut self,
         entries: Vec<(String, T)>,
-        mut one: impl FnMut(&mut Self, String, T) -> Result<O, Error>,
+        mut one: impl FnMut(&mut Self, String, T) -> Result<O, SqsError>,
     ) -> Batch<O> {
         let mut batch = Batch {
             successful: Vec::new(),
@@ -115,7 +115,7 @@ impl Engine {
         };
         for (id, entry) in entries {
             let done = if self.chance.happens(self.behaviour.failed_entries) {
-                Err(Error::new(
+                Err(SqsError::new(
                     ErrorKind::InternalFailure,
                     "Request processing has failed. Try again.",
                 ))
@@ -141,31 +141,31 @@ fn checked<T>(
     entries: Option<Vec<T>>,
     id: impl Fn(&T) -> Option<&str>,
     parameter: &str,
-) -> Result<Vec<(String, T)>, Error> {
+) -> Result<Vec<(String, T)>, SqsError> {
     let entries = entries.unwrap_or_default();
     if entries.is_empty() {
         let text = format!("There should be at least one {parameter} in the request.");
-        return Err(Error::new(ErrorKind::EmptyBatchRequest, text));
+        return Err(SqsError::new(ErrorKind::EmptyBatchRequest, text));
     }
     if entries.len() > MOST_ENTRIES {
         let text = format!(
             "Maximum number of entries per request are 10. You have sent {}.",
             entries.len()
         );
-        return Err(Error::new(ErrorKind::TooManyEntriesInBatchRequest, text));
+        return Err(SqsError::new(ErrorKind::TooManyEntriesInBatchRequest, text));
     }
     let mut ids = HashSet::new();
     let entries = entries.into_iter().map(|entry| {
-        let id = id(&entry).ok_or_else(|| Error::missing(&format!("{parameter}.Id")))?.to_owned();
+        let id = id(&entry).ok_or_else(|| SqsError::missing(&format!("{parameter}.Id")))?.to_owned();
         if !is_id(&id) {
-            return Err(Error::new(
+            return Err(SqsError::new(
                 ErrorKind::InvalidBatchEntryId,
                 "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most \
                  80 letters long.",
             ));
         }
         if !ids.insert(id.clone()) {
-            return Err(Error::new(ErrorKind::BatchEntryIdsNotDistinct, format!("Id {id} repeated.")));
+            return Err(SqsError::new(ErrorKind::BatchEntryIdsNotDistinct, format!("Id {id} repeated.")));
         }
         Ok((id, entry))
     });

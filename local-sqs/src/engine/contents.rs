@@ -3,7 +3,7 @@
 //! Checks a sent message by itself: characters, attributes, length. The limits are from the Developer Guide, "Amazon SQS
 //! message quotas" and "Message attribute components".
 
-use super::Error;
+use super::SqsError;
 use super::api::MessageAttribute;
 use super::error::ErrorKind;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ const MOST_ATTRIBUTES: usize = 10;
 const LONGEST_NAME: usize = 256;
 
 /// Checks the body's characters; SQS accepts the characters of XML 1.0.
-pub(super) fn check_body(body: &str) -> Result<(), Error> {
+pub(super) fn check_body(body: &str) -> Result<(), SqsError> {
     if body.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         // Fast path: most bodies are printable ASCII, and this check costs a tenth of the other one.
         return Ok(());
@@ -24,7 +24,7 @@ pub(super) fn check_body(body: &str) -> Result<(), Error> {
     let forbidden = |c: &char| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
     match body.chars().find(forbidden) {
         None => Ok(()),
-        Some(c) => Err(Error::new(
+        Some(c) => Err(SqsError::new(
             ErrorKind::InvalidMessageContents,
             format!(
                 "Invalid binary character '#x{:X}' was found in the message body, the set of allowed characters is \
@@ -36,9 +36,9 @@ pub(super) fn check_body(body: &str) -> Result<(), Error> {
 }
 
 /// Checks the caller's attributes.
-pub(super) fn check_attributes(attributes: &Attributes) -> Result<(), Error> {
+pub(super) fn check_attributes(attributes: &Attributes) -> Result<(), SqsError> {
     if attributes.len() > MOST_ATTRIBUTES {
-        return Err(Error::invalid(format!(
+        return Err(SqsError::invalid(format!(
             "Number of message attributes [{}] exceeds the allowed maximum [{MOST_ATTRIBUTES}].",
             attributes.len()
         )));
@@ -50,16 +50,16 @@ pub(super) fn check_attributes(attributes: &Attributes) -> Result<(), Error> {
 }
 
 /// Checks the system attributes of a send, and returns the trace header, if any.
-pub(super) fn trace_header(attributes: &Attributes) -> Result<Option<Arc<str>>, Error> {
+pub(super) fn trace_header(attributes: &Attributes) -> Result<Option<Arc<str>>, SqsError> {
     for (name, value) in attributes {
         if &**name != "AWSTraceHeader" {
-            return Err(Error::invalid(format!(
+            return Err(SqsError::invalid(format!(
                 "Message system attribute name '{name}' is invalid. The only allowed one is AWSTraceHeader."
             )));
         }
         check_value(name, value)?;
         if value.data_type.as_deref() != Some("String") {
-            return Err(Error::invalid(
+            return Err(SqsError::invalid(
                 "The data type of message system attribute 'AWSTraceHeader' must be String.",
             ));
         }
@@ -84,26 +84,26 @@ pub(super) fn length(body: &str, attributes: &Attributes) -> usize {
 }
 
 /// Checks an id from the caller: of a group, of a message for de-duplication, or of an attempt.
-pub(super) fn check_id(id: &str, parameter: &str) -> Result<(), Error> {
+pub(super) fn check_id(id: &str, parameter: &str) -> Result<(), SqsError> {
     let allowed = |byte: u8| byte.is_ascii_graphic();
     if id.is_empty() || id.len() > 128 || !id.bytes().all(allowed) {
         let reason = format!(
             "{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length."
         );
-        return Err(Error::invalid_value(id, parameter, &reason));
+        return Err(SqsError::invalid_value(id, parameter, &reason));
     }
     Ok(())
 }
 
-fn check_name(name: &str) -> Result<(), Error> {
+fn check_name(name: &str) -> Result<(), SqsError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if name.is_empty() || name.len() > LONGEST_NAME {
-        return Err(Error::invalid(
+        return Err(SqsError::invalid(
             "Length of message attribute name must be between 1 and 256 bytes.",
         ));
     }
     if !name.bytes().all(allowed) {
-        return Err(Error::invalid(format!(
+        return Err(SqsError::invalid(format!(
             "Invalid non-alphanumeric character was found in the message attribute name '{name}'. Can only include alphanumeric characters, hyphens, underscores, or dots."
         )));
     }
@@ -112,7 +112,7 @@ fn check_name(name: &str) -> Result<(), Error> {
         head.is_some_and(|head| head.eq_ignore_ascii_case(prefix))
     };
     if starts_with("aws.") || starts_with("amazon.") {
-        return Err(Error::invalid(format!(
+        return Err(SqsError::invalid(format!(
             "You can't use message attribute names beginning with 'AWS.' or 'Amazon.': '{name}'."
         )));
     }
@@ -120,28 +120,28 @@ fn check_name(name: &str) -> Result<(), Error> {
         || name.ends_with('.')
         || name.as_bytes().windows(2).any(|two| two == b"..")
     {
-        return Err(Error::invalid(format!(
+        return Err(SqsError::invalid(format!(
             "Message attribute name '{name}' can not start, end, or have successive '.' characters."
         )));
     }
     Ok(())
 }
 
-fn check_value(name: &str, value: &MessageAttribute) -> Result<(), Error> {
+fn check_value(name: &str, value: &MessageAttribute) -> Result<(), SqsError> {
     if value.string_list_values.is_some() || value.binary_list_values.is_some() {
-        return Err(Error::new(
+        return Err(SqsError::new(
             ErrorKind::UnsupportedOperation,
             "Message attribute list values in SendMessage operation are not supported.",
         ));
     }
     let Some(data_type) = value.data_type.as_deref().filter(|text| !text.is_empty()) else {
-        return Err(Error::invalid(format!(
+        return Err(SqsError::invalid(format!(
             "The message attribute '{name}' must contain non-empty message attribute type."
         )));
     };
     let base = data_type.split('.').next().unwrap_or_default();
     if data_type.len() > LONGEST_NAME {
-        return Err(Error::invalid(format!(
+        return Err(SqsError::invalid(format!(
             "The type of message attribute '{name}' is longer than {LONGEST_NAME} bytes."
         )));
     }
@@ -157,24 +157,24 @@ fn check_value(name: &str, value: &MessageAttribute) -> Result<(), Error> {
         "String" | "Number" => text.is_some() && value.binary_value.is_none(),
         "Binary" => bytes.is_some() && value.string_value.is_none(),
         _ => {
-            return Err(Error::invalid(format!(
+            return Err(SqsError::invalid(format!(
                 "The message attribute '{name}' has an invalid message attribute type, the set of supported type \
                  prefixes is Binary, Number, and String."
             )));
         }
     };
     if base == "String" && value.string_value.as_deref() == Some("") {
-        return Err(Error::invalid(format!(
+        return Err(SqsError::invalid(format!(
             "Message (user) attribute '{name}' must contain a non-empty value of type 'String'."
         )));
     }
     if !filled {
-        return Err(Error::invalid(format!(
+        return Err(SqsError::invalid(format!(
             "The message attribute '{name}' must contain non-empty message attribute value for message attribute type '{base}'."
         )));
     }
     if base == "Number" && !text.is_some_and(is_number) {
-        return Err(Error::invalid(format!(
+        return Err(SqsError::invalid(format!(
             "Can't cast the value of message (user) attribute '{name}' to a number."
         )));
     }

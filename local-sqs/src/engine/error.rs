@@ -8,19 +8,19 @@ use std::fmt;
 /// # Examples
 ///
 /// ```
-/// use local_sqs::engine::{Error, ErrorKind};
+/// use local_sqs::engine::{SqsError, ErrorKind};
 ///
-/// let error = Error::new(ErrorKind::QueueDoesNotExist, "The specified queue does not exist.");
+/// let error = SqsError::new(ErrorKind::QueueDoesNotExist, "The specified queue does not exist.");
 /// assert_eq!(error.kind().query_code(), "AWS.SimpleQueueService.NonExistentQueue");
 /// assert_eq!(error.kind().status(), 400);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct SqsError {
     kind: ErrorKind,
     message: String,
 }
 
-impl Error {
+impl SqsError {
     /// An error of this kind with this text.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
@@ -79,13 +79,13 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for SqsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind.name(), self.message)
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for SqsError {}
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident, $query:literal, $status:literal;)*) => {

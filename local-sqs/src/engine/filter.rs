@@ -1,6 +1,6 @@
 //! The attributes that a receive asks for.
 
-use super::Error;
+use super::SqsError;
 use super::settings;
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ impl Filter {
     }
 
     /// A filter of system attributes: names, or `All`.
-    pub(super) fn of_system_attributes(names: Vec<String>) -> Result<Self, Error> {
+    pub(super) fn of_system_attributes(names: Vec<String>) -> Result<Self, SqsError> {
         let unknown = names
             .iter()
             .find(|name| *name != "All" && !SYSTEM_ATTRIBUTES.contains(&name.as_str()));

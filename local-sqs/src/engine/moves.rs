@@ -8,7 +8,7 @@ use super::message::Number;
 use super::move_tasks::{MOST_PER_SECOND, Status, Task};
 use super::name::QueueName;
 use super::queue::QueueId;
-use super::{Caller, Engine, Error, Timer};
+use super::{Caller, Engine, SqsError, Timer};
 use aws_smithy_types::base64;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -23,7 +23,7 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: &requests::StartMessageMoveTask,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let (source, id) = self.by_arn(caller, request.source_arn.as_deref(), "SourceArn")?;
         let is_target = |queue: &super::Queue| {
             queue
@@ -33,7 +33,7 @@ impl Engine {
                 .is_some_and(|it| it.target == source)
         };
         if !self.queues.values().any(is_target) {
-            return Err(Error::invalid(
+            return Err(SqsError::invalid(
                 "Source queue must be configured as a Dead Letter Queue.",
             ));
         }
@@ -43,12 +43,12 @@ impl Engine {
         };
         if let Some((destination, destination_id)) = &destination {
             if *destination == source {
-                return Err(Error::invalid(
+                return Err(SqsError::invalid(
                     "Source queue arn and destination queue arn cannot be the same.",
                 ));
             }
             if self.queue(*destination_id)?.settings.fifo != self.queue(id)?.settings.fifo {
-                return Err(Error::invalid(
+                return Err(SqsError::invalid(
                     "Source and destination queues must be of the same type.",
                 ));
             }
@@ -63,7 +63,7 @@ impl Engine {
             .any(|(_, task)| task.status == Status::Running)
         {
             // The error is not documented; the real SQS is reported to return this one.
-            return Err(Error::new(
+            return Err(SqsError::new(
                 ErrorKind::InvalidParameterValueException,
                 "There is already a task running. Only one active task is allowed for a source queue arn at a given \
                  time.",
@@ -71,7 +71,7 @@ impl Engine {
         }
         let of_account = |(_, task): &(u64, &Task)| task.source.account == source.account;
         if self.moves.running().filter(of_account).count() >= MOST_RUNNING {
-            return Err(Error::invalid(format!(
+            return Err(SqsError::invalid(format!(
                 "Only {MOST_RUNNING} active message movement tasks are allowed for an account."
             )));
         }
@@ -113,26 +113,26 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: &requests::CancelMessageMoveTask,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let handle = request
             .task_handle
             .as_deref()
             .filter(|handle| !handle.is_empty());
-        let handle = handle.ok_or_else(|| Error::missing("TaskHandle"))?;
+        let handle = handle.ok_or_else(|| SqsError::missing("TaskHandle"))?;
         let handle = TaskHandle::decode(handle)
-            .ok_or_else(|| Error::invalid("Value for parameter TaskHandle is invalid."))?;
+            .ok_or_else(|| SqsError::invalid("Value for parameter TaskHandle is invalid."))?;
         let (source, _) = self.by_arn(caller, Some(&handle.source_arn), "SourceArn")?;
         let number = handle.number();
         let task = number.and_then(|number| self.moves.tasks.get_mut(&number));
         let task = task.filter(|task| task.source == source);
         let Some(task) = task else {
-            return Err(Error::new(
+            return Err(SqsError::new(
                 ErrorKind::ResourceNotFoundException,
                 "Task does not exist.",
             ));
         };
         if task.status != Status::Running {
-            return Err(Error::new(
+            return Err(SqsError::new(
                 ErrorKind::UnsupportedOperation,
                 "Only active tasks can be cancelled.",
             ));
@@ -151,11 +151,11 @@ impl Engine {
         &self,
         caller: &Caller,
         request: &requests::ListMessageMoveTasks,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let (source, _) = self.by_arn(caller, request.source_arn.as_deref(), "SourceArn")?;
         let most = request.max_results.unwrap_or(1);
         if !(1..=SHOWN as i64).contains(&most) {
-            return Err(Error::invalid_value(
+            return Err(SqsError::invalid_value(
                 most,
                 "MaxResults",
                 "MaxResults must be an integer between 1 and 10.",
@@ -255,15 +255,15 @@ impl Engine {
         caller: &Caller,
         arn: Option<&str>,
         parameter: &str,
-    ) -> Result<(QueueName, QueueId), Error> {
+    ) -> Result<(QueueName, QueueId), SqsError> {
         let arn = arn
             .filter(|arn| !arn.is_empty())
-            .ok_or_else(|| Error::missing(parameter))?;
+            .ok_or_else(|| SqsError::missing(parameter))?;
         let missing = || {
             let text = format!(
                 "The resource that you specified for the {parameter} parameter doesn't exist."
             );
-            Error::new(ErrorKind::ResourceNotFoundException, text)
+            SqsError::new(ErrorKind::ResourceNotFoundException, text)
         };
         let name = QueueName::from_arn(arn).ok_or_else(missing)?;
         check_owner(caller, &name, "StartMessageMoveTask")?;
@@ -273,21 +273,21 @@ impl Engine {
 }
 
 /// Only the owner of a queue may use move tasks.
-fn check_owner(caller: &Caller, name: &QueueName, action: &str) -> Result<(), Error> {
+fn check_owner(caller: &Caller, name: &QueueName, action: &str) -> Result<(), SqsError> {
     if name.account == caller.account {
         Ok(())
     } else {
-        Err(Error::access_denied(caller, action, &name.arn()))
+        Err(SqsError::access_denied(caller, action, &name.arn()))
     }
 }
 
-fn checked_rate(rate: i64) -> Result<u32, Error> {
+fn checked_rate(rate: i64) -> Result<u32, SqsError> {
     let in_range = u32::try_from(rate)
         .ok()
         .filter(|rate| (1..=MOST_PER_SECOND).contains(rate));
     in_range.ok_or_else(|| {
         let reason = "It must be between 1 and 500.";
-        Error::invalid_value(rate, "MaxNumberOfMessagesPerSecond", reason)
+        SqsError::invalid_value(rate, "MaxNumberOfMessagesPerSecond", reason)
     })
 }
 

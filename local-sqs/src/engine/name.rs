@@ -1,7 +1,7 @@
 //! Names of queues: in a URL, in an ARN, and their syntax.
 
 use super::caller::Caller;
-use super::error::{Error, ErrorKind};
+use super::error::{ErrorKind, SqsError};
 use std::fmt;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl QueueName {
     /// The queue in a URL's path, or with a bare name. Amazon accepts a name in place of a URL (recorded).
     ///
     /// The host of a URL matters only if it is one of Amazon's own: its region must be the caller's.
-    pub(super) fn from_url(caller: &Caller, url: &str) -> Result<Self, Error> {
+    pub(super) fn from_url(caller: &Caller, url: &str) -> Result<Self, SqsError> {
         let (host, path) = match url.split_once(':') {
             Some((_, rest)) if rest.starts_with("//") => {
                 rest[2..].split_once('/').unwrap_or((&rest[2..], ""))
@@ -37,7 +37,7 @@ impl QueueName {
             .strip_prefix("sqs.")
             .and_then(|it| it.strip_suffix(".amazonaws.com"));
         if of_amazon.is_some_and(|region| *region != *caller.region) {
-            return Err(Error::no_such_queue());
+            return Err(SqsError::no_such_queue());
         }
         let path = path.trim_start_matches('/').trim_end_matches('/');
         match path.split_once('/') {
@@ -57,7 +57,7 @@ impl QueueName {
                     name: name.into(),
                 })
             }
-            _ => Err(Error::new(
+            _ => Err(SqsError::new(
                 ErrorKind::InvalidAddress,
                 format!("The address {url} is not valid for this endpoint."),
             )),
@@ -92,7 +92,7 @@ impl fmt::Display for QueueName {
 }
 
 /// Checks the name of a new queue.
-pub(super) fn check_name(name: &str, fifo: bool) -> Result<(), Error> {
+pub(super) fn check_name(name: &str, fifo: bool) -> Result<(), SqsError> {
     const STANDARD: &str =
         "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
     const FIFO: &str = "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, \
@@ -104,7 +104,7 @@ pub(super) fn check_name(name: &str, fifo: bool) -> Result<(), Error> {
     };
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if stem.is_empty() || name.len() > 80 || !stem.bytes().all(allowed) {
-        return Err(Error::invalid_value(name, "QueueName", reason));
+        return Err(SqsError::invalid_value(name, "QueueName", reason));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 use super::api::{Action, Output, Request, requests};
 use super::error::ErrorKind;
 use super::name::QueueName;
-use super::{Caller, Engine, Error};
+use super::{Caller, Engine, SqsError};
 use serde_json::{Value, json};
 
 /// The maximum number of actions in a statement of an SQS policy.
@@ -31,7 +31,7 @@ const OWNERS_ONLY: [Action; 12] = [
 impl Engine {
     /// Checks whether the caller has permission for a request to another account's queue. Its own queues need no
     /// permission from the policy.
-    pub(super) fn check_owner(&self, caller: &Caller, request: &Request) -> Result<(), Error> {
+    pub(super) fn check_owner(&self, caller: &Caller, request: &Request) -> Result<(), SqsError> {
         let action = request.action();
         let name = match request {
             Request::GetQueueUrl(request) => {
@@ -57,26 +57,26 @@ impl Engine {
             return Ok(());
         }
         let Some(queue) = self.by_name.get(&name).and_then(|id| self.queues.get(id)) else {
-            return Err(Error::no_such_queue());
+            return Err(SqsError::no_such_queue());
         };
         let policy = queue.settings.policy();
         if allows(policy.as_ref(), &caller.account, action) {
             return Ok(());
         }
-        Err(Error::access_denied(caller, action.name(), &name.arn()))
+        Err(SqsError::access_denied(caller, action.name(), &name.arn()))
     }
 
     pub(super) fn add_permission(
         &mut self,
         caller: &Caller,
         request: requests::AddPermission,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let label = checked_label(request.label)?;
         let accounts = request.aws_account_ids.filter(|list| !list.is_empty());
-        let accounts = accounts.ok_or_else(|| Error::missing("AWSAccountIds"))?;
+        let accounts = accounts.ok_or_else(|| SqsError::missing("AWSAccountIds"))?;
         let actions = request.actions.filter(|list| !list.is_empty());
-        let actions = checked_actions(&actions.ok_or_else(|| Error::missing("Actions"))?)?;
+        let actions = checked_actions(&actions.ok_or_else(|| SqsError::missing("Actions"))?)?;
 
         let now = self.now;
         let queue = self.queue_mut(id)?;
@@ -85,7 +85,7 @@ impl Engine {
             json!({ "Version": "2008-10-17", "Id": format!("{arn}/SQSDefaultPolicy"), "Statement": [] })
         });
         if statements(&policy).any(|statement| statement["Sid"] == label) {
-            return Err(Error::invalid_value(label, "Label", "Already exists."));
+            return Err(SqsError::invalid_value(label, "Label", "Already exists."));
         }
         let principals: Vec<_> = accounts
             .iter()
@@ -113,7 +113,7 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: requests::RemovePermission,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let label = checked_label(request.label)?;
         let now = self.now;
@@ -124,7 +124,7 @@ impl Engine {
             .cloned()
             .collect();
         if left.len() == statements(&policy).count() {
-            return Err(Error::invalid_value(label, "Label", "can't find label."));
+            return Err(SqsError::invalid_value(label, "Label", "can't find label."));
         }
         let empty = left.is_empty();
         policy["Statement"] = Value::Array(left);
@@ -200,32 +200,32 @@ fn names_action(actions: &Value, action: Action) -> bool {
     })
 }
 
-fn checked_label(label: Option<String>) -> Result<String, Error> {
+fn checked_label(label: Option<String>) -> Result<String, SqsError> {
     let label = label
         .filter(|label| !label.is_empty())
-        .ok_or_else(|| Error::missing("Label"))?;
+        .ok_or_else(|| SqsError::missing("Label"))?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if label.len() > 80 || !label.bytes().all(allowed) {
         let reason =
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
-        return Err(Error::invalid_value(label, "Label", reason));
+        return Err(SqsError::invalid_value(label, "Label", reason));
     }
     Ok(label)
 }
 
 /// The actions with the names of a policy.
-fn checked_actions(actions: &[String]) -> Result<Vec<String>, Error> {
+fn checked_actions(actions: &[String]) -> Result<Vec<String>, SqsError> {
     if actions.len() > MOST_ACTIONS {
         let text = format!(
             "{} Actions were found, maximum allowed is {MOST_ACTIONS}.",
             actions.len()
         );
-        return Err(Error::new(ErrorKind::OverLimit, text));
+        return Err(SqsError::new(ErrorKind::OverLimit, text));
     }
     let checked = |name: &String| match Action::from_name(name) {
         Some(action) if OWNERS_ONLY.contains(&action) => {
             let reason = "Only the queue owner is allowed to invoke this action.";
-            Err(Error::invalid_value(
+            Err(SqsError::invalid_value(
                 format!("SQS:{name}"),
                 "ActionName",
                 reason,
@@ -233,7 +233,7 @@ fn checked_actions(actions: &[String]) -> Result<Vec<String>, Error> {
         }
         None if name != "*" => {
             let reason = "Please refer to the API reference for the supported actions.";
-            Err(Error::invalid_value(
+            Err(SqsError::invalid_value(
                 format!("SQS:{name}"),
                 "ActionName",
                 reason,

@@ -9,7 +9,7 @@ use super::name::QueueName;
 use super::settings::Settings;
 use super::store::Store;
 use super::tag_history::TagHistory;
-use super::{Error, Timestamp};
+use super::{SqsError, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,10 +91,10 @@ impl Demand {
     pub(super) fn new(
         request: &requests::ReceiveMessage,
         settings: &Settings,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, SqsError> {
         let most = request.max_number_of_messages.unwrap_or(1);
         if !(1..=10).contains(&most) {
-            return Err(Error::invalid_value(
+            return Err(SqsError::invalid_value(
                 most,
                 "MaxNumberOfMessages",
                 "Must be between 1 and 10, if provided.",
@@ -104,7 +104,7 @@ impl Demand {
             .visibility_timeout
             .unwrap_or(settings.visibility_seconds.into());
         if !(0..=43_200).contains(&visibility) {
-            return Err(Error::invalid_value(
+            return Err(SqsError::invalid_value(
                 visibility,
                 "VisibilityTimeout",
                 "Must be >= 0 and <= 43200, if provided.",
@@ -114,7 +114,7 @@ impl Demand {
             .wait_time_seconds
             .unwrap_or(settings.receive_wait_seconds.into());
         if !(0..=20).contains(&wait) {
-            return Err(Error::invalid_value(
+            return Err(SqsError::invalid_value(
                 wait,
                 "WaitTimeSeconds",
                 "Must be >= 0 and <= 20, if provided.",
@@ -134,12 +134,12 @@ impl Demand {
     }
 }
 
-fn attempt(id: Option<&str>, settings: &Settings) -> Result<Option<Arc<str>>, Error> {
+fn attempt(id: Option<&str>, settings: &Settings) -> Result<Option<Arc<str>>, SqsError> {
     const PARAMETER: &str = "ReceiveRequestAttemptId";
     let Some(id) = id else { return Ok(None) };
     if !settings.fifo {
         let reason = "The request include parameter that is not valid for this queue type.";
-        return Err(Error::invalid_value(id, PARAMETER, reason));
+        return Err(SqsError::invalid_value(id, PARAMETER, reason));
     }
     contents::check_id(id, PARAMETER)?;
     Ok(Some(id.into()))

@@ -5,7 +5,7 @@ use super::error::ErrorKind;
 use super::name::{self, QueueName};
 use super::queue::{Queue, QueueId};
 use super::settings::{self, Settings};
-use super::{Caller, Engine, Error, Output, Timer};
+use super::{Caller, Engine, Output, SqsError, Timer};
 use aws_smithy_types::base64;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -30,11 +30,11 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: requests::CreateQueue,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let name = request
             .queue_name
             .filter(|name| !name.is_empty())
-            .ok_or_else(|| Error::missing("QueueName"))?;
+            .ok_or_else(|| SqsError::missing("QueueName"))?;
         let attributes = request.attributes.unwrap_or_default();
         let tags = request.tags.unwrap_or_default();
         let fifo = attributes
@@ -51,7 +51,7 @@ impl Engine {
                 .map(|()| url(existing, caller));
         }
         if self.deleted.contains_key(&name) {
-            return Err(Error::new(
+            return Err(SqsError::new(
                 ErrorKind::QueueDeletedRecently,
                 "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
             ));
@@ -69,15 +69,15 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: &requests::DeleteQueue,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let Some(queue) = self.queues.remove(&id) else {
-            return Err(Error::no_such_queue());
+            return Err(SqsError::no_such_queue());
         };
         self.by_name.remove(&queue.name);
         self.settle(id);
         for &poll in &queue.waiting {
-            self.end_poll(poll, Err(Error::no_such_queue()));
+            self.end_poll(poll, Err(SqsError::no_such_queue()));
         }
         let number = self.next_number();
         let end = self.now.plus(REST);
@@ -91,12 +91,12 @@ impl Engine {
         &self,
         caller: &Caller,
         request: &requests::GetQueueUrl,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let name = request
             .queue_name
             .as_deref()
             .filter(|name| !name.is_empty());
-        let mut name = QueueName::of(caller, name.ok_or_else(|| Error::missing("QueueName"))?);
+        let mut name = QueueName::of(caller, name.ok_or_else(|| SqsError::missing("QueueName"))?);
         if let Some(owner) = &request.queue_owner_aws_account_id {
             name.account = owner.as_str().into();
         }
@@ -104,7 +104,7 @@ impl Engine {
             .by_name
             .get(&name)
             .copied()
-            .ok_or_else(Error::no_such_queue)?;
+            .ok_or_else(SqsError::no_such_queue)?;
         Ok(url(self.queue(id)?, caller))
     }
 
@@ -112,7 +112,7 @@ impl Engine {
         &self,
         caller: &Caller,
         request: &requests::ListQueues,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let prefix = request.queue_name_prefix.as_deref().unwrap_or_default();
         let page = Page::new(request.max_results, request.next_token.as_deref())?;
         let names = self.names_after(
@@ -132,7 +132,7 @@ impl Engine {
         &self,
         caller: &Caller,
         request: &requests::ListDeadLetterSourceQueues,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let target = &self
             .queue(self.find(caller, request.queue_url.as_deref())?)?
             .name;
@@ -159,7 +159,7 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: requests::GetQueueAttributes,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let names = request.attribute_names.unwrap_or_default();
         let known =
@@ -170,7 +170,7 @@ impl Engine {
         let wanted = |name: &str| names.iter().any(|asked| asked == "All" || asked == name);
         let (error, chance) = (self.behaviour.count_error, &mut self.chance);
         let Some(queue) = self.queues.get(&id) else {
-            return Err(Error::no_such_queue());
+            return Err(SqsError::no_such_queue());
         };
         let attributes = describe(queue, |count| chance.approximate(count, error))
             .filter(|(name, _)| wanted(name))
@@ -184,12 +184,12 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: requests::SetQueueAttributes,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let attributes = request
             .attributes
             .filter(|attributes| !attributes.is_empty());
-        let attributes = attributes.ok_or_else(|| Error::missing("Attribute.Name"))?;
+        let attributes = attributes.ok_or_else(|| SqsError::missing("Attribute.Name"))?;
         let queue = self.queue(id)?;
         let settings = self.changed(&queue.name, queue.settings.clone(), &attributes)?;
         let now = self.now;
@@ -210,12 +210,12 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: &requests::PurgeQueue,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let now = self.now;
         let queue = self.queue_mut(id)?;
         if queue.purged.is_some_and(|purged| now < purged.plus(REST)) {
-            return Err(Error::new(
+            return Err(SqsError::new(
                 ErrorKind::PurgeQueueInProgress,
                 format!(
                     "Only one PurgeQueue operation on {} is allowed every 60 seconds.",
@@ -235,9 +235,9 @@ impl Engine {
         name: &QueueName,
         mut settings: Settings,
         attributes: &BTreeMap<String, String>,
-    ) -> Result<Settings, Error> {
+    ) -> Result<Settings, SqsError> {
         let given = |name: &str| attributes.get(name).map(String::as_str);
-        let invalid = |text: &str| Error::new(ErrorKind::InvalidAttributeValue, text);
+        let invalid = |text: &str| SqsError::new(ErrorKind::InvalidAttributeValue, text);
         let both = (given("KmsMasterKeyId"), given("SqsManagedSseEnabled"));
         if let (Some(key), Some(managed)) = both
             && !key.is_empty()
@@ -258,7 +258,8 @@ impl Engine {
             ));
         }
         if let (Some(redrive), Some(value)) = (&settings.redrive, attributes.get("RedrivePolicy")) {
-            let refuse = |reason: &str| Err(Error::invalid_value(value, "RedrivePolicy", reason));
+            let refuse =
+                |reason: &str| Err(SqsError::invalid_value(value, "RedrivePolicy", reason));
             let place = |name: &QueueName| (name.account.clone(), name.region.clone());
             if redrive.target == *name {
                 return refuse("Dead-letter queue must not be the source queue itself.");
@@ -324,10 +325,10 @@ struct Page {
 }
 
 impl Page {
-    fn new(most: Option<i64>, token: Option<&str>) -> Result<Self, Error> {
+    fn new(most: Option<i64>, token: Option<&str>) -> Result<Self, SqsError> {
         let in_range = most.is_none_or(|most| (1..=PAGE as i64).contains(&most));
         if let (Some(most), false) = (most, in_range) {
-            return Err(Error::invalid_value(
+            return Err(SqsError::invalid_value(
                 most,
                 "MaxResults",
                 "MaxResults must be an integer between 1 and 1000.",
@@ -338,7 +339,7 @@ impl Page {
                 .ok()
                 .and_then(|bytes| String::from_utf8(bytes).ok());
             name.ok_or_else(|| {
-                Error::invalid_value(token, "NextToken", "Invalid or expired next token.")
+                SqsError::invalid_value(token, "NextToken", "Invalid or expired next token.")
             })
         });
         let limited = most.is_some();
@@ -379,11 +380,11 @@ fn same_queue(
     settings: &Settings,
     attributes: &BTreeMap<String, String>,
     tags: &BTreeMap<String, String>,
-) -> Result<(), Error> {
+) -> Result<(), SqsError> {
     let exists = |what: String| {
         let text =
             format!("A queue already exists with the same name and a different value for {what}");
-        Err(Error::new(ErrorKind::QueueNameExists, text))
+        Err(SqsError::new(ErrorKind::QueueNameExists, text))
     };
     if let Some(name) = attributes
         .keys()

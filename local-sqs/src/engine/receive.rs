@@ -7,8 +7,8 @@ use super::filter::SYSTEM_ATTRIBUTES;
 use super::message::Number;
 use super::queue::{Demand, QueueId};
 use super::receipt::Receipt;
-use super::store::Entry;
-use super::{Caller, Engine, Error, Output, Poll, PollId, Submitted, Timer};
+use super::store::StoredMessage;
+use super::{Caller, Engine, Output, PollId, SqsError, Submitted, Timer, WaitingPoll};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,14 +21,14 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: &requests::ReceiveMessage,
-    ) -> Result<Submitted, Error> {
+    ) -> Result<Submitted, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let queue = self.queue(id)?;
         let demand = Demand::new(request, &queue.settings)?;
         // At the maximum, a FIFO queue returns no messages and no error.
         let full = queue.store.in_flight() >= self.behaviour.most_in_flight;
         if full && demand.wait.is_zero() && !queue.settings.fifo {
-            return Err(Error::new(
+            return Err(SqsError::new(
                 ErrorKind::OverLimit,
                 "Too many messages are in flight.",
             ));
@@ -50,7 +50,7 @@ impl Engine {
         self.queue_mut(id)?.waiting.insert(poll);
         self.polls.insert(
             poll,
-            Poll {
+            WaitingPoll {
                 queue: id,
                 demand,
                 end,
@@ -220,7 +220,7 @@ impl Engine {
 }
 
 /// A message with the attributes that this receive asks for.
-fn show(id: QueueId, number: Number, entry: &Entry, demand: &Demand) -> outputs::Message {
+fn show(id: QueueId, number: Number, entry: &StoredMessage, demand: &Demand) -> outputs::Message {
     let message = &entry.message;
     let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
     let attributes = message

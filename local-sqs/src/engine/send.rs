@@ -7,7 +7,7 @@ use super::digest::{md5_of, md5_of_attributes};
 use super::message::{Message, Number};
 use super::name::QueueName;
 use super::queue::{Queue, QueueId};
-use super::{Caller, Engine, Error, Output};
+use super::{Caller, Engine, Output, SqsError};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: requests::SendMessage,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let Some(id) = self.find_or_vanishing(caller, request.queue_url.as_deref())? else {
             return Ok(Output::Sent(self.vanish(&request)));
         };
@@ -46,7 +46,7 @@ impl Engine {
         &self,
         caller: &Caller,
         url: Option<&str>,
-    ) -> Result<Option<QueueId>, Error> {
+    ) -> Result<Option<QueueId>, SqsError> {
         let found = self.find(caller, url);
         let still_deleting = || {
             let name = QueueName::from_url(caller, url.unwrap_or_default()).ok()?;
@@ -85,21 +85,21 @@ impl Engine {
         caller: &Caller,
         request: requests::SendMessage,
         sending: Sending,
-    ) -> Result<Sent, Error> {
+    ) -> Result<Sent, SqsError> {
         let now = self.now;
         let queue = self.queue(id)?;
         let body = request.message_body.filter(|body| !body.is_empty());
-        let body = body.ok_or_else(|| Error::missing("MessageBody"))?;
+        let body = body.ok_or_else(|| SqsError::missing("MessageBody"))?;
         let attributes = request.message_attributes.unwrap_or_default();
         let system_attributes = request.message_system_attributes.unwrap_or_default();
         let trace_header = contents::trace_header(&system_attributes)?;
         check_contents(queue, &body, &attributes, sending)?;
         let mut delay = delay(queue, request.delay_seconds)?;
-        let ordering = Ordering {
+        let fifo_ids = FifoIds {
             group: request.message_group_id,
             deduplication_id: request.message_deduplication_id,
         };
-        let ordering = ordering.checked(queue, &body)?;
+        let fifo_ids = fifo_ids.checked(queue, &body)?;
 
         let mut sent = Sent {
             message_id: String::new(),
@@ -108,10 +108,10 @@ impl Engine {
             md5_of_message_system_attributes: md5_of_attributes(&system_attributes),
             sequence_number: None,
         };
-        let key = ordering
+        let key = fifo_ids
             .deduplication_id
             .clone()
-            .map(|id| (ordering.deduplication_group(queue), id));
+            .map(|id| (fifo_ids.deduplication_group(queue), id));
         let queue = self.queue_mut(id)?;
         if let Some(earlier) = key
             .as_ref()
@@ -136,8 +136,8 @@ impl Engine {
             sender: caller.principal.clone(),
             sent: now,
             enqueued: now,
-            group: ordering.group,
-            deduplication_id: ordering.deduplication_id,
+            group: fifo_ids.group,
+            deduplication_id: fifo_ids.deduplication_id,
             sequence_number,
             dead_letter_source: None,
             receives: 0,
@@ -164,14 +164,14 @@ impl Engine {
 }
 
 /// Group and de-duplication id of a send. On a standard queue the group is only a tenant's key.
-struct Ordering {
+struct FifoIds {
     group: Option<Arc<str>>,
     deduplication_id: Option<Arc<str>>,
 }
 
-impl Ordering {
+impl FifoIds {
     /// Checks the ids for this queue, and fills in the de-duplication id from the content.
-    fn checked(self, queue: &Queue, body: &str) -> Result<Self, Error> {
+    fn checked(self, queue: &Queue, body: &str) -> Result<Self, SqsError> {
         let Self {
             group,
             deduplication_id,
@@ -184,7 +184,7 @@ impl Ordering {
         }
         if !queue.settings.fifo {
             return match deduplication_id {
-                Some(id) => Err(Error::invalid_value(
+                Some(id) => Err(SqsError::invalid_value(
                     id,
                     "MessageDeduplicationId",
                     "The request includes a parameter that is not valid for this queue type.",
@@ -216,12 +216,12 @@ pub(super) fn check_order(
     queue: &Queue,
     has_group: bool,
     has_deduplication_id: bool,
-) -> Result<(), Error> {
+) -> Result<(), SqsError> {
     if !has_group {
-        return Err(Error::missing("MessageGroupId"));
+        return Err(SqsError::missing("MessageGroupId"));
     }
     if !has_deduplication_id && !queue.settings.content_based_deduplication {
-        return Err(Error::invalid(
+        return Err(SqsError::invalid(
             "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
              explicitly",
         ));
@@ -234,7 +234,7 @@ fn check_contents(
     body: &str,
     attributes: &Attributes,
     sending: Sending,
-) -> Result<(), Error> {
+) -> Result<(), SqsError> {
     contents::check_attributes(attributes)?;
     contents::check_body(body)?;
     let most = queue.settings.maximum_message_size;
@@ -244,17 +244,17 @@ fn check_contents(
             Sending::Alone => "are invalid",
             Sending::InBatch => "cannot be validated",
         };
-        return Err(Error::invalid(format!(
+        return Err(SqsError::invalid(format!(
             "One or more parameters {invalid}. Reason: Message must be shorter than {most} bytes."
         )));
     }
     Ok(())
 }
 
-fn delay(queue: &Queue, asked: Option<i64>) -> Result<Duration, Error> {
+fn delay(queue: &Queue, asked: Option<i64>) -> Result<Duration, SqsError> {
     if let (true, Some(seconds)) = (queue.settings.fifo, asked.filter(|&seconds| seconds != 0)) {
         let reason = "The request include parameter that is not valid for this queue type.";
-        return Err(Error::invalid_value(seconds, "DelaySeconds", reason));
+        return Err(SqsError::invalid_value(seconds, "DelaySeconds", reason));
     }
     let seconds = match asked {
         Some(seconds) if !queue.settings.fifo => seconds,
@@ -262,7 +262,7 @@ fn delay(queue: &Queue, asked: Option<i64>) -> Result<Duration, Error> {
     };
     match u64::try_from(seconds) {
         Ok(seconds @ 0..=900) => Ok(Duration::from_secs(seconds)),
-        _ => Err(Error::invalid_value(
+        _ => Err(SqsError::invalid_value(
             seconds,
             "DelaySeconds",
             "DelaySeconds must be >= 0 and <= 900.",

@@ -3,7 +3,7 @@
 //! Knows no other queues: `queues.rs` checks whether a dead-letter queue exists. Ranges and defaults are from the API
 //! reference, `SetQueueAttributes`.
 
-use super::Error;
+use super::SqsError;
 use super::error::ErrorKind;
 use super::name::QueueName;
 use serde_json::Value;
@@ -106,7 +106,7 @@ impl Settings {
     }
 
     /// Changes one attribute.
-    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), SqsError> {
         match name {
             "DelaySeconds" => self.delay_seconds = number(name, value, 0..=900)?,
             "MaximumMessageSize" => {
@@ -138,7 +138,7 @@ impl Settings {
             "RedriveAllowPolicy" => self.redrive_allow = redrive_allow(value)?,
             "FifoQueue" if self.fifo && boolean(name, value)? => {}
             "FifoQueue" if self.fifo => {
-                return Err(Error::new(
+                return Err(SqsError::new(
                     ErrorKind::InvalidAttributeValue,
                     "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
                 ));
@@ -153,7 +153,7 @@ impl Settings {
                 self.throughput_by_group = choice(name, value, "perQueue", "perMessageGroupId")?;
             }
             "DeduplicationScope" | "FifoThroughputLimit" => {
-                return Err(Error::new(
+                return Err(SqsError::new(
                     ErrorKind::InvalidAttributeName,
                     format!("You can specify the {name} only when FifoQueue is set to true."),
                 ));
@@ -164,7 +164,7 @@ impl Settings {
     }
 
     /// Checks that the attributes are consistent, after all are set.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), SqsError> {
         if self.throughput_by_group && !self.deduplicates_by_group {
             return Err(invalid("FifoThroughputLimit"));
         }
@@ -257,23 +257,23 @@ pub(super) fn is_name(name: &str) -> bool {
 }
 
 /// The error for an attribute that does not exist, or not for this type of queue.
-pub(super) fn unknown(name: &str) -> Error {
-    Error::new(
+pub(super) fn unknown(name: &str) -> SqsError {
+    SqsError::new(
         ErrorKind::InvalidAttributeName,
         format!("Unknown Attribute {name}."),
     )
 }
 
-fn invalid(name: &str) -> Error {
-    Error::new(
+fn invalid(name: &str) -> SqsError {
+    SqsError::new(
         ErrorKind::InvalidAttributeValue,
         format!("Invalid value for the parameter {name}."),
     )
 }
 
 /// As [`invalid`], with the expected value.
-fn expected(name: &str, what: impl fmt::Display, found: &str) -> Error {
-    Error::new(
+fn expected(name: &str, what: impl fmt::Display, found: &str) -> SqsError {
+    SqsError::new(
         ErrorKind::InvalidAttributeValue,
         format!(
             "Invalid value for the parameter {name}. Reason: Expected {what}, found {found:?}."
@@ -281,7 +281,7 @@ fn expected(name: &str, what: impl fmt::Display, found: &str) -> Error {
     )
 }
 
-fn number(name: &str, value: &str, range: RangeInclusive<u32>) -> Result<u32, Error> {
+fn number(name: &str, value: &str, range: RangeInclusive<u32>) -> Result<u32, SqsError> {
     let (low, high) = (range.start(), range.end());
     value
         .parse()
@@ -296,7 +296,7 @@ fn number(name: &str, value: &str, range: RangeInclusive<u32>) -> Result<u32, Er
         })
 }
 
-fn boolean(name: &str, value: &str) -> Result<bool, Error> {
+fn boolean(name: &str, value: &str) -> Result<bool, SqsError> {
     // SQS accepts upper and lower case.
     value
         .to_ascii_lowercase()
@@ -305,7 +305,7 @@ fn boolean(name: &str, value: &str) -> Result<bool, Error> {
 }
 
 /// Whether the value is the second of the two.
-fn choice(name: &str, value: &str, first: &str, second: &str) -> Result<bool, Error> {
+fn choice(name: &str, value: &str, first: &str, second: &str) -> Result<bool, SqsError> {
     if value == first {
         Ok(false)
     } else if value == second {
@@ -315,7 +315,7 @@ fn choice(name: &str, value: &str, first: &str, second: &str) -> Result<bool, Er
     }
 }
 
-fn policy(name: &str, value: &str) -> Result<Option<String>, Error> {
+fn policy(name: &str, value: &str) -> Result<Option<String>, SqsError> {
     if value.is_empty() {
         return Ok(None);
     }
@@ -348,11 +348,11 @@ fn is_policy(policy: &Value) -> bool {
         && statements.iter().all(is_statement)
 }
 
-fn redrive(value: &str) -> Result<Option<Redrive>, Error> {
+fn redrive(value: &str) -> Result<Option<Redrive>, SqsError> {
     if value.is_empty() {
         return Ok(None);
     }
-    let refuse = |reason: &str| Error::invalid_value(value, "RedrivePolicy", reason);
+    let refuse = |reason: &str| SqsError::invalid_value(value, "RedrivePolicy", reason);
     let Ok(Value::Object(policy)) = serde_json::from_str(value) else {
         return Err(refuse("Redrive policy is not a valid JSON map."));
     };
@@ -393,11 +393,11 @@ fn redrive(value: &str) -> Result<Option<Redrive>, Error> {
     }))
 }
 
-fn redrive_allow(value: &str) -> Result<Option<RedriveAllow>, Error> {
+fn redrive_allow(value: &str) -> Result<Option<RedriveAllow>, SqsError> {
     if value.is_empty() {
         return Ok(None);
     }
-    let refuse = |reason: &str| Error::invalid_value(value, "RedriveAllowPolicy", reason);
+    let refuse = |reason: &str| SqsError::invalid_value(value, "RedriveAllowPolicy", reason);
     let raw: Value = serde_json::from_str(value)
         .map_err(|_| refuse("Redrive allow policy is not a valid JSON map."))?;
     let sources = raw.get("sourceQueueArns");

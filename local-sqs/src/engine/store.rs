@@ -15,7 +15,7 @@ use std::time::Duration;
 /// One queue's messages.
 #[derive(Debug)]
 pub(super) struct Store {
-    entries: HashMap<Number, Entry>,
+    entries: HashMap<Number, StoredMessage>,
     order: Order,
     /// Delayed and in-flight messages, ordered by when they become visible.
     hidden: BTreeSet<(Timestamp, Number)>,
@@ -26,9 +26,9 @@ pub(super) struct Store {
 
 /// A message and its state.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct StoredMessage {
     pub(super) message: Message,
-    pub(super) state: State,
+    pub(super) state: MessageState,
     /// The number of the latest receive; handles of earlier receives are stale.
     pub(super) generation: u32,
     /// The time of the latest receive; without meaning before the first receive.
@@ -36,7 +36,7 @@ pub(super) struct Entry {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum MessageState {
     Ready,
     Delayed { until: Timestamp },
     InFlight { until: Timestamp },
@@ -72,7 +72,7 @@ impl Store {
         self.order.first()
     }
 
-    pub(super) fn get(&self, number: Number) -> Option<&Entry> {
+    pub(super) fn get(&self, number: Number) -> Option<&StoredMessage> {
         self.entries.get(&number)
     }
 
@@ -80,12 +80,12 @@ impl Store {
     pub(super) fn taken(&self, number: Number) -> Option<Taken> {
         let entry = self.entries.get(&number)?;
         match entry.state {
-            State::InFlight { until, .. } => Some(Taken {
+            MessageState::InFlight { until, .. } => Some(Taken {
                 number,
                 generation: entry.generation,
                 until,
             }),
-            State::Ready | State::Delayed { .. } => None,
+            MessageState::Ready | MessageState::Delayed { .. } => None,
         }
     }
 
@@ -99,9 +99,9 @@ impl Store {
     ) {
         self.by_age.insert((message.enqueued, number));
         let group = message.group.clone();
-        let mut entry = Entry {
+        let mut entry = StoredMessage {
             message,
-            state: State::Ready,
+            state: MessageState::Ready,
             generation: 0,
             received: now,
         };
@@ -109,7 +109,7 @@ impl Store {
             self.order.insert(number, group.as_ref());
         } else {
             let until = now.plus(delay);
-            entry.state = State::Delayed { until };
+            entry.state = MessageState::Delayed { until };
             self.hidden.insert((until, number));
             self.delayed += 1;
         }
@@ -131,7 +131,7 @@ impl Store {
                 continue;
             };
             let until = now.plus(visibility);
-            entry.state = State::InFlight { until };
+            entry.state = MessageState::InFlight { until };
             entry.received = now;
             entry.generation = entry.generation.wrapping_add(1);
             entry.message.receives += 1;
@@ -150,16 +150,16 @@ impl Store {
             return;
         };
         match entry.state {
-            State::InFlight { until: old } => {
+            MessageState::InFlight { until: old } => {
                 self.hidden.remove(&(old, number));
             }
-            State::Ready if until > now => {
+            MessageState::Ready if until > now => {
                 self.order.pick_one(number, entry.message.group.as_ref());
                 self.in_flight += 1;
             }
-            State::Ready | State::Delayed { .. } => return,
+            MessageState::Ready | MessageState::Delayed { .. } => return,
         }
-        entry.state = State::InFlight { until };
+        entry.state = MessageState::InFlight { until };
         self.hidden.insert((until, number));
         if until <= now {
             self.show(until, number);
@@ -171,12 +171,12 @@ impl Store {
         let entry = self.entries.remove(&number)?;
         let group = entry.message.group.as_ref();
         match entry.state {
-            State::Ready => self.order.remove(number, group),
-            State::Delayed { until } => {
+            MessageState::Ready => self.order.remove(number, group),
+            MessageState::Delayed { until } => {
                 self.hidden.remove(&(until, number));
                 self.delayed -= 1;
             }
-            State::InFlight { until, .. } => {
+            MessageState::InFlight { until, .. } => {
                 self.hidden.remove(&(until, number));
                 self.in_flight -= 1;
                 self.order.came_back(number, group);
@@ -218,12 +218,12 @@ impl Store {
             .entries
             .iter_mut()
             .filter_map(|(&number, entry)| match entry.state {
-                State::Delayed { until } => Some((number, until, entry)),
+                MessageState::Delayed { until } => Some((number, until, entry)),
                 _ => None,
             });
         for (number, old, entry) in delayed {
             let until = entry.message.sent.plus(delay);
-            entry.state = State::Delayed { until };
+            entry.state = MessageState::Delayed { until };
             self.hidden.remove(&(old, number));
             self.hidden.insert((until, number));
         }
@@ -240,14 +240,14 @@ impl Store {
         };
         let group: Option<&Arc<str>> = entry.message.group.as_ref();
         match entry.state {
-            State::Delayed { .. } => self.delayed -= 1,
-            State::InFlight { .. } => {
+            MessageState::Delayed { .. } => self.delayed -= 1,
+            MessageState::InFlight { .. } => {
                 self.in_flight -= 1;
                 self.order.came_back(number, group);
             }
-            State::Ready => return,
+            MessageState::Ready => return,
         }
-        entry.state = State::Ready;
+        entry.state = MessageState::Ready;
         self.order.insert(number, group);
     }
 }

@@ -3,7 +3,7 @@
 //! The limits are from the Developer Guide, "Tagging Amazon SQS queues", and from the tagging rules common to all of AWS.
 
 use super::api::{outputs, requests};
-use super::{Caller, Engine, Error, Output};
+use super::{Caller, Engine, Output, SqsError};
 use std::collections::BTreeMap;
 
 const MOST: usize = 50;
@@ -13,7 +13,7 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: &requests::ListQueueTags,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let age = self.chance.duration_up_to(self.behaviour.stale_tags);
         let as_of = self.now.minus(age);
@@ -27,12 +27,12 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: requests::TagQueue,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let tags = request
             .tags
             .filter(|tags| !tags.is_empty())
-            .ok_or_else(|| Error::missing("Tags"))?;
+            .ok_or_else(|| SqsError::missing("Tags"))?;
         let (now, oldest) = (self.now, self.now.minus(self.behaviour.stale_tags));
         let queue = self.queue_mut(id)?;
         check(queue.tags.latest(), &tags)?;
@@ -44,13 +44,13 @@ impl Engine {
         &mut self,
         caller: &Caller,
         request: &requests::UntagQueue,
-    ) -> Result<Output, Error> {
+    ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let keys = request
             .tag_keys
             .as_ref()
             .filter(|keys| !keys.is_empty())
-            .ok_or_else(|| Error::missing("TagKeys"))?;
+            .ok_or_else(|| SqsError::missing("TagKeys"))?;
         let (now, oldest) = (self.now, self.now.minus(self.behaviour.stale_tags));
         let queue = self.queue_mut(id)?;
         queue
@@ -64,19 +64,19 @@ impl Engine {
 pub(super) fn check(
     existing: &BTreeMap<String, String>,
     added: &BTreeMap<String, String>,
-) -> Result<(), Error> {
+) -> Result<(), SqsError> {
     let new = added
         .keys()
         .filter(|key| !existing.contains_key(*key))
         .count();
     if existing.len() + new > MOST {
-        return Err(Error::invalid(format!(
+        return Err(SqsError::invalid(format!(
             "Too many tags: a queue can have {MOST}."
         )));
     }
     for (key, value) in added {
         if key.is_empty() || key.chars().count() > 128 || !key.chars().all(allowed) {
-            return Err(Error::invalid_value(
+            return Err(SqsError::invalid_value(
                 key,
                 "TagKey",
                 "It must have 1 to 128 letters, digits, spaces or _.:/=+-@.",
@@ -86,14 +86,14 @@ pub(super) fn check(
             .iter()
             .any(|it| it.to_ascii_lowercase().starts_with("aws:"))
         {
-            return Err(Error::invalid_value(
+            return Err(SqsError::invalid_value(
                 key,
                 "TagKey",
                 "The prefix aws: is reserved.",
             ));
         }
         if value.chars().count() > 256 || !value.chars().all(allowed) {
-            return Err(Error::invalid_value(
+            return Err(SqsError::invalid_value(
                 value,
                 "TagValue",
                 "It must have at most 256 letters, digits, spaces or _.:/=+-@.",

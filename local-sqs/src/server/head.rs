@@ -21,13 +21,13 @@ pub(super) struct Timed<S> {
 /// The state that the stream and the connection's loop share.
 #[derive(Debug, Default)]
 pub(super) struct Head {
-    state: Mutex<State>,
+    state: Mutex<HeadState>,
     /// Notified when a head begins.
     begun: Notify,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-enum State {
+enum HeadState {
     #[default]
     Idle,
     Reading {
@@ -46,7 +46,7 @@ impl Head {
 
     /// Marks the head as complete. The connection is idle again when the returned guard is dropped.
     pub(super) fn complete(self: &Arc<Self>) -> Answering {
-        self.set(State::Answering);
+        self.set(HeadState::Answering);
         Answering(Arc::clone(self))
     }
 
@@ -54,18 +54,18 @@ impl Head {
     pub(super) async fn overdue(&self, limit: Duration) {
         loop {
             match self.state() {
-                State::Reading { since } if since.elapsed() >= limit => return,
-                State::Reading { since } => tokio::time::sleep_until(since + limit).await,
-                State::Idle | State::Answering => self.begun.notified().await,
+                HeadState::Reading { since } if since.elapsed() >= limit => return,
+                HeadState::Reading { since } => tokio::time::sleep_until(since + limit).await,
+                HeadState::Idle | HeadState::Answering => self.begun.notified().await,
             }
         }
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> HeadState {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, state: State) {
+    fn set(&self, state: HeadState) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
@@ -75,7 +75,7 @@ pub(super) struct Answering(Arc<Head>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.set(State::Idle);
+        self.0.set(HeadState::Idle);
     }
 }
 
@@ -87,9 +87,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before && matches!(self.head.state(), State::Idle) {
+        if buffer.filled().len() > before && matches!(self.head.state(), HeadState::Idle) {
             let since = crate::clock::instant();
-            self.head.set(State::Reading { since });
+            self.head.set(HeadState::Reading { since });
             self.head.begun.notify_one();
         }
         read

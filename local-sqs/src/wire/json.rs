@@ -1,29 +1,30 @@
 //! The AWS JSON 1.0 protocol.
 
 use super::Outgoing;
-use crate::engine::{Action, Error, ErrorKind, Output, Request};
+use crate::engine::{Action, ErrorKind, Output, Request, SqsError};
 use serde_json::json;
 
 const SERVICE: &str = "AmazonSQS";
 
 /// Reads a request: the action is in the header `x-amz-target`, its members are in the body.
-pub(super) fn decode(target: Option<&str>, body: &[u8]) -> Result<Request, Error> {
+pub(super) fn decode(target: Option<&str>, body: &[u8]) -> Result<Request, SqsError> {
     let name = target.and_then(|target| target.strip_prefix(SERVICE)?.strip_prefix('.'));
     let action = name.and_then(Action::from_name).ok_or_else(|| {
         let text = format!(
             "The target {} names no operation of this service; expected {SERVICE}.<operation>.",
             target.unwrap_or_default()
         );
-        Error::new(ErrorKind::UnknownOperationException, text)
+        SqsError::new(ErrorKind::UnknownOperationException, text)
     })?;
     let body = if body.is_empty() { b"{}" } else { body };
     // Without this check, serde would also read the members from a JSON array, in their order.
     if body.trim_ascii_start().first() != Some(&b'{') {
         let text = "The body of the request is no JSON object.";
-        return Err(Error::new(ErrorKind::SerializationException, text));
+        return Err(SqsError::new(ErrorKind::SerializationException, text));
     }
-    let malformed =
-        |error: serde_json::Error| Error::new(ErrorKind::SerializationException, error.to_string());
+    let malformed = |error: serde_json::Error| {
+        SqsError::new(ErrorKind::SerializationException, error.to_string())
+    };
     let mut members = serde_json::Deserializer::from_slice(body);
     let request = action.decode(&mut members).map_err(malformed)?;
     members.end().map_err(malformed)?;
@@ -31,14 +32,14 @@ pub(super) fn decode(target: Option<&str>, body: &[u8]) -> Result<Request, Error
 }
 
 /// Writes an answer.
-pub(super) fn encode(result: &Result<Output, Error>) -> Outgoing {
+pub(super) fn encode(result: &Result<Output, SqsError>) -> Outgoing {
     let mut headers = vec![("content-type", "application/x-amz-json-1.0".to_owned())];
     let (status, body) = match result {
         Ok(Output::Empty(_)) => (200, b"{}".to_vec()),
         Ok(output) => match serde_json::to_vec(output) {
             Ok(body) => (200, body),
             Err(error) => fail(
-                &Error::new(ErrorKind::InternalFailure, error.to_string()),
+                &SqsError::new(ErrorKind::InternalFailure, error.to_string()),
                 &mut headers,
             ),
         },
@@ -51,7 +52,7 @@ pub(super) fn encode(result: &Result<Output, Error>) -> Outgoing {
     }
 }
 
-fn fail(error: &Error, headers: &mut Vec<(&'static str, String)>) -> (u16, Vec<u8>) {
+fn fail(error: &SqsError, headers: &mut Vec<(&'static str, String)>) -> (u16, Vec<u8>) {
     let kind = error.kind();
     let fault = if kind.is_sender_fault() {
         "Sender"
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn an_error_has_name_in_body_and_code_in_header() {
-        let outgoing = encode(&Err(Error::new(ErrorKind::QueueDoesNotExist, "none")));
+        let outgoing = encode(&Err(SqsError::new(ErrorKind::QueueDoesNotExist, "none")));
         assert_eq!(outgoing.status, 400);
         assert!(outgoing.headers.contains(&(
             "x-amzn-query-error",

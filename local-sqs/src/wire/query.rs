@@ -9,7 +9,7 @@ mod xml;
 
 use super::{Incoming, Outgoing};
 use crate::driver::Answer;
-use crate::engine::{Action, Error, ErrorKind, Request};
+use crate::engine::{Action, ErrorKind, Request, SqsError};
 use form::Form;
 use serde_json::{Map, Value};
 
@@ -48,20 +48,20 @@ const VERSIONS: [&str; 4] = ["2008-01-01", "2009-02-01", "2011-10-01", "2012-11-
 const ENTRY: &str = "BatchRequestEntry";
 
 /// Reads a request: its action and its members are form parameters in the body or in the query of the URL.
-pub(super) fn decode(incoming: &Incoming<'_>) -> Result<Request, Error> {
+pub(super) fn decode(incoming: &Incoming<'_>) -> Result<Request, SqsError> {
     let mut form = Form::default();
     for part in [incoming.query.as_bytes(), incoming.body] {
         form.extend(part)
             .map_err(|_| malformed("a parameter of the form is not UTF-8"))?;
     }
     let name = form.take("Action").ok_or_else(|| {
-        Error::new(
+        SqsError::new(
             ErrorKind::MissingAction,
             "The request must contain the parameter Action.",
         )
     })?;
     let action = Action::from_name(&name).ok_or_else(|| {
-        Error::new(
+        SqsError::new(
             ErrorKind::InvalidAction,
             format!("The action {name} is not valid for this endpoint."),
         )
@@ -74,7 +74,7 @@ pub(super) fn decode(incoming: &Incoming<'_>) -> Result<Request, Error> {
             "The requested version ( {version} ) is not valid; expected one of {}.",
             VERSIONS.join(", ")
         );
-        return Err(Error::new(ErrorKind::NoSuchVersion, text));
+        return Err(SqsError::new(ErrorKind::NoSuchVersion, text));
     }
     let mut members = members(form)?;
     // Older SDKs send requests to the queue's own URL.
@@ -104,7 +104,7 @@ pub(super) fn encode(action: Option<Action>, answer: &Answer) -> Outgoing {
     }
 }
 
-fn members(form: Form) -> Result<Map<String, Value>, Error> {
+fn members(form: Form) -> Result<Map<String, Value>, SqsError> {
     let mut members = Map::new();
     for (name, form) in form.into_parts() {
         if let Some((_, member)) = LISTS.iter().find(|(list, _)| *list == name) {
@@ -135,12 +135,12 @@ fn members(form: Form) -> Result<Map<String, Value>, Error> {
 }
 
 /// The members of a batch entry. Nested entries are removed, which ends the recursion.
-fn members_of_entry(mut entry: Form) -> Result<Map<String, Value>, Error> {
+fn members_of_entry(mut entry: Form) -> Result<Map<String, Value>, SqsError> {
     entry.remove_parts(|name| name.ends_with(ENTRY));
     members(entry)
 }
 
-fn map(form: Form, key: &str) -> Result<Map<String, Value>, Error> {
+fn map(form: Form, key: &str) -> Result<Map<String, Value>, SqsError> {
     let mut map = Map::new();
     for mut entry in form.into_list() {
         let name = entry
@@ -160,15 +160,15 @@ fn map(form: Form, key: &str) -> Result<Map<String, Value>, Error> {
     Ok(map)
 }
 
-fn number(name: &str, text: &str) -> Result<Value, Error> {
+fn number(name: &str, text: &str) -> Result<Value, SqsError> {
     text.trim()
         .parse::<i64>()
         .map(Value::from)
         .map_err(|_| malformed(&format!("{name} is no number")))
 }
 
-fn malformed(reason: &str) -> Error {
-    Error::new(ErrorKind::SerializationException, reason)
+fn malformed(reason: &str) -> SqsError {
+    SqsError::new(ErrorKind::SerializationException, reason)
 }
 
 #[cfg(test)]
@@ -188,7 +188,7 @@ mod tests {
         }
     }
 
-    fn read(body: &str) -> Result<Request, Error> {
+    fn read(body: &str) -> Result<Request, SqsError> {
         decode(&incoming("/", body))
     }
 

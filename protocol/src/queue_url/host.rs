@@ -8,13 +8,13 @@ use super::{
     endpoint::{Endpoint, Region, endpoint, split_port},
     name::is_name_byte,
 };
+use crate::limits::MAX_QUEUE_NAME;
 use crate::text::parsed_text;
 use std::{fmt, sync::Arc};
 
 /// The longest URL, in bytes. Amazon's URLs have at most 200.
 const MAX_BYTES: usize = 1_024;
 const ACCOUNT_DIGITS: usize = 12;
-const MAX_NAME: usize = 80;
 
 /// The URL of a real SQS queue, as SQS and local servers write it. Cheap to clone.
 ///
@@ -261,7 +261,7 @@ fn is_segment(segment: &str) -> bool {
 
 fn is_queue_name(name: &str) -> bool {
     let stem = name.strip_suffix(".fifo").unwrap_or(name);
-    name.len() <= MAX_NAME && !stem.is_empty() && stem.bytes().all(is_name_byte)
+    name.len() <= MAX_QUEUE_NAME && !stem.is_empty() && stem.bytes().all(is_name_byte)
 }
 
 parsed_text!(HostQueueUrl, QueueUrlError);

@@ -2,7 +2,7 @@
 //!
 //! Owns the syntax of the name. Names are unique only within one host queue, and the host assigns them.
 
-use crate::{Excerpt, text::parsed_text};
+use crate::{Excerpt, limits::MAX_QUEUE_NAME, text::parsed_text};
 use std::{
     cmp::Ordering,
     fmt,
@@ -10,8 +10,8 @@ use std::{
     sync::Arc,
 };
 
-/// The longest name, in characters: the limit of SQS for the names of queues.
-const MAX_CHARS: usize = 80;
+/// The longest name, in characters.
+const MAX_CHARS: usize = MAX_QUEUE_NAME;
 
 /// The name of a virtual queue: 1 to 80 characters of `[A-Za-z0-9_-]`.
 ///

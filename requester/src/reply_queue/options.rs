@@ -4,14 +4,13 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use sqs_rpc_protocol::limits::{MAX_RETENTION, MIN_RETENTION};
 use sqs_temporary_queues::{TemporaryQueues, TemporaryQueuesBuilder};
 use sqs_virtual_queues::VirtualQueues;
 
 use crate::InvalidOption;
 
-/// SQS's bounds of `MessageRetentionPeriod`.
-const RETENTION: RangeInclusive<Duration> =
-    Duration::from_secs(60)..=Duration::from_secs(14 * 24 * 60 * 60);
+const RETENTION: RangeInclusive<Duration> = MIN_RETENTION..=MAX_RETENTION;
 
 /// Sets one option of the builder.
 type Change = Box<dyn FnOnce(TemporaryQueuesBuilder) -> TemporaryQueuesBuilder>;

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
+use sqs_rpc_protocol::limits::NEW_QUEUE_WAIT;
 use sqs_rpc_transport::{Backoff, Fault, FaultKind, Moment, Random};
 
-/// How long a missing queue may be a new one. SQS may not know a new queue for a second (its documentation); this is
-/// twice that.
-pub(super) const NEW_QUEUE: Duration = Duration::from_secs(2);
+/// A queue is missing if SQS has answered so for this long. Before, the queue may be new. A mistake costs little: the
+/// request is redelivered, or the program that serves the queue is started again.
+pub(crate) const MISSING_AFTER: Duration = NEW_QUEUE_WAIT.saturating_mul(2);
 
 /// How long a reply without a deadline (to a Java requester) is tried. After that the request is left to be
 /// redelivered, and is answered from the reply store.
@@ -97,7 +98,7 @@ impl Attempts {
             FaultKind::QueueNotFound if was_missing => return Next::Stop(Unsent::NoQueue),
             FaultKind::AccessDenied => return Next::Stop(Unsent::Denied),
             FaultKind::Closed => return Next::Stop(Unsent::Unreachable),
-            FaultKind::QueueNotFound => (self.first + NEW_QUEUE, Unsent::NoQueue),
+            FaultKind::QueueNotFound => (self.first + MISSING_AFTER, Unsent::NoQueue),
             _ if fault.is_temporary() => (self.first + WITHOUT_DEADLINE, Unsent::Unreachable),
             _ => return Next::Refused,
         };
@@ -155,7 +156,7 @@ mod tests {
             let (took, tries, end) = run(FaultKind::QueueNotFound, deadline);
             assert_eq!(
                 (took, end),
-                (NEW_QUEUE, Next::Stop(Unsent::NoQueue)),
+                (MISSING_AFTER, Next::Stop(Unsent::NoQueue)),
                 "{deadline:?}"
             );
             assert!((4..10).contains(&tries), "{tries}");

@@ -5,7 +5,7 @@
 
 use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
-use sqs_rpc_protocol::limits::{self, AttributeNameError, BodyError};
+use sqs_rpc_protocol::limits::{self, AttributeNameError, BodyError, MAX_FIFO_ID};
 use sqs_rpc_protocol::{ErrorCode, HostQueueUrl, QueueUrl, ReplyEnvelope, ReplyHeader, RequestId};
 use sqs_rpc_transport::{Counter, Random};
 
@@ -135,7 +135,7 @@ pub(crate) fn encode(
         let group = address
             .as_virtual()
             .map_or("replies", |url| url.name().as_str());
-        let group: String = group.chars().take(LONGEST_GROUP).collect();
+        let group: String = group.chars().take(MAX_FIFO_ID).collect();
         entry = entry
             .message_group_id(group)
             .message_deduplication_id(random.uuid().to_string());
@@ -146,9 +146,6 @@ pub(crate) fn encode(
         bytes,
     })
 }
-
-/// The maximum number of characters of a MessageGroupId (SQS).
-const LONGEST_GROUP: usize = 128;
 
 fn string(value: &str) -> MessageAttributeValue {
     MessageAttributeValue::builder()

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use sqs_rpc_protocol::limits::error_text;
+use sqs_rpc_protocol::limits::{error_text, message_size};
 use sqs_rpc_protocol::{ContentType, ErrorCode};
 
 /// The answer to a request: a result or an error, with a body.
@@ -148,10 +148,11 @@ impl Reply {
     /// The approximate size in memory, in bytes: body and attributes. Reply stores can count it against a limit.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.attributes()
-            .fold(self.body.len(), |sum, (name, value)| {
-                sum + name.len() + value.len()
-            })
+        // The data types are constants.
+        let attributes = self
+            .attributes()
+            .map(|(name, value)| (name, "", value.len()));
+        message_size(&self.body, attributes)
     }
 }
 

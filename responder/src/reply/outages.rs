@@ -18,10 +18,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use sqs_rpc_protocol::{HostKey, limits};
+use sqs_rpc_protocol::HostKey;
+use sqs_rpc_protocol::limits::{self, MAX_BATCH_ENTRIES};
 use sqs_rpc_transport::{Backoff, Moment, Random};
 
-use super::attempts::NEW_QUEUE;
+use super::attempts::MISSING_AFTER;
 use super::missing::Missing;
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -32,9 +33,6 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// With fewer hosts than this, it is not worth searching for hosts that can be forgotten.
 const FEW_HOSTS: usize = 64;
-
-/// The maximum number of replies in one batch (SQS).
-const BATCH: usize = 10;
 
 /// The hosts that fail, or to which replies are in flight. Its size is their number.
 #[derive(Debug, Default)]
@@ -304,10 +302,10 @@ impl Outage {
         self.denied.get_or_insert((now, now)).1 = now;
     }
 
-    /// When SQS last answered that the host does not exist, if it has done so for at least [`NEW_QUEUE`].
+    /// When SQS last answered that the host does not exist, if it has done so for at least [`MISSING_AFTER`].
     fn denied_for_long(&self) -> Option<Moment> {
         let (first, last) = self.denied?;
-        (last >= first + NEW_QUEUE).then_some(last)
+        (last >= first + MISSING_AFTER).then_some(last)
     }
 
     /// Chooses the first waiting replies, as many as one batch takes. At least one reply waits.
@@ -318,7 +316,10 @@ impl Outage {
             bytes += **size;
             first || bytes <= limits::MAX_MESSAGE_BYTES
         });
-        self.probe = fits.map(|(ticket, _)| *ticket).take(BATCH).collect();
+        self.probe = fits
+            .map(|(ticket, _)| *ticket)
+            .take(MAX_BATCH_ENTRIES)
+            .collect();
     }
 
     /// An attempt, or a wait, ended without an answer. Returns whether it was the last of a probe.
@@ -331,7 +332,7 @@ impl Outage {
             if let Some((first, _)) = self.denied {
                 // The next probe is due when the host can become known to be missing, and after that every second for the
                 // replies that arrived meanwhile.
-                let known_at = first + NEW_QUEUE;
+                let known_at = first + MISSING_AFTER;
                 let at = if known_at > now {
                     known_at
                 } else {
@@ -449,7 +450,7 @@ mod tests {
                 let first = *waiting.first().unwrap();
                 now = due(bed.turn(0, first, now));
             }
-            assert_eq!(largest, replies.min(BATCH));
+            assert_eq!(largest, replies.min(MAX_BATCH_ENTRIES));
             assert!((8..=13).contains(&probes), "{replies}: {probes}");
         }
     }
@@ -470,7 +471,7 @@ mod tests {
                 .unwrap();
             let go = |ticket: &&Ticket| bed.turn(0, **ticket, now) == Turn::Go;
             let probe: Vec<_> = waiting.iter().filter(go).collect();
-            assert_eq!(probe.len(), BATCH, "one batch");
+            assert_eq!(probe.len(), MAX_BATCH_ENTRIES, "one batch");
             probes += 1;
             for ticket in probe {
                 bed.ended(0, *ticket, Ended::Missing, now);
@@ -512,11 +513,15 @@ mod tests {
         }
         let turns: Vec<_> = tickets.iter().map(|it| bed.turn(0, *it, now)).collect();
         let go = turns.iter().filter(|turn| **turn == Turn::Go).count();
-        assert_eq!(go, BATCH, "one batch");
-        assert!(turns[BATCH..].iter().all(|turn| *turn == Turn::Wait));
+        assert_eq!(go, MAX_BATCH_ENTRIES, "one batch");
+        assert!(
+            turns[MAX_BATCH_ENTRIES..]
+                .iter()
+                .all(|turn| *turn == Turn::Wait)
+        );
         assert!(!bed.ended(0, tickets[0], Ended::Failed, now + 5));
         assert!(bed.ended(0, tickets[1], Ended::Answered, now + 5));
-        for ticket in &tickets[BATCH..] {
+        for ticket in &tickets[MAX_BATCH_ENTRIES..] {
             assert_eq!(bed.turn(0, *ticket, now + 5), Turn::Go);
         }
         // The later ends of this probe do not begin a new outage.
@@ -567,7 +572,9 @@ mod tests {
     fn a_reply_that_leaves_makes_room_for_the_next() {
         let mut bed = Bed::new();
         let now = bed.fail();
-        let tickets: Vec<_> = (0..=BATCH).map(|_| bed.outages.ticket()).collect();
+        let tickets: Vec<_> = (0..=MAX_BATCH_ENTRIES)
+            .map(|_| bed.outages.ticket())
+            .collect();
         for ticket in &tickets {
             assert_eq!(due(bed.turn(0, *ticket, 0)), now);
         }
@@ -577,7 +584,7 @@ mod tests {
         let host = bed.hosts[0].clone();
         for (number, ticket) in first.iter().enumerate() {
             let changed = bed.outages.left(&host, *ticket, at(now), &bed.random);
-            assert_eq!(changed, number + 1 == BATCH);
+            assert_eq!(changed, number + 1 == MAX_BATCH_ENTRIES);
         }
         assert_eq!(bed.turn(0, *last, now), Turn::Go, "nothing was tried");
     }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use sqs_rpc_protocol::limits::ANY_QUEUE_TAKES_BYTES;
 use sqs_rpc_protocol::{ErrorCode, QueueUrl, RequestId};
 use sqs_rpc_transport::{Counter, Fault, Moment, Outbox, Sqs};
 
@@ -14,9 +15,6 @@ use super::attempts::{Attempts, Next, Unsent};
 use super::encode::{EncodeError, Outgoing, encode};
 use super::outages::HostIs;
 use super::turns::Turns;
-
-/// Every queue takes messages of this size in bytes: the smallest `MaximumMessageSize` that SQS allows.
-const ANY_QUEUE_TAKES: usize = 1_024;
 
 /// Where a reply goes, and until when it is wanted.
 #[derive(Debug, Clone)]
@@ -47,13 +45,13 @@ pub(crate) struct NotSent {
 
 /// Sends replies.
 #[derive(Debug, Clone)]
-pub(crate) struct Sender {
+pub(crate) struct ReplySender {
     sqs: Sqs,
     outbox: Outbox,
     turns: Arc<Turns>,
 }
 
-impl Sender {
+impl ReplySender {
     pub(crate) fn new(sqs: Sqs, outbox: Outbox) -> Self {
         let turns = Arc::new(Turns::new(sqs.clone()));
         Self { sqs, outbox, turns }
@@ -130,7 +128,7 @@ impl Sender {
                             reply.bare_error().ok_or_else(NotSent::refused)?,
                             Sent::Invalid,
                         )
-                    } else if bytes > ANY_QUEUE_TAKES {
+                    } else if bytes > ANY_QUEUE_TAKES_BYTES {
                         (
                             Reply::error(ErrorCode::REPLY_TOO_LARGE, TOO_LARGE_FOR_QUEUE),
                             Sent::TooLarge,

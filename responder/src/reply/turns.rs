@@ -5,7 +5,6 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures::future::{Either, select};
 use sqs_rpc_protocol::{HostKey, HostQueueUrl};
 use sqs_rpc_transport::{Fault, FaultKind, Moment, Sqs, mutant};
 use tokio::sync::Notify;
@@ -78,9 +77,7 @@ impl Turns {
                 }
                 Turn::WaitUntil(at) => {
                     on_wait();
-                    match select(changed, self.sqs.clock().sleep_until(at)).await {
-                        Either::Left(_) | Either::Right(_) => {}
-                    }
+                    let _ = self.sqs.clock().timeout_at(at, changed).await;
                 }
             }
         }

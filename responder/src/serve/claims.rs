@@ -32,14 +32,14 @@ pub(crate) struct Claim<K: Eq + Hash, T> {
 /// The state of one claim, which its waiters share.
 #[derive(Debug)]
 struct Work<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<ClaimState<T>>,
     /// Wakes the waiters in order of their arrival, so that equal inputs have equal effects. Tokio's `watch` wakes at
     /// random.
     ended: Notify,
 }
 
 #[derive(Debug)]
-enum State<T> {
+enum ClaimState<T> {
     Claimed,
     Settled(T),
     Dropped,
@@ -61,7 +61,7 @@ impl<K: Eq + Hash + Clone, T: Clone> Claims<K, T> {
             if theirs.is_claimed() {
                 ended.await;
             }
-            if let State::Settled(outcome) = &*theirs.state() {
+            if let ClaimState::Settled(outcome) = &*theirs.state() {
                 return Err(outcome.clone());
             }
         }
@@ -73,7 +73,7 @@ impl<K: Eq + Hash + Clone, T: Clone> Claims<K, T> {
             Entry::Occupied(theirs) => Err(Arc::clone(theirs.get())),
             Entry::Vacant(free) => {
                 let work = Arc::new(Work {
-                    state: Mutex::new(State::Claimed),
+                    state: Mutex::new(ClaimState::Claimed),
                     ended: Notify::new(),
                 });
                 free.insert(Arc::clone(&work));
@@ -95,12 +95,12 @@ impl<K, T> Claims<K, T> {
 }
 
 impl<T> Work<T> {
-    fn state(&self) -> MutexGuard<'_, State<T>> {
+    fn state(&self) -> MutexGuard<'_, ClaimState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_claimed(&self) -> bool {
-        matches!(*self.state(), State::Claimed)
+        matches!(*self.state(), ClaimState::Claimed)
     }
 }
 
@@ -111,7 +111,7 @@ impl<K: Eq + Hash, T: Clone> Claim<K, T> {
         self.release();
         // No further waiter can come. Mostly there is none, and then the outcome is not cloned.
         if Arc::strong_count(&self.work) > 1 {
-            *self.work.state() = State::Settled(outcome.clone());
+            *self.work.state() = ClaimState::Settled(outcome.clone());
         }
     }
 }
@@ -130,7 +130,7 @@ impl<K: Eq + Hash, T> Drop for Claim<K, T> {
         // First, because a waiter that wakes must find the key free.
         self.release();
         if self.work.is_claimed() {
-            *self.work.state() = State::Dropped;
+            *self.work.state() = ClaimState::Dropped;
         }
         self.work.ended.notify_waiters();
     }

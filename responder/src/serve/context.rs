@@ -11,13 +11,13 @@ use super::verdict::Ended;
 use crate::Reply;
 use crate::handler::BoxedHandler;
 use crate::options::Options;
-use crate::reply::sender::{NotSent, Sender, Sent};
+use crate::reply::sender::{NotSent, ReplySender, Sent};
 use crate::store::calls::StoreCalls;
 use crate::store::{Fingerprint, ReplyKey};
 
 /// Shared by the driver and all jobs of one served queue.
 #[derive(Debug)]
-pub(super) struct Context {
+pub(super) struct ServeContext {
     pub(super) sqs: Sqs,
     pub(super) options: Options,
     pub(super) queue: HostQueueUrl,
@@ -29,7 +29,7 @@ pub(super) struct Context {
     pub(super) held: Held,
     pub(super) sending: Sending,
     pub(super) outbox: Outbox,
-    pub(super) sender: Sender,
+    pub(super) sender: ReplySender,
     pub(super) redrive: Redrive,
 }
 
@@ -40,7 +40,7 @@ pub(super) type Sending =
 /// The requests that are being handled, from all queues that one responder serves.
 pub(crate) type Handling = Claims<(ReplyKey, Fingerprint), (Ended, Reply)>;
 
-impl Context {
+impl ServeContext {
     pub(super) fn count(&self, counter: Counter) {
         self.sqs.counters().count(counter);
     }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::future::{self, poll_fn};
 use std::sync::Arc;
-use std::task::Poll as TaskPoll;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -22,19 +22,20 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::ServeError;
-use super::context::{Context, Handling, Sending};
+use super::context::{Handling, Sending, ServeContext};
 use super::drain::{Drain, Drained};
 use super::expired::Lines;
 use super::held::Held;
 use super::in_hand::{Extended, InHand};
 use super::jobs::{Done, Running};
 use super::outside::Slots;
-use super::polls::{Poll, Polled};
+use super::polls::{Polled, Poller};
 use super::redrive::Redrive;
 use super::verdict::Then;
 use crate::handler::BoxedHandler;
 use crate::options::Options;
-use crate::reply::sender::Sender;
+use crate::reply::attempts::MISSING_AFTER;
+use crate::reply::sender::ReplySender;
 use crate::store::calls::StoreCalls;
 use crate::{Deadline, Request, request};
 
@@ -42,12 +43,8 @@ use crate::{Deadline, Request, request};
 /// first.
 const BURST: usize = 100;
 
-/// How long the queue may be missing at the start. SQS may not know a new queue for a second (its documentation); this
-/// is twice that.
-const NEW_QUEUE: Duration = Duration::from_secs(2);
-
 pub(super) struct Driver {
-    pub(super) context: Arc<Context>,
+    pub(super) context: Arc<ServeContext>,
     pub(super) polls: PollController,
     /// Receives the results of polls. It has room for all polls at once, so no poll waits for room.
     pub(super) polled: mpsc::Receiver<Polled>,
@@ -62,7 +59,7 @@ pub(super) struct Driver {
     pub(super) complaints: usize,
     /// Set by the signal.
     pub(super) drain: Option<Drain>,
-    pub(super) poll: Arc<Poll>,
+    pub(super) poll: Arc<Poller>,
     /// When a poll last began, or received requests.
     pub(super) quiet_since: Moment,
     tasks: Tasks,
@@ -116,7 +113,7 @@ impl Driver {
         let mut poll_options = PollOptions::preferring(options.prefer);
         poll_options.max_polls = options.max_polls;
         let (to_driver, polled) = mpsc::channel(options.max_polls);
-        let poll = Poll {
+        let poll = Poller {
             sqs: sqs.clone(),
             queue: queue.clone(),
             wait: options.poll_wait,
@@ -139,8 +136,8 @@ impl Driver {
             to_driver,
             health: Health::default(),
             expired_lines: Lines::default(),
-            context: Arc::new(Context {
-                sender: Sender::new(sqs.clone(), outbox.clone()),
+            context: Arc::new(ServeContext {
+                sender: ReplySender::new(sqs.clone(), outbox.clone()),
                 slots: Slots::new(options.concurrency),
                 store: StoreCalls::new(
                     options.reply_store.clone(),
@@ -334,7 +331,7 @@ impl Driver {
                         FaultKind::NotMade => {
                             return Err(ServeError::cannot_call(queue.clone(), fault));
                         }
-                        FaultKind::QueueNotFound if now.since(since) >= NEW_QUEUE => {
+                        FaultKind::QueueNotFound if now.since(since) >= MISSING_AFTER => {
                             return Err(ServeError::queue_not_found(queue.clone(), fault));
                         }
                         _ => {}
@@ -356,16 +353,16 @@ async fn has_ended(runtime: &Handle) {
     poll_fn(|_| {
         let here = Handle::try_current();
         if here.is_ok_and(|here| here.id() == runtime.id()) {
-            return TaskPoll::Pending;
+            return Poll::Pending;
         }
         // A runtime that has ended drops a spawned task at once.
         let task = runtime.spawn(future::pending::<()>());
         let has_ended = task.is_finished();
         task.abort();
         if has_ended {
-            TaskPoll::Ready(())
+            Poll::Ready(())
         } else {
-            TaskPoll::Pending
+            Poll::Pending
         }
     })
     .await;

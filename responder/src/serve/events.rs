@@ -14,7 +14,7 @@ use sqs_rpc_protocol::{QueueUrl, SqsTime};
 use sqs_rpc_transport::{Counter, Use, mutant};
 use tracing::Instrument;
 
-use super::context::Context;
+use super::context::ServeContext;
 use super::driver::{Driver, Payload, Work};
 use super::expired::{Judged, JudgedBy};
 use super::in_hand::{Admission, Arrival, MessageKey, Out, Ticket};
@@ -135,7 +135,7 @@ impl Driver {
 
     /// The addressee of the error reply for a message that cannot be decoded.
     fn addressee(&self, address: QueueUrl) -> Addressee {
-        let Context { sqs, options, .. } = &*self.context;
+        let ServeContext { sqs, options, .. } = &*self.context;
         Addressee {
             address,
             request_id: None,
@@ -160,7 +160,7 @@ impl Driver {
 
     /// Reads a message, and says why it has expired if it has.
     fn read(&self, message: Message) -> (Received, Option<Judged>) {
-        let Context {
+        let ServeContext {
             sqs,
             options,
             queue,

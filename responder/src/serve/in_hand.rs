@@ -12,17 +12,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use sqs_rpc_protocol::SqsTime;
+use sqs_rpc_protocol::limits::MAX_VISIBILITY;
 use sqs_rpc_transport::Moment;
 
-/// The longest time that SQS hides a message after one receive, however often the timeout is extended. It counts from
-/// the receive that gave the receipt handle: "an Amazon SQS message's visibility timeout has a 12-hour maximum limit
-/// from when Amazon SQS receives the ReceiveMessage request" (Developer Guide). A message that is received again has
-/// another 12 hours.
-const LONGEST_HIDDEN: Duration = Duration::from_secs(12 * 60 * 60);
-
-/// The part of [`LONGEST_HIDDEN`] that is not used, because SQS counts from a little earlier than the answer arrived
-/// here.
-const LONGEST_HIDDEN_MARGIN: Duration = Duration::from_secs(60);
+/// The part of [`MAX_VISIBILITY`] that is not used, because SQS counts from the receive, before its answer arrived here.
+const MARGIN: Duration = Duration::from_secs(60);
 
 /// Identifies a message in hand. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -255,8 +249,7 @@ impl<P> InHand<P> {
                 continue;
             };
             held.extend_at = None;
-            let left =
-                (LONGEST_HIDDEN - LONGEST_HIDDEN_MARGIN).saturating_sub(now.since(held.received));
+            let left = (MAX_VISIBILITY - MARGIN).saturating_sub(now.since(held.received));
             // SQS takes whole seconds only.
             let timeout = Duration::from_secs(self.visibility.min(left).as_secs());
             if now + timeout > held.hidden_until {

@@ -13,7 +13,7 @@ use futures::future::join_all;
 use sqs_rpc_protocol::{ErrorCode, QueueUrl, RequestId};
 use sqs_rpc_transport::{Counter, FaultKind, Moment, WithCauses};
 
-use super::context::Context;
+use super::context::ServeContext;
 use super::in_hand::{Extended, Extension, Ticket};
 use super::outside::Outside;
 use super::verdict::{Ended, Then};
@@ -54,7 +54,7 @@ impl Running {
     }
 }
 
-impl Context {
+impl ServeContext {
     /// Handles a request, or finds the reply that it got elsewhere, and sends the reply to `to`. `to` is `None` if the
     /// request is one-way.
     pub(super) async fn handle_and_answer(

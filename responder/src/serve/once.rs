@@ -14,7 +14,7 @@ use futures::future::join_all;
 use sqs_rpc_protocol::ErrorCode;
 use sqs_rpc_transport::{Counter, Moment, mutant};
 
-use super::context::Context;
+use super::context::ServeContext;
 use super::outside::Outside;
 use super::verdict::Ended;
 use crate::store::calls::{Place, StoreFailed};
@@ -38,7 +38,7 @@ enum Asked {
     Ended(Ended, Reply),
 }
 
-impl Context {
+impl ServeContext {
     /// Handles a request, or finds the outcome of handling it elsewhere: in this or another process, now or earlier.
     pub(super) async fn handle_once(&self, request: Request) -> (Ended, Reply) {
         let Some(key) = ReplyKey::of(&request) else {

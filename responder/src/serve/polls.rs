@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Shared by all polls of a queue.
 #[derive(Debug)]
-pub(super) struct Poll {
+pub(super) struct Poller {
     pub(super) sqs: Sqs,
     pub(super) queue: HostQueueUrl,
     pub(super) wait: Duration,
@@ -52,7 +52,7 @@ struct Report {
 #[error("the task of a poll ended without an answer")]
 struct PollLost;
 
-impl Poll {
+impl Poller {
     /// Polls once, and sends the result to the driver. Runs as a task of its own, so that it can outlive the driver. If
     /// the task ends without a result, the poll has failed.
     pub(super) fn run(

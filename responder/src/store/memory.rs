@@ -51,7 +51,7 @@ struct Kept {
     max_bytes: usize,
     /// The number of the next entry, which distinguishes entries that end at the same moment.
     next: u64,
-    entries: HashMap<ReplyKey, Entry>,
+    entries: HashMap<ReplyKey, StoreEntry>,
     /// The ends of leases.
     held: Ends,
     /// The ends of ages: without an idempotency key, and with one.
@@ -67,7 +67,7 @@ struct Done {
     bytes: usize,
 }
 
-struct Entry {
+struct StoreEntry {
     fingerprint: Fingerprint,
     holder: Holder,
     /// The entry's key in `held` or in `done`.
@@ -311,7 +311,7 @@ impl Kept {
                 done.ends.insert(end, key.clone())
             }
         };
-        let entry = Entry {
+        let entry = StoreEntry {
             fingerprint,
             holder,
             end,

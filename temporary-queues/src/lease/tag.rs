@@ -13,13 +13,14 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use sqs_rpc_protocol::limits::{MAX_RETENTION, MAX_TAGS};
 use sqs_rpc_protocol::{SqsTime, names};
 
 /// How long a lease may last.
 pub(crate) const RETENTION: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(12 * 60 * 60);
-/// The retentions accepted from Java's client, in seconds. The maximum is SQS's longest message retention.
-const JAVA_RETENTION: RangeInclusive<u64> = 1..=14 * 24 * 60 * 60;
+/// The retentions accepted from Java's client, in seconds.
+const JAVA_RETENTION: RangeInclusive<u64> = 1..=MAX_RETENTION.as_secs();
 /// 13 digits of milliseconds last until the year 2286. A value with more digits is no time.
 const MOST_DIGITS: usize = 13;
 
@@ -29,8 +30,8 @@ const MOST_DIGITS: usize = 13;
 /// take 2 minutes and more, so every tenth renewal of unknown outcome blocks at most 16 keys at once; with the default R,
 /// 4. One key holds the host, one is written next, and two are spare.
 const MOST_KEYS: usize = 20;
-/// SQS's limit for the tags of a queue, minus Java's two tags and the tag that names this crate as the creator.
-const MOST_TAGS: usize = 50 - 3;
+/// [`MAX_TAGS`] minus Java's two tags and the tag that names this crate as the creator.
+const MOST_TAGS: usize = MAX_TAGS - 3;
 
 /// The number of lease keys on a host that has `users` tags of the user: at most 20, and 7 beside 40 tags.
 pub(crate) const fn keys_beside(users: usize) -> usize {

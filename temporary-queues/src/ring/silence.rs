@@ -13,7 +13,7 @@ const MOST: usize = 10_000;
 /// The last observations of some hosts. A host that two walks did not pass is forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Silence {
-    hosts: HashMap<Arc<str>, Entry>,
+    hosts: HashMap<Arc<str>, Observation>,
     walk: u64,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Silence {
 type Mark = (u64, Duration);
 
 #[derive(Debug)]
-struct Entry {
+struct Observation {
     mark: Mark,
     since: Moment,
     changed: bool,
@@ -55,7 +55,7 @@ impl Silence {
             };
         }
         if self.hosts.len() < MOST {
-            let entry = Entry {
+            let entry = Observation {
                 mark,
                 since: now,
                 changed: false,

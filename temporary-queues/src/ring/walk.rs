@@ -8,11 +8,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sqs_rpc_protocol::TemporaryQueueName;
+use sqs_rpc_protocol::limits::MAX_LISTED;
 
 use super::part::{END, MOST_DIGITS, Part, place};
 
-/// An answer with this number of names is full: there may be more.
-const PAGE: usize = 1_000;
 /// If an answer has fewer names than this, the next walk lists parts with one digit less. Such a part has about 16 x 40
 /// names, which fits a page and leaves room for growth.
 const FEW: usize = 40;
@@ -122,7 +121,7 @@ impl Walk {
 
     /// The answer to [`Move::List`].
     pub(crate) fn listed(&mut self, queues: Vec<Listed>) {
-        let overflows = queues.len() >= PAGE && !sqs_rpc_transport::mutant!("one-page");
+        let overflows = queues.len() >= MAX_LISTED && !sqs_rpc_transport::mutant!("one-page");
         let own = place(&self.origin);
         match self.at {
             At::Own { digits } => {

@@ -184,7 +184,7 @@ pub enum What {
     /// The user sends requests.
     Ask(Ask),
     /// The user sends to a virtual queue.
-    Send(Send),
+    Send(SendPlan),
     /// The process is stopped; its clocks continue.
     Stop(#[serde(with = "humantime_serde")] Duration),
     /// The machine is suspended: the monotonic clock stops, the wall clock continues.
@@ -249,7 +249,7 @@ pub struct Ask {
 
 /// Messages of one user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Send {
+pub struct SendPlan {
     /// The host.
     pub host: &'static str,
     /// The virtual queue's name.

@@ -7,8 +7,8 @@ use sqs_rpc_protocol::HostQueueUrl;
 use tokio::sync::oneshot;
 
 use super::coalescer::{Again, Ticket};
-use super::context::Context;
-use super::entry::Entry;
+use super::context::OutboxContext;
+use super::entry::OutboxEntry;
 use super::kind::{BatchAnswer, Kind};
 use crate::mutant;
 use crate::stats::Counter;
@@ -18,20 +18,20 @@ use crate::{Delivery, Fault, FaultKind};
 const MAX_ATTEMPTS: u32 = 3;
 
 /// The entries that must be retried after a call.
-pub(super) type Returned<K> = Vec<(Ticket, Entry<K>, Again)>;
+pub(super) type Returned<K> = Vec<(Ticket, OutboxEntry<K>, Again)>;
 
-pub(super) struct Call<K: Kind> {
-    context: Arc<Context>,
+pub(super) struct BatchCall<K: Kind> {
+    context: Arc<OutboxContext>,
     queue: HostQueueUrl,
-    batch: Vec<(Ticket, Entry<K>)>,
+    batch: Vec<(Ticket, OutboxEntry<K>)>,
     done: oneshot::Sender<Returned<K>>,
 }
 
-impl<K: Kind> Call<K> {
+impl<K: Kind> BatchCall<K> {
     pub(super) const fn new(
-        context: Arc<Context>,
+        context: Arc<OutboxContext>,
         queue: HostQueueUrl,
-        batch: Vec<(Ticket, Entry<K>)>,
+        batch: Vec<(Ticket, OutboxEntry<K>)>,
         done: oneshot::Sender<Returned<K>>,
     ) -> Self {
         Self {
@@ -75,9 +75,9 @@ impl<K: Kind> Call<K> {
 
 /// The call failed as a whole. If one entry may have caused the failure, each entry is sent alone, so that only that
 /// entry's caller gets the fault.
-fn refused<K: Kind>(batch: Vec<(Ticket, Entry<K>)>, fault: &Fault) -> Returned<K> {
+fn refused<K: Kind>(batch: Vec<(Ticket, OutboxEntry<K>)>, fault: &Fault) -> Returned<K> {
     if batch.len() > 1 && fault.blames_content() && !mutant!("one-guilty-all-punished") {
-        let alone = |(ticket, mut entry): (Ticket, Entry<K>)| {
+        let alone = |(ticket, mut entry): (Ticket, OutboxEntry<K>)| {
             entry.came_back();
             (ticket, entry, Again::Alone)
         };
@@ -91,9 +91,9 @@ fn refused<K: Kind>(batch: Vec<(Ticket, Entry<K>)>, fault: &Fault) -> Returned<K
 
 /// Answers each entry with its own result, and returns the entries that must be retried.
 fn sort<K: Kind>(
-    context: &Context,
+    context: &OutboxContext,
     ordered: bool,
-    batch: Vec<(Ticket, Entry<K>)>,
+    batch: Vec<(Ticket, OutboxEntry<K>)>,
     answer: BatchAnswer<K::Output>,
 ) -> Returned<K> {
     let results = answer.by_entry(K::ACTION, batch.len());

@@ -11,7 +11,7 @@ use crate::{Sqs, Tasks};
 
 /// The state that all lanes of an outbox share.
 #[derive(Debug)]
-pub(super) struct Context {
+pub(super) struct OutboxContext {
     pub(super) sqs: Sqs,
     pub(super) tasks: Tasks,
     pub(super) options: BatchOptions,

@@ -17,7 +17,7 @@ pub(super) struct Delete;
 impl Kind for Delete {
     /// The receipt handle.
     type Input = String;
-    type Entry = DeleteMessageBatchRequestEntry;
+    type SdkEntry = DeleteMessageBatchRequestEntry;
     type Output = ();
 
     const ACTION: Action = Action::DeleteMessageBatch;
@@ -35,7 +35,7 @@ impl Kind for Delete {
         Some((receipt_handle, What::Delete))
     }
 
-    fn entry(receipt_handle: &String, id: String) -> Self::Entry {
+    fn entry(receipt_handle: &String, id: String) -> Self::SdkEntry {
         let builder = DeleteMessageBatchRequestEntry::builder()
             .id(id)
             .receipt_handle(receipt_handle);
@@ -47,7 +47,7 @@ impl Kind for Delete {
     async fn call(
         sqs: &Sqs,
         queue: &HostQueueUrl,
-        entries: Vec<Self::Entry>,
+        entries: Vec<Self::SdkEntry>,
     ) -> Result<BatchAnswer<()>, Fault> {
         if mutant!("deletes-one-by-one")
             && let [entry] = &entries[..]

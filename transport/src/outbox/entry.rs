@@ -10,7 +10,7 @@ use super::table::Hold;
 use crate::stats::Counters;
 use crate::{Backoff, Delivery, Fault, FaultKind};
 
-pub(super) struct Entry<K: Kind> {
+pub(super) struct OutboxEntry<K: Kind> {
     pub(super) input: K::Input,
     pub(super) size: usize,
     /// Counts how often the entry failed in an answered batch.
@@ -31,7 +31,7 @@ enum Answer<K: Kind> {
     Nobody,
 }
 
-impl<K: Kind> Entry<K> {
+impl<K: Kind> OutboxEntry<K> {
     /// An entry without a waiting caller.
     pub(super) const fn unattended(
         input: K::Input,
@@ -125,7 +125,7 @@ impl<K: Kind> Entry<K> {
     }
 }
 
-impl<K: Kind> Drop for Entry<K> {
+impl<K: Kind> Drop for OutboxEntry<K> {
     fn drop(&mut self) {
         let delivery = if self.out {
             Delivery::Unknown

@@ -14,7 +14,7 @@ pub(super) trait Kind: fmt::Debug + Send + Sync + 'static {
     /// What a caller passes in. Kept until the answer, because it may have to be sent again.
     type Input: Send + Sync + 'static;
     /// The SDK's batch entry.
-    type Entry: Send + 'static;
+    type SdkEntry: Send + 'static;
     /// SQS's answer for one entry.
     type Output: Send + 'static;
 
@@ -54,13 +54,13 @@ pub(super) trait Kind: fmt::Debug + Send + Sync + 'static {
     }
 
     /// The SDK's entry, with this id.
-    fn entry(input: &Self::Input, id: String) -> Self::Entry;
+    fn entry(input: &Self::Input, id: String) -> Self::SdkEntry;
 
     /// Makes the call.
     fn call(
         sqs: &Sqs,
         queue: &HostQueueUrl,
-        entries: Vec<Self::Entry>,
+        entries: Vec<Self::SdkEntry>,
     ) -> impl Future<Output = Result<BatchAnswer<Self::Output>, Fault>> + Send;
 
     /// Compares what SQS says it accepted with what was sent.

@@ -12,8 +12,8 @@ use sqs_rpc_protocol::HostQueueUrl;
 use tokio::sync::{Notify, Semaphore};
 
 use super::coalescer::{Again, Coalescer, Next, Pace, Ticket};
-use super::context::Context;
-use super::entry::Entry;
+use super::context::OutboxContext;
+use super::entry::OutboxEntry;
 use super::kind::Kind;
 use super::options::BatchOptions;
 use super::table::Shelf;
@@ -30,7 +30,7 @@ pub(super) struct Lane<K: Kind> {
 }
 
 struct State<K: Kind> {
-    coalescer: Coalescer<Entry<K>>,
+    coalescer: Coalescer<OutboxEntry<K>>,
     /// When the worker will look again by itself. `None`: not before it is woken.
     looks_at: Option<Moment>,
     /// Set when the worker has ended.
@@ -54,11 +54,11 @@ impl<K: Kind> Lane<K> {
     /// Queues an entry, blocked if it is not `free` to be sent. Returns the entry if the lane is closed.
     pub(super) fn push(
         &self,
-        context: &Context,
-        entry: Entry<K>,
+        context: &OutboxContext,
+        entry: OutboxEntry<K>,
         pace: Pace,
         free: bool,
-    ) -> Result<Ticket, Box<Entry<K>>> {
+    ) -> Result<Ticket, Box<OutboxEntry<K>>> {
         let (now, size) = (context.sqs.clock().now(), entry.size);
         let mut state = self.lock();
         if state.closed || context.closing.is_cancelled() {
@@ -77,7 +77,7 @@ impl<K: Kind> Lane<K> {
     }
 
     /// Returns what the worker must do now, and whether no entry is waiting.
-    pub(super) fn next(&self, context: &Context) -> (Next<Entry<K>>, bool) {
+    pub(super) fn next(&self, context: &OutboxContext) -> (Next<OutboxEntry<K>>, bool) {
         let now = context.sqs.clock().now();
         let mut state = self.lock();
         let next = state.coalescer.next(now);
@@ -88,7 +88,7 @@ impl<K: Kind> Lane<K> {
     }
 
     /// Notes the end of a call, with the entries that must be retried.
-    pub(super) fn returned(&self, again: Vec<(Ticket, Entry<K>, Again)>) {
+    pub(super) fn returned(&self, again: Vec<(Ticket, OutboxEntry<K>, Again)>) {
         let (overtaken, again): (Vec<_>, Vec<_>) = again
             .into_iter()
             .partition(|(_, entry, _)| entry.is_overtaken());
@@ -104,7 +104,7 @@ impl<K: Kind> Lane<K> {
         }
         state.coalescer.returned();
         drop(state);
-        unwanted.into_iter().for_each(Entry::forget);
+        unwanted.into_iter().for_each(OutboxEntry::forget);
         overtaken
             .into_iter()
             .for_each(|(_, entry, _)| entry.give_way());

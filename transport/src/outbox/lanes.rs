@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use sqs_rpc_protocol::{HostKey, HostQueueUrl};
 
-use super::context::Context;
+use super::context::OutboxContext;
 use super::kind::Kind;
 use super::lane::Lane;
 
@@ -13,11 +13,11 @@ use super::lane::Lane;
 #[derive(Debug)]
 pub(super) struct Lanes<K: Kind> {
     pub(super) lanes: DashMap<HostKey, Arc<Lane<K>>>,
-    pub(super) context: Arc<Context>,
+    pub(super) context: Arc<OutboxContext>,
 }
 
 impl<K: Kind> Lanes<K> {
-    pub(super) fn new(context: Arc<Context>) -> Arc<Self> {
+    pub(super) fn new(context: Arc<OutboxContext>) -> Arc<Self> {
         Arc::new(Self {
             lanes: DashMap::new(),
             context,

@@ -49,10 +49,10 @@ use sqs_rpc_protocol::HostQueueUrl;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::context::Context;
+use self::context::OutboxContext;
 use self::delete::Delete;
 use self::lanes::Lanes;
-use self::send::Send;
+use self::send::SendMessage;
 use self::table::Table;
 use self::visibility::{Change, ChangeVisibility};
 use super::{Fault, Moment, Sqs, Tasks};
@@ -76,13 +76,13 @@ pub use self::options::BatchOptions;
 /// # Dropping
 /// When the last clone is dropped, entries without a waiting caller are still sent, as long as the runtime lives.
 #[derive(Clone)]
-pub struct Outbox(Arc<Shared>);
+pub struct Outbox(Arc<OutboxLanes>);
 
-struct Shared {
-    sends: Arc<Lanes<Send>>,
+struct OutboxLanes {
+    sends: Arc<Lanes<SendMessage>>,
     deletes: Arc<Lanes<Delete>>,
     changes: Arc<Lanes<ChangeVisibility>>,
-    context: Arc<Context>,
+    context: Arc<OutboxContext>,
 }
 
 impl Outbox {
@@ -94,7 +94,7 @@ impl Outbox {
     pub fn new(sqs: Sqs, tasks: Tasks, options: BatchOptions) -> Self {
         let closing = tasks.stopping().child_token();
         let (given_up, workers) = (CancellationToken::new(), TaskTracker::new());
-        let context = Arc::new(Context {
+        let context = Arc::new(OutboxContext {
             sqs,
             tasks,
             options,
@@ -103,7 +103,7 @@ impl Outbox {
             workers,
             words: Table::new(),
         });
-        Self(Arc::new(Shared {
+        Self(Arc::new(OutboxLanes {
             sends: Lanes::new(Arc::clone(&context)),
             deletes: Lanes::new(Arc::clone(&context)),
             changes: Lanes::new(Arc::clone(&context)),
@@ -151,7 +151,7 @@ impl Outbox {
         &self,
         queue: &HostQueueUrl,
         message: SendMessageBatchRequestEntryBuilder,
-        stamp: impl Fn(&mut SendMessageBatchRequestEntry) + std::marker::Send + Sync + 'static,
+        stamp: impl Fn(&mut SendMessageBatchRequestEntry) + Send + Sync + 'static,
     ) -> Result<SendMessageBatchResultEntry, Fault> {
         let letter = send::build(message, Some(Box::new(stamp)))?;
         self.0.sends.submit(queue, letter).await
@@ -278,7 +278,7 @@ impl fmt::Debug for Outbox {
     }
 }
 
-impl Drop for Shared {
+impl Drop for OutboxLanes {
     fn drop(&mut self) {
         self.context.closing.cancel();
     }

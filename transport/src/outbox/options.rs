@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use sqs_rpc_protocol::limits::MAX_MESSAGE_BYTES;
+use sqs_rpc_protocol::limits::{MAX_BATCH_ENTRIES, MAX_MESSAGE_BYTES};
 
 use super::coalescer::Limits;
-
-/// The maximum number of entries in one batch (SQS).
-pub(super) const MAX_BATCH_ENTRIES: usize = 10;
 
 /// Limits and waits of an [`Outbox`](super::Outbox). All of them apply per queue and kind of call.
 ///

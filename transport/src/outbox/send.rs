@@ -11,7 +11,7 @@ use crate::stats::{Action, Counter};
 use crate::{Delivery, Fault, FaultKind, Sqs, message_size};
 
 #[derive(Debug)]
-pub(super) struct Send;
+pub(super) struct SendMessage;
 
 /// A message that waits for its call.
 pub(super) struct Letter {
@@ -21,7 +21,7 @@ pub(super) struct Letter {
 }
 
 /// See [`Outbox::send_stamped`](super::Outbox::send_stamped).
-pub(super) type Stamp = Box<dyn Fn(&mut SendMessageBatchRequestEntry) + std::marker::Send + Sync>;
+pub(super) type Stamp = Box<dyn Fn(&mut SendMessageBatchRequestEntry) + Send + Sync>;
 
 /// Builds the entry before it is queued, so that a message without a body fails its own caller only.
 pub(super) fn build(
@@ -31,14 +31,19 @@ pub(super) fn build(
     // The id is set by the batch.
     let built = message.id("").build();
     let message = built.map_err(|error| {
-        Fault::local(Send::ACTION, FaultKind::NotMade, Delivery::NotSent, error)
+        Fault::local(
+            SendMessage::ACTION,
+            FaultKind::NotMade,
+            Delivery::NotSent,
+            error,
+        )
     })?;
     Ok(Letter { message, stamp })
 }
 
-impl Kind for Send {
+impl Kind for SendMessage {
     type Input = Letter;
-    type Entry = SendMessageBatchRequestEntry;
+    type SdkEntry = SendMessageBatchRequestEntry;
     type Output = SendMessageBatchResultEntry;
 
     const ACTION: Action = Action::SendMessageBatch;
@@ -57,7 +62,7 @@ impl Kind for Send {
         letter.message.message_group_id.as_deref()
     }
 
-    fn entry(letter: &Self::Input, id: String) -> Self::Entry {
+    fn entry(letter: &Self::Input, id: String) -> Self::SdkEntry {
         let mut entry = letter.message.clone();
         if let Some(stamp) = &letter.stamp {
             stamp(&mut entry);
@@ -69,7 +74,7 @@ impl Kind for Send {
     async fn call(
         sqs: &Sqs,
         queue: &HostQueueUrl,
-        entries: Vec<Self::Entry>,
+        entries: Vec<Self::SdkEntry>,
     ) -> Result<BatchAnswer<Self::Output>, Fault> {
         let input = SendMessageBatchInputBuilder::default()
             .queue_url(queue.as_str())

@@ -10,7 +10,7 @@ use sqs_rpc_protocol::HostQueueUrl;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::coalescer::{Pace, Ticket};
-use super::entry::{Entry, closed};
+use super::entry::{OutboxEntry, closed};
 use super::kind::Kind;
 use super::lane::Lane;
 use super::lanes::Lanes;
@@ -84,7 +84,7 @@ impl<K: Kind> Lanes<K> {
         &self,
         queue: &HostQueueUrl,
         lane: &Arc<Lane<K>>,
-        entry: Entry<K>,
+        entry: OutboxEntry<K>,
         pace: Pace,
     ) -> Option<Ticket> {
         let Some((handle, what)) = K::word(&entry.input, entry.is_attended()) else {
@@ -108,7 +108,7 @@ impl<K: Kind> Lanes<K> {
             }
         });
         drop(refused);
-        waits.into_iter().for_each(Entry::forget);
+        waits.into_iter().for_each(OutboxEntry::forget);
         entered
     }
 
@@ -128,9 +128,9 @@ impl<K: Kind> Lanes<K> {
         }
     }
 
-    fn entry(&self, input: K::Input, size: usize, permit: OwnedSemaphorePermit) -> Entry<K> {
+    fn entry(&self, input: K::Input, size: usize, permit: OwnedSemaphorePermit) -> OutboxEntry<K> {
         let backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
-        Entry::unattended(
+        OutboxEntry::unattended(
             input,
             size,
             backoff,
@@ -193,7 +193,7 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::super::coalescer::Next;
-    use super::super::context::Context;
+    use super::super::context::OutboxContext;
     use super::super::delete::Delete;
     use super::super::options::BatchOptions;
     use super::super::table::Table;
@@ -207,7 +207,7 @@ mod tests {
     fn lanes() -> Arc<Lanes<Delete>> {
         let clock = Clock::tokio(SystemTime::UNIX_EPOCH);
         let tasks = Tasks::on_current_runtime().unwrap();
-        Lanes::new(Arc::new(Context {
+        Lanes::new(Arc::new(OutboxContext {
             sqs: Sqs::builder(Nothing).clock(clock).build(),
             closing: CancellationToken::new(),
             given_up: CancellationToken::new(),

@@ -30,7 +30,7 @@ impl Change {
 
 impl Kind for ChangeVisibility {
     type Input = Change;
-    type Entry = ChangeMessageVisibilityBatchRequestEntry;
+    type SdkEntry = ChangeMessageVisibilityBatchRequestEntry;
     type Output = ();
 
     const ACTION: Action = Action::ChangeMessageVisibilityBatch;
@@ -57,7 +57,7 @@ impl Kind for ChangeVisibility {
         Some(())
     }
 
-    fn entry(change: &Change, id: String) -> Self::Entry {
+    fn entry(change: &Change, id: String) -> Self::SdkEntry {
         let builder = ChangeMessageVisibilityBatchRequestEntry::builder()
             .id(id)
             .receipt_handle(&change.receipt_handle)
@@ -70,7 +70,7 @@ impl Kind for ChangeVisibility {
     async fn call(
         sqs: &Sqs,
         queue: &HostQueueUrl,
-        entries: Vec<Self::Entry>,
+        entries: Vec<Self::SdkEntry>,
     ) -> Result<BatchAnswer<()>, Fault> {
         let input = ChangeMessageVisibilityBatchInputBuilder::default()
             .queue_url(queue.as_str())

@@ -8,9 +8,9 @@ use sqs_rpc_protocol::HostQueueUrl;
 use tokio::sync::oneshot;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::call::{Call, Returned};
+use super::call::{BatchCall, Returned};
 use super::coalescer::Next;
-use super::context::Context;
+use super::context::OutboxContext;
 use super::kind::Kind;
 use super::lane::Lane;
 use super::lanes::Lanes;
@@ -23,7 +23,7 @@ pub(super) struct Worker<K: Kind> {
     lane: Arc<Lane<K>>,
     /// Weak, because the drop of the last outbox must end the workers.
     lanes: Weak<Lanes<K>>,
-    context: Arc<Context>,
+    context: Arc<OutboxContext>,
     /// The calls in flight. A call that ends without a result (it panicked, or its runtime ended) counts as returned,
     /// too.
     out: FuturesUnordered<oneshot::Receiver<Returned<K>>>,
@@ -35,7 +35,7 @@ impl<K: Kind> Worker<K> {
         queue: HostQueueUrl,
         lane: Arc<Lane<K>>,
         lanes: Weak<Lanes<K>>,
-        context: Arc<Context>,
+        context: Arc<OutboxContext>,
     ) -> Self {
         let alive = context.workers.token();
         Self {
@@ -87,7 +87,7 @@ impl<K: Kind> Worker<K> {
                 (Next::Call(batch), _) => {
                     let (done, returned) = oneshot::channel();
                     let call =
-                        Call::new(Arc::clone(&self.context), self.queue.clone(), batch, done);
+                        BatchCall::new(Arc::clone(&self.context), self.queue.clone(), batch, done);
                     self.context.tasks.spawn(call.run());
                     self.out.push(returned);
                 }

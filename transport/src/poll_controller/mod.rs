@@ -11,6 +11,8 @@ mod pace;
 
 use std::time::Duration;
 
+use sqs_rpc_protocol::limits::MAX_RECEIVED;
+
 use self::in_flight::InFlight;
 use self::out::Out;
 use self::pace::Pace;
@@ -18,9 +20,6 @@ use super::backoff::Backoff;
 use super::clock::Moment;
 use super::random::Random;
 use crate::mutant;
-
-/// The maximum number of messages that one ReceiveMessage returns (SQS).
-pub const RECEIVE_MAX: usize = 10;
 
 /// Decides how many receives of a queue are in flight, based on demand, results and failures.
 ///
@@ -161,7 +160,7 @@ impl PollController {
         self.demand = messages;
     }
 
-    /// The size of the next poll to send now, from 1 to [`RECEIVE_MAX`], or `None`. Call it until it returns `None`.
+    /// The size of the next poll to send now, from 1 to [`MAX_RECEIVED`], or `None`. Call it until it returns `None`.
     /// Each returned poll counts as in flight from then on.
     pub fn start(&mut self, now: Moment) -> Option<usize> {
         if std::mem::take(&mut self.woken) && self.failures() > 0 {
@@ -181,7 +180,7 @@ impl PollController {
             .demand
             .saturating_sub(self.out.asked())
             .min(quota)
-            .min(RECEIVE_MAX);
+            .min(MAX_RECEIVED);
         if size == 0 {
             return None;
         }

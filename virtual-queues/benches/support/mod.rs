@@ -26,12 +26,12 @@ pub static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// An SQS that accepts every call and whose polls return the messages given to [`bring`](Self::bring).
 #[derive(Debug, Clone, Default)]
-pub struct Instant {
+pub struct InstantSqs {
     messages: Arc<Mutex<VecDeque<Message>>>,
     changed: Arc<tokio::sync::Notify>,
 }
 
-impl Instant {
+impl InstantSqs {
     /// Sets messages that the next polls return.
     pub fn bring(&self, messages: impl IntoIterator<Item = Message>) {
         self.messages.lock().unwrap().extend(messages);
@@ -60,7 +60,7 @@ fn at_once<T: Send + 'static, E: Send + 'static>(output: T) -> Call<T, E> {
     future::ready(answer).boxed()
 }
 
-impl SqsApi for Instant {
+impl SqsApi for InstantSqs {
     fn send_message_batch(
         &self,
         input: SendMessageBatchInputBuilder,

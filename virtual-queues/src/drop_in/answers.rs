@@ -64,7 +64,7 @@ answers! {
 /// The answer to a batch.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Batch<T> {
+pub(super) struct BatchAnswer<T> {
     pub(super) successful: Vec<Done<T>>,
     pub(super) failed: Vec<Failed>,
 }

@@ -3,23 +3,19 @@
 use std::collections::HashSet;
 
 use futures::future;
-use sqs_rpc_protocol::limits::{MAX_MESSAGE_BYTES, message_size};
+use sqs_rpc_protocol::limits::{MAX_BATCH_ENTRIES, MAX_ENTRY_ID, MAX_MESSAGE_BYTES, message_size};
 
-use super::answers::{Batch as Answer, Done, Empty, Failed, Sent as SentAnswer};
+use super::answers::{BatchAnswer, Done, Empty, Failed, Sent as SentAnswer};
 use super::messages::{change_one, delete_one};
 use super::refusal::{Failure, Kind, Refusal};
-use super::requests::{Batch, Change, Entry, Received, Sent};
+use super::requests::{BatchEntry, BatchRequest, Change, Received, Sent};
 use super::service::{Service, virtual_url};
-
-/// SQS's maximum number of entries in a batch, and of characters in an entry's id.
-const MOST_ENTRIES: usize = 10;
-const LONGEST_ID: usize = 80;
 
 impl Service {
     pub(super) async fn send_batch(
         &self,
-        request: Batch<Sent>,
-    ) -> Result<Answer<SentAnswer>, Failure> {
+        request: BatchRequest<Sent>,
+    ) -> Result<BatchAnswer<SentAnswer>, Failure> {
         let url = virtual_url(request.queue_url.as_deref())?;
         let entries = checked(request.entries, "SendMessageBatchRequestEntry")?;
         let is_empty =
@@ -39,8 +35,8 @@ impl Service {
 
     pub(super) async fn delete_batch(
         &self,
-        request: Batch<Received>,
-    ) -> Result<Answer<Empty>, Failure> {
+        request: BatchRequest<Received>,
+    ) -> Result<BatchAnswer<Empty>, Failure> {
         let queue = self.queue(request.queue_url.as_deref())?;
         let entries = checked(request.entries, "DeleteMessageBatchRequestEntry")?;
         answer(entries, |received| delete_one(&queue, received)).await
@@ -48,8 +44,8 @@ impl Service {
 
     pub(super) async fn change_batch(
         &self,
-        request: Batch<Change>,
-    ) -> Result<Answer<Empty>, Failure> {
+        request: BatchRequest<Change>,
+    ) -> Result<BatchAnswer<Empty>, Failure> {
         let queue = self.queue(request.queue_url.as_deref())?;
         let parameter = "ChangeMessageVisibilityBatchRequestEntry";
         let entries = checked(request.entries, parameter)?;
@@ -59,7 +55,7 @@ impl Service {
 
 /// Checks the batch as a whole; `parameter` is SQS's name of its entries. Returns the entries with their ids.
 fn checked<T>(
-    entries: Option<Vec<Entry<T>>>,
+    entries: Option<Vec<BatchEntry<T>>>,
     parameter: &str,
 ) -> Result<Vec<(String, T)>, Refusal> {
     let entries = entries.unwrap_or_default();
@@ -67,9 +63,9 @@ fn checked<T>(
         let text = format!("There should be at least one {parameter} in the request.");
         return Err(Refusal::new(Kind::EmptyBatchRequest, text));
     }
-    if entries.len() > MOST_ENTRIES {
+    if entries.len() > MAX_BATCH_ENTRIES {
         let text = format!(
-            "Maximum number of entries per request are {MOST_ENTRIES}. You have sent {}.",
+            "Maximum number of entries per request are {MAX_BATCH_ENTRIES}. You have sent {}.",
             entries.len()
         );
         return Err(Refusal::new(Kind::TooManyEntriesInBatchRequest, text));
@@ -80,7 +76,7 @@ fn checked<T>(
         let id = entry.id;
         let id = id.ok_or_else(|| Refusal::missing(&format!("{parameter}.Id")))?;
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if !(1..=LONGEST_ID).contains(&id.len()) || !id.bytes().all(allowed) {
+        if !(1..=MAX_ENTRY_ID).contains(&id.len()) || !id.bytes().all(allowed) {
             let text = "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can \
                         be at most 80 letters long.";
             return Err(Refusal::new(Kind::InvalidBatchEntryId, text));
@@ -98,7 +94,7 @@ fn checked<T>(
 async fn answer<T, A, F>(
     entries: Vec<(String, T)>,
     mut operation: impl FnMut(T) -> F,
-) -> Result<Answer<A>, Failure>
+) -> Result<BatchAnswer<A>, Failure>
 where
     F: Future<Output = Result<A, Failure>>,
 {
@@ -106,7 +102,7 @@ where
         .into_iter()
         .map(|(id, members)| (id, operation(members)))
         .unzip();
-    let mut batch = Answer {
+    let mut batch = BatchAnswer {
         successful: Vec::new(),
         failed: Vec::new(),
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use sqs_rpc_protocol::VirtualQueueUrl;
+use sqs_rpc_protocol::limits::{MAX_DELAY, MAX_POLL_WAIT, MAX_RECEIVED, MAX_VISIBILITY};
 use sqs_rpc_transport::md5_of_attributes;
 
 use super::answers::{Empty, Sent as SentAnswer};
@@ -13,8 +14,7 @@ use super::requests::{Change, ReceiveMessage, Received, Sent, To};
 use super::service::{Service, virtual_url};
 use crate::{OutgoingMessage, VirtualQueue};
 
-const DELAY: RangeInclusive<i64> = 0..=900;
-const VISIBILITY: RangeInclusive<i64> = 0..=43_200;
+const VISIBILITY: RangeInclusive<u64> = 0..=MAX_VISIBILITY.as_secs();
 
 impl Service {
     pub(super) async fn send(&self, request: To<Sent>) -> Result<SentAnswer, Failure> {
@@ -36,9 +36,13 @@ impl Service {
         let max = within(
             request.max_number_of_messages,
             "MaxNumberOfMessages",
-            1..=10,
+            1..=MAX_RECEIVED as u64,
         )?;
-        let wait = within(request.wait_time_seconds, "WaitTimeSeconds", 0..=20)?;
+        let wait = within(
+            request.wait_time_seconds,
+            "WaitTimeSeconds",
+            0..=MAX_POLL_WAIT.as_secs(),
+        )?;
         let visibility = within(request.visibility_timeout, "VisibilityTimeout", VISIBILITY)?;
         let system = [
             request.attribute_names,
@@ -113,7 +117,7 @@ pub(super) async fn change_one(queue: &VirtualQueue, change: Change) -> Result<E
 fn outgoing(sent: Sent) -> Result<(OutgoingMessage, Option<String>), Refusal> {
     let body = sent.message_body.filter(|body| !body.is_empty());
     let mut message = OutgoingMessage::new(body.ok_or(Refusal::missing("MessageBody"))?);
-    if let Some(delay) = within(sent.delay_seconds, "DelaySeconds", DELAY)? {
+    if let Some(delay) = within(sent.delay_seconds, "DelaySeconds", 0..=MAX_DELAY.as_secs())? {
         message = message.delay(Duration::from_secs(delay));
     }
     let mut attributes = Vec::new();
@@ -158,17 +162,17 @@ fn system_attribute(name: &str) -> Result<MessageSystemAttributeName, Refusal> {
 fn within(
     value: Option<i64>,
     parameter: &str,
-    allowed: RangeInclusive<i64>,
+    allowed: RangeInclusive<u64>,
 ) -> Result<Option<u64>, Refusal> {
-    match value {
-        Some(value) if !allowed.contains(&value) => {
+    let Some(value) = value else { return Ok(None) };
+    match u64::try_from(value) {
+        Ok(value) if allowed.contains(&value) => Ok(Some(value)),
+        _ => {
             let (from, to) = allowed.into_inner();
             let text = format!(
                 "Value {value} for parameter {parameter} is invalid. Reason: Must be between {from} and {to}, if provided."
             );
             Err(Refusal::new(Kind::InvalidParameterValue, text))
         }
-        // All ranges begin at zero or above, so a value in range is not negative.
-        value => Ok(value.map(i64::unsigned_abs)),
     }
 }

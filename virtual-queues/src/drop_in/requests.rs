@@ -68,15 +68,15 @@ pub(super) struct To<T> {
 /// The batch form.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Batch<T> {
+pub(super) struct BatchRequest<T> {
     pub(super) queue_url: Option<String>,
-    pub(super) entries: Option<Vec<Entry<T>>>,
+    pub(super) entries: Option<Vec<BatchEntry<T>>>,
 }
 
 /// An entry of a batch: an id, and the members of the single form.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Entry<T> {
+pub(super) struct BatchEntry<T> {
     pub(super) id: Option<String>,
     #[serde(flatten)]
     pub(super) members: T,

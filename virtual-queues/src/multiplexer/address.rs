@@ -1,14 +1,12 @@
 //! Adds what a message needs so that it reaches a virtual queue.
 
 use aws_sdk_sqs::types::builders::SendMessageBatchRequestEntryBuilder;
+use sqs_rpc_protocol::limits::MAX_FIFO_ID;
 use sqs_rpc_protocol::{VirtualQueueUrl, names};
 use sqs_rpc_transport::{Random, mutant};
 
 use super::error::QueueError;
 use super::message::OutgoingMessage;
-
-/// The maximum length of SQS's group and de-duplication ids, in characters.
-const LONGEST_ID: usize = 128;
 
 /// Checks a message and addresses it to a virtual queue.
 ///
@@ -65,7 +63,7 @@ const SEPARATOR: char = '.';
 
 fn scoped(what: &'static str, name: &str, id: &str) -> Result<String, QueueError> {
     let scoped = format!("{name}{SEPARATOR}{id}");
-    if scoped.len() > LONGEST_ID {
+    if scoped.len() > MAX_FIFO_ID {
         return Err(QueueError::OutOfRange {
             what,
             value: format!("{} characters long", id.len()),

@@ -10,7 +10,7 @@ use sqs_rpc_protocol::names;
 use super::create::checked_retention;
 use super::error::QueueError;
 use super::queue::VirtualQueue;
-use super::tags::{self, TagError};
+use super::tags::{self, TagsError};
 
 impl VirtualQueue {
     /// Attributes of the queue, by name or with [`QueueAttributeName::All`].
@@ -85,7 +85,7 @@ impl VirtualQueue {
         let added = added.into_iter();
         let added: BTreeMap<_, _> = added.map(|(k, v)| (k.into(), v.into())).collect();
         if added.is_empty() {
-            return Err(TagError::None.into());
+            return Err(TagsError::None.into());
         }
         self.change_tags(|tags| {
             tags::check(tags, &added)?;
@@ -105,7 +105,7 @@ impl VirtualQueue {
             .map(|key| key.as_ref().to_owned())
             .collect();
         if keys.is_empty() {
-            return Err(TagError::None.into());
+            return Err(TagsError::None.into());
         }
         self.change_tags(|tags| {
             keys.iter().for_each(|key| drop(tags.remove(key)));
@@ -115,7 +115,7 @@ impl VirtualQueue {
 
     fn change_tags(
         &self,
-        change: impl FnOnce(&mut BTreeMap<String, String>) -> Result<(), TagError>,
+        change: impl FnOnce(&mut BTreeMap<String, String>) -> Result<(), TagsError>,
     ) -> Result<(), QueueError> {
         self.touch()?;
         let changed = self

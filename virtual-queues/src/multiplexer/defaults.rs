@@ -10,11 +10,9 @@ use std::time::Duration;
 use aws_sdk_sqs::operation::get_queue_attributes::builders::GetQueueAttributesInputBuilder;
 use aws_sdk_sqs::types::QueueAttributeName;
 use sqs_rpc_protocol::HostQueueUrl;
+use sqs_rpc_protocol::limits::MAX_POLL_WAIT;
 use sqs_rpc_transport::{Moment, Sqs};
 use tokio::sync::OnceCell;
-
-/// The maximum wait in SQS.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// The timeout of a read, because a receive waits for the read.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -101,7 +99,7 @@ async fn read(sqs: &Sqs, host: &HostQueueUrl) -> Option<ReceiveDefaults> {
     let seconds = |name| attributes.get(name)?.parse().ok().map(Duration::from_secs);
     let default = ReceiveDefaults::default();
     Some(ReceiveDefaults {
-        wait: seconds(&wait).unwrap_or(default.wait).min(LONGEST_WAIT),
+        wait: seconds(&wait).unwrap_or(default.wait).min(MAX_POLL_WAIT),
         visibility: seconds(&visibility).unwrap_or(default.visibility),
     })
 }

@@ -10,9 +10,9 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use sqs_rpc_protocol::VirtualQueueName;
+use sqs_rpc_protocol::limits::MAX_RECEIVED;
 use sqs_rpc_transport::{
-    Alarm, Backoff, Counter, Fault, FaultKind, Moment, RECEIVE_MAX, Random, Sign, Use, is_intact,
-    mutant,
+    Alarm, Backoff, Counter, Fault, FaultKind, Moment, Random, Sign, Use, is_intact, mutant,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -83,13 +83,13 @@ enum Phase {
 
 /// A poll that has ended.
 struct Polled {
-    kind: Kind,
+    kind: PollKind,
     started: Moment,
     result: Result<Vec<Message>, Fault>,
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum PollKind {
     Long(usize),
     Short,
 }
@@ -210,15 +210,15 @@ impl Driver<'_> {
         true
     }
 
-    fn polls_to_start(&self, now: Moment) -> Vec<Kind> {
+    fn polls_to_start(&self, now: Moment) -> Vec<PollKind> {
         let mut state = self.shared.lock();
         let demand = state.router.demand();
         state.polls.set_demand(demand);
         let mut kinds: Vec<_> = std::iter::from_fn(|| state.polls.start(now))
-            .map(Kind::Long)
+            .map(PollKind::Long)
             .collect();
         if state.router.start_short_poll() {
-            kinds.push(Kind::Short);
+            kinds.push(PollKind::Short);
         }
         kinds
     }
@@ -244,13 +244,13 @@ impl Driver<'_> {
             Ok(messages) => self.received(polled.kind, messages, polled.started, now),
             Err(fault) => self.failed(polled.kind, &fault, polled.started, now),
         }
-        if matches!(polled.kind, Kind::Short) {
+        if matches!(polled.kind, PollKind::Short) {
             let wakers = self.shared.lock().router.short_poll_done();
             wakers.into_iter().for_each(Waker::wake);
         }
     }
 
-    fn received(&mut self, kind: Kind, messages: Vec<Message>, started: Moment, now: Moment) {
+    fn received(&mut self, kind: PollKind, messages: Vec<Message>, started: Moment, now: Moment) {
         let counters = self.shared.sqs.counters();
         let got = messages.len();
         counters.add(Counter::MessagesReceived, got as u64);
@@ -260,7 +260,7 @@ impl Driver<'_> {
         {
             let mut state = self.shared.lock();
             state.health.worked(now);
-            if let Kind::Long(size) = kind {
+            if let PollKind::Long(size) = kind {
                 state
                     .polls
                     .returned(size, started, got, now, now + visibility);
@@ -313,11 +313,11 @@ impl Driver<'_> {
             self.carry_out(routed);
         }
         let size = match kind {
-            Kind::Long(size) => {
+            PollKind::Long(size) => {
                 self.shared.lock().polls.was_of_use(used, started);
                 size
             }
-            Kind::Short => RECEIVE_MAX,
+            PollKind::Short => MAX_RECEIVED,
         };
         // A full poll may have left messages of other queues in SQS, and these must not wait. This is no busy loop,
         // because put-back messages stay invisible for longer each time. Messages that may belong to another process
@@ -417,7 +417,7 @@ impl Driver<'_> {
         }
     }
 
-    fn failed(&self, kind: Kind, fault: &Fault, started: Moment, now: Moment) {
+    fn failed(&self, kind: PollKind, fault: &Fault, started: Moment, now: Moment) {
         let (verdict, pending, receivers) = {
             let mut state = self.shared.lock();
             // The host's user may have ended and deleted it; its polls fail as expected then.
@@ -425,7 +425,7 @@ impl Driver<'_> {
                 return;
             }
             let verdict = state.health.failed(fault, now);
-            if let Kind::Long(size) = kind {
+            if let PollKind::Long(size) = kind {
                 let random = self.shared.sqs.random();
                 state.polls.failed(size, started, now, random);
             }
@@ -489,15 +489,15 @@ impl HeldUp {
     }
 }
 
-async fn poll(shared: &Hub, kind: Kind) -> Polled {
+async fn poll(shared: &Hub, kind: PollKind) -> Polled {
     let (size, wait) = match kind {
-        Kind::Long(size)
+        PollKind::Long(size)
             if mutant!("hot-loop-under-load") && shared.lock().router.pending() > 3 =>
         {
             (size, Duration::ZERO)
         }
-        Kind::Long(size) => (size, shared.options.poll_wait),
-        Kind::Short => (RECEIVE_MAX, Duration::ZERO),
+        PollKind::Long(size) => (size, shared.options.poll_wait),
+        PollKind::Short => (MAX_RECEIVED, Duration::ZERO),
     };
     let input = ReceiveMessageInputBuilder::default()
         .queue_url(shared.url.as_str())

@@ -4,7 +4,7 @@ use sqs_rpc_protocol::{VirtualQueueNameError, VirtualQueueUrl};
 use sqs_rpc_transport::{Fault, NoRuntime};
 
 use super::message::InvalidMessage;
-use super::tags::TagError;
+use super::tags::TagsError;
 
 /// The error of an operation on a virtual queue.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -28,7 +28,7 @@ pub enum QueueError {
     InvalidMessage(#[from] InvalidMessage),
     /// SQS would refuse the tags. No call was made.
     #[error(transparent)]
-    InvalidTag(#[from] TagError),
+    InvalidTag(#[from] TagsError),
     /// A number is out of its range. No call was made.
     #[error("{what} is {value}; allowed is {allowed}")]
     OutOfRange {

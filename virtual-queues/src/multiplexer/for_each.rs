@@ -3,7 +3,8 @@
 use aws_sdk_sqs::types::Message;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use sqs_rpc_transport::{RECEIVE_MAX, UserCode};
+use sqs_rpc_protocol::limits::MAX_RECEIVED;
+use sqs_rpc_transport::UserCode;
 
 use super::error::QueueError;
 use super::handling::handle;
@@ -67,7 +68,7 @@ impl VirtualQueue {
         let code = UserCode::of::<H>("the handler of a virtual queue");
         let mut running = FuturesUnordered::new();
         loop {
-            let room = (limit - running.len()).min(RECEIVE_MAX);
+            let room = (limit - running.len()).min(MAX_RECEIVED);
             let receive = self.receive().max(room.max(1));
             tokio::select! {
                 biased;

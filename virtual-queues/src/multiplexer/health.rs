@@ -7,16 +7,18 @@
 
 use std::time::Duration;
 
+use sqs_rpc_protocol::limits::NEW_QUEUE_WAIT;
 use sqs_rpc_transport::{Fault, FaultKind, Moment};
 
-/// SQS may not know a new queue for its first second, and its parts learn of the queue at different times.
-const SETTLING: Duration = Duration::from_secs(5);
+/// A host is missing if SQS still answers so this long after the host was created, or after the first such answer.
+/// A mistake would fail all requests that are pending on the host.
+const MISSING_AFTER: Duration = NEW_QUEUE_WAIT.saturating_mul(5);
 
 /// When polls have been denied by policy for this long, pending requests fail at once instead of waiting for their
 /// deadlines. A changed policy needs about this long to take effect everywhere.
 const DENIED: Duration = Duration::from_secs(60);
 
-/// The time from the first answer that a host does not exist to the second poll, before [`SETTLING`] has passed.
+/// The time from the first answer that a host does not exist to the second poll, before [`MISSING_AFTER`] has passed.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// The state of a host as its polls show it.
@@ -126,15 +128,15 @@ impl Health {
     }
 
     fn missing(&self, since: Moment, now: Moment) -> Verdict {
-        let old = |exists: Moment| now.since(exists) >= SETTLING;
-        if self.exists_since.is_some_and(old) || now.since(since) >= SETTLING {
+        let old = |exists: Moment| now.since(exists) >= MISSING_AFTER;
+        if self.exists_since.is_some_and(old) || now.since(since) >= MISSING_AFTER {
             return Verdict::Gone;
         }
         let second = since + SECOND_LOOK;
         Verdict::Missing(if now < second {
             second
         } else {
-            since + SETTLING
+            since + MISSING_AFTER
         })
     }
 }

@@ -9,14 +9,11 @@ use aws_sdk_sqs::types::{
     SendMessageBatchRequestEntry,
 };
 use sqs_rpc_protocol::limits::{
-    AttributeNameError, BodyError, MAX_ATTRIBUTES, MAX_MESSAGE_BYTES, check_attribute_name,
-    check_attribute_value, check_body,
+    AttributeNameError, BodyError, MAX_ATTRIBUTES, MAX_DELAY, MAX_FIFO_ID, MAX_MESSAGE_BYTES,
+    check_attribute_name, check_attribute_value, check_body,
 };
 use sqs_rpc_protocol::{Excerpt, names};
 use sqs_rpc_transport::message_size;
-
-/// The maximum delay in SQS.
-const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// A message to be sent: body, attributes, and the options of SQS.
 ///
@@ -205,7 +202,7 @@ impl OutgoingMessage {
                 })?;
             }
         }
-        if let Some(delay) = self.delay.filter(|delay| *delay > LONGEST_DELAY) {
+        if let Some(delay) = self.delay.filter(|delay| *delay > MAX_DELAY) {
             return Err(InvalidMessage::Delay(delay));
         }
         let ids = [
@@ -214,7 +211,10 @@ impl OutgoingMessage {
         ];
         for (what, id) in ids {
             let Some(id) = id else { continue };
-            if id.is_empty() || id.len() > 128 || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            if id.is_empty()
+                || id.len() > MAX_FIFO_ID
+                || !id.bytes().all(|byte| byte.is_ascii_graphic())
+            {
                 return Err(InvalidMessage::Id {
                     what,
                     length: id.len(),

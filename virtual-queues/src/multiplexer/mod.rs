@@ -47,4 +47,4 @@ pub use pending::PendingReply;
 pub use queue::VirtualQueue;
 pub use queues::{ShutdownReport, VirtualQueues};
 pub use receive::Receive;
-pub use tags::TagError;
+pub use tags::TagsError;

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::VirtualQueueName;
+use sqs_rpc_protocol::limits::{MAX_POLL_WAIT, MAX_VISIBILITY};
 use sqs_rpc_transport::{BatchOptions, InvalidOption, PollOptions, Prefer, Sqs, UserCode};
 
 use super::routing::Limits;
 
-/// SQS's own limits; 0 would not be a long poll.
-const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(20);
-/// SQS's limits.
-const VISIBILITY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(43_200);
+/// A wait of 0 would not be a long poll.
+const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=MAX_POLL_WAIT;
+const VISIBILITY: RangeInclusive<Duration> = Duration::from_secs(1)..=MAX_VISIBILITY;
 
 /// The default of [`VirtualQueuesBuilder::orphan_age`]: the duration of a deployment in which one process replaces
 /// another.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::SendMessageBatchResultEntry;
 use sqs_rpc_protocol::VirtualQueueUrl;
+use sqs_rpc_protocol::limits::MAX_VISIBILITY;
 use sqs_rpc_transport::Fault;
 
 use super::address::address;
@@ -92,7 +93,7 @@ impl VirtualQueue {
         receipt_handle: impl Into<String>,
         visibility: Duration,
     ) -> Result<(), QueueError> {
-        if visibility > Duration::from_secs(43_200) {
+        if visibility > MAX_VISIBILITY {
             let value = format!("{} s", visibility.as_secs_f64());
             return Err(QueueError::OutOfRange {
                 what: "visibility",

@@ -7,8 +7,9 @@ use std::time::Duration;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures::future::BoxFuture;
 use sqs_rpc_protocol::VirtualQueueUrl;
+use sqs_rpc_protocol::limits::{MAX_POLL_WAIT, MAX_RECEIVED, MAX_VISIBILITY};
 
-use super::defaults::{LONGEST_WAIT, ReceiveDefaults};
+use super::defaults::ReceiveDefaults;
 use super::error::QueueError;
 use super::hub::Hub;
 use super::queue::VirtualQueue;
@@ -52,7 +53,7 @@ impl Receive {
         Self {
             queue,
             max: 1,
-            wait: Some(LONGEST_WAIT),
+            wait: Some(MAX_POLL_WAIT),
             visibility: Visibility::Left,
             attributes: Selection::of(["All"]),
             system_attributes: SystemSelection::of([MessageSystemAttributeName::All]),
@@ -179,20 +180,18 @@ impl Receive {
                 allowed,
             })
         };
-        if !(1..=10).contains(&self.max) {
+        if !(1..=MAX_RECEIVED).contains(&self.max) {
             return out_of_range("max", self.max.to_string(), "1 to 10");
         }
-        if let Some(wait) = self.wait.filter(|wait| *wait > LONGEST_WAIT) {
+        if let Some(wait) = self.wait.filter(|wait| *wait > MAX_POLL_WAIT) {
             return out_of_range("wait", format!("{} s", wait.as_secs_f64()), "0 to 20 s");
         }
         match self.visibility {
-            Visibility::For(visibility) if visibility > Duration::from_secs(43_200) => {
-                out_of_range(
-                    "visibility",
-                    format!("{} s", visibility.as_secs_f64()),
-                    "0 to 12 h",
-                )
-            }
+            Visibility::For(visibility) if visibility > MAX_VISIBILITY => out_of_range(
+                "visibility",
+                format!("{} s", visibility.as_secs_f64()),
+                "0 to 12 h",
+            ),
             _ => Ok(()),
         }
     }

@@ -19,6 +19,7 @@ use aws_sdk_sqs::types::{
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
+use sqs_rpc::protocol::limits::{MAX_BATCH_ENTRIES, MAX_RECEIVED};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -27,7 +28,6 @@ use crate::failure::Failure;
 
 const REPLY_TO: &str = "ReplyTo";
 const ID: &str = "Id";
-const BATCH: usize = 10;
 /// How long a send that is not full waits for more messages.
 const LINGER: Duration = Duration::from_millis(2);
 /// How long a delete that is not full waits. Longer than [`LINGER`], because no caller waits for a delete.
@@ -64,14 +64,14 @@ impl Bare {
         let pending = Pending::default();
         let mut tasks = JoinSet::new();
         // With fewer callers than fit into a batch, waiting cannot fill the batch.
-        let linger = if concurrency < BATCH {
+        let linger = if concurrency < MAX_BATCH_ENTRIES {
             Duration::ZERO
         } else {
             LINGER
         };
 
         let (requests, to_send) = mpsc::channel(WAITING);
-        let sender = Arc::new(Sender {
+        let sender = Arc::new(RequestSender {
             client: ends.asking.clone(),
             queue: ends.request_queue.clone(),
             reply_to: reply_queue.to_owned(),
@@ -138,13 +138,13 @@ impl Contestant for Bare {
 }
 
 /// Sends requests.
-struct Sender {
+struct RequestSender {
     client: Client,
     queue: String,
     reply_to: String,
 }
 
-impl Sender {
+impl RequestSender {
     async fn send(self: Arc<Self>, batch: Vec<Outgoing>) {
         let entries: Result<Vec<_>, BuildError> = batch
             .into_iter()
@@ -184,7 +184,7 @@ impl End {
                 .client
                 .receive_message()
                 .queue_url(&self.queue)
-                .max_number_of_messages(10)
+                .max_number_of_messages(MAX_RECEIVED as i32)
                 .wait_time_seconds(20)
                 .message_attribute_names("All")
                 .send();
@@ -308,12 +308,12 @@ where
 
 /// Collects the next batch; empty when the channel is closed.
 async fn next_batch<T>(entries: &mut mpsc::Receiver<T>, linger: Duration) -> Vec<T> {
-    let mut batch = Vec::with_capacity(BATCH);
-    entries.recv_many(&mut batch, BATCH).await;
+    let mut batch = Vec::with_capacity(MAX_BATCH_ENTRIES);
+    entries.recv_many(&mut batch, MAX_BATCH_ENTRIES).await;
     if !linger.is_zero() && !batch.is_empty() {
         let more = async {
-            while batch.len() < BATCH {
-                let room = BATCH - batch.len();
+            while batch.len() < MAX_BATCH_ENTRIES {
+                let room = MAX_BATCH_ENTRIES - batch.len();
                 if entries.recv_many(&mut batch, room).await == 0 {
                     return;
                 }

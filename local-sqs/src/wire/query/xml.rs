@@ -1,6 +1,6 @@
 //! Answers of the Query protocol as XML.
 
-use crate::engine::{Action, Error, ErrorKind, Output};
+use crate::engine::{Action, ErrorKind, Output, SqsError};
 use quick_xml::escape::escape;
 use serde_json::{Map, Value};
 
@@ -31,7 +31,7 @@ pub(super) fn success(action: Option<Action>, output: &Output, request_id: &str)
     xml.text
 }
 
-pub(super) fn failure(error: &Error, request_id: &str) -> String {
+pub(super) fn failure(error: &SqsError, request_id: &str) -> String {
     let kind = error.kind();
     let mut xml = Xml::default();
     xml.text.push_str(&format!(
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn an_error_has_its_code() {
-        let xml = failure(&Error::new(ErrorKind::QueueDoesNotExist, "none"), "r");
+        let xml = failure(&SqsError::new(ErrorKind::QueueDoesNotExist, "none"), "r");
         assert!(
             xml.contains("<Type>Sender</Type><Code>AWS.SimpleQueueService.NonExistentQueue</Code>"),
             "{xml}"

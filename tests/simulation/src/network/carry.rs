@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
 use local_sqs::engine::api::outputs::{Batch, FailedEntry};
-use local_sqs::engine::{Action, Error, Output, Request};
+use local_sqs::engine::{Action, Output, Request, SqsError};
 use tokio::sync::oneshot;
 
 use super::Network;
@@ -407,7 +407,7 @@ const fn service(code: &'static str, status: u16) -> Failure {
     Failure::Service { code, status }
 }
 
-fn of_engine(error: &Error) -> Failure {
+fn of_engine(error: &SqsError) -> Failure {
     service(error.kind().query_code(), error.kind().status())
 }
 

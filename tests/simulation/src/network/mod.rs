@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use local_sqs::engine::{Caller, Engine, Error, Output, PollId, Request, Submitted, Timestamp};
+use local_sqs::engine::{Caller, Engine, Output, PollId, Request, SqsError, Submitted, Timestamp};
 use local_sqs::{Desk, Look};
 
 pub use api::ProcessApi;
@@ -35,11 +35,11 @@ struct Inner {
     time: TrueTime,
     oracle: Oracle,
     caller: Caller,
-    state: Mutex<State>,
+    state: Mutex<NetworkState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct NetworkState {
     desk: Desk,
     weather: Weather,
     dice: Dice,
@@ -63,7 +63,7 @@ impl Network {
                 origin: "https://sqs.us-east-1.amazonaws.com".into(),
                 principal: "AIDASIM".into(),
             },
-            state: Mutex::new(State {
+            state: Mutex::new(NetworkState {
                 desk: Desk::new(Engine::new(crate::dice::derived(seed, "engine"))),
                 weather: Weather::new(seed, windows),
                 dice: Dice::new(seed, "network"),
@@ -100,7 +100,7 @@ impl Network {
     ///
     /// # Errors
     /// The error of SQS.
-    pub fn ask(&self, request: Request) -> Result<Output, Error> {
+    pub fn ask(&self, request: Request) -> Result<Output, SqsError> {
         let mut state = self.lock();
         state.refresh(self.0.time.now());
         let submitted = state
@@ -121,12 +121,12 @@ impl Network {
         self.lock().dice.millis(1, longest)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, NetworkState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Carries out a request in SQS; a long poll waits.
-    async fn carry_out(&self, request: Request) -> Result<Output, Error> {
+    async fn carry_out(&self, request: Request) -> Result<Output, SqsError> {
         let submitted = {
             let mut state = self.lock();
             state.refresh(self.0.time.now());
@@ -162,7 +162,7 @@ impl Network {
     }
 }
 
-impl State {
+impl NetworkState {
     /// Sets the engine's behavior to the current faults.
     fn refresh(&mut self, now: Duration) {
         if let Some(behaviour) = self.weather.new_behaviour(now) {

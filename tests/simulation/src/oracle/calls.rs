@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local_sqs::engine::{Action, Error, ErrorKind, Output, Request};
+use local_sqs::engine::{Action, ErrorKind, Output, Request, SqsError};
 use sqs_rpc_protocol::names;
 
 use super::Oracle;
@@ -170,7 +170,7 @@ impl Oracle {
     }
 
     /// A request has taken effect.
-    pub(crate) fn took_effect(&self, link: &Link, meant: Meant, result: &Result<Output, Error>) {
+    pub(crate) fn took_effect(&self, link: &Link, meant: Meant, result: &Result<Output, SqsError>) {
         self.lease_effect(link, &meant.lease, result.is_ok());
         match result {
             Ok(Output::SentBatch(batch)) => {

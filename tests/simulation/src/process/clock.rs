@@ -19,14 +19,14 @@ pub struct ProcessClock(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     time: TrueTime,
-    state: Mutex<State>,
+    state: Mutex<ClockState>,
     /// Notified when the relation between local and true time has changed.
     changed: Notify,
 }
 
 /// Local time is `local + (true - since) * rate`.
 #[derive(Debug)]
-struct State {
+struct ClockState {
     since: Duration,
     local: Duration,
     /// In millionths; 1,000,000 is right.
@@ -41,7 +41,7 @@ impl ProcessClock {
     #[must_use]
     pub fn new(time: TrueTime, offset_ms: i64, drift_ppm: i64) -> Self {
         let inner = Inner {
-            state: Mutex::new(State {
+            state: Mutex::new(ClockState {
                 since: time.now(),
                 local: time.now(),
                 rate: 1_000_000_u64.saturating_add_signed(drift_ppm),
@@ -91,7 +91,7 @@ impl ProcessClock {
         self.lock().at(self.0.time.now())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ClockState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -142,7 +142,7 @@ impl TimeSource for ProcessClock {
     }
 }
 
-impl State {
+impl ClockState {
     fn at(&self, now: Duration) -> Duration {
         if self.stopped {
             return self.local;

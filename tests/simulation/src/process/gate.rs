@@ -19,9 +19,9 @@ use crate::dice::Dice;
 
 /// The gate of one life of a process. Cheap to clone; clones share it.
 #[derive(Clone)]
-pub struct Gate(Arc<Mutex<State>>);
+pub struct Gate(Arc<Mutex<GateState>>);
 
-struct State {
+struct GateState {
     mode: Mode,
     /// Tasks that want to run while the gate is shut.
     parked: Vec<Waker>,
@@ -48,7 +48,7 @@ enum Mode {
 impl Gate {
     /// An open gate. `on_panic` is called with the text of each panic of a task.
     pub fn new(dice: Dice, reorder: f64, on_panic: impl Fn(String) + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(GateState {
             mode: Mode::Open,
             parked: Vec::new(),
             dice,
@@ -153,7 +153,7 @@ impl Gate {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, GateState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@ use crate::dice::Dice;
 use crate::oracle::{Kind, Promises};
 use crate::owners::{Face, OwnerPlan, RING};
 use crate::plan::{
-    Ask, FIFO_HOSTS, HOSTS, Item, Plan, ProcessPlan, REQUESTS, Role, Send, Step, What,
+    Ask, FIFO_HOSTS, HOSTS, Item, Plan, ProcessPlan, REQUESTS, Role, SendPlan, Step, What,
 };
 use crate::weather::Window;
 use crate::world::Report;
@@ -253,7 +253,7 @@ impl Mix {
         }
     }
 
-    pub(super) fn send(&mut self, process: usize, at: u64, send: Send) {
+    pub(super) fn send(&mut self, process: usize, at: u64, send: SendPlan) {
         self.step(SECOND * at as u32, process, What::Send(send));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::mix::{Mix, SECOND, Scenario, nothing_else};
-use crate::plan::{QueuesPlan, Reading, Role, Send, What};
+use crate::plan::{QueuesPlan, Reading, Role, SendPlan, What};
 
 pub(super) const PROMPT: Reading = Reading::Always {
     pause: Duration::ZERO,
@@ -29,8 +29,8 @@ pub(super) fn queues(hosts: Vec<&'static str>, queues: Vec<(&'static str, Readin
     }
 }
 
-pub(super) fn messages(host: &'static str, queue: &'static str, count: u32, over: u64) -> Send {
-    Send {
+pub(super) fn messages(host: &'static str, queue: &'static str, count: u32, over: u64) -> SendPlan {
+    SendPlan {
         host,
         queue,
         count,
@@ -159,7 +159,7 @@ fn f40(mix: &mut Mix) {
         vec![("a", PROMPT), ("b", PROMPT)],
     )));
     for queue in ["a", "b"] {
-        let equal = Send {
+        let equal = SendPlan {
             equal: true,
             ..messages(host, queue, 10, 10)
         };

@@ -16,7 +16,7 @@ use crate::dice::Dice;
 use crate::link::Link;
 use crate::network::Network;
 use crate::oracle::{Asked, Oracle};
-use crate::plan::{Ask, ProcessPlan, Reading, Role, Send};
+use crate::plan::{Ask, ProcessPlan, Reading, Role, SendPlan};
 use crate::users::{self, Patience};
 
 /// The tolerance for rounding: timers have whole milliseconds, and clock drift is rounded, too.
@@ -72,7 +72,7 @@ impl Process {
         }
     }
 
-    pub(super) fn send(&self, send: &Send, at: Duration, mut dice: Dice, oracle: &Oracle) {
+    pub(super) fn send(&self, send: &SendPlan, at: Duration, mut dice: Dice, oracle: &Oracle) {
         let Parts::Queues(_, queues, _) = &self.parts else {
             return;
         };

@@ -12,8 +12,8 @@ use aws_sdk_sqs::types::{
     BatchResultErrorEntry, DeleteMessageBatchResultEntry, Message, SendMessageBatchResultEntry,
 };
 
-use crate::drop_in::answers::{Batch as Answers, Done, Empty, Failed, Sent as Answer};
-use crate::drop_in::requests::{Batch, Entry, ReceiveMessage, Received, Sent, To};
+use crate::drop_in::answers::{BatchAnswer, Done, Empty, Failed, Sent as Answer};
+use crate::drop_in::requests::{BatchEntry, BatchRequest, ReceiveMessage, Received, Sent, To};
 
 /// Converts an answer of the service to an output of the SDK.
 pub(super) trait IntoOutput<T> {
@@ -50,10 +50,10 @@ impl From<SendMessageInput> for To<Sent> {
     }
 }
 
-impl From<SendMessageBatchInput> for Batch<Sent> {
+impl From<SendMessageBatchInput> for BatchRequest<Sent> {
     fn from(input: SendMessageBatchInput) -> Self {
         let entries = input.entries.map(|entries| {
-            let entries = entries.into_iter().map(|entry| Entry {
+            let entries = entries.into_iter().map(|entry| BatchEntry {
                 id: Some(entry.id),
                 members: sent!(entry, Some(entry.message_body)),
             });
@@ -97,10 +97,10 @@ impl From<DeleteMessageInput> for To<Received> {
     }
 }
 
-impl From<DeleteMessageBatchInput> for Batch<Received> {
+impl From<DeleteMessageBatchInput> for BatchRequest<Received> {
     fn from(input: DeleteMessageBatchInput) -> Self {
         let entries = input.entries.map(|entries| {
-            let entries = entries.into_iter().map(|entry| Entry {
+            let entries = entries.into_iter().map(|entry| BatchEntry {
                 id: Some(entry.id),
                 members: Received {
                     receipt_handle: Some(entry.receipt_handle),
@@ -142,7 +142,7 @@ impl IntoOutput<DeleteMessageOutput> for Empty {
     }
 }
 
-impl IntoOutput<SendMessageBatchOutput> for Answers<Answer> {
+impl IntoOutput<SendMessageBatchOutput> for BatchAnswer<Answer> {
     fn into_output(self) -> SendMessageBatchOutput {
         let done = |Done { id, members }: Done<Answer>| {
             SendMessageBatchResultEntry::builder()
@@ -163,7 +163,7 @@ impl IntoOutput<SendMessageBatchOutput> for Answers<Answer> {
     }
 }
 
-impl IntoOutput<DeleteMessageBatchOutput> for Answers<Empty> {
+impl IntoOutput<DeleteMessageBatchOutput> for BatchAnswer<Empty> {
     fn into_output(self) -> DeleteMessageBatchOutput {
         let done = |Done { id, .. }: Done<Empty>| {
             DeleteMessageBatchResultEntry::builder()

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
 use sqs_rpc_protocol::VirtualQueueName;
+use sqs_rpc_protocol::limits::MAX_VISIBILITY;
 use sqs_rpc_transport::{Moment, mutant};
 
-/// SQS hides a message for at most 12 h after its receive, extensions included. One minute less, because the answer
-/// of the poll traveled for a while.
-const LONGEST: Duration = Duration::from_secs(12 * 60 * 60 - 60);
+/// The part of [`MAX_VISIBILITY`] that is not used, because SQS counts from the receive, before its answer arrived here.
+const MARGIN: Duration = Duration::from_secs(60);
 
 /// The visibility timeout is divided into this number of steps, and extensions are made at the ends of steps. So
 /// messages of different queues share calls.
@@ -112,7 +112,7 @@ impl Buffered {
         if mutant!("buffer-not-extended") {
             return None;
         }
-        let left = (self.received + LONGEST).since(now);
+        let left = (self.received + (MAX_VISIBILITY - MARGIN)).since(now);
         // SQS accepts whole seconds, and the outbox rounds up.
         let visibility = Duration::from_secs(visibility.min(left).as_secs());
         if now + visibility <= self.visible_until {

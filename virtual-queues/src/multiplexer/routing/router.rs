@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
 use indexmap::map::Entry;
+use sqs_rpc_protocol::limits::MAX_RECEIVED;
 use sqs_rpc_protocol::{CorrelationId, ProcessPrefix, VirtualQueueName};
-use sqs_rpc_transport::{Moment, RECEIVE_MAX, mutant};
+use sqs_rpc_transport::{Moment, mutant};
 
 use super::buffer::{Load, QueueSlot, Ticket};
 use super::buffered::{Buffered, extend_at};
@@ -329,7 +330,7 @@ impl<S> Router<S> {
             .limits
             .host_messages
             .saturating_sub(self.load.messages)
-            .max(RECEIVE_MAX)
+            .max(MAX_RECEIVED)
     }
 
     /// Whether the buffers of the host are full: messages without a waiting receiver would be put back.
@@ -532,7 +533,7 @@ impl<S> Router<S> {
             // A waiting receiver takes the message at once, so the message does not count against a full host.
             let waited_for = (slot.is_waited_for() || wanted_by_all) && place.is_free;
             // On a FIFO host the buffer may be full of messages that must not be taken yet.
-            let next = waited_for && slot.free() < RECEIVE_MAX && slot.order.is_some();
+            let next = waited_for && slot.free() < MAX_RECEIVED && slot.order.is_some();
             let full = slot.load().messages >= capacity && !next;
             if (full || (crowded && !waited_for)) && !mutant!("buffers-without-cap") {
                 return Routed::Full(put_back_for(&message), Box::new(message));
