@@ -13,7 +13,6 @@ mod facts;
 mod in_hand;
 mod in_order;
 mod in_use;
-mod names;
 mod order;
 mod outcome;
 mod recent;

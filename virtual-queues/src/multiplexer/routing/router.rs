@@ -5,16 +5,17 @@ use std::task::Waker;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
+use indexmap::IndexMap;
 use indexmap::map::Entry;
 use sqs_rpc_protocol::limits::MAX_RECEIVED;
 use sqs_rpc_protocol::{CorrelationId, ProcessPrefix, VirtualQueueName};
+use sqs_rpc_transport::hashing::{Keyed, keyed};
 use sqs_rpc_transport::{Moment, mutant};
 
 use super::buffer::{Load, QueueSlot, Ticket};
 use super::buffered::{Buffered, extend_at};
 use super::deadlines::{Deadlines, Key};
 use super::facts::{is_older_than, name_of, put_back_for, receive_count, size_of};
-use super::names::{ByName, by_name};
 use super::outcome::{Arrival, Due, Leftovers, Received, Refused, Routed};
 use super::recent::RecentNames;
 use super::turns::TakeAll;
@@ -25,7 +26,12 @@ use super::turns::TakeAll;
 #[derive(Debug)]
 pub(crate) struct Router<S> {
     pub(super) options: RouterOptions,
-    pub(super) slots: ByName<Slot<S>>,
+    /// The slot of each virtual queue of the host. Nothing depends on the order of this table.
+    ///
+    /// An `IndexMap` keeps its entries in a vector, and its hash table contains only indices: about 20 MB instead of
+    /// 120 MB for a million queues. So creating and deleting a queue is about as fast as with ten queues
+    /// (`benches/scale.rs`).
+    pub(super) slots: IndexMap<VirtualQueueName, Slot<S>, Keyed>,
     pub(super) due: Deadlines<Alarm>,
     /// Answered requests, which distinguish a second reply from a late reply.
     answered: RecentNames,
@@ -112,7 +118,7 @@ impl<S> Router<S> {
     pub(crate) fn new(options: RouterOptions) -> Self {
         Self {
             options,
-            slots: by_name(),
+            slots: IndexMap::with_hasher(keyed()),
             due: Deadlines::new(),
             answered: RecentNames::new(),
             deleted: RecentNames::new(),
@@ -422,7 +428,7 @@ impl<S> Router<S> {
         self.closed = true;
         let pending = self.take_pending();
         // In the order of the names, not of the table. Idle queues, perhaps a million, are only dropped.
-        let mut busy: Vec<_> = std::mem::replace(&mut self.slots, by_name())
+        let mut busy: Vec<_> = std::mem::replace(&mut self.slots, IndexMap::with_hasher(keyed()))
             .into_iter()
             .filter_map(|(name, slot)| match slot {
                 Slot::Queue(slot) if !slot.is_idle() => Some((name, slot)),
