@@ -8,7 +8,6 @@
 
 mod address;
 mod attributes;
-mod batch;
 mod create;
 mod defaults;
 mod driver;
