@@ -9,7 +9,6 @@
 //! **Invariant:** a queue is named for deletion only if its name is exactly prefix, UUID, `-` and a number, and if it has a
 //! well-formed lease that expired longer ago than every margin for doubt. All of it is pure.
 
-mod part;
 mod silence;
 mod verdict;
 mod walk;

@@ -5,16 +5,20 @@
 //! prefix.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use sqs_rpc_protocol::TemporaryQueueName;
 use sqs_rpc_protocol::limits::MAX_LISTED;
 
-use super::part::{END, MOST_DIGITS, Part, place};
-
 /// If an answer has fewer names than this, the next walk lists parts with one digit less. Such a part has about 16 x 40
 /// names, which fits a page and leaves room for growth.
 const FEW: usize = 40;
+
+/// The number of digits before the first dash of a UUID.
+const MOST_DIGITS: u32 = 8;
+/// One more than the highest place.
+const END: u64 = 1 << 32;
 
 /// A queue in an answer to ListQueues.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,6 +226,51 @@ impl Walk {
     }
 }
 
+/// A part of the ring: the hosts whose UUID begins with the same `digits` hex digits as `first`.
+///
+/// ListQueues returns at most 1,000 names, and does not tell whether there are more. With one more digit in the prefix, it
+/// returns about a sixteenth of the names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    /// The lowest place in this part.
+    first: u64,
+    digits: u32,
+}
+
+impl Part {
+    /// The part with this number of digits that contains a place.
+    const fn around(place: u64, digits: u32) -> Self {
+        let size = END >> (4 * digits);
+        Self {
+            first: place / size * size,
+            digits,
+        }
+    }
+
+    /// One more than the highest place in this part.
+    const fn end(self) -> u64 {
+        self.first + (END >> (4 * self.digits))
+    }
+
+    const fn contains(self, place: u64) -> bool {
+        self.first <= place && place < self.end()
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = format!("{:08x}", self.first);
+        f.write_str(&all[..self.digits as usize])
+    }
+}
+
+/// The place of a UUID in the ring: the number that its first eight hex digits form.
+fn place(uuid: &str) -> u64 {
+    uuid.get(..MOST_DIGITS as usize)
+        .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+        .unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,6 +401,16 @@ mod tests {
         assert_eq!(walk.next(), Move::End);
     }
 
+    #[test]
+    fn parts_by_digits() {
+        let place = place("0b3f9a52-6d1e-4c55-9a35-1e5f0c3c2b1a");
+        assert_eq!(Part::around(place, 0).to_string(), "");
+        assert_eq!(Part::around(place, 2).to_string(), "0b");
+        assert_eq!(Part::around(place, 8).to_string(), "0b3f9a52");
+        assert_eq!(Part::around(place, 0).end(), END);
+        assert_eq!(Part::around(END - 1, 3).to_string(), "fff");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
@@ -367,6 +426,20 @@ mod tests {
             let start = format!("{PREFIX}{origin}");
             let expected: Vec<_> = names.range(start.clone()..).chain(names.range(..start)).cloned().collect();
             prop_assert_eq!(seen, expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parts_of_one_size_cover_the_ring_without_a_gap(place in 0..END, digits in 0..=MOST_DIGITS) {
+            let part = Part::around(place, digits);
+            prop_assert!(part.contains(place));
+            prop_assert!(!part.contains(part.end()));
+            if part.end() < END {
+                prop_assert_eq!(Part::around(part.end(), digits).first, part.end());
+            }
+            let uuid = format!("{place:08x}-6d1e-4c55-9a35-1e5f0c3c2b1a");
+            prop_assert!(uuid.starts_with(&part.to_string()));
         }
     }
 }
