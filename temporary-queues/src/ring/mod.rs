@@ -4,12 +4,11 @@
 //! up to the next host that is alive and whose owner watches, too.
 //!
 //! Owns: the order of the walk along the ring (`walk`), the verdict on a host ([`Verdict`]), the observations of hosts that
-//! can only be watched in silence (`silence`), and when and how fast to walk ([`Watch`]). Does not own: the calls.
+//! can only be watched in silence, and when and how fast to walk ([`Watch`]). Does not own: the calls.
 //!
 //! **Invariant:** a queue is named for deletion only if its name is exactly prefix, UUID, `-` and a number, and if it has a
 //! well-formed lease that expired longer ago than every margin for doubt. All of it is pure.
 
-mod silence;
 mod verdict;
 mod walk;
 mod watch;

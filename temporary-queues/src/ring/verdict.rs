@@ -1,11 +1,12 @@
 //! The verdict on a host: alive, dead, or not known yet.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqs_rpc_protocol::SqsTime;
 use sqs_rpc_transport::Moment;
 
-use super::silence::Silence;
 use crate::lease::{Lease, Stamp, Tag};
 
 /// How long after the end of its lease a host is judged dead: tags may be read one minute stale, and the rest is margin.
@@ -15,6 +16,10 @@ pub(crate) const DOUBT: Duration = Duration::from_secs(120);
 const STALE: Duration = Duration::from_secs(60);
 /// A shorter retention than this counts as this one when silence is judged.
 const SHORTEST: Duration = Duration::from_secs(60);
+
+/// The maximum number of remembered hosts. Further hosts are remembered when there is room again; until then they are never
+/// judged dead.
+const MOST_SILENT: usize = 10_000;
 
 /// A watcher's verdict on a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +111,79 @@ fn by_silence(seen: Seen<'_>, lease: Option<Lease>, silence: &mut Silence) -> Ve
             watches: lease.watches,
         },
         _ => Verdict::Unknown(Doubt::Silent(needed - look.silent)),
+    }
+}
+
+/// The last observations of hosts that can only be watched in silence: their leases are judged by whether they change.
+/// A host that two walks did not pass is forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct Silence {
+    hosts: HashMap<Arc<str>, Entry>,
+    walk: u64,
+}
+
+/// A value that changes with each renewal, which shows that the owner is alive.
+type Mark = (u64, Duration);
+
+#[derive(Debug)]
+struct Entry {
+    mark: Mark,
+    since: Moment,
+    changed: bool,
+    walk: u64,
+}
+
+/// The result of one observation together with the earlier ones.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    /// How long the mark has been the same, as far as is known.
+    silent: Duration,
+    /// Whether the mark has ever changed while it was observed.
+    changed: bool,
+}
+
+impl Silence {
+    /// Records the mark that a host shows now.
+    fn look(&mut self, name: &str, mark: Mark, now: Moment) -> Look {
+        let walk = self.walk;
+        if let Some(entry) = self.hosts.get_mut(name) {
+            entry.walk = walk;
+            if entry.mark != mark {
+                (entry.mark, entry.since, entry.changed) = (mark, now, true);
+            }
+            if sqs_rpc_transport::mutant!("silence-not-believed") {
+                entry.since = now;
+            }
+            return Look {
+                silent: now.since(entry.since),
+                changed: entry.changed,
+            };
+        }
+        if self.hosts.len() < MOST_SILENT {
+            let entry = Entry {
+                mark,
+                since: now,
+                changed: false,
+                walk,
+            };
+            self.hosts.insert(name.into(), entry);
+        }
+        Look {
+            silent: Duration::ZERO,
+            changed: false,
+        }
+    }
+
+    /// A host is gone.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.hosts.remove(name);
+    }
+
+    /// A walk has ended. Hosts that this walk and the one before it did not pass are forgotten: another process watches them.
+    pub(super) fn walked(&mut self) {
+        let walk = self.walk;
+        self.hosts.retain(|_, entry| entry.walk + 1 >= walk);
+        self.walk += 1;
     }
 }
 
@@ -246,6 +324,45 @@ mod tests {
             verdict(java(8), Some(241), 241, &mut silence),
             Verdict::Dead
         );
+    }
+
+    const MARK: Mark = (1, Duration::from_secs(300));
+
+    #[test]
+    fn hosts_that_walks_no_longer_pass_are_forgotten() {
+        let mut silence = Silence::default();
+        silence.look("a", MARK, at(0));
+        silence.walked();
+        silence.walked();
+        assert_eq!(
+            silence.look("a", MARK, at(60)).silent,
+            Duration::from_secs(60)
+        );
+        silence.walked();
+        silence.walked();
+        silence.walked();
+        assert_eq!(silence.look("a", MARK, at(120)).silent, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_host_without_room_never_counts_as_silent() {
+        let mut silence = Silence::default();
+        for i in 0..MOST_SILENT + 10 {
+            silence.look(&i.to_string(), MARK, at(0));
+        }
+        assert_eq!(silence.hosts.len(), MOST_SILENT);
+        assert_eq!(
+            silence.look("10005", MARK, at(9_999)).silent,
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn a_longer_retention_is_a_sign_of_life() {
+        let mut silence = Silence::default();
+        silence.look("a", MARK, at(0));
+        let look = silence.look("a", (1, Duration::from_secs(600)), at(9));
+        assert!(look.changed && look.silent.is_zero());
     }
 
     proptest! {

@@ -10,8 +10,7 @@ use std::time::Duration;
 use sqs_rpc_protocol::{SqsTime, TemporaryQueueName};
 use sqs_rpc_transport::{Backoff, Moment, Random};
 
-use super::silence::Silence;
-use super::verdict::{Seen, Verdict, judge};
+use super::verdict::{Seen, Silence, Verdict, judge};
 use super::walk::{Listed, Move, Walk};
 use crate::lease::{Tag, mark};
 
