@@ -179,7 +179,6 @@
 //! | `json` | yes | [`Json`] bodies on both sides |
 //! | `default-https-client` | yes | the AWS SDK's own HTTPS client; without it, the SDK config must have an HTTP client |
 //! | `drop-in` | no | [`VirtualQueues`]`::client` and [`TemporaryQueues`]`::client`: a stock SDK client that understands virtual queues |
-//! | `fast-path` | no | `drop-in` with fewer allocations for sends, receives and deletes: they are neither serialized nor signed |
 //! | `metrics` | no | every counter of [`Stats`] is also in the `metrics` facade |
 
 pub use aws_sdk_sqs;

@@ -1,5 +1,5 @@
-//! The cost of a send and of a receive on a virtual queue through each API (the handle, the wire layer, the fast path), with
-//! an SQS that costs almost nothing: `cargo bench -p sqs-virtual-queues --bench drop_in`.
+//! The cost of a send and of a receive on a virtual queue through each API (the handle, the drop-in client), with an SQS
+//! that costs almost nothing: `cargo bench -p sqs-virtual-queues --bench drop_in`.
 //!
 //! A plain program. It counts allocations, which are the same on every machine, and microseconds, which are not.
 
@@ -82,12 +82,7 @@ async fn main() {
         async { drop(sent.await.unwrap()) }
     };
     measure("send by the handle", handle).await;
-    measure(
-        "send by the drop-in's wire layer",
-        send(queues.wire_client(&plain)),
-    )
-    .await;
-    measure("send by its fast path", send(queues.client(&plain))).await;
+    measure("send by the drop-in client", send(queues.client(&plain))).await;
     let by_handle = || {
         sqs.bring((0..10).map(|_| message("q")));
         let receive = queue.receive().max(10);
@@ -95,12 +90,7 @@ async fn main() {
     };
     measure("receive 10 by the handle", by_handle).await;
     measure(
-        "receive 10 by the wire layer",
-        receive(queues.wire_client(&plain)),
-    )
-    .await;
-    measure(
-        "receive 10 by the fast path",
+        "receive 10 by the drop-in client",
         receive(queues.client(&plain)),
     )
     .await;

@@ -1,5 +1,5 @@
-//! Runs the suite of checks of virtual queues against a server, through all three interfaces, and prints every failure:
-//! `cargo run -p sqs-virtual-queues --features drop-in,fast-path --example contract -- http://127.0.0.1:9324`.
+//! Runs the suite of checks of virtual queues against a server, through both interfaces, and prints every failure:
+//! `cargo run -p sqs-virtual-queues --features drop-in --example contract -- http://127.0.0.1:9324`.
 //!
 //! Without a URL it runs against `local-sqs`, in this process. It creates new queues and deletes them at the end. It runs
 //! in real time, which takes half a minute.
@@ -50,7 +50,7 @@ async fn main() -> ExitCode {
             Site::real(config(endpoint), http, prefix)
         }
     };
-    let faces = [Face::Handle, Face::Wire, Face::FastPath];
+    let faces = [Face::Handle, Face::DropIn];
     let runs = faces
         .into_iter()
         .flat_map(|face| checks().map(move |check| (face, check)))

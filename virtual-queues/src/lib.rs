@@ -6,7 +6,6 @@
 //! - [`VirtualQueues`] is where to begin: it makes [`VirtualQueue`]s and, for request-reply, waits for single
 //!   replies ([`Host::expect_reply`]).
 //! - With the feature `drop-in`, `VirtualQueues::client` is a stock SDK client that also takes virtual queue URLs.
-//!   The feature `fast-path` makes its frequent operations cheaper.
 //! - [`sqs_rpc_transport`] is the seam to Amazon SQS: the calls, SQS's time, errors, and all counters ([`Stats`]).
 
 #[cfg(feature = "drop-in")]

@@ -10,8 +10,6 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_types::byte_stream::ByteStream;
 
-#[cfg(feature = "fast-path")]
-use super::fast_path;
 use super::service::Service;
 
 /// Serves calls that concern virtual queues, and forwards all other calls.
@@ -75,11 +73,6 @@ impl HttpClient for VirtualHttpClient {
 
 impl HttpConnector for VirtualConnector {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
-        #[cfg(feature = "fast-path")]
-        if let Some(input) = fast_path::input_of(&request) {
-            let service = self.service.clone();
-            return HttpConnectorFuture::new(async move { service.serve_typed(input).await });
-        }
         let Some(operation) = self.service.screen(&request) else {
             return match &self.inner {
                 Some(inner) => inner.call(request),

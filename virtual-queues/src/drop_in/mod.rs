@@ -13,14 +13,11 @@
 //! | `sdk` | what does the SDK do differently for such a call? |
 //! | `service`, `messages`, `batches`, `without_host` | what does each operation do? |
 //! | `maker` | who creates the queue of a `CreateQueue` without a host? |
-//! | `fast_path` | how do the frequent operations avoid the wire format? |
 //! | `requests`, `answers`, `values` | what is the format on the wire? |
 //! | `refusal` | which SQS error does a failure become? |
 
 mod answers;
 mod batches;
-#[cfg(feature = "fast-path")]
-mod fast_path;
 mod http;
 mod maker;
 mod messages;
@@ -34,13 +31,11 @@ mod without_host;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::auth::DefaultAuthSchemeResolver;
-use aws_sdk_sqs::config::{BehaviorVersion, Builder, SharedHttpClient};
+use aws_sdk_sqs::config::{BehaviorVersion, SharedHttpClient};
 use aws_smithy_runtime::client::defaults::default_http_client_plugin_v2;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
 
-#[cfg(feature = "fast-path")]
-use self::fast_path::FastPath;
 use self::http::VirtualHttpClient;
 use self::sdk::{MarkVirtualCalls, VirtualAuth};
 use self::service::Service;
@@ -59,10 +54,6 @@ impl VirtualQueues {
     /// The SDK does not retry calls for virtual queues, and they need no credentials of their own. The client with
     /// which the virtual queues were built makes the resulting calls to SQS, with its own retries. If such a call
     /// fails, its error is returned with SQS's code.
-    ///
-    /// With the feature `fast-path`, sends, receives, deletes and their batches are neither serialized nor signed:
-    /// the SDK runs all interceptors and passes on the input itself. An interceptor sees no body and no
-    /// `x-amz-target` in the request of such a call, and its output has no request id. An error has a request id.
     ///
     /// The client keeps the multiplexer running as long as it lives. After [`shutdown`](Self::shutdown), calls for
     /// virtual queues fail, and calls for real queues still work.
@@ -94,25 +85,11 @@ impl VirtualQueues {
     pub fn client(&self, client: &Client) -> Client {
         Service::new(self.clone()).into_client(client)
     }
-
-    /// Does the same as [`client`](Self::client) with the wire layer only: to find out whether the feature
-    /// `fast-path` causes a problem, and for an SDK version with which it does not work.
-    #[must_use]
-    pub fn wire_client(&self, client: &Client) -> Client {
-        Service::new(self.clone()).derive(client, |config| config)
-    }
 }
 
 impl Service {
     /// A client that sends its calls through this service first.
     fn into_client(self, client: &Client) -> Client {
-        #[cfg(feature = "fast-path")]
-        return self.derive(client, |config| config.interceptor(FastPath::new()));
-        #[cfg(not(feature = "fast-path"))]
-        self.derive(client, |config| config)
-    }
-
-    fn derive(self, client: &Client, further: impl FnOnce(Builder) -> Builder) -> Client {
         let config = client.config();
         let inner = config.http_client().or_else(default_http_client);
         let auth = match config.auth_scheme_resolver() {
@@ -124,7 +101,7 @@ impl Service {
             .http_client(VirtualHttpClient::new(inner, self.clone()))
             .interceptor(MarkVirtualCalls::new(self))
             .auth_scheme_resolver(auth);
-        Client::from_conf(further(derived).build())
+        Client::from_conf(derived.build())
     }
 }
 

@@ -47,18 +47,13 @@ impl Intercept for MarkVirtualCalls {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if self.service.screen(context.request()).is_some() {
-            mark(cfg);
+            // This config layer takes precedence over those of the client and of the operation.
+            let state = cfg.interceptor_state();
+            state.store_put(VirtualCall);
+            state.store_put(RetryConfig::disabled());
         }
         Ok(())
     }
-}
-
-/// Marks a call as one that is served here.
-pub(super) fn mark(cfg: &mut ConfigBag) {
-    // This config layer takes precedence over those of the client and of the operation.
-    let state = cfg.interceptor_state();
-    state.store_put(VirtualCall);
-    state.store_put(RetryConfig::disabled());
 }
 
 /// Does not sign calls that are served here, so that they need no credentials. Uses the user's resolver for all other

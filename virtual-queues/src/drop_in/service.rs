@@ -72,15 +72,8 @@ impl Service {
     ) -> Result<HttpResponse, ConnectorError> {
         match self.dispatch(operation, body).await {
             Ok(body) => Ok(respond(Ok(body), self.request_id())),
-            Err(failure) => self.fail(failure),
-        }
-    }
-
-    /// Converts a failure to a result for the SDK.
-    pub(super) fn fail(&self, failure: Failure) -> Result<HttpResponse, ConnectorError> {
-        match failure {
-            Failure::Refused(refusal) => Ok(respond(Err(refusal), self.request_id())),
-            Failure::Lost(error) => Err(error),
+            Err(Failure::Refused(refusal)) => Ok(respond(Err(refusal), self.request_id())),
+            Err(Failure::Lost(error)) => Err(error),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeValue};
+use aws_sdk_sqs::types::MessageAttributeValue;
 use aws_smithy_types::{Blob, base64};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -67,25 +67,16 @@ impl Value {
     }
 }
 
-macro_rules! from_sdk {
-    ($($kind:ident),*) => {
-        $(
-            impl From<$kind> for Value {
-                fn from(value: $kind) -> Self {
-                    Self {
-                        string_value: value.string_value,
-                        binary_value: value.binary_value.map(|bytes| Base64(bytes.into_inner())),
-                        data_type: Some(value.data_type),
-                        string_list_values: value.string_list_values.map(|_| IgnoredAny),
-                        binary_list_values: value.binary_list_values.map(|_| IgnoredAny),
-                    }
-                }
-            }
-        )*
-    };
+impl From<MessageAttributeValue> for Value {
+    fn from(value: MessageAttributeValue) -> Self {
+        Self {
+            string_value: value.string_value,
+            binary_value: value.binary_value.map(|bytes| Base64(bytes.into_inner())),
+            data_type: Some(value.data_type),
+            ..Self::default()
+        }
+    }
 }
-
-from_sdk!(MessageAttributeValue, MessageSystemAttributeValue);
 
 impl Serialize for Base64 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -240,17 +240,11 @@ async fn a_drop_in_client_gets_the_visibility_of_the_host() -> TestResult {
     let host = host(&world, 20, 5).await;
     let queues = world.queues();
     let queue = queues.create(&host, CreateQueue::named("q"))?;
-    for client in [
-        queues.client(&world.client),
-        queues.wire_client(&world.client),
-    ] {
-        queue.send("x").await?;
-        let url = queue.url().to_string();
-        let received = client.receive_message().queue_url(&url).send().await?;
-        let start = tokio::time::Instant::now();
-        assert_eq!(hidden_for(&world, &host, start).await, 5);
-        let handle = received.messages()[0].receipt_handle().unwrap();
-        queue.delete(handle).await?;
-    }
+    let client = queues.client(&world.client);
+    queue.send("x").await?;
+    let url = queue.url().to_string();
+    client.receive_message().queue_url(&url).send().await?;
+    let start = tokio::time::Instant::now();
+    assert_eq!(hidden_for(&world, &host, start).await, 5);
     Ok(())
 }

@@ -31,53 +31,9 @@ use sqs_virtual_queues::{CreateQueue, VirtualQueues};
 
 use crate::support::{TestResult, World};
 
-/// A function that creates the drop-in client.
-type Install = fn(&VirtualQueues, &Client) -> Client;
-
-/// Turns each check into a test of the wire layer and a test of the typed path.
-macro_rules! by_both {
-    ($($check:ident),* $(,)?) => {
-        mod wire {
-            $(
-                #[tokio::test(start_paused = true)]
-                async fn $check() -> crate::support::TestResult {
-                    super::$check(|queues, client| queues.wire_client(client)).await
-                }
-            )*
-        }
-        mod fast_path {
-            $(
-                #[tokio::test(start_paused = true)]
-                async fn $check() -> crate::support::TestResult {
-                    super::$check(|queues, client| queues.client(client)).await
-                }
-            )*
-        }
-    };
-}
-
-by_both!(
-    calls_for_real_queues_are_the_same_byte_by_byte,
-    an_interceptor_may_change_the_queue,
-    an_http_client_of_one_operation_loses_nothing_silently,
-    the_sdk_does_not_retry_a_virtual_call,
-    a_long_poll_is_not_treated_as_a_stalled_stream,
-    virtual_queues_need_no_credentials,
-    the_parts_of_the_users_config_are_kept,
-    the_client_keeps_the_multiplexer_alive_and_outlives_its_shutdown,
-    real_queues_are_served_by_sqs_alone,
-    errors_are_modelled_and_have_request_ids,
-    unsupported_operations_are_refused_with_a_reason,
-    refusals_of_sqs_keep_their_text,
-    an_invalid_batch_is_refused_as_a_whole,
-    an_unreachable_host_is_reported_as_unreachable,
-    all_kinds_of_values_pass_with_the_digests_of_sqs,
-);
-
 /// A drop-in client, the URL of a virtual queue, and the URL of a real queue.
 async fn dropped_in(
     world: &World,
-    install: Install,
     config: aws_sdk_sqs::config::Builder,
 ) -> (Client, String, String) {
     let client = Client::from_conf(config.build());
@@ -86,7 +42,7 @@ async fn dropped_in(
     let queue = queues.create(&host, CreateQueue::named("q")).unwrap();
     let real = world.host("real").await;
     (
-        install(&queues, &client),
+        queues.client(&client),
         queue.url().to_string(),
         real.to_string(),
     )
@@ -102,11 +58,12 @@ async fn send(client: &Client, url: &str) -> TestResult {
     Ok(())
 }
 
-async fn the_sdk_does_not_retry_a_virtual_call(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn the_sdk_does_not_retry_a_virtual_call() -> TestResult {
     let world = World::new();
     let config = world.local.sdk_config();
     let config = config.retry_config(RetryConfig::standard().with_max_attempts(3));
-    let (client, queue, real) = dropped_in(&world, install, config).await;
+    let (client, queue, real) = dropped_in(&world, config).await;
     let unavailable = Behaviour::default().unavailable(1.0);
     let calls = [Action::SendMessage, Action::SendMessageBatch];
     world.local.set_behaviour(unavailable.only(calls));
@@ -141,12 +98,13 @@ impl TimeSource for PausedTime {
     }
 }
 
-async fn a_long_poll_is_not_treated_as_a_stalled_stream(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn a_long_poll_is_not_treated_as_a_stalled_stream() -> TestResult {
     let world = World::new();
     // The stalled-stream protection is on by default.
     let time = PausedTime(tokio::time::Instant::now());
     let config = world.local.sdk_config().time_source(time);
-    let (client, queue, _) = dropped_in(&world, install, config).await;
+    let (client, queue, _) = dropped_in(&world, config).await;
     let receive = client
         .receive_message()
         .queue_url(&queue)
@@ -155,13 +113,14 @@ async fn a_long_poll_is_not_treated_as_a_stalled_stream(install: Install) -> Tes
     Ok(())
 }
 
-async fn virtual_queues_need_no_credentials(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn virtual_queues_need_no_credentials() -> TestResult {
     let world = World::new();
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .http_client(world.local.http_client());
-    let (client, queue, real) = dropped_in(&world, install, config).await;
+    let (client, queue, real) = dropped_in(&world, config).await;
     send(&client, &queue).await?;
     assert!(
         send(&client, &real).await.is_err(),
@@ -227,7 +186,8 @@ impl HttpClient for CountingHttp {
     }
 }
 
-async fn the_parts_of_the_users_config_are_kept(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn the_parts_of_the_users_config_are_kept() -> TestResult {
     let world = World::new();
     let counts = Arc::new(Counts::default());
     let config = world
@@ -239,7 +199,7 @@ async fn the_parts_of_the_users_config_are_kept(install: Install) -> TestResult 
         ))
         .interceptor(CountingInterceptor(Arc::clone(&counts)))
         .http_client(CountingHttp(Arc::clone(&counts), world.local.http_client()));
-    let (client, queue, real) = dropped_in(&world, install, config).await;
+    let (client, queue, real) = dropped_in(&world, config).await;
     send(&client, &real).await?;
     let read = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     assert_eq!(
@@ -258,15 +218,14 @@ async fn the_parts_of_the_users_config_are_kept(install: Install) -> TestResult 
     Ok(())
 }
 
-async fn the_client_keeps_the_multiplexer_alive_and_outlives_its_shutdown(
-    install: Install,
-) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn the_client_keeps_the_multiplexer_alive_and_outlives_its_shutdown() -> TestResult {
     let world = World::new();
     let queues = world.queues();
     let host = world.host("host").await;
     let queue = queues.create(&host, CreateQueue::named("q"))?;
     let url = queue.url().to_string();
-    let client = install(&queues, &world.client);
+    let client = queues.client(&world.client);
     drop(queue);
     let weak = queues.clone();
     drop(queues);
@@ -283,7 +242,7 @@ async fn the_client_keeps_the_multiplexer_alive_and_outlives_its_shutdown(
 
     let queues = world.queues();
     let queue = queues.create(&host, CreateQueue::named("q"))?;
-    let client = install(&queues, &world.client);
+    let client = queues.client(&world.client);
     queues.shutdown(Duration::from_secs(1)).await;
     let error = client
         .purge_queue()
@@ -296,9 +255,10 @@ async fn the_client_keeps_the_multiplexer_alive_and_outlives_its_shutdown(
     send(&client, real.as_str()).await
 }
 
-async fn real_queues_are_served_by_sqs_alone(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn real_queues_are_served_by_sqs_alone() -> TestResult {
     let world = World::new();
-    let (client, _, real) = dropped_in(&world, install, world.local.sdk_config()).await;
+    let (client, _, real) = dropped_in(&world, world.local.sdk_config()).await;
     client
         .send_message()
         .queue_url(&real)
@@ -326,9 +286,10 @@ async fn real_queues_are_served_by_sqs_alone(install: Install) -> TestResult {
     Ok(())
 }
 
-async fn errors_are_modelled_and_have_request_ids(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn errors_are_modelled_and_have_request_ids() -> TestResult {
     let world = World::new();
-    let (client, queue, _) = dropped_in(&world, install, world.local.sdk_config()).await;
+    let (client, queue, _) = dropped_in(&world, world.local.sdk_config()).await;
     let missing = queue.replace("#q", "#missing");
     let error = client
         .receive_message()
@@ -344,7 +305,6 @@ async fn errors_are_modelled_and_have_request_ids(install: Install) -> TestResul
         Some("AWS.SimpleQueueService.NonExistentQueue")
     );
 
-    // An answer of the typed path has none, because only the SDK's own deserializer can add it.
     let tag = client.tag_queue().queue_url(&queue).tags("k", "v");
     assert!(tag.send().await?.request_id().is_some());
     let handle = "nonsense".to_owned();
@@ -368,9 +328,10 @@ async fn errors_are_modelled_and_have_request_ids(install: Install) -> TestResul
     Ok(())
 }
 
-async fn refusals_of_sqs_keep_their_text(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn refusals_of_sqs_keep_their_text() -> TestResult {
     let world = World::new();
-    let (client, queue, real) = dropped_in(&world, install, world.local.sdk_config()).await;
+    let (client, queue, real) = dropped_in(&world, world.local.sdk_config()).await;
     let mut said = Vec::new();
     for url in [real, queue] {
         let no_number = MessageAttributeValue::builder()
@@ -421,9 +382,10 @@ async fn refusals_of_sqs_keep_their_text(install: Install) -> TestResult {
     Ok(())
 }
 
-async fn unsupported_operations_are_refused_with_a_reason(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn unsupported_operations_are_refused_with_a_reason() -> TestResult {
     let world = World::new();
-    let (client, queue, _) = dropped_in(&world, install, world.local.sdk_config()).await;
+    let (client, queue, _) = dropped_in(&world, world.local.sdk_config()).await;
     let before = world.local.calls();
     let text = |operation: &str| format!("{operation} is not supported on a virtual queue.");
     let add = client.add_permission().queue_url(&queue).label("l");
@@ -515,9 +477,10 @@ async fn unsupported_operations_are_refused_with_a_reason(install: Install) -> T
     Ok(())
 }
 
-async fn an_invalid_batch_is_refused_as_a_whole(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn an_invalid_batch_is_refused_as_a_whole() -> TestResult {
     let world = World::new();
-    let (client, queue, real) = dropped_in(&world, install, world.local.sdk_config()).await;
+    let (client, queue, real) = dropped_in(&world, world.local.sdk_config()).await;
     let entries = |ids: &[&str]| {
         let entry = |id: &&str| {
             DeleteMessageBatchRequestEntry::builder()
@@ -577,7 +540,8 @@ async fn an_invalid_batch_is_refused_as_a_whole(install: Install) -> TestResult 
     Ok(())
 }
 
-async fn an_unreachable_host_is_reported_as_unreachable(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn an_unreachable_host_is_reported_as_unreachable() -> TestResult {
     let world = World::new();
     let config = world
         .local
@@ -587,7 +551,7 @@ async fn an_unreachable_host_is_reported_as_unreachable(install: Install) -> Tes
     let queues = VirtualQueues::builder(&once).build()?;
     let host = world.host("host").await;
     let queue = queues.create(&host, CreateQueue::named("q"))?;
-    let client = install(&queues, &once);
+    let client = queues.client(&once);
     world
         .local
         .set_behaviour(Behaviour::default().lost_answers(1.0));
@@ -602,13 +566,14 @@ async fn an_unreachable_host_is_reported_as_unreachable(install: Install) -> Tes
     Ok(())
 }
 
-async fn all_kinds_of_values_pass_with_the_digests_of_sqs(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn all_kinds_of_values_pass_with_the_digests_of_sqs() -> TestResult {
     use aws_sdk_sqs::types::{
         MessageAttributeValue, MessageSystemAttributeName, MessageSystemAttributeNameForSends,
         MessageSystemAttributeValue,
     };
     let world = World::new();
-    let (client, queue, real) = dropped_in(&world, install, world.local.sdk_config()).await;
+    let (client, queue, real) = dropped_in(&world, world.local.sdk_config()).await;
     let value = |data_type: &str| MessageAttributeValue::builder().data_type(data_type);
     let binary = value("Binary.png").binary_value(aws_smithy_types::Blob::new([0, 255, 7]));
     let number = value("Number").string_value("7");
@@ -700,12 +665,13 @@ impl Intercept for Watch {
     }
 }
 
-async fn calls_for_real_queues_are_the_same_byte_by_byte(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn calls_for_real_queues_are_the_same_byte_by_byte() -> TestResult {
     let world = World::new();
     let watch = Watch::default();
     let config = world.local.sdk_config().interceptor(watch.clone());
     let plain = Client::from_conf(config.clone().build());
-    let (client, _, real) = dropped_in(&world, install, config).await;
+    let (client, _, real) = dropped_in(&world, config).await;
     watch.seen();
     let mut seen = Vec::new();
     for client in [plain, client] {
@@ -722,46 +688,6 @@ async fn calls_for_real_queues_are_the_same_byte_by_byte(install: Install) -> Te
     assert_eq!(seen[0].len(), 3);
     assert!(seen[0].iter().all(|seen| seen.headers.len() > 5));
     assert_eq!(seen[0], seen[1]);
-    Ok(())
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_sdk_uses_the_typed_path_only_where_it_applies() -> TestResult {
-    let world = World::new();
-    let watch = Watch::default();
-    let config = world.local.sdk_config().interceptor(watch.clone());
-    let (client, queue, real) =
-        dropped_in(&world, |queues, client| queues.client(client), config).await;
-    let entry = DeleteMessageBatchRequestEntry::builder()
-        .id("0")
-        .receipt_handle("h");
-    let sent = aws_sdk_sqs::types::SendMessageBatchRequestEntry::builder()
-        .id("0")
-        .message_body("b");
-    send(&client, &queue).await?;
-    let batch = client.send_message_batch().queue_url(&queue);
-    batch.entries(sent.build()?).send().await?;
-    let receive = client.receive_message().queue_url(&queue);
-    let received = receive.wait_time_seconds(1).send().await?;
-    let handle = received.messages()[0].receipt_handle().unwrap_or_default();
-    let delete = client.delete_message().queue_url(&queue);
-    delete.receipt_handle(handle).send().await?;
-    let batch = client.delete_message_batch().queue_url(&queue);
-    batch.entries(entry.build()?).send().await?;
-    let typed = watch.seen();
-    assert_eq!(typed.len(), 5);
-    for seen in typed {
-        assert_eq!(
-            (seen.body.len(), seen.headers.get("x-amz-target")),
-            (0, None)
-        );
-    }
-
-    client.purge_queue().queue_url(&queue).send().await?;
-    send(&client, &real).await?;
-    for seen in watch.seen() {
-        assert!(!seen.body.is_empty() && seen.headers.contains_key("x-amz-target"));
-    }
     Ok(())
 }
 
@@ -788,7 +714,8 @@ impl Intercept for Redirect {
     }
 }
 
-async fn an_interceptor_may_change_the_queue(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn an_interceptor_may_change_the_queue() -> TestResult {
     for to_virtual in [true, false] {
         let world = World::new();
         let host = world.host("host").await;
@@ -802,7 +729,7 @@ async fn an_interceptor_may_change_the_queue(install: Install) -> TestResult {
         };
         let redirect = Redirect(to.to_owned());
         let config = world.local.sdk_config().interceptor(redirect);
-        let client = install(&queues, &Client::from_conf(config.build()));
+        let client = queues.client(&Client::from_conf(config.build()));
         send(&client, from).await?;
         let calls = ["SendMessage", "SendMessageBatch"].map(|action| world.calls(action));
         assert_eq!(calls, if to_virtual { [0, 1] } else { [1, 0] });
@@ -810,9 +737,10 @@ async fn an_interceptor_may_change_the_queue(install: Install) -> TestResult {
     Ok(())
 }
 
-async fn an_http_client_of_one_operation_loses_nothing_silently(install: Install) -> TestResult {
+#[tokio::test(start_paused = true)]
+async fn an_http_client_of_one_operation_loses_nothing_silently() -> TestResult {
     let world = World::new();
-    let (client, queue, _) = dropped_in(&world, install, world.local.sdk_config()).await;
+    let (client, queue, _) = dropped_in(&world, world.local.sdk_config()).await;
     let own = aws_sdk_sqs::Config::builder().http_client(world.local.http_client());
     let send = client.send_message().queue_url(&queue).message_body("b");
     let sent = send.customize().config_override(own).send().await;

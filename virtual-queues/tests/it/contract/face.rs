@@ -31,10 +31,8 @@ pub(crate) struct Subject {
 pub(crate) enum Face {
     /// The handle.
     Handle,
-    /// The drop-in client with its wire layer only.
-    Wire,
-    /// The drop-in client with its typed path.
-    FastPath,
+    /// The drop-in client.
+    DropIn,
 }
 
 enum Way {
@@ -83,8 +81,7 @@ impl Subject {
         let queues = site.queues();
         let way = match face {
             Face::Handle => Way::Handle,
-            Face::Wire => Way::Client(queues.wire_client(&site.client)),
-            Face::FastPath => Way::Client(queues.client(&site.client)),
+            Face::DropIn => Way::Client(queues.client(&site.client)),
         };
         Self {
             queues,

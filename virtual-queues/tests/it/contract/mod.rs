@@ -51,8 +51,7 @@ macro_rules! contract {
         }),*];
 
         super::contract!(face handle Handle $($check)*);
-        super::contract!(face drop_in Wire $($check)*);
-        super::contract!(face fast_path FastPath $($check)*);
+        super::contract!(face drop_in DropIn $($check)*);
     };
     (face $module:ident $face:ident $($check:ident)*) => {
         #[cfg(test)]
