@@ -20,7 +20,16 @@
     reason = "a benchmark talks to its terminal and looks at the clock"
 )]
 
+#[allow(dead_code, reason = "a private part of virtual-queues")]
+#[path = "../../virtual-queues/src/multiplexer/routing/deadlines/mod.rs"]
+mod deadlines;
+#[allow(dead_code, unused_imports, reason = "a private part of this package")]
+#[path = "../src/lease/mod.rs"]
+mod lease;
 mod paths;
+#[allow(dead_code, unused_imports, reason = "a private part of this package")]
+#[path = "../src/ring/mod.rs"]
+mod ring;
 #[allow(dead_code, reason = "shared with other benchmarks")]
 #[path = "../../virtual-queues/benches/support/mod.rs"]
 mod support;

@@ -24,9 +24,6 @@ mod calls;
 mod drop_in;
 mod error;
 mod held;
-#[cfg(feature = "hot-paths")]
-#[doc(hidden)]
-pub mod hot_paths;
 mod keeper;
 mod lease;
 mod machine;

@@ -10,9 +10,6 @@
 
 #[cfg(feature = "drop-in")]
 mod drop_in;
-#[cfg(feature = "hot-paths")]
-#[doc(hidden)]
-pub mod hot_paths;
 mod multiplexer;
 
 #[cfg(feature = "drop-in")]

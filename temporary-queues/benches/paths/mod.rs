@@ -1,6 +1,8 @@
 //! The hot paths: the work for each request, queue, poll or period. One list, for measuring time and for counting
 //! instructions.
 
+mod cores;
+
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -10,11 +12,10 @@ use sqs_rpc_protocol::{
     RequestHeader, RequestId,
 };
 use sqs_rpc_transport::{Moment, PollController, PollOptions, Sqs};
-use sqs_temporary_queues::hot_paths::{claim, walk};
-use sqs_virtual_queues::hot_paths::deadline;
 use sqs_virtual_queues::{CreateQueue, Host, VirtualQueues};
 use tokio::runtime::Runtime;
 
+use self::cores::{claim, deadline, walk};
 use crate::support::{self, message};
 
 /// A hot path.

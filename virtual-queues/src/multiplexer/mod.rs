@@ -19,8 +19,6 @@ mod handling;
 mod health;
 mod host;
 mod hosts;
-#[cfg(feature = "hot-paths")]
-pub(crate) mod hot_paths;
 mod hub;
 mod lookup;
 mod message;

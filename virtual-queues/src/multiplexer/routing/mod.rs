@@ -23,8 +23,6 @@ mod turns;
 
 pub(crate) use buffer::Ticket;
 pub(crate) use buffered::{Extension, Fate, Taken};
-#[cfg(feature = "hot-paths")]
-pub(crate) use deadlines::Deadlines;
 pub(crate) use facts::{group_of, name_of, put_back_for};
 pub(crate) use in_use::Made;
 pub(crate) use outcome::{Arrival, Due, Received, Refused, Routed, TakenAny};

@@ -1,19 +1,23 @@
-//! Gives `benches/` access to the pure cores of this module, which are private. Not part of the API.
+//! Hot paths through pure cores that are private: `instructions.rs` compiles their files as its own modules.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use sqs_rpc_protocol::SqsTime;
 use sqs_rpc_transport::{Moment, Random};
 
-use super::lease::{Claim, Lease, Reading, Renewal, Stamp, Standing};
-use super::ring::{Listed, Step, Watch, WatchOptions};
+use crate::deadlines::Deadlines;
+use crate::lease::{Claim, Lease, Reading, Renewal, Stamp, Standing};
+use crate::ring::{Listed, Step, Watch, WatchOptions};
 
 const R: Duration = Duration::from_secs(300);
 const P: Duration = Duration::from_secs(300);
 const PREFIX: &str = "bench-";
 const HOSTS: usize = 50;
+const TIME_OUT: Duration = Duration::from_secs(30);
+/// The time between two requests.
+const APART: Duration = Duration::from_micros(30);
 
 /// One period of a process among 50 hosts, all alive: one list, one read of a host's tags.
 pub fn walk() -> impl FnMut() {
@@ -74,6 +78,34 @@ pub fn claim() -> impl FnMut() {
     move || {
         let standing = claim.standing(at(now), |_| Some(sqs_time(now)));
         assert_eq!(standing, Standing::Firm);
+    }
+}
+
+/// Adds a deadline, and removes the deadline of a request that was answered meanwhile, beside this number of others.
+/// With `prompt` the removed deadline is one of the last ten; otherwise deadlines are removed in scattered order.
+pub fn deadline(others: usize, prompt: bool) -> impl FnMut() {
+    let mut deadlines = Deadlines::new();
+    let mut now = Moment::default();
+    let mut add = move |deadlines: &mut Deadlines<()>| {
+        now += APART;
+        deadlines.add(now + TIME_OUT, ())
+    };
+    let pending: Vec<_> = (0..others).map(|_| add(&mut deadlines)).collect();
+    let last: VecDeque<_> = (0..10).map(|_| add(&mut deadlines)).collect();
+    let (mut pending, mut last, mut at) = (pending, last, 0);
+    move || {
+        let added = add(&mut deadlines);
+        let answered = if prompt {
+            last.push_back(added);
+            last.pop_front()
+        } else {
+            // Steps by a prime, so that all entries are visited and consecutive ones are not neighbors.
+            at = (at + 104_729) % pending.len();
+            Some(std::mem::replace(&mut pending[at], added))
+        };
+        if let Some(answered) = answered {
+            deadlines.remove(answered);
+        }
     }
 }
 

@@ -1,3 +1,0 @@
-//! Gives `benches/` access to private pure cores. Not part of the API.
-
-pub use crate::multiplexer::hot_paths::deadline;
