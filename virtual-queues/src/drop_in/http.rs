@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_types::byte_stream::ByteStream;
 
+use super::sdk::SERVED;
 use super::service::Service;
 
 /// Serves calls that concern virtual queues, and forwards all other calls.
@@ -73,7 +74,7 @@ impl HttpClient for VirtualHttpClient {
 
 impl HttpConnector for VirtualConnector {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
-        let Some(operation) = self.service.screen(&request) else {
+        let Some(operation) = request.headers().get(SERVED).map(str::to_owned) else {
             return match &self.inner {
                 Some(inner) => inner.call(request),
                 None => {

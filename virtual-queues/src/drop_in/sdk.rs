@@ -1,7 +1,7 @@
 //! Changes the SDK's behavior for calls that are served here.
 
 use aws_sdk_sqs::config::auth::{DefaultAuthSchemeResolver, Params, ResolveAuthScheme};
-use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sqs::error::BoxError;
@@ -20,6 +20,10 @@ struct VirtualCall;
 impl Storable for VirtualCall {
     type Storer = StoreReplace<Self>;
 }
+
+/// The header of a call that is served here. Its value is the operation. It tells the HTTP client what the interceptor
+/// has found, so that each body is searched once, and so that an unsigned call is never forwarded.
+pub(super) const SERVED: &str = "x-virtual-queue-operation";
 
 /// Marks calls that are served here, and disables their retries. The resulting calls to SQS have the retries of their
 /// own client, and a send that was retried again would arrive twice.
@@ -40,13 +44,17 @@ impl Intercept for MarkVirtualCalls {
         "MarkVirtualCalls"
     }
 
-    fn read_after_serialization(
+    fn modify_before_retry_loop(
         &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if self.service.screen(context.request()).is_some() {
+        if let Some(operation) = self.service.screen(context.request()) {
+            context
+                .request_mut()
+                .headers_mut()
+                .insert(SERVED, operation);
             // This config layer takes precedence over those of the client and of the operation.
             let state = cfg.interceptor_state();
             state.store_put(VirtualCall);

@@ -27,7 +27,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use local_sqs::Behaviour;
 use local_sqs::engine::Action;
-use sqs_virtual_queues::{CreateQueue, VirtualQueues};
+use sqs_virtual_queues::{CreateQueue, VirtualQueue, VirtualQueues};
 
 use crate::support::{TestResult, World};
 
@@ -734,6 +734,45 @@ async fn an_interceptor_may_change_the_queue() -> TestResult {
         let calls = ["SendMessage", "SendMessageBatch"].map(|action| world.calls(action));
         assert_eq!(calls, if to_virtual { [0, 1] } else { [1, 0] });
     }
+    Ok(())
+}
+
+/// Deletes a virtual queue before each call is transmitted.
+#[derive(Debug)]
+struct DeleteBefore(VirtualQueue);
+
+#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
+impl Intercept for DeleteBefore {
+    fn name(&self) -> &'static str {
+        "DeleteBefore"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        Ok(self.0.delete_queue()?)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_deleted_meanwhile_does_not_exist() -> TestResult {
+    let world = World::new();
+    let host = world.host("host").await;
+    let queues = world.queues();
+    let queue = queues.create(&host, CreateQueue::named("q"))?;
+    let config = world.local.sdk_config().interceptor(DeleteBefore(queue));
+    let client = queues.client(&Client::from_conf(config.build()));
+    let error = client.get_queue_url().queue_name("q").send().await;
+    assert!(
+        error
+            .unwrap_err()
+            .into_service_error()
+            .is_queue_does_not_exist()
+    );
+    assert_eq!(world.calls("GetQueueUrl"), 0, "it is not forwarded");
     Ok(())
 }
 
