@@ -24,7 +24,9 @@ use stats_alloc::Region;
 
 use support::{ALLOCATOR, message};
 
-const ROUNDS: usize = 5_000;
+/// All rounds together must receive fewer than 100,000 messages, because nobody deletes them: with this number in flight,
+/// the multiplexer waits until their visibility timeout ends.
+const ROUNDS: usize = 2_000;
 
 fn text(value: &str) -> MessageAttributeValue {
     let text = MessageAttributeValue::builder().data_type("String");
