@@ -236,7 +236,7 @@ fn poll() -> Box<dyn FnMut()> {
     Box::new(move || {
         now += Duration::from_millis(10);
         if let Some(size) = controller.start(now) {
-            controller.returned(size, size, now, now + Duration::from_secs(30));
+            controller.returned(size, now, size, now, now + Duration::from_secs(30));
             controller.settled(size);
         }
         black_box(controller.next_start());
