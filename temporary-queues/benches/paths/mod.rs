@@ -131,7 +131,7 @@ fn find<'a>(
 /// A requester's host on an SQS that costs almost nothing.
 struct World {
     runtime: Runtime,
-    sqs: support::Instant,
+    sqs: support::InstantSqs,
     queues: VirtualQueues,
     url: HostQueueUrl,
     host: Host,
@@ -143,7 +143,7 @@ impl World {
             .enable_all()
             .build()
             .unwrap();
-        let sqs = support::Instant::default();
+        let sqs = support::InstantSqs::default();
         let url: HostQueueUrl = HOST.parse().unwrap();
         let (queues, host) = {
             let _inside = runtime.enter();
