@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::Network;
 use super::stale::Listing;
-use crate::coverage::{Check, Fault};
+use crate::coverage::Fault;
 use crate::exchange::{CHANGED, Exchange, Failure, GUILTY};
 use crate::link::Link;
 use crate::time::TrueTime;
@@ -57,14 +57,15 @@ async fn carry(
     let (number, fate, latency) = network.sets_out(&link, &request, again);
     let sends = sends_of(&request);
     let wait = wait_of(&request);
+    let poll = (action == Action::ReceiveMessage).then(|| request.clone());
     let started = (network.0.time.now(), link.clock.now());
     let exchange = {
         let way = network.there_and_back(&link, request, fate, latency);
         let mut way = std::pin::pin!(way);
         let given_up = async {
-            if action != Action::ReceiveMessage {
+            let Some(poll) = poll else {
                 return std::future::pending().await;
-            }
+            };
             tokio::select! {
                 biased;
                 () = link.gone.cancelled() => {}
@@ -73,9 +74,7 @@ async fn carry(
                     let due = wait + GRACE;
                     // A shutdown ends polls that return nothing.
                     if !oracle.is_ending(link.life) {
-                        oracle.check(Check::PollNotAborted, waited + TICK >= due, || {
-                            format!("{}: a poll was given up after {waited:?}, expected at least {due:?}", link.life)
-                        });
+                        oracle.gives_poll_up(&link, &poll, waited + TICK, due);
                     }
                 }
             }

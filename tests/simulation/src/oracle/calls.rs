@@ -58,6 +58,12 @@ impl Oracle {
         let mut state = self.lock();
         state.call_numbers += 1;
         let number = state.call_numbers;
+        if action == Action::ReceiveMessage {
+            let queue = (link.life, name_in(request).to_owned());
+            if let Some(text) = state.given_up.remove(&queue) {
+                self.checked(&mut state, Check::PollNotAborted, false, || text);
+            }
+        }
         let counts = state.counts(link.life, now);
         if again {
             counts.repeats += 1;
@@ -87,6 +93,28 @@ impl Oracle {
         self.lease_sets_out(link, request);
         self.note(format_args!("{} calls {action} #{number}", link.life));
         number
+    }
+
+    /// A process has given a poll up after `waited`. Before `due` this is allowed only if the process has no more use for the
+    /// queue, because it deletes the queue or the queue is gone: the next poll of the queue by the same life is the violation.
+    pub(crate) fn gives_poll_up(
+        &self,
+        link: &Link,
+        request: &Request,
+        waited: Duration,
+        due: Duration,
+    ) {
+        let mut state = self.lock();
+        if waited < due {
+            let text = format!(
+                "{}: a poll was given up after {waited:?}, expected at least {due:?}, and the queue is polled again",
+                link.life
+            );
+            let queue = (link.life, name_in(request).to_owned());
+            state.given_up.insert(queue, text);
+        } else {
+            self.checked(&mut state, Check::PollNotAborted, true, String::new);
+        }
     }
 
     /// The intended effects of a request that has reached SQS.

@@ -52,6 +52,9 @@ pub(crate) struct State {
     pub(crate) receipts: HashMap<String, Receipt>,
     /// The sends that SQS has accepted according to an answer that the life has received.
     pub(crate) heard: HashSet<(LifeId, String)>,
+    /// The queues of which a life has given a poll up before the poll's time, with the violation that it is unless the life
+    /// has no more use for the queue.
+    pub(crate) given_up: HashMap<(LifeId, String), String>,
     /// How often each life has handled each request.
     pub(crate) handled: HashMap<(LifeId, String), u32>,
     /// The messages of other programs, by message id.
