@@ -393,6 +393,12 @@ impl Oracle {
         if let Some(facts) = state.requests.get_mut(&*message.body) {
             facts.received += 1;
         }
+        if let Some(facts) = state.messages.get_mut(&*message.body)
+            && facts.deleted == Some(now)
+        {
+            // SQS served the receive first, at the same instant, so the delete had an old receipt handle.
+            facts.deleted = None;
+        }
         let Some(accepted) = state.accepted.get_mut(&id) else {
             drop(state);
             return self.delivers_strange(link, meant, message);
@@ -485,7 +491,9 @@ impl Oracle {
         }
         if let Some(facts) = state.messages.get_mut(body) {
             let asked = facts.asked_delete;
-            facts.deleted |= newest;
+            if newest {
+                facts.deleted.get_or_insert(now);
+            }
             self.checked(&mut state, Check::NotDeletedUnasked, asked, || {
                 format!(
                     "{} deletes {body} although its user has not deleted it",

@@ -69,7 +69,7 @@ impl Oracle {
         };
         facts.received += 1;
         let took = now.saturating_sub(facts.accepted_at);
-        let again = facts.deleted && facts.accepted <= 1;
+        let again = facts.deleted.is_some() && facts.accepted <= 1;
         if let Some(most) = self.0.promises.prompt {
             self.checked(&mut state, Check::NotStarved, took <= most, || {
                 format!(

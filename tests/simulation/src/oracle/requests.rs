@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use local_sqs::engine::Action;
 use sqs_requester::{Reply, RequestError, RequestErrorKind};
+use sqs_rpc_protocol::ErrorCode;
 
 use super::Oracle;
 use super::facts::{Asked, Kind, RequestFacts, Servers, State};
@@ -150,7 +151,13 @@ impl Oracle {
                         format!("{body} timed out {:?} too early", deadline - now)
                     });
                 }
-                let right = is_right(asked.kind, error);
+                // A paused requester still waits when the time limit of the handler, its deadline and 5 s, has passed.
+                let paused = state.conditions.slept_since(life.process, begun);
+                let right = is_right(asked.kind, error)
+                    || (paused
+                        && error
+                            .remote()
+                            .is_some_and(|remote| remote.code == ErrorCode::EXPIRED));
                 self.checked(&mut state, Check::RightError, right, || {
                     format!("{body} ended with {error}")
                 });

@@ -12,6 +12,6 @@ pub(crate) struct MessageFacts {
     pub(crate) received: u32,
     /// Whether the user has called delete.
     pub(crate) asked_delete: bool,
-    /// Whether the deletion took effect.
-    pub(crate) deleted: bool,
+    /// When the deletion took effect.
+    pub(crate) deleted: Option<Duration>,
 }
