@@ -24,14 +24,14 @@ pub enum FaultKind {
     /// No answer within the timeout.
     TimedOut,
     /// The answer is not from SQS but, for example, from a proxy: it is not in SQS's format and has no SQS error code
-    /// and no request id. [`status`](Fault::status) has its HTTP status. Temporary for a status of 200 to 299, 408,
+    /// and no request id. [`status`](super::Fault::status) has its HTTP status. Temporary for a status of 200 to 299, 408,
     /// 429 and from 500 on. Any other status, such as 407 or a proxy's own 403, persists until the network is
     /// changed.
     NotSqs,
     /// An answer of SQS that cannot be read, or that lacks the requested information.
     Unreadable,
-    /// The SDK client panicked, or code of the user in it: a credentials provider, an interceptor, a connector. The panic is logged
-    /// and counted in [`Stats::panics`](crate::Stats::panics).
+    /// The SDK client panicked, or code of the user in it: a credentials provider, an interceptor, a connector. The
+    /// panic is logged and counted in [`Stats::panics`](crate::Stats::panics).
     Panicked,
     /// The call could not be made: the input is incomplete, or the implementation of the seam does not support the
     /// action.
