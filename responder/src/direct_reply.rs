@@ -13,8 +13,8 @@ use sqs_rpc_transport::{BatchOptions, Fault, NoRuntime, Outbox, Sqs};
 
 use crate::Reply;
 use crate::options::Options;
-use crate::reply::attempts::Unsent;
 use crate::reply::encode::{EncodeError, check};
+use crate::reply::retry::Unsent;
 use crate::reply::sender::{Addressee, NotSent, ReplySender, Sent};
 use crate::request;
 

@@ -10,7 +10,7 @@ use sqs_rpc_protocol::limits::{MAX_POLL_WAIT, MAX_VISIBILITY};
 use sqs_rpc_protocol::{HostQueueUrl, ReturnAddressPolicy};
 use sqs_rpc_transport::{BatchOptions, Counters, Moment, Prefer};
 
-use crate::store::calls::UserStore;
+use crate::store::guarded::UserStore;
 use crate::{InMemoryReplyStore, InvalidOption};
 
 const CONCURRENCY: RangeInclusive<usize> = 1..=100_000;
@@ -20,7 +20,7 @@ const REPLY_STORE_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(60);
 const KEEP: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 60 * 60);
-/// Twice the longest time for which a message that is not deleted stays hidden (`serve/patience.rs`).
+/// Twice the longest time for which a message that is not deleted stays hidden (`serve/hide_time.rs`).
 const KEEP_REPLIES: Duration = Duration::from_secs(30 * 60);
 const POLL_WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=MAX_POLL_WAIT;
 /// At most the time for which a request can be hidden while it is handled.

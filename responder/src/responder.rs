@@ -14,7 +14,7 @@ use crate::handler::BoxedHandler;
 use crate::options::{HandlerTimeout, Options};
 use crate::reply_error::BoxError;
 use crate::serve::Handling;
-use crate::store::calls::UserStore;
+use crate::store::guarded::UserStore;
 use crate::{
     Handler, InMemoryReplyStore, IntoReply, InvalidOption, Reply, ReplyError, ReplyStore, Request,
     Serve,

@@ -11,23 +11,23 @@
 //! | `lease/` | when is a lease renewed, and when has it expired? (pure) |
 //! | `ring/` | which process watches which hosts, and which hosts are dead? (pure) |
 //! | `model/` | what do thousands of owners cost? (tests in virtual time) |
-//! | `machine` | which host is used? (pure) |
-//! | `maker`, `keeper`, `watcher` | the tasks: one creates a host, one per host keeps it, one walks the ring |
-//! | `process`, `pool`, `held`, `calls` | the state that the tasks share, and the calls that they make |
+//! | `choose_host` | which host is used? (pure) |
+//! | `create_host`, `keep_host`, `watch_ring` | the tasks: one creates a host, one per host keeps it, one walks the ring |
+//! | `process`, `pool`, `held_host`, `host_calls` | the state that the tasks share, and the calls that they make |
 //! | `queues`, `options`, `attributes`, `error` | the public API |
 //! | `sweep` | the walk over a whole prefix, started by a person |
 //! | `drop_in` | how a stock SDK client creates a temporary queue (feature `drop-in`) |
 
 mod attributes;
-mod calls;
+mod choose_host;
+mod create_host;
 #[cfg(feature = "drop-in")]
 mod drop_in;
 mod error;
-mod held;
-mod keeper;
+mod held_host;
+mod host_calls;
+mod keep_host;
 mod lease;
-mod machine;
-mod maker;
 #[cfg(test)]
 mod model;
 mod options;
@@ -36,7 +36,7 @@ mod process;
 mod queues;
 mod ring;
 mod sweep;
-mod watcher;
+mod watch_ring;
 
 pub use attributes::InvalidAttribute;
 pub use error::TemporaryError;

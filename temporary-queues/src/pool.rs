@@ -7,9 +7,9 @@ use sqs_virtual_queues::PendingError;
 use tokio::sync::Notify;
 
 use super::attributes::HostAttributes;
-use super::held::Held;
+use super::choose_host::{Machine, Step};
+use super::held_host::Held;
 use super::lease::Standing;
-use super::machine::{Machine, Step};
 use super::process::Process;
 
 /// The hosts of one set of attributes.
@@ -94,7 +94,7 @@ impl Pool {
                 _ => held.touch(now),
             }
         }
-        let answers = !self.process.sqs().is_contact_lost();
+        let answers = !self.process.sqs().is_outage();
         let step = machine.wanted(now, answers, standing);
         (step, machine.creation())
     }

@@ -11,8 +11,8 @@ use sqs_rpc_transport::{Counter, Counters, Fault, Moment, Sqs, Tasks};
 use sqs_virtual_queues::VirtualQueues;
 use tokio::sync::Notify;
 
-use super::calls;
-use super::held::{Held, reading};
+use super::held_host::{Held, reading};
+use super::host_calls;
 use super::lease::{self, Lease, Renewal, Retention, Stamp};
 use super::options::Options;
 
@@ -115,7 +115,7 @@ impl Process {
         }
         // The cheapest call that needs no queue: it lists this process's own hosts.
         let own = format!("{}{}", self.options.prefix, self.uuid);
-        let (_, listed) = calls::list(sqs, &own).await;
+        let (_, listed) = host_calls::list(sqs, &own).await;
         match (sqs.earliest_server_time(), listed) {
             // SQS did not answer. In all other cases the next call reports what is wrong.
             (None, Err(fault)) if fault.is_temporary() && fault.code().is_none() => Err(fault),
@@ -272,7 +272,7 @@ impl Process {
         self.forsake(Arc::clone(&name), url.clone());
         let end = self.sqs().clock().now() + within;
         self.settled(&url, end).await;
-        match calls::delete(self.sqs(), url.as_str(), end).await {
+        match host_calls::delete(self.sqs(), url.as_str(), end).await {
             Ok(()) => self.deleted(&name),
             Err(fault) => {
                 tracing::warn!(host = %url, error = %fault, "could not delete an unused host; the shutdown or the ring deletes it later");

@@ -14,9 +14,9 @@ use sqs_virtual_queues::{
 };
 
 use super::attributes::HostAttributes;
-use super::calls;
 use super::error::TemporaryError;
-use super::held::Held;
+use super::held_host::Held;
+use super::host_calls;
 use super::lease::Standing;
 use super::options::{Options, TemporaryQueuesBuilder};
 use super::pool::Pool;
@@ -42,7 +42,7 @@ fn not_deleted() -> Fault {
 async fn delete_by(sqs: &Sqs, url: &str, end: Moment) -> Result<(), Fault> {
     let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        let Err(fault) = calls::delete(sqs, url, end).await else {
+        let Err(fault) = host_calls::delete(sqs, url, end).await else {
             return Ok(());
         };
         let next = sqs.clock().now() + pauses.failed(sqs.random());
@@ -289,13 +289,15 @@ impl TemporaryQueues {
             return;
         }
         let own = format!("{}{}-", process.options.prefix, process.uuid);
-        let listed = clock.timeout_at(end, calls::list(process.sqs(), &own));
+        let listed = clock.timeout_at(end, host_calls::list(process.sqs(), &own));
         let Ok((_, Ok(listed))) = listed.await else {
             return;
         };
         for host in listed {
             if process.is_unconfirmed(&host.name)
-                && calls::delete(process.sqs(), &host.url, end).await.is_ok()
+                && host_calls::delete(process.sqs(), &host.url, end)
+                    .await
+                    .is_ok()
             {
                 process.deleted(&host.name);
             }

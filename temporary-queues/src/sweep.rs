@@ -10,7 +10,7 @@ use futures::stream::FuturesUnordered;
 use sqs_rpc_protocol::SqsTime;
 use sqs_rpc_transport::{Fault, FaultKind, InvalidOption, Moment, Sqs};
 
-use super::calls;
+use super::host_calls;
 use super::lease::{Stamp, Tag};
 use super::options::check_prefix;
 use super::ring::{Failure, Listed, Step, Verdict, Watch, WatchOptions};
@@ -62,7 +62,7 @@ pub struct Sweep {
 }
 
 /// The tags of a host, and SQS's time from the answer.
-type Tags = calls::Dated<HashMap<String, String>>;
+type Tags = host_calls::Dated<HashMap<String, String>>;
 
 /// What a sweep found about one host.
 #[derive(Debug, Clone)]
@@ -146,7 +146,7 @@ impl Sweep {
                     clock.sleep_until(until).await;
                     continue;
                 }
-                Step::List(part) => match calls::list(&sqs, &part).await.1 {
+                Step::List(part) => match host_calls::list(&sqs, &part).await.1 {
                     Ok(queues) => {
                         self.watch.listed(queues, clock.now());
                         self.failures = 0;
@@ -170,8 +170,8 @@ impl Sweep {
                 Step::Delete(host) => {
                     let at = self.slot();
                     clock.sleep_until(at).await;
-                    let end = clock.now() + calls::LIMIT;
-                    match calls::try_delete(&sqs, &host.url, end).await {
+                    let end = clock.now() + host_calls::LIMIT;
+                    match host_calls::try_delete(&sqs, &host.url, end).await {
                         Ok(()) => {
                             self.watch.deleted(clock.now());
                             self.deleted.insert(host.name);
@@ -230,7 +230,7 @@ impl Sweep {
             self.ahead.insert(Arc::clone(&host.name), None);
             self.reads.push(Box::pin(async move {
                 sqs.clock().sleep_until(at).await;
-                (host.name, calls::tags(&sqs, &host.url).await)
+                (host.name, host_calls::tags(&sqs, &host.url).await)
             }));
         }
         loop {
@@ -242,7 +242,7 @@ impl Sweep {
                 Some((name, tags)) => {
                     self.ahead.insert(name, Some(tags));
                 }
-                None => return calls::tags(&self.sqs, &host.url).await,
+                None => return host_calls::tags(&self.sqs, &host.url).await,
             }
         }
     }

@@ -15,8 +15,8 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
 use super::api::{Answer, Call, SqsApi, for_each_operation, import_errors, import_operations};
-use super::contact::Contact;
-use super::fault::shows_contact;
+use super::fault::shows_an_answer;
+use super::outage::OutageDetector;
 
 /// [`SqsApi`] over three clients that are derived from the user's client: one for polls, one that makes single
 /// attempts, and one for all other calls.
@@ -34,7 +34,7 @@ pub struct ClientApi {
     calls: Client,
     single: Client,
     polls: Client,
-    contact: Contact,
+    outages: OutageDetector,
 }
 
 impl ClientApi {
@@ -77,13 +77,13 @@ impl ClientApi {
             calls: Client::from_conf(calls),
             single: Client::from_conf(single),
             polls: Client::from_conf(polls),
-            contact: Contact::new(),
+            outages: OutageDetector::new(),
         }
     }
 
     /// The client for calls that may be repeated.
     fn calls(&self) -> &Client {
-        if self.contact.is_lost() {
+        if self.outages.is_outage() {
             &self.single
         } else {
             &self.calls
@@ -104,12 +104,12 @@ macro_rules! implement {
             $(
                 fn $method(&self, input: $input) -> Call<$output, $error> {
                     let (client, attempts) = client_for!(self, $method);
-                    let (client, contact) = (client.clone(), self.contact.clone());
+                    let (client, outages) = (client.clone(), self.outages.clone());
                     Box::pin(DATE.scope(Cell::new(None), async move {
                         let result = input.send_with(&client).await;
-                        match result.as_ref().map_or_else(shows_contact, |_| Some(true)) {
-                            Some(true) => contact.answered(),
-                            Some(false) => contact.failed(attempts),
+                        match result.as_ref().map_or_else(shows_an_answer, |_| Some(true)) {
+                            Some(true) => outages.answered(),
+                            Some(false) => outages.failed(attempts),
                             None => {}
                         }
                         Answer { date: DATE.with(Cell::get), result }

@@ -14,14 +14,14 @@ use super::api::Call;
 use super::api::{Answer, SqsApi, for_each_operation, import_operations};
 use super::client_api::ClientApi;
 use super::clock::{Clock, Moment};
-use super::contact::{Contact, ContactFound};
 use super::fault::{Delivery, Fault, FaultKind};
-use super::guard::{Panicked, UserCode};
+use super::outage::{OutageDetector, Recoveries};
 use super::random::Random;
 use super::server_clock;
 use super::server_clock::{Sample, ServerClock};
 use super::task_hook::TaskHook;
 use super::tasks::{NoRuntime, Tasks};
+use super::user_code::{Panicked, UserCode};
 use crate::mutant;
 use crate::stats::{Action, Counter, Counters};
 
@@ -54,7 +54,7 @@ pub struct Sqs {
     clock: Clock,
     random: Random,
     server_clock: ServerClock,
-    contact: Contact,
+    outages: OutageDetector,
     counters: Counters,
     hook: TaskHook,
     call_timeout: Duration,
@@ -159,15 +159,15 @@ impl Sqs {
     /// Reports when SQS answers again after a time without any answers. A caller that waits because its own call
     /// failed may then try again.
     #[must_use]
-    pub fn contact(&self) -> ContactFound {
-        self.contact.found()
+    pub fn recoveries(&self) -> Recoveries {
+        self.outages.recoveries()
     }
 
     /// Whether SQS has answered none of the most recent calls.
     #[doc(hidden)]
     #[must_use]
-    pub fn is_contact_lost(&self) -> bool {
-        self.contact.is_lost()
+    pub fn is_outage(&self) -> bool {
+        self.outages.is_outage()
     }
 
     /// Makes a call with the timeout `limit`. Returns its result with the time from its own answer.
@@ -223,7 +223,7 @@ impl Sqs {
             self.failed(fault);
         }
         if result.is_ok() {
-            self.contact.served();
+            self.outages.served();
         }
         // The date of a proxy's page is the proxy's time.
         let is_from_sqs = result
@@ -243,13 +243,13 @@ impl Sqs {
 
     fn failed(&self, fault: &Fault) {
         let action = fault.action();
-        match fault.shows_contact() {
-            Some(true) => self.contact.answered(),
-            Some(false) => self.contact.failed(1),
+        match fault.shows_an_answer() {
+            Some(true) => self.outages.answered(),
+            Some(false) => self.outages.failed(1),
             None => {}
         }
         if fault.is_temporary() {
-            self.contact.trouble();
+            self.outages.trouble();
         }
         self.counters.count(Counter::FailedCalls);
         if fault.kind() == FaultKind::AccessDenied {
@@ -403,7 +403,7 @@ impl SqsBuilder {
             clock: self.clock.unwrap_or_else(Clock::system),
             random: self.random.unwrap_or_else(Random::from_os),
             server_clock: ServerClock::new(),
-            contact: Contact::new(),
+            outages: OutageDetector::new(),
             hook: self.hook.counting(counters.clone()),
             counters,
             call_timeout: self.call_timeout,
@@ -489,7 +489,7 @@ mod tests {
                     (action, FaultKind::TimedOut, Delivery::Unknown)
                 );
             }
-            assert!(sqs.contact.is_lost());
+            assert!(sqs.outages.is_outage());
             let calls = sqs.counters().of(Counter::FailedCalls);
             assert!(calls >= 13, "{calls}");
         }

@@ -23,7 +23,7 @@ use self::classify::{
 };
 use crate::stats::Action;
 
-pub(super) use self::classify::shows_contact;
+pub(super) use self::classify::shows_an_answer;
 pub use self::kind::{Delivery, FaultKind};
 
 /// A failed call, classified by what to do about it. Cheap to clone: one failed batch is reported to up to ten
@@ -203,8 +203,8 @@ impl Fault {
     }
 
     /// Whether the fault shows that SQS answers; `None` if the fault shows neither.
-    pub(super) const fn shows_contact(&self) -> Option<bool> {
-        self.kind.shows_contact()
+    pub(super) const fn shows_an_answer(&self) -> Option<bool> {
+        self.kind.shows_an_answer()
     }
 
     /// The permission that the IAM policy must allow, such as `sqs:TagQueue`, if the call was denied: the permission

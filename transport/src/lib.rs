@@ -13,15 +13,14 @@ mod causes;
 mod client_api;
 mod clock;
 mod connection;
-mod contact;
 mod digest;
 mod fault;
-mod guard;
 #[doc(hidden)]
 pub mod hashing;
 mod invalid_option;
 #[doc(hidden)]
 pub mod mutants;
+mod outage;
 mod outbox;
 mod poll_controller;
 mod prefer;
@@ -31,6 +30,7 @@ mod size;
 mod stats;
 mod task_hook;
 mod tasks;
+mod user_code;
 
 pub use alarm::Alarm;
 pub use api::{Answer, Call, SqsApi, Unsupported};
@@ -40,13 +40,12 @@ pub use causes::{WithCauses, causes};
 pub use client_api::ClientApi;
 pub use clock::{Clock, Elapsed, Moment, TimeSource};
 pub use connection::{Sqs, SqsBuilder};
-pub use contact::{ContactFound, Sign};
 pub use digest::is_intact;
 #[doc(hidden)]
 pub use digest::md5_of_attributes;
 pub use fault::{Delivery, Fault, FaultKind};
-pub use guard::{Guarded, Panicked, UserCode};
 pub use invalid_option::InvalidOption;
+pub use outage::{Recoveries, Recovery};
 pub use outbox::{BatchOptions, Outbox};
 pub use poll_controller::{PollController, PollOptions, Use};
 pub use prefer::Prefer;
@@ -56,3 +55,4 @@ pub use size::message_size;
 pub use stats::{Action, Calls, Counter, Counters, Stats};
 pub use task_hook::TaskHook;
 pub use tasks::{NoRuntime, Tasks};
+pub use user_code::{Guarded, Panicked, UserCode};

@@ -11,7 +11,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Either};
 use tokio::sync::oneshot;
 
-use super::guard::UserCode;
+use super::user_code::UserCode;
 use crate::stats::Counters;
 
 /// Wraps each task before it is spawned. The default wraps nothing and costs nothing.

@@ -1,7 +1,7 @@
 //! The attributes that a receive asks for.
 
 use super::SqsError;
-use super::settings;
+use super::queue_attributes;
 use std::collections::BTreeSet;
 
 /// A selection of attributes by name.
@@ -49,7 +49,7 @@ impl Filter {
             .iter()
             .find(|name| *name != "All" && !SYSTEM_ATTRIBUTES.contains(&name.as_str()));
         match unknown {
-            Some(name) => Err(settings::unknown(name)),
+            Some(name) => Err(queue_attributes::unknown(name)),
             None => Ok(Self {
                 all: names.iter().any(|name| name == "All"),
                 names: names.into_iter().collect(),

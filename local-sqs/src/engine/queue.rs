@@ -6,7 +6,7 @@ use super::contents;
 use super::deduplication::Deduplication;
 use super::filter::Filter;
 use super::name::QueueName;
-use super::settings::Settings;
+use super::queue_attributes::QueueAttributes;
 use super::store::Store;
 use super::tag_history::TagHistory;
 use super::{SqsError, Timestamp};
@@ -24,7 +24,7 @@ pub struct PollId(pub(super) u64);
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) name: QueueName,
-    pub(super) settings: Settings,
+    pub(super) settings: QueueAttributes,
     pub(super) tags: TagHistory,
     pub(super) created: Timestamp,
     pub(super) modified: Timestamp,
@@ -43,7 +43,7 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(
         name: QueueName,
-        settings: Settings,
+        settings: QueueAttributes,
         tags: BTreeMap<String, String>,
         now: Timestamp,
         settling: Duration,
@@ -90,7 +90,7 @@ pub(super) struct Demand {
 impl Demand {
     pub(super) fn new(
         request: &requests::ReceiveMessage,
-        settings: &Settings,
+        settings: &QueueAttributes,
     ) -> Result<Self, SqsError> {
         let most = request.max_number_of_messages.unwrap_or(1);
         if !(1..=10).contains(&most) {
@@ -134,7 +134,7 @@ impl Demand {
     }
 }
 
-fn attempt(id: Option<&str>, settings: &Settings) -> Result<Option<Arc<str>>, SqsError> {
+fn attempt(id: Option<&str>, settings: &QueueAttributes) -> Result<Option<Arc<str>>, SqsError> {
     const PARAMETER: &str = "ReceiveRequestAttemptId";
     let Some(id) = id else { return Ok(None) };
     if !settings.fifo {

@@ -4,7 +4,7 @@ use super::api::{outputs, requests};
 use super::error::ErrorKind;
 use super::name::{self, QueueName};
 use super::queue::{Queue, QueueId};
-use super::settings::{self, Settings};
+use super::queue_attributes::{self, QueueAttributes};
 use super::{Caller, Engine, Output, SqsError, Timer};
 use aws_smithy_types::base64;
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ impl Engine {
             .is_some_and(|value| value.eq_ignore_ascii_case("true"));
         name::check_name(&name, fifo)?;
         let name = QueueName::of(caller, &name);
-        let settings = self.changed(&name, Settings::new(fifo), &attributes)?;
+        let settings = self.changed(&name, QueueAttributes::new(fifo), &attributes)?;
         super::tags::check(&BTreeMap::new(), &tags)?;
 
         if let Some(&id) = self.by_name.get(&name) {
@@ -162,10 +162,11 @@ impl Engine {
     ) -> Result<Output, SqsError> {
         let id = self.find(caller, request.queue_url.as_deref())?;
         let names = request.attribute_names.unwrap_or_default();
-        let known =
-            |name: &str| name == "All" || READ_ONLY.contains(&name) || settings::is_name(name);
+        let known = |name: &str| {
+            name == "All" || READ_ONLY.contains(&name) || queue_attributes::is_name(name)
+        };
         if let Some(unknown) = names.iter().find(|name| !known(name)) {
-            return Err(settings::unknown(unknown));
+            return Err(queue_attributes::unknown(unknown));
         }
         let wanted = |name: &str| names.iter().any(|asked| asked == "All" || asked == name);
         let (error, chance) = (self.behaviour.count_error, &mut self.chance);
@@ -233,9 +234,9 @@ impl Engine {
     fn changed(
         &self,
         name: &QueueName,
-        mut settings: Settings,
+        mut settings: QueueAttributes,
         attributes: &BTreeMap<String, String>,
-    ) -> Result<Settings, SqsError> {
+    ) -> Result<QueueAttributes, SqsError> {
         let given = |name: &str| attributes.get(name).map(String::as_str);
         let invalid = |text: &str| SqsError::new(ErrorKind::InvalidAttributeValue, text);
         let both = (given("KmsMasterKeyId"), given("SqsManagedSseEnabled"));
@@ -377,7 +378,7 @@ fn url(queue: &Queue, caller: &Caller) -> Output {
 /// Whether a `CreateQueue` with these attributes and tags matches the existing queue.
 fn same_queue(
     existing: &Queue,
-    settings: &Settings,
+    settings: &QueueAttributes,
     attributes: &BTreeMap<String, String>,
     tags: &BTreeMap<String, String>,
 ) -> Result<(), SqsError> {

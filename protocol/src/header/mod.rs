@@ -6,22 +6,22 @@
 //! `docs/protocol.md` has the grammar.
 
 mod error;
-mod fields;
 mod format;
+mod grammar;
 mod reply;
 mod request;
 mod trace_context;
-mod values;
+mod user_texts;
 
 pub use error::{FieldError, HeaderError};
 pub use format::{HeaderKind, MAX_HEADER_BYTES, VERSION};
 pub use reply::{ReplyHeader, ReplyStatus};
 pub use request::RequestHeader;
 pub use trace_context::{TraceContext, TraceContextError, TraceState};
-pub use values::{ContentType, IdempotencyKey, Operation};
+pub use user_texts::{ContentType, IdempotencyKey, Operation};
 
 use crate::Excerpt;
-use fields::Fields;
+use grammar::Fields;
 use std::fmt;
 
 /// The header of a message: of a request or of a reply.
@@ -62,7 +62,7 @@ impl Header {
         }
         let (version, rest) = split_first(text);
         // Check the version first: in another version, the text after it may have another meaning.
-        match fields::decimal(version) {
+        match grammar::decimal(version) {
             Some(version) if version == u64::from(VERSION) => {}
             Some(_) => {
                 return Err(HeaderError::UnsupportedVersion {

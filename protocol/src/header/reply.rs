@@ -5,7 +5,7 @@
 
 use super::{
     ContentType, HeaderError, HeaderKind,
-    fields::{Fields, Writer, flag},
+    grammar::{Fields, Writer, flag},
 };
 use crate::{ErrorCode, RequestId};
 

@@ -4,7 +4,7 @@
 
 use super::{
     ContentType, HeaderError, HeaderKind, IdempotencyKey, Operation, TraceContext, TraceState,
-    fields::{Fields, Writer, number},
+    grammar::{Fields, Writer, number},
 };
 use crate::{Deadline, RequestId, SqsTime};
 use std::time::Duration;

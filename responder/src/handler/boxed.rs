@@ -27,7 +27,7 @@ pub(crate) enum Outcome {
     Expired,
 }
 
-type Ended = Result<Reply, ReplyError>;
+type HandlerResult = Result<Reply, ReplyError>;
 
 /// A handler, or a tower service. Cheap to clone.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ pub(crate) struct BoxedHandler {
     counters: Counters,
 }
 
-type Start = dyn Fn(Request) -> BoxFuture<'static, Ended> + Send + Sync;
+type Start = dyn Fn(Request) -> BoxFuture<'static, HandlerResult> + Send + Sync;
 
 impl BoxedHandler {
     pub(crate) fn of_handler<H, Args, S>(handler: H, state: S, counters: &Counters) -> Self
@@ -72,7 +72,7 @@ impl BoxedHandler {
 
     fn new<C>(
         counters: &Counters,
-        start: impl Fn(Request) -> BoxFuture<'static, Ended> + Send + Sync + 'static,
+        start: impl Fn(Request) -> BoxFuture<'static, HandlerResult> + Send + Sync + 'static,
     ) -> Self {
         Self {
             start: Some(Arc::new(start)),

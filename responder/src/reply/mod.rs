@@ -1,15 +1,15 @@
 //! Replies: the value that a handler returns, and how it is sent to the requester.
 //!
-//! Owns: the value ([`Reply`]), its message ([`encode`]), the retries of one reply ([`attempts`]), the order of all
-//! replies to a host that fails (`outages`), the hosts that do not exist (`missing`), and the sending itself
+//! Owns: the value ([`Reply`]), its message ([`encode`]), the retries of one reply ([`retry`]), the order of all
+//! replies to a host that fails (`failing_hosts`), the hosts that do not exist (`missing_hosts`), and the sending itself
 //! ([`sender`]). Does not own: which requests are answered.
 
-pub(crate) mod attempts;
 pub(crate) mod encode;
-mod missing;
-mod outages;
+mod failing_hosts;
+mod missing_hosts;
+pub(crate) mod retry;
 pub(crate) mod sender;
-mod turns;
+mod turn_at_host;
 
 use std::borrow::Cow;
 use std::fmt;

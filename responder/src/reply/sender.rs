@@ -1,7 +1,7 @@
 //! Sends a reply, with retries.
 //!
 //! Owns: the loop around [`Attempts`], and the error reply that replaces a reply that SQS refuses. Does not own: whose
-//! turn it is at a host that fails (`outages.rs`), nor what happens to the request afterwards. Invariant: SQS accepts
+//! turn it is at a host that fails (`failing_hosts.rs`), nor what happens to the request afterwards. Invariant: SQS accepts
 //! at most one message for a reply, except after sends of unknown outcome.
 
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use sqs_rpc_protocol::{ErrorCode, QueueUrl, RequestId};
 use sqs_rpc_transport::{Counter, Fault, Moment, Outbox, Sqs};
 
 use super::Reply;
-use super::attempts::{Attempts, Next, Unsent};
 use super::encode::{EncodeError, Outgoing, encode};
-use super::outages::HostIs;
-use super::turns::Turns;
+use super::failing_hosts::HostIs;
+use super::retry::{Attempts, Next, Unsent};
+use super::turn_at_host::Turns;
 
 /// Where a reply goes, and until when it is wanted.
 #[derive(Debug, Clone)]

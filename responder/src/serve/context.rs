@@ -3,16 +3,16 @@
 use sqs_rpc_protocol::{HostKey, HostQueueUrl, RequestId, VirtualQueueName};
 use sqs_rpc_transport::{Counter, Outbox, Sqs};
 
+use super::after_handler::HandlerEnd;
 use super::claims::Claims;
-use super::held::Held;
-use super::outside::Slots;
+use super::held_keys::Held;
 use super::redrive::Redrive;
-use super::verdict::Ended;
+use super::waiting::Slots;
 use crate::Reply;
 use crate::handler::BoxedHandler;
 use crate::options::Options;
 use crate::reply::sender::{NotSent, ReplySender, Sent};
-use crate::store::calls::StoreCalls;
+use crate::store::guarded::StoreCalls;
 use crate::store::{Fingerprint, ReplyKey};
 
 /// Shared by the driver and all jobs of one served queue.
@@ -38,7 +38,7 @@ pub(super) type Sending =
     Claims<(HostKey, Option<VirtualQueueName>, RequestId), Result<Sent, NotSent>>;
 
 /// The requests that are being handled, from all queues that one responder serves.
-pub(crate) type Handling = Claims<(ReplyKey, Fingerprint), (Ended, Reply)>;
+pub(crate) type Handling = Claims<(ReplyKey, Fingerprint), (HandlerEnd, Reply)>;
 
 impl ServeContext {
     pub(super) fn count(&self, counter: Counter) {

@@ -13,8 +13,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqs_rpc_protocol::{HostQueueUrl, QueueUrl};
 use sqs_rpc_transport::{
-    Alarm, Counter, FaultKind, Moment, NoRuntime, Outbox, PollController, PollOptions, Sign, Sqs,
-    Tasks,
+    Alarm, Counter, FaultKind, Moment, NoRuntime, Outbox, PollController, PollOptions, Recovery,
+    Sqs, Tasks,
 };
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -22,21 +22,21 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::ServeError;
+use super::after_handler::Then;
 use super::context::{Handling, Sending, ServeContext};
 use super::drain::{Drain, Drained};
 use super::expired::Lines;
-use super::held::Held;
+use super::held_keys::Held;
 use super::in_hand::{Extended, InHand};
 use super::jobs::{Done, Running};
-use super::outside::Slots;
 use super::polls::{Polled, Poller};
 use super::redrive::Redrive;
-use super::verdict::Then;
+use super::waiting::Slots;
 use crate::handler::BoxedHandler;
 use crate::options::Options;
-use crate::reply::attempts::MISSING_AFTER;
+use crate::reply::retry::MISSING_AFTER;
 use crate::reply::sender::ReplySender;
-use crate::store::calls::StoreCalls;
+use crate::store::guarded::StoreCalls;
 use crate::{Deadline, Request, request};
 
 /// The maximum number of ended jobs that are handled in one turn. After that the loop serves other events, ended polls
@@ -163,7 +163,7 @@ impl Driver {
         drain: Duration,
     ) -> Result<Drained, ServeError> {
         let mut alarm = Alarm::new(self.context.sqs.clock().clone());
-        let mut contact = self.context.sqs.contact();
+        let mut recoveries = self.context.sqs.recoveries();
         // If the signal has completed already, no poll is started, because a shutdown would have to wait for it.
         if (&mut signal).now_or_never().is_some() {
             self.start_drain(drain);
@@ -193,8 +193,8 @@ impl Driver {
                 }
                 Some(polled) = self.polled.recv() => self.take(polled)?,
                 () = self.context.slots.changed() => {}
-                sign = contact.next() => match sign {
-                    Sign::Served => self.polls.answered(),
+                recovery = recoveries.next() => match recovery {
+                    Recovery::Served => self.polls.answered(),
                     _ => self.polls.reopen(self.context.sqs.clock().now()),
                 },
                 () = alarm.until(alarm_at) => {}

@@ -14,15 +14,15 @@ use sqs_rpc_protocol::{QueueUrl, SqsTime};
 use sqs_rpc_transport::{Counter, Use, mutant};
 use tracing::Instrument;
 
+use super::after_handler::{Then, is_first};
 use super::context::ServeContext;
 use super::driver::{Driver, Payload, Work};
 use super::expired::{Judged, JudgedBy};
-use super::in_hand::{Admission, Arrival, MessageKey, Out, Ticket};
-use super::jobs::Done;
-use super::patience::{
+use super::hide_time::{
     hidden_after, hidden_for_dead_letters, hidden_when_lost, hidden_without_room,
 };
-use super::verdict::{Then, is_first};
+use super::in_hand::{Admission, Arrival, MessageKey, Out, Ticket};
+use super::jobs::Done;
 use crate::reply::sender::Addressee;
 use crate::request::{self, Received};
 use crate::{Deadline, Request};

@@ -13,13 +13,13 @@ use futures::future::join_all;
 use sqs_rpc_protocol::{ErrorCode, QueueUrl, RequestId};
 use sqs_rpc_transport::{Counter, FaultKind, Moment, WithCauses};
 
+use super::after_handler::{HandlerEnd, Then};
 use super::context::ServeContext;
 use super::in_hand::{Extended, Extension, Ticket};
-use super::outside::Outside;
-use super::verdict::{Ended, Then};
+use super::waiting::Outside;
 use crate::handler::Outcome;
-use crate::reply::attempts::Unsent;
 use crate::reply::encode;
+use crate::reply::retry::Unsent;
 use crate::reply::sender::{Addressee, NotSent, Sent};
 use crate::{Reply, Request};
 
@@ -76,7 +76,7 @@ impl ServeContext {
                 self.count(Counter::Panics);
                 tracing::error!("the responder panicked");
                 self.abandon_lost().await;
-                Ended::of(Outcome::Panicked)
+                HandlerEnd::of(Outcome::Panicked)
             }
         };
         let verdict = ended.verdict(to.is_none(), receive_count, self.options.keep_undecodable);
@@ -140,7 +140,7 @@ impl ServeContext {
     }
 
     /// Runs the handler.
-    pub(super) async fn handle(&self, request: Request) -> (Ended, Reply) {
+    pub(super) async fn handle(&self, request: Request) -> (HandlerEnd, Reply) {
         self.count(Counter::Handled);
         let now = self.sqs.clock().now();
         let until = self
@@ -151,7 +151,7 @@ impl ServeContext {
         let id = request.request_id();
         let outcome = self.handler.handle(request, self.sqs.clock(), until).await;
         self.note(&outcome);
-        let (ended, reply) = Ended::of(outcome);
+        let (ended, reply) = HandlerEnd::of(outcome);
         match to {
             Some(to) => self.sendable(&to, id, ended, reply),
             None => (ended, reply),
@@ -163,9 +163,9 @@ impl ServeContext {
         &self,
         to: &QueueUrl,
         id: Option<RequestId>,
-        ended: Ended,
+        ended: HandlerEnd,
         reply: Reply,
-    ) -> (Ended, Reply) {
+    ) -> (HandlerEnd, Reply) {
         match encode::check(to, id, &reply) {
             Ok(()) => (ended, reply),
             Err(error) => {
@@ -215,7 +215,7 @@ impl ServeContext {
     }
 
     /// Sends a reply, and returns what to do with the request's message.
-    async fn answer(&self, to: &Addressee, reply: &Reply, then: Then, ended: Ended) -> Then {
+    async fn answer(&self, to: &Addressee, reply: &Reply, then: Then, ended: HandlerEnd) -> Then {
         match self.send_or_wait(to, reply).await {
             Ok(_) => then,
             Err(not_sent) => {

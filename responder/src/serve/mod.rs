@@ -3,12 +3,12 @@
 //! | file | question |
 //! |---|---|
 //! | `in_hand` | Which message waits, when is its visibility extended, which receipt handle is the newest? (pure) |
-//! | `once` | Is a request to be handled, or is there a reply already? |
-//! | `held` | Which keys in the reply store do the handlers hold? |
+//! | `handle_once` | Is a request to be handled, or is there a reply already? |
+//! | `held_keys` | Which keys in the reply store do the handlers hold? |
 //! | `claims` | Who handles a request or sends its reply in this process, and who waits for the outcome? |
-//! | `outside` | How many handlers run, and which messages and replies wait without a slot? |
-//! | `verdict` | What happens to a request that was handled? (pure) |
-//! | `patience` | How long is a message hidden that stays in SQS? (pure) |
+//! | `waiting` | How many handlers run, and which messages and replies wait without a slot? |
+//! | `after_handler` | What happens to a request that was handled? (pure) |
+//! | `hide_time` | How long is a message hidden that stays in SQS? (pure) |
 //! | `redrive` | After how many deliveries is a message moved to the dead-letter queue? |
 //! | `expired` | What is logged about expired requests? (pure) |
 //! | `polls` | How do messages come in, and what if the driver has ended? |
@@ -20,6 +20,7 @@
 //!
 //! **Invariant:** a request is deleted only after its reply was sent, or when nobody waits for one.
 
+mod after_handler;
 mod claims;
 mod context;
 mod drain;
@@ -27,16 +28,15 @@ mod driver;
 mod error;
 mod events;
 mod expired;
-mod held;
+mod handle_once;
+mod held_keys;
+mod hide_time;
 mod in_hand;
 mod jobs;
-mod once;
-mod outside;
-mod patience;
 mod polls;
 mod redrive;
 mod shutdown;
-mod verdict;
+mod waiting;
 
 pub(crate) use context::Handling;
 pub use drain::Drained;

@@ -2,7 +2,7 @@
 //!
 //! Owns: the interface of a store ([`ReplyStore`]), the keys of requests (`key`), the default store (`memory`), the
 //! checks that every store must pass ([`contract`]), and the calls of a store that may fail, panic or hang (`calls`).
-//! Does not own: when a responder calls a store, and what happens to a request (`serve/once.rs`).
+//! Does not own: when a responder calls a store, and what happens to a request (`serve/handle_once.rs`).
 //!
 //! | file | question |
 //! |---|---|
@@ -11,8 +11,8 @@
 //! | `contract` | What must every store do? |
 //! | `calls` | What if the store fails, panics or hangs? |
 
-pub(crate) mod calls;
 pub mod contract;
+pub(crate) mod guarded;
 mod key;
 mod memory;
 

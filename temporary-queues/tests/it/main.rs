@@ -6,6 +6,6 @@
     reason = "tests read the clock that they pause, and panic on unexpected results"
 )]
 
-mod contact;
+mod outage;
 mod support;
 mod temporary;

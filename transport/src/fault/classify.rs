@@ -57,11 +57,11 @@ where
 }
 
 /// Whether the error shows that SQS answers; `None` if the error shows neither.
-pub(crate) fn shows_contact<E>(error: &SdkError<E>) -> Option<bool>
+pub(crate) fn shows_an_answer<E>(error: &SdkError<E>) -> Option<bool>
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    classify(error).0.shows_contact()
+    classify(error).0.shows_an_answer()
 }
 
 /// Whether the answer to a failed call is from SQS: it has an SQS error code or a request id. `None` without an

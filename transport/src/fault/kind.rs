@@ -55,7 +55,7 @@ pub enum Delivery {
 impl FaultKind {
     /// Whether a fault of this kind shows that SQS answers; `None` if the kind shows neither. A proxy's page is not an
     /// answer of SQS.
-    pub(super) const fn shows_contact(self) -> Option<bool> {
+    pub(super) const fn shows_an_answer(self) -> Option<bool> {
         match self {
             Self::Throttled | Self::QueueNotFound | Self::Refused | Self::OverLimit => Some(true),
             Self::Unavailable | Self::Unreachable | Self::TimedOut | Self::NotSqs => Some(false),

@@ -228,7 +228,7 @@ fn a_proxy_page_is_not_an_answer_of_sqs() {
             (FaultKind::NotSqs, Some(status), temporary)
         );
         assert_eq!(page.delivery(), delivery, "{status}");
-        assert_eq!(page.shows_contact(), Some(false));
+        assert_eq!(page.shows_an_answer(), Some(false));
         assert_eq!(
             page.to_string(),
             format!("SendMessageBatch: HTTP {status}, not an answer of SQS")
@@ -331,7 +331,7 @@ fn missing_credentials_are_reported_as_such() {
     let error = SdkError::<SendMessageBatchError>::construction_failure(why);
     let fault = Fault::from_sdk(Action::SendMessageBatch, error);
     assert_eq!(
-        (fault.kind(), fault.delivery(), fault.shows_contact()),
+        (fault.kind(), fault.delivery(), fault.shows_an_answer()),
         (FaultKind::Credentials, Delivery::NotSent, None)
     );
     assert_eq!(

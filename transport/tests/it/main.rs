@@ -2,4 +2,4 @@
 
 #![allow(clippy::unwrap_used, reason = "tests panic on unexpected results")]
 
-mod contact;
+mod outage;

@@ -10,8 +10,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_types::byte_stream::ByteStream;
 
+use super::operations::Service;
 use super::sdk::SERVED;
-use super::service::Service;
 
 /// Serves calls that concern virtual queues, and forwards all other calls.
 #[derive(Debug)]

@@ -9,23 +9,23 @@
 //! | file | question |
 //! |---|---|
 //! | `http` | which calls does the SDK pass to this module? |
-//! | `screen` | does a call concern a virtual queue? |
+//! | `for_virtual_queue` | does a call concern a virtual queue? |
 //! | `sdk` | what does the SDK do differently for such a call? |
-//! | `service`, `messages`, `batches`, `without_host` | what does each operation do? |
-//! | `maker` | who creates the queue of a `CreateQueue` without a host? |
-//! | `requests`, `answers`, `values` | what is the format on the wire? |
+//! | `operations`, `message_operations`, `batch_operations`, `without_host` | what does each operation do? |
+//! | `make_queue` | who creates the queue of a `CreateQueue` without a host? |
+//! | `request_members`, `answer_members`, `values` | what is the format on the wire? |
 //! | `refusal` | which SQS error does a failure become? |
 
-mod answers;
-mod batches;
+mod answer_members;
+mod batch_operations;
+mod for_virtual_queue;
 mod http;
-mod maker;
-mod messages;
+mod make_queue;
+mod message_operations;
+mod operations;
 mod refusal;
-mod requests;
-mod screen;
+mod request_members;
 mod sdk;
-mod service;
 mod values;
 mod without_host;
 
@@ -37,11 +37,11 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder
 use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
 
 use self::http::VirtualHttpClient;
+use self::operations::Service;
 use self::sdk::{MarkVirtualCalls, VirtualAuth};
-use self::service::Service;
 use crate::VirtualQueues;
 
-pub use maker::{MakeQueue, NotMade, WantedQueue};
+pub use make_queue::{MakeQueue, NotMade, WantedQueue};
 
 impl VirtualQueues {
     /// A client like `client` that also accepts the URLs of virtual queues.

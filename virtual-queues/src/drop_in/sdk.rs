@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::auth::{
 };
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
-use super::service::Service;
+use super::operations::Service;
 
 /// Present in the config of a call that is served here.
 #[derive(Debug)]

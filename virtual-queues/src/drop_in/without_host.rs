@@ -5,10 +5,10 @@ use std::sync::Arc;
 use aws_sdk_sqs::Client;
 use sqs_rpc_protocol::names;
 
-use super::maker::{MakeQueue, WantedQueue};
+use super::make_queue::{MakeQueue, WantedQueue};
+use super::operations::{Served, Service, retention_of, write_url};
 use super::refusal::Refusal;
-use super::requests::CreateQueue;
-use super::service::{Served, Service, retention_of, write_url};
+use super::request_members::CreateQueue;
 use crate::VirtualQueues;
 
 impl VirtualQueues {

@@ -12,15 +12,15 @@ use futures::stream::FuturesUnordered;
 use sqs_rpc_protocol::VirtualQueueName;
 use sqs_rpc_protocol::limits::MAX_RECEIVED;
 use sqs_rpc_transport::{
-    Alarm, Backoff, Counter, Fault, FaultKind, Moment, Random, Sign, Use, is_intact, mutant,
+    Alarm, Backoff, Counter, Fault, FaultKind, Moment, Random, Recovery, Use, is_intact, mutant,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::error::PendingError;
-use super::extensions::Extensions;
 use super::health::Verdict;
 use super::hosts::Hosts;
 use super::hub::{Hub, ReplySink};
+use super::keep_hidden::Extensions;
 use super::routing::{Arrival, Due, Routed, group_of, name_of, put_back_for};
 
 /// The maximum time that the answer of a poll is assumed to have traveled.
@@ -99,7 +99,7 @@ impl Driver<'_> {
         let clock = self.shared.sqs.clock();
         let mut alarm = Alarm::new(clock.clone());
         let mut polls = FuturesUnordered::new();
-        let mut contact = self.shared.sqs.contact();
+        let mut recoveries = self.shared.sqs.recoveries();
         loop {
             let now = clock.now();
             if self.do_what_is_due(now) {
@@ -129,10 +129,10 @@ impl Driver<'_> {
                 Some(polled) = polls.next(), if !polls.is_empty() => self.polled(polled),
                 () = self.extensions.next() => {}
                 () = self.shared.changed.notified() => {}
-                sign = contact.next() => {
+                recovery = recoveries.next() => {
                     let polls = &mut self.shared.lock().polls;
-                    match sign {
-                        Sign::Served => polls.answered(),
+                    match recovery {
+                        Recovery::Served => polls.answered(),
                         _ => polls.reopen(clock.now()),
                     }
                 }

@@ -14,12 +14,12 @@ use sqs_rpc_protocol::{HostKey, VirtualQueueName, VirtualQueueUrl};
 use sqs_rpc_transport::UserCode;
 
 use super::error::QueueError;
-use super::handling::handle;
+use super::handle_one::handle;
 use super::hub::Hub;
 use super::queue::VirtualQueue;
 use super::queues::VirtualQueues;
+use super::returned_parts::{Selection, SystemSelection, present};
 use super::routing::{Fate, Taken, TakenAny};
-use super::selection::{Selection, SystemSelection, present};
 
 /// Limits for the number of messages that the handler of all virtual queues has at a time.
 #[derive(Debug, Clone)]

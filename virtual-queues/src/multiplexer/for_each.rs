@@ -7,7 +7,7 @@ use sqs_rpc_protocol::limits::MAX_RECEIVED;
 use sqs_rpc_transport::UserCode;
 
 use super::error::QueueError;
-use super::handling::handle;
+use super::handle_one::handle;
 use super::queue::VirtualQueue;
 
 impl VirtualQueue {

@@ -12,15 +12,15 @@ mod create;
 mod defaults;
 mod driver;
 mod error;
-mod extensions;
+mod find_queue;
 mod for_all;
 mod for_each;
-mod handling;
+mod handle_one;
 mod health;
 mod host;
 mod hosts;
 mod hub;
-mod lookup;
+mod keep_hidden;
 mod message;
 mod options;
 mod pending;
@@ -30,8 +30,8 @@ mod queues;
 #[cfg(test)]
 mod races;
 mod receive;
+mod returned_parts;
 mod routing;
-mod selection;
 mod tags;
 
 pub use create::CreateQueue;

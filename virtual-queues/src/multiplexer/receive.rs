@@ -13,8 +13,8 @@ use super::defaults::ReceiveDefaults;
 use super::error::QueueError;
 use super::hub::Hub;
 use super::queue::VirtualQueue;
+use super::returned_parts::{Selection, SystemSelection, present};
 use super::routing::{Fate, Received, Taken, Ticket};
-use super::selection::{Selection, SystemSelection, present};
 
 /// A receive to be awaited. Created by [`VirtualQueue::receive`](super::VirtualQueue::receive).
 ///

@@ -7,7 +7,6 @@
 )]
 
 mod buffers;
-mod contact;
 mod contract;
 mod defaults;
 mod drop_in;
@@ -16,6 +15,7 @@ mod fifo;
 mod handlers;
 mod hosts;
 mod in_use;
+mod outage;
 mod pending;
 mod polling;
 mod queues;

@@ -11,8 +11,8 @@ use sqs_rpc_transport::{Moment, mutant};
 
 use super::buffered::{Buffered, Extension, Taken};
 use super::deadlines::Key;
+use super::fifo_groups::FifoGroups;
 use super::in_hand::InHand;
-use super::order::Order;
 
 /// A virtual queue's messages and its receivers, each in order of arrival.
 ///
@@ -24,7 +24,7 @@ pub(super) struct QueueSlot {
     pub(super) messages: VecDeque<Buffered>,
     pub(super) bytes: usize,
     /// Which messages may be taken, on a FIFO host. On a standard host all may be taken.
-    pub(super) order: Option<Box<Order>>,
+    pub(super) order: Option<Box<FifoGroups>>,
     receivers: VecDeque<Receiver>,
     /// The number of receivers that wait with a long poll.
     long_receivers: usize,
@@ -77,7 +77,7 @@ impl QueueSlot {
         Self {
             messages: VecDeque::new(),
             bytes: 0,
-            order: in_order.then(|| Box::new(Order::new())),
+            order: in_order.then(|| Box::new(FifoGroups::new())),
             receivers: VecDeque::new(),
             long_receivers: 0,
             retention,

@@ -15,10 +15,10 @@ use sqs_rpc_transport::{Moment, mutant};
 use super::buffer::{Load, QueueSlot, Ticket};
 use super::buffered::{Buffered, extend_at};
 use super::deadlines::{Deadlines, Key};
-use super::facts::{is_older_than, name_of, put_back_for, receive_count, size_of};
-use super::outcome::{Arrival, Due, Leftovers, Received, Refused, Routed};
-use super::recent::RecentNames;
-use super::turns::TakeAll;
+use super::decisions::{Arrival, Due, Leftovers, Received, Refused, Routed};
+use super::for_all_turns::TakeAll;
+use super::message_info::{is_older_than, name_of, put_back_for, receive_count, size_of};
+use super::recent_names::RecentNames;
 
 /// Routes the messages of one host to the waiting requests and receivers.
 ///

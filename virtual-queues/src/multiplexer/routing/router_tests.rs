@@ -7,11 +7,11 @@ use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName};
 use sqs_rpc_protocol::{SqsTime, names};
 
 use super::super::buffered::{Extension, Fate};
-use super::super::outcome::TakenAny;
+use super::super::decisions::TakenAny;
 use super::*;
 
-#[path = "order_tests.rs"]
-mod order;
+#[path = "fifo_tests.rs"]
+mod fifo;
 
 const PROCESS: ProcessPrefix = ProcessPrefix::from_bits(7);
 const OTHER: ProcessPrefix = ProcessPrefix::from_bits(8);

@@ -9,8 +9,8 @@ use sqs_rpc_transport::{Counter, Delivery, FaultKind, Moment};
 use sqs_virtual_queues::PendingError;
 use tokio_util::sync::CancellationToken;
 
-use super::calls;
-use super::held::Held;
+use super::held_host::Held;
+use super::host_calls;
 use super::lease::{Renewed, Standing};
 use super::pool::Pool;
 use super::process::Process;
@@ -67,7 +67,7 @@ pub(super) async fn keep(
     if end == End::Unused && sqs_rpc_transport::mutant!("own-host-deleted-while-pending") {
         let url = held.host.url().clone();
         process
-            .delete(Arc::clone(&held.name), url, calls::LIMIT)
+            .delete(Arc::clone(&held.name), url, host_calls::LIMIT)
             .await;
     }
     held.claim().give_up();
@@ -81,7 +81,7 @@ pub(super) async fn keep(
     } else {
         let url = held.host.url().clone();
         process
-            .delete(Arc::clone(&held.name), url, calls::LIMIT)
+            .delete(Arc::clone(&held.name), url, host_calls::LIMIT)
             .await;
     }
 }
@@ -180,7 +180,7 @@ impl Keeper<'_> {
             Err(_) => Renewed::Refused,
             Ok(_) => {
                 let url = held.host.url().as_str();
-                let (date, result) = calls::tag(sqs, url, tags, RENEWAL.min(left)).await;
+                let (date, result) = host_calls::tag(sqs, url, tags, RENEWAL.min(left)).await;
                 match result {
                     Ok(()) => {
                         process.renewed();

@@ -7,12 +7,12 @@ use sqs_rpc_protocol::ErrorCode;
 use sqs_rpc_transport::mutant;
 
 use crate::handler::Outcome;
-use crate::reply::attempts::Unsent;
+use crate::reply::retry::Unsent;
 use crate::{Reply, ReplyKey};
 
 /// How a handler ended, or why it was not called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum HandlerEnd {
     /// It returned a result, or a lasting error that was made for the requester.
     Done,
     /// It returned an error that was not made for the requester, a retryable error, or a result that SQS would refuse;
@@ -50,13 +50,13 @@ pub(super) enum Then {
 
 /// What to do with one message whose request was handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct AfterHandler {
     /// Whether to send the reply.
     pub(super) answer: bool,
     pub(super) then: Then,
 }
 
-impl Ended {
+impl HandlerEnd {
     /// Classifies a handler's outcome, and makes the reply for the requester.
     pub(super) fn of(outcome: Outcome) -> (Self, Reply) {
         match outcome {
@@ -112,37 +112,42 @@ impl Ended {
     /// What to do with one message that carries the request.
     ///
     /// `keep`: whether a request that cannot be decoded stays in SQS, although the error reply was sent.
-    pub(super) fn verdict(self, one_way: bool, receive_count: Option<u32>, keep: bool) -> Verdict {
+    pub(super) fn verdict(
+        self,
+        one_way: bool,
+        receive_count: Option<u32>,
+        keep: bool,
+    ) -> AfterHandler {
         match self {
-            Self::Done => Verdict {
+            Self::Done => AfterHandler {
                 answer: !one_way,
                 then: Then::Delete,
             },
-            Self::Broke if one_way => Verdict {
+            Self::Broke if one_way => AfterHandler {
                 answer: false,
                 then: Then::Leave,
             },
-            Self::Broke => Verdict {
+            Self::Broke => AfterHandler {
                 answer: true,
                 then: Then::Delete,
             },
-            Self::Reused => Verdict {
+            Self::Reused => AfterHandler {
                 answer: !one_way,
                 then: if one_way { Then::Leave } else { Then::Delete },
             },
-            Self::PutBack => Verdict {
+            Self::PutBack => AfterHandler {
                 answer: false,
                 then: Then::Leave,
             },
-            Self::NoRoom => Verdict {
+            Self::NoRoom => AfterHandler {
                 answer: false,
                 then: Then::LeaveSoon,
             },
-            Self::Unwanted => Verdict {
+            Self::Unwanted => AfterHandler {
                 answer: false,
                 then: Then::Delete,
             },
-            Self::Undecodable => Verdict {
+            Self::Undecodable => AfterHandler {
                 answer: !one_way && (!keep || is_first(receive_count)),
                 then: if one_way || keep {
                     Then::LeaveForDeadLetters
@@ -174,9 +179,9 @@ impl Then {
     }
 
     /// What to do with the message instead, if the reply could not be sent. `ended` is how the handler ended.
-    pub(super) fn unless(self, unsent: Unsent, ended: Ended) -> Self {
+    pub(super) fn unless(self, unsent: Unsent, ended: HandlerEnd) -> Self {
         match ended {
-            Ended::Undecodable => Self::LeaveForDeadLetters,
+            HandlerEnd::Undecodable => Self::LeaveForDeadLetters,
             _ if unsent.is_final() || mutant!("deleted-though-reply-failed") => self,
             _ => Self::Leave,
         }
@@ -189,8 +194,8 @@ mod tests {
     use crate::{IdempotencyKey, ReplyError};
     use sqs_rpc_protocol::{HostQueueUrl, SqsTime};
 
-    fn ended(outcome: Outcome) -> Ended {
-        Ended::of(outcome).0
+    fn ended(outcome: Outcome) -> HandlerEnd {
+        HandlerEnd::of(outcome).0
     }
 
     #[test]
@@ -198,70 +203,91 @@ mod tests {
         let code = ErrorCode::from_static("login.locked");
         assert_eq!(
             ended(Outcome::Failed(ReplyError::new(code, "x"))),
-            Ended::Done
+            HandlerEnd::Done
         );
         assert_eq!(
             ended(Outcome::Failed(ReplyError::internal("x"))),
-            Ended::Broke
+            HandlerEnd::Broke
         );
-        assert_eq!(ended(Outcome::Panicked), Ended::Broke);
+        assert_eq!(ended(Outcome::Panicked), HandlerEnd::Broke);
         assert_eq!(
             ended(Outcome::Failed(ReplyError::undecodable("x"))),
-            Ended::Undecodable
+            HandlerEnd::Undecodable
         );
     }
 
     #[test]
     fn an_unsendable_result_counts_as_broken_and_errors_stay() {
         let error = Reply::error(ErrorCode::from_static("login.locked"), "x");
-        assert_eq!(Ended::Done.with_unsendable(&Reply::new("")), Ended::Broke);
-        for ended in [Ended::Done, Ended::Broke, Ended::Undecodable] {
+        assert_eq!(
+            HandlerEnd::Done.with_unsendable(&Reply::new("")),
+            HandlerEnd::Broke
+        );
+        for ended in [HandlerEnd::Done, HandlerEnd::Broke, HandlerEnd::Undecodable] {
             assert_eq!(ended.with_unsendable(&error), ended);
         }
     }
 
     #[test]
     fn a_panic_has_the_reply_of_a_hidden_error() {
-        let hidden = Ended::of(Outcome::Failed(ReplyError::internal("disk 7 is full"))).1;
-        assert_eq!(Ended::of(Outcome::Panicked).1, hidden);
+        let hidden = HandlerEnd::of(Outcome::Failed(ReplyError::internal("disk 7 is full"))).1;
+        assert_eq!(HandlerEnd::of(Outcome::Panicked).1, hidden);
     }
 
     #[test]
     fn each_end_has_its_verdict() {
-        let verdict = |ended: Ended, one_way, count| {
-            let Verdict { answer, then } = ended.verdict(one_way, Some(count), false);
+        let verdict = |ended: HandlerEnd, one_way, count| {
+            let AfterHandler { answer, then } = ended.verdict(one_way, Some(count), false);
             (answer, then)
         };
         for count in [1, 5] {
-            assert_eq!(verdict(Ended::Done, false, count), (true, Then::Delete));
-            assert_eq!(verdict(Ended::Done, true, count), (false, Then::Delete));
-            assert_eq!(verdict(Ended::Broke, false, count), (true, Then::Delete));
-            assert_eq!(verdict(Ended::Broke, true, count), (false, Then::Leave));
             assert_eq!(
-                verdict(Ended::Undecodable, true, count),
+                verdict(HandlerEnd::Done, false, count),
+                (true, Then::Delete)
+            );
+            assert_eq!(
+                verdict(HandlerEnd::Done, true, count),
+                (false, Then::Delete)
+            );
+            assert_eq!(
+                verdict(HandlerEnd::Broke, false, count),
+                (true, Then::Delete)
+            );
+            assert_eq!(
+                verdict(HandlerEnd::Broke, true, count),
+                (false, Then::Leave)
+            );
+            assert_eq!(
+                verdict(HandlerEnd::Undecodable, true, count),
                 (false, Then::LeaveForDeadLetters)
             );
             assert_eq!(
-                verdict(Ended::Undecodable, false, count),
+                verdict(HandlerEnd::Undecodable, false, count),
                 (true, Then::Delete)
             );
         }
         for count in [1, 5] {
-            assert_eq!(verdict(Ended::Reused, false, count), (true, Then::Delete));
-            assert_eq!(verdict(Ended::Reused, true, count), (false, Then::Leave));
+            assert_eq!(
+                verdict(HandlerEnd::Reused, false, count),
+                (true, Then::Delete)
+            );
+            assert_eq!(
+                verdict(HandlerEnd::Reused, true, count),
+                (false, Then::Leave)
+            );
             for one_way in [false, true] {
-                let put_back = verdict(Ended::PutBack, one_way, count);
+                let put_back = verdict(HandlerEnd::PutBack, one_way, count);
                 assert_eq!(put_back, (false, Then::Leave));
-                let no_room = verdict(Ended::NoRoom, one_way, count);
+                let no_room = verdict(HandlerEnd::NoRoom, one_way, count);
                 assert_eq!(no_room, (false, Then::LeaveSoon));
-                let unwanted = verdict(Ended::Unwanted, one_way, count);
+                let unwanted = verdict(HandlerEnd::Unwanted, one_way, count);
                 assert_eq!(unwanted, (false, Then::Delete));
             }
         }
         for (count, answer) in [(Some(1), true), (Some(2), false), (None, true)] {
-            let kept = Ended::Undecodable.verdict(false, count, true);
+            let kept = HandlerEnd::Undecodable.verdict(false, count, true);
             let then = Then::LeaveForDeadLetters;
-            assert_eq!(kept, Verdict { answer, then });
+            assert_eq!(kept, AfterHandler { answer, then });
         }
     }
 
@@ -274,55 +300,55 @@ mod tests {
         let by_key = ReplyKey::of_idempotency_key(&queue, &key, None);
         for key in [&by_message, &by_key] {
             for one_way in [false, true] {
-                assert!(Ended::Done.is_lasting(key, one_way));
+                assert!(HandlerEnd::Done.is_lasting(key, one_way));
                 for never in [
-                    Ended::Undecodable,
-                    Ended::Reused,
-                    Ended::PutBack,
-                    Ended::NoRoom,
-                    Ended::Unwanted,
+                    HandlerEnd::Undecodable,
+                    HandlerEnd::Reused,
+                    HandlerEnd::PutBack,
+                    HandlerEnd::NoRoom,
+                    HandlerEnd::Unwanted,
                 ] {
                     assert!(!never.is_lasting(key, one_way), "{never:?}");
                 }
             }
-            assert!(!Ended::Broke.is_lasting(key, true));
+            assert!(!HandlerEnd::Broke.is_lasting(key, true));
         }
-        assert!(Ended::Broke.is_lasting(&by_message, false));
-        assert!(!Ended::Broke.is_lasting(&by_key, false));
+        assert!(HandlerEnd::Broke.is_lasting(&by_message, false));
+        assert!(!HandlerEnd::Broke.is_lasting(&by_key, false));
     }
 
     #[test]
     fn a_retryable_error_is_not_done() {
         let busy = ErrorCode::from_static("db.busy");
         let error = |code: &ErrorCode| ReplyError::new(code.clone(), "x");
-        assert_eq!(ended(Outcome::Failed(error(&busy))), Ended::Done);
+        assert_eq!(ended(Outcome::Failed(error(&busy))), HandlerEnd::Done);
         assert_eq!(
             ended(Outcome::Failed(error(&busy).retryable())),
-            Ended::Broke
+            HandlerEnd::Broke
         );
         let reply = Reply::error(busy, "x");
-        assert_eq!(ended(Outcome::Reply(reply.clone())), Ended::Done);
-        assert_eq!(ended(Outcome::Reply(reply.retryable())), Ended::Broke);
+        assert_eq!(ended(Outcome::Reply(reply.clone())), HandlerEnd::Done);
+        assert_eq!(ended(Outcome::Reply(reply.retryable())), HandlerEnd::Broke);
         for code in [
             ErrorCode::OVERLOADED,
             ErrorCode::SHUTTING_DOWN,
             ErrorCode::EXPIRED,
         ] {
-            assert_eq!(ended(Outcome::Failed(error(&code))), Ended::Broke);
+            assert_eq!(ended(Outcome::Failed(error(&code))), HandlerEnd::Broke);
         }
     }
 
     #[test]
     fn an_unsent_reply_keeps_the_request_only_if_redelivery_helps() {
         for unsent in [Unsent::TooLate, Unsent::NoQueue, Unsent::Refused] {
-            assert_eq!(Then::Delete.unless(unsent, Ended::Done), Then::Delete);
+            assert_eq!(Then::Delete.unless(unsent, HandlerEnd::Done), Then::Delete);
             assert_eq!(
-                Then::Delete.unless(unsent, Ended::Undecodable),
+                Then::Delete.unless(unsent, HandlerEnd::Undecodable),
                 Then::LeaveForDeadLetters
             );
         }
         for unsent in [Unsent::Denied, Unsent::Unreachable] {
-            assert_eq!(Then::Delete.unless(unsent, Ended::Done), Then::Leave);
+            assert_eq!(Then::Delete.unless(unsent, HandlerEnd::Done), Then::Leave);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! When replies are sent to a host that does not take them, as a pure state machine.
 //!
 //! Owns: which hosts fail, and which replies may be tried there next. Does not own: how long a single reply is tried
-//! (`attempts.rs`), the sending, or the waiting.
+//! (`retry.rs`), the sending, or the waiting.
 //!
 //! Replies to a host that works are sent at once; only those in flight are recorded. When a send fails, further replies
 //! wait for a common back-off. Then the replies that arrived first are sent together, as one batch: the probe. If SQS
@@ -13,7 +13,7 @@
 //! have waited for a second are given up without an attempt of their own, and later replies are tried once.
 //!
 //! **Invariants:** a host that fails has at most one probe in flight; no host waits for another; every reply that got
-//! [`Turn::Go`], [`Turn::Wait`] or [`Turn::WaitUntil`] leaves by [`ended`](Outages::ended) or [`left`](Outages::left).
+//! [`Turn::Go`], [`Turn::Wait`] or [`Turn::WaitUntil`] leaves by [`ended`](FailingHosts::ended) or [`left`](FailingHosts::left).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -22,8 +22,8 @@ use sqs_rpc_protocol::HostKey;
 use sqs_rpc_protocol::limits::{self, MAX_BATCH_ENTRIES};
 use sqs_rpc_transport::{Backoff, Moment, Random};
 
-use super::attempts::MISSING_AFTER;
-use super::missing::Missing;
+use super::missing_hosts::Missing;
+use super::retry::MISSING_AFTER;
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -36,7 +36,7 @@ const FEW_HOSTS: usize = 64;
 
 /// The hosts that fail, or to which replies are in flight. Its size is their number.
 #[derive(Debug, Default)]
-pub(crate) struct Outages {
+pub(crate) struct FailingHosts {
     next: u64,
     hosts: HashMap<HostKey, Host>,
     missing: Missing,
@@ -63,7 +63,7 @@ pub(crate) enum Turn {
 
 /// What the end of an attempt tells about the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum AttemptEnd {
     /// SQS answered for the host: it accepted or refused the reply.
     Answered,
     /// SQS does not know the host.
@@ -112,7 +112,7 @@ struct Outage {
 /// How long SQS may not know a new queue (its documentation). The host of a reply that has waited this long is not new.
 const UNKNOWN: Duration = Duration::from_secs(1);
 
-impl Outages {
+impl FailingHosts {
     /// Makes the ticket of an attempt, which then [asks](Self::turn) for its turn.
     pub(crate) fn ticket(&mut self) -> Ticket {
         self.next += 1;
@@ -168,7 +168,7 @@ impl Outages {
         &mut self,
         host: &HostKey,
         ticket: Ticket,
-        how: Ended,
+        how: AttemptEnd,
         now: Moment,
         random: &Random,
     ) -> bool {
@@ -179,14 +179,14 @@ impl Outages {
             return false;
         };
         let changed = match (how, &mut known.outage) {
-            (Ended::Answered, outage) => {
+            (AttemptEnd::Answered, outage) => {
                 known.answers += 1;
                 self.missing.exists(host);
                 outage.take().is_some()
             }
             // The host is known to be missing, and no outage is recorded because no reply waits.
-            (Ended::Missing, None) if self.missing.since(host, now).is_some() => false,
-            (Ended::Missing, Some(outage)) => {
+            (AttemptEnd::Missing, None) if self.missing.since(host, now).is_some() => false,
+            (AttemptEnd::Missing, Some(outage)) => {
                 outage.deny(now);
                 let is_known = outage.denied_for_long().is_some();
                 if is_known && self.missing.since(host, now).is_none() {
@@ -194,7 +194,7 @@ impl Outages {
                 }
                 outage.ended(ticket, now, random) || is_known
             }
-            (Ended::Missing, outage @ None) if known.answers == answers_before => {
+            (AttemptEnd::Missing, outage @ None) if known.answers == answers_before => {
                 let mut begun = Outage::begin(now, random);
                 begun.denied = Some((now, now));
                 *outage = Some(begun);
@@ -202,11 +202,11 @@ impl Outages {
             }
             (_, Some(outage)) => outage.ended(ticket, now, random),
             // If other attempts were answered meanwhile, only this attempt failed and not the host.
-            (Ended::Failed, outage @ None) if known.answers == answers_before => {
+            (AttemptEnd::Failed, outage @ None) if known.answers == answers_before => {
                 *outage = Some(Outage::begin(now, random));
                 false
             }
-            (Ended::Missing | Ended::Failed | Ended::Dropped, None) => false,
+            (AttemptEnd::Missing | AttemptEnd::Failed | AttemptEnd::Dropped, None) => false,
         };
         self.forget(host, now);
         changed
@@ -357,7 +357,7 @@ mod tests {
     }
 
     struct Bed {
-        outages: Outages,
+        outages: FailingHosts,
         random: Random,
         hosts: [HostKey; 2],
     }
@@ -365,7 +365,7 @@ mod tests {
     impl Bed {
         fn new() -> Self {
             Self {
-                outages: Outages::default(),
+                outages: FailingHosts::default(),
                 random: Random::seeded(1),
                 hosts: [key("a"), key("b")],
             }
@@ -386,7 +386,7 @@ mod tests {
             (ticket, self.turn(host, ticket, millis))
         }
 
-        fn ended(&mut self, host: usize, ticket: Ticket, how: Ended, millis: u64) -> bool {
+        fn ended(&mut self, host: usize, ticket: Ticket, how: AttemptEnd, millis: u64) -> bool {
             self.outages
                 .ended(&self.hosts[host], ticket, how, at(millis), &self.random)
         }
@@ -395,7 +395,7 @@ mod tests {
         fn fail(&mut self) -> u64 {
             let (ticket, turn) = self.new_turn(0, 0);
             assert_eq!(turn, Turn::Go);
-            self.ended(0, ticket, Ended::Failed, 0);
+            self.ended(0, ticket, AttemptEnd::Failed, 0);
             let (waits, turn) = self.new_turn(0, 0);
             self.outages
                 .left(&self.hosts[0], waits, at(0), &self.random);
@@ -420,7 +420,7 @@ mod tests {
         let all: Vec<_> = (0..1_000).map(|_| bed.new_turn(0, 0)).collect();
         for (ticket, turn) in all {
             assert_eq!(turn, Turn::Go);
-            assert!(!bed.ended(0, ticket, Ended::Answered, 5));
+            assert!(!bed.ended(0, ticket, AttemptEnd::Answered, 5));
         }
         assert!(bed.outages.hosts.is_empty());
     }
@@ -442,7 +442,7 @@ mod tests {
                 (probes, largest) = (probes + 1, largest.max(probe.len()));
                 for (number, ticket) in probe.iter().enumerate() {
                     let last = number + 1 == probe.len();
-                    assert_eq!(bed.ended(0, *ticket, Ended::Failed, now), last);
+                    assert_eq!(bed.ended(0, *ticket, AttemptEnd::Failed, now), last);
                     // The reply's next attempt.
                     waiting.remove(ticket);
                     waiting.insert(bed.outages.ticket());
@@ -459,7 +459,7 @@ mod tests {
     fn a_missing_host_is_known_after_two_seconds() {
         let mut bed = Bed::new();
         let (first, _) = bed.new_turn(0, 0);
-        assert!(!bed.ended(0, first, Ended::Missing, 0));
+        assert!(!bed.ended(0, first, AttemptEnd::Missing, 0));
         assert_eq!(bed.outages.is(&bed.hosts[0], at(0)), HostIs::Failing);
         let waiting: Vec<_> = (0..30).map(|_| bed.outages.ticket()).collect();
         let (mut now, mut probes) = (0, 0);
@@ -474,7 +474,7 @@ mod tests {
             assert_eq!(probe.len(), MAX_BATCH_ENTRIES, "one batch");
             probes += 1;
             for ticket in probe {
-                bed.ended(0, *ticket, Ended::Missing, now);
+                bed.ended(0, *ticket, AttemptEnd::Missing, now);
             }
             if let HostIs::Missing(since) = bed.outages.is(&bed.hosts[0], at(now)) {
                 break since;
@@ -491,15 +491,15 @@ mod tests {
         // A reply that comes now tries once, even if others wait.
         let new = bed.outages.ticket();
         assert_eq!(bed.turn_since(0, new, now, now), Turn::Go);
-        assert!(bed.ended(0, new, Ended::Missing, now + 100));
+        assert!(bed.ended(0, new, AttemptEnd::Missing, now + 100));
         assert_eq!(due(bed.turn_since(0, late, 1_500, now + 100)), 3_000);
         assert_eq!(bed.turn_since(0, late, 1_500, 3_000), Turn::Go);
-        bed.ended(0, late, Ended::Missing, 3_000);
+        bed.ended(0, late, AttemptEnd::Missing, 3_000);
         assert!(bed.outages.hosts.is_empty(), "nobody waits");
         // When the host exists, the next reply finds it.
         let found = bed.outages.ticket();
         assert_eq!(bed.turn_since(0, found, 4_000, 4_000), Turn::Go);
-        bed.ended(0, found, Ended::Answered, 4_000);
+        bed.ended(0, found, AttemptEnd::Answered, 4_000);
         assert_eq!(bed.outages.is(&bed.hosts[0], at(4_000)), HostIs::Well);
     }
 
@@ -519,13 +519,13 @@ mod tests {
                 .iter()
                 .all(|turn| *turn == Turn::Wait)
         );
-        assert!(!bed.ended(0, tickets[0], Ended::Failed, now + 5));
-        assert!(bed.ended(0, tickets[1], Ended::Answered, now + 5));
+        assert!(!bed.ended(0, tickets[0], AttemptEnd::Failed, now + 5));
+        assert!(bed.ended(0, tickets[1], AttemptEnd::Answered, now + 5));
         for ticket in &tickets[MAX_BATCH_ENTRIES..] {
             assert_eq!(bed.turn(0, *ticket, now + 5), Turn::Go);
         }
         // The later ends of this probe do not begin a new outage.
-        assert!(!bed.ended(0, tickets[2], Ended::Failed, now + 6));
+        assert!(!bed.ended(0, tickets[2], AttemptEnd::Failed, now + 6));
         assert_eq!(bed.new_turn(0, now + 6).1, Turn::Go);
     }
 
@@ -539,7 +539,7 @@ mod tests {
             assert_eq!(bed.new_turn(0, millis).1, Turn::Wait);
             assert_eq!(bed.new_turn(1, millis).1, Turn::Go);
         }
-        assert!(bed.ended(0, hangs, Ended::Dropped, now + 60_000));
+        assert!(bed.ended(0, hangs, AttemptEnd::Dropped, now + 60_000));
     }
 
     #[test]
@@ -547,7 +547,7 @@ mod tests {
         let mut bed = Bed::new();
         let tickets: Vec<_> = (0..20).map(|_| bed.new_turn(0, 0).0).collect();
         for ticket in tickets {
-            bed.ended(0, ticket, Ended::Failed, 0);
+            bed.ended(0, ticket, AttemptEnd::Failed, 0);
         }
         assert!(due(bed.new_turn(0, 0).1) <= 240);
     }
@@ -557,7 +557,7 @@ mod tests {
         for answered_first in [true, false] {
             let mut bed = Bed::new();
             let ((bad, _), (good, _)) = (bed.new_turn(0, 0), bed.new_turn(0, 0));
-            let mut both = [(bad, Ended::Failed), (good, Ended::Answered)];
+            let mut both = [(bad, AttemptEnd::Failed), (good, AttemptEnd::Answered)];
             if answered_first {
                 both.reverse();
             }
@@ -615,7 +615,7 @@ mod tests {
             bed.hosts[0] = key(&format!("a{number}"));
             let (ticket, turn) = bed.new_turn(0, number * 1_000);
             assert_eq!(turn, Turn::Go);
-            bed.ended(0, ticket, Ended::Failed, number * 1_000);
+            bed.ended(0, ticket, AttemptEnd::Failed, number * 1_000);
             assert_eq!(bed.outages.is(&bed.hosts[0], at(0)), HostIs::Failing);
             // Some 60 hosts failed within the last minute. The table grows to twice as many before it is swept.
             assert!(bed.outages.hosts.len() <= 2 * 64);

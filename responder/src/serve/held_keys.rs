@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::store::Holder;
-use crate::store::calls::{Place, StoreCalls};
+use crate::store::guarded::{Place, StoreCalls};
 
 /// The keys in the store that this queue's handlers hold.
 #[derive(Debug, Default)]

@@ -8,10 +8,10 @@ use sqs_rpc_protocol::VirtualQueueUrl;
 use sqs_rpc_protocol::limits::{MAX_DELAY, MAX_POLL_WAIT, MAX_RECEIVED, MAX_VISIBILITY};
 use sqs_rpc_transport::md5_of_attributes;
 
-use super::answers::{Empty, Sent as SentAnswer};
+use super::answer_members::{Empty, Sent as SentAnswer};
+use super::operations::{Service, virtual_url};
 use super::refusal::{Failure, Kind, Refusal};
-use super::requests::{Change, ReceiveMessage, Received, Sent, To};
-use super::service::{Service, virtual_url};
+use super::request_members::{Change, ReceiveMessage, Received, Sent, To};
 use crate::{OutgoingMessage, VirtualQueue};
 
 const VISIBILITY: RangeInclusive<u64> = 0..=MAX_VISIBILITY.as_secs();

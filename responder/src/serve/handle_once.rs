@@ -2,7 +2,7 @@
 //!
 //! Owns: the order of checks (this responder's other requests, then the store); the renewal of a lease while the
 //! handler runs; and the reply that is kept afterwards. Does not own: the handler's end (`jobs.rs`), nor the message's
-//! end (`verdict.rs`). Invariants: under an idempotency key no handler runs unless the store answered [`Begun::Mine`];
+//! end (`after_handler.rs`). Invariants: under an idempotency key no handler runs unless the store answered [`Begun::Mine`];
 //! a request that waits for another request's handler occupies no slot.
 
 use std::convert::Infallible;
@@ -14,10 +14,10 @@ use futures::future::join_all;
 use sqs_rpc_protocol::ErrorCode;
 use sqs_rpc_transport::{Counter, Moment, mutant};
 
+use super::after_handler::HandlerEnd;
 use super::context::ServeContext;
-use super::outside::Outside;
-use super::verdict::Ended;
-use crate::store::calls::{Place, StoreFailed};
+use super::waiting::Outside;
+use crate::store::guarded::{Place, StoreFailed};
 use crate::store::{Begun, Completed, Fingerprint, Holder, ReplyKey};
 use crate::{Deadline, Reply, Request};
 
@@ -35,12 +35,12 @@ enum Asked {
     /// Handle the request. `true` if the place in the store is held.
     Handle(bool),
     /// Do not handle the request; it has this end and reply.
-    Ended(Ended, Reply),
+    HandlerEnd(HandlerEnd, Reply),
 }
 
 impl ServeContext {
     /// Handles a request, or finds the outcome of handling it elsewhere: in this or another process, now or earlier.
-    pub(super) async fn handle_once(&self, request: Request) -> (Ended, Reply) {
+    pub(super) async fn handle_once(&self, request: Request) -> (HandlerEnd, Reply) {
         let Some(key) = ReplyKey::of(&request) else {
             return self.handle_in_slot(request).await;
         };
@@ -70,8 +70,8 @@ impl ServeContext {
                 Ok(claim) => (claim, outside),
                 Err(outcome) => {
                     self.count(match outcome.0 {
-                        Ended::PutBack | Ended::NoRoom => Counter::DuplicatesPutBack,
-                        Ended::Reused => Counter::KeysReused,
+                        HandlerEnd::PutBack | HandlerEnd::NoRoom => Counter::DuplicatesPutBack,
+                        HandlerEnd::Reused => Counter::KeysReused,
                         _ => Counter::DuplicateRequests,
                     });
                     return outcome;
@@ -81,7 +81,7 @@ impl ServeContext {
         let outcome = self.handle_held(key, fingerprint, request, outside).await;
         // `Unwanted` means that this request's own deadline has passed. Other waiters may have later deadlines, so the
         // claim passes to one of them.
-        if outcome.0 != Ended::Unwanted {
+        if outcome.0 != HandlerEnd::Unwanted {
             claim.settle(&outcome);
         }
         outcome
@@ -94,7 +94,7 @@ impl ServeContext {
         fingerprint: Fingerprint,
         request: Request,
         outside: Option<Outside>,
-    ) -> (Ended, Reply) {
+    ) -> (HandlerEnd, Reply) {
         let holder = Holder::random(self.sqs.random());
         let place = Place {
             key,
@@ -103,7 +103,7 @@ impl ServeContext {
         };
         let is_held = match self.ask(&place, request.deadline(), outside).await {
             Asked::Handle(is_held) => is_held,
-            Asked::Ended(ended, reply) => return (ended, reply),
+            Asked::HandlerEnd(ended, reply) => return (ended, reply),
         };
         if !is_held {
             return self.handle_in_slot(request).await;
@@ -129,7 +129,7 @@ impl ServeContext {
                 Ok(Begun::Mine) => return Asked::Handle(true),
                 Ok(Begun::Done(reply)) if !mutant!("reply-forgotten") => {
                     self.count(Counter::DuplicateRequests);
-                    return Asked::Ended(Ended::Done, reply);
+                    return Asked::HandlerEnd(HandlerEnd::Done, reply);
                 }
                 Ok(Begun::InProgress { .. }) if mutant!("no-claim") => return Asked::Handle(true),
                 Ok(Begun::InProgress { ask_again }) => ask_again,
@@ -137,11 +137,11 @@ impl ServeContext {
                     if self.count_and_tell(Counter::KeysReused) {
                         tracing::warn!(queue = %self.queue, "an idempotency key was used for another request, which is refused");
                     }
-                    return Asked::Ended(Ended::Reused, key_reused());
+                    return Asked::HandlerEnd(HandlerEnd::Reused, key_reused());
                 }
                 Err(StoreFailed) if place.key.is_idempotency_key() => {
                     self.count(Counter::DuplicatesPutBack);
-                    return Asked::Ended(Ended::PutBack, nothing());
+                    return Asked::HandlerEnd(HandlerEnd::PutBack, nothing());
                 }
                 // A request id or message id is not chosen by a user. A mismatch then means another request, and a
                 // failure that the store cannot help: handle the request as without a store.
@@ -154,14 +154,14 @@ impl ServeContext {
             }
             if outside.is_none() {
                 let (ended, reply) = self.no_room();
-                return Asked::Ended(ended, reply);
+                return Asked::HandlerEnd(ended, reply);
             }
             let wait = ask_again.clamp(SHORTEST_WAIT, LONGEST_WAIT);
             tokio::select! {
                 biased;
                 () = deadline.passed() => {
                     let (ended, reply) = self.expired_outside();
-                    return Asked::Ended(ended, reply);
+                    return Asked::HandlerEnd(ended, reply);
                 }
                 () = self.sqs.clock().sleep(wait) => {}
             }
@@ -169,7 +169,7 @@ impl ServeContext {
     }
 
     /// Runs the handler, and renews the lease as long as it runs.
-    async fn handle_renewing(&self, place: &Place, request: Request) -> (Ended, Reply) {
+    async fn handle_renewing(&self, place: &Place, request: Request) -> (HandlerEnd, Reply) {
         let mut work = pin!(self.handle_in_slot(request));
         // Most handlers end at once, without the need for a timer.
         if let Poll::Ready(outcome) = futures::poll!(&mut work) {
@@ -199,7 +199,7 @@ impl ServeContext {
         }
     }
 
-    async fn handle_in_slot(&self, request: Request) -> (Ended, Reply) {
+    async fn handle_in_slot(&self, request: Request) -> (HandlerEnd, Reply) {
         let _slot = self.slots.handler().await;
         self.handle(request).await
     }
@@ -235,14 +235,14 @@ impl ServeContext {
     }
 
     /// Too many duplicates wait already, so the message is given back to SQS.
-    fn no_room(&self) -> (Ended, Reply) {
+    fn no_room(&self) -> (HandlerEnd, Reply) {
         self.count(Counter::DuplicatesPutBack);
-        (Ended::NoRoom, nothing())
+        (HandlerEnd::NoRoom, nothing())
     }
 
-    fn expired_outside(&self) -> (Ended, Reply) {
+    fn expired_outside(&self) -> (HandlerEnd, Reply) {
         self.count(Counter::Expired);
-        (Ended::Unwanted, nothing())
+        (HandlerEnd::Unwanted, nothing())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The hosts that are known not to exist.
 //!
 //! Owns: which hosts are missing, since when, and when they are forgotten. Does not own: how long sends to a host must
-//! fail until it counts as missing (`outages.rs`). Pure. Invariant: at most [`MOST`] hosts are kept, none of them
+//! fail until it counts as missing (`failing_hosts.rs`). Pure. Invariant: at most [`MOST`] hosts are kept, none of them
 //! longer than [`AGE`].
 //!
 //! A reply to a missing host is still tried once, so a host that is made later under the same name gets its replies.

@@ -21,7 +21,7 @@ use aws_sdk_sqs::types::Message;
 use sqs_rpc_transport::{Moment, hashing::Keyed, hashing::keyed};
 
 use super::buffered::{Buffered, Fate, GroupKey};
-use super::facts::group_of;
+use super::message_info::group_of;
 
 /// How long later messages wait for an earlier message that is visible again. A waiting poll returns that message at
 /// once; the longest pause between successful polls is a second.
@@ -34,7 +34,7 @@ const FORGET_AT: usize = 64;
 ///
 /// Messages are identified by their numbers, which are unique per host and increase in the order of arrival.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct FifoGroups {
     groups: HashMap<GroupKey, Group, Keyed>,
     /// The groups with a free message, by their first free message.
     open: BTreeMap<u64, GroupKey>,
@@ -108,7 +108,7 @@ impl Group {
     }
 }
 
-impl Order {
+impl FifoGroups {
     pub(super) fn new() -> Self {
         Self {
             groups: HashMap::with_hasher(keyed()),

@@ -5,9 +5,9 @@ use std::task::Waker;
 use sqs_rpc_protocol::VirtualQueueName;
 use sqs_rpc_transport::Moment;
 
-use super::outcome::TakenAny;
+use super::decisions::TakenAny;
+use super::for_all_turns::TakeAll;
 use super::router::{Router, Slot};
-use super::turns::TakeAll;
 
 impl<S> Router<S> {
     /// From now on a handler takes the messages of all queues, up to `per_queue` of each at a time. 0 ends this.

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use futures::future;
 use sqs_rpc_protocol::limits::{MAX_BATCH_ENTRIES, MAX_ENTRY_ID, MAX_MESSAGE_BYTES, message_size};
 
-use super::answers::{BatchAnswer, Done, Empty, Failed, Sent as SentAnswer};
-use super::messages::{change_one, delete_one};
+use super::answer_members::{BatchAnswer, Done, Empty, Failed, Sent as SentAnswer};
+use super::message_operations::{change_one, delete_one};
+use super::operations::{Service, virtual_url};
 use super::refusal::{Failure, Kind, Refusal};
-use super::requests::{BatchEntry, BatchRequest, Change, Received, Sent};
-use super::service::{Service, virtual_url};
+use super::request_members::{BatchEntry, BatchRequest, Change, Received, Sent};
 
 impl Service {
     pub(super) async fn send_batch(

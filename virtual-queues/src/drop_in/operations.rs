@@ -11,14 +11,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqs_rpc_protocol::{HostQueueUrl, VirtualQueueUrl, names};
 
-use super::answers::{Attributes, Body, Empty, QueueUrl, Received, Tags, respond};
-use super::maker::MakeQueue;
+use super::answer_members::{Attributes, Body, Empty, QueueUrl, Received, Tags, respond};
+use super::for_virtual_queue::{named, screen};
+use super::make_queue::MakeQueue;
 use super::refusal::{Failure, Kind, Refusal};
-use super::requests::{
+use super::request_members::{
     Addressed, CreateQueue, GetQueueAttributes, GetQueueUrl, SetQueueAttributes, TagQueue,
     UntagQueue,
 };
-use super::screen::{named, screen};
 use crate::{CreateQueue as Plan, VirtualQueue, VirtualQueues};
 
 /// Serves calls for virtual queues. It keeps the multiplexer running.

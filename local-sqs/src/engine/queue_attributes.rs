@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// The values of a queue's attributes.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Settings {
+pub(super) struct QueueAttributes {
     pub(super) fifo: bool,
     pub(super) delay_seconds: u32,
     pub(super) maximum_message_size: u32,
@@ -84,7 +84,7 @@ pub const SETTABLE_ATTRIBUTES: [&str; 15] = [
     "VisibilityTimeout",
 ];
 
-impl Settings {
+impl QueueAttributes {
     pub(super) const fn new(fifo: bool) -> Self {
         Self {
             fifo,
@@ -427,8 +427,8 @@ fn redrive_allow(value: &str) -> Result<Option<RedriveAllow>, SqsError> {
 mod tests {
     use super::*;
 
-    fn set(name: &str, value: &str) -> Result<Settings, ErrorKind> {
-        let mut settings = Settings::new(false);
+    fn set(name: &str, value: &str) -> Result<QueueAttributes, ErrorKind> {
+        let mut settings = QueueAttributes::new(false);
         settings
             .set(name, value)
             .map(|()| settings)
@@ -492,7 +492,7 @@ mod tests {
         let policy = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:*"}}"#;
         let mut settings = set("Policy", policy).expect("valid");
         settings.set("Policy", "").expect("valid");
-        assert_eq!(settings, Settings::new(false));
+        assert_eq!(settings, QueueAttributes::new(false));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Waits for a reply's turn at its host.
 //!
-//! Owns: the lock around [`Outages`], and waking the waiting replies. Does not own: whose turn it is. Invariant: an
+//! Owns: the lock around [`FailingHosts`], and waking the waiting replies. Does not own: whose turn it is. Invariant: an
 //! attempt that is dropped at any time, waiting or in flight, leaves its place.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,13 +9,13 @@ use sqs_rpc_protocol::{HostKey, HostQueueUrl};
 use sqs_rpc_transport::{Fault, FaultKind, Moment, Sqs, mutant};
 use tokio::sync::Notify;
 
-use super::outages::{Ended, HostIs, Outages, Ticket, Turn};
+use super::failing_hosts::{AttemptEnd, FailingHosts, HostIs, Ticket, Turn};
 
 /// The turns at all hosts of one sender.
 #[derive(Debug)]
 pub(super) struct Turns {
     sqs: Sqs,
-    outages: Mutex<Outages>,
+    outages: Mutex<FailingHosts>,
     /// Wakes all waiting replies, in the order of their arrival.
     changed: Notify,
 }
@@ -83,7 +83,7 @@ impl Turns {
         }
     }
 
-    fn outages(&self) -> MutexGuard<'_, Outages> {
+    fn outages(&self) -> MutexGuard<'_, FailingHosts> {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -97,13 +97,13 @@ impl Attempt<'_> {
     /// attempt waits for its turn, so the caller need not wait before it.
     pub(super) fn ended<T>(mut self, result: &Result<T, Fault>) -> HostIs {
         self.end(match result {
-            Ok(_) => Ended::Answered,
-            Err(fault) if fault.is_temporary() => Ended::Failed,
+            Ok(_) => AttemptEnd::Answered,
+            Err(fault) if fault.is_temporary() => AttemptEnd::Failed,
             Err(fault) => match fault.kind() {
                 // The call was not made, so it tells nothing about the host.
-                FaultKind::NotMade | FaultKind::Closed => Ended::Dropped,
-                FaultKind::QueueNotFound => Ended::Missing,
-                _ => Ended::Answered,
+                FaultKind::NotMade | FaultKind::Closed => AttemptEnd::Dropped,
+                FaultKind::QueueNotFound => AttemptEnd::Missing,
+                _ => AttemptEnd::Answered,
             },
         });
         if mutant!("each-reply-by-itself") {
@@ -112,7 +112,7 @@ impl Attempt<'_> {
         self.turns.outages().is(&self.host, self.turns.now())
     }
 
-    fn end(&mut self, how: Ended) {
+    fn end(&mut self, how: AttemptEnd) {
         let Self {
             turns,
             host,
@@ -133,6 +133,6 @@ impl Attempt<'_> {
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        self.end(Ended::Dropped);
+        self.end(AttemptEnd::Dropped);
     }
 }

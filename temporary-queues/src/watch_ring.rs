@@ -6,8 +6,8 @@ use sqs_rpc_protocol::SqsTime;
 use sqs_rpc_transport::{Counter, Fault, FaultKind, NoRuntime, Tasks};
 use tokio_util::sync::CancellationToken;
 
-use super::calls;
-use super::held::reading;
+use super::held_host::reading;
+use super::host_calls;
 use super::lease::Reading;
 use super::process::Process;
 use super::ring::{Failure, Step, Watch, WatchOptions};
@@ -66,7 +66,7 @@ async fn watch(process: Arc<Process>, stop: CancellationToken) {
 async fn take(process: &Process, watch: &mut Watch, step: Step) {
     let sqs = process.sqs();
     let clock = sqs.clock();
-    if !matches!(step, Step::Wait(_)) && regains_contact(process).await {
+    if !matches!(step, Step::Wait(_)) && sqs_answers_again(process).await {
         // Time has passed, so the caller asks for the next step again.
         return;
     }
@@ -79,7 +79,7 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
             clock.sleep_until(until).await;
             return;
         }
-        Step::List(part) => match calls::list(sqs, &part).await.1 {
+        Step::List(part) => match host_calls::list(sqs, &part).await.1 {
             Ok(queues) => {
                 watch.listed(queues, clock.now());
                 return;
@@ -87,7 +87,7 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
             Err(fault) => fault,
         },
         Step::Read(host) => {
-            let (date, tags) = calls::tags(sqs, &host.url).await;
+            let (date, tags) = host_calls::tags(sqs, &host.url).await;
             match tags {
                 Ok(tags) => {
                     let date = if sqs_rpc_transport::mutant!("verdict-by-local-clock") {
@@ -102,8 +102,8 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
             }
         }
         Step::Delete(host) => {
-            let end = clock.now() + calls::LIMIT;
-            match calls::try_delete(sqs, &host.url, end).await {
+            let end = clock.now() + host_calls::LIMIT;
+            match host_calls::try_delete(sqs, &host.url, end).await {
                 Ok(()) => {
                     watch.deleted(clock.now());
                     // The host may be a host that this process created and did not delete.
@@ -121,15 +121,15 @@ async fn take(process: &Process, watch: &mut Watch, step: Step) {
 
 /// If SQS does not answer at present, waits until another call of this process is answered, for example a renewal, and
 /// returns `true`. After one period without an answer returns `false`, and the watch makes a call itself.
-async fn regains_contact(process: &Process) -> bool {
+async fn sqs_answers_again(process: &Process) -> bool {
     let sqs = process.sqs();
     // Created before the check, so that no answer is missed.
-    let mut contact = sqs.contact();
-    if !sqs.is_contact_lost() {
+    let mut recoveries = sqs.recoveries();
+    if !sqs.is_outage() {
         return false;
     }
     let patience = sqs.clock().now() + process.options.period;
-    let again = sqs.clock().timeout_at(patience, contact.again());
+    let again = sqs.clock().timeout_at(patience, recoveries.outage_over());
     again.await.is_ok()
 }
 

@@ -6,12 +6,12 @@ use sqs_rpc_transport::{Action, Counter, Delivery, Fault, FaultKind};
 use sqs_virtual_queues::PendingError;
 use tokio_util::sync::CancellationToken;
 
-use super::calls;
+use super::choose_host::Step;
 use super::error::TemporaryError;
-use super::held::Held;
-use super::keeper::keep;
+use super::held_host::Held;
+use super::host_calls;
+use super::keep_host::keep;
 use super::lease::Claim;
-use super::machine::Step;
 use super::pool::Pool;
 
 /// The tag by which people recognize a queue that this crate created.
@@ -89,7 +89,7 @@ impl Maker {
             if sqs_rpc_transport::mutant!("creation-not-repeated") {
                 return;
             }
-            let answers = !sqs.is_contact_lost();
+            let answers = !sqs.is_outage();
             let now = sqs.clock().now();
             let retry = self
                 .pool
@@ -121,7 +121,7 @@ impl Maker {
         let tags = std::iter::once(made_by).chain(users).chain(lease);
         // Before the call, so that the creation stays counted if this task is dropped during the call.
         process.begins_to_make(&name);
-        let (date, made) = calls::create(sqs, &name, &pool.attributes, tags).await;
+        let (date, made) = host_calls::create(sqs, &name, &pool.attributes, tags).await;
         let now = sqs.clock().now();
         let url = match made {
             Ok(url) => url,
@@ -138,12 +138,12 @@ impl Maker {
         };
         process.confirmed(&name);
         if sqs_rpc_transport::mutant!("tags-after-creation") {
-            let _ = calls::tag(sqs, url.as_str(), afterwards, calls::LIMIT).await;
+            let _ = host_calls::tag(sqs, url.as_str(), afterwards, host_calls::LIMIT).await;
         }
         let claim = Claim::new(creation, process.lease_keys(), date, sqs.random());
         let host = process.queues.new_host(&url, now);
         let (Some(claim), Ok(host)) = (claim, host) else {
-            process.delete(name.into(), url, calls::LIMIT).await;
+            process.delete(name.into(), url, host_calls::LIMIT).await;
             // Reported as a creation without an answer, so that the machine may start another one at once.
             let (kind, delivery) = (FaultKind::Unreadable, Delivery::Unknown);
             return Err(Fault::local(Action::CreateQueue, kind, delivery, WrongTime));
@@ -183,7 +183,7 @@ impl Maker {
                 process.let_go(&held.name);
                 let url = held.host.url().clone();
                 let name = Arc::clone(&held.name);
-                process.delete(name, url, calls::LIMIT).await;
+                process.delete(name, url, host_calls::LIMIT).await;
             }
         }
     }
