@@ -21,7 +21,7 @@
 )]
 
 #[allow(dead_code, reason = "a private part of virtual-queues")]
-#[path = "../../virtual-queues/src/multiplexer/routing/deadlines/mod.rs"]
+#[path = "../../virtual-queues/src/multiplexer/routing/deadlines.rs"]
 mod deadlines;
 #[allow(dead_code, unused_imports, reason = "a private part of this package")]
 #[path = "../src/lease/mod.rs"]

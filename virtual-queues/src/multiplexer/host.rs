@@ -46,7 +46,6 @@ impl Host {
         id: CorrelationId,
         deadline: Moment,
     ) -> Result<PendingReply, ExpectError> {
-        let name = id.to_name();
         let (sink, outcome) = oneshot::channel();
         self.shared.update(|state| {
             if let Some(why) = &state.ended {
@@ -54,7 +53,7 @@ impl Host {
             }
             state
                 .router
-                .expect(name.clone(), deadline, sink)
+                .expect(id, deadline, sink)
                 .map_err(|refused| match refused {
                     Refused::Closed => ExpectError::Ended(PendingError::Closed),
                     Refused::Full | Refused::Taken => {
@@ -62,8 +61,13 @@ impl Host {
                     }
                 })
         })?;
-        let url = VirtualQueueUrl::new(&self.shared.url, &name);
-        Ok(PendingReply::new(Arc::clone(&self.shared), url, outcome))
+        let url = VirtualQueueUrl::new(&self.shared.url, &id.to_name());
+        Ok(PendingReply::new(
+            Arc::clone(&self.shared),
+            id,
+            url,
+            outcome,
+        ))
     }
 
     /// The number of requests that wait for their replies.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use aws_sdk_sqs::types::Message;
-use sqs_rpc_protocol::VirtualQueueUrl;
+use sqs_rpc_protocol::{CorrelationId, VirtualQueueUrl};
 use tokio::sync::oneshot;
 
 use super::error::PendingError;
@@ -22,6 +22,7 @@ use super::hub::{Hub, Outcome};
 #[must_use = "a pending request that is dropped is given up"]
 pub struct PendingReply {
     shared: Arc<Hub>,
+    id: CorrelationId,
     url: VirtualQueueUrl,
     outcome: oneshot::Receiver<Outcome>,
     ended: bool,
@@ -30,11 +31,13 @@ pub struct PendingReply {
 impl PendingReply {
     pub(super) const fn new(
         shared: Arc<Hub>,
+        id: CorrelationId,
         url: VirtualQueueUrl,
         outcome: oneshot::Receiver<Outcome>,
     ) -> Self {
         Self {
             shared,
+            id,
             url,
             outcome,
             ended: false,
@@ -66,8 +69,7 @@ impl Future for PendingReply {
 impl Drop for PendingReply {
     fn drop(&mut self) {
         if !self.ended {
-            self.shared
-                .update(|state| state.router.forget(self.url.name()));
+            self.shared.update(|state| state.router.forget(self.id));
         }
     }
 }

@@ -7,7 +7,7 @@ use sqs_rpc_transport::Moment;
 
 use super::decisions::TakenAny;
 use super::for_all_turns::TakeAll;
-use super::router::{Router, Slot};
+use super::router::Router;
 
 impl<S> Router<S> {
     /// From now on a handler takes the messages of all queues, up to `per_queue` of each at a time. 0 ends this.
@@ -17,8 +17,7 @@ impl<S> Router<S> {
             ..TakeAll::default()
         };
         let mut busy = Vec::new();
-        for (name, slot) in &mut self.slots {
-            let Slot::Queue(slot) = slot else { continue };
+        for (name, slot) in &mut self.queues {
             (slot.turn, slot.in_hand) = (None, 0);
             slot.last_used = now;
             if !slot.is_idle() {

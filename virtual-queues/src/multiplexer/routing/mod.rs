@@ -18,8 +18,11 @@ mod in_hand;
 mod in_use;
 mod message_info;
 mod recent_names;
+mod replies;
 mod retention_and_tags;
 mod router;
+mod shrink;
+mod unclaimed;
 
 pub(crate) use buffer::Ticket;
 pub(crate) use buffered::{Extension, Fate, Taken};

@@ -1,8 +1,8 @@
 //! Remembers recently used names.
 
 use std::collections::{HashSet, VecDeque};
+use std::hash::Hash;
 
-use sqs_rpc_protocol::VirtualQueueName;
 use sqs_rpc_transport::{hashing::Keyed, hashing::keyed};
 
 /// The last few thousand names of answered requests or of deleted virtual queues, by their digests. Two names have
@@ -27,7 +27,7 @@ impl RecentNames {
         }
     }
 
-    pub(super) fn remember(&mut self, name: &VirtualQueueName) {
+    pub(super) fn remember(&mut self, name: &impl Hash) {
         let digest = self.digest(name);
         if !self.digests.insert(digest) {
             return;
@@ -41,23 +41,25 @@ impl RecentNames {
     }
 
     /// Removes a name. If the name is remembered again later, it may be forgotten earlier than others.
-    pub(super) fn forget(&mut self, name: &VirtualQueueName) {
+    pub(super) fn forget(&mut self, name: &impl Hash) {
         if !self.digests.is_empty() {
             self.digests.remove(&self.digest(name));
         }
     }
 
-    pub(super) fn contains(&self, name: &VirtualQueueName) -> bool {
+    pub(super) fn contains(&self, name: &impl Hash) -> bool {
         self.digests.contains(&self.digest(name))
     }
 
-    fn digest(&self, name: &VirtualQueueName) -> u64 {
+    fn digest(&self, name: &impl Hash) -> u64 {
         self.digests.hasher().hash_one(name)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sqs_rpc_protocol::VirtualQueueName;
+
     use super::*;
 
     fn name(n: usize) -> VirtualQueueName {

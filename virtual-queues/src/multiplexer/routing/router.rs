@@ -17,8 +17,10 @@ use super::buffered::{Buffered, extend_at};
 use super::deadlines::{Deadlines, Key};
 use super::decisions::{Arrival, Due, Leftovers, Received, Refused, Routed};
 use super::for_all_turns::TakeAll;
-use super::message_info::{is_older_than, name_of, put_back_for, receive_count, size_of};
+use super::message_info::{name_of, put_back_for, receive_count, size_of};
 use super::recent_names::RecentNames;
+use super::replies::Replies;
+use super::shrink::release_memory;
 
 /// Routes the messages of one host to the waiting requests and receivers.
 ///
@@ -26,20 +28,17 @@ use super::recent_names::RecentNames;
 #[derive(Debug)]
 pub(crate) struct Router<S> {
     pub(super) options: RouterOptions,
-    /// The slot of each virtual queue of the host. Nothing depends on the order of this table.
+    pub(super) replies: Replies<S>,
+    /// The virtual queues of the host. Nothing depends on the order of this table.
     ///
     /// An `IndexMap` keeps its entries in a vector, and its hash table contains only indices: about 20 MB instead of
     /// 120 MB for a million queues. So creating and deleting a queue is about as fast as with ten queues
     /// (`benches/scale.rs`).
-    pub(super) slots: IndexMap<VirtualQueueName, Slot<S>, Keyed>,
+    pub(super) queues: IndexMap<VirtualQueueName, Box<QueueSlot>, Keyed>,
     pub(super) due: Deadlines<Alarm>,
-    /// Answered requests, which distinguish a second reply from a late reply.
-    answered: RecentNames,
     /// Virtual queues that were deleted in this process: their messages are orphans, because no other process has
     /// such a queue.
-    deleted: RecentNames,
-    /// The number of requests that wait for their replies.
-    pending: usize,
+    pub(super) deleted: RecentNames,
     /// The sum over all virtual queues.
     load: Load,
     /// Messages that left a buffer as visible when a receiver looked before the alarm; reported by `next_due`.
@@ -84,22 +83,8 @@ pub(crate) struct Limits {
     pub(crate) host_bytes: usize,
 }
 
-/// A foreign reply older than this is deleted, because its request no longer waits.
-const FOREIGN_LIFE: Duration = Duration::from_secs(15 * 60);
-
-/// The maximum time for which a message is put back whose virtual queue may belong to another process. That process
-/// receives the message in every other attempt at best.
-const LONGEST_UNCLAIMED: Duration = Duration::from_secs(30);
-
-#[derive(Debug)]
-pub(super) enum Slot<S> {
-    OneShot { sink: S, key: Key },
-    Queue(Box<QueueSlot>),
-}
-
 #[derive(Debug, Clone)]
 pub(super) enum Alarm {
-    Deadline(VirtualQueueName),
     Attention(VirtualQueueName),
     Idle(VirtualQueueName),
 }
@@ -118,11 +103,10 @@ impl<S> Router<S> {
     pub(crate) fn new(options: RouterOptions) -> Self {
         Self {
             options,
-            slots: IndexMap::with_hasher(keyed()),
+            replies: Replies::new(),
+            queues: IndexMap::with_hasher(keyed()),
             due: Deadlines::new(),
-            answered: RecentNames::new(),
             deleted: RecentNames::new(),
-            pending: 0,
             load: Load::default(),
             noticed: 0,
             given_back: Vec::new(),
@@ -137,52 +121,30 @@ impl<S> Router<S> {
 
     // --- pending requests
 
-    /// Waits for one message to `name` until `deadline`.
+    /// Waits for the reply to `id` until `deadline`.
     pub(crate) fn expect(
         &mut self,
-        name: VirtualQueueName,
+        id: CorrelationId,
         deadline: Moment,
         sink: S,
     ) -> Result<(), Refused> {
         self.admit()?;
-        if self.slots.contains_key(&name) {
+        if self.replies.is_pending(id) || self.has_queue_of(id) {
             return Err(Refused::Taken);
         }
-        let key = self.due.add(deadline, Alarm::Deadline(name.clone()));
-        self.slots.insert(name, Slot::OneShot { sink, key });
-        self.pending += 1;
+        self.replies.expect(id, deadline, sink);
         Ok(())
     }
 
-    /// Stops waiting for the reply to `name`. Returns whether it was still waiting.
-    pub(crate) fn forget(&mut self, name: &VirtualQueueName) -> bool {
-        if !matches!(self.slots.get(name), Some(Slot::OneShot { .. })) {
-            return false;
-        }
-        if let Some(Slot::OneShot { key, .. }) = self.slots.swap_remove(name) {
-            self.due.remove(key);
-            self.pending -= 1;
-        }
-        self.release_memory();
-        true
+    /// Stops waiting for the reply to `id`. Returns whether it was still waiting.
+    pub(crate) fn forget(&mut self, id: CorrelationId) -> bool {
+        self.replies.forget(id)
     }
 
-    /// Removes and returns all pending requests, to inform them that no reply will come.
+    /// Removes and returns all pending requests, in the order of their deadlines, to inform them that no reply will
+    /// come.
     pub(crate) fn take_pending(&mut self) -> Vec<S> {
-        let one_shots = self
-            .slots
-            .extract_if(.., |_, slot| matches!(slot, Slot::OneShot { .. }));
-        // In the order of their deadlines, not of the table.
-        let mut taken: Vec<_> = one_shots
-            .filter_map(|(_, slot)| match slot {
-                Slot::OneShot { sink, key } => Some((key, sink)),
-                Slot::Queue(_) => None,
-            })
-            .collect();
-        self.pending = 0;
-        taken.sort_unstable_by_key(|(key, _)| *key);
-        taken.iter().for_each(|(key, _)| self.due.remove(*key));
-        taken.into_iter().map(|(_, sink)| sink).collect()
+        self.replies.take_all()
     }
 
     // --- virtual queues
@@ -196,14 +158,14 @@ impl<S> Router<S> {
         now: Moment,
     ) -> Result<bool, Refused> {
         let (admitted, in_order) = (self.admit(), self.options.in_order);
-        match self.slots.entry(name) {
-            Entry::Occupied(entry) => match entry.into_mut() {
-                Slot::OneShot { .. } => Err(Refused::Taken),
-                Slot::Queue(slot) => {
-                    slot.last_used = now;
-                    Ok(false)
-                }
-            },
+        if CorrelationId::from_name(&name).is_some_and(|id| self.replies.is_pending(id)) {
+            return Err(Refused::Taken);
+        }
+        match self.queues.entry(name) {
+            Entry::Occupied(entry) => {
+                entry.into_mut().last_used = now;
+                Ok(false)
+            }
             Entry::Vacant(entry) => {
                 admitted?;
                 self.deleted.forget(entry.key());
@@ -213,7 +175,7 @@ impl<S> Router<S> {
                     let alarm = Alarm::Idle(entry.key().clone());
                     self.due.add(now + retention, alarm)
                 });
-                entry.insert(Slot::Queue(Box::new(slot)));
+                entry.insert(Box::new(slot));
                 Ok(true)
             }
         }
@@ -222,11 +184,7 @@ impl<S> Router<S> {
     /// Deletes a virtual queue. Returns its waiting receivers and the number of its messages. `None` if the queue
     /// does not exist.
     pub(crate) fn delete(&mut self, name: &VirtualQueueName) -> Option<(Vec<Waker>, usize)> {
-        let (name, slot) = self.slots.swap_remove_entry(name)?;
-        let Slot::Queue(slot) = slot else {
-            self.slots.insert(name, slot);
-            return None;
-        };
+        let (name, slot) = self.queues.swap_remove_entry(name)?;
         let load = slot.load();
         self.load.replace(load, Load::default());
         for key in [slot.attention_key, slot.idle_key].into_iter().flatten() {
@@ -234,7 +192,7 @@ impl<S> Router<S> {
         }
         self.take_all.remove(slot.turn);
         self.deleted.remember(&name);
-        self.release_memory();
+        release_memory(&mut self.queues);
         Some((slot.into_wakers().collect(), load.messages))
     }
 
@@ -324,9 +282,8 @@ impl<S> Router<S> {
 
     /// The number of messages that a long poll may return now. 0: nobody waits.
     pub(crate) fn demand(&self) -> usize {
-        let queues = self.slots.len() - self.pending;
-        let takes_all = queues > 0 && self.take_all.is_hungry();
-        let wanted = self.pending + self.load.hungry > 0 || mutant!("polls-for-nobody");
+        let takes_all = !self.queues.is_empty() && self.take_all.is_hungry();
+        let wanted = self.pending() + self.load.hungry > 0 || mutant!("polls-for-nobody");
         if self.closed || !(wanted || takes_all) {
             return 0;
         }
@@ -367,7 +324,7 @@ impl<S> Router<S> {
         let done = self.short_polls.done;
         let mut waited = Vec::new();
         self.short_polls.queues.retain(|name| {
-            let Some(Slot::Queue(slot)) = self.slots.get(name) else {
+            let Some(slot) = self.queues.get(name) else {
                 return false;
             };
             waited.extend(slot.waited_for_short_poll(done));
@@ -383,10 +340,13 @@ impl<S> Router<S> {
         let Some(name) = name_of(&message) else {
             return self.unclaimed(None, Box::new(message), arrival);
         };
-        match self.slots.get_mut(&name) {
-            Some(Slot::OneShot { .. }) => self.complete(&name, message),
-            Some(Slot::Queue(_)) => self.buffer(&name, message, arrival),
-            None => self.unexpected(name, message, arrival),
+        let id = CorrelationId::from_name(&name);
+        if let Some(sink) = id.and_then(|id| self.replies.answer(id)) {
+            return Routed::Reply(sink, Box::new(message));
+        }
+        match self.buffer(&name, message, arrival) {
+            Ok(routed) => routed,
+            Err(message) => self.unexpected(name, id, message, arrival),
         }
     }
 
@@ -395,11 +355,13 @@ impl<S> Router<S> {
         if self.noticed > 0 {
             return Some(Due::Visible(std::mem::take(&mut self.noticed)));
         }
+        if let Some(sink) = self.replies.next_timed_out(now) {
+            return Some(Due::TimedOut(sink));
+        }
         while self.given_back.is_empty()
             && let Some(alarm) = self.due.pop(now)
         {
             let due = match alarm {
-                Alarm::Deadline(name) => self.time_out(&name),
                 Alarm::Attention(name) => self.attend(&name, now),
                 Alarm::Idle(name) => self.expire(&name, now),
             };
@@ -413,12 +375,12 @@ impl<S> Router<S> {
 
     /// When the next action is due.
     pub(crate) fn next_alarm(&self) -> Option<Moment> {
-        if self.given_back.is_empty() {
-            self.due.next()
-        } else {
+        if !self.given_back.is_empty() {
             // Due at once.
-            Some(Moment::default())
+            return Some(Moment::default());
         }
+        let alarms = [self.replies.next_deadline(), self.due.next()];
+        alarms.into_iter().flatten().min()
     }
 
     // --- the end
@@ -428,12 +390,9 @@ impl<S> Router<S> {
         self.closed = true;
         let pending = self.take_pending();
         // In the order of the names, not of the table. Idle queues, perhaps a million, are only dropped.
-        let mut busy: Vec<_> = std::mem::replace(&mut self.slots, IndexMap::with_hasher(keyed()))
+        let mut busy: Vec<_> = std::mem::replace(&mut self.queues, IndexMap::with_hasher(keyed()))
             .into_iter()
-            .filter_map(|(name, slot)| match slot {
-                Slot::Queue(slot) if !slot.is_idle() => Some((name, slot)),
-                _ => None,
-            })
+            .filter(|(_, slot)| !slot.is_idle())
             .collect();
         busy.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         self.due = Deadlines::new();
@@ -452,16 +411,13 @@ impl<S> Router<S> {
     }
 
     /// The number of requests that wait for their replies.
-    pub(crate) const fn pending(&self) -> usize {
-        self.pending
+    pub(crate) fn pending(&self) -> usize {
+        self.replies.len()
     }
 
     /// The wakers of all receivers of virtual queues, in the order in which they joined.
     pub(crate) fn receivers(&self) -> Vec<Waker> {
-        let queues = self.slots.values().filter_map(|slot| match slot {
-            Slot::Queue(slot) => Some(slot),
-            Slot::OneShot { .. } => None,
-        });
+        let queues = self.queues.values();
         let mut receivers: Vec<_> = queues.flat_map(|slot| slot.receivers()).collect();
         receivers.sort_unstable_by_key(|(ticket, _)| *ticket);
         receivers.into_iter().map(|(_, waker)| waker).collect()
@@ -474,7 +430,7 @@ impl<S> Router<S> {
 
     /// Whether there is neither a virtual queue nor a pending request.
     pub(crate) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.queues.is_empty() && self.pending() == 0
     }
 
     // --- internal functions
@@ -482,37 +438,33 @@ impl<S> Router<S> {
     fn admit(&self) -> Result<(), Refused> {
         match () {
             () if self.closed => Err(Refused::Closed),
-            () if self.slots.len() >= self.options.limits.names => Err(Refused::Full),
+            () if self.queues.len() + self.pending() >= self.options.limits.names => {
+                Err(Refused::Full)
+            }
             () => Ok(()),
         }
     }
 
+    /// Whether a virtual queue has the name of this request's replies.
+    fn has_queue_of(&self, id: CorrelationId) -> bool {
+        !self.queues.is_empty() && self.queues.contains_key(&id.to_name())
+    }
+
     pub(super) fn queue(&self, name: &VirtualQueueName) -> Option<&QueueSlot> {
-        match self.slots.get(name) {
-            Some(Slot::Queue(slot)) => Some(slot),
-            _ => None,
-        }
+        self.queues.get(name).map(Box::as_ref)
     }
 
     pub(super) fn queue_mut(&mut self, name: &VirtualQueueName) -> Option<&mut QueueSlot> {
-        match self.slots.get_mut(name) {
-            Some(Slot::Queue(slot)) => Some(slot),
-            _ => None,
-        }
+        self.queues.get_mut(name).map(Box::as_mut)
     }
 
-    fn complete(&mut self, name: &VirtualQueueName, message: Message) -> Routed<S> {
-        let Some(Slot::OneShot { sink, key }) = self.slots.swap_remove(name) else {
-            return Routed::Late(Box::new(message));
-        };
-        self.due.remove(key);
-        self.pending -= 1;
-        self.answered.remember(name);
-        self.release_memory();
-        Routed::Reply(sink, Box::new(message))
-    }
-
-    fn buffer(&mut self, name: &VirtualQueueName, message: Message, arrival: Arrival) -> Routed<S> {
+    /// Puts a message into the buffer of its virtual queue. Returns the message if the queue does not exist.
+    fn buffer(
+        &mut self,
+        name: &VirtualQueueName,
+        message: Message,
+        arrival: Arrival,
+    ) -> Result<Routed<S>, Box<Message>> {
         let (capacity, crowded) = (self.options.limits.queue_messages, self.is_crowded());
         let wanted_by_all = self.take_all.is_hungry();
         let extend_at = (!mutant!("stale-in-buffer"))
@@ -561,64 +513,10 @@ impl<S> Router<S> {
                 },
             }))
         });
-        match routed {
-            Ok(Routed::Buffered(None)) => Routed::Buffered(self.take_all.take_waker()),
-            Ok(routed) => routed,
-            Err(message) => Routed::Orphan(Some(name.clone()), Box::new(message)),
-        }
-    }
-
-    fn unexpected(&self, name: VirtualQueueName, message: Message, arrival: Arrival) -> Routed<S> {
-        let message = Box::new(message);
-        match CorrelationId::from_name(&name) {
-            Some(id) if id.is_from(self.options.process) => {
-                if self.answered.contains(&name) {
-                    Routed::Duplicate(message)
-                } else {
-                    Routed::Late(message)
-                }
-            }
-            Some(_) if is_older_than(&message, FOREIGN_LIFE, arrival.server_now) => {
-                Routed::Late(message)
-            }
-            Some(_) => Routed::Foreign(put_back_for(&message), message),
-            None => self.unclaimed(Some(name), message, arrival),
-        }
-    }
-
-    /// A message for an unknown virtual queue, or without a queue's name. Another program may read this host, too.
-    fn unclaimed(
-        &self,
-        name: Option<VirtualQueueName>,
-        message: Box<Message>,
-        arrival: Arrival,
-    ) -> Routed<S> {
-        if self.closed {
-            return Routed::GiveBack(message);
-        }
-        let age = self.options.orphan_age;
-        let orphan = age.is_zero()
-            || name
-                .as_ref()
-                .is_some_and(|name| self.deleted.contains(name))
-            || is_older_than(&message, age, arrival.server_now);
-        if orphan || mutant!("unclaimed-is-deleted") {
-            return Routed::Orphan(name, message);
-        }
-        let after = put_back_for(&message).min(LONGEST_UNCLAIMED);
-        Routed::Unclaimed(after, message)
-    }
-
-    fn time_out(&mut self, name: &VirtualQueueName) -> Option<Due<S>> {
-        if !matches!(self.slots.get(name), Some(Slot::OneShot { .. })) {
-            return None;
-        }
-        let Some(Slot::OneShot { sink, .. }) = self.slots.swap_remove(name) else {
-            return None;
-        };
-        self.pending -= 1;
-        self.release_memory();
-        Some(Due::TimedOut(sink))
+        Ok(match routed.map_err(Box::new)? {
+            Routed::Buffered(None) => Routed::Buffered(self.take_all.take_waker()),
+            routed => routed,
+        })
     }
 
     /// Drops the messages that are visible again, and extends those that soon would be.
@@ -672,7 +570,7 @@ impl<S> Router<S> {
         given: A,
         change: impl FnOnce(&mut QueueSlot, A) -> T,
     ) -> Result<T, A> {
-        let Some(Slot::Queue(slot)) = self.slots.get_mut(name) else {
+        let Some(slot) = self.queues.get_mut(name) else {
             return Err(given);
         };
         let before = slot.load();
@@ -698,21 +596,8 @@ impl<S> Router<S> {
         self.take_all.note(name, slot);
         Ok(result)
     }
-
-    /// Frees the table's memory after a burst. Shrinking moves the remaining entries and blocks all callers
-    /// meanwhile, so it is done only when few entries remain.
-    fn release_memory(&mut self) {
-        let (len, capacity) = (self.slots.len(), self.slots.capacity());
-        if capacity > 1024 && len < capacity / 32 {
-            self.slots.shrink_to(len * 2);
-        }
-    }
 }
 
 #[cfg(test)]
 #[path = "router_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-#[path = "orphan_tests.rs"]
-mod orphan_tests;

@@ -49,6 +49,11 @@ fn reply_name(process: ProcessPrefix, n: u128) -> VirtualQueueName {
     CorrelationId::new(process, n).to_name()
 }
 
+/// The id of a request of this process.
+fn reply_id(n: u128) -> CorrelationId {
+    CorrelationId::new(PROCESS, n)
+}
+
 fn message(to: &VirtualQueueName, id: &str, receives: u32) -> Message {
     let attribute = MessageAttributeValue::builder()
         .data_type("String")
@@ -194,12 +199,11 @@ fn ids<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<String> {
 #[test]
 fn a_reply_goes_to_its_own_request_only() {
     let mut router = router();
-    let names: Vec<_> = (0..3).map(|n| reply_name(PROCESS, n)).collect();
-    for (n, name) in names.iter().enumerate() {
-        router.expect(name.clone(), at(30), n as u32).unwrap();
+    for n in 0..3 {
+        router.expect(reply_id(n), at(30), n as u32).unwrap();
     }
     assert!(matches!(
-        arrives(&mut router, &names[1], "m"),
+        arrives(&mut router, &reply_name(PROCESS, 1), "m"),
         Routed::Reply(1, _)
     ));
     assert_eq!(router.pending(), 2);
@@ -208,13 +212,9 @@ fn a_reply_goes_to_its_own_request_only() {
 #[test]
 fn second_replies_are_duplicates_and_expired_ones_late() {
     let mut router = router();
-    let (answered, forgotten, timed_out) = (
-        reply_name(PROCESS, 1),
-        reply_name(PROCESS, 2),
-        reply_name(PROCESS, 3),
-    );
-    for name in [&answered, &forgotten, &timed_out] {
-        router.expect(name.clone(), at(30), 0).unwrap();
+    let [answered, forgotten, timed_out] = [1, 2, 3].map(|n| reply_name(PROCESS, n));
+    for n in [1, 2, 3] {
+        router.expect(reply_id(n), at(30), 0).unwrap();
     }
     assert!(matches!(
         arrives(&mut router, &answered, "m"),
@@ -225,7 +225,7 @@ fn second_replies_are_duplicates_and_expired_ones_late() {
         Routed::Duplicate(_)
     ));
 
-    assert!(router.forget(&forgotten) && !router.forget(&forgotten));
+    assert!(router.forget(reply_id(2)) && !router.forget(reply_id(2)));
     assert!(matches!(
         arrives(&mut router, &forgotten, "m3"),
         Routed::Late(_)
@@ -247,15 +247,14 @@ fn second_replies_are_duplicates_and_expired_ones_late() {
 fn a_dropped_request_leaves_nothing_behind() {
     let mut router = router();
     for n in 0..100_000 {
-        let name = reply_name(PROCESS, n);
-        router.expect(name.clone(), at(30), 0).unwrap();
-        assert!(router.forget(&name));
+        router.expect(reply_id(n), at(30), 0).unwrap();
+        assert!(router.forget(reply_id(n)));
     }
     assert_eq!(
         (router.pending(), router.demand(), router.next_alarm()),
         (0, 0, None)
     );
-    assert!(router.slots.capacity() < 4_096);
+    assert!(router.replies.sizes().1 < 4_096);
 }
 
 #[test]
@@ -267,12 +266,9 @@ fn the_table_gives_memory_back_after_a_burst() {
         },
         ..router().options
     });
-    let names: Vec<_> = (0..100_000).map(|n| reply_name(PROCESS, n)).collect();
-    names
-        .iter()
-        .for_each(|name| router.expect(name.clone(), at(30), 0).unwrap());
-    names.iter().for_each(|name| assert!(router.forget(name)));
-    assert!(router.slots.capacity() < 4_096);
+    (0..100_000).for_each(|n| router.expect(reply_id(n), at(30), 0).unwrap());
+    (0..100_000).for_each(|n| assert!(router.forget(reply_id(n))));
+    assert!(router.replies.sizes().1 < 4_096);
 }
 
 #[test]
@@ -670,13 +666,22 @@ fn creating_an_existing_queue_keeps_its_messages() {
     arrives(&mut router, &queue, "a");
     router.create(queue.clone(), None, at(1)).unwrap();
     assert_eq!(Hand::new(&queue).gets(&mut router, 10), ["a"]);
-    let taken = reply_name(PROCESS, 1);
-    router.expect(taken.clone(), at(30), 0).unwrap();
-    assert_eq!(
-        router.create(taken.clone(), None, at(0)),
-        Err(Refused::Taken)
-    );
-    assert_eq!(router.expect(taken, at(30), 1), Err(Refused::Taken));
+}
+
+#[test]
+fn a_request_and_a_queue_never_have_one_name() {
+    let mut router = router();
+    router.expect(reply_id(1), at(30), 0).unwrap();
+    assert_eq!(router.expect(reply_id(1), at(30), 1), Err(Refused::Taken));
+    let pending = reply_name(PROCESS, 1);
+    assert_eq!(router.create(pending, None, at(0)), Err(Refused::Taken));
+    let queue = reply_name(PROCESS, 2);
+    router.create(queue.clone(), None, at(0)).unwrap();
+    assert_eq!(router.expect(reply_id(2), at(30), 1), Err(Refused::Taken));
+    assert!(matches!(
+        arrives(&mut router, &queue, "a"),
+        Routed::Buffered(None)
+    ));
 }
 
 #[test]
@@ -725,9 +730,7 @@ fn a_closed_host_ends_everything_and_gives_messages_back() {
     let mut receiver = Hand::new(&queue);
     receiver.waits(&mut router);
     for n in [3, 1, 2] {
-        router
-            .expect(reply_name(PROCESS, n), at(n as u64), n as u32)
-            .unwrap();
+        router.expect(reply_id(n), at(n as u64), n as u32).unwrap();
     }
     let full = name("full");
     router.create(full.clone(), None, at(0)).unwrap();
@@ -742,10 +745,7 @@ fn a_closed_host_ends_everything_and_gives_messages_back() {
         arrives(&mut router, &queue, "a"),
         Routed::GiveBack(_)
     ));
-    assert_eq!(
-        router.expect(reply_name(PROCESS, 9), at(30), 0),
-        Err(Refused::Closed)
-    );
+    assert_eq!(router.expect(reply_id(9), at(30), 0), Err(Refused::Closed));
     assert_eq!(router.create(queue, None, at(0)), Err(Refused::Closed));
     assert_eq!((router.demand(), router.next_alarm()), (0, None));
 }
@@ -754,10 +754,10 @@ fn a_closed_host_ends_everything_and_gives_messages_back() {
 fn the_number_of_names_is_limited() {
     let mut router = router();
     for n in 0..1_000 {
-        router.expect(reply_name(PROCESS, n), at(30), 0).unwrap();
+        router.expect(reply_id(n), at(30), 0).unwrap();
     }
     assert_eq!(
-        router.expect(reply_name(PROCESS, 1_000), at(30), 0),
+        router.expect(reply_id(1_000), at(30), 0),
         Err(Refused::Full)
     );
     assert_eq!(router.create(name("q"), None, at(0)), Err(Refused::Full));
@@ -776,12 +776,8 @@ fn counts_match_the_tables() {
         match random.bits64() % 8 {
             0 => drop(router.create(queue.clone(), Some(Duration::from_secs(20)), now)),
             1 => drop(router.delete(queue)),
-            2 => drop(router.expect(
-                reply_name(PROCESS, u128::from(n)),
-                now + Duration::from_secs(3),
-                0,
-            )),
-            3 => drop(router.forget(&reply_name(PROCESS, u128::from(n)))),
+            2 => drop(router.expect(reply_id(u128::from(n)), now + Duration::from_secs(3), 0)),
+            3 => drop(router.forget(reply_id(u128::from(n)))),
             4 => {
                 let to = if n % 2 == 0 {
                     queue.clone()
@@ -817,33 +813,21 @@ fn counts_match_the_tables() {
             }
             _ => while router.next_due(now).is_some() {},
         }
-        let slots = || router.slots.values();
-        let queue_slots = || {
-            slots().filter_map(|slot| {
-                if let Slot::Queue(slot) = slot {
-                    Some(slot)
-                } else {
-                    None
-                }
-            })
-        };
         let mut load = Load::default();
-        queue_slots().for_each(|slot| load.replace(Load::default(), slot.load()));
+        router
+            .queues
+            .values()
+            .for_each(|slot| load.replace(Load::default(), slot.load()));
         assert_eq!(router.load, load);
         assert_eq!(
-            router.pending,
-            slots()
-                .filter(|slot| matches!(slot, Slot::OneShot { .. }))
-                .count()
+            router.replies.sizes().0,
+            router.pending(),
+            "a deadline for each request"
         );
-        let alarms = queue_slots().map(|slot| {
+        let alarms = router.queues.values().map(|slot| {
             usize::from(slot.load().messages > 0) + usize::from(slot.retention.is_some())
         });
-        assert_eq!(
-            router.due.len(),
-            router.pending + alarms.sum::<usize>(),
-            "step {step}"
-        );
+        assert_eq!(router.due.len(), alarms.sum::<usize>(), "step {step}");
         assert!(
             router.load.messages <= 5 + queues.len()
                 && (router.load.messages > 0 || router.load.bytes == 0)

@@ -1,6 +1,9 @@
 use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName};
-use sqs_rpc_protocol::{SqsTime, names};
+use sqs_rpc_protocol::{ProcessPrefix, SqsTime, names};
+use sqs_rpc_transport::Moment;
 
+use super::super::decisions::Due;
+use super::super::router::{Limits, RouterOptions};
 use super::*;
 
 /// The time at which the messages were sent, in SQS's time.
