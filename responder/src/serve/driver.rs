@@ -43,11 +43,14 @@ use crate::{Deadline, Request, request};
 /// first.
 const BURST: usize = 100;
 
+/// The state of the loop. What jobs need, too, is in the [`ServeContext`].
 pub(super) struct Driver {
     pub(super) context: Arc<ServeContext>,
+    /// Decides when a poll begins, and for how many messages.
     pub(super) polls: PollController,
     /// Receives the results of polls. It has room for all polls at once, so no poll waits for room.
     pub(super) polled: mpsc::Receiver<Polled>,
+    /// The messages that were received and not yet settled.
     pub(super) hand: InHand<Payload>,
     /// A job returns `None` if the hook around tasks has dropped it.
     pub(super) jobs: JoinSet<Option<Done>>,
@@ -59,12 +62,15 @@ pub(super) struct Driver {
     pub(super) complaints: usize,
     /// Set by the signal.
     pub(super) drain: Option<Drain>,
+    /// Runs a poll, as a task of `tasks`.
     pub(super) poll: Arc<Poller>,
     /// When a poll last began, or received requests.
     pub(super) quiet_since: Moment,
+    /// The tasks of polls and of the outbox.
     tasks: Tasks,
     /// The runtime in which serving began, where polls run.
     runtime: Handle,
+    /// The sending side of `polled`, for each new poll.
     to_driver: mpsc::Sender<Polled>,
     health: Health,
     pub(super) expired_lines: Lines,

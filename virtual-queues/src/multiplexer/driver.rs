@@ -61,11 +61,15 @@ pub(super) fn drive(
     }
 }
 
+/// The state of the loop. The routing table and the poll controller are in the [`Hub`], because users change them too.
 struct Driver<'a> {
     shared: &'a Hub,
+    /// The table that contains this host, for the time when nothing uses the host any more.
     hosts: &'a Hosts,
+    /// The pause between polls while the buffers are full.
     crowded: Backoff,
     phase: Phase,
+    /// The calls in flight that keep buffered messages invisible.
     extensions: Extensions<'a>,
 }
 
@@ -129,19 +133,22 @@ impl Driver<'_> {
                 Some(polled) = polls.next(), if !polls.is_empty() => self.polled(polled),
                 () = self.extensions.next() => {}
                 () = self.shared.changed.notified() => {}
-                recovery = recoveries.next() => {
-                    let polls = &mut self.shared.lock().polls;
-                    match recovery {
-                        Recovery::Served => polls.answered(),
-                        _ => polls.reopen(clock.now()),
-                    }
-                }
+                recovery = recoveries.next() => self.recovered(recovery, clock.now()),
                 () = alarm.until(alarm_at) => {}
             }
             let running = matches!(self.phase, Phase::Running | Phase::Unused(_));
             if running && self.shared.lock().ended.is_some() {
                 self.phase = Phase::Ended;
             }
+        }
+    }
+
+    /// SQS has recovered: polls that wait after failures need not wait to the end.
+    fn recovered(&self, recovery: Recovery, now: Moment) {
+        let polls = &mut self.shared.lock().polls;
+        match recovery {
+            Recovery::Served => polls.answered(),
+            _ => polls.reopen(now),
         }
     }
 
