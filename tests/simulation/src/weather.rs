@@ -12,6 +12,16 @@ use serde::{Deserialize, Serialize};
 use crate::coverage::Fault;
 use crate::dice::Dice;
 
+/// How old the `Date` of an answer may be under [`Fault::DateLate`].
+pub(crate) const OLDEST_DATE: Duration = Duration::from_secs(20);
+const YOUNGEST_LATE_DATE: Duration = Duration::from_secs(5);
+
+/// Draws how old a late `Date` is.
+pub(crate) fn age_of_late_date(dice: &mut Dice) -> Duration {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    dice.millis(millis(YOUNGEST_LATE_DATE), millis(OLDEST_DATE))
+}
+
 /// A time window of a fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -14,7 +14,7 @@ use crate::coverage::Fault;
 use crate::exchange::{CHANGED, Exchange, Failure, GUILTY};
 use crate::link::Link;
 use crate::time::TrueTime;
-use crate::weather::Fate;
+use crate::weather::{Fate, age_of_late_date};
 
 /// The maximum number of failures of an entry, so that one of its three attempts succeeds.
 const MOST_FAILURES: u32 = 2;
@@ -236,7 +236,7 @@ impl Network {
                 let mut state = self.lock();
                 match fault {
                     Fault::DateReplaced => Some(now + PROXY_OFF),
-                    Fault::DateLate => Some(now - state.dice.millis(5_000, 20_000)),
+                    Fault::DateLate => Some(now - age_of_late_date(&mut state.dice)),
                     Fault::DateOff if state.dice.happens(0.5) => {
                         Some(now + state.dice.millis(0, 5_000))
                     }

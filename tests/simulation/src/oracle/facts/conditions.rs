@@ -10,7 +10,7 @@ use local_sqs::engine::Action;
 
 use crate::coverage::Fault;
 use crate::process::LifeId;
-use crate::weather::Window;
+use crate::weather::{OLDEST_DATE, Window};
 
 /// How far a wrong `Date` may be ahead: 5 s, and a second because it has whole seconds.
 const DATES_OFF: Duration = Duration::from_secs(6);
@@ -80,6 +80,18 @@ impl Conditions {
         let off = |window: &Window| window.fault == Fault::DateOff && window.from <= now;
         if self.of(process).any(off) {
             DATES_OFF
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// How far in the past a process may have believed SQS's time to be at some moment since then.
+    pub(crate) fn dates_behind(&self, process: usize, since: Duration, now: Duration) -> Duration {
+        let late = |window: &Window| {
+            window.fault == Fault::DateLate && window.from <= now && window.until >= since
+        };
+        if self.of(process).any(late) {
+            OLDEST_DATE
         } else {
             Duration::ZERO
         }
@@ -215,6 +227,7 @@ mod tests {
         let windows = vec![
             window(Fault::DateOff, None, &[]),
             window(Fault::DateMissing, Some(1), &[]),
+            window(Fault::DateLate, Some(1), &[]),
         ];
         let conditions = Conditions::new(windows);
         assert_eq!(
@@ -223,6 +236,14 @@ mod tests {
         );
         assert_eq!(conditions.dates_ahead(1, SECOND * 9), Duration::ZERO);
         assert_eq!(conditions.dates_ahead(1, SECOND * 10), DATES_OFF);
+        assert_eq!(
+            conditions.dates_behind(1, SECOND * 20, SECOND * 30),
+            OLDEST_DATE
+        );
+        assert_eq!(
+            conditions.dates_behind(1, SECOND * 21, SECOND * 30),
+            Duration::ZERO
+        );
         assert!(conditions.undated_since(1, SECOND * 20, SECOND * 30));
         assert!(!conditions.undated_since(1, SECOND * 21, SECOND * 30));
         assert!(!conditions.undated_since(2, SECOND * 10, SECOND * 30));

@@ -141,6 +141,11 @@ impl Oracle {
                         .extend(written.map(|(key, value)| (key.clone(), value.clone())));
                     host.tag = read(&host.tags);
                     host.written = now;
+                    let lease = host.tag;
+                    self.note(format_args!(
+                        "{} writes a lease of {name}: {lease:?}",
+                        link.life
+                    ));
                 }
             }
             LeaseCall::Delete(name) => self.host_deleted(link, name),

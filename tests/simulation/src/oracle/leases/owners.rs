@@ -125,7 +125,10 @@ impl Oracle {
             if let Stamp::Sqs(stamp) = lease.stamp {
                 let sqs = SqsTime::from_millis(self.0.time.sqs().as_millis());
                 let age = sqs.since(stamp);
-                let right = age <= lease.retention + DATES_OFF;
+                // A late `Date` may have made the stamp older than it was, and the owner learns that from a later answer.
+                let written = now.saturating_sub(age);
+                let behind = state.conditions.dates_behind(life.process, written, now);
+                let right = age <= lease.retention + DATES_OFF + behind;
                 // After a pause with both clocks, an owner believes the new time when a second answer agrees.
                 let dazed = awake.is_none_or(|since| !since.is_zero() && now < since + DAZED);
                 self.asked(state, Check::WithinLease, dazed, right, || {
