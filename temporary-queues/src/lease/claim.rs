@@ -44,7 +44,7 @@ impl Claim {
         random: &Random,
     ) -> Option<Self> {
         creation.agrees(date).then(|| Self {
-            fence: Fence::new(creation, keys),
+            fence: Fence::new(creation.dated(date), keys),
             heartbeat: Heartbeat::new(creation.began.now, creation.retention, random),
             stamp: creation.stamp,
         })
@@ -86,15 +86,17 @@ impl Claim {
         random: &Random,
     ) -> bool {
         let counts = match how {
-            Renewed::Acknowledged(date) => renewal.agrees(date),
-            Renewed::Refused | Renewed::Unknown => false,
+            Renewed::Acknowledged(date) if renewal.agrees(date) => {
+                self.fence.acknowledged(renewal.dated(date));
+                self.stamp = renewal.stamp.or(self.stamp);
+                true
+            }
+            Renewed::Acknowledged(_) | Renewed::Refused => false,
+            Renewed::Unknown => {
+                self.fence.unknown(renewal, now);
+                false
+            }
         };
-        if counts {
-            self.fence.acknowledged(renewal);
-            self.stamp = renewal.stamp.or(self.stamp);
-        } else if how == Renewed::Unknown {
-            self.fence.unknown(renewal, now);
-        }
         // An acknowledged renewal whose times disagree is in the tag. The fence need not know it, because its lease ends no
         // earlier than the one that counts there.
         let outcome = if counts {
@@ -122,6 +124,15 @@ impl Renewal {
             (Some(stamp), Some(date)) => date.since(stamp) <= AGREES && stamp.since(date) <= AGREES,
             (Some(_), None) => false,
             (None, _) => true,
+        }
+    }
+
+    /// The renewal with a time from which SQS's clock shows its age. A lease with a count has no stamp, but the answer
+    /// (`date`) may have a time.
+    fn dated(self, date: Option<SqsTime>) -> Self {
+        Self {
+            stamp: self.stamp.or(date),
+            ..self
         }
     }
 }
@@ -173,6 +184,24 @@ mod tests {
             ..renewal(0, 0)
         };
         assert!(Claim::new(untimed, KEYS, None, &random).is_some());
+    }
+
+    #[test]
+    fn a_pause_of_both_clocks_ends_leases_with_a_count() {
+        let random = Random::seeded(1);
+        let counted = |key, began| Renewal {
+            key,
+            stamp: None,
+            ..renewal(began, 0)
+        };
+        // SQS's time was not known until the answer to the renewal.
+        let mut claim = Claim::new(counted(0, 0), KEYS, None, &random).unwrap();
+        let dated = Renewed::Acknowledged(Some(sqs(60)));
+        assert!(claim.renewed(counted(1, 60), dated, at(60).now, &random));
+        let standing = |claim: &mut Claim, date| claim.standing(at(110), |_| Some(sqs(date)));
+        assert_eq!(standing(&mut claim, 110), Standing::Firm);
+        // By its own clocks, the owner was away for no time.
+        assert_eq!(standing(&mut claim, 990), Standing::GivenUp);
     }
 
     #[test]

@@ -39,7 +39,8 @@ pub(crate) struct Reading {
 pub(crate) struct Renewal {
     /// The number of the tag key under which it was written.
     pub(crate) key: usize,
-    /// The stamp that was written, in SQS's time; `None` if SQS's time is not known.
+    /// The stamp that was written, in SQS's time. Of an acknowledged lease with a count, a time of SQS's at which it had
+    /// been written. `None` if SQS's time is not known.
     pub(crate) stamp: Option<SqsTime>,
     /// The retention that was written.
     pub(crate) retention: Duration,
@@ -121,6 +122,12 @@ impl Fence {
     /// Renewals of unknown outcome stay remembered if they could still land when this one began, because they may replace
     /// it. Earlier ones landed before this one or never.
     pub(crate) fn acknowledged(&mut self, renewal: Renewal) {
+        // Leases without a time of SQS's are older than this one.
+        for key in &mut self.keys {
+            for earlier in key.claims_mut() {
+                earlier.stamp = earlier.stamp.or(renewal.stamp);
+            }
+        }
         let key = self.key_mut(renewal.key);
         key.acknowledged = Some(renewal);
         key.unknown
@@ -225,6 +232,11 @@ impl Key {
     fn claims(&self) -> impl Iterator<Item = &Renewal> {
         let unknown = self.unknown.iter().map(|unknown| &unknown.renewal);
         self.acknowledged.iter().chain(unknown)
+    }
+
+    fn claims_mut(&mut self) -> impl Iterator<Item = &mut Renewal> {
+        let unknown = self.unknown.iter_mut().map(|unknown| &mut unknown.renewal);
+        self.acknowledged.iter_mut().chain(unknown)
     }
 }
 

@@ -127,7 +127,7 @@ impl Intercept for Watch {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // These headers differ between calls, whoever makes them.
+        // These headers have another value in each call.
         let changing = ["amz-sdk-invocation-id", "authorization", "x-amz-date"];
         let request = context.request();
         let headers = request.headers().iter();
